@@ -1,0 +1,96 @@
+//! A compiled module: inert bytes and tables, made by the compiler and mapped by the runtime.
+//!
+//! The image is position-independent: calls between its functions are relative, everything else goes through the
+//! contexts of [`crate::abi::vmctx`]. Nothing here knows where, or how often, it is mapped.
+
+use super::frame_table::FrameTable;
+use crate::base::{CodeOffset, DefinedFuncIndex, TrapCode, WasmPc};
+use cranelift_entity::PrimaryMap;
+
+/// Where a function's machine code is in the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionCode {
+    /// Its entry point.
+    pub start: CodeOffset,
+    /// Its length in bytes.
+    pub length: u32,
+}
+
+/// An instruction that traps, or may trap by a hardware fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapSite {
+    /// The instruction's address.
+    pub offset: CodeOffset,
+    /// What the trap means.
+    pub code: TrapCode,
+    /// The operator that it belongs to.
+    pub pc: WasmPc,
+}
+
+/// A call to anything: a function, a builtin, or a stop point's thunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallSite {
+    /// The address that the call returns to.
+    pub return_offset: CodeOffset,
+    /// The operator that it belongs to.
+    pub pc: WasmPc,
+    /// The frame's state during the call: an offset for [`FrameTable::state`]. `None` without debugging and for
+    /// calls during which nobody looks.
+    pub state: Option<u32>,
+}
+
+/// What compiling a module gives.
+#[derive(Clone, Debug, Default)]
+pub struct CompiledModule {
+    /// Machine code. With debugging on it begins with the [stop thunk](crate::abi::thunk).
+    pub image: Vec<u8>,
+    /// Where each function is, in the order of the image.
+    pub functions: PrimaryMap<DefinedFuncIndex, FunctionCode>,
+    /// Sorted by offset.
+    pub traps: Vec<TrapSite>,
+    /// Sorted by return offset.
+    pub calls: Vec<CallSite>,
+    /// Stop points and frame states, if compiled for debugging.
+    pub frames: Option<FrameTable>,
+}
+
+/// The two trampolines of one function type, in an image of their own. Neither shows up in backtraces.
+#[derive(Clone, Debug, Default)]
+pub struct Trampolines {
+    /// Machine code.
+    pub image: Vec<u8>,
+    /// Host → guest, in the platform's C convention: `(code, callee context, caller context, values)`. Calls
+    /// `code` with the arguments in `values`, an array of [`RawValue`](crate::base::RawValue) as long as the longer
+    /// of parameters and results, and leaves the results there.
+    pub enter: CodeOffset,
+    /// Guest → host, in the guest convention, for use as the `code` of a host function: passes the arguments to
+    /// [`Builtin::host_call`](crate::abi::builtins::Builtin::host_call), traps with `HostError` if that fails.
+    pub host_call: CodeOffset,
+    /// The instructions that trap, sorted.
+    pub traps: Vec<(CodeOffset, TrapCode)>,
+}
+
+impl CompiledModule {
+    /// The function that `offset` is in.
+    pub fn function_at(&self, offset: CodeOffset) -> Option<DefinedFuncIndex> {
+        let after = self.functions.values().as_slice().partition_point(|code| code.start <= offset);
+        let index = DefinedFuncIndex::from_u32(u32::try_from(after.checked_sub(1)?).ok()?);
+        let code = self.functions[index];
+        (offset.0 - code.start.0 < code.length).then_some(index)
+    }
+
+    /// What a fault at exactly this instruction means.
+    pub fn trap_at(&self, offset: CodeOffset) -> Option<&TrapSite> {
+        self.traps.binary_search_by_key(&offset, |site| site.offset).ok().map(|found| &self.traps[found])
+    }
+
+    /// The call that returns to exactly this address.
+    pub fn call_at(&self, return_offset: CodeOffset) -> Option<&CallSite> {
+        self.calls.binary_search_by_key(&return_offset, |site| site.return_offset).ok().map(|found| &self.calls[found])
+    }
+
+    /// The first call site of a function that returns after `offset`: for a fault of the call instruction itself.
+    pub fn call_after(&self, offset: CodeOffset) -> Option<&CallSite> {
+        self.calls.get(self.calls.partition_point(|site| site.return_offset <= offset))
+    }
+}

@@ -1,0 +1,91 @@
+//! Routines of the runtime that compiled code calls through the store context's table.
+//!
+//! Each takes the calling instance's context first and runs on the host's stack; the switch is the runtime's
+//! business. Parameters are listed after the context. A result called `ok` is 0 where the operation must trap.
+
+/// The type of a builtin's parameter or result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Param {
+    /// 32 bits.
+    I32,
+    /// 64 bits, or an address.
+    I64,
+}
+
+macro_rules! builtins {
+    ($($(#[$doc:meta])* $name:ident ($($param:ident: $ty:ident),*) $(-> $result:ident)?;)*) => {
+        /// A builtin; its number is its place in the table.
+        #[expect(non_camel_case_types, reason = "named like the functions that they stand for")]
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u32)]
+        pub enum Builtin {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Builtin {
+            /// Every builtin, in the table's order.
+            pub const ALL: &'static [Builtin] = &[$(Builtin::$name,)*];
+
+            /// Types of the parameters after the context.
+            pub fn params(self) -> &'static [Param] {
+                match self {
+                    $(Builtin::$name => &[$(Param::$ty),*],)*
+                }
+            }
+
+            /// Type of the result.
+            pub fn result(self) -> Option<Param> {
+                match self {
+                    $(Builtin::$name => [$(Param::$result)?].first().copied(),)*
+                }
+            }
+
+            /// Offset of its address in the table.
+            pub fn offset(self) -> i32 {
+                self as i32 * 8
+            }
+        }
+    };
+}
+
+builtins! {
+    /// Grows a memory; answers its old size in pages, or -1.
+    memory_grow(memory: I32, pages: I64) -> I64;
+    /// `memory.copy` between two memories; answers `ok`.
+    memory_copy(destination_memory: I32, source_memory: I32, destination: I64, source: I64, bytes: I64) -> I32;
+    /// `memory.fill`; answers `ok`.
+    memory_fill(memory: I32, destination: I64, byte: I32, bytes: I64) -> I32;
+    /// `memory.init`; answers `ok`.
+    memory_init(memory: I32, segment: I32, destination: I64, source: I32, bytes: I32) -> I32;
+    /// `data.drop`.
+    data_drop(segment: I32);
+    /// Grows a table, filling it with `init`; answers its old size, or -1.
+    table_grow(table: I32, init: I64, elements: I64) -> I64;
+    /// `table.fill`; answers `ok`.
+    table_fill(table: I32, destination: I64, value: I64, elements: I64) -> I32;
+    /// `table.copy`; answers `ok`.
+    table_copy(destination_table: I32, source_table: I32, destination: I64, source: I64, elements: I64) -> I32;
+    /// `table.init`; answers `ok`.
+    table_init(table: I32, segment: I32, destination: I64, source: I32, elements: I32) -> I32;
+    /// `elem.drop`.
+    elem_drop(segment: I32);
+    /// Calls the host function whose context comes first: the caller's context, the address of an array of
+    /// [`RawValue`](crate::base::RawValue) that holds the arguments and receives the results; answers `ok`.
+    host_call(caller: I64, values: I64) -> I32;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_places() {
+        for (place, builtin) in Builtin::ALL.iter().enumerate() {
+            assert_eq!(builtin.offset(), place as i32 * 8);
+            // The context and the parameters all travel in registers.
+            assert!(builtin.params().len() < 6);
+        }
+        assert_eq!(Builtin::memory_grow.result(), Some(Param::I64));
+        assert_eq!(Builtin::data_drop.result(), None);
+    }
+}

@@ -1,0 +1,230 @@
+//! The frame table: what a frame's state slot holds at each stop point and call.
+//!
+//! With debugging on, each function reserves a *state slot* in its frame: 8-byte words, of which word 0 is the
+//! instance context; the *home* of local `i` is word `1 + i`, and that of operand `j` is word `1 + locals + j`
+//! (operand 0 is the bottom of the stack). At a stop point every local and operand is described: by default it is in
+//! its home, otherwise an exception tells where. A state is encoded as
+//!
+//! ```text
+//! state     := local-exceptions:leb n × (local:leb place)   operands:leb m × (type:byte place)
+//! place     := 0 (home) | 1 word:leb | 2 bits:8 bytes little-endian | 3 (zero or null)
+//! ```
+//!
+//! Encoder, decoder and their round-trip test live here together, so that they can't drift apart.
+
+use crate::base::{CodeOffset, DefinedFuncIndex, ValType, WasmPc};
+use cranelift_entity::PrimaryMap;
+
+/// Where a local or operand is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Place {
+    /// In the word reserved for it.
+    Home,
+    /// In another word of the state slot.
+    Word(u32),
+    /// Nowhere: it is this constant, as raw bits.
+    Const(u64),
+}
+
+/// The word that holds the instance context.
+pub const CONTEXT_WORD: u32 = 0;
+/// Bytes of a word.
+pub const WORD_SIZE: u32 = 8;
+
+/// The home of a local.
+pub fn local_home(local: u32) -> u32 {
+    1 + local
+}
+
+/// The home of an operand of a function with this many locals, parameters included.
+pub fn operand_home(locals: u32, operand: u32) -> u32 {
+    1 + locals + operand
+}
+
+/// The debug facts of one function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionFrame {
+    /// Bytes from the start of the state slot up to the frame pointer.
+    pub slot_to_fp: u32,
+    /// Locals, parameters included.
+    pub locals: u32,
+    /// The function's first stop point in [`FrameTable::stops`].
+    pub first_stop: u32,
+    /// The number of its stop points.
+    pub stops: u32,
+}
+
+/// A stop point, the start of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The first operator of the run.
+    pub pc: WasmPc,
+    /// The address after the patchable instruction.
+    pub return_offset: CodeOffset,
+    /// The state there: an offset for [`FrameTable::state`].
+    pub state: u32,
+}
+
+/// Every function's stop points and states.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FrameTable {
+    /// Per function.
+    pub functions: PrimaryMap<DefinedFuncIndex, FunctionFrame>,
+    /// Function by function; within one sorted by `pc`, each at most once.
+    pub stops: Vec<Stop>,
+    /// Encoded states.
+    pub pool: Vec<u8>,
+}
+
+/// A decoded state: one place per local, and type and place per operand, bottom first.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct State {
+    /// Per local.
+    pub locals: Vec<Place>,
+    /// Per operand.
+    pub operands: Vec<(ValType, Place)>,
+}
+
+impl FrameTable {
+    /// The stop points of a function, sorted by pc.
+    pub fn stops_of(&self, function: DefinedFuncIndex) -> &[Stop] {
+        let frame = &self.functions[function];
+        &self.stops[frame.first_stop as usize..][..frame.stops as usize]
+    }
+
+    /// The run of `function` that the operator at `pc` belongs to: the last that starts at or before it.
+    pub fn run_at(&self, function: DefinedFuncIndex, pc: WasmPc) -> Option<&Stop> {
+        let stops = self.stops_of(function);
+        stops[..stops.partition_point(|stop| stop.pc <= pc)].last()
+    }
+
+    /// Decodes the state at `offset` of the pool, for a frame of `function`.
+    pub fn state(&self, function: DefinedFuncIndex, offset: u32) -> State {
+        let mut reader = Reader { bytes: &self.pool[offset as usize..] };
+        let mut locals = vec![Place::Home; self.functions[function].locals as usize];
+        for _ in 0..reader.leb() {
+            let local = reader.leb();
+            locals[local as usize] = reader.place();
+        }
+        let operands = (0..reader.leb())
+            .map(|_| {
+                let ty = ValType::from_u8(reader.byte()).expect("the encoder writes types");
+                (ty, reader.place())
+            })
+            .collect();
+        State { locals, operands }
+    }
+}
+
+/// Appends the encoding of a state to `pool`.
+pub fn encode_state(pool: &mut Vec<u8>, locals: &[Place], operands: &[(ValType, Place)]) {
+    let exceptions = locals.iter().filter(|place| **place != Place::Home).count();
+    leb(pool, exceptions as u32);
+    for (local, place) in locals.iter().enumerate().filter(|(_, place)| **place != Place::Home) {
+        leb(pool, local as u32);
+        encode_place(pool, *place);
+    }
+    leb(pool, operands.len() as u32);
+    for (ty, place) in operands {
+        pool.push(ty.to_u8());
+        encode_place(pool, *place);
+    }
+}
+
+fn encode_place(pool: &mut Vec<u8>, place: Place) {
+    match place {
+        Place::Home => pool.push(0),
+        Place::Word(word) => {
+            pool.push(1);
+            leb(pool, word);
+        }
+        Place::Const(0) => pool.push(3),
+        Place::Const(bits) => {
+            pool.push(2);
+            pool.extend(bits.to_le_bytes());
+        }
+    }
+}
+
+fn leb(pool: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        pool.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    pool.push(value as u8);
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn byte(&mut self) -> u8 {
+        let (first, rest) = self.bytes.split_first().expect("states are complete");
+        self.bytes = rest;
+        *first
+    }
+
+    fn leb(&mut self) -> u32 {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let byte = self.byte();
+            value |= u32::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return value;
+            }
+        }
+    }
+
+    fn place(&mut self) -> Place {
+        match self.byte() {
+            0 => Place::Home,
+            1 => Place::Word(self.leb()),
+            2 => Place::Const(u64::from_le_bytes(std::array::from_fn(|_| self.byte()))),
+            3 => Place::Const(0),
+            other => unreachable!("no place is encoded as {other}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(locals: u32, stops: Vec<Stop>) -> FrameTable {
+        let frame = FunctionFrame { slot_to_fp: 64, locals, first_stop: 0, stops: stops.len() as u32 };
+        FrameTable { functions: [frame].into_iter().collect(), stops, pool: Vec::new() }
+    }
+
+    #[test]
+    fn states_survive_the_round_trip() {
+        let mut table = table(4, Vec::new());
+        let places = [Place::Home, Place::Word(300), Place::Const(0), Place::Const(u64::MAX)];
+        let operands = [
+            (ValType::F64, Place::Home),
+            (ValType::EXTERNREF, Place::Const(0)),
+            (ValType::I32, Place::Word(1)),
+            (ValType::FUNCREF, Place::Const(1 << 40)),
+        ];
+        let function = DefinedFuncIndex::from_u32(0);
+        encode_state(&mut table.pool, &[Place::Home; 4], &[]);
+        let second = table.pool.len() as u32;
+        encode_state(&mut table.pool, &places, &operands);
+        let first = table.state(function, 0);
+        assert_eq!(first, State { locals: vec![Place::Home; 4], operands: Vec::new() });
+        assert_eq!(table.state(function, second), State { locals: places.to_vec(), operands: operands.to_vec() });
+    }
+
+    #[test]
+    fn an_operator_belongs_to_the_last_run_before_it() {
+        let stop = |pc| Stop { pc: WasmPc(pc), return_offset: CodeOffset(0), state: 0 };
+        let table = table(0, vec![stop(10), stop(14), stop(20)]);
+        let run_at = |pc| table.run_at(DefinedFuncIndex::from_u32(0), WasmPc(pc)).map(|stop| stop.pc.0);
+        assert_eq!(run_at(9), None);
+        assert_eq!(run_at(10), Some(10));
+        assert_eq!(run_at(13), Some(10));
+        assert_eq!(run_at(14), Some(14));
+        assert_eq!(run_at(99), Some(20));
+    }
+}

@@ -1,0 +1,12 @@
+//! What compiler and runtime both know, each declared once.
+//!
+//! Knows nothing of Cranelift and runs nothing: layouts, numbers and inert tables. A change here changes both
+//! sides together. Read next: [`vmctx`] for memory layout, [`artifact`] for what a compiled module is,
+//! [`frame_table`] for how a paused frame is read.
+
+pub mod artifact;
+pub mod builtins;
+pub mod frame_table;
+pub mod operators;
+pub mod thunk;
+pub mod vmctx;

@@ -1,0 +1,64 @@
+//! What an embedder can choose when it makes an engine or a store.
+
+/// How hard to optimise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OptLevel {
+    /// Compile fast.
+    None,
+    /// Run fast.
+    Speed,
+    /// Run fast in little code.
+    SpeedAndSize,
+}
+
+/// Options of an engine.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Compile modules so that their guests can be debugged.
+    pub debug: bool,
+    /// How hard to optimise.
+    pub opt_level: OptLevel,
+    /// Threads used to compile a module; 0 means one for each core.
+    pub compile_threads: usize,
+    /// What a store may use if it isn't told otherwise.
+    pub limits: StoreLimits,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { debug: false, opt_level: OptLevel::Speed, compile_threads: 0, limits: StoreLimits::default() }
+    }
+}
+
+/// What the guests of one store may use. Exceeding a limit fails the operation (a grow answers -1), never the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreLimits {
+    /// Bytes of each linear memory.
+    pub memory_bytes: u64,
+    /// Elements of each table.
+    pub table_elements: u64,
+    /// Instances.
+    pub instances: u64,
+    /// Linear memories.
+    pub memories: u64,
+    /// Tables.
+    pub tables: u64,
+    /// Bytes of each guest stack; rounded up to whole pages.
+    pub stack_bytes: u64,
+    /// Guest calls that may be nested through host functions; each uses some of the host's own stack.
+    pub nested_calls: u32,
+}
+
+impl Default for StoreLimits {
+    fn default() -> StoreLimits {
+        StoreLimits {
+            memory_bytes: 1 << 32,
+            table_elements: 10_000_000,
+            instances: 10_000,
+            memories: 10_000,
+            tables: 10_000,
+            stack_bytes: 1 << 20,
+            nested_calls: 200,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What every room may use: errors, typed indices and addresses, handles, types, values, configuration.
+//!
+//! Knows nothing of Wasm bytes, machine code or C. Everything here is plain data. Read next: [`crate::abi`].
+
+pub mod address;
+pub mod config;
+pub mod error;
+pub mod handle;
+pub mod index;
+pub mod trap;
+pub mod types;
+pub mod value;
+
+pub use address::{CodeOffset, NativePc, WasmPc};
+pub use config::{Config, OptLevel, StoreLimits};
+pub use error::{BacktraceFrame, Error, ErrorKind, Result};
+pub use handle::{ExternRef, Func, Global, Instance, Memory, StoreId, Table};
+pub use index::{
+    DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedMemoryIndex, DefinedTableIndex, ElemIndex, FuncIndex,
+    GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
+};
+pub use trap::TrapCode;
+pub use types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType, ValType};
+pub use value::{RawValue, Value};

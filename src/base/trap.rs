@@ -1,0 +1,64 @@
+//! Why guest code trapped (Wasm core spec, "4.6 Instructions" and its appendix on implementation limits).
+
+use std::fmt;
+
+macro_rules! trap_codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+        /// The reason of a trap. Numbers are part of the C ABI and never reused.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(u8)]
+        pub enum TrapCode {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl TrapCode {
+            /// The trap code with this number.
+            pub fn from_u8(number: u8) -> Option<TrapCode> {
+                match number {
+                    $($number => Some(TrapCode::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The wording that the specification's tests use.
+            pub fn message(self) -> &'static str {
+                match self {
+                    $(TrapCode::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+trap_codes! {
+    /// The `unreachable` instruction was executed.
+    Unreachable = 1, "unreachable";
+    /// An access touched bytes outside a memory.
+    MemoryOutOfBounds = 2, "out of bounds memory access";
+    /// An access touched elements outside a table.
+    TableOutOfBounds = 3, "out of bounds table access";
+    /// `call_indirect` found an index outside its table.
+    UndefinedElement = 4, "undefined element";
+    /// `call_indirect` found a null element.
+    UninitializedElement = 5, "uninitialized element";
+    /// `call_indirect` found a function of another type.
+    IndirectCallTypeMismatch = 6, "indirect call type mismatch";
+    /// The result of a signed division or a conversion isn't representable.
+    IntegerOverflow = 7, "integer overflow";
+    /// An integer was divided by zero.
+    IntegerDivideByZero = 8, "integer divide by zero";
+    /// NaN was converted to an integer.
+    InvalidConversionToInteger = 9, "invalid conversion to integer";
+    /// The guest's stack, or the nesting of calls between host and guest, was exhausted.
+    CallStackExhausted = 10, "call stack exhausted";
+    /// A host function returned an error; the error object carries it.
+    HostError = 11, "host function failed";
+    /// The event handler asked for a trap.
+    Requested = 12, "trap requested by the host";
+}
+
+impl fmt::Display for TrapCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}

@@ -1,0 +1,137 @@
+//! Types of values and of what modules import and export (Wasm core spec, 2.3 "Types").
+
+use std::fmt;
+
+/// The type of a reference. All are nullable.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RefType {
+    /// A function of any type.
+    Func,
+    /// A value of the host's.
+    Extern,
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ValType {
+    /// A 32-bit integer.
+    I32,
+    /// A 64-bit integer.
+    I64,
+    /// A 32-bit float.
+    F32,
+    /// A 64-bit float.
+    F64,
+    /// A reference.
+    Ref(RefType),
+}
+
+impl ValType {
+    /// A nullable function reference.
+    pub const FUNCREF: ValType = ValType::Ref(RefType::Func);
+    /// A nullable host reference.
+    pub const EXTERNREF: ValType = ValType::Ref(RefType::Extern);
+
+    /// The byte that the frame table uses for this type.
+    pub fn to_u8(self) -> u8 {
+        match self {
+            ValType::I32 => 0,
+            ValType::I64 => 1,
+            ValType::F32 => 2,
+            ValType::F64 => 3,
+            ValType::Ref(RefType::Func) => 5,
+            ValType::Ref(RefType::Extern) => 6,
+        }
+    }
+
+    /// The inverse of [`ValType::to_u8`].
+    pub fn from_u8(byte: u8) -> Option<ValType> {
+        Some(match byte {
+            0 => ValType::I32,
+            1 => ValType::I64,
+            2 => ValType::F32,
+            3 => ValType::F64,
+            5 => ValType::FUNCREF,
+            6 => ValType::EXTERNREF,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ValType::I32 => "i32",
+            ValType::I64 => "i64",
+            ValType::F32 => "f32",
+            ValType::F64 => "f64",
+            ValType::Ref(RefType::Func) => "funcref",
+            ValType::Ref(RefType::Extern) => "externref",
+        })
+    }
+}
+
+/// Parameters and results of a function.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct FuncType {
+    /// Types of the parameters.
+    pub params: Box<[ValType]>,
+    /// Types of the results.
+    pub results: Box<[ValType]>,
+}
+
+impl FuncType {
+    /// A function type.
+    pub fn new(params: impl Into<Box<[ValType]>>, results: impl Into<Box<[ValType]>>) -> FuncType {
+        FuncType { params: params.into(), results: results.into() }
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |types: &[ValType]| types.iter().map(ValType::to_string).collect::<Vec<_>>().join(" ");
+        write!(f, "[{}] -> [{}]", list(&self.params), list(&self.results))
+    }
+}
+
+/// A memory's limits, in pages of 64 KiB.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct MemoryType {
+    /// Pages at creation.
+    pub minimum: u64,
+    /// Pages that it may grow to, if limited.
+    pub maximum: Option<u64>,
+}
+
+/// A table's element type and limits, in elements.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TableType {
+    /// The type of the elements.
+    pub element: RefType,
+    /// Elements at creation.
+    pub minimum: u64,
+    /// Elements that it may grow to, if limited.
+    pub maximum: Option<u64>,
+}
+
+/// A global's type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GlobalType {
+    /// The type of its value.
+    pub value: ValType,
+    /// Whether it can be set.
+    pub mutable: bool,
+}
+
+/// The type of an import or export.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ExternType {
+    /// A function.
+    Func(FuncType),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}

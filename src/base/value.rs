@@ -1,0 +1,68 @@
+//! Values as the host sees them, tagged and raw.
+
+use super::{ExternRef, Func, ValType};
+
+/// A value with its type. Floats are kept as bits, so that NaN payloads survive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// A 32-bit integer.
+    I32(i32),
+    /// A 64-bit integer.
+    I64(i64),
+    /// The bits of a 32-bit float.
+    F32(u32),
+    /// The bits of a 64-bit float.
+    F64(u64),
+    /// A function or null.
+    FuncRef(Option<Func>),
+    /// A host value or null.
+    ExternRef(Option<ExternRef>),
+    /// A local or operand whose value isn't known at this place.
+    Unavailable,
+}
+
+impl Value {
+    /// The value's type; `None` for [`Value::Unavailable`].
+    pub fn ty(&self) -> Option<ValType> {
+        Some(match self {
+            Value::I32(_) => ValType::I32,
+            Value::I64(_) => ValType::I64,
+            Value::F32(_) => ValType::F32,
+            Value::F64(_) => ValType::F64,
+            Value::FuncRef(_) => ValType::FUNCREF,
+            Value::ExternRef(_) => ValType::EXTERNREF,
+            Value::Unavailable => return None,
+        })
+    }
+
+    /// The default value of a type: zero or null.
+    pub fn default_of(ty: ValType) -> Value {
+        match ty {
+            ValType::I32 => Value::I32(0),
+            ValType::I64 => Value::I64(0),
+            ValType::F32 => Value::F32(0),
+            ValType::F64 => Value::F64(0),
+            ValType::Ref(super::RefType::Func) => Value::FuncRef(None),
+            ValType::Ref(super::RefType::Extern) => Value::ExternRef(None),
+        }
+    }
+}
+
+/// An untagged value as guest code passes it to and from the host: little-endian bits, zero-extended.
+///
+/// A `funcref` is the address of its `VmFuncRef` or 0, an `externref` its number in the store plus one or 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C, align(16))]
+pub struct RawValue {
+    /// The low 64 bits; all that scalar types use.
+    pub lo: u64,
+    /// The high 64 bits.
+    pub hi: u64,
+}
+
+impl RawValue {
+    /// A raw value of up to 64 bits.
+    pub fn new(lo: u64) -> RawValue {
+        RawValue { lo, hi: 0 }
+    }
+}

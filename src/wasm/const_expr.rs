@@ -1,0 +1,88 @@
+//! Constant expressions (Wasm core spec, 3.3.13 "Expressions").
+
+use crate::base::{FuncIndex, GlobalIndex};
+
+/// One operator of a constant expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstOp {
+    /// `i32.const`
+    I32Const(i32),
+    /// `i64.const`
+    I64Const(i64),
+    /// `f32.const`, as bits.
+    F32Const(u32),
+    /// `f64.const`, as bits.
+    F64Const(u64),
+    /// `global.get`
+    GlobalGet(GlobalIndex),
+    /// `ref.null` of either type.
+    RefNull,
+    /// `ref.func`
+    RefFunc(FuncIndex),
+    /// `i32.add`
+    I32Add,
+    /// `i32.sub`
+    I32Sub,
+    /// `i32.mul`
+    I32Mul,
+    /// `i64.add`
+    I64Add,
+    /// `i64.sub`
+    I64Sub,
+    /// `i64.mul`
+    I64Mul,
+}
+
+/// A constant expression in evaluation order, without its `end`. Validated: it leaves exactly one value.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ConstExpr(pub Box<[ConstOp]>);
+
+impl ConstExpr {
+    /// Evaluates the expression to raw bits. `global` and `func` supply what it refers to.
+    pub fn evaluate(&self, global: impl Fn(GlobalIndex) -> u64, func: impl Fn(FuncIndex) -> u64) -> u64 {
+        let mut stack: Vec<u64> = Vec::with_capacity(2);
+        for op in &self.0 {
+            let value = match *op {
+                ConstOp::I32Const(value) => u64::from(value as u32),
+                ConstOp::I64Const(value) => value as u64,
+                ConstOp::F32Const(bits) => u64::from(bits),
+                ConstOp::F64Const(bits) => bits,
+                ConstOp::GlobalGet(index) => global(index),
+                ConstOp::RefNull => 0,
+                ConstOp::RefFunc(index) => func(index),
+                ConstOp::I32Add => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_add(b as u32))),
+                ConstOp::I32Sub => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_sub(b as u32))),
+                ConstOp::I32Mul => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_mul(b as u32))),
+                ConstOp::I64Add => binary(&mut stack, u64::wrapping_add),
+                ConstOp::I64Sub => binary(&mut stack, u64::wrapping_sub),
+                ConstOp::I64Mul => binary(&mut stack, u64::wrapping_mul),
+            };
+            stack.push(value);
+        }
+        stack.pop().expect("a validated expression leaves a value")
+    }
+}
+
+fn binary(stack: &mut Vec<u64>, apply: impl Fn(u64, u64) -> u64) -> u64 {
+    let right = stack.pop().expect("validated");
+    let left = stack.pop().expect("validated");
+    apply(left, right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extended_constants_wrap() {
+        let expr = ConstExpr(Box::new([
+            ConstOp::I32Const(i32::MAX),
+            ConstOp::GlobalGet(GlobalIndex::from_u32(3)),
+            ConstOp::I32Add,
+            ConstOp::I32Const(2),
+            ConstOp::I32Mul,
+        ]));
+        let value = expr.evaluate(|index| u64::from(index.as_u32()), |_| unreachable!());
+        assert_eq!(value, u64::from((i32::MAX as u32).wrapping_add(3).wrapping_mul(2)));
+    }
+}

@@ -1,0 +1,61 @@
+//! Which of the features that validate are also compiled, and how the others are called in errors.
+
+use crate::base::{Error, ErrorKind, RefType, Result, ValType};
+use wasmparser::Operator;
+
+/// The error for a valid module that needs `feature`, found at byte `offset` of the module.
+pub fn unsupported(feature: &str, offset: u64) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("unsupported: {feature} (at offset {offset:#x})"))
+}
+
+/// Converts a value type, or says which feature it belongs to.
+pub fn value_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType> {
+    Ok(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => return Err(unsupported("simd", offset)),
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, offset)?),
+    })
+}
+
+/// Converts a reference type, or says which feature it belongs to.
+pub fn ref_type(ty: wasmparser::RefType, offset: u64) -> Result<RefType> {
+    if ty == wasmparser::RefType::FUNCREF {
+        Ok(RefType::Func)
+    } else if ty == wasmparser::RefType::EXTERNREF {
+        Ok(RefType::Extern)
+    } else if ty == wasmparser::RefType::EXNREF {
+        Err(unsupported("exceptions", offset))
+    } else if ty.is_concrete_type_ref() || !ty.is_nullable() {
+        Err(unsupported("function references", offset))
+    } else {
+        Err(unsupported("gc", offset))
+    }
+}
+
+/// The feature that an operator belongs to, in words.
+pub fn feature_of(operator: &Operator<'_>) -> &'static str {
+    macro_rules! feature {
+        ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
+            match operator {
+                $(Operator::$op { .. } => stringify!($proposal),)*
+                _ => "an operator",
+            }
+        };
+    }
+    match wasmparser::for_each_operator!(feature) {
+        "exceptions" | "legacy_exceptions" => "exceptions",
+        "function_references" => "function references",
+        "tail_call" => "tail calls",
+        "relaxed_simd" => "relaxed simd",
+        "wide_arithmetic" => "wide arithmetic",
+        "stack_switching" => "stack switching",
+        "memory_control" => "memory control",
+        "shared_everything_threads" => "shared-everything threads",
+        "custom_descriptors" => "custom descriptors",
+        "acquire_release_atomics" => "acquire-release atomics",
+        other => other,
+    }
+}

@@ -1,0 +1,18 @@
+//! Wasm bytes → [`ModuleInfo`]: what a module declares, without its function bodies' meaning.
+//!
+//! Knows nothing of machine code or stores. Invariant: a `ModuleInfo` comes from a module whose sections were
+//! validated and use supported features only; its function bodies are validated by whoever compiles them.
+//! Read next: [`module_info`], then [`crate::compile`].
+
+pub mod const_expr;
+pub mod features;
+pub mod module_info;
+pub mod names;
+pub mod parse;
+
+pub use const_expr::{ConstExpr, ConstOp};
+pub use module_info::{
+    DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item, ItemType, ModuleInfo,
+};
+pub use names::Names;
+pub use parse::{ParsedModule, parse};

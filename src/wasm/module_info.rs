@@ -1,0 +1,280 @@
+//! What a module declares: types, imports, exports, index spaces, segments, names.
+
+use super::{ConstExpr, Names};
+use crate::abi::vmctx::VmCtxLayout;
+use crate::base::{
+    DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedTableIndex, ElemIndex, ExternType, FuncIndex, FuncType,
+    GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex, ValType, WasmPc,
+};
+use cranelift_entity::{EntityRef, PrimaryMap};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use wasmparser::{BinaryReader, FrameKind, FrameStack, Operator, OperatorsReader};
+
+/// An entity by its index space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A function.
+    Func(FuncIndex),
+    /// A table.
+    Table(TableIndex),
+    /// A memory.
+    Memory(MemoryIndex),
+    /// A global.
+    Global(GlobalIndex),
+}
+
+/// What an import must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemType {
+    /// A function of this type.
+    Func(TypeIndex),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+/// An import.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The first of its two names.
+    pub module: String,
+    /// The second.
+    pub name: String,
+    /// What it must be.
+    pub ty: ItemType,
+}
+
+/// An export.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Its name, unique in the module.
+    pub name: String,
+    /// What is exported.
+    pub item: Item,
+}
+
+/// A function body in the module's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionBody {
+    /// The body: declarations of locals, then operators. This is where function offsets count from.
+    pub range: Range<u32>,
+    /// The first operator.
+    pub operators: WasmPc,
+}
+
+/// When an element segment is used.
+#[derive(Clone, Debug)]
+pub enum ElementMode {
+    /// By `table.init`.
+    Passive,
+    /// Only to declare functions for `ref.func`.
+    Declared,
+    /// At instantiation.
+    Active {
+        /// The table that it initializes.
+        table: TableIndex,
+        /// Its first element.
+        offset: ConstExpr,
+    },
+}
+
+/// The elements of a segment.
+#[derive(Clone, Debug)]
+pub enum ElementItems {
+    /// Functions by index.
+    Funcs(Box<[FuncIndex]>),
+    /// One expression an element.
+    Exprs(Box<[ConstExpr]>),
+}
+
+impl ElementItems {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            ElementItems::Funcs(funcs) => funcs.len(),
+            ElementItems::Exprs(exprs) => exprs.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An element segment.
+#[derive(Clone, Debug)]
+pub struct ElementSegment {
+    /// The type of its elements.
+    pub element: RefType,
+    /// Its elements.
+    pub items: ElementItems,
+    /// When it is used.
+    pub mode: ElementMode,
+}
+
+/// A data segment.
+#[derive(Clone, Debug)]
+pub struct DataSegment {
+    /// Its bytes in the module.
+    pub range: Range<usize>,
+    /// For an active segment, the memory and its first byte.
+    pub active: Option<(MemoryIndex, ConstExpr)>,
+}
+
+/// A module's declarations.
+#[derive(Clone, Debug)]
+pub struct ModuleInfo {
+    /// The whole module.
+    pub bytes: Arc<[u8]>,
+    /// Function types.
+    pub types: PrimaryMap<TypeIndex, FuncType>,
+    /// Imports in order.
+    pub imports: Vec<Import>,
+    /// Exports in order.
+    pub exports: Vec<Export>,
+    /// Exports by name, as places in `exports`.
+    pub exports_by_name: HashMap<String, usize>,
+    /// Every function's type, imports first.
+    pub funcs: PrimaryMap<FuncIndex, TypeIndex>,
+    /// Every table, imports first.
+    pub tables: PrimaryMap<TableIndex, TableType>,
+    /// Every memory, imports first.
+    pub memories: PrimaryMap<MemoryIndex, MemoryType>,
+    /// Every global, imports first.
+    pub globals: PrimaryMap<GlobalIndex, GlobalType>,
+    /// How many of `funcs` are imported.
+    pub imported_funcs: u32,
+    /// How many of `tables` are imported.
+    pub imported_tables: u32,
+    /// How many of `memories` are imported.
+    pub imported_memories: u32,
+    /// How many of `globals` are imported.
+    pub imported_globals: u32,
+    /// The initial element of each defined table, if it isn't null.
+    pub table_inits: PrimaryMap<DefinedTableIndex, Option<ConstExpr>>,
+    /// The initial value of each defined global.
+    pub global_inits: PrimaryMap<DefinedGlobalIndex, ConstExpr>,
+    /// Element segments.
+    pub elements: PrimaryMap<ElemIndex, ElementSegment>,
+    /// Data segments.
+    pub data: PrimaryMap<DataIndex, DataSegment>,
+    /// The function to run at instantiation.
+    pub start: Option<FuncIndex>,
+    /// Bodies of the defined functions.
+    pub bodies: PrimaryMap<DefinedFuncIndex, FunctionBody>,
+    /// Custom sections in order: name, and contents as a range of `bytes`.
+    pub custom_sections: Vec<(String, Range<usize>)>,
+    /// Names.
+    pub names: Names,
+    /// Functions whose reference can leave the module: exported, in element segments, or in constant expressions.
+    pub escaping: Vec<FuncIndex>,
+    /// For each function, its place in `escaping`.
+    pub escaping_place: HashMap<FuncIndex, u32>,
+    /// The layout of its instances' contexts.
+    pub layout: VmCtxLayout,
+}
+
+impl ModuleInfo {
+    /// The type of a function.
+    pub fn func_type(&self, index: FuncIndex) -> &FuncType {
+        &self.types[self.funcs[index]]
+    }
+
+    /// The place of a function among the defined ones, unless it is imported.
+    pub fn defined_func(&self, index: FuncIndex) -> Option<DefinedFuncIndex> {
+        index.index().checked_sub(self.imported_funcs as usize).map(DefinedFuncIndex::new)
+    }
+
+    /// The index of a defined function.
+    pub fn func_index(&self, defined: DefinedFuncIndex) -> FuncIndex {
+        FuncIndex::new(self.imported_funcs as usize + defined.index())
+    }
+
+    /// The defined function whose body contains `pc`.
+    pub fn function_at(&self, pc: WasmPc) -> Option<DefinedFuncIndex> {
+        let bodies = self.bodies.values().as_slice();
+        let index = bodies.partition_point(|body| body.range.start <= pc.0).checked_sub(1)?;
+        (pc.0 < bodies[index].range.end).then(|| DefinedFuncIndex::new(index))
+    }
+
+    /// The type of an entity.
+    pub fn item_type(&self, item: Item) -> ExternType {
+        match item {
+            Item::Func(index) => ExternType::Func(self.func_type(index).clone()),
+            Item::Table(index) => ExternType::Table(self.tables[index]),
+            Item::Memory(index) => ExternType::Memory(self.memories[index]),
+            Item::Global(index) => ExternType::Global(self.globals[index]),
+        }
+    }
+
+    /// The type of an import.
+    pub fn import_type(&self, import: &Import) -> ExternType {
+        match import.ty {
+            ItemType::Func(index) => ExternType::Func(self.types[index].clone()),
+            ItemType::Table(ty) => ExternType::Table(ty),
+            ItemType::Memory(ty) => ExternType::Memory(ty),
+            ItemType::Global(ty) => ExternType::Global(ty),
+        }
+    }
+
+    /// The export of this name.
+    pub fn export(&self, name: &str) -> Option<Item> {
+        self.exports_by_name.get(name).map(|place| self.exports[*place].item)
+    }
+
+    /// A function's name: from the name section, else its first export's, else nothing.
+    pub fn func_name(&self, index: FuncIndex) -> Option<&str> {
+        self.names.functions.get(&index).map(String::as_str).or_else(|| {
+            let export = self.exports.iter().find(|export| export.item == Item::Func(index));
+            export.map(|export| export.name.as_str())
+        })
+    }
+
+    /// The body of a defined function, to read.
+    pub fn body(&self, defined: DefinedFuncIndex) -> wasmparser::FunctionBody<'_> {
+        let range = &self.bodies[defined].range;
+        let bytes = &self.bytes[range.start as usize..range.end as usize];
+        wasmparser::FunctionBody::new(BinaryReader::new(bytes, u64::from(range.start)))
+    }
+
+    /// The types of a defined function's locals, parameters first, run-length decoded.
+    pub fn local_types(&self, defined: DefinedFuncIndex) -> Vec<ValType> {
+        let mut types = self.func_type(self.func_index(defined)).params.to_vec();
+        let locals = self.body(defined).get_locals_reader().expect("validated");
+        for declaration in locals {
+            let (count, ty) = declaration.expect("validated");
+            let ty = super::features::value_type(ty, 0).expect("compiled, so supported");
+            types.extend(std::iter::repeat_n(ty, count as usize));
+        }
+        types
+    }
+
+    /// Where each operator of a defined function is, in order.
+    pub fn operator_pcs(&self, defined: DefinedFuncIndex) -> Vec<WasmPc> {
+        let body = &self.bodies[defined];
+        let bytes = &self.bytes[body.operators.0 as usize..body.range.end as usize];
+        let reader = OperatorsReader::new(BinaryReader::new(bytes, u64::from(body.operators.0)));
+        reader.into_iter_with_offsets().map(|operator| WasmPc(operator.expect("validated").1 as u32)).collect()
+    }
+
+    /// The operator at `pc`, which must be one of [`ModuleInfo::operator_pcs`].
+    pub fn operator_at(&self, pc: WasmPc) -> Operator<'_> {
+        let reader = BinaryReader::new(&self.bytes[pc.0 as usize..], u64::from(pc.0));
+        reader.peek_operator(&InsideIf).expect("validated")
+    }
+}
+
+/// Reads operators one by one, outside their blocks. Every operator that is compiled may stand in an `if`.
+struct InsideIf;
+
+impl FrameStack for InsideIf {
+    fn current_frame(&self) -> Option<FrameKind> {
+        Some(FrameKind::If)
+    }
+}

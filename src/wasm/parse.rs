@@ -1,0 +1,399 @@
+//! Reads and validates a module's sections.
+
+use super::features::{ref_type, unsupported, value_type};
+use super::{
+    ConstExpr, ConstOp, DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item,
+    ItemType, ModuleInfo, Names,
+};
+use crate::abi::vmctx::{Counts, VmCtxLayout};
+use crate::base::{
+    DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType,
+    Result, TableIndex, TableType, TypeIndex, WasmPc, error::bail,
+};
+use cranelift_entity::PrimaryMap;
+use std::collections::HashMap;
+use std::sync::Arc;
+use wasmparser::{
+    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, Encoding, ExternalKind, FuncToValidate, KnownCustom,
+    Operator, Parser, Payload, RecGroup, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+};
+
+/// A module whose sections are valid, with what it takes to validate its function bodies.
+pub struct ParsedModule {
+    /// Declarations.
+    pub info: ModuleInfo,
+    /// One validator for each defined function.
+    pub to_validate: PrimaryMap<DefinedFuncIndex, FuncToValidate<ValidatorResources>>,
+}
+
+/// Converts the validator's error, keeping its message and adding the byte offset in the module.
+pub fn invalid(error: &BinaryReaderError) -> Error {
+    Error::new(ErrorKind::InvalidModule, format!("{} (at offset {:#x})", error.message(), error.offset()))
+}
+
+/// Reads a module in the binary format.
+///
+/// Errors: [`ErrorKind::InvalidModule`] with the validator's message, [`ErrorKind::Unsupported`] with the feature,
+/// [`ErrorKind::Limit`] for a module whose contexts would be too large; the first two carry the byte offset.
+pub fn parse(bytes: &[u8]) -> Result<ParsedModule> {
+    if u32::try_from(bytes.len()).is_err() {
+        bail!(Limit, "the module has {} bytes, more than a 32-bit offset can reach", bytes.len());
+    }
+    let bytes: Arc<[u8]> = bytes.into();
+    // What validates but isn't compiled is refused here or by the compiler, by name.
+    let mut validator = Validator::new_with_features(WasmFeatures::default());
+    let mut builder = Builder::new(bytes.clone());
+    // An unsupported feature is reported only if the rest of the declarations is valid: malformed comes first.
+    let mut refused: Option<Error> = None;
+    for payload in Parser::new(0).parse_all(&bytes) {
+        let payload = payload.map_err(|error| invalid(&error))?;
+        if let Payload::Version { encoding: Encoding::Component, .. } = payload {
+            bail!(Unsupported, "unsupported: component model (at offset 0x0)");
+        }
+        if let ValidPayload::Func(to_validate, body) = validator.payload(&payload).map_err(|error| invalid(&error))? {
+            let operators = body.get_operators_reader().map_err(|error| invalid(&error))?.original_position() as u32;
+            let range = body.range();
+            builder
+                .info
+                .bodies
+                .push(FunctionBody { range: range.start as u32..range.end as u32, operators: WasmPc(operators) });
+            builder.to_validate.push(to_validate);
+        }
+        if refused.is_none() {
+            refused = builder.payload(payload).err();
+        }
+    }
+    if let Some(error) = refused {
+        // A body may be invalid too, which is the stronger statement.
+        let Builder { info, to_validate, .. } = builder;
+        validate_bodies(&info, to_validate)?;
+        return Err(error);
+    }
+    builder.finish()
+}
+
+fn validate_bodies(
+    info: &ModuleInfo,
+    to_validate: PrimaryMap<DefinedFuncIndex, FuncToValidate<ValidatorResources>>,
+) -> Result<()> {
+    let mut allocations = wasmparser::FuncValidatorAllocations::default();
+    for (index, to_validate) in to_validate {
+        let mut validator = to_validate.into_validator(allocations);
+        validator.validate(&info.body(index)).map_err(|error| invalid(&error))?;
+        allocations = validator.into_allocations();
+    }
+    Ok(())
+}
+
+struct Builder {
+    info: ModuleInfo,
+    to_validate: PrimaryMap<DefinedFuncIndex, FuncToValidate<ValidatorResources>>,
+}
+
+impl Builder {
+    fn new(bytes: Arc<[u8]>) -> Builder {
+        let info = ModuleInfo {
+            bytes,
+            types: PrimaryMap::new(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+            exports_by_name: HashMap::new(),
+            funcs: PrimaryMap::new(),
+            tables: PrimaryMap::new(),
+            memories: PrimaryMap::new(),
+            globals: PrimaryMap::new(),
+            imported_funcs: 0,
+            imported_tables: 0,
+            imported_memories: 0,
+            imported_globals: 0,
+            table_inits: PrimaryMap::new(),
+            global_inits: PrimaryMap::new(),
+            elements: PrimaryMap::new(),
+            data: PrimaryMap::new(),
+            start: None,
+            bodies: PrimaryMap::new(),
+            custom_sections: Vec::new(),
+            names: Names::default(),
+            escaping: Vec::new(),
+            escaping_place: HashMap::new(),
+            layout: VmCtxLayout::new(Counts::default()).expect("an empty context is small"),
+        };
+        Builder { info, to_validate: PrimaryMap::new() }
+    }
+
+    fn payload(&mut self, payload: Payload<'_>) -> Result<()> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section.into_iter_with_offsets() {
+                    let (offset, group) = group.map_err(|error| invalid(&error))?;
+                    self.rec_group(group, offset)?;
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports_with_offsets() {
+                    let (offset, import) = import.map_err(|error| invalid(&error))?;
+                    self.import(import, offset)?;
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    self.info.funcs.push(TypeIndex::from_u32(ty.map_err(|error| invalid(&error))?));
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section.into_iter_with_offsets() {
+                    let (offset, table) = table.map_err(|error| invalid(&error))?;
+                    self.info.tables.push(table_type(table.ty, offset)?);
+                    let init = match table.init {
+                        TableInit::RefNull => None,
+                        TableInit::Expr(expr) => Some(self.const_expr(expr)?),
+                    };
+                    self.info.table_inits.push(init);
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section.into_iter_with_offsets() {
+                    let (offset, memory) = memory.map_err(|error| invalid(&error))?;
+                    self.info.memories.push(memory_type(memory, offset)?);
+                }
+            }
+            Payload::TagSection(section) => return Err(unsupported("exceptions", section.range().start)),
+            Payload::GlobalSection(section) => {
+                for global in section.into_iter_with_offsets() {
+                    let (offset, global) = global.map_err(|error| invalid(&error))?;
+                    self.info.globals.push(global_type(global.ty, offset)?);
+                    let init = self.const_expr(global.init_expr)?;
+                    self.info.global_inits.push(init);
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section.into_iter_with_offsets() {
+                    let (offset, export) = export.map_err(|error| invalid(&error))?;
+                    let item = match export.kind {
+                        ExternalKind::Func => {
+                            let index = FuncIndex::from_u32(export.index);
+                            self.escape(index);
+                            Item::Func(index)
+                        }
+                        ExternalKind::Table => Item::Table(TableIndex::from_u32(export.index)),
+                        ExternalKind::Memory => Item::Memory(MemoryIndex::from_u32(export.index)),
+                        ExternalKind::Global => Item::Global(GlobalIndex::from_u32(export.index)),
+                        ExternalKind::Tag => return Err(unsupported("exceptions", offset)),
+                        ExternalKind::FuncExact => return Err(unsupported("custom descriptors", offset)),
+                    };
+                    let name = export.name.to_string();
+                    self.info.exports_by_name.insert(name.clone(), self.info.exports.len());
+                    self.info.exports.push(Export { name, item });
+                }
+            }
+            Payload::StartSection { func, .. } => {
+                let index = FuncIndex::from_u32(func);
+                self.escape(index);
+                self.info.start = Some(index);
+            }
+            Payload::ElementSection(section) => {
+                for element in section.into_iter_with_offsets() {
+                    let (offset, element) = element.map_err(|error| invalid(&error))?;
+                    self.element(element, offset)?;
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = data.map_err(|error| invalid(&error))?;
+                    let active = match data.kind {
+                        DataKind::Passive => None,
+                        DataKind::Active { memory_index, offset_expr } => {
+                            Some((MemoryIndex::from_u32(memory_index), self.const_expr(offset_expr)?))
+                        }
+                    };
+                    let end = data.range.end as usize;
+                    self.info.data.push(DataSegment { range: end - data.data.len()..end, active });
+                }
+            }
+            Payload::CustomSection(section) => {
+                let range = section.data_offset() as usize..section.data_offset() as usize + section.data().len();
+                self.info.custom_sections.push((section.name().to_string(), range));
+                if let KnownCustom::Name(names) = section.as_known() {
+                    self.info.names.read(names);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn rec_group(&mut self, group: RecGroup, offset: u64) -> Result<()> {
+        let mut types = group.into_types();
+        let (Some(ty), None) = (types.next(), types.next()) else {
+            return Err(unsupported("gc", offset));
+        };
+        if !ty.is_final || !ty.supertype_idxs.is_empty() || ty.composite_type.shared {
+            return Err(unsupported("gc", offset));
+        }
+        let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
+            let feature =
+                if let CompositeInnerType::Cont(_) = ty.composite_type.inner { "stack switching" } else { "gc" };
+            return Err(unsupported(feature, offset));
+        };
+        let convert = |types: &[wasmparser::ValType]| {
+            types.iter().map(|ty| value_type(*ty, offset)).collect::<Result<Box<[_]>>>()
+        };
+        self.info.types.push(FuncType { params: convert(func.params())?, results: convert(func.results())? });
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'_>, offset: u64) -> Result<()> {
+        let info = &mut self.info;
+        let ty = match import.ty {
+            TypeRef::Func(index) => {
+                info.imported_funcs += 1;
+                ItemType::Func(TypeIndex::from_u32(index))
+            }
+            TypeRef::Table(ty) => {
+                info.imported_tables += 1;
+                ItemType::Table(table_type(ty, offset)?)
+            }
+            TypeRef::Memory(ty) => {
+                info.imported_memories += 1;
+                ItemType::Memory(memory_type(ty, offset)?)
+            }
+            TypeRef::Global(ty) => {
+                info.imported_globals += 1;
+                ItemType::Global(global_type(ty, offset)?)
+            }
+            TypeRef::Tag(_) => return Err(unsupported("exceptions", offset)),
+            TypeRef::FuncExact(_) => return Err(unsupported("custom descriptors", offset)),
+        };
+        match ty {
+            ItemType::Func(index) => {
+                info.funcs.push(index);
+            }
+            ItemType::Table(ty) => {
+                info.tables.push(ty);
+            }
+            ItemType::Memory(ty) => {
+                info.memories.push(ty);
+            }
+            ItemType::Global(ty) => {
+                info.globals.push(ty);
+            }
+        }
+        info.imports.push(Import { module: import.module.to_string(), name: import.name.to_string(), ty });
+        Ok(())
+    }
+
+    fn element(&mut self, element: wasmparser::Element<'_>, offset: u64) -> Result<()> {
+        let mode = match element.kind {
+            ElementKind::Passive => ElementMode::Passive,
+            ElementKind::Declared => ElementMode::Declared,
+            ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
+                table: TableIndex::from_u32(table_index.unwrap_or(0)),
+                offset: self.const_expr(offset_expr)?,
+            },
+        };
+        let (element, items) = match element.items {
+            wasmparser::ElementItems::Functions(section) => {
+                let funcs = section
+                    .into_iter()
+                    .map(|index| index.map(FuncIndex::from_u32).map_err(|error| invalid(&error)))
+                    .collect::<Result<Box<[_]>>>()?;
+                funcs.iter().for_each(|index| self.escape(*index));
+                (RefType::Func, ElementItems::Funcs(funcs))
+            }
+            wasmparser::ElementItems::Expressions(ty, section) => {
+                let mut exprs = Vec::with_capacity(section.count() as usize);
+                for expr in section {
+                    exprs.push(self.const_expr(expr.map_err(|error| invalid(&error))?)?);
+                }
+                (ref_type(ty, offset)?, ElementItems::Exprs(exprs.into()))
+            }
+        };
+        self.info.elements.push(ElementSegment { element, items, mode });
+        Ok(())
+    }
+
+    fn const_expr(&mut self, expr: wasmparser::ConstExpr<'_>) -> Result<ConstExpr> {
+        let mut ops = Vec::with_capacity(1);
+        for operator in expr.get_operators_reader().into_iter_with_offsets() {
+            let (operator, offset) = operator.map_err(|error| invalid(&error))?;
+            ops.push(match operator {
+                Operator::I32Const { value } => ConstOp::I32Const(value),
+                Operator::I64Const { value } => ConstOp::I64Const(value),
+                Operator::F32Const { value } => ConstOp::F32Const(value.bits()),
+                Operator::F64Const { value } => ConstOp::F64Const(value.bits()),
+                Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex::from_u32(global_index)),
+                Operator::RefNull { .. } => ConstOp::RefNull,
+                Operator::RefFunc { function_index } => {
+                    let index = FuncIndex::from_u32(function_index);
+                    self.escape(index);
+                    ConstOp::RefFunc(index)
+                }
+                Operator::I32Add => ConstOp::I32Add,
+                Operator::I32Sub => ConstOp::I32Sub,
+                Operator::I32Mul => ConstOp::I32Mul,
+                Operator::I64Add => ConstOp::I64Add,
+                Operator::I64Sub => ConstOp::I64Sub,
+                Operator::I64Mul => ConstOp::I64Mul,
+                Operator::End => continue,
+                other => return Err(unsupported(super::features::feature_of(&other), offset)),
+            });
+        }
+        Ok(ConstExpr(ops.into()))
+    }
+
+    fn escape(&mut self, index: FuncIndex) {
+        let place = self.info.escaping.len() as u32;
+        if let std::collections::hash_map::Entry::Vacant(entry) = self.info.escaping_place.entry(index) {
+            entry.insert(place);
+            self.info.escaping.push(index);
+        }
+    }
+
+    fn finish(mut self) -> Result<ParsedModule> {
+        let info = &mut self.info;
+        let counts = Counts {
+            imported_funcs: info.imported_funcs,
+            memories: info.memories.len() as u32,
+            imported_tables: info.imported_tables,
+            imported_globals: info.imported_globals,
+            defined_tables: info.tables.len() as u32 - info.imported_tables,
+            defined_globals: info.globals.len() as u32 - info.imported_globals,
+            escaping_funcs: info.escaping.len() as u32,
+        };
+        match VmCtxLayout::new(counts) {
+            Some(layout) => info.layout = layout,
+            None => bail!(Limit, "the module declares more than an instance can hold"),
+        }
+        Ok(ParsedModule { info: self.info, to_validate: self.to_validate })
+    }
+}
+
+fn table_type(ty: wasmparser::TableType, offset: u64) -> Result<TableType> {
+    if ty.table64 {
+        return Err(unsupported("memory64", offset));
+    }
+    if ty.shared {
+        return Err(unsupported("shared-everything threads", offset));
+    }
+    Ok(TableType { element: ref_type(ty.element_type, offset)?, minimum: ty.initial, maximum: ty.maximum })
+}
+
+fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType> {
+    if ty.memory64 {
+        return Err(unsupported("memory64", offset));
+    }
+    if ty.shared {
+        return Err(unsupported("threads", offset));
+    }
+    if ty.page_size_log2.is_some_and(|log2| log2 != 16) {
+        return Err(unsupported("custom page sizes", offset));
+    }
+    Ok(MemoryType { minimum: ty.initial, maximum: ty.maximum })
+}
+
+fn global_type(ty: wasmparser::GlobalType, offset: u64) -> Result<GlobalType> {
+    if ty.shared {
+        return Err(unsupported("shared-everything threads", offset));
+    }
+    Ok(GlobalType { value: value_type(ty.content_type, offset)?, mutable: ty.mutable })
+}
