@@ -7,3 +7,5 @@ pub mod base;
 
 pub mod abi;
 pub mod wasm;
+
+pub mod runtime;
