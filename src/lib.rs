@@ -8,4 +8,5 @@ pub mod base;
 pub mod abi;
 pub mod wasm;
 
+pub mod debug;
 pub mod runtime;

@@ -206,9 +206,8 @@ fn run_files(files: &[File], list: &List, engine: &Engine, options: &Options) ->
     };
     let threads = if options.verbose { 1 } else { std::thread::available_parallelism().map_or(1, |count| count.get()) };
     std::thread::scope(|scope| {
-        let started: Vec<_> = (0..threads)
-            .map(|_| std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, work))
-            .collect();
+        let started: Vec<_> =
+            (0..threads).map(|_| std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, work)).collect();
         for thread in started {
             let joined = thread.map_err(|error| error.to_string())?.join();
             joined.map_err(|_| "the runner itself panicked".to_string())?;

@@ -8,7 +8,7 @@ use pellucid::base::{
     Config, Error, ErrorKind, ExternRef, Func, FuncType, GlobalType, Instance, MemoryType, RawValue, RefType,
     StoreLimits, TableType, TrapCode, ValType, Value,
 };
-use pellucid::debug::{Action, CallState, Debuggee, Edit, Resume};
+use pellucid::debug::{Action, CallState, Debuggee, Edit, Event, EventKind, Resume};
 use pellucid::runtime::{Engine, Extern, Linker, Module};
 use std::collections::{HashMap, HashSet};
 use wast::{QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastInvoke};
@@ -41,7 +41,6 @@ pub struct Script {
     refused_names: HashSet<String>,
     externs: HashMap<u32, ExternRef>,
     calls: u32,
-    step: bool,
 }
 
 impl Script {
@@ -52,10 +51,10 @@ impl Script {
         linker.allow_shadowing(true);
         define_spectest(&debuggee, &mut linker)?;
         if step {
-            debuggee.set_event_handler(u32::MAX, Box::new(|_, _| Action::Continue))?;
+            debuggee.set_event_handler(EventKind::ALL, Box::new(look))?;
             let mut edit = Edit::begin(&debuggee)?;
             edit.single_step(true);
-            edit.commit()?;
+            edit.commit(&debuggee)?;
         }
         Ok(Script {
             debuggee,
@@ -67,7 +66,6 @@ impl Script {
             refused_names: HashSet::new(),
             externs: HashMap::new(),
             calls: 0,
-            step,
         })
     }
 
@@ -95,18 +93,16 @@ impl Script {
                 remember(&mut self.instances, &mut self.last_instance, instance.map(|id| id.name().to_string()), slot);
                 outcome
             }
-            WastDirective::Register { name, module, .. } => {
-                match self.instance(module.map(|id| id.name())) {
-                    Ok(instance) => {
-                        self.refused_names.remove(name);
-                        self.linker.define_instance(self.debuggee.store(), name, instance).map_err(engine_fault)
-                    }
-                    Err(fault) => {
-                        self.refused_names.insert(name.to_string());
-                        Err(fault)
-                    }
+            WastDirective::Register { name, module, .. } => match self.instance(module.map(|id| id.name())) {
+                Ok(instance) => {
+                    self.refused_names.remove(name);
+                    self.linker.define_instance(self.debuggee.store(), name, instance).map_err(engine_fault)
                 }
-            }
+                Err(fault) => {
+                    self.refused_names.insert(name.to_string());
+                    Err(fault)
+                }
+            },
             WastDirective::Invoke(invoke) => match self.invoke(&invoke)? {
                 Ok(_) => Ok(()),
                 Err(error) => wrong!("invoke `{}`: {error}", invoke.name),
@@ -159,7 +155,6 @@ impl Script {
                 Err(error) => wrong!("expected a suspension, got the error: {error}"),
             },
             WastDirective::Thread(_) | WastDirective::Wait { .. } => Err(Fault::Refused("threads".into())),
-            _ => Err(Fault::Wrong("a directive that this runner doesn't know".into())),
         }
     }
 
@@ -280,23 +275,38 @@ impl Script {
 
     fn call_resumable(&self, func: Func, args: &[Value]) -> Result<Vec<Value>, Error> {
         let call = self.debuggee.call_begin(func, args)?;
-        let mode = if self.step { Resume::Step } else { Resume::Continue };
-        loop {
-            match call.resume(&self.debuggee, mode)? {
+        // Without a handler that sees it, a trap pauses a call that is being debugged; going on ends it.
+        for _ in 0..2 {
+            match call.resume(&self.debuggee, Resume::Continue)? {
                 CallState::Finished => return call.results(&self.debuggee),
-                CallState::Trapped => {
-                    let lost = || Error::new(ErrorKind::Panic, "a trapped call without an error");
-                    return Err(call.error().unwrap_or_else(lost));
-                }
-                _ => continue,
+                CallState::Trapped => break,
+                _ => {}
             }
         }
+        let unfinished = || Error::new(ErrorKind::Panic, format!("the call came out as {:?}", call.state()));
+        Err(call.error().unwrap_or_else(unfinished))
     }
 
     fn extern_number(&self, value: &Value) -> Option<u32> {
         let Value::ExternRef(Some(reference)) = value else { return None };
         self.debuggee.store().externref_data(*reference).ok()?.downcast_ref().copied()
     }
+}
+
+/// Looks at everything that an event's frame has, and fails the guest if that doesn't work.
+fn look(debuggee: &Debuggee, event: &Event) -> Action {
+    let read = || {
+        let Some(frame) = event.frame else { return Ok(()) };
+        let info = debuggee.frame_info(&frame)?;
+        let mut values = vec![Value::Unavailable; info.n_locals.max(info.n_operands) as usize];
+        let n_locals = debuggee.frame_read_locals(&frame, 0, &mut values)?;
+        if info.pc != event.pc || n_locals != info.n_locals || values[..n_locals as usize].contains(&Value::Unavailable)
+        {
+            return Err(Error::new(ErrorKind::Panic, format!("at {}: {values:?}", event.pc)));
+        }
+        debuggee.frame_read_operands(&frame, 0, &mut values).map(|_| ())
+    };
+    read().map_or_else(|error: Error| Action::Trap(error.to_string()), |()| Action::Continue)
 }
 
 /// Reads a script's directives. The lexer takes the suite's odd characters, which the tests of names are made of.
