@@ -8,5 +8,6 @@ pub mod base;
 pub mod abi;
 pub mod wasm;
 
+pub mod compile;
 pub mod debug;
 pub mod runtime;

@@ -116,12 +116,11 @@ impl FrameTable {
     }
 }
 
-/// Appends the encoding of a state to `pool`.
-pub fn encode_state(pool: &mut Vec<u8>, locals: &[Place], operands: &[(ValType, Place)]) {
-    let exceptions = locals.iter().filter(|place| **place != Place::Home).count();
-    leb(pool, exceptions as u32);
-    for (local, place) in locals.iter().enumerate().filter(|(_, place)| **place != Place::Home) {
-        leb(pool, local as u32);
+/// Appends the encoding of a state to `pool`: the locals that aren't in their homes, by index, and the operands.
+pub fn encode_state(pool: &mut Vec<u8>, exceptions: &[(u32, Place)], operands: &[(ValType, Place)]) {
+    leb(pool, exceptions.len() as u32);
+    for (local, place) in exceptions {
+        leb(pool, *local);
         encode_place(pool, *place);
     }
     leb(pool, operands.len() as u32);
@@ -208,9 +207,10 @@ mod tests {
             (ValType::FUNCREF, Place::Const(1 << 40)),
         ];
         let function = DefinedFuncIndex::from_u32(0);
-        encode_state(&mut table.pool, &[Place::Home; 4], &[]);
+        encode_state(&mut table.pool, &[], &[]);
         let second = table.pool.len() as u32;
-        encode_state(&mut table.pool, &places, &operands);
+        let exceptions = [(1, places[1]), (2, places[2]), (3, places[3])];
+        encode_state(&mut table.pool, &exceptions, &operands);
         let first = table.state(function, 0);
         assert_eq!(first, State { locals: vec![Place::Home; 4], operands: Vec::new() });
         assert_eq!(table.state(function, second), State { locals: places.to_vec(), operands: operands.to_vec() });
