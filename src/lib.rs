@@ -9,3 +9,5 @@ pub mod abi;
 pub mod wasm;
 
 pub mod runtime;
+
+pub mod debug;
