@@ -18,7 +18,7 @@
 //! Read next: [`super::replay`], which walks a run with this.
 
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
-use wasmparser::{AbstractHeapType, HeapType, MemArg, Operator};
+use wasmparser::{AbstractHeapType, HeapType, MemArg, MemArgTarget, Operator};
 
 /// A value of a frame: its type and its bits, zero-extended to 64.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,7 +138,8 @@ impl Inner {
         use Operator::*;
         use ValType::{F32, F64, I32, I64};
         let load = |memarg: &MemArg, ty, bytes, signed| {
-            let memory = MemoryIndex::from_u32(memarg.memory);
+            let MemArgTarget::Memory(memory) = memarg.target else { return None };
+            let memory = MemoryIndex::from_u32(memory);
             Some(Inner::Load { memory, offset: memarg.offset, bytes, signed, ty })
         };
         let constant = |ty, bits| Some(Inner::Const(Slot { ty, bits }));
@@ -219,7 +220,9 @@ impl Inner {
             I32Add => binary(I32, |a, b| of_u32((a as u32).wrapping_add(b as u32))),
             I32Sub => binary(I32, |a, b| of_u32((a as u32).wrapping_sub(b as u32))),
             I32Mul => binary(I32, |a, b| of_u32((a as u32).wrapping_mul(b as u32))),
-            I32DivS => binary(I32, |a, b| quotient((a as i32).checked_div(b as i32).map(|c| u64::from(c as u32)), b as u32 == 0)),
+            I32DivS => binary(I32, |a, b| {
+                quotient((a as i32).checked_div(b as i32).map(|c| u64::from(c as u32)), b as u32 == 0)
+            }),
             I32DivU => binary(I32, |a, b| quotient((a as u32).checked_div(b as u32).map(u64::from), true)),
             // The remainder of the one overflowing division is 0 and no trap.
             I32RemS => binary(I32, |a, b| match b as i32 {

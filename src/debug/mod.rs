@@ -10,6 +10,7 @@ pub mod breakpoints;
 pub mod debuggee;
 pub mod drive;
 pub mod edit;
+pub mod evaluator;
 pub mod event;
 pub mod frame;
 
