@@ -6,6 +6,7 @@ use super::{signatures, target};
 use crate::base::{Result, TrapCode, TypeIndex, ValType};
 use crate::wasm::features::value_type;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use std::collections::BTreeMap;
 use wasmparser::{BlockType, BrTable, Operator};
 
 /// An open block. Blocks in unreachable code have none.
@@ -314,7 +315,9 @@ impl Translator<'_> {
         let mut calls: Vec<BlockCall> = Vec::with_capacity(depths.len());
         if direct {
             // Nothing is carried, so what one label wants stored doesn't hurt another.
-            let numbers: Vec<_> = depths.iter().map(|depth| self.control[*depth].number).collect();
+            let mut numbers: Vec<_> = depths.iter().map(|depth| self.control[*depth].number).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
             let height = depths.iter().map(|depth| self.control[*depth].height).max();
             self.settle_branch(&numbers, height.expect("there is a default"), 0);
             for depth in &depths {
@@ -324,14 +327,9 @@ impl Translator<'_> {
             self.finish_branch_table(index.value, calls);
         } else {
             // One block for each label, which returns, or stores and carries what that label wants.
-            let mut edges: Vec<(usize, Block)> = Vec::new();
+            let mut edges: BTreeMap<usize, Block> = BTreeMap::new();
             for depth in &depths {
-                let edge = edges.iter().find(|(other, _)| other == depth).map(|(_, block)| *block);
-                let edge = edge.unwrap_or_else(|| {
-                    let block = self.builder.create_block();
-                    edges.push((*depth, block));
-                    block
-                });
+                let edge = *edges.entry(*depth).or_insert_with(|| self.builder.create_block());
                 calls.push(BlockCall::new(edge, [], &mut self.builder.func.dfg.value_lists));
             }
             self.finish_branch_table(index.value, calls);

@@ -112,8 +112,7 @@ impl<'a> FunctionCompiler<'a> {
         let done = translator.body(index);
         let Translator { builder, stops, .. } = translator;
         if let Err(error) = done {
-            // The builder's context insists on being finished with; a new one is cheaper than finishing.
-            drop(builder);
+            // The old one insists on a finished function.
             self.builder_context = FunctionBuilderContext::new();
             return Err(error);
         }
