@@ -10,5 +10,6 @@ pub mod wasm;
 
 pub mod compile;
 
-pub mod debug;
 pub mod runtime;
+
+pub mod debug;
