@@ -143,6 +143,7 @@ impl Script {
                 match self.instantiate(&module) {
                     Ok(_) => wrong!("expected `{message}`, but it linked"),
                     Err(error) if error.kind() == ErrorKind::Link => Ok(()),
+                    Err(error) if error.kind() == ErrorKind::Unsupported => Err(engine_fault(error)),
                     Err(error) => wrong!("expected `{message}`, got {:?}: {error}", error.kind()),
                 }
             }
