@@ -10,3 +10,5 @@ pub mod wasm;
 
 pub mod compile;
 pub mod runtime;
+
+pub mod debug;
