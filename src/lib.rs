@@ -7,3 +7,7 @@ pub mod base;
 
 pub mod abi;
 pub mod wasm;
+
+pub mod runtime;
+
+pub mod debug;

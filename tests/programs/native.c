@@ -1,4 +1,4 @@
-/* A main for the native builds that expected.txt is checked with. PROGRAM names the source file. */
+/* A main for the native builds that check.sh makes: PROGRAM is the source file, SCRIPT is set for script.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,17 +6,21 @@
 #include PROGRAM
 
 #ifdef SCRIPT
-void host_print(const char *text, int length) { fwrite(text, 1, (size_t)length, stdout); }
+static int quiet;
 
-int main(int argc, char **argv) {
-    if (argc == 2) printf("%lld\n", eval(argv[1], (int)strlen(argv[1])));
-    else fprintf(stderr, "%d\n", run_demo());
-    return 0;
-}
-#else
-int main(int argc, char **argv) {
-    (void)argc;
-    printf("%lld\n", (long long)run(atoi(argv[1])));
-    return 0;
+void host_print(const char *text, int length) {
+    if (!quiet) fwrite(text, 1, (size_t)length, stdout);
 }
 #endif
+
+/* EXPORT ARGS: prints the result, and nothing else. EXPORT alone: runs it for what it prints. */
+int main(int argc, char **argv) {
+#ifdef SCRIPT
+    quiet = argc > 2;
+    long long result = strcmp(argv[1], "eval") == 0 ? eval(argv[2], (int)strlen(argv[2])) : run_demo();
+#else
+    long long result = run(atoi(argv[2]));
+#endif
+    if (argc > 2) printf("%lld\n", result);
+    return 0;
+}

@@ -1,0 +1,118 @@
+//! Wasm operators → Cranelift IR → machine code.
+//!
+//! Takes a parsed module, gives inert bytes and tables ([`crate::abi::artifact`]). Knows nothing of stores, mappings
+//! or where the code will run. Invariant: a function compiled for debugging has a stop point at the start of every
+//! run, and the frame table describes every local and operand there. Read next: [`function`] for the walk over the
+//! operators, [`stop_points`] for what debugging adds, [`image`] for how functions become a module.
+
+mod blocks;
+mod calls;
+mod control;
+mod function;
+mod image;
+mod memory;
+mod numeric;
+mod signatures;
+mod stop_points;
+mod tables;
+mod target;
+mod trampolines;
+
+use crate::abi::artifact::{CompiledModule, Trampolines};
+use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, Result};
+use crate::wasm::{ModuleInfo, ParsedModule};
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use function::{FunctionCompiler, FunctionOutput};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Compiles modules and trampolines for the machine that it runs on.
+pub struct Compiler {
+    isa: OwnedTargetIsa,
+    debug: bool,
+    threads: usize,
+}
+
+impl Compiler {
+    /// A compiler for this machine.
+    ///
+    /// Errors: [`ErrorKind::Unsupported`] if the machine isn't one that code can be made for.
+    pub fn new(config: &Config) -> Result<Compiler> {
+        let threads = match config.compile_threads {
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+            threads => threads,
+        };
+        Ok(Compiler { isa: target::isa(config)?, debug: config.debug, threads })
+    }
+
+    /// Validates and compiles every function of a module, in parallel.
+    ///
+    /// Errors: [`ErrorKind::InvalidModule`] or [`ErrorKind::Unsupported`] for the first function at fault;
+    /// [`ErrorKind::Limit`] if a function or the image is too large to compile.
+    pub fn compile_module(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledModule)> {
+        let ParsedModule { info, to_validate } = parsed;
+        let count = to_validate.len();
+        let inputs: Vec<_> = to_validate.into_iter().map(|(index, input)| (index, Mutex::new(Some(input)))).collect();
+        let next = AtomicUsize::new(0);
+        let failed = AtomicBool::new(false);
+        let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
+        let errors: Mutex<Vec<(DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
+        let work = || {
+            let mut compiler = FunctionCompiler::new(&*self.isa, &info, self.debug);
+            let mut done = Vec::new();
+            // Functions are taken in order, so that the first one at fault is always reached.
+            while !failed.load(Ordering::Relaxed) {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let Some((index, input)) = inputs.get(place) else { break };
+                let input = input.lock().expect("no one panics with it").take().expect("taken once");
+                match compiler.compile(*index, input) {
+                    Ok(output) => done.push((place, output)),
+                    Err(error) => {
+                        errors.lock().expect("no one panics with it").push((*index, error));
+                        failed.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+            let mut outputs = outputs.lock().expect("no one panics with it");
+            for (place, output) in done {
+                outputs[place] = Some(output);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads.min(count) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let errors = errors.into_inner().expect("no one panics with it");
+        if let Some((_, error)) = errors.into_iter().min_by_key(|(index, _)| *index) {
+            return Err(error);
+        }
+        let outputs = outputs.into_inner().expect("no one panics with it");
+        let module = image::link(&*self.isa, &info, outputs.into_iter().map(|output| output.expect("compiled")), self.debug)?;
+        Ok((info, module))
+    }
+
+    /// Compiles the trampolines of a function type.
+    ///
+    /// Errors: [`ErrorKind::Limit`] if it has too many parameters or results to compile.
+    pub fn compile_trampolines(&self, ty: &FuncType) -> Result<Trampolines> {
+        trampolines::compile(&*self.isa, ty)
+    }
+
+    /// The IR of one function, for people to read.
+    ///
+    /// Errors: as [`Compiler::compile_module`]; [`ErrorKind::OutOfRange`] if there is no such function.
+    pub fn clif(&self, wasm: &[u8], index: DefinedFuncIndex) -> Result<String> {
+        let ParsedModule { info, to_validate } = crate::wasm::parse(wasm)?;
+        let input = to_validate.into_iter().find(|(candidate, _)| *candidate == index);
+        let (_, input) = input.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such function"))?;
+        FunctionCompiler::new(&*self.isa, &info, self.debug).clif(index, input)
+    }
+}
+
+/// The plane that chaos testing would steer; here it never interferes.
+fn control_plane() -> ControlPlane {
+    ControlPlane::default()
+}

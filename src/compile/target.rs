@@ -1,0 +1,61 @@
+//! The instruction set and the settings that code is made for.
+
+use crate::base::{Config, Error, ErrorKind, OptLevel, Result, TrapCode};
+use cranelift_codegen::ir;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+
+/// Frames of at least this many bytes touch every page on entry; smaller ones can't step over the guard region.
+pub(super) const UNPROBED_FRAME_LOG2: &str = "16";
+
+/// This machine's instruction set, with all that it offers.
+pub(super) fn isa(config: &Config) -> Result<OwnedTargetIsa> {
+    let mut flags = settings::builder();
+    let mut set = |name, value| flags.set(name, value).expect("a setting that Cranelift has");
+    set("opt_level", match config.opt_level {
+        OptLevel::None => "none",
+        OptLevel::Speed => "speed",
+        OptLevel::SpeedAndSize => "speed_and_size",
+    });
+    set("regalloc_algorithm", if config.opt_level == OptLevel::None { "single_pass" } else { "backtracking" });
+    set("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" });
+    // Frames are walked along the frame pointers.
+    set("preserve_frame_pointers", "true");
+    set("unwind_info", "false");
+    set("enable_probestack", "true");
+    set("probestack_strategy", "inline");
+    set("probestack_size_log2", UNPROBED_FRAME_LOG2);
+    set("enable_multi_ret_implicit_sret", "true");
+    set("enable_heap_access_spectre_mitigation", "false");
+    let unsupported = |what: &str| Error::new(ErrorKind::Unsupported, format!("this machine isn't supported: {what}"));
+    let builder = cranelift_native::builder().map_err(unsupported)?;
+    let isa = builder.finish(settings::Flags::new(flags)).map_err(|error| unsupported(&error.to_string()))?;
+    if cfg!(target_arch = "x86_64") && !std::is_x86_feature_detected!("sse4.1") {
+        return Err(unsupported("SSE4.1 is needed for rounding"));
+    }
+    Ok(isa)
+}
+
+/// Cranelift's number for a trap of ours.
+pub(super) fn trap(code: TrapCode) -> ir::TrapCode {
+    match code {
+        TrapCode::MemoryOutOfBounds => ir::TrapCode::HEAP_OUT_OF_BOUNDS,
+        TrapCode::IntegerOverflow => ir::TrapCode::INTEGER_OVERFLOW,
+        TrapCode::IntegerDivideByZero => ir::TrapCode::INTEGER_DIVISION_BY_ZERO,
+        TrapCode::InvalidConversionToInteger => ir::TrapCode::BAD_CONVERSION_TO_INTEGER,
+        TrapCode::CallStackExhausted => ir::TrapCode::STACK_OVERFLOW,
+        other => ir::TrapCode::unwrap_user(other as u8),
+    }
+}
+
+/// The inverse of [`trap`].
+pub(super) fn trap_code(code: ir::TrapCode) -> TrapCode {
+    match code {
+        ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
+        ir::TrapCode::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
+        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
+        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
+        ir::TrapCode::STACK_OVERFLOW => TrapCode::CallStackExhausted,
+        other => TrapCode::from_u8(other.as_raw().get()).expect("only our own numbers are used"),
+    }
+}

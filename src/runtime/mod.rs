@@ -1,0 +1,30 @@
+//! Stores and what lives in them: instances, memories, tables, globals, functions; and the machine that runs guests.
+//!
+//! Knows nothing of debugging or C: the run loop ends in a typed [`Exit`] and whoever drives it decides. Only
+//! `engine.rs` names the compiler. Invariants: a store is used by one thread at a time; no borrow of a store's
+//! cells is held while guest or host code runs; every handle is checked against store and range before use.
+//! Read next: [`store`], then [`call`] for how guest code is entered and left.
+
+pub mod backtrace;
+pub mod call;
+pub mod engine;
+pub mod func;
+pub mod global;
+pub mod host_func;
+pub mod instance;
+pub mod linker;
+pub mod memory;
+pub mod module;
+pub mod store;
+pub mod table;
+pub mod values;
+pub mod walk;
+
+pub use call::{Call, CallState, Exit, Stopped, TrapInfo};
+pub use engine::{Engine, TypeId};
+pub use host_func::{Caller, HostFn, RawHostFn};
+pub use instance::Extern;
+pub use linker::Linker;
+pub use module::Module;
+pub use store::Store;
+pub use walk::{Activation, FrameKind, RawFrame, Walk};
