@@ -11,3 +11,5 @@ pub mod wasm;
 pub mod runtime;
 
 pub mod debug;
+
+pub mod ffi;

@@ -134,10 +134,7 @@ pub unsafe extern "C" fn pellucid_config_new(out_config: *mut *mut pellucid_conf
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_config_delete(config: *mut pellucid_config_t) {
-    if !config.is_null() {
-        // SAFETY: made by `pellucid_config_new`, and the caller gives up ownership (header).
-        entry!(delete unsafe { Box::from_raw(config) })
-    }
+    entry!(delete config)
 }
 
 /// Sets whether modules are compiled so that their guests can be debugged.

@@ -65,10 +65,7 @@ pub unsafe extern "C" fn pellucid_engine_new(
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_engine_delete(engine: *mut pellucid_engine_t) {
-    if !engine.is_null() {
-        // SAFETY: made by this file's functions, and the caller gives up ownership (header).
-        entry!(delete unsafe { Box::from_raw(engine) })
-    }
+    entry!(delete engine)
 }
 
 /// Makes another reference to the same engine, to be deleted on its own.

@@ -7,14 +7,16 @@ use super::error::pellucid_error_t;
 use super::status::{pellucid_status, pellucid_status_t, status_of};
 use crate::base::{Error, ErrorKind, Result};
 use std::any::Any;
+use std::rc::Rc;
 
 /// Wraps the body of an entry point.
 ///
-/// `entry!(status out_error; kind name, … => { body })` answers a status; the body is a block of type `Result<()>`.
+/// `entry!(status out_error; kind name, … => { body })` answers a status; the body has the type `Result<()>`.
 /// `entry!(value default; kind name, … => body)` answers the body's value, or `default` if an argument is bad.
-/// `entry!(delete body)` answers nothing. The kinds of arguments are those of `argument!`.
+/// `entry!(delete name)` frees an object that isn't NULL. The kinds of arguments are those of `argument!`.
 macro_rules! entry {
-    (status $out_error:expr; $($kind:ident $($name:ident)+),* => $body:block) => {{
+    (status $out_error:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {{
+        $(let _alive = $crate::ffi::entry::keep_alive!($kind $($name)+);)*
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> $crate::base::Result<()> {
             $($crate::ffi::entry::argument!($kind $($name)+);)*
             $body
@@ -38,9 +40,14 @@ macro_rules! entry {
             _ => $default,
         }
     }};
-    (delete $body:expr) => {{
-        // A destructor that panics leaks what it had not freed yet; there is nobody to tell.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop($body)));
+    (delete $name:ident) => {{
+        if !$name.is_null() {
+            // SAFETY: the header asks of the caller that the pointer is one that the library made (`Out::give`), and that
+            // the caller gives it up (CONVENTIONS.md, "Ownership").
+            let object = unsafe { Box::from_raw($name) };
+            // A destructor that panics leaks what it had not freed yet; there is nobody to tell.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(object)));
+        }
     }};
 }
 pub(super) use entry;
@@ -51,8 +58,16 @@ macro_rules! argument {
     (store $name:ident) => {
         $crate::ffi::entry::argument!(ref $name)
     };
+    // A store in which guest code will run, which may delete it: like `store`, and alive until the entry returns.
+    (running $name:ident) => {
+        $crate::ffi::entry::argument!(ref $name)
+    };
     // A call or an edit session: like `ref`, and its store is poisoned if the body panics.
     (child $name:ident) => {
+        $crate::ffi::entry::argument!(ref $name)
+    };
+    // A call that will run: like `child`, and alive until the entry returns.
+    (resuming $name:ident) => {
         $crate::ffi::entry::argument!(ref $name)
     };
     // A live object.
@@ -113,6 +128,34 @@ macro_rules! argument {
 }
 pub(super) use argument;
 
+/// Holds on to what a callback may delete while the entry uses it.
+macro_rules! keep_alive {
+    (running $name:ident) => {
+        // SAFETY: as in `argument!`: NULL or live.
+        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
+    };
+    (resuming $name:ident) => {
+        // SAFETY: as in `argument!`: NULL or live.
+        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
+    };
+    ($kind:ident $($name:ident)+) => {
+        $crate::ffi::entry::Alive::<()>(None)
+    };
+}
+pub(super) use keep_alive;
+
+/// A reference that is given up at the very end of an entry point.
+pub(super) struct Alive<T>(pub(super) Option<Rc<T>>);
+
+impl<T> Drop for Alive<T> {
+    fn drop(&mut self) {
+        if let Some(object) = self.0.take() {
+            // It may be the last reference. As for `entry!(delete …)`.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(object)));
+        }
+    }
+}
+
 /// Poisons the store of an argument whose entry panicked.
 macro_rules! after_panic {
     (store $name:ident) => {
@@ -120,6 +163,12 @@ macro_rules! after_panic {
         if let Some(store) = unsafe { $name.as_ref() } {
             store.poison_after_panic();
         }
+    };
+    (running $name:ident) => {
+        $crate::ffi::entry::after_panic!(store $name)
+    };
+    (resuming $name:ident) => {
+        $crate::ffi::entry::after_panic!(child $name)
     };
     (child $name:ident) => {
         // SAFETY: as in `argument!`: NULL or live.

@@ -6,7 +6,7 @@
 use super::entry::entry;
 use super::pointer::Sized32;
 use super::status::{pellucid_status_t, status_of};
-use super::value::pellucid_str_t;
+use super::bytes::pellucid_str_t;
 use crate::base::{Error, ErrorKind, error::bail};
 use std::ffi::c_char;
 use std::mem::offset_of;
@@ -143,10 +143,7 @@ pub unsafe extern "C" fn pellucid_error_new(
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_error_delete(error: *mut pellucid_error_t) {
-    if !error.is_null() {
-        // SAFETY: made by `give`, and the caller gives up ownership (header).
-        entry!(delete unsafe { Box::from_raw(error) })
-    }
+    entry!(delete error)
 }
 
 /// The status that goes with an error.

@@ -5,7 +5,8 @@
 use super::entry::entry;
 use super::frame::pellucid_frame_t;
 use super::status::pellucid_status_t;
-use super::value::{pellucid_str_t, pellucid_value_t};
+use super::bytes::pellucid_str_t;
+use super::value::pellucid_value_t;
 use crate::base::error::bail;
 use std::ptr::null_mut;
 

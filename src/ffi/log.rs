@@ -6,7 +6,7 @@
 use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::entry;
 use super::status::pellucid_status_t;
-use super::value::pellucid_str_t;
+use super::bytes::pellucid_str_t;
 use crate::base::error::bail;
 use log::{LevelFilter, Log, Metadata, Record};
 use std::ffi::c_void;

@@ -139,6 +139,11 @@ impl<T> OutSlice<T> {
         self.len
     }
 
+    /// The first place; dangling if there are none.
+    pub(super) fn as_mut_ptr(&self) -> *mut T {
+        self.first.as_ptr()
+    }
+
     /// Writes the results that fit; answers how many.
     pub(super) fn set(self, values: impl IntoIterator<Item = T>) -> usize {
         let mut written = 0;

@@ -3,10 +3,9 @@
 //! Knows nothing of messages (see [`error`](super::error)). Invariant: each [`ErrorKind`] is exactly one status, and
 //! numbers are never reused. Read next: [`entry`](super::entry).
 
-use super::pointer::Out;
-use super::value::pellucid_str_t;
+use super::bytes::pellucid_str_t;
 use super::entry::entry;
-use crate::base::ErrorKind;
+use crate::base::{ErrorKind, error::bail};
 
 /// The outcome of a function: `PELLUCID_OK`, or negative, one of `enum pellucid_status`.
 ///
@@ -111,6 +110,11 @@ const NAMES: [(pellucid_status, &str); 20] = [
     (PELLUCID_ERR_PANIC, "PELLUCID_ERR_PANIC"),
 ];
 
+/// The name of a status, if there is one with this number.
+pub(super) fn status_name(status: pellucid_status_t) -> Option<&'static str> {
+    NAMES.iter().find(|(known, _)| *known as pellucid_status_t == status).map(|(_, name)| *name)
+}
+
 /// The name of a status, such as `PELLUCID_ERR_TRAP`.
 ///
 /// - `status`: any number.
@@ -127,11 +131,8 @@ pub unsafe extern "C" fn pellucid_status_name(
     out_name: *mut pellucid_str_t,
 ) -> pellucid_status_t {
     entry!(status std::ptr::null_mut(); out out_name => {
-        let known = NAMES.iter().find(|(known, _)| *known as pellucid_status_t == status);
-        let Some((_, name)) = known else {
-            crate::base::error::bail!(NotFound, "no status has the number {status}");
-        };
-        Out::set(out_name, pellucid_str_t::new(name));
+        let Some(name) = status_name(status) else { bail!(NotFound, "no status has the number {status}") };
+        out_name.set(pellucid_str_t::new(name));
         Ok(())
     })
 }
