@@ -8,6 +8,8 @@ pub mod base;
 pub mod abi;
 pub mod wasm;
 
+pub mod compile;
+
 pub mod runtime;
 
 pub mod debug;

@@ -6,7 +6,7 @@
 //! its home, otherwise an exception tells where. A state is encoded as
 //!
 //! ```text
-//! state     := local-exceptions:leb n × (local:leb place)   operands:leb m × (type:byte place)
+//! state     := exceptions:leb n × (first-local:leb locals:leb place)   operands:leb m × (type:byte place)
 //! place     := 0 (home) | 1 word:leb | 2 bits:8 bytes little-endian | 3 (zero or null)
 //! ```
 //!
@@ -103,8 +103,8 @@ impl FrameTable {
         let mut reader = Reader { bytes: &self.pool[offset as usize..] };
         let mut locals = vec![Place::Home; self.functions[function].locals as usize];
         for _ in 0..reader.leb() {
-            let local = reader.leb();
-            locals[local as usize] = reader.place();
+            let (first, count) = (reader.leb() as usize, reader.leb() as usize);
+            locals[first..first + count].fill(reader.place());
         }
         let operands = (0..reader.leb())
             .map(|_| {
@@ -116,13 +116,15 @@ impl FrameTable {
     }
 }
 
-/// Appends the encoding of a state to `pool`.
-pub fn encode_state(pool: &mut Vec<u8>, locals: &[Place], operands: &[(ValType, Place)]) {
-    let exceptions = locals.iter().filter(|place| **place != Place::Home).count();
-    leb(pool, exceptions as u32);
-    for (local, place) in locals.iter().enumerate().filter(|(_, place)| **place != Place::Home) {
-        leb(pool, local as u32);
-        encode_place(pool, *place);
+/// Appends the encoding of a state to `pool`: the locals that aren't in their homes, by index, and the operands.
+pub fn encode_state(pool: &mut Vec<u8>, exceptions: &[(u32, Place)], operands: &[(ValType, Place)]) {
+    // Locals that weren't assigned yet are many, side by side, and all zero.
+    let ranges = || exceptions.chunk_by(|left, right| left.0 + 1 == right.0 && left.1 == right.1);
+    leb(pool, ranges().count() as u32);
+    for range in ranges() {
+        leb(pool, range[0].0);
+        leb(pool, range.len() as u32);
+        encode_place(pool, range[0].1);
     }
     leb(pool, operands.len() as u32);
     for (ty, place) in operands {
@@ -199,8 +201,9 @@ mod tests {
 
     #[test]
     fn states_survive_the_round_trip() {
-        let mut table = table(4, Vec::new());
-        let places = [Place::Home, Place::Word(300), Place::Const(0), Place::Const(u64::MAX)];
+        let mut table = table(6, Vec::new());
+        let zero = Place::Const(0);
+        let places = [Place::Home, Place::Word(300), zero, zero, Place::Home, Place::Const(u64::MAX)];
         let operands = [
             (ValType::F64, Place::Home),
             (ValType::EXTERNREF, Place::Const(0)),
@@ -208,11 +211,12 @@ mod tests {
             (ValType::FUNCREF, Place::Const(1 << 40)),
         ];
         let function = DefinedFuncIndex::from_u32(0);
-        encode_state(&mut table.pool, &[Place::Home; 4], &[]);
+        encode_state(&mut table.pool, &[], &[]);
         let second = table.pool.len() as u32;
-        encode_state(&mut table.pool, &places, &operands);
+        let exceptions = [(1, places[1]), (2, zero), (3, zero), (5, places[5])];
+        encode_state(&mut table.pool, &exceptions, &operands);
         let first = table.state(function, 0);
-        assert_eq!(first, State { locals: vec![Place::Home; 4], operands: Vec::new() });
+        assert_eq!(first, State { locals: vec![Place::Home; 6], operands: Vec::new() });
         assert_eq!(table.state(function, second), State { locals: places.to_vec(), operands: operands.to_vec() });
     }
 

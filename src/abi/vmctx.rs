@@ -185,7 +185,7 @@ impl VmCtxLayout {
             size: 0,
         };
         let size = end.next_multiple_of(16);
-        (size <= i32::MAX as u64).then(|| VmCtxLayout { size: size as u32, ..layout })
+        (size <= i32::MAX as u64).then_some(VmCtxLayout { size: size as u32, ..layout })
     }
 
     /// Bytes of the context; it is aligned to 16.

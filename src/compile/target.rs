@@ -12,11 +12,14 @@ pub(super) const UNPROBED_FRAME_LOG2: &str = "16";
 pub(super) fn isa(config: &Config) -> Result<OwnedTargetIsa> {
     let mut flags = settings::builder();
     let mut set = |name, value| flags.set(name, value).expect("a setting that Cranelift has");
-    set("opt_level", match config.opt_level {
-        OptLevel::None => "none",
-        OptLevel::Speed => "speed",
-        OptLevel::SpeedAndSize => "speed_and_size",
-    });
+    set(
+        "opt_level",
+        match config.opt_level {
+            OptLevel::None => "none",
+            OptLevel::Speed => "speed",
+            OptLevel::SpeedAndSize => "speed_and_size",
+        },
+    );
     set("regalloc_algorithm", if config.opt_level == OptLevel::None { "single_pass" } else { "backtracking" });
     set("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" });
     // Frames are walked along the frame pointers.

@@ -23,9 +23,9 @@ pub(super) fn compile(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Trampolines>
 
 fn append(isa: &dyn TargetIsa, out: &mut Trampolines, function: Function) -> Result<CodeOffset> {
     let mut context = Context::for_function(function);
-    let code = context
-        .compile(isa, &mut control_plane())
-        .map_err(|error| Error::new(ErrorKind::Limit, format!("a function type can't be compiled: {:?}", error.inner)))?;
+    let code = context.compile(isa, &mut control_plane()).map_err(|error| {
+        Error::new(ErrorKind::Limit, format!("a function type can't be compiled: {:?}", error.inner))
+    })?;
     let alignment = isa.function_alignment().preferred as usize;
     out.image.resize(out.image.len().next_multiple_of(alignment), 0);
     let start = out.image.len() as u32;
@@ -85,7 +85,12 @@ fn host_call(isa: &dyn TargetIsa, ty: &FuncType) -> Function {
 }
 
 /// Stores a value as a raw one. The bits above its own 32 are zeroed, as `RawValue` promises.
-fn store(builder: &mut FunctionBuilder<'_>, value: cranelift_codegen::ir::Value, values: cranelift_codegen::ir::Value, place: usize) {
+fn store(
+    builder: &mut FunctionBuilder<'_>,
+    value: cranelift_codegen::ir::Value,
+    values: cranelift_codegen::ir::Value,
+    place: usize,
+) {
     let flags = MemFlagsData::trusted();
     let offset = place as i32 * RAW_VALUE_SIZE;
     let ty = builder.func.dfg.value_type(value);

@@ -1,0 +1,91 @@
+//! A look ahead over a function's blocks: which locals each one assigns, and whether it is branched to.
+//!
+//! Only debugging needs it: where control flow merges, a local that the block doesn't assign keeps its description,
+//! and a loop that nothing branches back to isn't a merge.
+
+use crate::base::{DefinedFuncIndex, Result};
+use crate::wasm::ModuleInfo;
+use crate::wasm::parse::invalid;
+use wasmparser::Operator;
+
+/// A block, loop, `if` or the function itself.
+#[derive(Clone, Copy, Debug)]
+struct Scan {
+    /// Its assignments are `assignments[first..end]`; those of blocks inside it are among them.
+    first: u32,
+    end: u32,
+    targeted: bool,
+}
+
+/// The blocks of a function, numbered in the order in which they open; the function is block 0.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    scans: Vec<Scan>,
+    assignments: Vec<u32>,
+    /// For each local that is assigned, the places in `assignments`, ascending.
+    places: std::collections::HashMap<u32, Vec<u32>>,
+}
+
+impl Blocks {
+    pub(super) fn scan(info: &ModuleInfo, function: DefinedFuncIndex) -> Result<Blocks> {
+        let mut blocks = Blocks::default();
+        let mut open = vec![blocks.open()];
+        let body = info.body(function);
+        let mut reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
+        while !reader.eof() {
+            match reader.read().map_err(|error| invalid(&error))? {
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => open.push(blocks.open()),
+                Operator::End => {
+                    let closed = open.pop().expect("validated");
+                    blocks.scans[closed].end = blocks.assignments.len() as u32;
+                }
+                Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                    let place = blocks.assignments.len() as u32;
+                    blocks.assignments.push(local_index);
+                    blocks.places.entry(local_index).or_default().push(place);
+                }
+                Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+                    blocks.target(&open, relative_depth);
+                }
+                Operator::BrTable { targets } => {
+                    for depth in targets.targets() {
+                        blocks.target(&open, depth.map_err(|error| invalid(&error))?);
+                    }
+                    blocks.target(&open, targets.default());
+                }
+                _ => {}
+            }
+        }
+        Ok(blocks)
+    }
+
+    fn open(&mut self) -> usize {
+        let first = self.assignments.len() as u32;
+        self.scans.push(Scan { first, end: first, targeted: false });
+        self.scans.len() - 1
+    }
+
+    fn target(&mut self, open: &[usize], depth: u32) {
+        self.scans[open[open.len() - 1 - depth as usize]].targeted = true;
+    }
+
+    /// Whether a branch names the block.
+    pub(super) fn is_targeted(&self, block: usize) -> bool {
+        self.scans[block].targeted
+    }
+
+    /// Whether the block, or one inside it, assigns the local.
+    pub(super) fn assigns(&self, block: usize, local: u32) -> bool {
+        let Scan { first, end, .. } = self.scans[block];
+        self.places.get(&local).is_some_and(|places| {
+            let next = places.partition_point(|place| *place < first);
+            places.get(next).is_some_and(|place| *place < end)
+        })
+    }
+
+    /// The locals that the block assigns, some of them more than once.
+    pub(super) fn assigned(&self, block: usize) -> &[u32] {
+        let Scan { first, end, .. } = self.scans[block];
+        &self.assignments[first as usize..end as usize]
+    }
+}

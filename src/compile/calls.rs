@@ -1,0 +1,85 @@
+//! Calls: direct, to imports, and through tables.
+
+use super::function::{Region, Translator};
+use super::stop_points::Operand;
+use super::target;
+use crate::abi::vmctx::{TYPE_IDS, func_ref, imported_func};
+use crate::base::{FuncIndex, TableIndex, TrapCode, TypeIndex};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, types};
+use wasmparser::Operator;
+
+enum Callee {
+    Direct(FuncRef),
+    Indirect(SigRef, Value),
+}
+
+impl Translator<'_> {
+    pub(super) fn call_operator(&mut self, operator: &Operator<'_>) -> bool {
+        match *operator {
+            Operator::Call { function_index } => {
+                let index = FuncIndex::from_u32(function_index);
+                let (callee, context) = match self.info.defined_func(index) {
+                    Some(defined) => (Callee::Direct(self.function(index, defined)), self.context),
+                    None => {
+                        let entry = self.info.layout.imported_func(index);
+                        let code = self.load_constant(self.context, entry + imported_func::CODE);
+                        let context = self.load_constant(self.context, entry + imported_func::CONTEXT);
+                        (Callee::Indirect(self.signature(self.info.funcs[index]), code), context)
+                    }
+                };
+                self.call(self.info.funcs[index], callee, context);
+            }
+            Operator::CallIndirect { type_index, table_index } => {
+                self.call_indirect(TypeIndex::from_u32(type_index), TableIndex::from_u32(table_index));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
+        let index = self.pop();
+        let address = self.element_address(table, index.value);
+        let element = MemFlagsData::new().with_aligned().with_trap_code(Some(target::trap(TrapCode::UndefinedElement)));
+        let region = self.region(Region::TableElements);
+        let function = self.builder.ins().load(types::I64, element.with_alias_region(Some(region)), address, 0);
+        // A null reference faults here: its type would be in the first page, which is never mapped.
+        let null = target::trap(TrapCode::UninitializedElement);
+        let actual = MemFlagsData::new().with_aligned().with_readonly().with_trap_code(Some(null));
+        let actual = self.builder.ins().load(types::I32, actual, function, func_ref::TYPE_ID);
+        let type_ids = self.load_constant(self.context, TYPE_IDS);
+        let expected = MemFlagsData::trusted().with_readonly().with_can_move();
+        let expected = self.builder.ins().load(types::I32, expected, type_ids, ty.as_u32() as i32 * 4);
+        let differs = self.builder.ins().icmp(IntCC::NotEqual, actual, expected);
+        self.builder.ins().trapnz(differs, target::trap(TrapCode::IndirectCallTypeMismatch));
+        let flags = MemFlagsData::trusted().with_readonly();
+        let code = self.builder.ins().load(types::I64, flags, function, func_ref::CODE);
+        let context = self.builder.ins().load(types::I64, flags, function, func_ref::CONTEXT);
+        let callee = Callee::Indirect(self.signature(ty), code);
+        self.call(ty, callee, context);
+    }
+
+    fn call(&mut self, ty: TypeIndex, callee: Callee, context: Value) {
+        let ty = &self.info.types[ty];
+        let args_from = self.stack.len() - ty.params.len();
+        let operands: Vec<Operand> = self.stack.drain(args_from..).collect();
+        let mut args = vec![context, self.context];
+        args.extend(operands.iter().map(|operand| operand.value));
+        let description = match &mut self.stops {
+            Some(stops) => Some(stops.before_call(&mut self.builder, &self.variables, &self.stack)),
+            None => None,
+        };
+        let call: Inst = match callee {
+            Callee::Direct(function) => self.builder.ins().call(function, &args),
+            Callee::Indirect(signature, code) => self.builder.ins().call_indirect(signature, code, &args),
+        };
+        if let (Some(stops), Some(description)) = (&self.stops, description) {
+            stops.tag_call(&mut self.builder, call, description);
+        }
+        let results = self.builder.inst_results(call).to_vec();
+        for (ty, value) in ty.results.iter().zip(results) {
+            self.push(*ty, value);
+        }
+    }
+}

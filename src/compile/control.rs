@@ -1,0 +1,380 @@
+//! Structured control: blocks, branches, returns.
+
+use super::function::Translator;
+use super::stop_points::{Operand, Snapshot, ValueId};
+use super::{signatures, target};
+use crate::base::{Result, TrapCode, TypeIndex, ValType};
+use crate::wasm::features::value_type;
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use std::collections::BTreeMap;
+use wasmparser::{BlockType, BrTable, Operator};
+
+/// An open block. Blocks in unreachable code have none.
+pub(super) struct Frame {
+    kind: Kind,
+    params: Vec<ValType>,
+    results: Vec<ValType>,
+    /// Operands beneath the block's parameters.
+    height: usize,
+    /// Where `end` is reached from elsewhere, once something does.
+    exit: Option<Block>,
+    /// The block's number in [`Blocks`](super::blocks::Blocks).
+    number: usize,
+}
+
+enum Kind {
+    Function,
+    Block,
+    Loop { header: Block },
+    If { otherwise: Otherwise },
+    Else,
+}
+
+/// What it takes to translate the other arm of an `if`.
+struct Otherwise {
+    block: Block,
+    params: Vec<Operand>,
+    snapshot: Option<Snapshot>,
+}
+
+impl Translator<'_> {
+    pub(super) fn open_function(&mut self, results: &[ValType]) {
+        self.open(Kind::Function, Vec::new(), results.to_vec());
+    }
+
+    fn open(&mut self, kind: Kind, params: Vec<ValType>, results: Vec<ValType>) {
+        let height = self.stack.len() - params.len();
+        let number = self.next_block;
+        self.next_block += 1;
+        self.control.push(Frame { kind, params, results, height, exit: None, number });
+    }
+
+    /// Whether an operator in unreachable code can make what follows it reachable, or must be looked at.
+    pub(super) fn revives(&mut self, operator: &Operator<'_>) -> bool {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                self.dead_depth += 1;
+                self.next_block += 1;
+                false
+            }
+            Operator::Else => self.dead_depth == 0,
+            Operator::End if self.dead_depth > 0 => {
+                self.dead_depth -= 1;
+                false
+            }
+            Operator::End => true,
+            _ => false,
+        }
+    }
+
+    pub(super) fn control_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
+        match *operator {
+            Operator::Block { blockty } => {
+                let (params, results) = self.block_type(blockty)?;
+                self.open(Kind::Block, params, results);
+            }
+            Operator::Loop { blockty } => self.open_loop(blockty)?,
+            Operator::If { blockty } => self.open_if(blockty)?,
+            Operator::Else => self.open_else(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => {
+                self.branch(relative_depth);
+                self.reachable = false;
+            }
+            Operator::BrIf { relative_depth } => self.branch_if(relative_depth),
+            Operator::BrTable { ref targets } => self.branch_table(targets),
+            Operator::Return => {
+                self.branch(self.control.len() as u32 - 1);
+                self.reachable = false;
+            }
+            Operator::Unreachable => {
+                self.builder.ins().trap(target::trap(TrapCode::Unreachable));
+                self.reachable = false;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn block_type(&self, ty: BlockType) -> Result<(Vec<ValType>, Vec<ValType>)> {
+        Ok(match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(ty) => (Vec::new(), vec![value_type(ty, self.offset())?]),
+            BlockType::FuncType(index) => {
+                let ty = &self.info.types[TypeIndex::from_u32(index)];
+                (ty.params.to_vec(), ty.results.to_vec())
+            }
+        })
+    }
+
+    fn open_loop(&mut self, ty: BlockType) -> Result<()> {
+        let (params, results) = self.block_type(ty)?;
+        let header = self.block_with_params(&params);
+        let number = self.next_block;
+        let height = self.stack.len() - params.len();
+        let merges = self.stops.as_ref().is_some_and(|stops| stops.blocks.is_targeted(number));
+        if merges {
+            self.settle_branch(&[number], height, params.len());
+        }
+        let args = block_args(&self.stack[height..]);
+        self.builder.ins().jump(header, &args);
+        self.builder.switch_to_block(header);
+        for (place, value) in self.builder.block_params(header).to_vec().into_iter().enumerate() {
+            self.stack[height + place].value = value;
+        }
+        if merges {
+            self.merge(number, height);
+        }
+        self.open(Kind::Loop { header }, params, results);
+        Ok(())
+    }
+
+    fn open_if(&mut self, ty: BlockType) -> Result<()> {
+        let (params, results) = self.block_type(ty)?;
+        let condition = self.pop();
+        let then = self.builder.create_block();
+        let block = self.builder.create_block();
+        self.builder.ins().brif(condition.value, then, &[], block, &[]);
+        self.builder.seal_block(then);
+        self.builder.seal_block(block);
+        self.builder.switch_to_block(then);
+        let snapshot = self.stops.as_ref().map(|stops| stops.snapshot());
+        let params_from = self.stack.len() - params.len();
+        let otherwise = Otherwise { block, params: self.stack[params_from..].to_vec(), snapshot };
+        self.open(Kind::If { otherwise }, params, results);
+        Ok(())
+    }
+
+    fn open_else(&mut self) {
+        let depth = self.control.len() - 1;
+        if self.reachable {
+            self.branch_to_exit(depth);
+        }
+        let Kind::If { otherwise } = std::mem::replace(&mut self.control[depth].kind, Kind::Else) else {
+            unreachable!("validated")
+        };
+        self.enter_otherwise(depth, otherwise);
+    }
+
+    fn enter_otherwise(&mut self, depth: usize, otherwise: Otherwise) {
+        self.stack.truncate(self.control[depth].height);
+        self.stack.extend(otherwise.params);
+        self.builder.switch_to_block(otherwise.block);
+        if let (Some(stops), Some(snapshot)) = (&mut self.stops, otherwise.snapshot) {
+            stops.restore(snapshot);
+        }
+        self.reachable = true;
+    }
+
+    fn end(&mut self) {
+        let depth = self.control.len() - 1;
+        if let Kind::If { .. } = self.control[depth].kind {
+            // Without an `else` the parameters are the results. If the arm never gets here and nothing branches
+            // here, the other way is the only one, and nothing merges.
+            let merges = self.reachable || self.control[depth].exit.is_some();
+            if self.reachable {
+                self.branch_to_exit(depth);
+            }
+            let Kind::If { otherwise } = std::mem::replace(&mut self.control[depth].kind, Kind::Else) else {
+                unreachable!("just seen")
+            };
+            self.enter_otherwise(depth, otherwise);
+            if !merges {
+                self.control.pop();
+                return;
+            }
+        }
+        let frame = &self.control[depth];
+        match frame.kind {
+            Kind::Function => {
+                if self.reachable {
+                    self.branch_to_exit(depth);
+                    self.reachable = false;
+                }
+                self.control.pop();
+            }
+            Kind::Loop { header } => {
+                self.builder.seal_block(header);
+                if !self.reachable {
+                    self.stack.truncate(frame.height);
+                }
+                self.control.pop();
+            }
+            _ => {
+                if self.reachable && frame.exit.is_some() {
+                    self.branch_to_exit(depth);
+                }
+                let frame = self.control.pop().expect("just seen");
+                if let Some(exit) = frame.exit {
+                    self.builder.seal_block(exit);
+                    self.builder.switch_to_block(exit);
+                    self.stack.truncate(frame.height);
+                    let values = self.builder.block_params(exit).to_vec();
+                    for (ty, value) in frame.results.iter().zip(values) {
+                        self.stack.push(Operand { value, ty: *ty, id: ValueId::NONE });
+                    }
+                    self.reachable = true;
+                    self.merge(frame.number, frame.height);
+                } else if !self.reachable {
+                    self.stack.truncate(frame.height);
+                }
+            }
+        }
+    }
+
+    /// The label's block for branches from inside `control[depth]`.
+    fn label(&mut self, depth: usize) -> Block {
+        match self.control[depth].kind {
+            Kind::Loop { header } => header,
+            _ => self.exit(depth),
+        }
+    }
+
+    fn exit(&mut self, depth: usize) -> Block {
+        if let Some(exit) = self.control[depth].exit {
+            return exit;
+        }
+        let results = std::mem::take(&mut self.control[depth].results);
+        let exit = self.block_with_params(&results);
+        self.control[depth].results = results;
+        self.control[depth].exit = Some(exit);
+        exit
+    }
+
+    /// The number of operands that a branch to `control[depth]` carries.
+    fn label_arity(&self, depth: usize) -> usize {
+        match self.control[depth].kind {
+            Kind::Loop { .. } => self.control[depth].params.len(),
+            _ => self.control[depth].results.len(),
+        }
+    }
+
+    fn is_function(&self, depth: usize) -> bool {
+        matches!(self.control[depth].kind, Kind::Function)
+    }
+
+    fn depth(&self, relative: u32) -> usize {
+        self.control.len() - 1 - relative as usize
+    }
+
+    /// An unconditional branch; what follows in the block can't be reached.
+    fn branch(&mut self, relative: u32) {
+        let depth = self.depth(relative);
+        self.branch_to(depth);
+    }
+
+    fn branch_to(&mut self, depth: usize) {
+        let arity = self.label_arity(depth);
+        if self.is_function(depth) {
+            let results: Vec<_> = self.stack[self.stack.len() - arity..].iter().map(|operand| operand.value).collect();
+            self.builder.ins().return_(&results);
+            return;
+        }
+        self.settle_branch(&[self.control[depth].number], self.control[depth].height, arity);
+        let label = self.label(depth);
+        let args = block_args(&self.stack[self.stack.len() - arity..]);
+        self.builder.ins().jump(label, &args);
+    }
+
+    /// From the end of an arm to the block's `end`.
+    fn branch_to_exit(&mut self, depth: usize) {
+        self.branch_to(depth);
+    }
+
+    fn branch_if(&mut self, relative: u32) {
+        let condition = self.pop();
+        let depth = self.depth(relative);
+        let next = self.builder.create_block();
+        if self.is_function(depth) {
+            let taken = self.builder.create_block();
+            self.builder.ins().brif(condition.value, taken, &[], next, &[]);
+            self.builder.seal_block(taken);
+            self.builder.switch_to_block(taken);
+            self.branch_to(depth);
+        } else {
+            let arity = self.label_arity(depth);
+            self.settle_branch(&[self.control[depth].number], self.control[depth].height, arity);
+            let label = self.label(depth);
+            let args = block_args(&self.stack[self.stack.len() - arity..]);
+            self.builder.ins().brif(condition.value, label, &args, next, &[]);
+        }
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+    }
+
+    fn branch_table(&mut self, table: &BrTable<'_>) {
+        let index = self.pop();
+        let depths: Vec<_> = table
+            .targets()
+            .chain(std::iter::once(Ok(table.default())))
+            .map(|relative| self.depth(relative.expect("validated")))
+            .collect();
+        let arity = self.label_arity(depths[0]);
+        let direct = arity == 0 && depths.iter().all(|depth| !self.is_function(*depth));
+        let mut calls: Vec<BlockCall> = Vec::with_capacity(depths.len());
+        if direct {
+            // Nothing is carried, so what one label wants stored doesn't hurt another.
+            let mut numbers: Vec<_> = depths.iter().map(|depth| self.control[*depth].number).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            let height = depths.iter().map(|depth| self.control[*depth].height).max();
+            self.settle_branch(&numbers, height.expect("there is a default"), 0);
+            for depth in &depths {
+                let label = self.label(*depth);
+                calls.push(BlockCall::new(label, [], &mut self.builder.func.dfg.value_lists));
+            }
+            self.finish_branch_table(index.value, calls);
+        } else {
+            // One block for each label, which returns, or stores and carries what that label wants.
+            let mut edges: BTreeMap<usize, Block> = BTreeMap::new();
+            for depth in &depths {
+                let edge = *edges.entry(*depth).or_insert_with(|| self.builder.create_block());
+                calls.push(BlockCall::new(edge, [], &mut self.builder.func.dfg.value_lists));
+            }
+            self.finish_branch_table(index.value, calls);
+            let snapshot = self.stops.as_ref().map(|stops| stops.snapshot());
+            for (depth, block) in edges {
+                self.builder.seal_block(block);
+                self.builder.switch_to_block(block);
+                if let (Some(stops), Some(snapshot)) = (&mut self.stops, &snapshot) {
+                    stops.restore(snapshot.clone());
+                }
+                self.branch_to(depth);
+            }
+        }
+        self.reachable = false;
+    }
+
+    fn finish_branch_table(&mut self, index: Value, mut calls: Vec<BlockCall>) {
+        let default = calls.pop().expect("the default comes last");
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
+        self.builder.ins().br_table(index, table);
+    }
+
+    /// Stores what the labels of these blocks want stored; `height` operands stay beneath the `carried` top ones.
+    fn settle_branch(&mut self, blocks: &[usize], height: usize, carried: usize) {
+        if let Some(stops) = &mut self.stops {
+            let (beneath, top) = (&self.stack[..height], &self.stack[self.stack.len() - carried..]);
+            stops.branch(&mut self.builder, &self.variables, blocks, beneath, top);
+        }
+    }
+
+    fn merge(&mut self, number: usize, height: usize) {
+        if let Some(stops) = &mut self.stops {
+            let (beneath, carried) = self.stack.split_at_mut(height);
+            stops.merge(number, beneath, carried);
+        }
+    }
+
+    fn block_with_params(&mut self, types: &[ValType]) -> Block {
+        let block = self.builder.create_block();
+        for ty in types {
+            self.builder.append_block_param(block, signatures::clif_type(*ty));
+        }
+        block
+    }
+}
+
+fn block_args(operands: &[Operand]) -> Vec<BlockArg> {
+    operands.iter().map(|operand| BlockArg::Value(operand.value)).collect()
+}

@@ -1,0 +1,462 @@
+//! One function: the walk over its operators, and what comes out of Cranelift.
+
+use super::blocks::Blocks;
+use super::control::Frame;
+use super::stop_points::{Operand, StopPoints, Tagged, ValueId};
+use super::{control_plane, signatures, target};
+use crate::abi::builtins::Builtin;
+use crate::abi::operators::ends_run;
+use crate::abi::vmctx::{STORE_CONTEXT, store_context};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, ValType, WasmPc};
+use crate::wasm::ModuleInfo;
+use crate::wasm::features::{feature_of, unsupported, value_type};
+use crate::wasm::parse::invalid;
+use cranelift_codegen::ir::{
+    AliasRegion, AliasRegionData, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, MemFlagsData, SigRef,
+    SourceLoc, UserExternalName, UserExternalNameRef, UserFuncName, Value, types,
+};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_entity::PrimaryMap;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use std::collections::HashMap;
+use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator, ValidatorResources};
+
+/// Namespace of the module's functions in relocations.
+const FUNCTIONS: u32 = 0;
+/// Namespace of the stop thunk in relocations.
+const THUNK: u32 = 1;
+
+/// A function's machine code and tables; offsets count from its first instruction.
+#[derive(Debug)]
+pub(super) struct FunctionOutput {
+    pub(super) code: Vec<u8>,
+    /// Places of 4-byte relative displacements, and the functions that they lead to.
+    pub(super) calls_to: Vec<(u32, DefinedFuncIndex)>,
+    pub(super) traps: Vec<(u32, TrapCode, WasmPc)>,
+    pub(super) calls: Vec<(u32, WasmPc, Option<u32>)>,
+    pub(super) debug: Option<DebugOutput>,
+}
+
+/// What debugging needs to know of a function.
+#[derive(Debug)]
+pub(super) struct DebugOutput {
+    pub(super) slot_to_fp: u32,
+    pub(super) locals: u32,
+    /// Sorted by pc: the operator, the address after the patchable instruction, the state.
+    pub(super) stops: Vec<(WasmPc, u32, u32)>,
+    pub(super) pool: Vec<u8>,
+}
+
+/// Compiles functions of one module, one after another, reusing memory.
+pub(super) struct FunctionCompiler<'a> {
+    isa: &'a dyn TargetIsa,
+    info: &'a ModuleInfo,
+    debug: bool,
+    builder_context: FunctionBuilderContext,
+    context: Context,
+    validator: FuncValidatorAllocations,
+}
+
+impl<'a> FunctionCompiler<'a> {
+    pub(super) fn new(isa: &'a dyn TargetIsa, info: &'a ModuleInfo, debug: bool) -> FunctionCompiler<'a> {
+        FunctionCompiler {
+            isa,
+            info,
+            debug,
+            builder_context: FunctionBuilderContext::new(),
+            context: Context::new(),
+            validator: FuncValidatorAllocations::default(),
+        }
+    }
+
+    pub(super) fn compile(
+        &mut self,
+        index: DefinedFuncIndex,
+        input: FuncToValidate<ValidatorResources>,
+    ) -> Result<FunctionOutput> {
+        let stops = self.translate(index, input)?;
+        self.context.compile(self.isa, &mut control_plane()).map_err(|error| {
+            let function = self.info.func_index(index).as_u32();
+            Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {}", error.inner))
+        })?;
+        let code = self.context.compiled_code().expect("just compiled");
+        let output = extract(code, self.context.func.params.user_named_funcs(), stops);
+        self.context.clear();
+        Ok(output)
+    }
+
+    pub(super) fn clif(
+        &mut self,
+        index: DefinedFuncIndex,
+        input: FuncToValidate<ValidatorResources>,
+    ) -> Result<String> {
+        self.translate(index, input)?;
+        Ok(self.context.func.display().to_string())
+    }
+
+    fn translate(
+        &mut self,
+        index: DefinedFuncIndex,
+        input: FuncToValidate<ValidatorResources>,
+    ) -> Result<Option<StopPoints>> {
+        let mut validator = input.into_validator(std::mem::take(&mut self.validator));
+        validator.validate(&self.info.body(index)).map_err(|error| invalid(&error))?;
+        self.validator = validator.into_allocations();
+        self.context.func = Function::with_name_signature(
+            UserFuncName::user(FUNCTIONS, index.as_u32()),
+            signatures::guest(self.info.func_type(self.info.func_index(index))),
+        );
+        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
+        let mut translator = Translator::new(self.info, builder, index, self.debug)?;
+        let done = translator.body(index);
+        let Translator { builder, stops, .. } = translator;
+        if let Err(error) = done {
+            // The old one insists on a finished function.
+            self.builder_context = FunctionBuilderContext::new();
+            return Err(error);
+        }
+        builder.finalize(self.isa.frontend_config());
+        Ok(stops)
+    }
+}
+
+/// Takes from Cranelift's result what the module needs.
+fn extract(
+    code: &CompiledCode,
+    names: &PrimaryMap<UserExternalNameRef, UserExternalName>,
+    stops: Option<StopPoints>,
+) -> FunctionOutput {
+    let buffer = &code.buffer;
+    let locations = buffer.get_srclocs_sorted();
+    let pc_at = |offset: u32| {
+        let after = locations.partition_point(|location| location.start <= offset);
+        let location = locations[..after].last().filter(|location| offset < location.end);
+        location.map_or(WasmPc::default(), |location| WasmPc(location.loc.bits()))
+    };
+    let mut bytes = buffer.data().to_vec();
+    for site in buffer.patchable_call_sites() {
+        assert_eq!(site.len, crate::abi::thunk::STOP_LENGTH, "stop points have one length");
+        let end = site.ret_addr as usize;
+        bytes[end - site.len as usize..end].copy_from_slice(&crate::abi::thunk::NOP_X86_64);
+    }
+    let mut calls_to = Vec::new();
+    for reloc in buffer.relocs() {
+        let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = &reloc.target else {
+            unreachable!("only functions are referred to by name");
+        };
+        assert!(reloc.kind == cranelift_codegen::binemit::Reloc::X86CallPCRel4 && reloc.addend == -4);
+        let UserExternalName { namespace, index } = names[*name];
+        if namespace == FUNCTIONS {
+            calls_to.push((reloc.offset, DefinedFuncIndex::from_u32(index)));
+        }
+    }
+    let traps = buffer.traps().iter();
+    let traps = traps.map(|trap| (trap.offset, target::trap_code(trap.code), pc_at(trap.offset))).collect();
+    let mut calls: Vec<_> = buffer.call_sites().map(|site| (site.ret_addr, pc_at(site.ret_addr - 1), None)).collect();
+    calls.sort_unstable_by_key(|(offset, ..)| *offset);
+    let debug = stops.map(|stops| {
+        let mut returns = HashMap::new();
+        for tags in buffer.debug_tags() {
+            // A call's tags follow the instructions that clean up after it, so its site is the last before them.
+            let site = calls.partition_point(|(offset, ..)| *offset <= tags.offset) - 1;
+            match stops.tagged(&tags.tags[0]) {
+                Tagged::Stop(number) => {
+                    returns.insert(number, calls[site].0);
+                    calls[site].2 = Some(stops.state_of_stop(number));
+                }
+                Tagged::Call(state) => calls[site].2 = Some(state),
+            }
+        }
+        let layout = buffer.frame_layout().expect("the function has a frame");
+        let slot_to_fp = layout.frame_to_fp_offset - layout.stackslots[stops.slot()].offset;
+        let locals = stops.locals_count();
+        let (stops, pool) = stops.into_tables();
+        // A stop point that Cranelift found unreachable isn't in the code.
+        let stops = stops.into_iter().enumerate();
+        let stops = stops.filter_map(|(number, (pc, state))| Some((pc, *returns.get(&number)?, state))).collect();
+        DebugOutput { slot_to_fp, locals, stops, pool }
+    });
+    FunctionOutput { code: bytes, calls_to, traps, calls, debug }
+}
+
+/// The state of translating one function.
+pub(super) struct Translator<'a> {
+    pub(super) info: &'a ModuleInfo,
+    pub(super) builder: FunctionBuilder<'a>,
+    pub(super) context: Value,
+    pub(super) stack: Vec<Operand>,
+    pub(super) control: Vec<Frame>,
+    /// Whether the current operator can be reached.
+    pub(super) reachable: bool,
+    /// Blocks opened in unreachable code.
+    pub(super) dead_depth: u32,
+    /// The number that the next block gets.
+    pub(super) next_block: usize,
+    pub(super) variables: Vec<Variable>,
+    pub(super) local_types: Vec<ValType>,
+    pub(super) stops: Option<StopPoints>,
+    pc: WasmPc,
+    functions: HashMap<FuncIndex, FuncRef>,
+    signatures: HashMap<TypeIndex, SigRef>,
+    builtins: HashMap<u32, SigRef>,
+}
+
+impl<'a> Translator<'a> {
+    fn new(
+        info: &'a ModuleInfo,
+        mut builder: FunctionBuilder<'a>,
+        index: DefinedFuncIndex,
+        debug: bool,
+    ) -> Result<Translator<'a>> {
+        let entry = builder.create_block();
+        builder.append_block_params_for_function_params(entry);
+        builder.switch_to_block(entry);
+        builder.seal_block(entry);
+        let params = builder.block_params(entry).to_vec();
+        let context = params[0];
+        let ty = info.func_type(info.func_index(index));
+        let mut translator = Translator {
+            info,
+            builder,
+            context,
+            stack: Vec::new(),
+            control: Vec::new(),
+            reachable: true,
+            dead_depth: 0,
+            next_block: 0,
+            variables: Vec::new(),
+            local_types: Vec::new(),
+            stops: None,
+            pc: info.bodies[index].operators,
+            functions: HashMap::new(),
+            signatures: HashMap::new(),
+            builtins: HashMap::new(),
+        };
+        for (ty, value) in ty.params.iter().zip(&params[2..]) {
+            translator.declare_local(*ty, *value);
+        }
+        for declaration in info.body(index).get_locals_reader().map_err(|error| invalid(&error))? {
+            let (count, ty) = declaration.map_err(|error| invalid(&error))?;
+            let ty = value_type(ty, u64::from(info.bodies[index].range.start))?;
+            let zero = translator.zero(ty);
+            for _ in 0..count {
+                translator.declare_local(ty, zero);
+            }
+        }
+        if debug {
+            let thunk = translator.thunk();
+            translator.stops = Some(StopPoints::new(
+                &mut translator.builder,
+                Blocks::scan(info, index)?,
+                thunk,
+                context,
+                ty.params.len(),
+                translator.variables.len(),
+            ));
+        }
+        translator.open_function(&ty.results);
+        Ok(translator)
+    }
+
+    fn declare_local(&mut self, ty: ValType, value: Value) {
+        let variable = self.builder.declare_var(signatures::clif_type(ty));
+        self.builder.def_var(variable, value);
+        self.variables.push(variable);
+        self.local_types.push(ty);
+    }
+
+    fn body(&mut self, index: DefinedFuncIndex) -> Result<()> {
+        let body = self.info.body(index);
+        let reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
+        for operator in reader.into_iter_with_offsets() {
+            let (operator, offset) = operator.map_err(|error| invalid(&error))?;
+            self.pc = WasmPc(offset as u32);
+            self.builder.set_srcloc(SourceLoc::new(self.pc.0));
+            if !self.reachable && !self.revives(&operator) {
+                continue;
+            }
+            if let Some(stops) = &mut self.stops
+                && stops.pending
+                && self.reachable
+            {
+                stops.stop(&mut self.builder, &self.variables, &self.stack, self.pc);
+            }
+            self.operator(&operator)?;
+            if let Some(stops) = &mut self.stops
+                && ends_run(&operator)
+            {
+                stops.pending = true;
+            }
+        }
+        if let Some(stops) = &mut self.stops {
+            stops.finish(&mut self.builder);
+        }
+        Ok(())
+    }
+
+    fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
+        if self.numeric(operator)
+            || self.parametric(operator)
+            || self.control_operator(operator)?
+            || self.call_operator(operator)
+            || self.memory_operator(operator)
+            || self.table_operator(operator)
+        {
+            return Ok(());
+        }
+        Err(unsupported(feature_of(operator), self.offset()))
+    }
+
+    /// Operators on locals, globals, the stack, and references.
+    fn parametric(&mut self, operator: &Operator<'_>) -> bool {
+        match *operator {
+            Operator::Nop => {}
+            Operator::Drop => {
+                self.pop();
+            }
+            Operator::Select | Operator::TypedSelect { .. } => {
+                let condition = self.pop();
+                let (first, second) = self.pop2();
+                let value = self.builder.ins().select(condition.value, first.value, second.value);
+                self.push(first.ty, value);
+            }
+            Operator::LocalGet { local_index } => {
+                let value = self.builder.use_var(self.variables[local_index as usize]);
+                let id = self.stops.as_ref().map_or(ValueId::NONE, |stops| stops.local(local_index));
+                self.stack.push(Operand { value, ty: self.local_types[local_index as usize], id });
+            }
+            Operator::LocalSet { local_index } => {
+                let operand = self.pop();
+                self.set_local(local_index, operand);
+            }
+            Operator::LocalTee { local_index } => {
+                let operand = *self.stack.last().expect("validated");
+                self.set_local(local_index, operand);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn set_local(&mut self, local: u32, operand: Operand) {
+        self.builder.def_var(self.variables[local as usize], operand.value);
+        if let Some(stops) = &mut self.stops {
+            stops.set_local(local, operand.id);
+        }
+    }
+
+    pub(super) fn push(&mut self, ty: ValType, value: Value) {
+        let id = self.stops.as_mut().map_or(ValueId::NONE, StopPoints::fresh);
+        self.stack.push(Operand { value, ty, id });
+    }
+
+    /// Pushes a constant, whose value debugging needn't store.
+    pub(super) fn push_constant(&mut self, ty: ValType, value: Value, bits: u64) {
+        let id = self.stops.as_mut().map_or(ValueId::NONE, |stops| stops.constant(bits));
+        self.stack.push(Operand { value, ty, id });
+    }
+
+    pub(super) fn pop(&mut self) -> Operand {
+        self.stack.pop().expect("validated")
+    }
+
+    pub(super) fn pop2(&mut self) -> (Operand, Operand) {
+        let second = self.pop();
+        (self.pop(), second)
+    }
+
+    pub(super) fn zero(&mut self, ty: ValType) -> Value {
+        match ty {
+            ValType::F32 => self.builder.ins().f32const(0.0),
+            ValType::F64 => self.builder.ins().f64const(0.0),
+            ty => self.builder.ins().iconst(signatures::clif_type(ty), 0),
+        }
+    }
+
+    /// Loads a field of the instance context, or of something that it leads to, which never changes.
+    pub(super) fn load_constant(&mut self, base: Value, offset: i32) -> Value {
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        self.builder.ins().load(types::I64, flags, base, offset)
+    }
+
+    /// A region of memory that accesses through other regions don't touch.
+    pub(super) fn region(&mut self, kind: Region) -> AliasRegion {
+        let (user_id, description) = match kind {
+            Region::Memories => (0, "memories".into()),
+            Region::MemoryFields => (1, "memory definitions".into()),
+            Region::TableFields => (2, "table definitions".into()),
+            Region::TableElements => (3, "table elements".into()),
+            Region::ImportedGlobals => (4, "imported globals".into()),
+            Region::Global(index) => (5 + index, format!("global {index}").into()),
+        };
+        self.builder.func.dfg.alias_regions.insert(AliasRegionData { user_id, description })
+    }
+
+    /// A function that the module defines, to call directly.
+    pub(super) fn function(&mut self, index: FuncIndex, defined: DefinedFuncIndex) -> FuncRef {
+        if let Some(function) = self.functions.get(&index) {
+            return *function;
+        }
+        let signature = self.signature(self.info.funcs[index]);
+        let name = UserExternalName { namespace: FUNCTIONS, index: defined.as_u32() };
+        let name = ExternalName::user(self.builder.func.declare_imported_user_function(name));
+        let data = ExtFuncData { name, signature, colocated: true, patchable: false };
+        let function = self.builder.import_function(data);
+        self.functions.insert(index, function);
+        function
+    }
+
+    pub(super) fn signature(&mut self, index: TypeIndex) -> SigRef {
+        let Translator { info, builder, signatures: cache, .. } = self;
+        *cache.entry(index).or_insert_with(|| builder.import_signature(signatures::guest(&info.types[index])))
+    }
+
+    /// Where the current operator is, for errors.
+    pub(super) fn offset(&self) -> u64 {
+        u64::from(self.pc.0)
+    }
+
+    fn thunk(&mut self) -> FuncRef {
+        let signature = self.builder.import_signature(signatures::stop());
+        let name = UserExternalName { namespace: THUNK, index: 0 };
+        let name = ExternalName::user(self.builder.func.declare_imported_user_function(name));
+        self.builder.import_function(ExtFuncData { name, signature, colocated: true, patchable: true })
+    }
+
+    /// Calls a builtin with the instance's context and `args`.
+    pub(super) fn builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let store = self.load_constant(self.context, STORE_CONTEXT);
+        let table = self.load_constant(store, store_context::BUILTINS);
+        let code = self.load_constant(table, builtin.offset());
+        let Translator { builder, builtins, .. } = self;
+        let signature =
+            *builtins.entry(builtin as u32).or_insert_with(|| builder.import_signature(signatures::builtin(builtin)));
+        let args: Vec<_> = std::iter::once(self.context).chain(args.iter().copied()).collect();
+        let call = self.builder.ins().call_indirect(signature, code, &args);
+        self.builder.inst_results(call).first().copied()
+    }
+
+    /// Calls a builtin whose result is 0 where the operator traps.
+    pub(super) fn checked_builtin(&mut self, builtin: Builtin, args: &[Value], code: TrapCode) {
+        let ok = self.builtin(builtin, args).expect("a builtin that answers ok");
+        self.builder.ins().trapz(ok, target::trap(code));
+    }
+}
+
+/// Kinds of memory that never overlap.
+#[derive(Clone, Copy)]
+pub(super) enum Region {
+    /// Linear memories. Two imported ones may be the same.
+    Memories,
+    /// Sizes of memories.
+    MemoryFields,
+    /// Addresses and lengths of tables.
+    TableFields,
+    /// Elements of tables.
+    TableElements,
+    /// Imported globals. Two of them may be the same.
+    ImportedGlobals,
+    /// A global that the module defines.
+    Global(u32),
+}

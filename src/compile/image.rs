@@ -1,0 +1,72 @@
+//! Puts compiled functions together: one image, one set of tables.
+
+use super::function::FunctionOutput;
+use crate::abi::artifact::{CallSite, CompiledModule, FunctionCode, TrapSite};
+use crate::abi::frame_table::{FrameTable, FunctionFrame, Stop};
+use crate::abi::thunk;
+use crate::base::{CodeOffset, Error, ErrorKind, Result};
+use crate::wasm::ModuleInfo;
+use cranelift_codegen::isa::TargetIsa;
+
+pub(super) fn link(
+    isa: &dyn TargetIsa,
+    info: &ModuleInfo,
+    functions: impl Iterator<Item = FunctionOutput>,
+    debug: bool,
+) -> Result<CompiledModule> {
+    let alignment = isa.function_alignment().preferred as usize;
+    let mut module = CompiledModule::default();
+    let mut frames = FrameTable::default();
+    if debug {
+        module.image.extend(thunk::X86_64);
+    }
+    let mut calls_to = Vec::new();
+    for (index, function) in functions.enumerate() {
+        module.image.resize(module.image.len().next_multiple_of(alignment), 0);
+        // Displacements in the image are 32-bit and signed.
+        let fits = i32::try_from(module.image.len() + function.code.len()).is_ok();
+        if !fits {
+            return Err(Error::new(ErrorKind::Limit, "the module's machine code would exceed 2 GiB"));
+        }
+        let start = module.image.len() as u32;
+        let at = |offset: u32| CodeOffset(start + offset);
+        module.functions.push(FunctionCode { start: at(0), length: function.code.len() as u32 });
+        module.image.extend(&function.code);
+        calls_to.extend(function.calls_to.into_iter().map(|(offset, callee)| (start + offset, callee)));
+        module.traps.extend(function.traps.into_iter().map(|(offset, code, pc)| TrapSite {
+            offset: at(offset),
+            code,
+            pc,
+        }));
+        let states_from = frames.pool.len() as u32;
+        module.calls.extend(function.calls.into_iter().map(|(offset, pc, state)| CallSite {
+            return_offset: at(offset),
+            pc,
+            state: state.map(|state| states_from + state),
+        }));
+        if let Some(debug) = function.debug {
+            frames.functions.push(FunctionFrame {
+                slot_to_fp: debug.slot_to_fp,
+                locals: debug.locals,
+                first_stop: frames.stops.len() as u32,
+                stops: debug.stops.len() as u32,
+            });
+            frames.stops.extend(debug.stops.into_iter().map(|(pc, offset, state)| Stop {
+                pc,
+                return_offset: at(offset),
+                state: states_from + state,
+            }));
+            frames.pool.extend(debug.pool);
+        }
+        debug_assert!(index < info.bodies.len());
+    }
+    for (offset, callee) in calls_to {
+        let displacement = module.functions[callee].start.0.wrapping_sub(offset + 4);
+        module.image[offset as usize..][..4].copy_from_slice(&displacement.to_le_bytes());
+    }
+    // Cranelift lists the sites of one function in order; the functions follow each other.
+    debug_assert!(module.traps.is_sorted_by_key(|site| site.offset));
+    debug_assert!(module.calls.is_sorted_by_key(|site| site.return_offset));
+    module.frames = debug.then_some(frames);
+    Ok(module)
+}

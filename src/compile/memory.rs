@@ -1,0 +1,183 @@
+//! Linear memories and globals.
+
+use super::function::{Region, Translator};
+use super::{signatures, target};
+use crate::abi::builtins::Builtin;
+use crate::abi::vmctx::memory;
+use crate::base::{GlobalIndex, MemoryIndex, TrapCode, ValType};
+use crate::wasm::ConstOp;
+use cranelift_codegen::ir::immediates::Offset32;
+use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Opcode, Type, Value, types};
+use wasmparser::{MemArg, MemArgTarget, Operator};
+
+impl Translator<'_> {
+    pub(super) fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
+        use Operator::*;
+        use ValType::{F32, F64, I32, I64};
+        match *operator {
+            I32Load { memarg } => self.load(memarg, I32, types::I32, Opcode::Load),
+            I64Load { memarg } => self.load(memarg, I64, types::I64, Opcode::Load),
+            F32Load { memarg } => self.load(memarg, F32, types::F32, Opcode::Load),
+            F64Load { memarg } => self.load(memarg, F64, types::F64, Opcode::Load),
+            I32Load8S { memarg } => self.load(memarg, I32, types::I32, Opcode::Sload8),
+            I32Load8U { memarg } => self.load(memarg, I32, types::I32, Opcode::Uload8),
+            I32Load16S { memarg } => self.load(memarg, I32, types::I32, Opcode::Sload16),
+            I32Load16U { memarg } => self.load(memarg, I32, types::I32, Opcode::Uload16),
+            I64Load8S { memarg } => self.load(memarg, I64, types::I64, Opcode::Sload8),
+            I64Load8U { memarg } => self.load(memarg, I64, types::I64, Opcode::Uload8),
+            I64Load16S { memarg } => self.load(memarg, I64, types::I64, Opcode::Sload16),
+            I64Load16U { memarg } => self.load(memarg, I64, types::I64, Opcode::Uload16),
+            I64Load32S { memarg } => self.load(memarg, I64, types::I64, Opcode::Sload32),
+            I64Load32U { memarg } => self.load(memarg, I64, types::I64, Opcode::Uload32),
+            I32Store { memarg } | I64Store { memarg } | F32Store { memarg } | F64Store { memarg } => {
+                self.store(memarg, Opcode::Store);
+            }
+            I32Store8 { memarg } | I64Store8 { memarg } => self.store(memarg, Opcode::Istore8),
+            I32Store16 { memarg } | I64Store16 { memarg } => self.store(memarg, Opcode::Istore16),
+            I64Store32 { memarg } => self.store(memarg, Opcode::Istore32),
+            MemorySize { mem } => {
+                let entry = self.info.layout.memory(MemoryIndex::from_u32(mem));
+                let definition = self.load_constant(self.context, entry + memory::DEFINITION);
+                let region = self.region(Region::MemoryFields);
+                let flags = MemFlagsData::trusted().with_alias_region(Some(region));
+                let bytes = self.builder.ins().load(types::I64, flags, definition, memory::BYTES);
+                let pages = self.builder.ins().ushr_imm_u(bytes, 16);
+                let pages = self.builder.ins().ireduce(types::I32, pages);
+                self.push(I32, pages);
+            }
+            MemoryGrow { mem } => {
+                let delta = self.pop();
+                let delta = self.builder.ins().uextend(types::I64, delta.value);
+                let index = self.builder.ins().iconst(types::I32, i64::from(mem));
+                let old = self.builtin(Builtin::memory_grow, &[index, delta]).expect("it has a result");
+                let old = self.builder.ins().ireduce(types::I32, old);
+                self.push(I32, old);
+            }
+            MemoryFill { mem } => {
+                let (byte, length) = self.pop2();
+                let destination = self.pop();
+                let index = self.builder.ins().iconst(types::I32, i64::from(mem));
+                let destination = self.builder.ins().uextend(types::I64, destination.value);
+                let length = self.builder.ins().uextend(types::I64, length.value);
+                let args = [index, destination, byte.value, length];
+                self.checked_builtin(Builtin::memory_fill, &args, TrapCode::MemoryOutOfBounds);
+            }
+            MemoryCopy { dst_mem, src_mem } => {
+                let args = self.copy_args(dst_mem, src_mem);
+                self.checked_builtin(Builtin::memory_copy, &args, TrapCode::MemoryOutOfBounds);
+            }
+            MemoryInit { data_index, mem } => {
+                let args = self.init_args(mem, data_index);
+                self.checked_builtin(Builtin::memory_init, &args, TrapCode::MemoryOutOfBounds);
+            }
+            DataDrop { data_index } => {
+                let segment = self.builder.ins().iconst(types::I32, i64::from(data_index));
+                self.builtin(Builtin::data_drop, &[segment]);
+            }
+            GlobalGet { global_index } => self.global_get(GlobalIndex::from_u32(global_index)),
+            GlobalSet { global_index } => {
+                let value = self.pop();
+                let (base, offset, flags) = self.global(GlobalIndex::from_u32(global_index));
+                self.builder.ins().store(flags, value.value, base, offset);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The address that `memarg` and the index operand make, as a base and an immediate offset.
+    ///
+    /// Index and offset are both below 4 GiB, and at least 8 GiB of addresses follow every base, all inaccessible
+    /// beyond the memory's size: what is out of bounds faults.
+    fn address(&mut self, memarg: MemArg, index: Value) -> (Value, Offset32) {
+        let MemArgTarget::Memory(memory) = memarg.target else { unreachable!("arrays aren't compiled") };
+        let entry = self.info.layout.memory(MemoryIndex::from_u32(memory));
+        let base = self.load_constant(self.context, entry + memory::BASE);
+        let index = self.builder.ins().uextend(types::I64, index);
+        let address = self.builder.ins().iadd(base, index);
+        match i32::try_from(memarg.offset) {
+            Ok(offset) => (address, Offset32::new(offset)),
+            Err(_) => {
+                let offset = self.builder.ins().iconst(types::I64, memarg.offset as i64);
+                (self.builder.ins().iadd(address, offset), Offset32::new(0))
+            }
+        }
+    }
+
+    fn memory_flags(&mut self) -> MemFlagsData {
+        let region = self.region(Region::Memories);
+        MemFlagsData::new()
+            .with_endianness(Endianness::Little)
+            .with_trap_code(Some(target::trap(TrapCode::MemoryOutOfBounds)))
+            .with_alias_region(Some(region))
+    }
+
+    fn load(&mut self, memarg: MemArg, ty: ValType, register: Type, opcode: Opcode) {
+        let index = self.pop();
+        let (address, offset) = self.address(memarg, index.value);
+        let flags = self.memory_flags();
+        let ins = self.builder.ins();
+        let value = match opcode {
+            Opcode::Load => ins.load(register, flags, address, offset),
+            Opcode::Sload8 => ins.sload8(register, flags, address, offset),
+            Opcode::Uload8 => ins.uload8(register, flags, address, offset),
+            Opcode::Sload16 => ins.sload16(register, flags, address, offset),
+            Opcode::Uload16 => ins.uload16(register, flags, address, offset),
+            Opcode::Sload32 => ins.sload32(flags, address, offset),
+            Opcode::Uload32 => ins.uload32(flags, address, offset),
+            other => unreachable!("{other} isn't a load"),
+        };
+        self.push(ty, value);
+    }
+
+    fn store(&mut self, memarg: MemArg, opcode: Opcode) {
+        let (index, value) = self.pop2();
+        let (address, offset) = self.address(memarg, index.value);
+        let flags = self.memory_flags();
+        let ins = self.builder.ins();
+        match opcode {
+            Opcode::Store => ins.store(flags, value.value, address, offset),
+            Opcode::Istore8 => ins.istore8(flags, value.value, address, offset),
+            Opcode::Istore16 => ins.istore16(flags, value.value, address, offset),
+            Opcode::Istore32 => ins.istore32(flags, value.value, address, offset),
+            other => unreachable!("{other} isn't a store"),
+        };
+    }
+
+    fn global_get(&mut self, index: GlobalIndex) {
+        let ty = self.info.globals[index].value;
+        if let Some(constant) = self.constant_global(index) {
+            self.constant(constant);
+            return;
+        }
+        let (base, offset, flags) = self.global(index);
+        let value = self.builder.ins().load(signatures::clif_type(ty), flags, base, offset);
+        self.push(ty, value);
+    }
+
+    /// The value of a global that every instance sets to the same number and nothing changes.
+    fn constant_global(&self, index: GlobalIndex) -> Option<ConstOp> {
+        let defined = self.info.layout.as_defined_global(index)?;
+        match *self.info.global_inits[defined].0 {
+            [op @ (ConstOp::I32Const(_) | ConstOp::I64Const(_) | ConstOp::F32Const(_) | ConstOp::F64Const(_))]
+                if !self.info.globals[index].mutable =>
+            {
+                Some(op)
+            }
+            _ => None,
+        }
+    }
+
+    fn global(&mut self, index: GlobalIndex) -> (Value, i32, MemFlagsData) {
+        let layout = &self.info.layout;
+        let (base, offset, region) = match layout.as_defined_global(index) {
+            Some(defined) => (self.context, layout.defined_global(defined), Region::Global(defined.as_u32())),
+            None => {
+                let cell = layout.imported_global(index);
+                (self.load_constant(self.context, cell), 0, Region::ImportedGlobals)
+            }
+        };
+        let region = self.region(region);
+        (base, offset, MemFlagsData::trusted().with_alias_region(Some(region)))
+    }
+}

@@ -1,0 +1,404 @@
+//! What debugging adds to a function: stop points, and the state slot that they let someone read.
+//!
+//! The translator gives every value an identity ([`ValueId`]). This file remembers which identity each word of the
+//! state slot holds in memory, and stores as little as it can: a value is stored when a stop point or a call needs
+//! it described, it isn't a constant, and no word holds it yet.
+//!
+//! ```text
+//!   stop point   every local and operand is a constant or in some word
+//!   call         the same, without the call's arguments
+//!   branch       everything that differs between the ways into the label is in its home
+//! ```
+//!
+//! A word's content is known only on the straight way from the last merge; at a merge everything but the homes is
+//! forgotten. Read next: [`crate::abi::frame_table`] for how the states are encoded.
+
+use super::blocks::Blocks;
+use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, encode_state, local_home, operand_home};
+use crate::base::{ValType, WasmPc};
+use cranelift_codegen::ir::{
+    DebugTag, FuncRef, Inst, InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types,
+};
+use cranelift_frontend::{FunctionBuilder, Variable};
+use std::collections::HashMap;
+
+/// The identity of a value: two locals or operands with the same one hold the same value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ValueId(u32);
+
+const NOTHING: ValueId = ValueId(u32::MAX);
+/// The default value of every local that isn't a parameter.
+const ZERO: ValueId = ValueId(0);
+
+/// An operand on the translator's stack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operand {
+    pub(super) value: Value,
+    pub(super) ty: ValType,
+    /// Meaningless without debugging.
+    pub(super) id: ValueId,
+}
+
+impl ValueId {
+    /// The identity that values have without debugging.
+    pub(super) const NONE: ValueId = NOTHING;
+}
+
+/// What the slot holds at some place of the function, to come back to for the other arm of an `if`.
+#[derive(Clone, Debug)]
+pub(super) struct Snapshot {
+    locals: Vec<ValueId>,
+    words: Vec<ValueId>,
+    unsettled: Vec<u32>,
+}
+
+/// What a tagged instruction is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tagged {
+    /// The stop point of this number.
+    Stop(usize),
+    /// A call with this state.
+    Call(u32),
+}
+
+/// The state slot of the function being translated.
+pub(super) struct StopPoints {
+    pub(super) blocks: Blocks,
+    /// The next operator starts a run.
+    pub(super) pending: bool,
+    slot: StackSlot,
+    thunk: FuncRef,
+    /// Of each identity: its bits, if it is a constant.
+    constants: Vec<Option<u64>>,
+    /// Of each identity: a word that held it once; a hint, true only if `words` agrees.
+    word_of: Vec<u32>,
+    locals: Vec<ValueId>,
+    words: Vec<ValueId>,
+    /// Locals that aren't in their homes, each at most once.
+    unsettled: Vec<u32>,
+    stops: Vec<(WasmPc, u32)>,
+    pool: Vec<u8>,
+    /// States already in the pool, by their encoding.
+    encoded: HashMap<Vec<u8>, u32>,
+    calls: Vec<u32>,
+    size: u32,
+}
+
+/// Something that has a home in the slot.
+#[derive(Clone, Copy)]
+enum Subject {
+    Local(u32),
+    Operand { home: u32, value: Value },
+}
+
+impl StopPoints {
+    /// Reserves the state slot and stores the instance's context in it.
+    pub(super) fn new(
+        builder: &mut FunctionBuilder<'_>,
+        blocks: Blocks,
+        thunk: FuncRef,
+        context: Value,
+        params: usize,
+        locals: usize,
+    ) -> StopPoints {
+        let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, WORD_SIZE, 3));
+        builder.ins().stack_store(types::I64, context, slot, (CONTEXT_WORD * WORD_SIZE) as i32);
+        let mut stops = StopPoints {
+            blocks,
+            pending: true,
+            slot,
+            thunk,
+            constants: vec![Some(0)],
+            word_of: vec![u32::MAX],
+            locals: Vec::with_capacity(locals),
+            words: vec![NOTHING; 1 + locals],
+            unsettled: (0..locals as u32).collect(),
+            stops: Vec::new(),
+            pool: Vec::new(),
+            encoded: HashMap::new(),
+            calls: Vec::new(),
+            size: CONTEXT_WORD + 1,
+        };
+        for local in 0..locals {
+            let id = if local < params { stops.fresh() } else { ZERO };
+            stops.locals.push(id);
+        }
+        stops
+    }
+
+    /// A new identity.
+    pub(super) fn fresh(&mut self) -> ValueId {
+        self.identity(None)
+    }
+
+    /// The identity of a constant.
+    pub(super) fn constant(&mut self, bits: u64) -> ValueId {
+        self.identity(Some(bits))
+    }
+
+    fn identity(&mut self, constant: Option<u64>) -> ValueId {
+        self.constants.push(constant);
+        self.word_of.push(u32::MAX);
+        ValueId(self.constants.len() as u32 - 1)
+    }
+
+    pub(super) fn local(&self, local: u32) -> ValueId {
+        self.locals[local as usize]
+    }
+
+    pub(super) fn set_local(&mut self, local: u32, id: ValueId) {
+        let was_home = self.is_home(local_home(local), self.locals[local as usize]);
+        self.locals[local as usize] = id;
+        if was_home && !self.is_home(local_home(local), id) {
+            self.unsettled.push(local);
+        }
+    }
+
+    fn is_home(&self, home: u32, id: ValueId) -> bool {
+        self.words.get(home as usize) == Some(&id)
+    }
+
+    /// The word that holds a value, if one does.
+    fn word(&self, id: ValueId) -> Option<u32> {
+        let word = self.word_of[id.0 as usize];
+        self.is_home(word, id).then_some(word)
+    }
+
+    fn bits(&self, id: ValueId) -> Option<u64> {
+        self.constants[id.0 as usize]
+    }
+
+    /// Emits the stop point before the operator at `pc`.
+    pub(super) fn stop(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        operands: &[Operand],
+        pc: WasmPc,
+    ) {
+        self.pending = false;
+        self.settle(builder, variables, operands);
+        let state = self.encode(operands);
+        let stop = builder.ins().call(self.thunk, &[]);
+        builder.func.debug_tags.set(stop, [DebugTag::User(self.stops.len() as u32 * 2)]);
+        self.stops.push((pc, state));
+    }
+
+    /// Describes the frame for the time of a call, whose arguments aren't among `operands` any more.
+    pub(super) fn before_call(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        operands: &[Operand],
+    ) -> u32 {
+        self.settle(builder, variables, operands);
+        let state = self.encode(operands);
+        self.calls.push(state);
+        self.calls.len() as u32 - 1
+    }
+
+    /// Attaches the description that [`StopPoints::before_call`] made.
+    pub(super) fn tag_call(&self, builder: &mut FunctionBuilder<'_>, call: Inst, description: u32) {
+        builder.func.debug_tags.set(call, [DebugTag::User(description * 2 + 1)]);
+    }
+
+    /// Brings every local and operand into a word, unless it is a constant.
+    fn settle(&mut self, builder: &mut FunctionBuilder<'_>, variables: &[Variable], operands: &[Operand]) {
+        let mut subjects = self.unsettled_locals();
+        for (place, operand) in operands.iter().enumerate() {
+            let home = operand_home(self.locals.len() as u32, place as u32);
+            subjects.push((Subject::Operand { home, value: operand.value }, operand.id));
+        }
+        let mut stores = Vec::new();
+        // Storing overwrites words that others rely on, so until nothing is left to store.
+        loop {
+            let before = stores.len();
+            for (subject, id) in &subjects {
+                if self.bits(*id).is_none() && self.word(*id).is_none() {
+                    self.place(*subject, *id, &mut stores);
+                }
+            }
+            if stores.len() == before {
+                break;
+            }
+        }
+        self.emit(builder, variables, &stores);
+    }
+
+    /// Brings everything to where a label expects it: `carried` operands go on top of `beneath`, which the block
+    /// found on the stack when it was entered.
+    pub(super) fn branch(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        blocks: &[usize],
+        beneath: &[Operand],
+        carried: &[Operand],
+    ) {
+        let mut stores = Vec::new();
+        for (subject, id) in self.unsettled_locals() {
+            let Subject::Local(local) = subject else { unreachable!("only locals") };
+            let assigned = || blocks.iter().any(|block| self.blocks.assigns(*block, local));
+            if !self.is_home(local_home(local), id) && (self.bits(id).is_none() || assigned()) {
+                self.place(subject, id, &mut stores);
+            }
+        }
+        let locals = self.locals.len() as u32;
+        for (place, operand) in beneath.iter().enumerate() {
+            let home = operand_home(locals, place as u32);
+            if self.bits(operand.id).is_none() && !self.is_home(home, operand.id) {
+                self.place(Subject::Operand { home, value: operand.value }, operand.id, &mut stores);
+            }
+        }
+        for (place, operand) in carried.iter().enumerate() {
+            let home = operand_home(locals, (beneath.len() + place) as u32);
+            if !self.is_home(home, operand.id) {
+                self.place(Subject::Operand { home, value: operand.value }, operand.id, &mut stores);
+            }
+        }
+        self.emit(builder, variables, &stores);
+    }
+
+    fn unsettled_locals(&self) -> Vec<(Subject, ValueId)> {
+        self.unsettled.iter().map(|local| (Subject::Local(*local), self.locals[*local as usize])).collect()
+    }
+
+    /// Puts a value into its home.
+    fn place(&mut self, subject: Subject, id: ValueId, stores: &mut Vec<Subject>) {
+        let home = match subject {
+            Subject::Local(local) => local_home(local),
+            Subject::Operand { home, .. } => home,
+        };
+        if self.words.len() <= home as usize {
+            self.words.resize(home as usize + 1, NOTHING);
+        }
+        self.words[home as usize] = id;
+        self.word_of[id.0 as usize] = home;
+        self.size = self.size.max(home + 1);
+        stores.push(subject);
+    }
+
+    fn emit(&mut self, builder: &mut FunctionBuilder<'_>, variables: &[Variable], stores: &[Subject]) {
+        for subject in stores {
+            let (home, value) = match *subject {
+                Subject::Local(local) => (local_home(local), builder.use_var(variables[local as usize])),
+                Subject::Operand { home, value } => (home, value),
+            };
+            builder.ins().stack_store(types::I64, value, self.slot, (home * WORD_SIZE) as i32);
+        }
+        let (locals, words) = (&self.locals, &self.words);
+        self.unsettled.retain(|local| words[local_home(*local) as usize] != locals[*local as usize]);
+    }
+
+    fn encode(&mut self, operands: &[Operand]) -> u32 {
+        let place = |home: u32, id: ValueId| {
+            if self.is_home(home, id) {
+                Place::Home
+            } else if let Some(bits) = self.bits(id) {
+                Place::Const(bits)
+            } else {
+                Place::Word(self.word(id).expect("settled"))
+            }
+        };
+        let mut exceptions: Vec<_> = self
+            .unsettled
+            .iter()
+            .map(|local| (*local, place(local_home(*local), self.locals[*local as usize])))
+            .collect();
+        exceptions.sort_unstable_by_key(|(local, _)| *local);
+        let locals = self.locals.len() as u32;
+        let operands: Vec<_> = operands
+            .iter()
+            .enumerate()
+            .map(|(index, operand)| (operand.ty, place(operand_home(locals, index as u32), operand.id)))
+            .collect();
+        let mut encoding = Vec::new();
+        encode_state(&mut encoding, &exceptions, &operands);
+        *self.encoded.entry(encoding).or_insert_with_key(|encoding| {
+            let offset = self.pool.len() as u32;
+            self.pool.extend(encoding);
+            offset
+        })
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot { locals: self.locals.clone(), words: self.words.clone(), unsettled: self.unsettled.clone() }
+    }
+
+    /// Goes back to an earlier place of the function, where a run starts.
+    pub(super) fn restore(&mut self, snapshot: Snapshot) {
+        self.locals = snapshot.locals;
+        self.words = snapshot.words;
+        self.unsettled = snapshot.unsettled;
+        self.pending = true;
+    }
+
+    /// Continues where the ways into (for a loop) or out of a block merge, where a run starts. `beneath` are the
+    /// operands under the block, `carried` receive new identities.
+    pub(super) fn merge(&mut self, block: usize, beneath: &[Operand], carried: &mut [Operand]) {
+        for place in 0..self.blocks.assigned(block).len() {
+            let local = self.blocks.assigned(block)[place];
+            self.locals[local as usize] = self.fresh();
+        }
+        self.words.fill(NOTHING);
+        self.unsettled.clear();
+        for local in 0..self.locals.len() as u32 {
+            let id = self.locals[local as usize];
+            if self.bits(id).is_some() {
+                self.unsettled.push(local);
+            } else {
+                self.settle_at(local_home(local), id);
+            }
+        }
+        let locals = self.locals.len() as u32;
+        for (place, operand) in beneath.iter().enumerate() {
+            if self.bits(operand.id).is_none() {
+                self.settle_at(operand_home(locals, place as u32), operand.id);
+            }
+        }
+        for (place, operand) in carried.iter_mut().enumerate() {
+            operand.id = self.fresh();
+            self.settle_at(operand_home(locals, (beneath.len() + place) as u32), operand.id);
+        }
+        self.pending = true;
+    }
+
+    fn settle_at(&mut self, home: u32, id: ValueId) {
+        if self.words.len() <= home as usize {
+            self.words.resize(home as usize + 1, NOTHING);
+        }
+        self.words[home as usize] = id;
+        self.word_of[id.0 as usize] = home;
+    }
+
+    /// What a tagged instruction is.
+    pub(super) fn tagged(&self, tag: &DebugTag) -> Tagged {
+        let DebugTag::User(tag) = tag else { unreachable!("only numbers are used as tags") };
+        let number = (tag / 2) as usize;
+        if tag % 2 == 0 { Tagged::Stop(number) } else { Tagged::Call(self.calls[number]) }
+    }
+
+    /// Gives the slot its final size.
+    pub(super) fn finish(&mut self, builder: &mut FunctionBuilder<'_>) {
+        builder.func.sized_stack_slots[self.slot].size = self.size * WORD_SIZE;
+    }
+
+    pub(super) fn slot(&self) -> StackSlot {
+        self.slot
+    }
+
+    /// The state at a stop point.
+    pub(super) fn state_of_stop(&self, number: usize) -> u32 {
+        self.stops[number].1
+    }
+
+    /// Locals, parameters included.
+    pub(super) fn locals_count(&self) -> u32 {
+        self.locals.len() as u32
+    }
+
+    /// The stop points by number, and the pool that their states are in.
+    pub(super) fn into_tables(self) -> (Vec<(WasmPc, u32)>, Vec<u8>) {
+        (self.stops, self.pool)
+    }
+}

@@ -1,0 +1,140 @@
+//! Tables, and references as values.
+
+use super::function::{Region, Translator};
+use super::target;
+use crate::abi::builtins::Builtin;
+use crate::abi::vmctx::table;
+use crate::base::{FuncIndex, RefType, TableIndex, TrapCode, ValType};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use wasmparser::Operator;
+
+impl Translator<'_> {
+    pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
+        match *operator {
+            Operator::RefNull { hty } => {
+                let external = hty == wasmparser::HeapType::EXTERN;
+                let ty = ValType::Ref(if external { RefType::Extern } else { RefType::Func });
+                let null = self.builder.ins().iconst(types::I64, 0);
+                self.push_constant(ty, null, 0);
+            }
+            Operator::RefIsNull => {
+                let reference = self.pop();
+                let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference.value, 0);
+                let is_null = self.builder.ins().uextend(types::I32, is_null);
+                self.push(ValType::I32, is_null);
+            }
+            Operator::RefFunc { function_index } => {
+                let place = self.info.escaping_place[&FuncIndex::from_u32(function_index)];
+                let offset = i64::from(self.info.layout.func_ref(place));
+                let reference = self.builder.ins().iadd_imm_s(self.context, offset);
+                self.push(ValType::FUNCREF, reference);
+            }
+            Operator::TableGet { table } => {
+                let (table, index) = (TableIndex::from_u32(table), self.pop());
+                let address = self.element_address(table, index.value);
+                let flags = self.element_flags();
+                let value = self.builder.ins().load(types::I64, flags, address, 0);
+                self.push(ValType::Ref(self.info.tables[table].element), value);
+            }
+            Operator::TableSet { table } => {
+                let (index, value) = self.pop2();
+                let address = self.element_address(TableIndex::from_u32(table), index.value);
+                let flags = self.element_flags();
+                self.builder.ins().store(flags, value.value, address, 0);
+            }
+            Operator::TableSize { table } => {
+                let length = self.table_field(TableIndex::from_u32(table), table::LENGTH);
+                let length = self.builder.ins().ireduce(types::I32, length);
+                self.push(ValType::I32, length);
+            }
+            Operator::TableGrow { table } => {
+                let (init, delta) = self.pop2();
+                let delta = self.builder.ins().uextend(types::I64, delta.value);
+                let table = self.builder.ins().iconst(types::I32, i64::from(table));
+                let old = self.builtin(Builtin::table_grow, &[table, init.value, delta]).expect("it has a result");
+                let old = self.builder.ins().ireduce(types::I32, old);
+                self.push(ValType::I32, old);
+            }
+            Operator::TableFill { table } => {
+                let (value, length) = self.pop2();
+                let destination = self.pop();
+                let table = self.builder.ins().iconst(types::I32, i64::from(table));
+                let destination = self.builder.ins().uextend(types::I64, destination.value);
+                let length = self.builder.ins().uextend(types::I64, length.value);
+                let args = [table, destination, value.value, length];
+                self.checked_builtin(Builtin::table_fill, &args, TrapCode::TableOutOfBounds);
+            }
+            Operator::TableCopy { dst_table, src_table } => {
+                let args = self.copy_args(dst_table, src_table);
+                self.checked_builtin(Builtin::table_copy, &args, TrapCode::TableOutOfBounds);
+            }
+            Operator::TableInit { elem_index, table } => {
+                let args = self.init_args(table, elem_index);
+                self.checked_builtin(Builtin::table_init, &args, TrapCode::TableOutOfBounds);
+            }
+            Operator::ElemDrop { elem_index } => {
+                let segment = self.builder.ins().iconst(types::I32, i64::from(elem_index));
+                self.builtin(Builtin::elem_drop, &[segment]);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Operands of `table.copy` and `memory.copy`, as the builtins take them.
+    pub(super) fn copy_args(&mut self, destination_space: u32, source_space: u32) -> [Value; 5] {
+        let (source, length) = self.pop2();
+        let destination = self.pop();
+        [
+            self.builder.ins().iconst(types::I32, i64::from(destination_space)),
+            self.builder.ins().iconst(types::I32, i64::from(source_space)),
+            self.builder.ins().uextend(types::I64, destination.value),
+            self.builder.ins().uextend(types::I64, source.value),
+            self.builder.ins().uextend(types::I64, length.value),
+        ]
+    }
+
+    /// Operands of `table.init` and `memory.init`, as the builtins take them.
+    pub(super) fn init_args(&mut self, space: u32, segment: u32) -> [Value; 5] {
+        let (source, length) = self.pop2();
+        let destination = self.pop();
+        [
+            self.builder.ins().iconst(types::I32, i64::from(space)),
+            self.builder.ins().iconst(types::I32, i64::from(segment)),
+            self.builder.ins().uextend(types::I64, destination.value),
+            source.value,
+            length.value,
+        ]
+    }
+
+    /// A field of a table's definition.
+    fn table_field(&mut self, index: TableIndex, field: i32) -> Value {
+        let layout = &self.info.layout;
+        let (base, offset) = match layout.as_defined_table(index) {
+            Some(defined) => (self.context, layout.defined_table(defined)),
+            None => (self.load_constant(self.context, layout.imported_table(index)), 0),
+        };
+        let region = self.region(Region::TableFields);
+        let flags = MemFlagsData::trusted().with_alias_region(Some(region));
+        self.builder.ins().load(types::I64, flags, base, offset + field)
+    }
+
+    /// The address of an element, or 0 if the index is out of bounds, also when that is speculated on.
+    pub(super) fn element_address(&mut self, table: TableIndex, index: Value) -> Value {
+        let length = self.table_field(table, table::LENGTH);
+        let elements = self.table_field(table, table::ELEMENTS);
+        let index = self.builder.ins().uextend(types::I64, index);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
+        let offset = self.builder.ins().ishl_imm_u(index, 3);
+        let address = self.builder.ins().iadd(elements, offset);
+        let null = self.builder.ins().iconst(types::I64, 0);
+        self.builder.ins().select_spectre_guard(outside, null, address)
+    }
+
+    fn element_flags(&mut self) -> MemFlagsData {
+        let region = self.region(Region::TableElements);
+        let outside = target::trap(TrapCode::TableOutOfBounds);
+        MemFlagsData::new().with_aligned().with_trap_code(Some(outside)).with_alias_region(Some(region))
+    }
+}
