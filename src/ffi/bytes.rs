@@ -4,7 +4,6 @@
 //! gives it says how long it lives.
 
 use std::ffi::c_char;
-use std::ptr::null;
 
 /// Text that something else owns: `size` bytes of UTF-8 at `data`, not terminated by NUL.
 ///
@@ -38,11 +37,6 @@ impl pellucid_str_t {
     /// A view of `text`, to be used while `text` lives.
     pub(super) fn new(text: &str) -> pellucid_str_t {
         pellucid_str_t { data: text.as_ptr().cast(), size: text.len() }
-    }
-
-    /// No text.
-    pub(super) fn empty() -> pellucid_str_t {
-        pellucid_str_t { data: null(), size: 0 }
     }
 }
 

@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(status, pellucid_status::PELLUCID_ERR_PANIC as pellucid_status_t);
         // SAFETY: the entry failed, so it made an error, which is ours.
         let error = unsafe { Box::from_raw(error) };
-        assert_eq!(error.error().message(), "internal error: a bug");
+        assert_eq!(error.into_error().message(), "internal error: a bug");
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! Knows nothing of how errors arise. Invariant: an error is complete when it is made and never changes, so that any
 //! thread may read it.
 
+use super::bytes::pellucid_str_t;
 use super::entry::entry;
 use super::pointer::Sized32;
 use super::status::{pellucid_status_t, status_of};
-use super::bytes::pellucid_str_t;
 use crate::base::{Error, ErrorKind, error::bail};
 use std::ffi::c_char;
 use std::mem::offset_of;
@@ -99,11 +99,6 @@ impl pellucid_error_t {
     /// A new object, which the caller of the entry point owns.
     pub(super) fn give(error: Error) -> *mut pellucid_error_t {
         Box::into_raw(Box::new(pellucid_error_t { error, text: OnceLock::new() }))
-    }
-
-    /// The error.
-    pub(super) fn error(&self) -> &Error {
-        &self.error
     }
 
     /// The error, taken out of its object.

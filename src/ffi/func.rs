@@ -12,7 +12,7 @@ use super::pointer::OutSlice;
 use super::status::{pellucid_status_t, status_name};
 use super::store::pellucid_store_t;
 use super::types::pellucid_functype_t;
-use super::value::{pellucid_extern_t, pellucid_raw_t, pellucid_value_t, with_c, with_core};
+use super::value::{pellucid_extern_t, pellucid_raw_t, pellucid_value_t, with_c, with_c_mut, with_core};
 use crate::base::{Error, ErrorKind, RawValue, Result, error::bail};
 use crate::runtime::{Caller, HostFn, RawHostFn};
 use cranelift_entity::EntityRef;
@@ -121,7 +121,7 @@ fn outcome(status: pellucid_status_t, error: *mut pellucid_error_t) -> Result<()
 pub(super) fn tagged(callback: FuncCallback, userdata: Userdata) -> HostFn {
     Box::new(move |caller, args, results| {
         with_c(args, |args| {
-            with_c(results, |c_results| {
+            with_c_mut(results, |results| {
                 let mut caller = pellucid_caller_t::new(&caller);
                 let mut error = null_mut();
                 // SAFETY: the host gave the function for this userdata (header: `pellucid_func_cb_t`); everything else
@@ -132,16 +132,12 @@ pub(super) fn tagged(callback: FuncCallback, userdata: Userdata) -> HostFn {
                         &mut caller,
                         args.as_ptr(),
                         args.len(),
-                        c_results.as_mut_ptr(),
-                        c_results.len(),
+                        results.as_mut_ptr(),
+                        results.len(),
                         &mut error,
                     )
                 };
-                outcome(status, error)?;
-                for (result, place) in c_results.iter().zip(results.iter_mut()) {
-                    *place = result.to_core()?;
-                }
-                Ok(())
+                outcome(status, error)
             })
         })
     })
@@ -154,9 +150,8 @@ pub(super) fn raw(callback: RawCallback, userdata: Userdata) -> RawHostFn {
         let mut error = null_mut();
         // SAFETY: the host gave the function for this userdata (header: `pellucid_func_raw_cb_t`); `RawValue` and
         // `pellucid_raw_t` are both 16 bytes of which every bit pattern is valid; everything outlives the call.
-        let status = unsafe {
-            callback(userdata.pointer(), &mut caller, values.as_mut_ptr().cast(), values.len(), &mut error)
-        };
+        let status =
+            unsafe { callback(userdata.pointer(), &mut caller, values.as_mut_ptr().cast(), values.len(), &mut error) };
         outcome(status, error)
     })
 }

@@ -5,9 +5,7 @@
 use super::bytes::pellucid_str_t;
 use super::entry::entry;
 use super::error::pellucid_error_t;
-use super::handle::{
-    pellucid_func_t, pellucid_global_t, pellucid_instance_t, pellucid_memory_t, pellucid_table_t,
-};
+use super::handle::{pellucid_func_t, pellucid_global_t, pellucid_instance_t, pellucid_memory_t, pellucid_table_t};
 use super::module::pellucid_module_t;
 use super::pointer::Sized32;
 use super::status::pellucid_status_t;

@@ -2,10 +2,10 @@
 //!
 //! Knows nothing of engines. Invariant: everything here can be asked before anything else is made.
 
+use super::bytes::pellucid_str_t;
 use super::entry::entry;
 use super::frame::pellucid_frame_t;
 use super::status::pellucid_status_t;
-use super::bytes::pellucid_str_t;
 use super::value::pellucid_value_t;
 use crate::base::error::bail;
 use std::ptr::null_mut;

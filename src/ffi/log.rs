@@ -3,10 +3,10 @@
 //! Knows nothing of what is logged. Invariant: the host's callback is called without any lock held, so that it may
 //! log, or change the callback, itself.
 
+use super::bytes::pellucid_str_t;
 use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::entry;
 use super::status::pellucid_status_t;
-use super::bytes::pellucid_str_t;
 use crate::base::error::bail;
 use log::{LevelFilter, Log, Metadata, Record};
 use std::ffi::c_void;

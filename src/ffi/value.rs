@@ -4,9 +4,7 @@
 //! by `tests/c/layout.c`. Read next: [`func`](super::func).
 
 use super::entry::entry;
-use super::handle::{
-    pellucid_externref_t, pellucid_func_t, pellucid_global_t, pellucid_memory_t, pellucid_table_t,
-};
+use super::handle::{pellucid_externref_t, pellucid_func_t, pellucid_global_t, pellucid_memory_t, pellucid_table_t};
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::types::{kind_of, pellucid_extern_kind, pellucid_extern_kind_t, pellucid_kind, pellucid_kind_t, value_type};
@@ -196,38 +194,47 @@ impl pellucid_value_t {
 /// How many values a call may have before its buffers are allocated.
 const ON_STACK: usize = 8;
 
+/// Lends a buffer of `len` values.
+fn with_buffer<T: Copy, R>(empty: T, len: usize, then: impl FnOnce(&mut [T]) -> R) -> R {
+    let mut on_stack = [empty; ON_STACK];
+    match on_stack.get_mut(..len) {
+        Some(buffer) => then(buffer),
+        None => then(&mut vec![empty; len]),
+    }
+}
+
 /// Converts values from C and hands them on.
 pub(super) fn with_core<R>(values: &[pellucid_value_t], then: impl FnOnce(&[Value]) -> Result<R>) -> Result<R> {
-    let mut on_stack = [Value::Unavailable; ON_STACK];
-    let mut on_heap;
-    let converted = match on_stack.get_mut(..values.len()) {
-        Some(converted) => converted,
-        None => {
-            on_heap = vec![Value::Unavailable; values.len()];
-            &mut on_heap[..]
+    with_buffer(Value::Unavailable, values.len(), |converted| {
+        for (value, place) in values.iter().zip(converted.iter_mut()) {
+            *place = value.to_core()?;
         }
-    };
-    for (value, place) in values.iter().zip(converted.iter_mut()) {
-        *place = value.to_core()?;
-    }
-    then(converted)
+        then(converted)
+    })
 }
 
 /// Converts values for C and hands them on.
 pub(super) fn with_c<R>(values: &[Value], then: impl FnOnce(&mut [pellucid_value_t]) -> R) -> R {
-    let mut on_stack = [pellucid_value_t::default(); ON_STACK];
-    let mut on_heap;
-    let converted = match on_stack.get_mut(..values.len()) {
-        Some(converted) => converted,
-        None => {
-            on_heap = vec![pellucid_value_t::default(); values.len()];
-            &mut on_heap[..]
+    with_buffer(pellucid_value_t::default(), values.len(), |converted| {
+        for (value, place) in values.iter().zip(converted.iter_mut()) {
+            *place = pellucid_value_t::from_core(*value);
         }
-    };
-    for (value, place) in values.iter().zip(converted.iter_mut()) {
-        *place = pellucid_value_t::from_core(*value);
-    }
-    then(converted)
+        then(converted)
+    })
+}
+
+/// Converts values for C, hands them on to be changed, and converts them back.
+pub(super) fn with_c_mut(values: &mut [Value], then: impl FnOnce(&mut [pellucid_value_t]) -> Result<()>) -> Result<()> {
+    with_buffer(pellucid_value_t::default(), values.len(), |converted| {
+        for (value, place) in values.iter().zip(converted.iter_mut()) {
+            *place = pellucid_value_t::from_core(*value);
+        }
+        then(converted)?;
+        for (value, place) in converted.iter().zip(values) {
+            *place = value.to_core()?;
+        }
+        Ok(())
+    })
 }
 
 impl pellucid_raw_t {
