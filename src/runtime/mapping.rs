@@ -59,10 +59,6 @@ impl Mapping {
         self.base
     }
 
-    /// Bytes.
-    pub fn length(&self) -> usize {
-        self.length
-    }
 
     /// Whether `address` is inside.
     pub fn contains(&self, address: usize) -> bool {
