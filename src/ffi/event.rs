@@ -188,14 +188,14 @@ pub unsafe extern "C" fn pellucid_store_clear_event_handler(store: *mut pellucid
 ///
 /// - `store`: the store.
 ///
-/// Returns the count; 0 if `store` is NULL.
+/// Returns the count; 0 if `store` is NULL, and without debugging.
 ///
 /// Owns: nothing.
 /// Context: any.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_store_refused_pauses(store: *const pellucid_store_t) -> u64 {
-    entry!(value 0; store store => store.debuggee().refused_pauses())
+    entry!(value 0; store store => store.debuggee().refused_pauses().unwrap_or(0))
 }
 
 /// What happened.
