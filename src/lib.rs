@@ -10,3 +10,7 @@ pub mod wasm;
 
 pub mod compile;
 pub mod runtime;
+
+pub mod debug;
+
+pub mod ffi;

@@ -1,0 +1,181 @@
+//! Events: what happened to the guest, told to the store's one handler, which answers with an action.
+
+use super::{Debuggee, Frame};
+use crate::base::error::MemoryFault;
+use crate::base::{Error, Result, TrapCode, WasmPc, error::bail};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// What happened. The numbers are the bits of an event mask, part of the C ABI, and never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u32)]
+pub enum EventKind {
+    /// A host function returned an error; the guest's frames still stand.
+    HostError = 1 << 0,
+    // 1 << 1: an exception was thrown and will be caught. 1 << 2: one will not be caught.
+    /// The guest trapped; its frames stay readable until the call is dropped.
+    Trap = 1 << 3,
+    /// The guest is about to execute an operator that has an enabled breakpoint.
+    Breakpoint = 1 << 4,
+    /// A step is done: the guest is about to execute the next operator.
+    Step = 1 << 5,
+    // 1 << 6: epoch deadline. 1 << 7: watchpoint. 1 << 8: interrupt. 1 << 9: function entry. 1 << 10: function exit.
+    // 1 << 11: memory grown. 1 << 12: module loaded. 1 << 13: instance created. 1 << 14: call finished.
+    // 1 << 31 is [`EventKind::NESTED`].
+}
+
+impl EventKind {
+    /// Every kind that exists.
+    pub const ALL: u32 =
+        EventKind::HostError as u32 | EventKind::Trap as u32 | EventKind::Breakpoint as u32 | EventKind::Step as u32;
+    /// Not a kind, but a wish in the mask: events of guest code that the handler itself calls reach it too.
+    pub const NESTED: u32 = 1 << 31;
+
+    /// The kind's bit in a mask.
+    pub fn bit(self) -> u32 {
+        self as u32
+    }
+}
+
+/// An event. It is the handler's to look at until it returns; a paused call keeps a copy.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The call that it happened to.
+    pub call: u64,
+    /// The innermost Wasm frame of the call; `None` if it has none, as when the host calls a failing host function.
+    pub frame: Option<Frame>,
+    /// The operator about to be executed, or that trapped; 0 without a frame.
+    pub pc: WasmPc,
+    /// For [`EventKind::Breakpoint`]: every enabled breakpoint at `pc`, by age.
+    pub breakpoints: Rc<[u64]>,
+    /// For [`EventKind::Trap`] and [`EventKind::HostError`]: why.
+    pub trap: Option<TrapCode>,
+    /// For a trap of the memory hardware: the access that failed.
+    pub fault: Option<MemoryFault>,
+    /// Whether [`Action::Pause`] is possible: the call is resumable, and hasn't ended.
+    pub can_pause: bool,
+    /// For [`EventKind::Trap`] and [`EventKind::HostError`]: the error that the call ends with, backtrace included.
+    pub error: Option<Error>,
+}
+
+/// What to do after an event.
+///
+/// A call that trapped ends whatever the action; the others choose how a guest that was stopped goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Go on.
+    Continue,
+    /// Execute one operator, then raise [`EventKind::Step`] (or [`EventKind::Breakpoint`]).
+    Step,
+    /// Let `resume` return [`CallState::Paused`](super::CallState::Paused) to the host. Requires
+    /// [`Event::can_pause`]; otherwise the guest goes on and the wish is counted by [`Debuggee::refused_pauses`].
+    Pause,
+    /// End the call with the trap [`TrapCode::Requested`] and this message.
+    Trap(String),
+}
+
+/// The store's handler of events.
+pub type EventHandler = Box<dyn Fn(&Debuggee, &Event) -> Action>;
+
+/// The registered handler.
+pub(super) struct Registered {
+    handler: EventHandler,
+}
+
+/// Who receives an event.
+pub(super) enum Receiver {
+    /// The handler.
+    Handler(Rc<Registered>),
+    /// Whoever drives the resumable call.
+    Driver,
+    /// Nobody.
+    Nobody,
+}
+
+impl Debuggee {
+    /// Makes `handler` receive the events whose bits are in `mask`, instead of the handler until now.
+    ///
+    /// Without a handler, or for an event outside its mask, a resumable call pauses and a one-shot call continues.
+    /// While the handler runs, guest code that it calls raises no events (breakpoints passed over are counted),
+    /// unless `mask` contains [`EventKind::NESTED`]. `InvalidArgument` if `mask` has a bit that isn't in
+    /// [`EventKind::ALL`] or [`EventKind::NESTED`]; the handler is dropped then.
+    pub fn set_event_handler(&self, mask: u32, handler: EventHandler) -> Result<()> {
+        self.check_debug()?;
+        if mask & !(EventKind::ALL | EventKind::NESTED) != 0 {
+            bail!(InvalidArgument, "the event mask {mask:#x} has bits that stand for no event");
+        }
+        // The old handler may do anything when it is dropped, so not while the cell is borrowed.
+        let old = self.handler.replace(Some(Rc::new(Registered { handler })));
+        self.mask.set(mask);
+        drop(old);
+        Ok(())
+    }
+
+    /// Removes the handler, if there is one. A handler that is running is dropped when it has returned.
+    pub fn clear_event_handler(&self) -> Result<()> {
+        self.check_debug()?;
+        self.mask.set(0);
+        let old = self.handler.take();
+        drop(old);
+        Ok(())
+    }
+
+    /// How often a handler asked for a pause where the guest couldn't pause.
+    pub fn refused_pauses(&self) -> Result<u64> {
+        self.check_debug()?;
+        Ok(self.refused_pauses.get())
+    }
+
+    /// Whether guest code that runs now raises no events, because a handler called it.
+    pub(super) fn is_silent(&self) -> bool {
+        self.handling.get() != 0 && self.mask.get() & EventKind::NESTED == 0
+    }
+
+    /// Whether the handler wants events of this kind.
+    pub(super) fn is_wanted(&self, kind: EventKind) -> bool {
+        self.mask.get() & kind.bit() != 0
+    }
+
+    /// Who receives an event of this kind from a call that isn't silent.
+    pub(super) fn receiver(&self, kind: EventKind, resumable: bool) -> Receiver {
+        if self.is_wanted(kind)
+            && let Some(registered) = &*self.handler.borrow()
+        {
+            Receiver::Handler(registered.clone())
+        } else if resumable {
+            Receiver::Driver
+        } else {
+            Receiver::Nobody
+        }
+    }
+
+    /// Runs the handler.
+    pub(super) fn handle(&self, registered: &Registered, event: &Event) -> Action {
+        let _handling = Counted::new(&self.handling);
+        let action = (registered.handler)(self, event);
+        if action == Action::Pause && !event.can_pause {
+            log::warn!("an event handler asked for a pause of a call that can't pause");
+            self.refused_pauses.set(self.refused_pauses.get() + 1);
+            return Action::Continue;
+        }
+        action
+    }
+}
+
+/// Counts up as long as it lives, also when the handler panics.
+pub(super) struct Counted<'a>(&'a Cell<u32>);
+
+impl Counted<'_> {
+    pub(super) fn new(count: &Cell<u32>) -> Counted<'_> {
+        count.set(count.get() + 1);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}

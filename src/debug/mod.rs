@@ -1,0 +1,27 @@
+//! The debug layer: breakpoints, stepping, frames and their state, events.
+//!
+//! It drives the runtime's calls ([`drive`]): the runtime's run loop returns a typed exit and this room decides what
+//! it means. It must not know C, nor read guest memory other than through the runtime; there is no `unsafe` here.
+//! Invariants: a frame handle is plain data that is checked against its call's epoch before anything is looked at;
+//! the state of a frame is the state *before* the operator at its pc; code is patched by a committed [`Edit`] and by
+//! stepping only. Read next: [`debuggee`], [`drive`], [`replay`].
+
+mod arm;
+pub mod breakpoints;
+pub mod debuggee;
+pub mod drive;
+pub mod edit;
+pub mod evaluator;
+pub mod event;
+pub mod frame;
+mod hash;
+mod layout;
+mod replay;
+mod standing;
+
+pub use breakpoints::BreakpointInfo;
+pub use debuggee::{Debuggee, Spaces};
+pub use drive::{CallState, DebugCall, Resume};
+pub use edit::Edit;
+pub use event::{Action, Event, EventHandler, EventKind};
+pub use frame::{Frame, FrameInfo, FrameKind};

@@ -1,0 +1,190 @@
+//! Runs: the operators from one stop point on, decoded so that they can be walked and replayed.
+//!
+//! A run starts at a stop point and ends after the first operator with an effect beyond locals and operands, or where
+//! another stop point begins. Operators of dead code belong to no run. Read next: [`super::evaluator`].
+
+use super::evaluator::{Inner, Outside};
+use crate::abi::frame_table::Stop;
+use crate::abi::operators::ends_run;
+use crate::base::{
+    DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, Result, TableIndex, Value, WasmPc,
+};
+use crate::runtime::{Module, Store};
+use wasmparser::{BinaryReader, Operator, OperatorsReader};
+
+/// A decoded run.
+#[derive(Debug)]
+pub struct Run {
+    /// Where its operators are.
+    pub pcs: Box<[WasmPc]>,
+    /// The operators that can be replayed: all, or all but the last.
+    pub inner: Box<[Inner]>,
+    /// What the last operator calls.
+    pub calls: Option<Callee>,
+}
+
+/// What a call operator calls.
+#[derive(Clone, Copy, Debug)]
+pub enum Callee {
+    /// A function.
+    Direct(FuncIndex),
+    /// The function in this table's element that the last operand names.
+    Indirect(TableIndex),
+}
+
+impl Run {
+    /// Decodes the run that begins at `stop`, one of the stop points of `function`.
+    pub fn new(module: &Module, function: DefinedFuncIndex, stop: &Stop) -> Run {
+        let stops = Stops::after(module, function, stop.pc);
+        let (mut pcs, mut inner, mut calls) = (Vec::new(), Vec::new(), None);
+        for (pc, operator) in operators_from(module, function, stop.pc) {
+            if stops.passes(pc) {
+                break;
+            }
+            pcs.push(pc);
+            if ends_run(&operator) || is_last(module, function, pc) {
+                calls = match operator {
+                    Operator::Call { function_index } => Some(Callee::Direct(FuncIndex::from_u32(function_index))),
+                    Operator::CallIndirect { table_index, .. } => {
+                        Some(Callee::Indirect(TableIndex::from_u32(table_index)))
+                    }
+                    _ => None,
+                };
+                break;
+            }
+            inner.push(Inner::new(&operator).expect("an operator that doesn't end a run is replayable"));
+        }
+        Run { pcs: pcs.into(), inner: inner.into(), calls }
+    }
+
+    /// The place of the operator at `pc` in the run.
+    pub fn index_of(&self, pc: WasmPc) -> Option<u32> {
+        self.pcs.binary_search(&pc).ok().map(|index| index as u32)
+    }
+}
+
+/// The next stop point of a function while its operators are gone through.
+struct Stops<'a> {
+    rest: &'a [Stop],
+}
+
+impl Stops<'_> {
+    fn after(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> Stops<'_> {
+        let stops = module.compiled().frames.as_ref().expect("compiled for debugging").stops_of(function);
+        Stops { rest: &stops[stops.partition_point(|stop| stop.pc <= pc)..] }
+    }
+
+    fn passes(&self, pc: WasmPc) -> bool {
+        self.rest.first().is_some_and(|next| next.pc <= pc)
+    }
+}
+
+/// Whether the operator at `pc` is the `end` of the function.
+fn is_last(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> bool {
+    pc.0 + 1 == module.info().bodies[function].range.end
+}
+
+/// The operators of a function from `pc` on, which must be one.
+fn operators_from(
+    module: &Module,
+    function: DefinedFuncIndex,
+    pc: WasmPc,
+) -> impl Iterator<Item = (WasmPc, Operator<'_>)> {
+    let info = module.info();
+    let end = info.bodies[function].range.end;
+    let mut at = pc.0;
+    std::iter::from_fn(move || {
+        let pc = WasmPc(at);
+        // A reader that begins within nested blocks doesn't know them: each operator gets a fresh one, which takes
+        // every operator but an `else`.
+        let operator = match info.bytes[at as usize..end as usize] {
+            [] => return None,
+            [ELSE, ..] => {
+                at += 1;
+                Operator::Else
+            }
+            ref bytes => {
+                let mut reader = OperatorsReader::new(BinaryReader::new(bytes, u64::from(at)));
+                let operator = reader.read().expect("validated");
+                at = reader.original_position() as u32;
+                operator
+            }
+        };
+        Some((pc, operator))
+    })
+}
+
+const ELSE: u8 = 0x05;
+
+/// The operator of `function` at `pc` or, if `pc` isn't an operator, the next one. Requires: `pc` is in its body.
+///
+/// Looks at no more than the operators of one run and the dead code after it.
+pub fn operator_at_or_after(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> WasmPc {
+    let first = module.info().bodies[function].operators;
+    let frames = module.compiled().frames.as_ref().expect("compiled for debugging");
+    let from = frames.run_at(function, pc).map_or(first, |stop| stop.pc);
+    let mut operators = operators_from(module, function, from);
+    operators.find(|(operator, _)| *operator >= pc).expect("the last byte of a body is an operator").0
+}
+
+/// The outside of an instance's frames.
+pub struct World<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// The instance.
+    pub instance: Instance,
+}
+
+impl World<'_> {
+    fn raw(&self, value: Result<Value>) -> Result<u64> {
+        self.store.to_raw(&value?).map(|RawValue { lo, .. }| lo)
+    }
+
+    /// The function that a call operator is about to call, if its last operand is `element`.
+    pub fn callee(&self, callee: Callee, element: Option<u64>) -> Option<crate::base::Func> {
+        match callee {
+            Callee::Direct(func) => self.store.instance_func(self.instance, func).ok(),
+            Callee::Indirect(table) => {
+                let table = self.store.instance_table(self.instance, table).ok()?;
+                match self.store.table_get(table, element?) {
+                    Ok(Value::FuncRef(func)) => func,
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
+impl Outside for World<'_> {
+    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u64> {
+        let memory = self.store.instance_memory(self.instance, memory).ok()?;
+        let mut buffer = [0; 8];
+        self.store.memory_read(memory, address, &mut buffer[..usize::from(bytes)]).ok()?;
+        Some(u64::from_le_bytes(buffer))
+    }
+
+    fn memory_size(&self, memory: MemoryIndex) -> u64 {
+        let memory = self.store.instance_memory(self.instance, memory);
+        memory.and_then(|memory| self.store.memory_size(memory)).expect("validated")
+    }
+
+    fn global(&self, global: GlobalIndex) -> u64 {
+        let global = self.store.instance_global(self.instance, global);
+        self.raw(global.and_then(|global| self.store.global_get(global))).expect("validated")
+    }
+
+    fn table_get(&self, table: TableIndex, element: u32) -> Option<u64> {
+        let table = self.store.instance_table(self.instance, table).ok()?;
+        self.raw(self.store.table_get(table, u64::from(element))).ok()
+    }
+
+    fn table_size(&self, table: TableIndex) -> u64 {
+        let table = self.store.instance_table(self.instance, table);
+        table.and_then(|table| self.store.table_size(table)).expect("validated")
+    }
+
+    fn func_ref(&self, func: FuncIndex) -> u64 {
+        let func = self.store.instance_func(self.instance, func);
+        self.raw(func.map(|func| Value::FuncRef(Some(func)))).expect("validated")
+    }
+}
