@@ -12,3 +12,5 @@ pub mod compile;
 pub mod runtime;
 
 pub mod debug;
+
+pub mod ffi;

@@ -1,0 +1,124 @@
+//! Generates the C header from `src/ffi`, one part for each section, into `OUT_DIR`.
+//!
+//! `tests/header.rs` compares the result with `include/pellucid.h`, which is what is shipped.
+
+use std::path::Path;
+use std::{env, fs};
+
+/// The sections of the header: the file in `src/ffi`, the banner's title, and what it is about.
+const SECTIONS: &[(&str, &str, &str)] = &[
+    ("bytes", "Strings and bytes", "Borrowed views of what something else owns."),
+    ("status", "Statuses", "What every function that can fail returns."),
+    ("library", "The library", "Its version, whether header and library match, what it can do."),
+    ("error", "Errors", "What went wrong, for people and for programs."),
+    ("callback", "Userdata", "How the library gives back what it was given with a callback."),
+    ("log", "Log", "The library's messages for people."),
+    ("config", "Configuration", "Options of engines, and limits of stores."),
+    ("engine", "Engines", "What compiles modules."),
+    ("types", "Types", "Types of values, functions, tables, memories and globals."),
+    ("module", "Modules", "Compiled code and what it declares."),
+    ("handle", "Handles", "Plain data that names what lives in a store."),
+    ("store", "Stores", "Where everything lives and guests run."),
+    ("value", "Values", "Values with and without their kind; imports and exports."),
+    ("func", "Functions", "Making the host's, calling any, and who called."),
+    ("externref", "Host references", "Host values that guests can hold."),
+    ("memory", "Memories", "Linear memories."),
+    ("table", "Tables", "Tables of references."),
+    ("global", "Globals", "Global variables."),
+    ("instance", "Instances", "Instances of modules and what is in them."),
+    ("linker", "Linkers", "Instantiating modules by the names of their imports."),
+    ("frame", "Debugging: frames", "Where guests stand, and the values of their locals and operands."),
+    ("event", "Debugging: events", "What happens to guests, and the handler that is told."),
+    ("call", "Debugging: calls that can pause", "Running a guest from one event to the next."),
+    ("edit", "Debugging: edit sessions", "Changing breakpoints, all or nothing."),
+    ("breakpoint", "Debugging: breakpoints", "Looking at breakpoints."),
+];
+
+fn main() {
+    for watched in ["build.rs", "cbindgen.toml", "src/ffi"] {
+        println!("cargo::rerun-if-changed={watched}");
+    }
+    let root = env::var("CARGO_MANIFEST_DIR").expect("Cargo sets it");
+    let out = env::var("OUT_DIR").expect("Cargo sets it");
+    let header = header(Path::new(&root));
+    fs::write(Path::new(&out).join("pellucid.h"), header).expect("OUT_DIR can be written");
+    println!("cargo::rustc-env=PELLUCID_GENERATED_HEADER={out}/pellucid.h");
+}
+
+fn header(root: &Path) -> String {
+    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is well-formed");
+    let mut header = fs::read_to_string(root.join("src/ffi/preamble.h")).expect("the preamble can be read");
+    for (mark, variable) in [
+        ("@MAJOR@", "CARGO_PKG_VERSION_MAJOR"),
+        ("@MINOR@", "CARGO_PKG_VERSION_MINOR"),
+        ("@PATCH@", "CARGO_PKG_VERSION_PATCH"),
+        ("@VERSION@", "CARGO_PKG_VERSION"),
+    ] {
+        header = header.replace(mark, &env::var(variable).expect("Cargo sets it"));
+    }
+    for (file, title, about) in SECTIONS {
+        let path = root.join("src/ffi").join(file).with_extension("rs");
+        // Types that no function of the same section uses are exported too.
+        config.export.include = public_types(&fs::read_to_string(&path).expect("the section can be read"));
+        let part = cbindgen::Builder::new().with_config(config.clone()).with_src(&path).generate();
+        let mut text = Vec::new();
+        part.unwrap_or_else(|error| panic!("{}: {error}", path.display())).write(&mut text);
+        let text = String::from_utf8(text).expect("cbindgen writes UTF-8");
+        let rule = "=".repeat(98);
+        header += &format!("\n/* {rule}\n * {title}\n *\n * {about}\n * {rule} */\n\n{}\n", tidy(&text));
+    }
+    header += "\n#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* PELLUCID_H */\n";
+    header
+}
+
+fn public_types(source: &str) -> Vec<String> {
+    let names = source.lines().filter_map(|line| {
+        let rest = line.strip_prefix("pub ")?;
+        let rest = ["struct ", "union ", "enum ", "type "].iter().find_map(|keyword| rest.strip_prefix(keyword))?;
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        Some(rest[..end].to_string())
+    });
+    names.filter(|name| name.starts_with("pellucid_")).collect()
+}
+
+/// Names enumerations by their tag alone: they are only names for constants, and no function takes them.
+fn tidy(text: &str) -> String {
+    let mut tidied = String::new();
+    let mut in_enum = false;
+    for line in text.trim().lines() {
+        if line.starts_with("typedef enum") {
+            in_enum = true;
+            tidied += "ENUM {\n";
+        } else if let (true, Some(name)) = (in_enum, line.strip_prefix("} ")) {
+            in_enum = false;
+            let start = tidied.rfind("ENUM {").expect("written above");
+            tidied.replace_range(start..start + 4, &format!("enum {}", name.trim_end_matches(';')));
+            tidied += "};\n";
+        } else {
+            tidied += line;
+            tidied.push('\n');
+        }
+    }
+    one_line_comments(tidied.trim_end())
+}
+
+/// Puts comments of one line into one line.
+fn one_line_comments(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut shorter = String::new();
+    let mut place = 0;
+    while let Some(line) = lines.get(place) {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        match lines.get(place..place + 3).map(|lines| (lines[0].trim(), lines[1].trim(), lines[2].trim())) {
+            Some(("/**", only, "*/")) => {
+                shorter += &format!("{indent}/** {} */\n", only.trim_start_matches("* "));
+                place += 3;
+            }
+            _ => {
+                shorter += &format!("{line}\n");
+                place += 1;
+            }
+        }
+    }
+    shorter.trim_end().to_string()
+}

@@ -1,0 +1,4324 @@
+/*
+ * Pellucid: a WebAssembly engine made to be embedded and to be looked into.
+ *
+ * This file is generated from src/ffi by build.rs; it is the contract. docs/CONVENTIONS.md says the same at more
+ * length, with reasons.
+ *
+ * HOW TO READ THIS FILE
+ *
+ * Each section is about one noun: its types, then its functions, which are called pellucid_<noun>_<verb>. A bare noun
+ * is a getter. The first sections are the library, errors, configuration, engine, types, modules; then what lives in a
+ * store; debugging comes last. A program that only runs WebAssembly needs config, engine, module, linker, store,
+ * instance, func and error.
+ *
+ * The comment of a function gives its parameters, what it returns, and three lines:
+ *
+ *     Owns:     who owns what afterwards. "Nothing" means that nothing changes hands; borrowed results say until when
+ *               they are valid.
+ *     Context:  where it may be called, see CALL CONTEXTS.
+ *     Since:    the first version of the library that has it.
+ *
+ * OWNERSHIP
+ *
+ * There are four kinds of handle.
+ *
+ *   Owned          Opaque pointers that a function gives to the caller, who deletes them with the _delete function of
+ *                  their type: config, engine, module, functype, externtype, store, linker, call, edit, error. Objects
+ *                  may be deleted in any order: what needs another object keeps it alive. A _delete accepts NULL,
+ *                  returns nothing and never fails.
+ *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
+ *                  externref. Copy them, never delete them. With another store than theirs they are refused with
+ *                  PELLUCID_ERR_WRONG_STORE.
+ *   Pause-scoped   32 bytes of plain data that name something which is there until the guest runs on: frame. From then
+ *                  on it is refused with PELLUCID_ERR_STALE_HANDLE.
+ *   Borrowed       Pointers that are valid for a while only: caller and event until the callback returns; strings and
+ *                  bytes as long as their function says.
+ *
+ * A pointer may be NULL where its parameter says so. Strings and arrays are a pointer and the number of bytes or
+ * elements beside it; with the number 0 the pointer may be NULL. Strings are UTF-8 and aren't terminated by NUL.
+ *
+ * ERRORS
+ *
+ * A function that can fail returns pellucid_status_t: PELLUCID_OK, which is 0, or a negative number. Its
+ * out-parameters, whose names start with out_, are written only if it succeeds; arrays named results too.
+ *
+ * Where there is more to say, the last parameter is out_error: on failure it gets an error object with a message, and
+ * for traps with the guest's backtrace; on success it isn't touched. It may be NULL. Errors are never kept in the
+ * thread.
+ *
+ * Each function lists the statuses that it can return, except for those that many can:
+ *
+ *   PELLUCID_ERR_NULL_ARGUMENT     A required pointer is NULL.
+ *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned, or a number of elements impossible.
+ *   PELLUCID_ERR_PANIC             A bug in the library. If it happened in a store, the store is poisoned.
+ *
+ * Functions that can't fail return their result, and a documented default for NULL.
+ *
+ * CALLBACKS
+ *
+ * A callback gets the userdata that was registered with it as its first argument. A finalizer beside it frees the
+ * userdata: it runs exactly once, when the library needs it no more, or before the function returns that was given it, if
+ * that fails. It must not call functions of this library.
+ *
+ * THREADS
+ *
+ * Config, engine, module, functype, externtype and error may be used by any thread, also by several at once, as long as
+ * none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
+ * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
+ * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using it from a
+ * second thread then isn't detected, and is undefined.
+ *
+ * CALL CONTEXTS
+ *
+ *   any thread                      Everywhere, also in log callbacks.
+ *   any                             On the thread that uses the store: while no guest runs, while calls are paused, in
+ *                                   host functions and in event handlers.
+ *   in the callback, while ...      As it says.
+ *
+ * No function may be called in a finalizer or a signal handler.
+ */
+
+#ifndef PELLUCID_H
+#define PELLUCID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header. Programs that can't use macros call pellucid_version. */
+#define PELLUCID_VERSION_MAJOR 0
+#define PELLUCID_VERSION_MINOR 1
+#define PELLUCID_VERSION_PATCH 0
+#define PELLUCID_VERSION "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==================================================================================================
+ * Strings and bytes
+ *
+ * Borrowed views of what something else owns.
+ * ================================================================================================== */
+
+/**
+ * Text that something else owns: `size` bytes of UTF-8 at `data`, not terminated by NUL.
+ *
+ * Print one with `printf("%.*s", (int)text.size, text.data)`. The function that gives it says until when it is valid.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The first byte; may be NULL if `size` is 0. */
+    const char *data;
+    /** Number of bytes. */
+    size_t size;
+} pellucid_str_t;
+
+/**
+ * Bytes that something else owns: `size` bytes at `data`.
+ *
+ * The function that gives them says until when they are valid.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The first byte; may be NULL if `size` is 0. */
+    const uint8_t *data;
+    /** Number of bytes. */
+    size_t size;
+} pellucid_bytes_t;
+
+/* ==================================================================================================
+ * Statuses
+ *
+ * What every function that can fail returns.
+ * ================================================================================================== */
+
+/** Values of `pellucid_status_t`. */
+enum pellucid_status {
+    /** Success. */
+    PELLUCID_OK = 0,
+    /** An argument is out of its documented range, or two arguments contradict each other. */
+    PELLUCID_ERR_INVALID_ARGUMENT = -1,
+    /** A required pointer is NULL. */
+    PELLUCID_ERR_NULL_ARGUMENT = -2,
+    /** A handle belongs to another store. */
+    PELLUCID_ERR_WRONG_STORE = -3,
+    /** A frame that isn't valid any more, because its call has run since. */
+    PELLUCID_ERR_STALE_HANDLE = -4,
+    /** An index is outside the space that it indexes. */
+    PELLUCID_ERR_OUT_OF_RANGE = -5,
+    /** A value, function, global or import has another type than required. */
+    PELLUCID_ERR_TYPE_MISMATCH = -6,
+    /** The bytes aren't a well-formed and valid module, or text. */
+    PELLUCID_ERR_INVALID_MODULE = -7,
+    /** The module, or the function that was called, needs a feature that this library doesn't have or that is off. */
+    PELLUCID_ERR_UNSUPPORTED = -8,
+    /** An import is missing or has the wrong type. */
+    PELLUCID_ERR_LINK = -9,
+    /** The guest trapped. */
+    PELLUCID_ERR_TRAP = -10,
+    /** A host function or event handler reported failure. */
+    PELLUCID_ERR_HOST = -11,
+    /** A configured limit would be exceeded. */
+    PELLUCID_ERR_LIMIT = -12,
+    /** The system refused memory or another resource. */
+    PELLUCID_ERR_SYSTEM = -13,
+    /** The engine was made without debugging. */
+    PELLUCID_ERR_DEBUG_DISABLED = -14,
+    /** The object isn't in the state that the function requires. */
+    PELLUCID_ERR_INVALID_STATE = -15,
+    /** No such name or thing; also how a walk or an optional property ends. */
+    PELLUCID_ERR_NOT_FOUND = -16,
+    /** A pause was asked for where the guest can't pause. */
+    PELLUCID_ERR_CANNOT_PAUSE = -17,
+    /** An earlier failure made the store unusable; only deleting it and reading its errors make sense. */
+    PELLUCID_ERR_POISONED = -18,
+    /** A bug in the library, caught at its border. Please report it. */
+    PELLUCID_ERR_PANIC = -19,
+};
+
+/**
+ * The outcome of a function: `PELLUCID_OK`, or negative, one of `enum pellucid_status`.
+ *
+ * Numbers are never reused; a newer library may return ones that this header doesn't know.
+ *
+ * Since: 0.1.
+ */
+typedef int32_t pellucid_status_t;
+
+/**
+ * The name of a status, such as `PELLUCID_ERR_TRAP`.
+ *
+ * - `status`: any number.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if no status has this number.
+ *
+ * Owns: nothing; the name is valid for ever.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_status_name(pellucid_status_t status, pellucid_str_t *out_name);
+
+/* ==================================================================================================
+ * The library
+ *
+ * Its version, whether header and library match, what it can do.
+ * ================================================================================================== */
+
+/** Numbers of this header, for programs that can't use its macros. */
+enum pellucid_abi {
+    /**
+     * What `pellucid_abi_check` compares. It grows when a program that was compiled against an older header could
+     * misbehave with the library; adding functions doesn't change it.
+     */
+    PELLUCID_ABI_VERSION = 1,
+};
+
+/**
+ * The version of the library: major, minor, patch.
+ *
+ * - `out_major`, `out_minor`, `out_patch`: get the numbers; each may be NULL.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_version(uint32_t *out_major, uint32_t *out_minor, uint32_t *out_patch);
+
+/**
+ * The version of the library as text, such as `0.1.0`.
+ *
+ * - `out_version`: gets the text.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing; the text is valid for ever.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_version_text(pellucid_str_t *out_version);
+
+/**
+ * Whether a program was compiled against a header that fits the library that it runs with.
+ *
+ * - `abi_version`: the header's `PELLUCID_ABI_VERSION`.
+ * - `size_of_value`: `sizeof(pellucid_value_t)`.
+ * - `size_of_frame`: `sizeof(pellucid_frame_t)`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_UNSUPPORTED` if the program must be compiled against another header.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_abi_check(uint32_t abi_version,
+                                     size_t size_of_value,
+                                     size_t size_of_frame);
+
+/**
+ * How many features the library has.
+ *
+ * Returns their number; `pellucid_feature_name` gives each one's name.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+size_t pellucid_feature_count(void);
+
+/**
+ * The name of a feature: a WebAssembly proposal such as `multi-value`, or `debug`, or `wat` for the text format.
+ *
+ * - `index`: less than `pellucid_feature_count()`. Names are in alphabetical order.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing; the name is valid for ever.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_feature_name(size_t index,
+                                        pellucid_str_t *out_name);
+
+/* ==================================================================================================
+ * Errors
+ *
+ * What went wrong, for people and for programs.
+ * ================================================================================================== */
+
+/** Values of `pellucid_trap_t`. */
+enum pellucid_trap {
+    /** Not a trap. */
+    PELLUCID_TRAP_NONE = 0,
+    /** The `unreachable` instruction was executed. */
+    PELLUCID_TRAP_UNREACHABLE = 1,
+    /** An access touched bytes outside a memory. */
+    PELLUCID_TRAP_MEMORY_OUT_OF_BOUNDS = 2,
+    /** An access touched elements outside a table. */
+    PELLUCID_TRAP_TABLE_OUT_OF_BOUNDS = 3,
+    /** `call_indirect` found an index outside its table. */
+    PELLUCID_TRAP_UNDEFINED_ELEMENT = 4,
+    /** `call_indirect` found a null element. */
+    PELLUCID_TRAP_UNINITIALIZED_ELEMENT = 5,
+    /** `call_indirect` found a function of another type. */
+    PELLUCID_TRAP_INDIRECT_CALL_TYPE_MISMATCH = 6,
+    /** The result of a signed division or a conversion isn't representable. */
+    PELLUCID_TRAP_INTEGER_OVERFLOW = 7,
+    /** An integer was divided by zero. */
+    PELLUCID_TRAP_INTEGER_DIVIDE_BY_ZERO = 8,
+    /** NaN was converted to an integer. */
+    PELLUCID_TRAP_INVALID_CONVERSION_TO_INTEGER = 9,
+    /** The guest's stack, or the nesting of calls between host and guest, was exhausted. */
+    PELLUCID_TRAP_CALL_STACK_EXHAUSTED = 10,
+    /** A host function returned an error; the error object carries it. */
+    PELLUCID_TRAP_HOST_ERROR = 11,
+    /** The event handler asked for a trap. */
+    PELLUCID_TRAP_REQUESTED = 12,
+};
+
+/**
+ * What went wrong, for people and for programs. An owned object.
+ *
+ * Functions that take `out_error` write one there if they fail and `out_error` isn't NULL:
+ *
+ *     pellucid_error_t *error = NULL;
+ *     if (pellucid_module_new(engine, wasm, n_wasm, &module, &error) != PELLUCID_OK) {
+ *         pellucid_str_t text;
+ *         pellucid_error_text(error, &text);
+ *         fprintf(stderr, "%.*s\n", (int)text.size, text.data);
+ *         pellucid_error_delete(error);
+ *     }
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_error_t pellucid_error_t;
+
+/**
+ * Why the guest trapped: 0, or one of `enum pellucid_trap`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_trap_t;
+
+/**
+ * One Wasm frame of an error's backtrace.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Set by the caller to `sizeof(pellucid_backtrace_frame_t)`. */
+    uint32_t struct_size;
+    /** The function's index in its module, imports counted first. */
+    uint32_t func_index;
+    /** The operator that was executing, as an offset in the module's bytes. */
+    uint32_t pc;
+    /** Bytes from the start of the function's body to `pc`. */
+    uint32_t func_offset;
+    /** The module's name; empty if it has none. */
+    pellucid_str_t module_name;
+    /** The function's name; empty if it has none. */
+    pellucid_str_t func_name;
+} pellucid_backtrace_frame_t;
+
+/**
+ * Makes an error, for a host function or handler to fail with.
+ *
+ * - `message`, `n_message`: one line for people, UTF-8.
+ * - `out_error`: gets the error; its status is `PELLUCID_ERR_HOST`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8.
+ *
+ * Owns: the caller owns `*out_error` until it gives it to the library as a callback's error.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_error_new(const char *message,
+                                     size_t n_message,
+                                     pellucid_error_t **out_error);
+
+/**
+ * Deletes an error.
+ *
+ * - `error`: the error; NULL is fine.
+ *
+ * Owns: takes `error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_error_delete(pellucid_error_t *error);
+
+/**
+ * The status that goes with an error.
+ *
+ * - `error`: the error.
+ *
+ * Returns the status that the failing function returned, or `PELLUCID_ERR_NULL_ARGUMENT`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_error_status(const pellucid_error_t *error);
+
+/**
+ * What was wrong, in one line.
+ *
+ * - `error`: the error.
+ * - `out_message`: gets the message.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing; the message is valid until the error is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_error_message(const pellucid_error_t *error,
+                                         pellucid_str_t *out_message);
+
+/**
+ * The message and the backtrace, as text of one line or more without a line end.
+ *
+ * - `error`: the error.
+ * - `out_text`: gets the text.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing; the text is valid until the error is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_error_text(const pellucid_error_t *error, pellucid_str_t *out_text);
+
+/**
+ * Why the guest trapped.
+ *
+ * - `error`: the error.
+ *
+ * Returns one of `enum pellucid_trap`; `PELLUCID_TRAP_NONE` if the error isn't a trap or is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_trap_t pellucid_error_trap(const pellucid_error_t *error);
+
+/**
+ * The memory access that made the guest trap.
+ *
+ * - `error`: the error.
+ * - `out_memory`: gets the memory's number in its store, the `index` of its handle; may be NULL.
+ * - `out_address`: gets the first byte that couldn't be accessed, as an offset in the memory; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address isn't known.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_error_fault(const pellucid_error_t *error,
+                                       uint64_t *out_memory,
+                                       uint64_t *out_address);
+
+/**
+ * How many Wasm frames the error's backtrace has.
+ *
+ * - `error`: the error.
+ *
+ * Returns their number; 0 if no guest code was running, or if `error` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+size_t pellucid_error_frame_count(const pellucid_error_t *error);
+
+/**
+ * A frame of the error's backtrace.
+ *
+ * - `error`: the error.
+ * - `index`: 0 is the innermost frame.
+ * - `out_frame`: gets the frame; its `struct_size` must be set.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ *
+ * Owns: nothing; the names are valid until the error is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_error_frame(const pellucid_error_t *error,
+                                       size_t index,
+                                       pellucid_backtrace_frame_t *out_frame);
+
+/* ==================================================================================================
+ * Userdata
+ *
+ * How the library gives back what it was given with a callback.
+ * ================================================================================================== */
+
+/**
+ * Frees what a `userdata` pointer stands for. NULL if nothing needs to be done.
+ *
+ * It runs exactly once: when the library has made its last use of `userdata`, or before the function that was given it
+ * returns, if that function fails. It runs on whatever thread drops the last use, and must not call into the library.
+ *
+ * Since: 0.1.
+ */
+typedef void (*pellucid_finalizer_t)(void *userdata);
+
+/* ==================================================================================================
+ * Log
+ *
+ * The library's messages for people.
+ * ================================================================================================== */
+
+/** Values of `pellucid_log_level_t`. A level includes those before it. */
+enum pellucid_log_level {
+    /** No messages. */
+    PELLUCID_LOG_OFF = 0,
+    /** Something failed that no status can report. */
+    PELLUCID_LOG_ERROR = 1,
+    /** Something is probably not as intended. */
+    PELLUCID_LOG_WARN = 2,
+    /** What happens, in large. */
+    PELLUCID_LOG_INFO = 3,
+    /** What happens, for people who look for a fault. */
+    PELLUCID_LOG_DEBUG = 4,
+    /** Everything. */
+    PELLUCID_LOG_TRACE = 5,
+};
+
+/**
+ * How grave a log message is: one of `enum pellucid_log_level`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_log_level_t;
+
+/**
+ * Takes a log message. It may be called from any thread, also from several at once.
+ *
+ * - `userdata`: as registered.
+ * - `level`: how grave it is.
+ * - `target`: the part of the library that logs. Valid until the callback returns.
+ * - `message`: one line or more, without a line end. Valid until the callback returns.
+ *
+ * Since: 0.1.
+ */
+typedef void (*pellucid_log_cb_t)(void *userdata,
+                                  pellucid_log_level_t level,
+                                  const pellucid_str_t *target,
+                                  const pellucid_str_t *message);
+
+/**
+ * Sets where the library's log messages go, for the whole process, instead of where they went before.
+ *
+ * - `max_level`: one of `enum pellucid_log_level`; graver messages are delivered too.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: takes the messages.
+ * - `finalizer`: frees `userdata` when the callback has been replaced or cleared and runs nowhere; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level; `PELLUCID_ERR_INVALID_STATE` if a program
+ * written in Rust has already chosen another logger.
+ *
+ * Owns: the library owns `userdata` until the finalizer runs.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_log_set(pellucid_log_level_t max_level,
+                                   void *userdata,
+                                   pellucid_log_cb_t cb,
+                                   pellucid_finalizer_t finalizer);
+
+/**
+ * Ends the delivery of log messages.
+ *
+ * Returns `PELLUCID_OK`, also if there was no callback.
+ *
+ * Owns: the library gives up the callback's `userdata` and runs its finalizer.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_log_clear(void);
+
+/* ==================================================================================================
+ * Configuration
+ *
+ * Options of engines, and limits of stores.
+ * ================================================================================================== */
+
+/** Values of `pellucid_opt_level_t`. */
+enum pellucid_opt_level {
+    /** Compile fast. */
+    PELLUCID_OPT_NONE = 0,
+    /** Run fast; the default. */
+    PELLUCID_OPT_SPEED = 1,
+    /** Run fast in little code. */
+    PELLUCID_OPT_SPEED_AND_SIZE = 2,
+};
+
+/**
+ * Values of `pellucid_limit_t`.
+ *
+ * Whatever would exceed a limit fails (`memory.grow` and `table.grow` answer -1 to the guest); nothing is ended.
+ */
+enum pellucid_limit {
+    /** Bytes of each memory; 4 GiB unless set. */
+    PELLUCID_LIMIT_MEMORY_BYTES = 1,
+    /** Elements of each table; 10,000,000 unless set. */
+    PELLUCID_LIMIT_TABLE_ELEMENTS = 2,
+    /** Instances; 10,000 unless set. */
+    PELLUCID_LIMIT_INSTANCES = 3,
+    /** Memories; 10,000 unless set. */
+    PELLUCID_LIMIT_MEMORIES = 4,
+    /** Tables; 10,000 unless set. */
+    PELLUCID_LIMIT_TABLES = 5,
+    /** Bytes of each guest stack, rounded up to whole pages; 1 MiB unless set. Changing it concerns stacks made later. */
+    PELLUCID_LIMIT_STACK_BYTES = 6,
+    /** Guest calls that may be nested through host functions, at most 4,294,967,295; 200 unless set. */
+    PELLUCID_LIMIT_NESTED_CALLS = 7,
+};
+
+/**
+ * Options of an engine. An owned object.
+ *
+ *     pellucid_config_t *config;
+ *     pellucid_config_new(&config);
+ *     pellucid_config_set_debug(config, true);
+ *     pellucid_engine_new(config, &engine, &error);
+ *     pellucid_config_delete(config);
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_config_t pellucid_config_t;
+
+/**
+ * How hard to optimise: one of `enum pellucid_opt_level`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_opt_level_t;
+
+/**
+ * Something of which a store may use only so much: one of `enum pellucid_limit`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_limit_t;
+
+/**
+ * Makes a configuration with the default options: debugging off, optimised for speed, one compile thread per core.
+ *
+ * - `out_config`: gets the configuration.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the caller owns `*out_config`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_new(pellucid_config_t **out_config);
+
+/**
+ * Deletes a configuration. Engines made from it are not concerned.
+ *
+ * - `config`: the configuration; NULL is fine.
+ *
+ * Owns: takes `config`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_config_delete(pellucid_config_t *config);
+
+/**
+ * Sets whether modules are compiled so that their guests can be debugged.
+ *
+ * - `config`: the configuration.
+ * - `is_on`: false by default.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_debug(pellucid_config_t *config, bool is_on);
+
+/**
+ * Sets how hard to optimise.
+ *
+ * - `config`: the configuration.
+ * - `level`: one of `enum pellucid_opt_level`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_opt_level(pellucid_config_t *config,
+                                                pellucid_opt_level_t level);
+
+/**
+ * Sets how many threads compile a module.
+ *
+ * - `config`: the configuration.
+ * - `n_threads`: their number; 0, the default, means one for each core, 1 that no thread is made.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_compile_threads(pellucid_config_t *config, size_t n_threads);
+
+/**
+ * Sets a limit that stores of the engine have unless they are told otherwise.
+ *
+ * - `config`: the configuration.
+ * - `limit`: one of `enum pellucid_limit`.
+ * - `value`: how much a store may use.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit or a value that it can't have.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_limit(pellucid_config_t *config,
+                                            pellucid_limit_t limit,
+                                            uint64_t value);
+
+/* ==================================================================================================
+ * Engines
+ *
+ * What compiles modules.
+ * ================================================================================================== */
+
+/**
+ * Compiles modules, with options that are fixed when it is made. An owned object; most programs have one.
+ *
+ *     pellucid_engine_t *engine;
+ *     pellucid_engine_new(NULL, &engine, NULL);
+ *     ...
+ *     pellucid_engine_delete(engine);
+ *
+ * Any thread may use it, also several at once.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_engine_t pellucid_engine_t;
+
+/**
+ * Makes an engine.
+ *
+ * - `config`: its options, which are copied; NULL means the default options.
+ * - `out_engine`: gets the engine.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_UNSUPPORTED` if this machine can't run what the engine compiles;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` if options contradict each other; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_engine` and `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_engine_new(const pellucid_config_t *config,
+                                      pellucid_engine_t **out_engine,
+                                      pellucid_error_t **out_error);
+
+/**
+ * Deletes an engine. Modules and stores made from it stay usable.
+ *
+ * - `engine`: the engine; NULL is fine.
+ *
+ * Owns: takes `engine`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_engine_delete(pellucid_engine_t *engine);
+
+/**
+ * Makes another reference to the same engine, to be deleted on its own.
+ *
+ * - `engine`: the engine.
+ * - `out_engine`: gets the reference.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the caller owns `*out_engine`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_engine_clone(const pellucid_engine_t *engine,
+                                        pellucid_engine_t **out_engine);
+
+/**
+ * Whether guests of this engine can be debugged.
+ *
+ * - `engine`: the engine.
+ *
+ * Returns what `pellucid_config_set_debug` chose; false if `engine` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+bool pellucid_engine_is_debug(const pellucid_engine_t *engine);
+
+/* ==================================================================================================
+ * Types
+ *
+ * Types of values, functions, tables, memories and globals.
+ * ================================================================================================== */
+
+/** Values of `pellucid_kind_t`. */
+enum pellucid_kind {
+    /** A 32-bit integer. */
+    PELLUCID_I32 = 0,
+    /** A 64-bit integer. */
+    PELLUCID_I64 = 1,
+    /** A 32-bit float. */
+    PELLUCID_F32 = 2,
+    /** A 64-bit float. */
+    PELLUCID_F64 = 3,
+    /** A vector; reserved. */
+    PELLUCID_V128 = 4,
+    /** A function or null. */
+    PELLUCID_FUNCREF = 5,
+    /** A host value or null. */
+    PELLUCID_EXTERNREF = 6,
+    /** A garbage-collected value or null; reserved. */
+    PELLUCID_ANYREF = 7,
+    /** An exception or null; reserved. */
+    PELLUCID_EXNREF = 8,
+    /** A continuation or null; reserved. */
+    PELLUCID_CONTREF = 9,
+    /** Not a type: a local or operand whose value isn't known at this place. */
+    PELLUCID_UNAVAILABLE = 255,
+};
+
+/** Values of `pellucid_extern_kind_t`, numbered as in the binary format. */
+enum pellucid_extern_kind {
+    /** A function. */
+    PELLUCID_EXTERN_FUNC = 0,
+    /** A table. */
+    PELLUCID_EXTERN_TABLE = 1,
+    /** A memory. */
+    PELLUCID_EXTERN_MEMORY = 2,
+    /** A global. */
+    PELLUCID_EXTERN_GLOBAL = 3,
+};
+
+/**
+ * The type of something imported or exported. An owned object that never changes; any thread may use it.
+ *
+ *     if (pellucid_externtype_kind(type) == PELLUCID_EXTERN_MEMORY) {
+ *         pellucid_memorytype_t memory;
+ *         pellucid_externtype_memory(type, &memory);
+ *     }
+ *     pellucid_externtype_delete(type);
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_externtype_t pellucid_externtype_t;
+
+/**
+ * The type of a function: parameters and results. An owned object that never changes.
+ *
+ *     pellucid_kind_t params[2] = {PELLUCID_I32, PELLUCID_I32}, results[1] = {PELLUCID_I32};
+ *     pellucid_functype_t *type;
+ *     pellucid_functype_new(params, 2, results, 1, &type);
+ *     ...
+ *     pellucid_functype_delete(type);
+ *
+ * Any thread may use it.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_functype_t pellucid_functype_t;
+
+/**
+ * The type of a value: one of `enum pellucid_kind`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_kind_t;
+
+/**
+ * The type of a table. Plain data.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Elements at creation. */
+    uint64_t minimum;
+    /** Elements that it may grow to, if `has_maximum`. */
+    uint64_t maximum;
+    /** 1 if there is a maximum, else 0. */
+    uint32_t has_maximum;
+    /** What its elements are: `PELLUCID_FUNCREF` or `PELLUCID_EXTERNREF`. */
+    pellucid_kind_t element;
+    /** 1 if it is addressed by 64 bits; 0 is what is supported now. */
+    uint32_t is_64;
+    /** Zero. */
+    uint32_t reserved;
+} pellucid_tabletype_t;
+
+/**
+ * The type of a memory. Plain data.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Pages at creation. */
+    uint64_t minimum;
+    /** Pages that it may grow to, if `has_maximum`. */
+    uint64_t maximum;
+    /** 1 if there is a maximum, else 0. */
+    uint32_t has_maximum;
+    /** 1 if it is addressed by 64 bits; 0 is what is supported now. */
+    uint32_t is_64;
+    /** 1 if it is shared between threads; 0 is what is supported now. */
+    uint32_t is_shared;
+    /** The logarithm to base 2 of its page size; 0 and 16 both mean pages of 64 KiB, which is what is supported now. */
+    uint32_t page_size_log2;
+} pellucid_memorytype_t;
+
+/**
+ * The type of a global. Plain data.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The type of its value. */
+    pellucid_kind_t kind;
+    /** 1 if it can be set, else 0. */
+    uint32_t is_mutable;
+} pellucid_globaltype_t;
+
+/**
+ * What something imported or exported is: one of `enum pellucid_extern_kind`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_extern_kind_t;
+
+/**
+ * Makes a function type.
+ *
+ * - `params`, `n_params`: the parameters' types; may be NULL if there are none.
+ * - `results`, `n_results`: the results' types; may be NULL if there are none.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind, or more than 1,000 parameters or results;
+ * `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+ *
+ * Owns: the caller owns `*out_type`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_functype_new(const pellucid_kind_t *params,
+                                        size_t n_params,
+                                        const pellucid_kind_t *results,
+                                        size_t n_results,
+                                        pellucid_functype_t **out_type);
+
+/**
+ * Deletes a function type. Functions and modules that have it are not concerned.
+ *
+ * - `functype`: the type; NULL is fine.
+ *
+ * Owns: takes `functype`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_functype_delete(pellucid_functype_t *functype);
+
+/**
+ * The types of a function's parameters.
+ *
+ * - `functype`: the function type.
+ * - `out_params`: gets the first of them; may be NULL.
+ * - `out_n`: gets their number; may be NULL.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing; the array is valid until the type is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_functype_params(const pellucid_functype_t *functype,
+                                           const pellucid_kind_t **out_params,
+                                           size_t *out_n);
+
+/**
+ * The types of a function's results.
+ *
+ * - `functype`: the function type.
+ * - `out_results`: gets the first of them; may be NULL.
+ * - `out_n`: gets their number; may be NULL.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing; the array is valid until the type is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_functype_results(const pellucid_functype_t *functype,
+                                            const pellucid_kind_t **out_results,
+                                            size_t *out_n);
+
+/**
+ * The type of a function that is imported or exported.
+ *
+ * - `externtype`: the type of the import or export.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` if it isn't a function.
+ *
+ * Owns: the caller owns `*out_type`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_externtype_func(const pellucid_externtype_t *externtype,
+                                           pellucid_functype_t **out_type);
+
+/**
+ * The type of a table that is imported or exported.
+ *
+ * - `externtype`: the type of the import or export.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` if it isn't a table.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_externtype_table(const pellucid_externtype_t *externtype,
+                                            pellucid_tabletype_t *out_type);
+
+/**
+ * The type of a memory that is imported or exported.
+ *
+ * - `externtype`: the type of the import or export.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` if it isn't a memory.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_externtype_memory(const pellucid_externtype_t *externtype,
+                                             pellucid_memorytype_t *out_type);
+
+/**
+ * The type of a global that is imported or exported.
+ *
+ * - `externtype`: the type of the import or export.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` if it isn't a global.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_externtype_global(const pellucid_externtype_t *externtype,
+                                             pellucid_globaltype_t *out_type);
+
+/**
+ * What something imported or exported is.
+ *
+ * - `externtype`: its type.
+ *
+ * Returns one of `enum pellucid_extern_kind`; 4,294,967,295 if `externtype` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_extern_kind_t pellucid_externtype_kind(const pellucid_externtype_t *externtype);
+
+/**
+ * Deletes the type of an import or export.
+ *
+ * - `externtype`: the type; NULL is fine.
+ *
+ * Owns: takes `externtype`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_externtype_delete(pellucid_externtype_t *externtype);
+
+/* ==================================================================================================
+ * Modules
+ *
+ * Compiled code and what it declares.
+ * ================================================================================================== */
+
+/**
+ * A compiled module. An owned object that never changes.
+ *
+ *     pellucid_module_t *module;
+ *     if (pellucid_module_new(engine, wasm, n_wasm, &module, &error) == PELLUCID_OK) {
+ *         pellucid_instance_new(store, module, NULL, 0, &instance, &error);
+ *         pellucid_module_delete(module);
+ *     }
+ *
+ * Any thread may use it, also several at once. Instances keep what they need of it.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_module_t pellucid_module_t;
+
+/**
+ * Validates and compiles a module in the binary format.
+ *
+ * - `engine`: what to compile with.
+ * - `wasm`, `n_wasm`: the module's bytes; they are copied.
+ * - `out_module`: gets the module.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a feature
+ * which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_module` and `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_new(const pellucid_engine_t *engine,
+                                      const uint8_t *wasm,
+                                      size_t n_wasm,
+                                      pellucid_module_t **out_module,
+                                      pellucid_error_t **out_error);
+
+/**
+ * Like `pellucid_module_new`, with a name that the host gives: it wins over the name in the module.
+ *
+ * - `engine`: what to compile with.
+ * - `name`, `n_name`: the name, UTF-8; it is copied.
+ * - `wasm`, `n_wasm`: the module's bytes; they are copied.
+ * - `out_module`: gets the module.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
+ *
+ * Owns: the caller owns `*out_module` and `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_new_named(const pellucid_engine_t *engine,
+                                            const char *name,
+                                            size_t n_name,
+                                            const uint8_t *wasm,
+                                            size_t n_wasm,
+                                            pellucid_module_t **out_module,
+                                            pellucid_error_t **out_error);
+
+/**
+ * Validates and compiles a module in the text format.
+ *
+ * - `engine`: what to compile with.
+ * - `wat`, `n_wat`: the module's text, UTF-8.
+ * - `out_module`: gets the module.
+ * - `out_error`: gets an error object on failure; may be NULL. For bad text its message has several lines.
+ *
+ * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8; `PELLUCID_ERR_UNSUPPORTED`
+ * also if the library was built without the text format (see `pellucid_feature_name`).
+ *
+ * Owns: the caller owns `*out_module` and `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_new_text(const pellucid_engine_t *engine,
+                                           const char *wat,
+                                           size_t n_wat,
+                                           pellucid_module_t **out_module,
+                                           pellucid_error_t **out_error);
+
+/**
+ * Says whether `pellucid_module_new` would accept a module, without compiling it.
+ *
+ * - `engine`: what it would be compiled with.
+ * - `wasm`, `n_wasm`: the module's bytes.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED`; `PELLUCID_ERR_LIMIT`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_validate(const pellucid_engine_t *engine,
+                                           const uint8_t *wasm,
+                                           size_t n_wasm,
+                                           pellucid_error_t **out_error);
+
+/**
+ * Deletes a module. Instances of it stay usable.
+ *
+ * - `module`: the module; NULL is fine.
+ *
+ * Owns: takes `module`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_module_delete(pellucid_module_t *module);
+
+/**
+ * Makes another reference to the same module, to be deleted on its own. Nothing is compiled or copied.
+ *
+ * - `module`: the module.
+ * - `out_module`: gets the reference.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the caller owns `*out_module`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_clone(const pellucid_module_t *module,
+                                        pellucid_module_t **out_module);
+
+/**
+ * A number that tells modules apart: references to the same module have the same.
+ *
+ * - `module`: the module.
+ *
+ * Returns the number, which no other module of the process has or had; 0 if `module` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+uint64_t pellucid_module_id(const pellucid_module_t *module);
+
+/**
+ * The module's name: the host's, else the one in its name section.
+ *
+ * - `module`: the module.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none.
+ *
+ * Owns: nothing; the name is valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_name(const pellucid_module_t *module, pellucid_str_t *out_name);
+
+/**
+ * How many imports the module has.
+ *
+ * - `module`: the module.
+ *
+ * Returns their number; 0 if `module` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+size_t pellucid_module_import_count(const pellucid_module_t *module);
+
+/**
+ * An import of the module.
+ *
+ * - `module`: the module.
+ * - `index`: less than `pellucid_module_import_count`.
+ * - `out_module_name`: gets the first of its two names; may be NULL.
+ * - `out_name`: gets the second; may be NULL.
+ * - `out_kind`: gets one of `enum pellucid_extern_kind`; may be NULL.
+ * - `out_type`: gets its type; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: the caller owns `*out_type`; the names are valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_import(const pellucid_module_t *module,
+                                         size_t index,
+                                         pellucid_str_t *out_module_name,
+                                         pellucid_str_t *out_name,
+                                         pellucid_extern_kind_t *out_kind,
+                                         pellucid_externtype_t **out_type);
+
+/**
+ * How many exports the module has.
+ *
+ * - `module`: the module.
+ *
+ * Returns their number; 0 if `module` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+size_t pellucid_module_export_count(const pellucid_module_t *module);
+
+/**
+ * An export of the module.
+ *
+ * - `module`: the module.
+ * - `index`: less than `pellucid_module_export_count`.
+ * - `out_name`: gets its name; may be NULL.
+ * - `out_kind`: gets one of `enum pellucid_extern_kind`; may be NULL.
+ * - `out_type`: gets its type; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: the caller owns `*out_type`; the name is valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_export(const pellucid_module_t *module,
+                                         size_t index,
+                                         pellucid_str_t *out_name,
+                                         pellucid_extern_kind_t *out_kind,
+                                         pellucid_externtype_t **out_type);
+
+/**
+ * How many functions the module has, imports included.
+ *
+ * - `module`: the module.
+ *
+ * Returns their number; 0 if `module` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+uint32_t pellucid_module_func_count(const pellucid_module_t *module);
+
+/**
+ * A function's name: from the name section, else that of its first export.
+ *
+ * - `module`: the module.
+ * - `func_index`: less than `pellucid_module_func_count`; imports come first.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_NOT_FOUND` if it has none.
+ *
+ * Owns: nothing; the name is valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_func_name(const pellucid_module_t *module,
+                                            uint32_t func_index,
+                                            pellucid_str_t *out_name);
+
+/**
+ * A function's type.
+ *
+ * - `module`: the module.
+ * - `func_index`: less than `pellucid_module_func_count`; imports come first.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: the caller owns `*out_type`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_func_type(const pellucid_module_t *module,
+                                            uint32_t func_index,
+                                            pellucid_functype_t **out_type);
+
+/**
+ * Where a function's body is in the module's bytes: the declarations of its locals, then its operators.
+ *
+ * - `module`: the module.
+ * - `func_index`: less than `pellucid_module_func_count`; imports come first.
+ * - `out_start`: gets the offset of the body's first byte, from where function offsets count; may be NULL.
+ * - `out_first_pc`: gets the offset of its first operator, which is its first pc; may be NULL.
+ * - `out_end`: gets the offset after its last byte; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_NOT_FOUND` for an imported function.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_func_range(const pellucid_module_t *module,
+                                             uint32_t func_index,
+                                             uint32_t *out_start,
+                                             uint32_t *out_first_pc,
+                                             uint32_t *out_end);
+
+/**
+ * The function whose body contains a pc.
+ *
+ * - `module`: the module.
+ * - `pc`: an offset in the module's bytes.
+ * - `out_func_index`: gets the function's index, imports counted first; may be NULL.
+ * - `out_func_offset`: gets the bytes from the start of the body to `pc`; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if `pc` is in no function's body.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_func_at(const pellucid_module_t *module,
+                                          uint32_t pc,
+                                          uint32_t *out_func_index,
+                                          uint32_t *out_func_offset);
+
+/**
+ * The name of a function's local, from the name section.
+ *
+ * - `module`: the module.
+ * - `func_index`: less than `pellucid_module_func_count`; imports come first.
+ * - `local_index`: the local's index, parameters counted first.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if there is no
+ * such local or it has no name.
+ *
+ * Owns: nothing; the name is valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_local_name(const pellucid_module_t *module,
+                                             uint32_t func_index,
+                                             uint32_t local_index,
+                                             pellucid_str_t *out_name);
+
+/**
+ * How many custom sections the module has.
+ *
+ * - `module`: the module.
+ *
+ * Returns their number; 0 if `module` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+size_t pellucid_module_section_count(const pellucid_module_t *module);
+
+/**
+ * A custom section by its place.
+ *
+ * - `module`: the module.
+ * - `index`: less than `pellucid_module_section_count`, in the order of the module.
+ * - `out_name`: gets its name; may be NULL.
+ * - `out_bytes`: gets its contents; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing; name and contents are valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_section_at(const pellucid_module_t *module,
+                                             size_t index,
+                                             pellucid_str_t *out_name,
+                                             pellucid_bytes_t *out_bytes);
+
+/**
+ * A custom section by its name; the first, if several have it.
+ *
+ * - `module`: the module.
+ * - `name`, `n_name`: the name, UTF-8.
+ * - `out_bytes`: gets its contents.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
+ *
+ * Owns: nothing; the contents are valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_section(const pellucid_module_t *module,
+                                          const char *name,
+                                          size_t n_name,
+                                          pellucid_bytes_t *out_bytes);
+
+/* ==================================================================================================
+ * Handles
+ *
+ * Plain data that names what lives in a store.
+ * ================================================================================================== */
+
+/**
+ * An instance of a module, in a store. Plain data: copy it, compare its members, never delete it.
+ *
+ * Every function that takes a handle with another store than the handle's answers `PELLUCID_ERR_WRONG_STORE`. A handle
+ * of zeros belongs to no store. An entity lives as long as its store.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store among all stores that the process ever made; never 0. */
+    uint64_t store;
+    /** The number of the instance in the store, in order of creation. */
+    uint64_t index;
+} pellucid_instance_t;
+
+/**
+ * A function in a store, the guest's or the host's. Plain data, like `pellucid_instance_t`.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store. */
+    uint64_t store;
+    /** The number of the function in the store. */
+    uint64_t index;
+} pellucid_func_t;
+
+/**
+ * A linear memory in a store. Plain data, like `pellucid_instance_t`.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store. */
+    uint64_t store;
+    /** The number of the memory in the store. */
+    uint64_t index;
+} pellucid_memory_t;
+
+/**
+ * A table in a store. Plain data, like `pellucid_instance_t`.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store. */
+    uint64_t store;
+    /** The number of the table in the store. */
+    uint64_t index;
+} pellucid_table_t;
+
+/**
+ * A global in a store. Plain data, like `pellucid_instance_t`.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store. */
+    uint64_t store;
+    /** The number of the global in the store. */
+    uint64_t index;
+} pellucid_global_t;
+
+/**
+ * A host value in a store, which the guest can hold and pass on, but not look into. Plain data, like
+ * `pellucid_instance_t`; all zeros is the null reference.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store; 0 for null. */
+    uint64_t store;
+    /** The number of the value in the store. */
+    uint64_t index;
+} pellucid_externref_t;
+
+/* ==================================================================================================
+ * Stores
+ *
+ * Where everything lives and guests run.
+ * ================================================================================================== */
+
+/**
+ * A store: where instances, memories, tables, globals and functions live, and where guests run. An owned object.
+ *
+ *     pellucid_store_t *store;
+ *     pellucid_store_new(engine, NULL, NULL, &store, &error);
+ *     pellucid_instance_new(store, module, NULL, 0, &instance, &error);
+ *     ...
+ *     pellucid_store_delete(store);
+ *
+ * One thread at a time uses a store and its calls and edit sessions; between uses they may move to another thread, also
+ * while a call is paused. Callbacks use the store that called them.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_store_t pellucid_store_t;
+
+/**
+ * Makes an empty store.
+ *
+ * - `engine`: what its modules are compiled with.
+ * - `userdata`: for the host's own use, see `pellucid_store_userdata`; may be NULL.
+ * - `finalizer`: frees `userdata` after everything else in the store is gone; may be NULL.
+ * - `out_store`: gets the store.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_store` and `*out_error`; the store owns `userdata` until the finalizer runs.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_new(const pellucid_engine_t *engine,
+                                     void *userdata,
+                                     pellucid_finalizer_t finalizer,
+                                     pellucid_store_t **out_store,
+                                     pellucid_error_t **out_error);
+
+/**
+ * Deletes a store with all that lives in it.
+ *
+ * Its calls and edit sessions keep what they need of it until they are deleted too. A callback may delete the store
+ * that called it: the store then stays usable until the outermost function that runs guest code in it returns.
+ *
+ * - `store`: the store; NULL is fine.
+ *
+ * Owns: takes `store`.
+ * Context: any.
+ * Since: 0.1.
+ */
+void pellucid_store_delete(pellucid_store_t *store);
+
+/**
+ * The host's pointer that the store was made with.
+ *
+ * - `store`: the store.
+ *
+ * Returns the pointer; NULL if `store` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+void *pellucid_store_userdata(const pellucid_store_t *store);
+
+/**
+ * The number that the store's handles carry.
+ *
+ * - `store`: the store.
+ *
+ * Returns the number, which no other store of the process has or had; 0 if `store` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+uint64_t pellucid_store_id(const pellucid_store_t *store);
+
+/**
+ * Whether guests in this store can be debugged.
+ *
+ * - `store`: the store.
+ *
+ * Returns what `pellucid_config_set_debug` chose for its engine; false if `store` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+bool pellucid_store_is_debug(const pellucid_store_t *store);
+
+/**
+ * Whether an earlier failure made the store unusable.
+ *
+ * - `store`: the store.
+ *
+ * Returns whether it did; false if `store` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+bool pellucid_store_is_poisoned(const pellucid_store_t *store);
+
+/**
+ * Sets how much of something the store may use. What it has already isn't taken away.
+ *
+ * - `store`: the store.
+ * - `limit`: one of `enum pellucid_limit`.
+ * - `value`: how much it may use.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit or a value that it can't have.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_set_limit(pellucid_store_t *store,
+                                           pellucid_limit_t limit,
+                                           uint64_t value);
+
+/**
+ * How much of something the store may use.
+ *
+ * - `store`: the store.
+ * - `limit`: one of `enum pellucid_limit`.
+ * - `out_value`: gets the limit.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_limit(const pellucid_store_t *store,
+                                       pellucid_limit_t limit,
+                                       uint64_t *out_value);
+
+/**
+ * How many instances the store has.
+ *
+ * - `store`: the store.
+ * - `out_n`: gets their number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_instance_count(const pellucid_store_t *store, size_t *out_n);
+
+/**
+ * An instance of the store, whoever made it.
+ *
+ * - `store`: the store.
+ * - `index`: less than `pellucid_store_instance_count`; in order of creation.
+ * - `out_instance`: gets the instance.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_instance(const pellucid_store_t *store,
+                                          size_t index,
+                                          pellucid_instance_t *out_instance);
+
+/**
+ * How many modules have instances in the store.
+ *
+ * - `store`: the store.
+ * - `out_n`: gets their number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_module_count(const pellucid_store_t *store, size_t *out_n);
+
+/**
+ * A module that has instances in the store.
+ *
+ * - `store`: the store.
+ * - `index`: less than `pellucid_store_module_count`; in the order in which they were first instantiated.
+ * - `out_module`: gets a reference to the module.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: the caller owns `*out_module`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_module(const pellucid_store_t *store,
+                                        size_t index,
+                                        pellucid_module_t **out_module);
+
+/* ==================================================================================================
+ * Values
+ *
+ * Values with and without their kind; imports and exports.
+ * ================================================================================================== */
+
+/**
+ * The bits of a `pellucid_value_t`. Which member counts is said by the value's kind.
+ *
+ * Since: 0.1.
+ */
+typedef union {
+    /** `PELLUCID_I32`. */
+    int32_t i32;
+    /** `PELLUCID_I64`. */
+    int64_t i64;
+    /** `PELLUCID_F32`. */
+    float f32;
+    /** `PELLUCID_F64`. */
+    double f64;
+    /** `PELLUCID_F32` as bits, which keep NaN payloads on any machine. */
+    uint32_t f32_bits;
+    /** `PELLUCID_F64` as bits. */
+    uint64_t f64_bits;
+    /** `PELLUCID_V128`; reserved, such values don't exist yet. */
+    uint8_t v128[16];
+    /** `PELLUCID_FUNCREF`; all zeros for null. */
+    pellucid_func_t funcref;
+    /** `PELLUCID_EXTERNREF`; all zeros for null. */
+    pellucid_externref_t externref;
+    /** The identity of a value of a reserved kind. */
+    uint64_t opaque[2];
+} pellucid_value_of_t;
+
+/**
+ * A value with its kind. Plain data; a value of zeros is the `i32` 0.
+ *
+ *     pellucid_value_t value = {0};
+ *     value.kind = PELLUCID_I64;
+ *     value.of.i64 = 42;
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** One of `enum pellucid_kind`. */
+    pellucid_kind_t kind;
+    /** Zero. */
+    uint32_t reserved;
+    /** The value. */
+    pellucid_value_of_t of;
+} pellucid_value_t;
+
+/**
+ * A value without its kind, as guest code passes it. Only the bytes that the kind uses count.
+ *
+ * Since: 0.1.
+ */
+typedef union {
+    /** `PELLUCID_I32`. */
+    int32_t i32;
+    /** `PELLUCID_I64`. */
+    int64_t i64;
+    /** `PELLUCID_F32`. */
+    float f32;
+    /** `PELLUCID_F64`. */
+    double f64;
+    /** `PELLUCID_F32` as bits. */
+    uint32_t f32_bits;
+    /** `PELLUCID_F64` as bits. */
+    uint64_t f64_bits;
+    /** A reference, as `pellucid_value_to_raw` makes it; 0 for null. Meaningless in another store. */
+    uint64_t reference;
+    /** `PELLUCID_V128`; reserved. */
+    uint8_t v128[16];
+    /** The whole value. */
+    uint64_t words[2];
+} pellucid_raw_t;
+
+/**
+ * The handle in a `pellucid_extern_t`. Which member counts is said by its kind.
+ *
+ * Since: 0.1.
+ */
+typedef union {
+    /** `PELLUCID_EXTERN_FUNC`. */
+    pellucid_func_t func;
+    /** `PELLUCID_EXTERN_TABLE`. */
+    pellucid_table_t table;
+    /** `PELLUCID_EXTERN_MEMORY`. */
+    pellucid_memory_t memory;
+    /** `PELLUCID_EXTERN_GLOBAL`. */
+    pellucid_global_t global;
+} pellucid_extern_of_t;
+
+/**
+ * Something to import or export: a handle with its kind. Plain data.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** One of `enum pellucid_extern_kind`. */
+    pellucid_extern_kind_t kind;
+    /** Zero. */
+    uint32_t reserved;
+    /** The handle. */
+    pellucid_extern_of_t of;
+} pellucid_extern_t;
+
+/**
+ * Converts a value to the raw form that guest code uses.
+ *
+ * - `store`: the store.
+ * - `value`: the value.
+ * - `out_raw`: gets the raw form.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one
+ * that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind or `PELLUCID_UNAVAILABLE`;
+ * `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_value_to_raw(pellucid_store_t *store,
+                                        const pellucid_value_t *value,
+                                        pellucid_raw_t *out_raw);
+
+/**
+ * Converts a raw value from guest code to a value with its kind.
+ *
+ * - `store`: the store.
+ * - `kind`: the kind that the raw value has.
+ * - `raw`: the raw value.
+ * - `out_value`: gets the value; its kind is `PELLUCID_UNAVAILABLE` if `raw` isn't a reference of the store.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_value_from_raw(pellucid_store_t *store,
+                                          pellucid_kind_t kind,
+                                          const pellucid_raw_t *raw,
+                                          pellucid_value_t *out_value);
+
+/**
+ * Whether two values are the same: of the same kind and with the same bits, or references to the same thing.
+ *
+ * Floats are compared by their bits: a NaN is the same as itself, and 0 isn't the same as -0.
+ *
+ * - `a`, `b`: the values.
+ *
+ * Returns whether they are; false if one is NULL or of an unknown kind.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+bool pellucid_value_is_same(const pellucid_value_t *a,
+                            const pellucid_value_t *b);
+
+/**
+ * Whether a value is a null reference.
+ *
+ * - `value`: the value.
+ *
+ * Returns whether it is; false if it isn't a reference, or is NULL or of an unknown kind.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+bool pellucid_value_is_null(const pellucid_value_t *value);
+
+/* ==================================================================================================
+ * Functions
+ *
+ * Making the host's, calling any, and who called.
+ * ================================================================================================== */
+
+/**
+ * Who called a host function. Borrowed: valid until the callback returns.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_caller_t pellucid_caller_t;
+
+/**
+ * A host function on tagged values.
+ *
+ * - `userdata`: as given with the function.
+ * - `caller`: who called; valid until the callback returns.
+ * - `args`, `n_args`: the arguments, of the function's parameter types.
+ * - `results`, `n_results`: places for the results, filled with zeros or nulls of the function's result types.
+ * - `out_error`: may be given an error on failure, which the library then owns: one of `pellucid_error_new`, or one that
+ *   a function of the library gave. It becomes the error of the call, with the guest's backtrace.
+ *
+ * Returns `PELLUCID_OK`, or any other status to fail; the guest then traps. Giving an error is a failure too.
+ *
+ * It must return, and not by `longjmp` or a C++ exception. It may use the store, delete any object, and call guests.
+ *
+ * Since: 0.1.
+ */
+typedef pellucid_status_t (*pellucid_func_cb_t)(void *userdata,
+                                                pellucid_caller_t *caller,
+                                                const pellucid_value_t *args,
+                                                size_t n_args,
+                                                pellucid_value_t *results,
+                                                size_t n_results,
+                                                pellucid_error_t **out_error);
+
+/**
+ * A host function on raw values, which is faster.
+ *
+ * - `userdata`: as given with the function.
+ * - `caller`: who called; valid until the callback returns.
+ * - `values`, `n_values`: the arguments, to be overwritten with the results; as many as the longer of both.
+ * - `out_error`: as for `pellucid_func_cb_t`.
+ *
+ * Returns and must behave as `pellucid_func_cb_t`.
+ *
+ * Since: 0.1.
+ */
+typedef pellucid_status_t (*pellucid_func_raw_cb_t)(void *userdata,
+                                                    pellucid_caller_t *caller,
+                                                    pellucid_raw_t *values,
+                                                    size_t n_values,
+                                                    pellucid_error_t **out_error);
+
+/**
+ * Makes a host function on tagged values.
+ *
+ * - `store`: the store that it will live in.
+ * - `functype`: its type.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: what runs.
+ * - `finalizer`: frees `userdata` when the store goes; may be NULL.
+ * - `out_func`: gets the function.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM` if code for its type couldn't be made; `PELLUCID_ERR_UNSUPPORTED`.
+ *
+ * Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_func_new(pellucid_store_t *store,
+                                    const pellucid_functype_t *functype,
+                                    void *userdata,
+                                    pellucid_func_cb_t cb,
+                                    pellucid_finalizer_t finalizer,
+                                    pellucid_func_t *out_func,
+                                    pellucid_error_t **out_error);
+
+/**
+ * Makes a host function on raw values.
+ *
+ * - `store`: the store that it will live in.
+ * - `functype`: its type.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: what runs.
+ * - `finalizer`: frees `userdata` when the store goes; may be NULL.
+ * - `out_func`: gets the function.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_func_new`.
+ *
+ * Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_func_new_raw(pellucid_store_t *store,
+                                        const pellucid_functype_t *functype,
+                                        void *userdata,
+                                        pellucid_func_raw_cb_t cb,
+                                        pellucid_finalizer_t finalizer,
+                                        pellucid_func_t *out_func,
+                                        pellucid_error_t **out_error);
+
+/**
+ * A function's type.
+ *
+ * - `store`: the store.
+ * - `func`: the function.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: the caller owns `*out_type`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_func_type(const pellucid_store_t *store,
+                                     const pellucid_func_t *func,
+                                     pellucid_functype_t **out_type);
+
+/**
+ * Where a guest function is defined.
+ *
+ * - `store`: the store.
+ * - `func`: the function.
+ * - `out_instance`: gets the instance whose module defines it; may be NULL.
+ * - `out_func_index`: gets its index in that module, imports counted first; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it is a host function; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_func_location(const pellucid_store_t *store,
+                                         const pellucid_func_t *func,
+                                         pellucid_instance_t *out_instance,
+                                         uint32_t *out_func_index);
+
+/**
+ * Calls a function and runs it to its end.
+ *
+ * Such a call can't pause: events go to the store's handler, if there is one; see `pellucid_call_begin` for calls that
+ * can.
+ *
+ * - `store`: the store.
+ * - `func`: the function, the guest's or the host's.
+ * - `args`, `n_args`: the arguments; may be NULL if there are none.
+ * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
+ * `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's, or another number of
+ * results; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that
+ * the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
+ * `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_func_call(pellucid_store_t *store,
+                                     const pellucid_func_t *func,
+                                     const pellucid_value_t *args,
+                                     size_t n_args,
+                                     pellucid_value_t *results,
+                                     size_t n_results,
+                                     pellucid_error_t **out_error);
+
+/**
+ * Calls a function with raw values and runs it to its end. Faster than `pellucid_func_call`, and unchecked: the arguments
+ * must have the function's parameter types.
+ *
+ * - `store`: the store.
+ * - `func`: the function.
+ * - `values`, `n_values`: the arguments, which are overwritten with the results; at least as many as the longer of
+ *   both. Nothing else may use the array during the call. After a failure the contents are unspecified.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
+ * `PELLUCID_ERR_TYPE_MISMATCH` for too few values; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_func_call_raw(pellucid_store_t *store,
+                                         const pellucid_func_t *func,
+                                         pellucid_raw_t *values,
+                                         size_t n_values,
+                                         pellucid_error_t **out_error);
+
+/**
+ * The store in which a host function was called.
+ *
+ * - `caller`: who called.
+ *
+ * Returns the store; NULL if `caller` is NULL.
+ *
+ * Owns: nothing; the store is valid until the callback returns, and longer if the host owns it.
+ * Context: in the callback that was given `caller`.
+ * Since: 0.1.
+ */
+pellucid_store_t *pellucid_caller_store(const pellucid_caller_t *caller);
+
+/**
+ * The instance whose code called a host function.
+ *
+ * - `caller`: who called.
+ * - `out_instance`: gets the instance.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the host called the function itself.
+ *
+ * Owns: nothing.
+ * Context: in the callback that was given `caller`.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_caller_instance(const pellucid_caller_t *caller,
+                                           pellucid_instance_t *out_instance);
+
+/**
+ * An export of the instance whose code called a host function, such as its memory.
+ *
+ * - `caller`: who called.
+ * - `name`, `n_name`: the export's name, UTF-8.
+ * - `out_extern`: gets the export.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, or the host called the function itself;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
+ *
+ * Owns: nothing.
+ * Context: in the callback that was given `caller`.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_caller_export(const pellucid_caller_t *caller,
+                                         const char *name,
+                                         size_t n_name,
+                                         pellucid_extern_t *out_extern);
+
+/**
+ * A function's name in its module.
+ *
+ * - `store`: the store.
+ * - `func`: the function.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none or is a host function; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing; the name is valid until the store goes.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_func_name(const pellucid_store_t *store,
+                                     const pellucid_func_t *func,
+                                     pellucid_str_t *out_name);
+
+/* ==================================================================================================
+ * Host references
+ *
+ * Host values that guests can hold.
+ * ================================================================================================== */
+
+/**
+ * Makes a reference to a host value, for guests to hold and pass on. Each reference is another one, whatever it stands for.
+ *
+ * - `store`: the store that it will live in.
+ * - `userdata`: the host value; may be NULL, which isn't the null reference.
+ * - `finalizer`: frees `userdata` when the store goes; may be NULL.
+ * - `out_externref`: gets the reference.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the store owns `userdata` until the finalizer runs.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_externref_new(pellucid_store_t *store,
+                                         void *userdata,
+                                         pellucid_finalizer_t finalizer,
+                                         pellucid_externref_t *out_externref);
+
+/**
+ * The host value behind a reference.
+ *
+ * - `store`: the store.
+ * - `externref`: the reference.
+ * - `out_userdata`: gets the host's pointer.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing; the library keeps `userdata` until the store goes.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_externref_userdata(const pellucid_store_t *store,
+                                              const pellucid_externref_t *externref,
+                                              void **out_userdata);
+
+/* ==================================================================================================
+ * Memories
+ *
+ * Linear memories.
+ * ================================================================================================== */
+
+/**
+ * Makes a memory, to be imported by guests. Its bytes are zero.
+ *
+ * - `store`: the store that it will live in.
+ * - `memorytype`: its type.
+ * - `out_memory`: gets the memory.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no
+ * memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_new(pellucid_store_t *store,
+                                      const pellucid_memorytype_t *memorytype,
+                                      pellucid_memory_t *out_memory,
+                                      pellucid_error_t **out_error);
+
+/**
+ * The type that a memory was made with.
+ *
+ * - `store`: the store.
+ * - `memory`: the memory.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_type(const pellucid_store_t *store,
+                                       const pellucid_memory_t *memory,
+                                       pellucid_memorytype_t *out_type);
+
+/**
+ * A memory's bytes, to be read and written in place.
+ *
+ * The size is that of now: after anything that may have grown the memory, which is every run of a guest, ask again.
+ * The address stays the same as long as the store lives; bytes beyond the size must not be touched.
+ *
+ * - `store`: the store.
+ * - `memory`: the memory.
+ * - `out_data`: gets the address of the first byte; may be NULL.
+ * - `out_size`: gets the number of bytes; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing; the bytes are valid until the store goes.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_data(const pellucid_store_t *store,
+                                       const pellucid_memory_t *memory,
+                                       uint8_t **out_data,
+                                       size_t *out_size);
+
+/**
+ * A memory's present size in pages of 64 KiB.
+ *
+ * - `store`: the store.
+ * - `memory`: the memory.
+ * - `out_pages`: gets the number of pages.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_size(const pellucid_store_t *store,
+                                       const pellucid_memory_t *memory,
+                                       uint64_t *out_pages);
+
+/**
+ * Grows a memory.
+ *
+ * - `store`: the store.
+ * - `memory`: the memory.
+ * - `n_pages`: how many pages of 64 KiB to add.
+ * - `out_old_pages`: gets the number of pages before; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_grow(pellucid_store_t *store,
+                                       const pellucid_memory_t *memory,
+                                       uint64_t n_pages,
+                                       uint64_t *out_old_pages,
+                                       pellucid_error_t **out_error);
+
+/**
+ * Copies bytes out of a memory.
+ *
+ * - `store`: the store.
+ * - `memory`: the memory.
+ * - `offset`: the first byte to read.
+ * - `out_bytes`, `n_bytes`: where to copy them, and how many.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that the store
+ * never made; `PELLUCID_ERR_WRONG_STORE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_read(const pellucid_store_t *store,
+                                       const pellucid_memory_t *memory,
+                                       uint64_t offset,
+                                       uint8_t *out_bytes,
+                                       size_t n_bytes);
+
+/**
+ * Copies bytes into a memory.
+ *
+ * - `store`: the store.
+ * - `memory`: the memory.
+ * - `offset`: the first byte to write.
+ * - `bytes`, `n_bytes`: what to copy.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a memory that
+ * the store never made; `PELLUCID_ERR_WRONG_STORE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_write(pellucid_store_t *store,
+                                        const pellucid_memory_t *memory,
+                                        uint64_t offset,
+                                        const uint8_t *bytes,
+                                        size_t n_bytes);
+
+/* ==================================================================================================
+ * Tables
+ *
+ * Tables of references.
+ * ================================================================================================== */
+
+/**
+ * Makes a table, to be imported by guests.
+ *
+ * - `store`: the store that it will live in.
+ * - `tabletype`: its type.
+ * - `init`: what its elements are at first.
+ * - `out_table`: gets the table.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE` for one of
+ * another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table can have
+ * or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_table_new(pellucid_store_t *store,
+                                     const pellucid_tabletype_t *tabletype,
+                                     const pellucid_value_t *init,
+                                     pellucid_table_t *out_table,
+                                     pellucid_error_t **out_error);
+
+/**
+ * The type that a table was made with.
+ *
+ * - `store`: the store.
+ * - `table`: the table.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_table_type(const pellucid_store_t *store,
+                                      const pellucid_table_t *table,
+                                      pellucid_tabletype_t *out_type);
+
+/**
+ * A table's present number of elements.
+ *
+ * - `store`: the store.
+ * - `table`: the table.
+ * - `out_size`: gets the number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_table_size(const pellucid_store_t *store,
+                                      const pellucid_table_t *table,
+                                      uint64_t *out_size);
+
+/**
+ * An element of a table.
+ *
+ * - `store`: the store.
+ * - `table`: the table.
+ * - `index`: less than its size.
+ * - `out_value`: gets the element.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table that the store never made;
+ * `PELLUCID_ERR_WRONG_STORE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_table_get(const pellucid_store_t *store,
+                                     const pellucid_table_t *table,
+                                     uint64_t index,
+                                     pellucid_value_t *out_value);
+
+/**
+ * Sets an element of a table.
+ *
+ * - `store`: the store.
+ * - `table`: the table.
+ * - `index`: less than its size.
+ * - `value`: the element.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store never made;
+ * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another store;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_table_set(pellucid_store_t *store,
+                                     const pellucid_table_t *table,
+                                     uint64_t index,
+                                     const pellucid_value_t *value);
+
+/**
+ * Grows a table.
+ *
+ * - `store`: the store.
+ * - `table`: the table.
+ * - `n_elements`: how many elements to add.
+ * - `init`: what they are.
+ * - `out_old_size`: gets the number of elements before; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_table_grow(pellucid_store_t *store,
+                                      const pellucid_table_t *table,
+                                      uint64_t n_elements,
+                                      const pellucid_value_t *init,
+                                      uint64_t *out_old_size,
+                                      pellucid_error_t **out_error);
+
+/* ==================================================================================================
+ * Globals
+ *
+ * Global variables.
+ * ================================================================================================== */
+
+/**
+ * Makes a global, to be imported by guests.
+ *
+ * - `store`: the store that it will live in.
+ * - `globaltype`: its type.
+ * - `value`: its value at first, or for ever if it is immutable.
+ * - `out_global`: gets the global.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for one of
+ * another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an
+ * unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_global_new(pellucid_store_t *store,
+                                      const pellucid_globaltype_t *globaltype,
+                                      const pellucid_value_t *value,
+                                      pellucid_global_t *out_global,
+                                      pellucid_error_t **out_error);
+
+/**
+ * A global's type.
+ *
+ * - `store`: the store.
+ * - `global`: the global.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_global_type(const pellucid_store_t *store,
+                                       const pellucid_global_t *global,
+                                       pellucid_globaltype_t *out_type);
+
+/**
+ * A global's value.
+ *
+ * - `store`: the store.
+ * - `global`: the global.
+ * - `out_value`: gets the value.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_global_get(const pellucid_store_t *store,
+                                      const pellucid_global_t *global,
+                                      pellucid_value_t *out_value);
+
+/**
+ * Sets a global's value.
+ *
+ * - `store`: the store.
+ * - `global`: the global.
+ * - `value`: the value.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the global is immutable or the value of unknown kind;
+ * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another store;
+ * `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made; `PELLUCID_ERR_UNSUPPORTED` for a value of a
+ * reserved kind.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_global_set(pellucid_store_t *store,
+                                      const pellucid_global_t *global,
+                                      const pellucid_value_t *value);
+
+/* ==================================================================================================
+ * Instances
+ *
+ * Instances of modules and what is in them.
+ * ================================================================================================== */
+
+/**
+ * How many entities an instance has, imports included.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Set by the caller to `sizeof(pellucid_spaces_t)`. */
+    uint32_t struct_size;
+    /** Functions. */
+    uint32_t n_funcs;
+    /** Tables. */
+    uint32_t n_tables;
+    /** Memories. */
+    uint32_t n_memories;
+    /** Globals. */
+    uint32_t n_globals;
+    /** Element segments. */
+    uint32_t n_elements;
+    /** Data segments. */
+    uint32_t n_data;
+} pellucid_spaces_t;
+
+/**
+ * Makes an instance of a module, and runs its start function.
+ *
+ * All imports are checked before anything is made. If a segment is out of bounds or the start function traps, what was
+ * written to imported memories and tables stays, as the WebAssembly specification demands.
+ *
+ * - `store`: the store that it will live in.
+ * - `module`: the module, made with the store's engine.
+ * - `imports`, `n_imports`: what it imports, in the order of `pellucid_module_import`; may be NULL if there are none.
+ * - `out_instance`: gets the instance.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type; `PELLUCID_ERR_WRONG_STORE` for
+ * one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for one
+ * of unknown kind, or a module of another engine; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`;
+ * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_new(pellucid_store_t *store,
+                                        const pellucid_module_t *module,
+                                        const pellucid_extern_t *imports,
+                                        size_t n_imports,
+                                        pellucid_instance_t *out_instance,
+                                        pellucid_error_t **out_error);
+
+/**
+ * The module that an instance is of.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `out_module`: gets a reference to the module.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: the caller owns `*out_module`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_module(const pellucid_store_t *store,
+                                           const pellucid_instance_t *instance,
+                                           pellucid_module_t **out_module);
+
+/**
+ * An export of an instance by its name.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `name`, `n_name`: the export's name, UTF-8.
+ * - `out_extern`: gets the export.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_export(const pellucid_store_t *store,
+                                           const pellucid_instance_t *instance,
+                                           const char *name,
+                                           size_t n_name,
+                                           pellucid_extern_t *out_extern);
+
+/**
+ * How many exports an instance has.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `out_n`: gets their number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_export_count(const pellucid_store_t *store,
+                                                 const pellucid_instance_t *instance,
+                                                 size_t *out_n);
+
+/**
+ * An export of an instance by its place.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `index`: less than `pellucid_instance_export_count`, in the order of the module.
+ * - `out_name`: gets the export's name; may be NULL.
+ * - `out_extern`: gets the export; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`.
+ *
+ * Owns: nothing; the name is valid until the store goes.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_export_at(const pellucid_store_t *store,
+                                              const pellucid_instance_t *instance,
+                                              size_t index,
+                                              pellucid_str_t *out_name,
+                                              pellucid_extern_t *out_extern);
+
+/**
+ * The type of something imported or exported; a memory's or table's present size is its minimum.
+ *
+ * - `store`: the store.
+ * - `item`: the import or export.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown
+ * kind.
+ *
+ * Owns: the caller owns `*out_type`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_extern_type(const pellucid_store_t *store,
+                                       const pellucid_extern_t *item,
+                                       pellucid_externtype_t **out_type);
+
+/**
+ * How many entities an instance has, exported or not.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `out_spaces`: gets the numbers; its `struct_size` must be set.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_spaces(const pellucid_store_t *store,
+                                           const pellucid_instance_t *instance,
+                                           pellucid_spaces_t *out_spaces);
+
+/**
+ * A function of an instance by its index, exported or not. The handle is an ordinary one: it can be called.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `func_index`: the index in its module, imports counted first.
+ * - `out_func`: gets the function.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_func(const pellucid_store_t *store,
+                                         const pellucid_instance_t *instance,
+                                         uint32_t func_index,
+                                         pellucid_func_t *out_func);
+
+/**
+ * A table of an instance by its index, exported or not. The handle is an ordinary one: it can be read and set.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `table_index`: the index in its module, imports counted first.
+ * - `out_table`: gets the table.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_table(const pellucid_store_t *store,
+                                          const pellucid_instance_t *instance,
+                                          uint32_t table_index,
+                                          pellucid_table_t *out_table);
+
+/**
+ * A memory of an instance by its index, exported or not. The handle is an ordinary one: it can be read and written.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `memory_index`: the index in its module, imports counted first.
+ * - `out_memory`: gets the memory.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_memory(const pellucid_store_t *store,
+                                           const pellucid_instance_t *instance,
+                                           uint32_t memory_index,
+                                           pellucid_memory_t *out_memory);
+
+/**
+ * A global of an instance by its index, exported or not. The handle is an ordinary one: it can be read, and set if it is mutable.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `global_index`: the index in its module, imports counted first.
+ * - `out_global`: gets the global.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_global(const pellucid_store_t *store,
+                                           const pellucid_instance_t *instance,
+                                           uint32_t global_index,
+                                           pellucid_global_t *out_global);
+
+/* ==================================================================================================
+ * Linkers
+ *
+ * Instantiating modules by the names of their imports.
+ * ================================================================================================== */
+
+/**
+ * Names and what they stand for, to instantiate modules with. An owned object.
+ *
+ *     pellucid_linker_t *linker;
+ *     pellucid_linker_new(engine, &linker);
+ *     pellucid_linker_define_func(linker, store, "env", 3, "log", 3, type, NULL, log_cb, NULL, &error);
+ *     pellucid_linker_instantiate(linker, store, module, &instance, &error);
+ *     pellucid_linker_delete(linker);
+ *
+ * One thread at a time uses a linker. While it instantiates a module, callbacks can't change it.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_linker_t pellucid_linker_t;
+
+/**
+ * Makes a linker that knows no names.
+ *
+ * - `engine`: the engine of the modules to instantiate.
+ * - `out_linker`: gets the linker.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the caller owns `*out_linker`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_new(const pellucid_engine_t *engine,
+                                      pellucid_linker_t **out_linker);
+
+/**
+ * Deletes a linker. What was defined and instantiated with it stays in its store.
+ *
+ * - `linker`: the linker; NULL is fine.
+ *
+ * Owns: takes `linker`.
+ * Context: any.
+ * Since: 0.1.
+ */
+void pellucid_linker_delete(pellucid_linker_t *linker);
+
+/**
+ * Sets whether defining a name again replaces what it stood for.
+ *
+ * - `linker`: the linker.
+ * - `is_on`: false at first, which makes it an error.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_set_shadowing(pellucid_linker_t *linker, bool is_on);
+
+/**
+ * Defines a name.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store of `item`.
+ * - `module_name`, `n_module_name`: the first name that imports ask for, UTF-8.
+ * - `name`, `n_name`: the second, UTF-8.
+ * - `item`: what they stand for.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown kind or a name that isn't UTF-8;
+ * `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_define(pellucid_linker_t *linker,
+                                         pellucid_store_t *store,
+                                         const char *module_name,
+                                         size_t n_module_name,
+                                         const char *name,
+                                         size_t n_name,
+                                         const pellucid_extern_t *item,
+                                         pellucid_error_t **out_error);
+
+/**
+ * Makes a host function on tagged values and defines a name for it.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store that the function will live in.
+ * - `module_name`, `n_module_name`: the first name that imports ask for, UTF-8.
+ * - `name`, `n_name`: the second, UTF-8.
+ * - `functype`: the function's type.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: what runs.
+ * - `finalizer`: frees `userdata` when the store goes; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_func_new` and `pellucid_linker_define`.
+ *
+ * Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_define_func(pellucid_linker_t *linker,
+                                              pellucid_store_t *store,
+                                              const char *module_name,
+                                              size_t n_module_name,
+                                              const char *name,
+                                              size_t n_name,
+                                              const pellucid_functype_t *functype,
+                                              void *userdata,
+                                              pellucid_func_cb_t cb,
+                                              pellucid_finalizer_t finalizer,
+                                              pellucid_error_t **out_error);
+
+/**
+ * Makes a host function on raw values and defines a name for it.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store that the function will live in.
+ * - `module_name`, `n_module_name`: the first name that imports ask for, UTF-8.
+ * - `name`, `n_name`: the second, UTF-8.
+ * - `functype`: the function's type.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: what runs.
+ * - `finalizer`: frees `userdata` when the store goes; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_func_new` and `pellucid_linker_define`.
+ *
+ * Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_define_func_raw(pellucid_linker_t *linker,
+                                                  pellucid_store_t *store,
+                                                  const char *module_name,
+                                                  size_t n_module_name,
+                                                  const char *name,
+                                                  size_t n_name,
+                                                  const pellucid_functype_t *functype,
+                                                  void *userdata,
+                                                  pellucid_func_raw_cb_t cb,
+                                                  pellucid_finalizer_t finalizer,
+                                                  pellucid_error_t **out_error);
+
+/**
+ * Defines a name for each export of an instance.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store of the instance.
+ * - `module_name`, `n_module_name`: the first name that imports ask for, UTF-8; the exports' names are the second.
+ * - `instance`: the instance.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing is off;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8;
+ * `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_define_instance(pellucid_linker_t *linker,
+                                                  pellucid_store_t *store,
+                                                  const char *module_name,
+                                                  size_t n_module_name,
+                                                  const pellucid_instance_t *instance,
+                                                  pellucid_error_t **out_error);
+
+/**
+ * Defines each function that a module imports and that isn't defined yet as one that fails when it is called.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store that the functions will live in.
+ * - `module`: the module.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_define_unknown_as_traps(pellucid_linker_t *linker,
+                                                          pellucid_store_t *store,
+                                                          const pellucid_module_t *module,
+                                                          pellucid_error_t **out_error);
+
+/**
+ * What a name stands for.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store in which it was defined.
+ * - `module_name`, `n_module_name`: the first name, UTF-8.
+ * - `name`, `n_name`: the second, UTF-8.
+ * - `out_extern`: gets what it stands for.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_INVALID_ARGUMENT` if a name isn't UTF-8.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_get(const pellucid_linker_t *linker,
+                                      const pellucid_store_t *store,
+                                      const char *module_name,
+                                      size_t n_module_name,
+                                      const char *name,
+                                      size_t n_name,
+                                      pellucid_extern_t *out_extern);
+
+/**
+ * Makes an instance of a module with what the names of its imports stand for, and runs its start function.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store that it will live in.
+ * - `module`: the module.
+ * - `out_instance`: gets the instance.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are in the
+ * message.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_instantiate(const pellucid_linker_t *linker,
+                                              pellucid_store_t *store,
+                                              const pellucid_module_t *module,
+                                              pellucid_instance_t *out_instance,
+                                              pellucid_error_t **out_error);
+
+/* ==================================================================================================
+ * Debugging: frames
+ *
+ * Where guests stand, and the values of their locals and operands.
+ * ================================================================================================== */
+
+/** Values of `pellucid_frame_kind_t`. */
+enum pellucid_frame_kind {
+    /** It is stopped before the operator at its pc. */
+    PELLUCID_FRAME_STOPPED = 1,
+    /** The operator at its pc trapped. */
+    PELLUCID_FRAME_TRAPPED = 2,
+    /**
+     * It called another function, or the host, by the operator at its pc. Its operands are those beneath the call's
+     * arguments.
+     */
+    PELLUCID_FRAME_CALLING = 3,
+};
+
+/**
+ * One Wasm frame of a call that stands still. Plain data: copy it, never delete it.
+ *
+ *     pellucid_frame_t frame;
+ *     pellucid_status_t status = pellucid_frame_newest(store, &frame);
+ *     for (; status == PELLUCID_OK; status = pellucid_frame_caller(store, &frame, &frame)) {
+ *         uint32_t pc;
+ *         pellucid_frame_pc(store, &frame, &pc);
+ *     }
+ *
+ * A frame is valid until its call runs again, by whatever route: a resumption, the return of a host function, a step.
+ * Guests that the host calls in between don't matter. From then on every function that takes it answers
+ * `PELLUCID_ERR_STALE_HANDLE`, or `PELLUCID_ERR_WRONG_STORE` in another store.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store. */
+    uint64_t store;
+    /** The number of the call. */
+    uint64_t call;
+    /** How often the call had been entered or resumed. */
+    uint64_t epoch;
+    /** The place among the call's frames. */
+    uint32_t position;
+    /** Zero. */
+    uint32_t reserved;
+} pellucid_frame_t;
+
+/**
+ * Why a frame stands still: one of `enum pellucid_frame_kind`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_frame_kind_t;
+
+/**
+ * Where and what a frame is.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Set by the caller to `sizeof(pellucid_frame_info_t)`. */
+    uint32_t struct_size;
+    /** One of `enum pellucid_frame_kind`. */
+    pellucid_frame_kind_t kind;
+    /** The instance that it runs in; all zeros if the guest's stack ended before the frame was complete. */
+    pellucid_instance_t instance;
+    /** The number of its module, see `pellucid_module_id`. */
+    uint64_t module_id;
+    /** The function's index in its module, imports counted first. */
+    uint32_t func_index;
+    /** The operator, as an offset in the module's bytes. */
+    uint32_t pc;
+    /** Bytes from the start of the function's body to `pc`. */
+    uint32_t func_offset;
+    /** Number of locals, parameters included. */
+    uint32_t n_locals;
+    /** Number of operands. */
+    uint32_t n_operands;
+    /** Zero. */
+    uint32_t reserved;
+} pellucid_frame_info_t;
+
+/**
+ * The innermost frame of the store's running guests: who called the host function, or what the event happened to.
+ *
+ * - `store`: the store.
+ * - `out_frame`: gets the frame.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if no guest is running, which a paused call isn't (see
+ * `pellucid_call_frame`); `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any; there are frames in callbacks only.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_newest(const pellucid_store_t *store,
+                                        pellucid_frame_t *out_frame);
+
+/**
+ * The innermost frame of each activation, newest first. An activation is what runs between an entry from the host
+ * into the guest and the next call back to the host.
+ *
+ * - `store`: the store.
+ * - `out_frames`, `cap_frames`: places for frames, and how many; may be NULL if there are none.
+ * - `out_n`: gets the number of activations that have Wasm frames, also those for which there is no place.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any; there are frames in callbacks only.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_activations(const pellucid_store_t *store,
+                                             pellucid_frame_t *out_frames,
+                                             size_t cap_frames,
+                                             size_t *out_n);
+
+/**
+ * The next older frame of the same activation.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_frame`: gets the frame of its caller; may be the same place as `frame`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_caller(const pellucid_store_t *store,
+                                        const pellucid_frame_t *frame,
+                                        pellucid_frame_t *out_frame);
+
+/**
+ * Whether a frame can be looked at in this store now.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ *
+ * Returns whether it can; false if a pointer is NULL.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+bool pellucid_frame_is_valid(const pellucid_store_t *store, const pellucid_frame_t *frame);
+
+/**
+ * A number by which to recognize a frame after its call has run: it stays the same while the frame lives, across
+ * steps, and differs from that of every other frame that lives at the same time.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_key`: gets the number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_key(const pellucid_store_t *store,
+                                     const pellucid_frame_t *frame,
+                                     uint64_t *out_key);
+
+/**
+ * Everything about a frame that is a number, in one call.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_info`: gets it; its `struct_size` must be set.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_info(const pellucid_store_t *store,
+                                      const pellucid_frame_t *frame,
+                                      pellucid_frame_info_t *out_info);
+
+/**
+ * Why a frame stands still.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_kind`: gets one of `enum pellucid_frame_kind`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_kind(const pellucid_store_t *store,
+                                      const pellucid_frame_t *frame,
+                                      pellucid_frame_kind_t *out_kind);
+
+/**
+ * The instance that a frame runs in.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_instance`: gets the instance.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the guest's stack ended before the frame was complete;
+ * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_instance(const pellucid_store_t *store,
+                                          const pellucid_frame_t *frame,
+                                          pellucid_instance_t *out_instance);
+
+/**
+ * The module whose code a frame runs.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_module`: gets a reference to the module.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: the caller owns `*out_module`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_module(const pellucid_store_t *store,
+                                        const pellucid_frame_t *frame,
+                                        pellucid_module_t **out_module);
+
+/**
+ * The index of a frame's function in its module, imports counted first.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_func_index`: gets the index.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_func_index(const pellucid_store_t *store,
+                                            const pellucid_frame_t *frame,
+                                            uint32_t *out_func_index);
+
+/**
+ * The name of a frame's function: from the name section, else that of its first export.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing; the name is valid until the store goes.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_func_name(const pellucid_store_t *store,
+                                           const pellucid_frame_t *frame,
+                                           pellucid_str_t *out_name);
+
+/**
+ * Where a frame is: the operator that it will execute, or in which it trapped or called, as an offset in its module's
+ * bytes.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_pc`: gets the offset.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_pc(const pellucid_store_t *store,
+                                    const pellucid_frame_t *frame,
+                                    uint32_t *out_pc);
+
+/**
+ * Where a frame is, in bytes from the start of its function's body.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_offset`: gets the offset.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_func_offset(const pellucid_store_t *store,
+                                             const pellucid_frame_t *frame,
+                                             uint32_t *out_offset);
+
+/**
+ * How many locals a frame has, parameters included.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_n`: gets their number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_local_count(const pellucid_store_t *store,
+                                             const pellucid_frame_t *frame,
+                                             uint32_t *out_n);
+
+/**
+ * The types of a frame's locals, parameters first, without reading them.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_kinds`, `cap_kinds`: places for the types, and how many; may be NULL if there are none.
+ * - `out_n`: gets the number of locals, also those for which there is no place.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_local_kinds(const pellucid_store_t *store,
+                                             const pellucid_frame_t *frame,
+                                             pellucid_kind_t *out_kinds,
+                                             size_t cap_kinds,
+                                             uint32_t *out_n);
+
+/**
+ * Reads locals of a frame, as they are before the operator at its pc.
+ *
+ * A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `first`: the first to read, at most their number; parameters come first.
+ * - `out_values`, `cap_values`: places for values, and how many to read at most.
+ * - `out_n`: gets the number of values that were read.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number; `PELLUCID_ERR_STALE_HANDLE`;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_read_locals(const pellucid_store_t *store,
+                                             const pellucid_frame_t *frame,
+                                             uint32_t first,
+                                             pellucid_value_t *out_values,
+                                             size_t cap_values,
+                                             uint32_t *out_n);
+
+/**
+ * How many operands a frame has at its pc.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_n`: gets their number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_operand_count(const pellucid_store_t *store,
+                                               const pellucid_frame_t *frame,
+                                               uint32_t *out_n);
+
+/**
+ * The types of a frame's operands, the bottom of the stack first, without reading them.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `out_kinds`, `cap_kinds`: places for the types, and how many; may be NULL if there are none.
+ * - `out_n`: gets the number of operands, also those for which there is no place.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_operand_kinds(const pellucid_store_t *store,
+                                               const pellucid_frame_t *frame,
+                                               pellucid_kind_t *out_kinds,
+                                               size_t cap_kinds,
+                                               uint32_t *out_n);
+
+/**
+ * Reads operands of a frame, as they are before the operator at its pc.
+ *
+ * A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `first`: the first to read, at most their number; 0 is the bottom of the stack.
+ * - `out_values`, `cap_values`: places for values, and how many to read at most.
+ * - `out_n`: gets the number of values that were read.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number; `PELLUCID_ERR_STALE_HANDLE`;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_read_operands(const pellucid_store_t *store,
+                                               const pellucid_frame_t *frame,
+                                               uint32_t first,
+                                               pellucid_value_t *out_values,
+                                               size_t cap_values,
+                                               uint32_t *out_n);
+
+/**
+ * The name of a frame's local, from the name section.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `local_index`: less than the number of its locals.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_STALE_HANDLE`;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing; the name is valid until the store goes.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_local_name(const pellucid_store_t *store,
+                                            const pellucid_frame_t *frame,
+                                            uint32_t local_index,
+                                            pellucid_str_t *out_name);
+
+/* ==================================================================================================
+ * Debugging: events
+ *
+ * What happens to guests, and the handler that is told.
+ * ================================================================================================== */
+
+/** Values of `pellucid_event_kind_t`: bits, to be or-ed together in a mask. Bits that aren't listed are reserved. */
+enum pellucid_event_kind {
+    /** A host function returned an error; the guest's frames still stand. */
+    PELLUCID_EVENT_HOST_ERROR = 1,
+    /** The guest trapped; its frames still stand. */
+    PELLUCID_EVENT_TRAP = 8,
+    /** The guest is about to execute an operator that has an enabled breakpoint. */
+    PELLUCID_EVENT_BREAKPOINT = 16,
+    /** A step is done: the guest is about to execute the next operator. */
+    PELLUCID_EVENT_STEP = 32,
+    /** In a mask: every kind that the header knows. */
+    PELLUCID_EVENT_ALL = 57,
+};
+
+/** Wishes that may be or-ed into a mask of events. */
+enum pellucid_event_flag {
+    /**
+     * Events of guests that the handler itself calls reach it too. Without it they don't, and breakpoints that such
+     * guests pass are counted.
+     */
+    PELLUCID_EVENT_NESTED = 1073741824,
+};
+
+/**
+ * Values of `pellucid_action_t`.
+ *
+ * A call that trapped ends whatever the action.
+ */
+enum pellucid_action {
+    /** Go on. An action that isn't listed here means this too, and is logged. */
+    PELLUCID_ACTION_CONTINUE = 0,
+    /** Execute one operator, then raise a step event, or that of a breakpoint. */
+    PELLUCID_ACTION_STEP = 1,
+    /**
+     * Let `pellucid_call_resume` return with the call paused. Ask `pellucid_event_can_pause` first: where the guest
+     * can't pause, this means to go on, and is counted (`pellucid_store_refused_pauses`).
+     */
+    PELLUCID_ACTION_PAUSE = 2,
+    /** End the call with the trap `PELLUCID_TRAP_REQUESTED`; see `pellucid_event_set_message`. */
+    PELLUCID_ACTION_TRAP = 3,
+};
+
+/**
+ * Something that happened to a guest. Borrowed: a handler's until it returns, a call's until the call is resumed or
+ * deleted.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_event_t pellucid_event_t;
+
+/**
+ * What happened: one of `enum pellucid_event_kind`, or in a mask several of them.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_event_kind_t;
+
+/**
+ * What to do after an event: one of `enum pellucid_action`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_action_t;
+
+/**
+ * Takes an event and says how to go on.
+ *
+ * - `userdata`: as registered.
+ * - `store`: the store that it happened in. The handler may use it in every way, and delete it.
+ * - `event`: what happened; valid until the handler returns.
+ *
+ * Returns one of `enum pellucid_action`.
+ *
+ * It must return, and not by `longjmp` or a C++ exception.
+ *
+ * Since: 0.1.
+ */
+typedef pellucid_action_t (*pellucid_event_cb_t)(void *userdata,
+                                                 pellucid_store_t *store,
+                                                 pellucid_event_t *event);
+
+/**
+ * Makes a handler receive events of the store, instead of the handler until now.
+ *
+ * Without a handler, or for an event outside its mask, a call of `pellucid_call_begin` pauses and other calls go on.
+ *
+ * - `store`: the store.
+ * - `mask`: the kinds of events that it receives, of `enum pellucid_event_kind`, and wishes of
+ *   `enum pellucid_event_flag`, or-ed together.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: the handler.
+ * - `finalizer`: frees `userdata` when the handler has been replaced or cleared and has returned, or when the store
+ *   goes; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known.
+ *
+ * Owns: the store owns `userdata` until the finalizer runs.
+ * Context: any, also in the handler that is replaced.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_set_event_handler(pellucid_store_t *store,
+                                                   pellucid_event_kind_t mask,
+                                                   void *userdata,
+                                                   pellucid_event_cb_t cb,
+                                                   pellucid_finalizer_t finalizer);
+
+/**
+ * Removes the store's event handler, if there is one.
+ *
+ * - `store`: the store.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the store gives up the handler's `userdata`: its finalizer runs now, or when a handler that is running returns.
+ * Context: any, also in the handler.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_clear_event_handler(pellucid_store_t *store);
+
+/**
+ * How often a handler asked for a pause where the guest couldn't pause.
+ *
+ * - `store`: the store.
+ *
+ * Returns the count; 0 if `store` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+uint64_t pellucid_store_refused_pauses(const pellucid_store_t *store);
+
+/**
+ * What happened.
+ *
+ * - `event`: the event.
+ *
+ * Returns one of `enum pellucid_event_kind`; 0 if `event` is NULL.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_event_kind_t pellucid_event_kind(const pellucid_event_t *event);
+
+/**
+ * The number of the call that it happened to.
+ *
+ * - `event`: the event.
+ *
+ * Returns the number, see `pellucid_call_id`; 0 if `event` is NULL.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+uint64_t pellucid_event_call_id(const pellucid_event_t *event);
+
+/**
+ * The innermost frame of the call that it happened to.
+ *
+ * - `event`: the event.
+ * - `out_frame`: gets the frame.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that fails.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_frame(const pellucid_event_t *event,
+                                       pellucid_frame_t *out_frame);
+
+/**
+ * The operator that is about to be executed, or that trapped, as an offset in its module's bytes.
+ *
+ * - `event`: the event.
+ *
+ * Returns the offset; 0 if there is no frame, or if `event` is NULL.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+uint32_t pellucid_event_pc(const pellucid_event_t *event);
+
+/**
+ * The breakpoints that were hit: every enabled one at the event's pc, the oldest first.
+ *
+ * - `event`: the event.
+ * - `out_ids`: gets the first of their ids; may be NULL.
+ * - `out_n`: gets their number, which is 0 for other events than `PELLUCID_EVENT_BREAKPOINT`; may be NULL.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing; the array is valid as long as the event.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_breakpoints(const pellucid_event_t *event,
+                                             const uint64_t **out_ids,
+                                             size_t *out_n);
+
+/**
+ * Why the guest trapped.
+ *
+ * - `event`: the event.
+ *
+ * Returns one of `enum pellucid_trap`; `PELLUCID_TRAP_NONE` if it didn't trap, or if `event` is NULL.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_trap_t pellucid_event_trap(const pellucid_event_t *event);
+
+/**
+ * The memory access that made the guest trap.
+ *
+ * - `event`: the event.
+ * - `out_memory`: gets the memory's number in its store, the `index` of its handle; may be NULL.
+ * - `out_address`: gets the first byte that couldn't be accessed, as an offset in the memory; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it isn't a trap of a memory access, or the address isn't known.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_fault(const pellucid_event_t *event,
+                                       uint64_t *out_memory,
+                                       uint64_t *out_address);
+
+/**
+ * The error that the call ends with, if the event is a trap or the failure of a host function.
+ *
+ * - `event`: the event.
+ * - `out_error`: gets the error, backtrace included.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call hasn't failed.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_error(const pellucid_event_t *event, pellucid_error_t **out_error);
+
+/**
+ * Whether the guest can pause at this event: its call is one of `pellucid_call_begin`, isn't nested in another, and
+ * hasn't ended.
+ *
+ * - `event`: the event.
+ *
+ * Returns whether it can; false if `event` is NULL.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+bool pellucid_event_can_pause(const pellucid_event_t *event);
+
+/**
+ * Sets the message of the trap, if the handler answers `PELLUCID_ACTION_TRAP`.
+ *
+ * - `event`: the event.
+ * - `message`, `n_message`: one line for people, UTF-8; it is copied.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8.
+ *
+ * Owns: nothing.
+ * Context: in the handler that was given `event`; elsewhere it has no effect.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_set_message(pellucid_event_t *event,
+                                             const char *message,
+                                             size_t n_message);
+
+/* ==================================================================================================
+ * Debugging: calls that can pause
+ *
+ * Running a guest from one event to the next.
+ * ================================================================================================== */
+
+/** Values of `pellucid_call_state_t`. */
+enum pellucid_call_state {
+    /** Begun, but not yet run. */
+    PELLUCID_CALL_READY = 1,
+    /** Running, which only a callback inside it can see. */
+    PELLUCID_CALL_RUNNING = 2,
+    /** At an event; it can be resumed. */
+    PELLUCID_CALL_PAUSED = 3,
+    /** Returned; it has results. */
+    PELLUCID_CALL_FINISHED = 4,
+    /** Trapped, or a host function failed; it has an error, and its frames can be looked at until it is deleted. */
+    PELLUCID_CALL_TRAPPED = 5,
+};
+
+/** Values of `pellucid_resume_t`. */
+enum pellucid_resume {
+    /** Until the next event. */
+    PELLUCID_RESUME_CONTINUE = 0,
+    /** By one operator. */
+    PELLUCID_RESUME_STEP = 1,
+};
+
+/**
+ * A call of a function that the host drives. An owned object.
+ *
+ *     pellucid_call_begin(store, &func, args, n_args, &call, &error);
+ *     pellucid_call_state_t state;
+ *     while (pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error) == PELLUCID_OK
+ *            && state == PELLUCID_CALL_PAUSED) {
+ *         pellucid_call_frame(call, &frame); // and look around, as long as you like
+ *     }
+ *     pellucid_call_delete(call);
+ *
+ * Using or deleting a call is a use of its store, as far as threads are concerned.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_call_t pellucid_call_t;
+
+/**
+ * How a call goes on: one of `enum pellucid_resume`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_resume_t;
+
+/**
+ * Where a call stands: one of `enum pellucid_call_state`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_call_state_t;
+
+/**
+ * Begins a call that can pause; nothing runs yet.
+ *
+ * - `store`: the store.
+ * - `func`: the function.
+ * - `args`, `n_args`: the arguments; may be NULL if there are none.
+ * - `out_call`: gets the call.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or
+ * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_POISONED`.
+ *
+ * Owns: the caller owns `*out_call` and `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_begin(pellucid_store_t *store,
+                                      const pellucid_func_t *func,
+                                      const pellucid_value_t *args,
+                                      size_t n_args,
+                                      pellucid_call_t **out_call,
+                                      pellucid_error_t **out_error);
+
+/**
+ * Deletes a call. One that hasn't finished is given up: its guest code never runs on.
+ *
+ * A callback may delete the call that it is running in: the guest then runs on to its next event or its end, and the
+ * call goes when `pellucid_call_resume` returns.
+ *
+ * - `call`: the call; NULL is fine.
+ *
+ * Owns: takes `call`.
+ * Context: any.
+ * Since: 0.1.
+ */
+void pellucid_call_delete(pellucid_call_t *call);
+
+/**
+ * Runs a call until it finishes, traps or pauses.
+ *
+ * It pauses at an event if the store's handler says so, or if there is no handler for it. A trap isn't a failure of
+ * this function: see `pellucid_call_error`.
+ *
+ * - `call`: the call; it must be ready or paused.
+ * - `mode`: one of `enum pellucid_resume`.
+ * - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended; `PELLUCID_ERR_INVALID_ARGUMENT` for
+ * an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP` without debugging; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_POISONED`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_resume(pellucid_call_t *call,
+                                       pellucid_resume_t mode,
+                                       pellucid_call_state_t *out_state,
+                                       pellucid_error_t **out_error);
+
+/**
+ * Where a call stands.
+ *
+ * - `call`: the call.
+ *
+ * Returns one of `enum pellucid_call_state`; 0 if `call` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_call_state_t pellucid_call_state(const pellucid_call_t *call);
+
+/**
+ * The number by which frames and events name a call.
+ *
+ * - `call`: the call.
+ *
+ * Returns the number, which no other call of the store has or had; 0 if `call` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+uint64_t pellucid_call_id(const pellucid_call_t *call);
+
+/**
+ * The function that a call calls.
+ *
+ * - `call`: the call.
+ * - `out_func`: gets the function.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_func(const pellucid_call_t *call, pellucid_func_t *out_func);
+
+/**
+ * What a call paused at or trapped by.
+ *
+ * - `call`: the call.
+ * - `out_event`: gets the event.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call is neither paused nor trapped.
+ *
+ * Owns: nothing; the event is valid until the call is resumed or deleted.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_event(const pellucid_call_t *call,
+                                      const pellucid_event_t **out_event);
+
+/**
+ * The results of a call that has finished.
+ *
+ * - `call`: the call.
+ * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_TYPE_MISMATCH` for another
+ * number of results.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_results(const pellucid_call_t *call,
+                                        pellucid_value_t *results,
+                                        size_t n_results);
+
+/**
+ * The error that a call ended with.
+ *
+ * - `call`: the call.
+ * - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_error(const pellucid_call_t *call,
+                                      pellucid_error_t **out_error);
+
+/**
+ * The innermost frame of a call that is paused or trapped.
+ *
+ * - `call`: the call.
+ * - `out_frame`: gets the frame.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call is in another state or has no Wasm frame;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_frame(const pellucid_call_t *call,
+                                      pellucid_frame_t *out_frame);
+
+/* ==================================================================================================
+ * Debugging: edit sessions
+ *
+ * Changing breakpoints, all or nothing.
+ * ================================================================================================== */
+
+/**
+ * A list of intended changes to a store's breakpoints. An owned object.
+ *
+ *     pellucid_edit_t *edit;
+ *     pellucid_edit_begin(store, &edit);
+ *     pellucid_edit_add(edit, module, pc, &id, &actual_pc);
+ *     pellucid_edit_commit(edit, &error);
+ *     pellucid_edit_delete(edit);
+ *
+ * Nothing happens before the commit, which makes all changes or none. Any number of sessions may be under way. A commit
+ * takes effect at once, in running and paused calls too, and makes no frame stale.
+ *
+ * Using or deleting a session is a use of its store, as far as threads are concerned.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_edit_t pellucid_edit_t;
+
+/**
+ * Begins an edit session.
+ *
+ * - `store`: the store whose breakpoints to edit.
+ * - `out_edit`: gets the session.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: the caller owns `*out_edit`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_begin(pellucid_store_t *store, pellucid_edit_t **out_edit);
+
+/**
+ * Deletes an edit session, and discards it unless it was committed.
+ *
+ * - `edit`: the session; NULL is fine.
+ *
+ * Owns: takes `edit`.
+ * Context: any.
+ * Since: 0.1.
+ */
+void pellucid_edit_delete(pellucid_edit_t *edit);
+
+/**
+ * Intends to add a breakpoint, which is enabled.
+ *
+ * It lands at the first operator at or after `pc` in the same function's body; a pc in the declarations of the
+ * function's locals lands at its first operator. Any number of breakpoints may be at the same operator. All instances
+ * of the module in the store share it, also those that are made later.
+ *
+ * - `edit`: the session.
+ * - `module`: the module.
+ * - `pc`: an offset in the module's bytes.
+ * - `out_id`: gets the breakpoint's id, which is never 0 and never reused in the store; may be NULL.
+ * - `out_actual_pc`: gets the operator where it lands; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` past the last operator of a body, or outside all bodies;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_add(pellucid_edit_t *edit,
+                                    const pellucid_module_t *module,
+                                    uint32_t pc,
+                                    uint64_t *out_id,
+                                    uint32_t *out_actual_pc);
+
+/**
+ * Intends to add a breakpoint at a function's first operator.
+ *
+ * - `edit`: the session.
+ * - `module`: the module.
+ * - `func_index`: less than `pellucid_module_func_count`; imports come first.
+ * - `out_id`: gets the breakpoint's id; may be NULL.
+ * - `out_actual_pc`: gets the operator where it lands; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT` for an
+ * imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_add_at_function(pellucid_edit_t *edit,
+                                                const pellucid_module_t *module,
+                                                uint32_t func_index,
+                                                uint64_t *out_id,
+                                                uint32_t *out_actual_pc);
+
+/**
+ * Intends to remove a breakpoint. Whether it exists is checked by the commit.
+ *
+ * - `edit`: the session.
+ * - `id`: the breakpoint's id; it may be one that this session adds.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_remove(pellucid_edit_t *edit, uint64_t id);
+
+/**
+ * Intends to enable or disable a breakpoint. Whether it exists is checked by the commit.
+ *
+ * - `edit`: the session.
+ * - `id`: the breakpoint's id; it may be one that this session adds.
+ * - `is_enabled`: whether it raises events.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_enable(pellucid_edit_t *edit, uint64_t id, bool is_enabled);
+
+/**
+ * Intends to turn the store's single-step mode on or off: while it is on, each operator of each guest raises a step
+ * event.
+ *
+ * - `edit`: the session.
+ * - `is_on`: whether it will be on.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_single_step(pellucid_edit_t *edit,
+                                            bool is_on);
+
+/**
+ * Makes all the intended changes, in their order, or none of them. The session is over in either case.
+ *
+ * - `edit`: the session, which is still to be deleted.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist; `PELLUCID_ERR_INVALID_STATE` if
+ * the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code couldn't be changed.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_commit(pellucid_edit_t *edit,
+                                       pellucid_error_t **out_error);
+
+/**
+ * Forgets the intended changes. The session is over.
+ *
+ * - `edit`: the session, which is still to be deleted.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session was over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_discard(pellucid_edit_t *edit);
+
+/* ==================================================================================================
+ * Debugging: breakpoints
+ *
+ * Looking at breakpoints.
+ * ================================================================================================== */
+
+/**
+ * A breakpoint as it is listed.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Set by the caller to `sizeof(pellucid_breakpoint_info_t)`. */
+    uint32_t struct_size;
+    /** 1 if it raises events, else 0. */
+    uint32_t is_enabled;
+    /** Its id. */
+    uint64_t id;
+    /** The number of its module, see `pellucid_module_id`. */
+    uint64_t module_id;
+    /** The pc that was asked for. */
+    uint32_t asked_pc;
+    /** The operator that it is at. */
+    uint32_t actual_pc;
+    /** How often a guest reached it while it was enabled. */
+    uint64_t hits;
+    /** How many of the hits raised no event, because an event handler was running. */
+    uint64_t passed_over;
+} pellucid_breakpoint_info_t;
+
+/**
+ * The ids of all breakpoints of a store, the oldest first.
+ *
+ * - `store`: the store.
+ * - `out_ids`, `cap_ids`: places for ids, and how many; may be NULL if there are none.
+ * - `out_n`: gets the number of breakpoints, also those for which there is no place.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_breakpoint_list(const pellucid_store_t *store,
+                                           uint64_t *out_ids,
+                                           size_t cap_ids,
+                                           size_t *out_n);
+
+/**
+ * A breakpoint by its id.
+ *
+ * - `store`: the store.
+ * - `id`: the id.
+ * - `out_info`: gets the breakpoint; its `struct_size` must be set.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, or none any more; `PELLUCID_ERR_DEBUG_DISABLED`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_breakpoint_info(const pellucid_store_t *store,
+                                           uint64_t id,
+                                           pellucid_breakpoint_info_t *out_info);
+
+/**
+ * The module that a breakpoint is in.
+ *
+ * - `store`: the store.
+ * - `id`: the breakpoint's id.
+ * - `out_module`: gets a reference to the module.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: the caller owns `*out_module`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_breakpoint_module(const pellucid_store_t *store,
+                                             uint64_t id,
+                                             pellucid_module_t **out_module);
+
+/**
+ * Whether the store's single-step mode is on.
+ *
+ * - `store`: the store.
+ * - `out_is_on`: gets whether it is.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_is_single_stepping(const pellucid_store_t *store, bool *out_is_on);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* PELLUCID_H */

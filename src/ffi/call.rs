@@ -1,0 +1,355 @@
+//! Calls that can pause: the guest waits on its own stack while the host does other things.
+//!
+//! Knows nothing of stacks. Invariants: a call holds its store; while it runs, the entry point holds the call, so that
+//! either may be deleted by a callback. Read next: [`frame`](super::frame).
+
+use super::entry::entry;
+use super::error::pellucid_error_t;
+use super::event::pellucid_event_t;
+use super::frame::pellucid_frame_t;
+use super::handle::pellucid_func_t;
+use super::status::pellucid_status_t;
+use super::store::pellucid_store_t;
+use super::value::{pellucid_value_t, with_core};
+use crate::base::error::bail;
+use crate::debug::{CallState, DebugCall, Event, Resume};
+use std::cell::{Cell, RefCell};
+use std::ptr::null_mut;
+use std::rc::{Rc, Weak};
+
+/// A call of a function that the host drives. An owned object.
+///
+///     pellucid_call_begin(store, &func, args, n_args, &call, &error);
+///     pellucid_call_state_t state;
+///     while (pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error) == PELLUCID_OK
+///            && state == PELLUCID_CALL_PAUSED) {
+///         pellucid_call_frame(call, &frame); // and look around, as long as you like
+///     }
+///     pellucid_call_delete(call);
+///
+/// Using or deleting a call is a use of its store, as far as threads are concerned.
+///
+/// Since: 0.1.
+pub struct pellucid_call_t {
+    // Declared first: dropped while the store lives.
+    call: DebugCall,
+    event: RefCell<Option<HeldEvent>>,
+    store: Rc<pellucid_store_t>,
+    deleted: Cell<bool>,
+    this: Weak<pellucid_call_t>,
+}
+
+/// An event with its view for C, which points to it.
+struct HeldEvent {
+    view: Box<pellucid_event_t>,
+    _event: Rc<Event>,
+}
+
+/// Where a call stands: one of `enum pellucid_call_state`.
+///
+/// Since: 0.1.
+pub type pellucid_call_state_t = u32;
+
+/// Values of `pellucid_call_state_t`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub enum pellucid_call_state {
+    /// Begun, but not yet run.
+    PELLUCID_CALL_READY = 1,
+    /// Running, which only a callback inside it can see.
+    PELLUCID_CALL_RUNNING = 2,
+    /// At an event; it can be resumed.
+    PELLUCID_CALL_PAUSED = 3,
+    /// Returned; it has results.
+    PELLUCID_CALL_FINISHED = 4,
+    /// Trapped, or a host function failed; it has an error, and its frames can be looked at until it is deleted.
+    PELLUCID_CALL_TRAPPED = 5,
+}
+
+/// How a call goes on: one of `enum pellucid_resume`.
+///
+/// Since: 0.1.
+pub type pellucid_resume_t = u32;
+
+/// Values of `pellucid_resume_t`.
+#[repr(C)]
+pub enum pellucid_resume {
+    /// Until the next event.
+    PELLUCID_RESUME_CONTINUE = 0,
+    /// By one operator.
+    PELLUCID_RESUME_STEP = 1,
+}
+
+fn state(state: CallState) -> pellucid_call_state_t {
+    use pellucid_call_state::*;
+    let state = match state {
+        CallState::Ready => PELLUCID_CALL_READY,
+        CallState::Running => PELLUCID_CALL_RUNNING,
+        CallState::Paused => PELLUCID_CALL_PAUSED,
+        CallState::Finished => PELLUCID_CALL_FINISHED,
+        CallState::Trapped => PELLUCID_CALL_TRAPPED,
+    };
+    state as pellucid_call_state_t
+}
+
+impl pellucid_call_t {
+    /// The store that it belongs to.
+    pub(super) fn store(&self) -> &pellucid_store_t {
+        &self.store
+    }
+
+    /// A reference that keeps the call alive.
+    pub(super) fn keep(&self) -> Rc<pellucid_call_t> {
+        self.this.upgrade().expect("the call is alive, and was made by `Rc::new_cyclic`")
+    }
+}
+
+/// Begins a call that can pause; nothing runs yet.
+///
+/// - `store`: the store.
+/// - `func`: the function.
+/// - `args`, `n_args`: the arguments; may be NULL if there are none.
+/// - `out_call`: gets the call.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or
+/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
+/// `PELLUCID_ERR_POISONED`.
+///
+/// Owns: the caller owns `*out_call` and `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_begin(
+    store: *mut pellucid_store_t,
+    func: *const pellucid_func_t,
+    args: *const pellucid_value_t,
+    n_args: usize,
+    out_call: *mut *mut pellucid_call_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, copy func, slice args n_args, out out_call => {
+        let call = with_core(args, |args| store.debuggee().call_begin(func.into(), args))?;
+        let call = Rc::new_cyclic(|this| pellucid_call_t {
+            call,
+            event: RefCell::new(None),
+            store: store.keep(),
+            deleted: Cell::new(false),
+            this: this.clone(),
+        });
+        out_call.set(Rc::into_raw(call).cast_mut());
+        Ok(())
+    })
+}
+
+/// Deletes a call. One that hasn't finished is given up: its guest code never runs on.
+///
+/// A callback may delete the call that it is running in: the guest then runs on to its next event or its end, and the
+/// call goes when `pellucid_call_resume` returns.
+///
+/// - `call`: the call; NULL is fine.
+///
+/// Owns: takes `call`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
+    // SAFETY: NULL, or a call that is alive: not deleted, or deleted by a callback of its own that is still running.
+    let Some(object) = (unsafe { call.as_ref() }) else { return };
+    if object.deleted.replace(true) {
+        return;
+    }
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        // SAFETY: `pellucid_call_begin` made the pointer by `Rc::into_raw`, and its reference is given up once (`deleted`).
+        drop(unsafe { Rc::from_raw(call) });
+    }));
+}
+
+/// Runs a call until it finishes, traps or pauses.
+///
+/// It pauses at an event if the store's handler says so, or if there is no handler for it. A trap isn't a failure of
+/// this function: see `pellucid_call_error`.
+///
+/// - `call`: the call; it must be ready or paused.
+/// - `mode`: one of `enum pellucid_resume`.
+/// - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended; `PELLUCID_ERR_INVALID_ARGUMENT` for
+/// an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP` without debugging; `PELLUCID_ERR_SYSTEM`;
+/// `PELLUCID_ERR_POISONED`.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_resume(
+    call: *mut pellucid_call_t,
+    mode: pellucid_resume_t,
+    out_state: *mut pellucid_call_state_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; resuming call, opt_out out_state => {
+        let how = match mode {
+            n if n == pellucid_resume::PELLUCID_RESUME_CONTINUE as u32 => Resume::Continue,
+            n if n == pellucid_resume::PELLUCID_RESUME_STEP as u32 => Resume::Step,
+            _ => bail!(InvalidArgument, "{mode} isn't a way to resume"),
+        };
+        let reached = call.call.resume(call.store.debuggee(), how)?;
+        // What the call stood at before is past; a refused resumption, above, leaves it.
+        call.event.take();
+        out_state.set(state(reached));
+        Ok(())
+    })
+}
+
+/// Where a call stands.
+///
+/// - `call`: the call.
+///
+/// Returns one of `enum pellucid_call_state`; 0 if `call` is NULL.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_state(call: *const pellucid_call_t) -> pellucid_call_state_t {
+    entry!(value 0; child call => state(call.call.state()))
+}
+
+/// The number by which frames and events name a call.
+///
+/// - `call`: the call.
+///
+/// Returns the number, which no other call of the store has or had; 0 if `call` is NULL.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_id(call: *const pellucid_call_t) -> u64 {
+    entry!(value 0; child call => call.call.id())
+}
+
+/// The function that a call calls.
+///
+/// - `call`: the call.
+/// - `out_func`: gets the function.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_func(
+    call: *const pellucid_call_t,
+    out_func: *mut pellucid_func_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child call, out out_func => {
+        out_func.set(call.call.func().into());
+        Ok(())
+    })
+}
+
+/// What a call paused at or trapped by.
+///
+/// - `call`: the call.
+/// - `out_event`: gets the event.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call is neither paused nor trapped.
+///
+/// Owns: nothing; the event is valid until the call is resumed or deleted.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_event(
+    call: *const pellucid_call_t,
+    out_event: *mut *const pellucid_event_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child call, out out_event => {
+        let Some(event) = call.call.event() else { bail!(NotFound, "the call is at no event") };
+        let mut held = call.event.borrow_mut();
+        let held = held.get_or_insert_with(|| {
+            let event = Rc::new(event);
+            HeldEvent { view: Box::new(pellucid_event_t::new(&event)), _event: event }
+        });
+        out_event.set(&raw const *held.view);
+        Ok(())
+    })
+}
+
+/// The results of a call that has finished.
+///
+/// - `call`: the call.
+/// - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_TYPE_MISMATCH` for another
+/// number of results.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_results(
+    call: *const pellucid_call_t,
+    results: *mut pellucid_value_t,
+    n_results: usize,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child call, out_slice results n_results => {
+        let values = call.call.results(call.store.debuggee())?;
+        if values.len() != results.len() {
+            bail!(TypeMismatch, "the function has {} results, not {}", values.len(), results.len());
+        }
+        results.set(values.into_iter().map(pellucid_value_t::from_core));
+        Ok(())
+    })
+}
+
+/// The error that a call ended with.
+///
+/// - `call`: the call.
+/// - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_error(
+    call: *const pellucid_call_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child call, out out_error => {
+        let Some(error) = call.call.error() else { bail!(NotFound, "the call hasn't trapped") };
+        out_error.set(pellucid_error_t::give(error));
+        Ok(())
+    })
+}
+
+/// The innermost frame of a call that is paused or trapped.
+///
+/// - `call`: the call.
+/// - `out_frame`: gets the frame.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call is in another state or has no Wasm frame;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_frame(
+    call: *const pellucid_call_t,
+    out_frame: *mut pellucid_frame_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child call, out out_frame => {
+        let Some(frame) = call.call.frame(call.store.debuggee())? else {
+            bail!(NotFound, "the call has no frame to look at");
+        };
+        out_frame.set(frame.into());
+        Ok(())
+    })
+}

@@ -1,0 +1,242 @@
+//! Configuration of an engine.
+//!
+//! Knows nothing of what the options do. Invariant: an option is an integer that is checked when it is set.
+
+use super::entry::entry;
+use super::status::pellucid_status_t;
+use crate::base::{Config, OptLevel, Result, StoreLimits, error::bail};
+use std::ptr::null_mut;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Options of an engine. An owned object.
+///
+///     pellucid_config_t *config;
+///     pellucid_config_new(&config);
+///     pellucid_config_set_debug(config, true);
+///     pellucid_engine_new(config, &engine, &error);
+///     pellucid_config_delete(config);
+///
+/// Since: 0.1.
+pub struct pellucid_config_t {
+    config: Mutex<Config>,
+}
+
+/// How hard to optimise: one of `enum pellucid_opt_level`.
+///
+/// Since: 0.1.
+pub type pellucid_opt_level_t = u32;
+
+/// Values of `pellucid_opt_level_t`.
+#[repr(C)]
+pub enum pellucid_opt_level {
+    /// Compile fast.
+    PELLUCID_OPT_NONE = 0,
+    /// Run fast; the default.
+    PELLUCID_OPT_SPEED = 1,
+    /// Run fast in little code.
+    PELLUCID_OPT_SPEED_AND_SIZE = 2,
+}
+
+/// Something of which a store may use only so much: one of `enum pellucid_limit`.
+///
+/// Since: 0.1.
+pub type pellucid_limit_t = u32;
+
+/// Values of `pellucid_limit_t`.
+///
+/// Whatever would exceed a limit fails (`memory.grow` and `table.grow` answer -1 to the guest); nothing is ended.
+#[repr(C)]
+pub enum pellucid_limit {
+    /// Bytes of each memory; 4 GiB unless set.
+    PELLUCID_LIMIT_MEMORY_BYTES = 1,
+    /// Elements of each table; 10,000,000 unless set.
+    PELLUCID_LIMIT_TABLE_ELEMENTS = 2,
+    /// Instances; 10,000 unless set.
+    PELLUCID_LIMIT_INSTANCES = 3,
+    /// Memories; 10,000 unless set.
+    PELLUCID_LIMIT_MEMORIES = 4,
+    /// Tables; 10,000 unless set.
+    PELLUCID_LIMIT_TABLES = 5,
+    /// Bytes of each guest stack, rounded up to whole pages; 1 MiB unless set. Changing it concerns stacks made later.
+    PELLUCID_LIMIT_STACK_BYTES = 6,
+    /// Guest calls that may be nested through host functions, at most 4,294,967,295; 200 unless set.
+    PELLUCID_LIMIT_NESTED_CALLS = 7,
+}
+
+impl pellucid_config_t {
+    fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of the options.
+    pub(super) fn snapshot(&self) -> Config {
+        self.config().clone()
+    }
+}
+
+/// Sets one limit.
+pub(super) fn set_limit(limits: &mut StoreLimits, limit: pellucid_limit_t, value: u64) -> Result<()> {
+    use pellucid_limit::*;
+    match limit {
+        n if n == PELLUCID_LIMIT_MEMORY_BYTES as u32 => limits.memory_bytes = value,
+        n if n == PELLUCID_LIMIT_TABLE_ELEMENTS as u32 => limits.table_elements = value,
+        n if n == PELLUCID_LIMIT_INSTANCES as u32 => limits.instances = value,
+        n if n == PELLUCID_LIMIT_MEMORIES as u32 => limits.memories = value,
+        n if n == PELLUCID_LIMIT_TABLES as u32 => limits.tables = value,
+        n if n == PELLUCID_LIMIT_STACK_BYTES as u32 => limits.stack_bytes = value,
+        n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => match u32::try_from(value) {
+            Ok(value) => limits.nested_calls = value,
+            Err(_) => bail!(InvalidArgument, "{value} nested calls are more than can be counted"),
+        },
+        _ => bail!(InvalidArgument, "{limit} isn't a limit"),
+    }
+    Ok(())
+}
+
+/// Reads one limit.
+pub(super) fn limit(limits: &StoreLimits, limit: pellucid_limit_t) -> Result<u64> {
+    use pellucid_limit::*;
+    Ok(match limit {
+        n if n == PELLUCID_LIMIT_MEMORY_BYTES as u32 => limits.memory_bytes,
+        n if n == PELLUCID_LIMIT_TABLE_ELEMENTS as u32 => limits.table_elements,
+        n if n == PELLUCID_LIMIT_INSTANCES as u32 => limits.instances,
+        n if n == PELLUCID_LIMIT_MEMORIES as u32 => limits.memories,
+        n if n == PELLUCID_LIMIT_TABLES as u32 => limits.tables,
+        n if n == PELLUCID_LIMIT_STACK_BYTES as u32 => limits.stack_bytes,
+        n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => u64::from(limits.nested_calls),
+        _ => bail!(InvalidArgument, "{limit} isn't a limit"),
+    })
+}
+
+/// Makes a configuration with the default options: debugging off, optimised for speed, one compile thread per core.
+///
+/// - `out_config`: gets the configuration.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: the caller owns `*out_config`.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_new(out_config: *mut *mut pellucid_config_t) -> pellucid_status_t {
+    entry!(status null_mut(); out out_config => {
+        out_config.give(pellucid_config_t { config: Mutex::new(Config::default()) });
+        Ok(())
+    })
+}
+
+/// Deletes a configuration. Engines made from it are not concerned.
+///
+/// - `config`: the configuration; NULL is fine.
+///
+/// Owns: takes `config`.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_delete(config: *mut pellucid_config_t) {
+    entry!(delete config)
+}
+
+/// Sets whether modules are compiled so that their guests can be debugged.
+///
+/// - `config`: the configuration.
+/// - `is_on`: false by default.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_debug(config: *mut pellucid_config_t, is_on: bool) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().debug = is_on;
+        Ok(())
+    })
+}
+
+/// Sets how hard to optimise.
+///
+/// - `config`: the configuration.
+/// - `level`: one of `enum pellucid_opt_level`.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_opt_level(
+    config: *mut pellucid_config_t,
+    level: pellucid_opt_level_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        use pellucid_opt_level::*;
+        config.config().opt_level = match level {
+            n if n == PELLUCID_OPT_NONE as u32 => OptLevel::None,
+            n if n == PELLUCID_OPT_SPEED as u32 => OptLevel::Speed,
+            n if n == PELLUCID_OPT_SPEED_AND_SIZE as u32 => OptLevel::SpeedAndSize,
+            _ => bail!(InvalidArgument, "{level} isn't an optimisation level"),
+        };
+        Ok(())
+    })
+}
+
+/// Sets how many threads compile a module.
+///
+/// - `config`: the configuration.
+/// - `n_threads`: their number; 0, the default, means one for each core, 1 that no thread is made.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_compile_threads(
+    config: *mut pellucid_config_t,
+    n_threads: usize,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().compile_threads = n_threads;
+        Ok(())
+    })
+}
+
+/// Sets a limit that stores of the engine have unless they are told otherwise.
+///
+/// - `config`: the configuration.
+/// - `limit`: one of `enum pellucid_limit`.
+/// - `value`: how much a store may use.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit or a value that it can't have.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_limit(
+    config: *mut pellucid_config_t,
+    limit: pellucid_limit_t,
+    value: u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => set_limit(&mut config.config().limits, limit, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_its_own() {
+        let mut limits = StoreLimits::default();
+        for n in 1..=7 {
+            set_limit(&mut limits, n, 100 + u64::from(n)).unwrap();
+        }
+        for n in 1..=7 {
+            assert_eq!(limit(&limits, n).unwrap(), 100 + u64::from(n));
+        }
+        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 8, 1).is_err());
+        assert!(set_limit(&mut limits, 7, 1 << 32).is_err());
+    }
+}

@@ -1,0 +1,236 @@
+//! The one shape of every entry point: check the arguments, run, catch panics, answer a status.
+//!
+//! Knows nothing of what an entry does. Invariants: nothing unwinds into C; a panic poisons the store it happened in;
+//! the body runs only if every argument passed its check. Read next: [`pointer`](super::pointer) for the checks.
+
+use super::error::pellucid_error_t;
+use super::status::{pellucid_status, pellucid_status_t, status_of};
+use crate::base::{Error, ErrorKind, Result};
+use std::any::Any;
+use std::rc::Rc;
+
+/// Wraps the body of an entry point.
+///
+/// `entry!(status out_error; kind name, … => { body })` answers a status; the body has the type `Result<()>`.
+/// `entry!(value default; kind name, … => body)` answers the body's value, or `default` if an argument is bad.
+/// `entry!(delete name)` frees an object that isn't NULL. The kinds of arguments are those of `argument!`.
+macro_rules! entry {
+    (status $out_error:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {{
+        $(let _alive = $crate::ffi::entry::keep_alive!($kind $($name)+);)*
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> $crate::base::Result<()> {
+            $($crate::ffi::entry::argument!($kind $($name)+);)*
+            $body
+        }));
+        if result.is_err() {
+            $($crate::ffi::entry::after_panic!($kind $($name)+);)*
+        }
+        // SAFETY: `out_error` is NULL or the caller's, as for every out-parameter.
+        unsafe { $crate::ffi::entry::finish(result, $out_error) }
+    }};
+    (value $default:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {{
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> $crate::base::Result<_> {
+            $($crate::ffi::entry::argument!($kind $($name)+);)*
+            Ok($body)
+        }));
+        if result.is_err() {
+            $($crate::ffi::entry::after_panic!($kind $($name)+);)*
+        }
+        match result {
+            Ok(Ok(value)) => value,
+            _ => $default,
+        }
+    }};
+    (delete $name:ident) => {{
+        if !$name.is_null() {
+            // SAFETY: the header asks of the caller that the pointer is one that the library made (`Out::give`), and that
+            // the caller gives it up (CONVENTIONS.md, "Ownership").
+            let object = unsafe { Box::from_raw($name) };
+            // A destructor that panics leaks what it had not freed yet; there is nobody to tell.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(object)));
+        }
+    }};
+}
+pub(super) use entry;
+
+/// Checks one argument and rebinds its name to what the body works with.
+macro_rules! argument {
+    // A store: like `ref`, and poisoned if the body panics.
+    (store $name:ident) => {
+        $crate::ffi::entry::argument!(ref $name)
+    };
+    // A store in which guest code will run, which may delete it: like `store`, and alive until the entry returns.
+    (running $name:ident) => {
+        $crate::ffi::entry::argument!(ref $name)
+    };
+    // A call or an edit session: like `ref`, and its store is poisoned if the body panics.
+    (child $name:ident) => {
+        $crate::ffi::entry::argument!(ref $name)
+    };
+    // A call that will run: like `child`, and alive until the entry returns.
+    (resuming $name:ident) => {
+        $crate::ffi::entry::argument!(ref $name)
+    };
+    // A live object.
+    (ref $name:ident) => {
+        // SAFETY: the header asks of the caller that a pointer to an object is NULL or one that the library made and
+        // that isn't deleted (CONVENTIONS.md, "Ownership").
+        let $name = unsafe { $crate::ffi::pointer::required($name, stringify!($name)) }?;
+    };
+    // A live object or NULL.
+    (opt $name:ident) => {
+        // SAFETY: as for `ref`.
+        let $name = unsafe { $crate::ffi::pointer::optional($name, stringify!($name)) }?;
+    };
+    // Plain data, copied, so that an out-parameter may point to the same place.
+    (copy $name:ident) => {
+        // SAFETY: the header asks of the caller that a pointer to plain data is NULL or points to initialized data of
+        // that type (CONVENTIONS.md, "Nullability").
+        let $name = *unsafe { $crate::ffi::pointer::required($name, stringify!($name)) }?;
+    };
+    // An array of `count` elements.
+    (slice $name:ident $count:ident) => {
+        // SAFETY: the header asks of the caller that an array has as many initialized elements as the count beside it
+        // says (CONVENTIONS.md, "Strings, bytes, arrays").
+        let $name = unsafe { $crate::ffi::pointer::slice($name, $count, stringify!($name)) }?;
+    };
+    // A UTF-8 string of `count` bytes.
+    (text $name:ident $count:ident) => {
+        // SAFETY: as for `slice`.
+        let $name = unsafe { $crate::ffi::pointer::text($name, $count, stringify!($name)) }?;
+    };
+    // A place for one result.
+    (out $name:ident) => {
+        // SAFETY: the header asks of the caller that an out-parameter is NULL or can be written (CONVENTIONS.md,
+        // "Out-parameters").
+        let $name = unsafe { $crate::ffi::pointer::Out::required($name, stringify!($name)) }?;
+    };
+    // A place for one result, or NULL if it isn't wanted.
+    (opt_out $name:ident) => {
+        // SAFETY: as for `out`.
+        let $name = unsafe { $crate::ffi::pointer::Out::optional($name, stringify!($name)) }?;
+    };
+    // Places for `count` results.
+    (out_slice $name:ident $count:ident) => {
+        // SAFETY: as for `out`, for each of the elements that the count beside it promises.
+        let $name = unsafe { $crate::ffi::pointer::OutSlice::new($name, $count, stringify!($name)) }?;
+    };
+    // A place for a struct that starts with its own size.
+    (sized $name:ident) => {
+        // SAFETY: as for `out`, for as many bytes as the struct's first member says.
+        let $name = unsafe { $crate::ffi::pointer::SizedOut::new($name, stringify!($name)) }?;
+    };
+    // A callback that must not be NULL.
+    (callback $name:ident) => {
+        let Some($name) = $name else {
+            return Err($crate::ffi::pointer::null(stringify!($name)));
+        };
+    };
+}
+pub(super) use argument;
+
+/// Holds on to what a callback may delete while the entry uses it.
+macro_rules! keep_alive {
+    (running $name:ident) => {
+        // SAFETY: as in `argument!`: NULL or live.
+        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
+    };
+    (resuming $name:ident) => {
+        // SAFETY: as in `argument!`: NULL or live.
+        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
+    };
+    ($kind:ident $($name:ident)+) => {
+        $crate::ffi::entry::Alive::<()>(None)
+    };
+}
+pub(super) use keep_alive;
+
+/// A reference that is given up at the very end of an entry point.
+pub(super) struct Alive<T>(pub(super) Option<Rc<T>>);
+
+impl<T> Drop for Alive<T> {
+    fn drop(&mut self) {
+        if let Some(object) = self.0.take() {
+            // It may be the last reference. As for `entry!(delete …)`.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(object)));
+        }
+    }
+}
+
+/// Poisons the store of an argument whose entry panicked.
+macro_rules! after_panic {
+    (store $name:ident) => {
+        // SAFETY: as in `argument!`: NULL or live.
+        if let Some(store) = unsafe { $name.as_ref() } {
+            store.poison_after_panic();
+        }
+    };
+    (running $name:ident) => {
+        $crate::ffi::entry::after_panic!(store $name)
+    };
+    (resuming $name:ident) => {
+        $crate::ffi::entry::after_panic!(child $name)
+    };
+    (child $name:ident) => {
+        // SAFETY: as in `argument!`: NULL or live.
+        if let Some(child) = unsafe { $name.as_ref() } {
+            child.store().poison_after_panic();
+        }
+    };
+    ($kind:ident $($name:ident)+) => {};
+}
+pub(super) use after_panic;
+
+/// Turns what the body gave into a status and, if asked for, an error object.
+///
+/// # Safety
+///
+/// `out_error` is NULL or valid for a write.
+pub(super) unsafe fn finish(
+    result: Result<Result<()>, Box<dyn Any + Send>>,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    let error = match result {
+        Ok(Ok(())) => return pellucid_status::PELLUCID_OK as pellucid_status_t,
+        Ok(Err(error)) => error,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+            let error = Error::new(ErrorKind::Panic, format!("internal error: {text}"));
+            // A payload whose destructor panics must not unwind from here.
+            std::mem::forget(panic);
+            error
+        }
+    };
+    let status = status_of(error.kind());
+    if !out_error.is_null() {
+        // SAFETY: not NULL, so valid for a write (this function's contract).
+        unsafe { out_error.write(pellucid_error_t::give(error)) };
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_status_with_its_message() {
+        let mut error = std::ptr::null_mut();
+        let out: *mut *mut pellucid_error_t = &mut error;
+        let status = entry!(status out; => { panic!("a {}", "bug") });
+        assert_eq!(status, pellucid_status::PELLUCID_ERR_PANIC as pellucid_status_t);
+        // SAFETY: the entry failed, so it made an error, which is ours.
+        let error = unsafe { Box::from_raw(error) };
+        assert_eq!(error.into_error().message(), "internal error: a bug");
+    }
+
+    #[test]
+    fn a_bad_argument_stops_the_body_from_running() {
+        let place: *mut u32 = std::ptr::null_mut();
+        let status = entry!(status std::ptr::null_mut(); out place => {
+            place.set(1);
+            unreachable!("the argument is NULL")
+        });
+        assert_eq!(status, pellucid_status::PELLUCID_ERR_NULL_ARGUMENT as pellucid_status_t);
+    }
+}

@@ -1,0 +1,403 @@
+//! Events and the store's event handler.
+//!
+//! Knows nothing of how events arise. Invariant: an event that C sees is borrowed from a handler's invocation or from
+//! its call. Read next: [`call`](super::call).
+
+use super::callback::{Userdata, pellucid_finalizer_t};
+use super::entry::entry;
+use super::error::{pellucid_error_t, pellucid_trap_t};
+use super::frame::pellucid_frame_t;
+use super::status::pellucid_status_t;
+use super::store::pellucid_store_t;
+use crate::base::{Result, error::bail};
+use crate::debug::{Action, Debuggee, Event, EventKind};
+use std::cell::RefCell;
+use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
+
+/// Something that happened to a guest. Borrowed: a handler's until it returns, a call's until the call is resumed or
+/// deleted.
+///
+/// Since: 0.1.
+pub struct pellucid_event_t {
+    event: *const Event,
+    message: RefCell<Option<String>>,
+}
+
+/// What happened: one of `enum pellucid_event_kind`, or in a mask several of them.
+///
+/// Since: 0.1.
+pub type pellucid_event_kind_t = u32;
+
+/// Values of `pellucid_event_kind_t`: bits, to be or-ed together in a mask. Bits that aren't listed are reserved.
+#[repr(C)]
+pub enum pellucid_event_kind {
+    /// A host function returned an error; the guest's frames still stand.
+    PELLUCID_EVENT_HOST_ERROR = 1,
+    /// The guest trapped; its frames still stand.
+    PELLUCID_EVENT_TRAP = 8,
+    /// The guest is about to execute an operator that has an enabled breakpoint.
+    PELLUCID_EVENT_BREAKPOINT = 16,
+    /// A step is done: the guest is about to execute the next operator.
+    PELLUCID_EVENT_STEP = 32,
+    /// In a mask: every kind that the header knows.
+    PELLUCID_EVENT_ALL = 57,
+}
+
+/// Wishes that may be or-ed into a mask of events.
+#[repr(C)]
+pub enum pellucid_event_flag {
+    /// Events of guests that the handler itself calls reach it too. Without it they don't, and breakpoints that such
+    /// guests pass are counted.
+    PELLUCID_EVENT_NESTED = 0x4000_0000,
+}
+
+/// What to do after an event: one of `enum pellucid_action`.
+///
+/// Since: 0.1.
+pub type pellucid_action_t = u32;
+
+/// Values of `pellucid_action_t`.
+///
+/// A call that trapped ends whatever the action.
+#[repr(C)]
+pub enum pellucid_action {
+    /// Go on. An action that isn't listed here means this too, and is logged.
+    PELLUCID_ACTION_CONTINUE = 0,
+    /// Execute one operator, then raise a step event, or that of a breakpoint.
+    PELLUCID_ACTION_STEP = 1,
+    /// Let `pellucid_call_resume` return with the call paused. Ask `pellucid_event_can_pause` first: where the guest
+    /// can't pause, this means to go on, and is counted (`pellucid_store_refused_pauses`).
+    PELLUCID_ACTION_PAUSE = 2,
+    /// End the call with the trap `PELLUCID_TRAP_REQUESTED`; see `pellucid_event_set_message`.
+    PELLUCID_ACTION_TRAP = 3,
+}
+
+/// Takes an event and says how to go on.
+///
+/// - `userdata`: as registered.
+/// - `store`: the store that it happened in. The handler may use it in every way, and delete it.
+/// - `event`: what happened; valid until the handler returns.
+///
+/// Returns one of `enum pellucid_action`.
+///
+/// It must return, and not by `longjmp` or a C++ exception.
+///
+/// Since: 0.1.
+pub type pellucid_event_cb_t = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        store: *mut pellucid_store_t,
+        event: *mut pellucid_event_t,
+    ) -> pellucid_action_t,
+>;
+
+impl pellucid_event_t {
+    /// The object for an event, which must outlive it.
+    pub(super) fn new(event: &Event) -> pellucid_event_t {
+        pellucid_event_t { event, message: RefCell::new(None) }
+    }
+
+    fn event(&self) -> &Event {
+        // SAFETY: `new` took the pointer from a reference to an event that outlives this object: both are in the
+        // invocation of a handler, or in a call (`pellucid_call_t`).
+        unsafe { &*self.event }
+    }
+}
+
+/// The core's mask: its wishes have bits that a C enumerator can't have.
+fn core_mask(mask: pellucid_event_kind_t) -> Result<u32> {
+    let nested = pellucid_event_flag::PELLUCID_EVENT_NESTED as u32;
+    if mask & !(EventKind::ALL | nested) != 0 {
+        bail!(InvalidArgument, "{mask:#x} has bits that are no kind of event");
+    }
+    Ok(mask & EventKind::ALL | if mask & nested == 0 { 0 } else { EventKind::NESTED })
+}
+
+fn action(debuggee: &Debuggee, number: pellucid_action_t, message: Option<String>) -> Action {
+    use pellucid_action::*;
+    match number {
+        n if n == PELLUCID_ACTION_STEP as u32 => Action::Step,
+        n if n == PELLUCID_ACTION_PAUSE as u32 => Action::Pause,
+        n if n == PELLUCID_ACTION_TRAP as u32 => {
+            Action::Trap(message.unwrap_or_else(|| "the event handler asked for a trap".to_string()))
+        }
+        n => {
+            if n != PELLUCID_ACTION_CONTINUE as u32 {
+                log::warn!("the event handler of store {} answered {n}, which is no action", debuggee.store().id().0);
+            }
+            Action::Continue
+        }
+    }
+}
+
+/// Makes a handler receive events of the store, instead of the handler until now.
+///
+/// Without a handler, or for an event outside its mask, a call of `pellucid_call_begin` pauses and other calls go on.
+///
+/// - `store`: the store.
+/// - `mask`: the kinds of events that it receives, of `enum pellucid_event_kind`, and wishes of
+///   `enum pellucid_event_flag`, or-ed together.
+/// - `userdata`: for `cb`; may be NULL.
+/// - `cb`: the handler.
+/// - `finalizer`: frees `userdata` when the handler has been replaced or cleared and has returned, or when the store
+///   goes; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known.
+///
+/// Owns: the store owns `userdata` until the finalizer runs.
+/// Context: any, also in the handler that is replaced.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_set_event_handler(
+    store: *mut pellucid_store_t,
+    mask: pellucid_event_kind_t,
+    userdata: *mut c_void,
+    cb: pellucid_event_cb_t,
+    finalizer: pellucid_finalizer_t,
+) -> pellucid_status_t {
+    let userdata = Userdata::new(userdata, finalizer);
+    entry!(status null_mut(); store store, callback cb => {
+        let handler = move |debuggee: &Debuggee, event: &Event| {
+            let mut view = pellucid_event_t::new(event);
+            let store = pellucid_store_t::of(debuggee.store());
+            // SAFETY: the host gave the function for this userdata (header: `pellucid_event_cb_t`); store and event
+            // outlive the call.
+            let number = unsafe { cb(userdata.pointer(), store, &mut view) };
+            action(debuggee, number, view.message.take())
+        };
+        store.debuggee().set_event_handler(core_mask(mask)?, Box::new(handler))
+    })
+}
+
+/// Removes the store's event handler, if there is one.
+///
+/// - `store`: the store.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: the store gives up the handler's `userdata`: its finalizer runs now, or when a handler that is running returns.
+/// Context: any, also in the handler.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_clear_event_handler(store: *mut pellucid_store_t) -> pellucid_status_t {
+    entry!(status null_mut(); store store => store.debuggee().clear_event_handler())
+}
+
+/// How often a handler asked for a pause where the guest couldn't pause.
+///
+/// - `store`: the store.
+///
+/// Returns the count; 0 if `store` is NULL, and without debugging.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_refused_pauses(store: *const pellucid_store_t) -> u64 {
+    entry!(value 0; store store => store.debuggee().refused_pauses().unwrap_or(0))
+}
+
+/// What happened.
+///
+/// - `event`: the event.
+///
+/// Returns one of `enum pellucid_event_kind`; 0 if `event` is NULL.
+///
+/// Owns: nothing.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_kind(event: *const pellucid_event_t) -> pellucid_event_kind_t {
+    entry!(value 0; ref event => event.event().kind.bit())
+}
+
+/// The number of the call that it happened to.
+///
+/// - `event`: the event.
+///
+/// Returns the number, see `pellucid_call_id`; 0 if `event` is NULL.
+///
+/// Owns: nothing.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_call_id(event: *const pellucid_event_t) -> u64 {
+    entry!(value 0; ref event => event.event().call)
+}
+
+/// The innermost frame of the call that it happened to.
+///
+/// - `event`: the event.
+/// - `out_frame`: gets the frame.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that fails.
+///
+/// Owns: nothing.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_frame(
+    event: *const pellucid_event_t,
+    out_frame: *mut pellucid_frame_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref event, out out_frame => {
+        let Some(frame) = event.event().frame else { bail!(NotFound, "the call has no Wasm frame") };
+        out_frame.set(frame.into());
+        Ok(())
+    })
+}
+
+/// The operator that is about to be executed, or that trapped, as an offset in its module's bytes.
+///
+/// - `event`: the event.
+///
+/// Returns the offset; 0 if there is no frame, or if `event` is NULL.
+///
+/// Owns: nothing.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_pc(event: *const pellucid_event_t) -> u32 {
+    entry!(value 0; ref event => event.event().pc.0)
+}
+
+/// The breakpoints that were hit: every enabled one at the event's pc, the oldest first.
+///
+/// - `event`: the event.
+/// - `out_ids`: gets the first of their ids; may be NULL.
+/// - `out_n`: gets their number, which is 0 for other events than `PELLUCID_EVENT_BREAKPOINT`; may be NULL.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing; the array is valid as long as the event.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_breakpoints(
+    event: *const pellucid_event_t,
+    out_ids: *mut *const u64,
+    out_n: *mut usize,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref event, opt_out out_ids, opt_out out_n => {
+        let ids = &event.event().breakpoints;
+        out_ids.set(ids.as_ptr());
+        out_n.set(ids.len());
+        Ok(())
+    })
+}
+
+/// Why the guest trapped.
+///
+/// - `event`: the event.
+///
+/// Returns one of `enum pellucid_trap`; `PELLUCID_TRAP_NONE` if it didn't trap, or if `event` is NULL.
+///
+/// Owns: nothing.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_trap(event: *const pellucid_event_t) -> pellucid_trap_t {
+    entry!(value 0; ref event => event.event().trap.map_or(0, |code| code as pellucid_trap_t))
+}
+
+/// The memory access that made the guest trap.
+///
+/// - `event`: the event.
+/// - `out_memory`: gets the memory's number in its store, the `index` of its handle; may be NULL.
+/// - `out_address`: gets the first byte that couldn't be accessed, as an offset in the memory; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it isn't a trap of a memory access, or the address isn't known.
+///
+/// Owns: nothing.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_fault(
+    event: *const pellucid_event_t,
+    out_memory: *mut u64,
+    out_address: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref event, opt_out out_memory, opt_out out_address => {
+        let Some(fault) = event.event().fault else { bail!(NotFound, "the event has no memory access") };
+        out_memory.set(fault.memory);
+        out_address.set(fault.address);
+        Ok(())
+    })
+}
+
+/// The error that the call ends with, if the event is a trap or the failure of a host function.
+///
+/// - `event`: the event.
+/// - `out_error`: gets the error, backtrace included.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call hasn't failed.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_error(
+    event: *const pellucid_event_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref event, out out_error => {
+        let Some(error) = &event.event().error else { bail!(NotFound, "the call hasn't failed") };
+        out_error.set(pellucid_error_t::give(error.clone()));
+        Ok(())
+    })
+}
+
+/// Whether the guest can pause at this event: its call is one of `pellucid_call_begin`, isn't nested in another, and
+/// hasn't ended.
+///
+/// - `event`: the event.
+///
+/// Returns whether it can; false if `event` is NULL.
+///
+/// Owns: nothing.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_can_pause(event: *const pellucid_event_t) -> bool {
+    entry!(value false; ref event => event.event().can_pause)
+}
+
+/// Sets the message of the trap, if the handler answers `PELLUCID_ACTION_TRAP`.
+///
+/// - `event`: the event.
+/// - `message`, `n_message`: one line for people, UTF-8; it is copied.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8.
+///
+/// Owns: nothing.
+/// Context: in the handler that was given `event`; elsewhere it has no effect.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_set_message(
+    event: *mut pellucid_event_t,
+    message: *const c_char,
+    n_message: usize,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref event, text message n_message => {
+        event.message.replace(Some(message.to_string()));
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_numbers_are_those_of_the_core() {
+        assert_eq!(EventKind::HostError.bit(), pellucid_event_kind::PELLUCID_EVENT_HOST_ERROR as u32);
+        assert_eq!(EventKind::Trap.bit(), pellucid_event_kind::PELLUCID_EVENT_TRAP as u32);
+        assert_eq!(EventKind::Breakpoint.bit(), pellucid_event_kind::PELLUCID_EVENT_BREAKPOINT as u32);
+        assert_eq!(EventKind::Step.bit(), pellucid_event_kind::PELLUCID_EVENT_STEP as u32);
+        assert_eq!(EventKind::ALL, pellucid_event_kind::PELLUCID_EVENT_ALL as u32);
+        let nested = pellucid_event_flag::PELLUCID_EVENT_NESTED as u32;
+        assert_eq!(core_mask(nested | 8).unwrap(), EventKind::NESTED | 8);
+        assert!(core_mask(2).is_err() && core_mask(1 << 31).is_err());
+    }
+}

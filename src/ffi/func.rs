@@ -1,0 +1,454 @@
+//! Functions: making the host's, calling any, and who called.
+//!
+//! Knows nothing of how guests run. Invariants: a host function's userdata lives as long as its store; while guest code
+//! may run, the entry point holds the store. Read next: [`call`](super::call) for calls that can pause.
+
+use super::bytes::pellucid_str_t;
+use super::callback::{Userdata, pellucid_finalizer_t};
+use super::entry::entry;
+use super::error::pellucid_error_t;
+use super::handle::{pellucid_func_t, pellucid_instance_t};
+use super::pointer::OutSlice;
+use super::status::{pellucid_status_t, status_name};
+use super::store::pellucid_store_t;
+use super::types::pellucid_functype_t;
+use super::value::{pellucid_extern_t, pellucid_raw_t, pellucid_value_t, with_c, with_c_mut, with_core};
+use crate::base::{Error, ErrorKind, RawValue, Result, error::bail};
+use crate::runtime::{Caller, HostFn, RawHostFn};
+use cranelift_entity::EntityRef;
+use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
+
+/// Who called a host function. Borrowed: valid until the callback returns.
+///
+/// Since: 0.1.
+pub struct pellucid_caller_t {
+    caller: *const Caller<'static>,
+}
+
+/// A host function on tagged values.
+///
+/// - `userdata`: as given with the function.
+/// - `caller`: who called; valid until the callback returns.
+/// - `args`, `n_args`: the arguments, of the function's parameter types.
+/// - `results`, `n_results`: places for the results, filled with zeros or nulls of the function's result types.
+/// - `out_error`: may be given an error on failure, which the library then owns: one of `pellucid_error_new`, or one that
+///   a function of the library gave. It becomes the error of the call, with the guest's backtrace.
+///
+/// Returns `PELLUCID_OK`, or any other status to fail; the guest then traps. Giving an error is a failure too.
+///
+/// It must return, and not by `longjmp` or a C++ exception. It may use the store, delete any object, and call guests.
+///
+/// Since: 0.1.
+pub type pellucid_func_cb_t = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        caller: *mut pellucid_caller_t,
+        args: *const pellucid_value_t,
+        n_args: usize,
+        results: *mut pellucid_value_t,
+        n_results: usize,
+        out_error: *mut *mut pellucid_error_t,
+    ) -> pellucid_status_t,
+>;
+
+/// A host function on raw values, which is faster.
+///
+/// - `userdata`: as given with the function.
+/// - `caller`: who called; valid until the callback returns.
+/// - `values`, `n_values`: the arguments, to be overwritten with the results; as many as the longer of both.
+/// - `out_error`: as for `pellucid_func_cb_t`.
+///
+/// Returns and must behave as `pellucid_func_cb_t`.
+///
+/// Since: 0.1.
+pub type pellucid_func_raw_cb_t = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        caller: *mut pellucid_caller_t,
+        values: *mut pellucid_raw_t,
+        n_values: usize,
+        out_error: *mut *mut pellucid_error_t,
+    ) -> pellucid_status_t,
+>;
+
+/// [`pellucid_func_cb_t`] that isn't NULL.
+pub(super) type FuncCallback = unsafe extern "C" fn(
+    *mut c_void,
+    *mut pellucid_caller_t,
+    *const pellucid_value_t,
+    usize,
+    *mut pellucid_value_t,
+    usize,
+    *mut *mut pellucid_error_t,
+) -> pellucid_status_t;
+
+/// [`pellucid_func_raw_cb_t`] that isn't NULL.
+pub(super) type RawCallback = unsafe extern "C" fn(
+    *mut c_void,
+    *mut pellucid_caller_t,
+    *mut pellucid_raw_t,
+    usize,
+    *mut *mut pellucid_error_t,
+) -> pellucid_status_t;
+
+impl pellucid_caller_t {
+    fn new(caller: &Caller<'_>) -> pellucid_caller_t {
+        pellucid_caller_t { caller: std::ptr::from_ref(caller).cast() }
+    }
+
+    fn caller(&self) -> &Caller<'_> {
+        // SAFETY: `new` took the pointer from a reference, and the object is on the stack of the closure that holds it:
+        // the header lends it to C until the callback returns.
+        unsafe { &*self.caller.cast() }
+    }
+}
+
+/// The result of a callback: what it returned and the error that it may have given.
+fn outcome(status: pellucid_status_t, error: *mut pellucid_error_t) -> Result<()> {
+    if !error.is_null() {
+        // SAFETY: the header asks for an error object that the library made, and takes it over.
+        return Err(unsafe { Box::from_raw(error) }.into_error());
+    }
+    if status == 0 {
+        return Ok(());
+    }
+    let status = status_name(status).map_or_else(|| status.to_string(), str::to_string);
+    Err(Error::new(ErrorKind::Host, format!("a host function failed with {status}")))
+}
+
+/// A host function of the core that calls back to C.
+pub(super) fn tagged(callback: FuncCallback, userdata: Userdata) -> HostFn {
+    Box::new(move |caller, args, results| {
+        with_c(args, |args| {
+            with_c_mut(results, |results| {
+                let mut caller = pellucid_caller_t::new(&caller);
+                let mut error = null_mut();
+                // SAFETY: the host gave the function for this userdata (header: `pellucid_func_cb_t`); everything else
+                // outlives the call.
+                let status = unsafe {
+                    callback(
+                        userdata.pointer(),
+                        &mut caller,
+                        args.as_ptr(),
+                        args.len(),
+                        results.as_mut_ptr(),
+                        results.len(),
+                        &mut error,
+                    )
+                };
+                outcome(status, error)
+            })
+        })
+    })
+}
+
+/// Like [`tagged`] on raw values.
+pub(super) fn raw(callback: RawCallback, userdata: Userdata) -> RawHostFn {
+    Box::new(move |caller, values| {
+        let mut caller = pellucid_caller_t::new(&caller);
+        let mut error = null_mut();
+        // SAFETY: the host gave the function for this userdata (header: `pellucid_func_raw_cb_t`); `RawValue` and
+        // `pellucid_raw_t` are both 16 bytes of which every bit pattern is valid; everything outlives the call.
+        let status =
+            unsafe { callback(userdata.pointer(), &mut caller, values.as_mut_ptr().cast(), values.len(), &mut error) };
+        outcome(status, error)
+    })
+}
+
+/// Makes a host function on tagged values.
+///
+/// - `store`: the store that it will live in.
+/// - `functype`: its type.
+/// - `userdata`: for `cb`; may be NULL.
+/// - `cb`: what runs.
+/// - `finalizer`: frees `userdata` when the store goes; may be NULL.
+/// - `out_func`: gets the function.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM` if code for its type couldn't be made; `PELLUCID_ERR_UNSUPPORTED`.
+///
+/// Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_func_new(
+    store: *mut pellucid_store_t,
+    functype: *const pellucid_functype_t,
+    userdata: *mut c_void,
+    cb: pellucid_func_cb_t,
+    finalizer: pellucid_finalizer_t,
+    out_func: *mut pellucid_func_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    let userdata = Userdata::new(userdata, finalizer);
+    entry!(status out_error; store store, ref functype, callback cb, out out_func => {
+        out_func.set(store.core().func_new(functype.ty().clone(), tagged(cb, userdata))?.into());
+        Ok(())
+    })
+}
+
+/// Makes a host function on raw values.
+///
+/// - `store`: the store that it will live in.
+/// - `functype`: its type.
+/// - `userdata`: for `cb`; may be NULL.
+/// - `cb`: what runs.
+/// - `finalizer`: frees `userdata` when the store goes; may be NULL.
+/// - `out_func`: gets the function.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns as `pellucid_func_new`.
+///
+/// Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_func_new_raw(
+    store: *mut pellucid_store_t,
+    functype: *const pellucid_functype_t,
+    userdata: *mut c_void,
+    cb: pellucid_func_raw_cb_t,
+    finalizer: pellucid_finalizer_t,
+    out_func: *mut pellucid_func_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    let userdata = Userdata::new(userdata, finalizer);
+    entry!(status out_error; store store, ref functype, callback cb, out out_func => {
+        out_func.set(store.core().func_new_raw(functype.ty().clone(), raw(cb, userdata))?.into());
+        Ok(())
+    })
+}
+
+/// A function's type.
+///
+/// - `store`: the store.
+/// - `func`: the function.
+/// - `out_type`: gets the type.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+///
+/// Owns: the caller owns `*out_type`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_func_type(
+    store: *const pellucid_store_t,
+    func: *const pellucid_func_t,
+    out_type: *mut *mut pellucid_functype_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, copy func, out out_type => {
+        out_type.give(pellucid_functype_t::new(store.core().func_type(func.into())?));
+        Ok(())
+    })
+}
+
+/// Where a guest function is defined.
+///
+/// - `store`: the store.
+/// - `func`: the function.
+/// - `out_instance`: gets the instance whose module defines it; may be NULL.
+/// - `out_func_index`: gets its index in that module, imports counted first; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it is a host function; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_OUT_OF_RANGE`.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_func_location(
+    store: *const pellucid_store_t,
+    func: *const pellucid_func_t,
+    out_instance: *mut pellucid_instance_t,
+    out_func_index: *mut u32,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, copy func, opt_out out_instance, opt_out out_func_index => {
+        let Some((_, instance, index)) = store.core().func_location(func.into())? else {
+            bail!(NotFound, "it is a host function");
+        };
+        out_instance.set(instance.into());
+        out_func_index.set(index.index() as u32);
+        Ok(())
+    })
+}
+
+/// Calls a function and runs it to its end.
+///
+/// Such a call can't pause: events go to the store's handler, if there is one; see `pellucid_call_begin` for calls that
+/// can.
+///
+/// - `store`: the store.
+/// - `func`: the function, the guest's or the host's.
+/// - `args`, `n_args`: the arguments; may be NULL if there are none.
+/// - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
+/// `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's, or another number of
+/// results; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that
+/// the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
+/// `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_func_call(
+    store: *mut pellucid_store_t,
+    func: *const pellucid_func_t,
+    args: *const pellucid_value_t,
+    n_args: usize,
+    results: *mut pellucid_value_t,
+    n_results: usize,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; running store, copy func, slice args n_args, out_slice results n_results => {
+        let func = func.into();
+        let expected = store.core().func_type(func)?.results.len();
+        if expected != results.len() {
+            bail!(TypeMismatch, "the function has {expected} results, not {}", results.len());
+        }
+        let values = with_core(args, |args| store.debuggee().call(func, args))?;
+        results.set(values.into_iter().map(pellucid_value_t::from_core));
+        Ok(())
+    })
+}
+
+/// Calls a function with raw values and runs it to its end. Faster than `pellucid_func_call`, and unchecked: the arguments
+/// must have the function's parameter types.
+///
+/// - `store`: the store.
+/// - `func`: the function.
+/// - `values`, `n_values`: the arguments, which are overwritten with the results; at least as many as the longer of
+///   both. Nothing else may use the array during the call. After a failure the contents are unspecified.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
+/// `PELLUCID_ERR_TYPE_MISMATCH` for too few values; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+/// `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_func_call_raw(
+    store: *mut pellucid_store_t,
+    func: *const pellucid_func_t,
+    values: *mut pellucid_raw_t,
+    n_values: usize,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; running store, copy func, out_slice values n_values => {
+        with_raw(values, |values| store.debuggee().call_raw(func.into(), values))
+    })
+}
+
+/// Lends an array of C's to the core, which wants it aligned to 16 bytes; bindings can't always do that.
+fn with_raw(values: OutSlice<pellucid_raw_t>, then: impl FnOnce(&mut [RawValue]) -> Result<()>) -> Result<()> {
+    let place: *mut pellucid_raw_t = values.as_mut_ptr();
+    let len = values.len();
+    if len == 0 || place.cast::<RawValue>().is_aligned() {
+        // SAFETY: the caller gives up the array for the duration (header), it is initialized (as in `slice`), both types
+        // are 16 bytes of which every bit pattern is valid, and the alignment was just checked. An empty slice of
+        // `OutSlice` is dangling, but aligned for `pellucid_raw_t` only, so it isn't used.
+        return then(if len == 0 { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(place.cast(), len) } });
+    }
+    // SAFETY: as above, with the alignment of `pellucid_raw_t`, which `OutSlice` checked.
+    let unaligned = unsafe { std::slice::from_raw_parts_mut(place, len) };
+    let mut copy: Vec<RawValue> = unaligned.iter().map(|value| value.to_core()).collect();
+    then(&mut copy)?;
+    values.set(copy.into_iter().map(pellucid_raw_t::from_core));
+    Ok(())
+}
+
+/// The store in which a host function was called.
+///
+/// - `caller`: who called.
+///
+/// Returns the store; NULL if `caller` is NULL.
+///
+/// Owns: nothing; the store is valid until the callback returns, and longer if the host owns it.
+/// Context: in the callback that was given `caller`.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_caller_store(caller: *const pellucid_caller_t) -> *mut pellucid_store_t {
+    entry!(value null_mut(); ref caller => pellucid_store_t::of(caller.caller().store()))
+}
+
+/// The instance whose code called a host function.
+///
+/// - `caller`: who called.
+/// - `out_instance`: gets the instance.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the host called the function itself.
+///
+/// Owns: nothing.
+/// Context: in the callback that was given `caller`.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_caller_instance(
+    caller: *const pellucid_caller_t,
+    out_instance: *mut pellucid_instance_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref caller, out out_instance => {
+        let Some(instance) = caller.caller().instance() else { bail!(NotFound, "no instance called") };
+        out_instance.set(instance.into());
+        Ok(())
+    })
+}
+
+/// An export of the instance whose code called a host function, such as its memory.
+///
+/// - `caller`: who called.
+/// - `name`, `n_name`: the export's name, UTF-8.
+/// - `out_extern`: gets the export.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, or the host called the function itself;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
+///
+/// Owns: nothing.
+/// Context: in the callback that was given `caller`.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_caller_export(
+    caller: *const pellucid_caller_t,
+    name: *const c_char,
+    n_name: usize,
+    out_extern: *mut pellucid_extern_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref caller, text name n_name, out out_extern => {
+        let Some(item) = caller.caller().export(name) else { bail!(NotFound, "no export \"{name}\"") };
+        out_extern.set(pellucid_extern_t::from_core(item));
+        Ok(())
+    })
+}
+
+/// A function's name in its module.
+///
+/// - `store`: the store.
+/// - `func`: the function.
+/// - `out_name`: gets the name.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none or is a host function; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_OUT_OF_RANGE`.
+///
+/// Owns: nothing; the name is valid until the store goes.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_func_name(
+    store: *const pellucid_store_t,
+    func: *const pellucid_func_t,
+    out_name: *mut pellucid_str_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, copy func, out out_name => {
+        let location = store.core().func_location(func.into())?;
+        // The store keeps the module, so the name outlives this reference to it.
+        match location.as_ref().and_then(|(module, _, index)| module.info().func_name(*index)) {
+            Some(name) => out_name.set(pellucid_str_t::new(name)),
+            None => bail!(NotFound, "the function has no name"),
+        }
+        Ok(())
+    })
+}

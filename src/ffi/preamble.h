@@ -1,0 +1,96 @@
+/*
+ * Pellucid: a WebAssembly engine made to be embedded and to be looked into.
+ *
+ * This file is generated from src/ffi by build.rs; it is the contract. docs/CONVENTIONS.md says the same at more
+ * length, with reasons.
+ *
+ * HOW TO READ THIS FILE
+ *
+ * Each section is about one noun: its types, then its functions, which are called pellucid_<noun>_<verb>. A bare noun
+ * is a getter. The first sections are the library, errors, configuration, engine, types, modules; then what lives in a
+ * store; debugging comes last. A program that only runs WebAssembly needs config, engine, module, linker, store,
+ * instance, func and error.
+ *
+ * The comment of a function gives its parameters, what it returns, and three lines:
+ *
+ *     Owns:     who owns what afterwards. "Nothing" means that nothing changes hands; borrowed results say until when
+ *               they are valid.
+ *     Context:  where it may be called, see CALL CONTEXTS.
+ *     Since:    the first version of the library that has it.
+ *
+ * OWNERSHIP
+ *
+ * There are four kinds of handle.
+ *
+ *   Owned          Opaque pointers that a function gives to the caller, who deletes them with the _delete function of
+ *                  their type: config, engine, module, functype, externtype, store, linker, call, edit, error. Objects
+ *                  may be deleted in any order: what needs another object keeps it alive. A _delete accepts NULL,
+ *                  returns nothing and never fails.
+ *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
+ *                  externref. Copy them, never delete them. With another store than theirs they are refused with
+ *                  PELLUCID_ERR_WRONG_STORE.
+ *   Pause-scoped   32 bytes of plain data that name something which is there until the guest runs on: frame. From then
+ *                  on it is refused with PELLUCID_ERR_STALE_HANDLE.
+ *   Borrowed       Pointers that are valid for a while only: caller and event until the callback returns; strings and
+ *                  bytes as long as their function says.
+ *
+ * A pointer may be NULL where its parameter says so. Strings and arrays are a pointer and the number of bytes or
+ * elements beside it; with the number 0 the pointer may be NULL. Strings are UTF-8 and aren't terminated by NUL.
+ *
+ * ERRORS
+ *
+ * A function that can fail returns pellucid_status_t: PELLUCID_OK, which is 0, or a negative number. Its
+ * out-parameters, whose names start with out_, are written only if it succeeds; arrays named results too.
+ *
+ * Where there is more to say, the last parameter is out_error: on failure it gets an error object with a message, and
+ * for traps with the guest's backtrace; on success it isn't touched. It may be NULL. Errors are never kept in the
+ * thread.
+ *
+ * Each function lists the statuses that it can return, except for those that many can:
+ *
+ *   PELLUCID_ERR_NULL_ARGUMENT     A required pointer is NULL.
+ *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned, or a number of elements impossible.
+ *   PELLUCID_ERR_PANIC             A bug in the library. If it happened in a store, the store is poisoned.
+ *
+ * Functions that can't fail return their result, and a documented default for NULL.
+ *
+ * CALLBACKS
+ *
+ * A callback gets the userdata that was registered with it as its first argument. A finalizer beside it frees the
+ * userdata: it runs exactly once, when the library needs it no more, or before the function returns that was given it, if
+ * that fails. It must not call functions of this library.
+ *
+ * THREADS
+ *
+ * Config, engine, module, functype, externtype and error may be used by any thread, also by several at once, as long as
+ * none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
+ * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
+ * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using it from a
+ * second thread then isn't detected, and is undefined.
+ *
+ * CALL CONTEXTS
+ *
+ *   any thread                      Everywhere, also in log callbacks.
+ *   any                             On the thread that uses the store: while no guest runs, while calls are paused, in
+ *                                   host functions and in event handlers.
+ *   in the callback, while ...      As it says.
+ *
+ * No function may be called in a finalizer or a signal handler.
+ */
+
+#ifndef PELLUCID_H
+#define PELLUCID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header. Programs that can't use macros call pellucid_version. */
+#define PELLUCID_VERSION_MAJOR @MAJOR@
+#define PELLUCID_VERSION_MINOR @MINOR@
+#define PELLUCID_VERSION_PATCH @PATCH@
+#define PELLUCID_VERSION "@VERSION@"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
