@@ -9,7 +9,6 @@ pub mod abi;
 pub mod wasm;
 
 pub mod compile;
-
 pub mod runtime;
 
 pub mod debug;

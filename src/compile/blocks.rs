@@ -34,7 +34,9 @@ impl Blocks {
         let mut reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
         while !reader.eof() {
             match reader.read().map_err(|error| invalid(&error))? {
-                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => open.push(blocks.open()),
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                    open.push(blocks.open());
+                }
                 Operator::End => {
                     let closed = open.pop().expect("validated");
                     blocks.scans[closed].end = blocks.assignments.len() as u32;

@@ -62,7 +62,8 @@ impl Translator<'_> {
                 self.dead_depth -= 1;
                 false
             }
-            Operator::End => true,
+            // The `try_table` isn't supported: its `end` mustn't be taken for another block's.
+            Operator::End | Operator::TryTable { .. } => true,
             _ => false,
         }
     }

@@ -48,8 +48,8 @@ impl Compiler {
 
     /// Validates and compiles every function of a module, in parallel.
     ///
-    /// Errors: [`ErrorKind::InvalidModule`] or [`ErrorKind::Unsupported`] for the first function at fault;
-    /// [`ErrorKind::Limit`] if a function or the image is too large to compile.
+    /// Errors: [`ErrorKind::InvalidModule`] for the first invalid function, else [`ErrorKind::Unsupported`] for the
+    /// first unsupported one; [`ErrorKind::Limit`] if a function or the image is too large to compile.
     pub fn compile_module(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledModule)> {
         let ParsedModule { info, to_validate } = parsed;
         let count = to_validate.len();
@@ -57,7 +57,7 @@ impl Compiler {
         let next = AtomicUsize::new(0);
         let failed = AtomicBool::new(false);
         let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
-        let errors: Mutex<Vec<(DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
+        let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
         let work = || {
             let mut compiler = FunctionCompiler::new(&*self.isa, &info, self.debug);
             let mut done = Vec::new();
@@ -69,8 +69,10 @@ impl Compiler {
                 match compiler.compile(*index, input) {
                     Ok(output) => done.push((place, output)),
                     Err(error) => {
-                        errors.lock().expect("no one panics with it").push((*index, error));
-                        failed.store(true, Ordering::Relaxed);
+                        // A later function may be invalid, which is the stronger statement.
+                        let is_final = error.kind() != ErrorKind::Unsupported;
+                        errors.lock().expect("no one panics with it").push((!is_final, *index, error));
+                        failed.fetch_or(is_final, Ordering::Relaxed);
                     }
                 }
             }
@@ -86,7 +88,7 @@ impl Compiler {
             work();
         });
         let errors = errors.into_inner().expect("no one panics with it");
-        if let Some((_, error)) = errors.into_iter().min_by_key(|(index, _)| *index) {
+        if let Some((.., error)) = errors.into_iter().min_by_key(|(weaker, index, _)| (*weaker, *index)) {
             return Err(error);
         }
         let outputs = outputs.into_inner().expect("no one panics with it");
@@ -116,4 +118,31 @@ impl Compiler {
 /// The plane that chaos testing would steer; here it never interferes.
 fn control_plane() -> ControlPlane {
     ControlPlane::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str, debug: bool) -> Option<ErrorKind> {
+        let compiler = Compiler::new(&Config { debug, compile_threads: 1, ..Config::default() }).unwrap();
+        let parsed = crate::wasm::parse(&wat::parse_str(text).unwrap()).unwrap();
+        compiler.compile_module(parsed).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn an_unsupported_block_is_refused_in_dead_code_too() {
+        for debug in [false, true] {
+            let alive = refusal("(module (func try_table end))", debug);
+            assert_eq!(alive, Some(ErrorKind::Unsupported));
+            let dead = refusal("(module (func (block unreachable try_table end) nop))", debug);
+            assert_eq!(dead, Some(ErrorKind::Unsupported));
+        }
+    }
+
+    #[test]
+    fn an_invalid_function_outweighs_an_unsupported_one() {
+        let kind = refusal("(module (func (throw_ref (ref.null exn))) (func (drop)))", false);
+        assert_eq!(kind, Some(ErrorKind::InvalidModule));
+    }
 }

@@ -1,8 +1,18 @@
-//! The store's breakpoints and which stop points are armed on their behalf.
+//! The store's breakpoints, and the stop points that they or a step were seen at.
+//!
+//! Must not know calls or frames. Invariant: the marks of a [`Site`] are exactly the enabled breakpoints on operators
+//! of its run. Read next: [`super::edit`] for how they change, [`super::arm`] for what that does to the code.
 
 use super::Debuggee;
-use crate::base::{Result, WasmPc};
-use crate::runtime::Module;
+use super::hash::NumberMap;
+use super::layout::{Layout, LayoutCache};
+use super::replay::Run;
+use crate::abi::frame_table::Stop;
+use crate::base::{CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
+use crate::runtime::{Module, Store};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A breakpoint as it is listed.
 #[derive(Clone)]
@@ -23,20 +33,281 @@ pub struct BreakpointInfo {
     pub passed_over: u64,
 }
 
+/// A breakpoint.
+pub(super) struct Breakpoint {
+    pub(super) id: u64,
+    pub(super) module: Module,
+    pub(super) function: DefinedFuncIndex,
+    pub(super) asked: WasmPc,
+    pub(super) actual: WasmPc,
+    /// The stop point and the place of the operator in its run; none in dead code, which is never reached.
+    pub(super) place: Option<(Stop, u32)>,
+    pub(super) enabled: Cell<bool>,
+    hits: Cell<u64>,
+    passed_over: Cell<u64>,
+}
+
+impl Breakpoint {
+    pub(super) fn new(
+        id: u64,
+        module: &Module,
+        function: DefinedFuncIndex,
+        asked: WasmPc,
+        actual: WasmPc,
+    ) -> Breakpoint {
+        let frames = module.compiled().frames.as_ref().expect("compiled for debugging");
+        let place = frames.run_at(function, actual).and_then(|stop| {
+            let run = Run::new(module, function, stop);
+            Some((*stop, run.index_of(actual)?))
+        });
+        Breakpoint {
+            id,
+            module: module.clone(),
+            function,
+            asked,
+            actual,
+            place,
+            enabled: Cell::new(true),
+            hits: Cell::new(0),
+            passed_over: Cell::new(0),
+        }
+    }
+
+    pub(super) fn info(&self) -> BreakpointInfo {
+        BreakpointInfo {
+            id: self.id,
+            module: self.module.clone(),
+            asked: self.asked,
+            actual: self.actual,
+            enabled: self.enabled.get(),
+            hits: self.hits.get(),
+            passed_over: self.passed_over.get(),
+        }
+    }
+
+    /// The key of its site.
+    pub(super) fn site(&self) -> Option<SiteKey> {
+        self.place.map(|(stop, _)| SiteKey::new(&self.module, &stop))
+    }
+}
+
+/// Names a stop point in a store: its module and its return offset in the module's image.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct SiteKey {
+    module: u64,
+    return_offset: u32,
+}
+
+impl SiteKey {
+    pub(super) fn new(module: &Module, stop: &Stop) -> SiteKey {
+        SiteKey::at(module, stop.return_offset)
+    }
+
+    pub(super) fn at(module: &Module, return_offset: CodeOffset) -> SiteKey {
+        SiteKey { module: module.id(), return_offset: return_offset.0 }
+    }
+}
+
+/// A stop point that matters now, with what was decoded for it.
+pub(super) struct Site {
+    pub(super) module: Module,
+    pub(super) function: DefinedFuncIndex,
+    pub(super) stop: Stop,
+    run: OnceCell<Run>,
+    layout: OnceCell<Rc<Layout>>,
+    /// By place in the run.
+    marks: RefCell<Vec<Mark>>,
+    /// The place of the last mark plus one.
+    marks_end: Cell<u32>,
+    /// Where the stop point is in this process, once it was hit.
+    address: Cell<Option<NativePc>>,
+}
+
+/// An operator with enabled breakpoints.
+struct Mark {
+    index: u32,
+    breakpoints: Vec<Rc<Breakpoint>>,
+    ids: Rc<[u64]>,
+}
+
+impl Site {
+    fn new(module: &Module, function: DefinedFuncIndex, stop: Stop) -> Site {
+        Site {
+            module: module.clone(),
+            function,
+            stop,
+            run: OnceCell::new(),
+            layout: OnceCell::new(),
+            marks: RefCell::new(Vec::new()),
+            marks_end: Cell::new(0),
+            address: Cell::new(None),
+        }
+    }
+
+    /// Its run.
+    pub(super) fn run(&self) -> &Run {
+        self.run.get_or_init(|| Run::new(&self.module, self.function, &self.stop))
+    }
+
+    /// Where everything is at the stop point.
+    pub(super) fn layout(&self, cache: &LayoutCache) -> &Rc<Layout> {
+        self.layout.get_or_init(|| cache.layout(&self.module, self.function, self.stop.state))
+    }
+
+    /// Whether any operator of the run has an enabled breakpoint.
+    pub(super) fn is_marked(&self) -> bool {
+        self.marks_end.get() != 0
+    }
+
+    /// Whether an operator after the one at `index` has an enabled breakpoint.
+    pub(super) fn is_marked_after(&self, index: u32) -> bool {
+        self.marks_end.get() > index + 1
+    }
+
+    /// Whether the operator at `index` has an enabled breakpoint.
+    pub(super) fn is_marked_at(&self, index: u32) -> bool {
+        self.is_marked() && self.marks.borrow().iter().any(|mark| mark.index == index)
+    }
+
+    /// Counts a hit of the enabled breakpoints at `index` and answers their ids, if there are any.
+    pub(super) fn hit(&self, index: u32, passed_over: bool) -> Option<Rc<[u64]>> {
+        if !self.is_marked() {
+            return None;
+        }
+        let marks = self.marks.borrow();
+        let mark = marks.iter().find(|mark| mark.index == index)?;
+        for breakpoint in &mark.breakpoints {
+            breakpoint.hits.set(breakpoint.hits.get() + 1);
+            if passed_over {
+                breakpoint.passed_over.set(breakpoint.passed_over.get() + 1);
+            }
+        }
+        Some(mark.ids.clone())
+    }
+
+    /// Enters or strikes out a breakpoint of one of its operators.
+    fn mark(&self, breakpoint: &Rc<Breakpoint>, enabled: bool) {
+        let index = breakpoint.place.expect("it has a site").1;
+        let mut marks = self.marks.borrow_mut();
+        let found = marks.binary_search_by_key(&index, |mark| mark.index);
+        let place = found.unwrap_or_else(|place| {
+            marks.insert(place, Mark { index, breakpoints: Vec::new(), ids: Rc::new([]) });
+            place
+        });
+        let mark = &mut marks[place];
+        mark.breakpoints.retain(|other| other.id != breakpoint.id);
+        if enabled {
+            let at = mark.breakpoints.partition_point(|other| other.id < breakpoint.id);
+            mark.breakpoints.insert(at, breakpoint.clone());
+        }
+        mark.ids = mark.breakpoints.iter().map(|breakpoint| breakpoint.id).collect();
+        if mark.breakpoints.is_empty() {
+            marks.remove(place);
+        }
+        self.marks_end.set(marks.last().map_or(0, |mark| mark.index + 1));
+    }
+}
+
+/// All breakpoints and sites of a store.
+#[derive(Default)]
+pub(super) struct Book {
+    breakpoints: RefCell<BTreeMap<u64, Rc<Breakpoint>>>,
+    sites: RefCell<NumberMap<SiteKey, Rc<Site>>>,
+    sites_by_address: RefCell<NumberMap<usize, Rc<Site>>>,
+    last_id: Cell<u64>,
+}
+
+impl Book {
+    /// An id that was never used.
+    pub(super) fn new_id(&self) -> u64 {
+        self.last_id.set(self.last_id.get() + 1);
+        self.last_id.get()
+    }
+
+    pub(super) fn breakpoint(&self, id: u64) -> Option<Rc<Breakpoint>> {
+        self.breakpoints.borrow().get(&id).cloned()
+    }
+
+    fn infos(&self) -> Vec<BreakpointInfo> {
+        self.breakpoints.borrow().values().map(|breakpoint| breakpoint.info()).collect()
+    }
+
+    pub(super) fn insert(&self, breakpoint: Rc<Breakpoint>) {
+        self.breakpoints.borrow_mut().insert(breakpoint.id, breakpoint);
+    }
+
+    pub(super) fn remove(&self, id: u64) {
+        self.breakpoints.borrow_mut().remove(&id);
+    }
+
+    /// Enables or disables a breakpoint in its site, which exists from then on, or not.
+    pub(super) fn mark(&self, breakpoint: &Rc<Breakpoint>, enabled: bool) {
+        breakpoint.enabled.set(enabled);
+        let Some((stop, _)) = breakpoint.place else { return };
+        let key = SiteKey::new(&breakpoint.module, &stop);
+        let site = self.site(&breakpoint.module, breakpoint.function, stop);
+        site.mark(breakpoint, enabled);
+        if !site.is_marked() {
+            drop(site);
+            self.forget_unused(key);
+        }
+    }
+
+    /// How many enabled breakpoints the run of a stop point has.
+    pub(super) fn enabled_at(&self, key: SiteKey) -> usize {
+        let sites = self.sites.borrow();
+        sites.get(&key).map_or(0, |site| site.marks.borrow().iter().map(|mark| mark.breakpoints.len()).sum())
+    }
+
+    fn site(&self, module: &Module, function: DefinedFuncIndex, stop: Stop) -> Rc<Site> {
+        let mut sites = self.sites.borrow_mut();
+        let site = sites.entry(SiteKey::new(module, &stop));
+        site.or_insert_with(|| Rc::new(Site::new(module, function, stop))).clone()
+    }
+
+    /// The site whose stop point returns to `address`.
+    pub(super) fn site_at(&self, store: &Store, address: NativePc) -> Option<Rc<Site>> {
+        if let Some(site) = self.sites_by_address.borrow().get(&address.0) {
+            return Some(site.clone());
+        }
+        let (module, offset) = store.code_at(address)?;
+        let function = module.compiled().function_at(offset)?;
+        let stops = module.compiled().frames.as_ref()?.stops_of(function);
+        let stop = *stops.iter().find(|stop| stop.return_offset == offset)?;
+        let site = self.site(&module, function, stop);
+        site.address.set(Some(address));
+        self.sites_by_address.borrow_mut().insert(address.0, site.clone());
+        Some(site)
+    }
+
+    /// Forgets a site that has no breakpoints and that no call stands at.
+    pub(super) fn forget_unused(&self, key: SiteKey) {
+        let mut sites = self.sites.borrow_mut();
+        let Some(site) = sites.get(&key) else { return };
+        let address = site.address.get();
+        // The maps themselves hold it.
+        if !site.is_marked() && Rc::strong_count(site) == 1 + usize::from(address.is_some()) {
+            sites.remove(&key);
+            if let Some(address) = address {
+                self.sites_by_address.borrow_mut().remove(&address.0);
+            }
+        }
+    }
+}
+
 impl Debuggee {
     /// All breakpoints, by id.
     pub fn breakpoints(&self) -> Result<Vec<BreakpointInfo>> {
-        todo!()
+        self.check_debug()?;
+        Ok(self.book.infos())
     }
 
     /// The breakpoint with this id; `NotFound` if there is none (any more).
     pub fn breakpoint(&self, id: u64) -> Result<BreakpointInfo> {
-        let _ = id;
-        todo!()
-    }
-
-    /// Whether single-step mode is on.
-    pub fn is_single_stepping(&self) -> Result<bool> {
-        todo!()
+        self.check_debug()?;
+        match self.book.breakpoint(id) {
+            Some(breakpoint) => Ok(breakpoint.info()),
+            None => bail!(NotFound, "there is no breakpoint {id}"),
+        }
     }
 }

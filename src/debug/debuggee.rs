@@ -1,13 +1,46 @@
 //! A store with its debugger.
 
+use super::arm::ArmedFunctions;
+use super::breakpoints::Book;
+use super::event::Registered;
+use super::hash::NumberMap;
+use super::layout::LayoutCache;
+use super::standing::Standing;
+use crate::base::error::bail;
 use crate::base::{
     Func, FuncIndex, Global, GlobalIndex, Instance, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex,
 };
 use crate::runtime::{Engine, Module, Store};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// A store together with all that debugging keeps about it.
 pub struct Debuggee {
     store: Store,
+    is_debug: bool,
+    pub(super) book: Book,
+    pub(super) armed: ArmedFunctions,
+    /// Single-step mode.
+    pub(super) single_step: Cell<bool>,
+    /// The call that was asked to step by one operator.
+    pub(super) step_request: Cell<Option<u64>>,
+    /// How many such requests wait further down the host's stack.
+    pub(super) outer_requests: Cell<u32>,
+    pub(super) handler: RefCell<Option<Rc<Registered>>>,
+    /// The kinds of events that the handler wants; none without one.
+    pub(super) mask: Cell<u32>,
+    /// How many handlers are running, one inside another.
+    pub(super) handling: Cell<u32>,
+    pub(super) refused_pauses: Cell<u64>,
+    /// The calls being driven that stopped at least once, newest last.
+    current: RefCell<Vec<Rc<Standing>>>,
+    /// Standings to use again.
+    spare: RefCell<Vec<Rc<Standing>>>,
+    pub(super) parked: Rc<Parked>,
+    /// Calls that wait for host functions, as far as anybody looked at them.
+    hosts: RefCell<Vec<Rc<Standing>>>,
+    pub(super) layouts: LayoutCache,
+    pub(super) no_ids: Rc<[u64]>,
 }
 
 /// Sizes of a module's index spaces, imports included.
@@ -30,8 +63,25 @@ pub struct Spaces {
 impl Debuggee {
     /// A new store.
     pub fn new(engine: &Engine, limits: StoreLimits) -> Result<Debuggee> {
-        let _ = (engine, limits);
-        todo!()
+        Ok(Debuggee {
+            is_debug: engine.is_debug(),
+            store: Store::new(engine, limits)?,
+            book: Book::default(),
+            armed: ArmedFunctions::default(),
+            single_step: Cell::new(false),
+            step_request: Cell::new(None),
+            outer_requests: Cell::new(0),
+            handler: RefCell::new(None),
+            mask: Cell::new(0),
+            handling: Cell::new(0),
+            refused_pauses: Cell::new(0),
+            current: RefCell::new(Vec::new()),
+            spare: RefCell::new(Vec::new()),
+            parked: Rc::default(),
+            hosts: RefCell::new(Vec::new()),
+            layouts: LayoutCache::new(),
+            no_ids: Rc::new([]),
+        })
     }
 
     /// The store.
@@ -41,49 +91,191 @@ impl Debuggee {
 
     /// Whether its engine debugs.
     pub fn is_debug(&self) -> bool {
-        todo!()
+        self.is_debug
     }
+
+    /// Whether single-step mode is on.
+    pub fn is_single_stepping(&self) -> Result<bool> {
+        self.check_debug()?;
+        Ok(self.single_step.get())
+    }
+
+    pub(super) fn check_debug(&self) -> Result<()> {
+        if !self.is_debug {
+            bail!(DebugDisabled, "the engine was made without debugging");
+        }
+        Ok(())
+    }
+}
+
+/// The calls that stand still.
+impl Debuggee {
+    /// A standing for a call that is about to be driven; it counts as running until it is dropped.
+    pub(super) fn enter(&self) -> Driving<'_> {
+        let standing = self.spare.borrow_mut().pop().unwrap_or_default();
+        self.enter_with(standing)
+    }
+
+    /// The same with the standing that a resumable call keeps.
+    pub(super) fn enter_with(&self, standing: Rc<Standing>) -> Driving<'_> {
+        standing.below.set(self.store.current_call().map(|(call, _)| call));
+        self.current.borrow_mut().push(standing.clone());
+        Driving { debuggee: self, standing }
+    }
+
+    /// The standing of a call, if it stands still.
+    pub(super) fn standing_of(&self, call: u64) -> Option<Rc<Standing>> {
+        let is_it = |standing: &&Rc<Standing>| standing.still.get() && standing.call.get() == call;
+        if let Some(standing) = self.current.borrow().iter().rev().find(is_it) {
+            return Some(standing.clone());
+        }
+        if let Some(standing) = self.parked.standings.borrow().get(&call) {
+            return Some(standing.clone());
+        }
+        self.host_standing(call)
+    }
+
+    /// The standing of a call that waits for a host function.
+    fn host_standing(&self, call: u64) -> Option<Rc<Standing>> {
+        let (newest, epoch) = self.store.current_call()?;
+        if newest == call {
+            let hosts = self.hosts.borrow();
+            let known = hosts.iter().find(|host| host.call.get() == call && host.epoch.get() == epoch);
+            if let Some(known) = known {
+                return Some(known.clone());
+            }
+        }
+        self.host_standings().into_iter().find(|host| host.call.get() == call)
+    }
+
+    /// The standings of all calls that wait for a host function, newest first.
+    fn host_standings(&self) -> Vec<Rc<Standing>> {
+        let mut hosts = self.hosts.borrow_mut();
+        let mut found: Vec<Rc<Standing>> = Vec::new();
+        for activation in self.store.activations() {
+            let same =
+                |host: &&Rc<Standing>| host.call.get() == activation.call_id && host.epoch.get() == activation.epoch;
+            found.push(hosts.iter().find(same).cloned().unwrap_or_else(|| {
+                let standing = Rc::new(Standing::default());
+                standing.begin(activation);
+                standing
+            }));
+        }
+        hosts.clone_from(&found);
+        found
+    }
+
+    /// The standings of all activations, newest first.
+    pub(super) fn standings(&self) -> Vec<Rc<Standing>> {
+        let mut stopped: Vec<_> =
+            self.current.borrow().iter().filter(|standing| standing.still.get()).cloned().collect();
+        let hosts = self.host_standings();
+        let mut all = Vec::with_capacity(stopped.len() + hosts.len());
+        for host in hosts {
+            if stopped.iter().any(|standing| standing.call.get() == host.call.get()) {
+                continue;
+            }
+            while let Some(above) = stopped.pop_if(|standing| standing.below.get() == Some(host.call.get())) {
+                all.push(above);
+            }
+            all.push(host);
+        }
+        all.extend(stopped.into_iter().rev());
+        all
+    }
+
+    /// The first of [`Debuggee::standings`], where that is easy to tell.
+    pub(super) fn newest_standing(&self) -> Option<Rc<Standing>> {
+        let below = self.store.current_call().map(|(call, _)| call);
+        if let Some(newest) = self.current.borrow().last()
+            && newest.still.get()
+            && newest.below.get() == below
+        {
+            return Some(newest.clone());
+        }
+        self.host_standing(below?)
+    }
+}
+
+/// A call that is being driven.
+pub(super) struct Driving<'a> {
+    debuggee: &'a Debuggee,
+    pub(super) standing: Rc<Standing>,
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.debuggee.current.borrow_mut().pop();
+        // A resumable call keeps its own.
+        if Rc::strong_count(&self.standing) == 1 {
+            self.standing.recycle();
+            self.debuggee.spare.borrow_mut().push(self.standing.clone());
+        }
+    }
+}
+
+/// The calls that are paused, or trapped and not dropped yet.
+#[derive(Default)]
+pub(super) struct Parked {
+    pub(super) standings: RefCell<NumberMap<u64, Rc<Standing>>>,
 }
 
 /// What is in the store, exported or not. All of it answers `DebugDisabled` without debugging.
 impl Debuggee {
     /// Every instance, in order of creation.
     pub fn instances(&self) -> Result<Vec<Instance>> {
-        todo!()
+        self.check_debug()?;
+        let store = self.store.id();
+        Ok((0..self.store.instances()).map(|index| Instance { store, index }).collect())
     }
 
     /// Every module that was instantiated, in order of first instantiation.
     pub fn modules(&self) -> Result<Vec<Module>> {
-        todo!()
+        self.check_debug()?;
+        Ok(self.store.modules())
+    }
+
+    /// The module that an instance is of.
+    pub fn instance_module(&self, instance: Instance) -> Result<Module> {
+        self.check_debug()?;
+        self.store.instance_module(instance)
     }
 
     /// How many entities an instance has, by index space.
     pub fn instance_spaces(&self, instance: Instance) -> Result<Spaces> {
-        let _ = instance;
-        todo!()
+        let module = self.instance_module(instance)?;
+        let info = module.info();
+        Ok(Spaces {
+            funcs: info.funcs.len() as u32,
+            tables: info.tables.len() as u32,
+            memories: info.memories.len() as u32,
+            globals: info.globals.len() as u32,
+            elements: info.elements.len() as u32,
+            data: info.data.len() as u32,
+        })
     }
 
     /// The function at an index of the instance's module.
     pub fn instance_func(&self, instance: Instance, index: FuncIndex) -> Result<Func> {
-        let _ = (instance, index);
-        todo!()
+        self.check_debug()?;
+        self.store.instance_func(instance, index)
     }
 
     /// The table at an index of the instance's module.
     pub fn instance_table(&self, instance: Instance, index: TableIndex) -> Result<Table> {
-        let _ = (instance, index);
-        todo!()
+        self.check_debug()?;
+        self.store.instance_table(instance, index)
     }
 
     /// The memory at an index of the instance's module.
     pub fn instance_memory(&self, instance: Instance, index: MemoryIndex) -> Result<Memory> {
-        let _ = (instance, index);
-        todo!()
+        self.check_debug()?;
+        self.store.instance_memory(instance, index)
     }
 
     /// The global at an index of the instance's module.
     pub fn instance_global(&self, instance: Instance, index: GlobalIndex) -> Result<Global> {
-        let _ = (instance, index);
-        todo!()
+        self.check_debug()?;
+        self.store.instance_global(instance, index)
     }
 }

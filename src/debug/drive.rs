@@ -1,8 +1,16 @@
 //! Driving calls: one loop runs the guest, looks at why it came out, raises events and goes on or pauses.
 
-use super::{Debuggee, Event, Frame};
-use crate::base::{Error, Func, Instance, RawValue, Result, Value};
-use crate::runtime::{Call, Extern, Linker, Module};
+use super::breakpoints::Site;
+use super::debuggee::Parked;
+use super::event::{Counted, Receiver};
+use super::standing::Standing;
+use super::{Action, Debuggee, Event, EventKind, Frame};
+use crate::base::{
+    Error, ErrorKind, Func, Instance, NativePc, RawValue, Result, StoreId, TrapCode, Value, WasmPc, error::bail,
+};
+use crate::runtime::{self, Call, Exit, Extern, Linker, Module, TrapInfo};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// How to go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +43,12 @@ pub enum CallState {
 /// [`DebugCall::event`] and frames in between, then [`DebugCall::results`] or [`DebugCall::error`].
 pub struct DebugCall {
     call: Call,
+    store: StoreId,
+    state: Cell<CallState>,
+    event: RefCell<Option<Event>>,
+    error: RefCell<Option<Error>>,
+    standing: Rc<Standing>,
+    parked: Rc<Parked>,
 }
 
 impl DebugCall {
@@ -50,39 +64,123 @@ impl DebugCall {
 
     /// Where it stands.
     pub fn state(&self) -> CallState {
-        todo!()
+        self.state.get()
     }
 
     /// Runs it until it finishes, traps or pauses; never answers `Ready` or `Running`.
     ///
     /// Requires: ready or paused, else `InvalidState`. `WrongStore` if it was begun on another store. `DebugDisabled`
     /// for [`Resume::Step`] without debugging. An error that comes from this call itself (a trap, a failing host
-    /// function) isn't returned here; it is [`DebugCall::error`].
+    /// function) isn't returned here; it is [`DebugCall::error`]. A step of a ready call ends before its first
+    /// operator.
     pub fn resume(&self, debuggee: &Debuggee, how: Resume) -> Result<CallState> {
-        let _ = (debuggee, how);
-        todo!()
+        self.check_store(debuggee)?;
+        if how == Resume::Step {
+            debuggee.check_debug()?;
+        }
+        let before = self.state.get();
+        if !matches!(before, CallState::Ready | CallState::Paused) {
+            bail!(InvalidState, "the call is {}", describe(before));
+        }
+        self.parked.standings.borrow_mut().remove(&self.id());
+        self.state.set(CallState::Running);
+        let running = Running { call: self };
+        let outcome = debuggee.resume(self, how);
+        std::mem::forget(running);
+        self.settle(before, outcome)
+    }
+
+    fn settle(&self, before: CallState, outcome: Result<Outcome>) -> Result<CallState> {
+        let outcome = outcome.inspect_err(|_| {
+            // It didn't run, or can't be run any more; what can be looked at, still can.
+            self.state.set(if self.call.state() == runtime::CallState::Ready { CallState::Ready } else { before });
+            self.park();
+        })?;
+        let (state, event, error) = match outcome {
+            Outcome::Finished => (CallState::Finished, None, None),
+            Outcome::Paused(event) => (CallState::Paused, Some(event), None),
+            Outcome::Trapped(event, error) => (CallState::Trapped, event, Some(error)),
+        };
+        self.state.set(state);
+        // What they replace may be anything's last owner, so not while they are borrowed.
+        drop(self.event.replace(event));
+        drop(self.error.replace(error));
+        self.park();
+        Ok(state)
+    }
+
+    fn park(&self) {
+        if self.standing.still.get() {
+            self.parked.standings.borrow_mut().insert(self.id(), self.standing.clone());
+        }
     }
 
     /// What it paused at or trapped by; `None` in the other states.
     pub fn event(&self) -> Option<Event> {
-        todo!()
+        match self.state.get() {
+            CallState::Paused | CallState::Trapped => self.event.borrow().clone(),
+            CallState::Ready | CallState::Running | CallState::Finished => None,
+        }
     }
 
     /// The results. Requires: finished, else `InvalidState`.
     pub fn results(&self, debuggee: &Debuggee) -> Result<Vec<Value>> {
-        let _ = debuggee;
-        todo!()
+        self.check_store(debuggee)?;
+        if self.state.get() != CallState::Finished {
+            bail!(InvalidState, "the call is {}", describe(self.state.get()));
+        }
+        self.call.results(debuggee.store())
     }
 
     /// The error it ended with; `None` unless trapped.
     pub fn error(&self) -> Option<Error> {
-        todo!()
+        self.error.borrow().clone()
     }
 
     /// Its innermost frame while it is paused or trapped; `None` in the other states and if it has none.
     pub fn frame(&self, debuggee: &Debuggee) -> Result<Option<Frame>> {
-        let _ = debuggee;
-        todo!()
+        debuggee.check_debug()?;
+        self.check_store(debuggee)?;
+        let still = matches!(self.state.get(), CallState::Paused | CallState::Trapped) && self.standing.still.get();
+        let store = debuggee.store();
+        Ok((still && self.standing.has_frame(store, 0)).then(|| self.standing.frame(store, 0)))
+    }
+
+    fn check_store(&self, debuggee: &Debuggee) -> Result<()> {
+        if debuggee.store().id() != self.store {
+            bail!(WrongStore, "the call belongs to another store");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for DebugCall {
+    fn drop(&mut self) {
+        self.standing.end();
+        self.parked.standings.borrow_mut().remove(&self.call.id());
+    }
+}
+
+/// Marks a call as ended if an event handler panics through it.
+struct Running<'a> {
+    call: &'a DebugCall,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.call.state.set(CallState::Trapped);
+        self.call.standing.end();
+        *self.call.error.borrow_mut() = Some(Error::new(ErrorKind::Panic, "an event handler panicked"));
+    }
+}
+
+fn describe(state: CallState) -> &'static str {
+    match state {
+        CallState::Ready => "ready, it hasn't run yet",
+        CallState::Running => "running",
+        CallState::Paused => "paused",
+        CallState::Finished => "finished",
+        CallState::Trapped => "trapped",
     }
 }
 
@@ -90,31 +188,359 @@ impl DebugCall {
 impl Debuggee {
     /// Instantiates a module and runs its start function.
     pub fn instantiate(&self, module: &Module, imports: &[Extern]) -> Result<Instance> {
-        let _ = (module, imports);
-        todo!()
+        let (instance, start) = self.store().instantiate(module, imports)?;
+        self.start(instance, start)
     }
 
     /// Instantiates a module with imports from `linker` and runs its start function.
     pub fn link(&self, linker: &Linker, module: &Module) -> Result<Instance> {
-        let _ = (linker, module);
-        todo!()
+        let (instance, start) = linker.instantiate(self.store(), module)?;
+        self.start(instance, start)
+    }
+
+    fn start(&self, instance: Instance, start: Option<Func>) -> Result<Instance> {
+        if let Some(start) = start {
+            self.call_raw(start, &mut [])?;
+        }
+        Ok(instance)
     }
 
     /// Calls a function and runs it to its end.
     pub fn call(&self, func: Func, args: &[Value]) -> Result<Vec<Value>> {
-        let _ = (func, args);
-        todo!()
+        let ty = self.store().func_type(func)?;
+        let mut results: Vec<_> = ty.results.iter().map(|ty| Value::default_of(*ty)).collect();
+        self.call_into(func, args, &mut results)?;
+        Ok(results)
+    }
+
+    /// Calls a function and runs it to its end; `results` has as many values as the function has results.
+    pub fn call_into(&self, func: Func, args: &[Value], results: &mut [Value]) -> Result<()> {
+        self.before_one_shot(func)?;
+        self.store().call_with(func, args, results, |call, exit| self.drive_one_shot(call, exit))
     }
 
     /// Calls a function with untagged values: arguments in, results out, as many as the longer of the two.
     pub fn call_raw(&self, func: Func, values: &mut [RawValue]) -> Result<()> {
-        let _ = (func, values);
-        todo!()
+        self.before_one_shot(func)?;
+        self.store().call_raw_with(func, values, |call, exit| self.drive_one_shot(call, exit))
     }
 
     /// Begins a resumable call; nothing runs yet.
     pub fn call_begin(&self, func: Func, args: &[Value]) -> Result<DebugCall> {
-        let _ = (func, args);
-        todo!()
+        Ok(DebugCall {
+            call: Call::new(self.store(), func, args)?,
+            store: self.store().id(),
+            state: Cell::new(CallState::Ready),
+            event: RefCell::new(None),
+            error: RefCell::new(None),
+            standing: Rc::new(Standing::default()),
+            parked: self.parked.clone(),
+        })
+    }
+
+    /// Arms the function that a call enters, or disarms what was armed for a step that is over.
+    fn before_one_shot(&self, func: Func) -> Result<()> {
+        // Both are off without debugging too.
+        if !self.single_step.get() && !self.armed.any() {
+            return Ok(());
+        }
+        if !self.is_silent() && self.steps(NEW_CALL) {
+            return self.arm(self.function_to_step(func).into_iter().collect());
+        }
+        self.before_running()
+    }
+
+    fn drive_one_shot(&self, call: &Call, exit: Exit) -> Result<()> {
+        let driving = self.enter();
+        match self.drive(call, &driving.standing, false, exit)? {
+            Outcome::Finished => Ok(()),
+            Outcome::Trapped(_, error) => Err(error),
+            Outcome::Paused(_) => unreachable!("a one-shot call doesn't pause"),
+        }
+    }
+
+    fn resume(&self, resumed: &DebugCall, how: Resume) -> Result<Outcome> {
+        let call = &resumed.call;
+        let silent = self.is_silent();
+        // A host function that drives a call of its own doesn't mean the step that led to the host function.
+        let outer = self.step_request.replace((how == Resume::Step && !silent).then_some(call.id()));
+        let _outer_requests = outer.map(|_| Counted::new(&self.outer_requests));
+        let driving = self.enter_with(resumed.standing.clone());
+        let mut session = Session::new(self, call, &resumed.standing, true);
+        let outcome = session.begin();
+        drop(driving);
+        self.step_request.set(outer);
+        outcome
+    }
+
+    fn drive(&self, call: &Call, standing: &Rc<Standing>, resumable: bool, exit: Exit) -> Result<Outcome> {
+        Session::new(self, call, standing, resumable).run(exit)
+    }
+
+    /// Whether a call stops at every operator. Guest code that a host function runs while its caller is asked to step
+    /// is stepped into if there is a handler to see it.
+    fn steps(&self, call: u64) -> bool {
+        let requested = |requested| requested == call || self.is_wanted(EventKind::Step);
+        self.single_step.get() || self.step_request.get().is_some_and(requested)
+    }
+
+    /// Disarms what was armed for a step that is over.
+    fn before_running(&self) -> Result<()> {
+        let steps = self.single_step.get() || self.step_request.get().is_some() || self.outer_requests.get() != 0;
+        if self.armed.any() && !steps { self.disarm() } else { Ok(()) }
+    }
+}
+
+/// Stands for a call that has no number yet.
+const NEW_CALL: u64 = 0;
+
+/// How driving a call ended.
+enum Outcome {
+    Finished,
+    Paused(Event),
+    Trapped(Option<Event>, Error),
+}
+
+/// The run loop of one call.
+struct Session<'a> {
+    debuggee: &'a Debuggee,
+    call: &'a Call,
+    standing: &'a Rc<Standing>,
+    resumable: bool,
+    silent: bool,
+}
+
+impl<'a> Session<'a> {
+    fn new(debuggee: &'a Debuggee, call: &'a Call, standing: &'a Rc<Standing>, resumable: bool) -> Session<'a> {
+        Session { debuggee, call, standing, resumable, silent: debuggee.is_silent() }
+    }
+
+    fn begin(&mut self) -> Result<Outcome> {
+        if self.standing.still.get() {
+            if let Some(outcome) = self.walk()? {
+                return Ok(outcome);
+            }
+        } else if self.steps() {
+            let func = self.debuggee.function_to_step(self.call.func());
+            self.debuggee.arm(func.into_iter().collect())?;
+            self.standing.armed.set(Some(self.debuggee.armed.generation.get()));
+        }
+        let exit = self.enter_guest()?;
+        self.run(exit)
+    }
+
+    fn run(&mut self, mut exit: Exit) -> Result<Outcome> {
+        loop {
+            match exit {
+                Exit::Finished => {
+                    self.forget_request();
+                    return Ok(Outcome::Finished);
+                }
+                Exit::Trapped(trap) => {
+                    self.forget_request();
+                    return Ok(self.trapped(&trap));
+                }
+                Exit::Stopped(stopped) => {
+                    if self.arrive(stopped.pc)
+                        && let Some(outcome) = self.walk()?
+                    {
+                        return Ok(outcome);
+                    }
+                }
+            }
+            exit = self.enter_guest()?;
+        }
+    }
+
+    /// The one place from which guest code runs on.
+    fn enter_guest(&self) -> Result<Exit> {
+        self.debuggee.before_running()?;
+        self.standing.end();
+        self.call.run(self.debuggee.store())
+    }
+
+    fn steps(&self) -> bool {
+        !self.silent && self.debuggee.steps(self.call.id())
+    }
+
+    fn is_requested(&self) -> bool {
+        self.debuggee.step_request.get() == Some(self.call.id())
+    }
+
+    fn forget_request(&self) {
+        if self.is_requested() {
+            self.debuggee.step_request.set(None);
+        }
+    }
+
+    /// Begins a standstill at a stop point; answers whether anything is to do there.
+    fn arrive(&self, pc: NativePc) -> bool {
+        let Some(site) = self.debuggee.book.site_at(self.debuggee.store(), pc) else { return false };
+        if !site.is_marked() && !self.steps() {
+            return false;
+        }
+        let Some(activation) = self.call.activation() else { return false };
+        self.standing.begin_stopped(activation, site);
+        true
+    }
+
+    /// Goes through the run, from the operator that the call stands at, as far as anybody wants to see it.
+    fn walk(&self) -> Result<Option<Outcome>> {
+        let Debuggee { layouts, armed, .. } = self.debuggee;
+        let store = self.debuggee.store();
+        loop {
+            let Some((site, index)) = self.standing.stop() else { return Ok(None) };
+            if let Some(outcome) = self.examine(&site, index)? {
+                return Ok(Some(outcome));
+            }
+            let steps = self.steps();
+            if !steps && !site.is_marked_after(index) {
+                return Ok(None);
+            }
+            let run = site.run();
+            let is_last = index as usize + 1 == run.pcs.len();
+            if steps {
+                if self.standing.armed.get() != Some(armed.generation.get()) {
+                    self.arm_stack()?;
+                }
+                if is_last
+                    && run.calls.is_some()
+                    && let Some(callee) = self.standing.callee(store, layouts)
+                {
+                    self.debuggee.arm(self.debuggee.function_to_step(callee).into_iter().collect())?;
+                }
+            }
+            if is_last || !self.standing.advance(store, layouts) {
+                return Ok(None);
+            }
+            // Nothing ran, but the frame isn't what it was.
+            self.call.bump_epoch();
+            self.standing.epoch.set(self.call.epoch());
+        }
+    }
+
+    /// Arms every function that the call may return to.
+    fn arm_stack(&self) -> Result<()> {
+        let mut functions = Vec::new();
+        self.debuggee.functions_of(self.standing, &mut functions);
+        self.debuggee.arm(functions)?;
+        self.standing.armed.set(Some(self.debuggee.armed.generation.get()));
+        Ok(())
+    }
+
+    /// Raises what is to raise at an operator. At most one event, or two if a breakpoint is set at the operator that
+    /// a step ended at: an edit takes effect at once.
+    fn examine(&self, site: &Site, index: u32) -> Result<Option<Outcome>> {
+        if self.standing.raised.get().is_none() {
+            let ids = site.hit(index, self.silent);
+            let kind = if ids.is_some() { EventKind::Breakpoint } else { EventKind::Step };
+            if ids.is_none() && !self.steps() {
+                return Ok(None);
+            }
+            if let Some(outcome) = self.raise(kind, ids)? {
+                return Ok(Some(outcome));
+            }
+        }
+        let is_new = self.standing.raised.get() == Some(EventKind::Step) && site.is_marked_at(index);
+        if is_new && !self.steps() {
+            let ids = site.hit(index, self.silent);
+            return self.raise(EventKind::Breakpoint, ids);
+        }
+        Ok(None)
+    }
+
+    fn raise(&self, kind: EventKind, ids: Option<Rc<[u64]>>) -> Result<Option<Outcome>> {
+        if self.silent {
+            return Ok(None);
+        }
+        let receiver = self.debuggee.receiver(kind, self.resumable);
+        if let Receiver::Nobody = receiver {
+            return Ok(None);
+        }
+        self.standing.raised.set(Some(kind));
+        // Whatever was asked for has led here.
+        self.debuggee.step_request.set(None);
+        let event = Event {
+            kind,
+            call: self.call.id(),
+            frame: Some(self.standing.frame(self.debuggee.store(), 0)),
+            pc: self.standing.stopped_pc().expect("it stands at an operator"),
+            breakpoints: ids.unwrap_or_else(|| self.debuggee.no_ids.clone()),
+            trap: None,
+            fault: None,
+            can_pause: self.resumable,
+            error: None,
+        };
+        let Receiver::Handler(handler) = receiver else { return Ok(Some(Outcome::Paused(event))) };
+        match self.debuggee.handle(&handler, &event) {
+            Action::Continue => Ok(None),
+            Action::Step => {
+                // A step whose end nobody would hear of is none.
+                if self.resumable || self.debuggee.is_wanted(EventKind::Step) {
+                    self.debuggee.step_request.set(Some(self.call.id()));
+                }
+                Ok(None)
+            }
+            Action::Pause => Ok(Some(Outcome::Paused(event))),
+            Action::Trap(message) => self.trap_on_request(&event, message).map(Some),
+        }
+    }
+
+    fn trap_on_request(&self, event: &Event, message: String) -> Result<Outcome> {
+        let store = self.debuggee.store();
+        let mut backtrace = self.call.activation().map_or_else(Vec::new, |activation| store.backtrace(&activation));
+        if let Some(newest) = backtrace.first_mut() {
+            // The machine only knows where the run starts.
+            newest.func_offset = newest.func_offset + event.pc.0 - newest.pc.0;
+            newest.pc = event.pc;
+        }
+        let error = Error::trap(TrapCode::Requested, None, backtrace).with_message(message);
+        self.call.fail(error.clone())?;
+        self.standing.ended.set(Some(TrapCode::Requested));
+        let (trap, error_of_event) = (Some(TrapCode::Requested), Some(error.clone()));
+        let breakpoints = self.debuggee.no_ids.clone();
+        let kind = EventKind::Trap;
+        let event = Event { kind, breakpoints, trap, can_pause: false, error: error_of_event, ..event.clone() };
+        Ok(Outcome::Trapped(Some(event), error))
+    }
+
+    fn trapped(&self, trap: &TrapInfo) -> Outcome {
+        let store = self.debuggee.store();
+        let error = self.call.error(store, trap);
+        let kind = if trap.code == TrapCode::HostError { EventKind::HostError } else { EventKind::Trap };
+        let receiver = if self.silent && !self.resumable {
+            Receiver::Nobody
+        } else {
+            self.debuggee.receiver(kind, self.resumable)
+        };
+        let activation = self.call.activation().filter(|_| self.debuggee.is_debug());
+        let (Some(activation), false) = (activation, matches!(receiver, Receiver::Nobody)) else {
+            return Outcome::Trapped(self.resumable.then(|| self.trap_event(kind, trap, None, &error)), error);
+        };
+        self.standing.begin_trapped(activation, trap.code, store);
+        let frame = self.standing.has_frame(store, 0).then(|| self.standing.frame(store, 0));
+        let event = self.trap_event(kind, trap, frame, &error);
+        if !self.silent
+            && let Receiver::Handler(handler) = receiver
+        {
+            // The call has ended, whatever the handler would like.
+            self.debuggee.handle(&handler, &event);
+        }
+        Outcome::Trapped(Some(event), error)
+    }
+
+    fn trap_event(&self, kind: EventKind, trap: &TrapInfo, frame: Option<Frame>, error: &Error) -> Event {
+        let view = frame.and_then(|_| self.standing.view(self.debuggee.store(), &self.debuggee.layouts, 0));
+        Event {
+            kind,
+            call: self.call.id(),
+            frame,
+            pc: view.map_or(WasmPc(0), |view| view.pc),
+            breakpoints: self.debuggee.no_ids.clone(),
+            trap: Some(trap.code),
+            fault: trap.fault,
+            can_pause: false,
+            error: Some(error.clone()),
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Debuggee, Frame};
 use crate::base::error::MemoryFault;
-use crate::base::{Error, TrapCode, WasmPc};
+use crate::base::{Error, Result, TrapCode, WasmPc, error::bail};
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// What happened. The numbers are the bits of an event mask, part of the C ABI, and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -47,7 +49,7 @@ pub struct Event {
     /// The operator about to be executed, or that trapped; 0 without a frame.
     pub pc: WasmPc,
     /// For [`EventKind::Breakpoint`]: every enabled breakpoint at `pc`, by age.
-    pub breakpoints: Vec<u64>,
+    pub breakpoints: Rc<[u64]>,
     /// For [`EventKind::Trap`] and [`EventKind::HostError`]: why.
     pub trap: Option<TrapCode>,
     /// For a trap of the memory hardware: the access that failed.
@@ -77,6 +79,21 @@ pub enum Action {
 /// The store's handler of events.
 pub type EventHandler = Box<dyn Fn(&Debuggee, &Event) -> Action>;
 
+/// The registered handler.
+pub(super) struct Registered {
+    handler: EventHandler,
+}
+
+/// Who receives an event.
+pub(super) enum Receiver {
+    /// The handler.
+    Handler(Rc<Registered>),
+    /// Whoever drives the resumable call.
+    Driver,
+    /// Nobody.
+    Nobody,
+}
+
 impl Debuggee {
     /// Makes `handler` receive the events whose bits are in `mask`, instead of the handler until now.
     ///
@@ -84,18 +101,81 @@ impl Debuggee {
     /// While the handler runs, guest code that it calls raises no events (breakpoints passed over are counted),
     /// unless `mask` contains [`EventKind::NESTED`]. `InvalidArgument` if `mask` has a bit that isn't in
     /// [`EventKind::ALL`] or [`EventKind::NESTED`]; the handler is dropped then.
-    pub fn set_event_handler(&self, mask: u32, handler: EventHandler) -> crate::base::Result<()> {
-        let _ = (mask, handler);
-        todo!()
+    pub fn set_event_handler(&self, mask: u32, handler: EventHandler) -> Result<()> {
+        self.check_debug()?;
+        if mask & !(EventKind::ALL | EventKind::NESTED) != 0 {
+            bail!(InvalidArgument, "the event mask {mask:#x} has bits that stand for no event");
+        }
+        // The old handler may do anything when it is dropped, so not while the cell is borrowed.
+        let old = self.handler.replace(Some(Rc::new(Registered { handler })));
+        self.mask.set(mask);
+        drop(old);
+        Ok(())
     }
 
     /// Removes the handler, if there is one. A handler that is running is dropped when it has returned.
-    pub fn clear_event_handler(&self) -> crate::base::Result<()> {
-        todo!()
+    pub fn clear_event_handler(&self) -> Result<()> {
+        self.check_debug()?;
+        self.mask.set(0);
+        let old = self.handler.take();
+        drop(old);
+        Ok(())
     }
 
     /// How often a handler asked for a pause where the guest couldn't pause.
-    pub fn refused_pauses(&self) -> u64 {
-        todo!()
+    pub fn refused_pauses(&self) -> Result<u64> {
+        self.check_debug()?;
+        Ok(self.refused_pauses.get())
+    }
+
+    /// Whether guest code that runs now raises no events, because a handler called it.
+    pub(super) fn is_silent(&self) -> bool {
+        self.handling.get() != 0 && self.mask.get() & EventKind::NESTED == 0
+    }
+
+    /// Whether the handler wants events of this kind.
+    pub(super) fn is_wanted(&self, kind: EventKind) -> bool {
+        self.mask.get() & kind.bit() != 0
+    }
+
+    /// Who receives an event of this kind from a call that isn't silent.
+    pub(super) fn receiver(&self, kind: EventKind, resumable: bool) -> Receiver {
+        if self.is_wanted(kind)
+            && let Some(registered) = &*self.handler.borrow()
+        {
+            Receiver::Handler(registered.clone())
+        } else if resumable {
+            Receiver::Driver
+        } else {
+            Receiver::Nobody
+        }
+    }
+
+    /// Runs the handler.
+    pub(super) fn handle(&self, registered: &Registered, event: &Event) -> Action {
+        let _handling = Counted::new(&self.handling);
+        let action = (registered.handler)(self, event);
+        if action == Action::Pause && !event.can_pause {
+            log::warn!("an event handler asked for a pause of a call that can't pause");
+            self.refused_pauses.set(self.refused_pauses.get() + 1);
+            return Action::Continue;
+        }
+        action
+    }
+}
+
+/// Counts up as long as it lives, also when the handler panics.
+pub(super) struct Counted<'a>(&'a Cell<u32>);
+
+impl Counted<'_> {
+    pub(super) fn new(count: &Cell<u32>) -> Counted<'_> {
+        count.set(count.get() + 1);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }

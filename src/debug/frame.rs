@@ -1,8 +1,11 @@
 //! Frames: plain data that names one Wasm frame of a call, for as long as the call stands still.
 
 use super::Debuggee;
-use crate::base::{FuncIndex, Instance, Result, ValType, Value, WasmPc};
+use super::evaluator::Slot;
+use super::standing::{Contents, Standing, View};
+use crate::base::{FuncIndex, Instance, RawValue, Result, ValType, Value, WasmPc, error::bail};
 use crate::runtime::Module;
+use std::rc::Rc;
 
 /// A frame. Valid until its call runs again by any route; every accessor of an invalid one answers `StaleHandle`, or
 /// `WrongStore` in another store.
@@ -61,61 +64,161 @@ impl Debuggee {
     /// event handler. An activation without Wasm frames yields nothing. A call that is paused isn't running; it has
     /// [`DebugCall::frame`](super::DebugCall::frame).
     pub fn frames(&self) -> Result<Vec<Frame>> {
-        todo!()
+        self.check_debug()?;
+        let innermost =
+            |standing: &Rc<Standing>| standing.has_frame(self.store(), 0).then(|| standing.frame(self.store(), 0));
+        Ok(self.standings().iter().filter_map(innermost).collect())
     }
 
     /// The first of [`Debuggee::frames`].
     pub fn newest_frame(&self) -> Result<Option<Frame>> {
-        todo!()
+        self.check_debug()?;
+        if let Some(standing) = self.newest_standing()
+            && standing.has_frame(self.store(), 0)
+        {
+            return Ok(Some(standing.frame(self.store(), 0)));
+        }
+        Ok(self.frames()?.first().copied())
     }
 
     /// The next older frame of the same activation.
     pub fn frame_caller(&self, frame: &Frame) -> Result<Option<Frame>> {
-        let _ = frame;
-        todo!()
+        let standing = self.locate(frame)?;
+        let caller = Frame { position: frame.position + 1, ..*frame };
+        Ok(standing.has_frame(self.store(), caller.position).then_some(caller))
     }
 
     /// Whether the frame can be looked at in this store now.
     pub fn frame_is_valid(&self, frame: &Frame) -> bool {
-        let _ = frame;
-        todo!()
+        self.locate(frame).is_ok()
     }
 
     /// A number that stays the same while the frame lives, across steps, and differs from that of every other frame
     /// that lives at the same time.
     pub fn frame_key(&self, frame: &Frame) -> Result<u64> {
-        let _ = frame;
-        todo!()
+        let (_, view) = self.view(frame)?;
+        // No two live frames have the same frame pointer, which leaves the upper 16 bits free: with the function in
+        // them, a frame that takes another's place seldom looks like it.
+        let function = (view.module.id() << 32 ^ u64::from(view.function.as_u32()) ^ frame.call << 16)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Ok(function >> 48 << 48 ^ view.fp as u64)
     }
 
     /// Where and what the frame is.
     pub fn frame_info(&self, frame: &Frame) -> Result<FrameInfo> {
-        let _ = frame;
-        todo!()
+        let (standing, view) = self.view(frame)?;
+        let info = view.module.info();
+        let (n_locals, n_operands) = match &view.contents {
+            Contents::Replayed => standing.with_values(|values| (values.locals.len(), values.operands.len())),
+            Contents::Stack(layout) => (layout.n_locals(), layout.n_operands()),
+            Contents::Unknown => (info.local_types(view.function).len(), 0),
+        };
+        Ok(FrameInfo {
+            kind: view.kind,
+            instance: standing.instance(self.store(), &view),
+            func_index: info.func_index(view.function),
+            pc: view.pc,
+            func_offset: view.pc.0 - info.bodies[view.function].range.start,
+            n_locals: n_locals as u32,
+            n_operands: n_operands as u32,
+            module: view.module,
+        })
     }
 
     /// The types of the locals, parameters first.
     pub fn frame_local_types(&self, frame: &Frame) -> Result<Vec<ValType>> {
-        let _ = frame;
-        todo!()
+        let (standing, view) = self.view(frame)?;
+        Ok(match &view.contents {
+            Contents::Replayed => standing.with_values(|values| values.locals.iter().map(|slot| slot.ty).collect()),
+            Contents::Stack(layout) => (0..layout.n_locals()).map(|local| layout.local_type(local)).collect(),
+            Contents::Unknown => view.module.info().local_types(view.function),
+        })
     }
 
     /// The types of the operands, bottom first.
     pub fn frame_operand_types(&self, frame: &Frame) -> Result<Vec<ValType>> {
-        let _ = frame;
-        todo!()
+        let (standing, view) = self.view(frame)?;
+        Ok(match &view.contents {
+            Contents::Replayed => standing.with_values(|values| values.operands.iter().map(|slot| slot.ty).collect()),
+            Contents::Stack(layout) => (0..layout.n_operands()).map(|operand| layout.operand_type(operand)).collect(),
+            Contents::Unknown => Vec::new(),
+        })
     }
 
     /// Reads locals from `first` on into `out`; answers how many there were to read, at most `out.len()`.
     /// `OutOfRange` if `first` is past the last local (the count itself is fine, and reads none).
     pub fn frame_read_locals(&self, frame: &Frame, first: u32, out: &mut [Value]) -> Result<u32> {
-        let _ = (frame, first, out);
-        todo!()
+        let (standing, view) = self.view(frame)?;
+        let count = match &view.contents {
+            Contents::Replayed => standing.with_values(|values| values.locals.len()),
+            Contents::Stack(layout) => layout.n_locals(),
+            Contents::Unknown => view.module.info().local_types(view.function).len(),
+        };
+        self.read(count, first, out, "locals", |local| standing.local(self.store(), &view, local))
     }
 
     /// Reads operands, bottom first, as [`Debuggee::frame_read_locals`] does locals.
     pub fn frame_read_operands(&self, frame: &Frame, first: u32, out: &mut [Value]) -> Result<u32> {
-        let _ = (frame, first, out);
-        todo!()
+        let (standing, view) = self.view(frame)?;
+        let count = match &view.contents {
+            Contents::Replayed => standing.with_values(|values| values.operands.len()),
+            Contents::Stack(layout) => layout.n_operands(),
+            Contents::Unknown => 0,
+        };
+        self.read(count, first, out, "operands", |operand| standing.operand(self.store(), &view, operand))
+    }
+
+    fn read(
+        &self,
+        count: usize,
+        first: u32,
+        out: &mut [Value],
+        what: &str,
+        read: impl Fn(usize) -> Option<Slot>,
+    ) -> Result<u32> {
+        let first = first as usize;
+        let Some(rest) = count.checked_sub(first) else {
+            bail!(OutOfRange, "the frame has {count} {what}, {first} is past the last");
+        };
+        let n = rest.min(out.len());
+        for (place, value) in out[..n].iter_mut().enumerate() {
+            *value = read(first + place).map_or(Value::Unavailable, |slot| self.tagged(slot));
+        }
+        Ok(n as u32)
+    }
+
+    fn tagged(&self, slot: Slot) -> Value {
+        match slot.ty {
+            ValType::I32 => Value::I32(slot.bits as i32),
+            ValType::I64 => Value::I64(slot.bits as i64),
+            ValType::F32 => Value::F32(slot.bits as u32),
+            ValType::F64 => Value::F64(slot.bits),
+            ty @ ValType::Ref(_) => self.store().from_raw(ty, RawValue::new(slot.bits)),
+        }
+    }
+
+    fn view(&self, frame: &Frame) -> Result<(Rc<Standing>, View)> {
+        let standing = self.locate(frame)?;
+        match standing.view(self.store(), &self.layouts, frame.position) {
+            Some(view) => Ok((standing, view)),
+            None => bail!(OutOfRange, "the call has no frame {}", frame.position),
+        }
+    }
+
+    /// The call that a frame is of, if it stands still as it did then.
+    fn locate(&self, frame: &Frame) -> Result<Rc<Standing>> {
+        self.check_debug()?;
+        if frame.store != self.store().id().0 {
+            bail!(WrongStore, "the frame belongs to another store");
+        }
+        match self.standing_of(frame.call) {
+            Some(standing) if standing.epoch.get() == frame.epoch => {
+                if frame.position != 0 && !standing.has_frame(self.store(), frame.position) {
+                    bail!(OutOfRange, "the call has no frame {}", frame.position);
+                }
+                Ok(standing)
+            }
+            _ => bail!(StaleHandle, "the frame's call has run on or ended"),
+        }
     }
 }

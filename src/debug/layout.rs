@@ -97,9 +97,7 @@ impl Layout {
         complete
     }
 
-    fn read(
-        &self, store: &Store, activation: &Activation, fp: usize, (ty, source): (ValType, Source),
-    ) -> Option<Slot> {
+    fn read(&self, store: &Store, activation: &Activation, fp: usize, (ty, source): (ValType, Source)) -> Option<Slot> {
         let bits = match source {
             Source::Const(bits) => bits,
             Source::Word(bytes) => store.read_word(activation, slot_start(fp, self.slot_to_fp)? + bytes as usize)?,
@@ -114,7 +112,11 @@ fn slot_start(fp: usize, slot_to_fp: u32) -> Option<usize> {
 
 /// The instance that a frame of `function` runs in.
 pub fn frame_instance(
-    store: &Store, activation: &Activation, module: &Module, function: DefinedFuncIndex, fp: usize,
+    store: &Store,
+    activation: &Activation,
+    module: &Module,
+    function: DefinedFuncIndex,
+    fp: usize,
 ) -> Option<Instance> {
     let frame = module.compiled().frames.as_ref()?.functions[function];
     let address = slot_start(fp, frame.slot_to_fp)? + (CONTEXT_WORD * WORD_SIZE) as usize;

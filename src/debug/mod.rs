@@ -6,6 +6,7 @@
 //! the state of a frame is the state *before* the operator at its pc; code is patched by a committed [`Edit`] and by
 //! stepping only. Read next: [`debuggee`], [`drive`], [`replay`].
 
+mod arm;
 pub mod breakpoints;
 pub mod debuggee;
 pub mod drive;
@@ -13,6 +14,10 @@ pub mod edit;
 pub mod evaluator;
 pub mod event;
 pub mod frame;
+mod hash;
+mod layout;
+mod replay;
+mod standing;
 
 pub use breakpoints::BreakpointInfo;
 pub use debuggee::{Debuggee, Spaces};

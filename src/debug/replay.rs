@@ -35,7 +35,7 @@ pub enum Callee {
 impl Run {
     /// Decodes the run that begins at `stop`, one of the stop points of `function`.
     pub fn new(module: &Module, function: DefinedFuncIndex, stop: &Stop) -> Run {
-        let mut stops = Stops::after(module, function, stop.pc);
+        let stops = Stops::after(module, function, stop.pc);
         let (mut pcs, mut inner, mut calls) = (Vec::new(), Vec::new(), None);
         for (pc, operator) in operators_from(module, function, stop.pc) {
             if stops.passes(pc) {
@@ -86,7 +86,9 @@ fn is_last(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> bool {
 
 /// The operators of a function from `pc` on, which must be one.
 fn operators_from(
-    module: &Module, function: DefinedFuncIndex, pc: WasmPc,
+    module: &Module,
+    function: DefinedFuncIndex,
+    pc: WasmPc,
 ) -> impl Iterator<Item = (WasmPc, Operator<'_>)> {
     let info = module.info();
     let end = info.bodies[function].range.end;

@@ -1,7 +1,32 @@
 //! Calls: guest code running on a stack of its own, entered and left by one run loop.
+//!
+//! ```text
+//!   Ready ──run──> Running ──> Finished
+//!     │             │  ▲ └───> Trapped
+//!     │             ▼  │run        ▲
+//!     │          Suspended ──fail──┤
+//!     └────────────────────fail────┘
+//! ```
+//!
+//! Running calls form a chain through the store, innermost first: a host function may run further calls, each on its own
+//! stack. Invariants: every way into guest code, and back into it, bumps the call's epoch; a call that runs isn't moved
+//! or dropped. Knows nothing of why a stop point was armed. Read next: [`super::switch`], [`super::walk`].
 
-use super::{Activation, Store};
-use crate::base::{Error, Func, NativePc, RawValue, Result, TrapCode, Value, error::MemoryFault};
+#![expect(unsafe_code, reason = "enters guest code")]
+
+use super::func::FuncEntry;
+use super::guest_stack::{GuestStack, StackPool};
+use super::store_context::RawTrap;
+use super::walk::{Activation, FrameKind};
+use super::{Store, switch, traps};
+use crate::base::{
+    Error, ErrorKind, Func, NativePc, RawValue, Result, StoreId, TrapCode, Value,
+    error::{MemoryFault, bail},
+};
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomPinned;
+use std::ptr;
+use std::rc::Rc;
 
 /// What a call is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,21 +55,21 @@ pub enum Exit {
 }
 
 /// A trap, and where.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TrapInfo {
     /// The reason.
     pub code: TrapCode,
     /// The access that failed, for faults in a memory.
     pub fault: Option<MemoryFault>,
-    /// The newest frame's place: the trapping instruction, or the address that a call returns to which couldn't be
-    /// made. 0 if no guest code ran.
+    /// The newest frame's place: the trapping instruction, or where a call returns to that couldn't be made; which, says
+    /// the [activation](Call::activation). 0 if no guest code ran.
     pub pc: NativePc,
     /// The newest frame's frame pointer; 0 if no guest code ran.
     pub fp: usize,
 }
 
 /// Where a call stopped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stopped {
     /// The address after the armed stop point.
     pub pc: NativePc,
@@ -54,89 +79,469 @@ pub struct Stopped {
 
 /// A call of a function. Dropping a suspended call drops its guest frames.
 pub struct Call {
-    _private: *mut u8,
+    store: StoreId,
+    id: u64,
+    func: Func,
+    entry: FuncEntry,
+    epoch: Cell<u64>,
+    state: Cell<CallState>,
+    /// Arguments, later results; owned, or lent for the call's time by [`Store::call_raw_with`].
+    values: *mut RawValue,
+    _own: Option<Box<[RawValue]>>,
+    pool: Rc<StackPool>,
+    stack: Cell<Option<GuestStack>>,
+    /// Where to resume it.
+    guest_sp: Cell<usize>,
+    /// Where its guest code was left: at a stop or trap, or for a host function that runs another call.
+    left: Cell<Left>,
+    /// The call that was the innermost running one before this.
+    outer: Cell<*const Call>,
+    /// What made it fail, other than a trap of its own.
+    error: RefCell<Option<Error>>,
+    _pinned: PhantomPinned,
 }
+
+#[derive(Clone, Copy)]
+struct Left {
+    pc: usize,
+    fp: usize,
+    kind: FrameKind,
+}
+
+const NOWHERE: Left = Left { pc: 0, fp: 0, kind: FrameKind::Exact };
 
 impl Call {
     /// A call with tagged arguments, checked for number, types and stores. Nothing runs yet.
-    pub fn new(_store: &Store, _func: Func, _args: &[Value]) -> Result<Call> {
-        todo!()
+    pub fn new(store: &Store, func: Func, args: &[Value]) -> Result<Call> {
+        let entry = store.callable(func)?;
+        let mut values = vec![RawValue::default(); entry.values as usize].into_boxed_slice();
+        raw_args(store, entry, args, &mut values)?;
+        Ok(Call::owning(store, func, entry, values))
     }
 
     /// A call with raw values, as long as the longer of parameters and results.
-    pub fn new_raw(_store: &Store, _func: Func, _values: &[RawValue]) -> Result<Call> {
-        todo!()
+    pub fn new_raw(store: &Store, func: Func, values: &[RawValue]) -> Result<Call> {
+        let entry = store.callable(func)?;
+        check_raw(store, entry, values)?;
+        Ok(Call::owning(store, func, entry, values[..entry.values as usize].into()))
+    }
+
+    fn owning(store: &Store, func: Func, entry: FuncEntry, mut values: Box<[RawValue]>) -> Call {
+        let address = values.as_mut_ptr();
+        // SAFETY: the values are the call's own, at an address that stays.
+        let mut call = unsafe { Call::with_values(store, func, entry, address) };
+        call._own = Some(values);
+        call
+    }
+
+    /// # Safety
+    ///
+    /// `values` must be as long as `entry` says, be unused by others while the call exists, and hold good references.
+    #[inline]
+    unsafe fn with_values(store: &Store, func: Func, entry: FuncEntry, values: *mut RawValue) -> Call {
+        let inner = store.inner();
+        let id = inner.next_call.get();
+        inner.next_call.set(id + 1);
+        Call {
+            store: inner.id,
+            id,
+            func,
+            entry,
+            epoch: Cell::new(0),
+            state: Cell::new(CallState::Ready),
+            values,
+            _own: None,
+            pool: inner.stacks.clone(),
+            stack: Cell::new(None),
+            guest_sp: Cell::new(0),
+            left: Cell::new(NOWHERE),
+            outer: Cell::new(ptr::null()),
+            error: RefCell::new(None),
+            _pinned: PhantomPinned,
+        }
     }
 
     /// Enters or resumes guest code, until it is left for one of the reasons in [`Exit`].
     ///
     /// Errors: `WrongStore`; `InvalidState` unless the call is ready or suspended; `Poisoned`; `System` without a
-    /// guest stack.
-    pub fn run(&self, _store: &Store) -> Result<Exit> {
-        todo!()
+    /// guest stack; `Limit` for a suspended call under too many others. A fresh one that is nested too deeply traps.
+    #[inline]
+    pub fn run(&self, store: &Store) -> Result<Exit> {
+        store.check(self.store)?;
+        store.check_poisoned()?;
+        let inner = store.inner();
+        let is_fresh = match self.state.get() {
+            CallState::Ready => true,
+            CallState::Suspended => false,
+            state => bail!(InvalidState, "the call can't be run, it is {}", describe(state)),
+        };
+        let depth = inner.depth.get();
+        let limits = inner.limits.get();
+        if depth >= limits.nested_calls {
+            return self.nested_too_deeply(is_fresh, limits.nested_calls);
+        }
+        let stack = match self.stack.get() {
+            Some(stack) => stack,
+            None => inner.stacks.lease(limits.stack_bytes)?,
+        };
+        self.stack.set(Some(stack));
+        let (code, callee) = store.code_and_context(self.entry);
+        let context = inner.context.get();
+        let outer = inner.current.get();
+
+        // SAFETY: the context is this store's, used on this thread; guest code, which changes it too, isn't running.
+        // The outer call runs, so it is neither moved nor dropped. The guest stack is leased by this call, and fresh
+        // or left at a stop. The trampoline is for the function's type; the values are as long as it demands.
+        let exit = unsafe {
+            let (exit_fp, exit_pc) = ((*context).exit_fp, (*context).exit_pc);
+            let bounds = ((*context).stack_low, (*context).stack_base, (*context).stack_high);
+            if !outer.is_null() {
+                (*outer).left.set(Left { pc: exit_pc, fp: exit_fp, kind: FrameKind::Return });
+            }
+            ((*context).stack_low, (*context).stack_base, (*context).stack_high) = (stack.low, stack.base, stack.high);
+            self.outer.set(outer);
+            self.state.set(CallState::Running);
+            inner.current.set(self);
+            inner.depth.set(depth + 1);
+            self.bump_epoch();
+
+            let exit = traps::with_context(context, || {
+                if is_fresh {
+                    switch::enter(context, stack.high, self.entry.enter, code, callee, self.values)
+                } else {
+                    (*context).guest_sp = self.guest_sp.get();
+                    switch::resume(context)
+                }
+            });
+
+            inner.depth.set(depth);
+            inner.current.set(outer);
+            self.left.set(Left { pc: (*context).exit_pc, fp: (*context).exit_fp, kind: FrameKind::Exact });
+            ((*context).stack_low, (*context).stack_base, (*context).stack_high) = bounds;
+            ((*context).exit_fp, (*context).exit_pc) = (exit_fp, exit_pc);
+            exit
+        };
+        match exit {
+            Ok(switch::FINISHED) => {
+                self.state.set(CallState::Finished);
+                self.stack.set(None);
+                self.pool.release(stack);
+                Ok(Exit::Finished)
+            }
+            Ok(switch::STOPPED) => {
+                self.state.set(CallState::Suspended);
+                // SAFETY: as above.
+                self.guest_sp.set(unsafe { (*context).guest_sp });
+                let Left { pc, fp, .. } = self.left.get();
+                Ok(Exit::Stopped(Stopped { pc: NativePc(pc), fp }))
+            }
+            Ok(_) => {
+                // SAFETY: as above; the handler filled it in.
+                let trap = unsafe { (*context).trap };
+                Ok(Exit::Trapped(self.trapped(store, trap)))
+            }
+            Err(error) => {
+                // Nothing ran.
+                self.state.set(if is_fresh { CallState::Ready } else { CallState::Suspended });
+                Err(error)
+            }
+        }
+    }
+
+    #[cold]
+    fn nested_too_deeply(&self, is_fresh: bool, limit: u32) -> Result<Exit> {
+        if !is_fresh {
+            bail!(Limit, "the store's limit of {limit} nested calls is reached");
+        }
+        self.state.set(CallState::Trapped);
+        Ok(Exit::Trapped(TrapInfo { code: TrapCode::CallStackExhausted, fault: None, pc: NativePc(0), fp: 0 }))
+    }
+
+    #[cold]
+    fn trapped(&self, store: &Store, trap: RawTrap) -> TrapInfo {
+        self.state.set(CallState::Trapped);
+        if trap.code == TrapCode::HostError {
+            *self.error.borrow_mut() = store.inner().host_error.take();
+        }
+        let mut left = Left { pc: trap.pc, fp: trap.fp, kind: FrameKind::Exact };
+        if trap.code == TrapCode::CallStackExhausted {
+            // A routine that has no frame yet doesn't count: its caller's frame is the newest, at the call.
+            let is_entry = store.inner().code.borrow().is_entry(trap.pc);
+            let words = if is_entry { Some(0) } else { switch::words_above_return_address(trap.pc) };
+            let stack = self.stack.get().expect("a call that ran has a stack");
+            let address = words.map(|words| trap.sp + words * 8);
+            if let Some(address) = address.filter(|address| (stack.base..=stack.high - 8).contains(address)) {
+                // SAFETY: the word is inside the usable part of this call's own stack.
+                left = Left { pc: unsafe { (address as *const usize).read() }, fp: trap.fp, kind: FrameKind::Return };
+            }
+        }
+        self.left.set(left);
+        let is_memory = trap.code == TrapCode::MemoryOutOfBounds;
+        let fault = trap.address.filter(|_| is_memory).and_then(|address| store.memory_fault(address));
+        TrapInfo { code: trap.code, fault, pc: NativePc(left.pc), fp: left.fp }
     }
 
     /// Ends a call that is ready or suspended: it counts as trapped, with this error. Its frames stay readable.
-    pub fn fail(&self, _error: Error) -> Result<()> {
-        todo!()
+    pub fn fail(&self, error: Error) -> Result<()> {
+        match self.state.get() {
+            CallState::Ready | CallState::Suspended => {
+                self.state.set(CallState::Trapped);
+                *self.error.borrow_mut() = Some(error);
+                Ok(())
+            }
+            state => bail!(InvalidState, "the call can't be ended, it is {}", describe(state)),
+        }
     }
 
     /// Makes a new epoch: whatever was read from its frames is out of date. Done by every entry, resumption and return
     /// of a host function into the guest; also for a driver that moves on within a run.
+    #[inline]
     pub fn bump_epoch(&self) {
-        todo!()
+        self.epoch.set(self.epoch.get() + 1);
     }
 
     /// The results of a finished call.
-    pub fn results(&self, _store: &Store) -> Result<Vec<Value>> {
-        todo!()
+    pub fn results(&self, store: &Store) -> Result<Vec<Value>> {
+        store.check(self.store)?;
+        if self.state.get() != CallState::Finished {
+            bail!(InvalidState, "the call has no results, it is {}", describe(self.state.get()));
+        }
+        let results = self.entry.ty().results.iter();
+        Ok(results.zip(self.raw_values()).map(|(ty, raw)| store.value_of(*ty, raw)).collect())
     }
 
     /// The values: results if the call has finished, arguments before.
     pub fn raw_values(&self) -> Vec<RawValue> {
-        todo!()
+        // SAFETY: the values are as long as the entry says, and live as long as the call.
+        (0..self.entry.values as usize).map(|place| unsafe { self.values.add(place).read() }).collect()
     }
 
     /// Its number in the store; never 0 and never reused.
     pub fn id(&self) -> u64 {
-        todo!()
+        self.id
     }
 
     /// Changes whenever its guest code is entered or resumed.
     pub fn epoch(&self) -> u64 {
-        todo!()
+        self.epoch.get()
     }
 
     /// What it is doing.
     pub fn state(&self) -> CallState {
-        todo!()
+        self.state.get()
     }
 
     /// The function that it calls.
     pub fn func(&self) -> Func {
-        todo!()
+        self.func
     }
 
     /// Where its newest frame is, at a stop or trap.
     pub fn activation(&self) -> Option<Activation> {
-        todo!()
+        match self.state.get() {
+            CallState::Suspended | CallState::Trapped => self.activation_at(self.left.get()),
+            _ => None,
+        }
+    }
+
+    fn activation_at(&self, left: Left) -> Option<Activation> {
+        let stack = self.stack.get()?;
+        Some(Activation {
+            call_id: self.id,
+            epoch: self.epoch.get(),
+            fp: left.fp,
+            pc: NativePc(left.pc),
+            kind: left.kind,
+            stack: stack.base..stack.high,
+            slot: stack.slot,
+        })
     }
 
     /// The error of a call that trapped: the host function's own, the one given to [`Call::fail`], or the trap; with
     /// the guest's backtrace.
-    pub fn error(&self, _store: &Store, _trap: &TrapInfo) -> Error {
-        todo!()
+    pub fn error(&self, store: &Store, trap: &TrapInfo) -> Error {
+        let backtrace = self.activation().map(|activation| store.backtrace(&activation)).unwrap_or_default();
+        match &*self.error.borrow() {
+            Some(error) => error.clone().with_backtrace(backtrace),
+            None => Error::trap(trap.code, trap.fault, backtrace),
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        // A running call is borrowed by `run`, so it isn't dropped.
+        if let Some(stack) = self.stack.take() {
+            self.pool.release(stack);
+        }
+    }
+}
+
+fn describe(state: CallState) -> &'static str {
+    match state {
+        CallState::Ready => "ready",
+        CallState::Running => "running",
+        CallState::Suspended => "suspended",
+        CallState::Finished => "finished",
+        CallState::Trapped => "ended by a trap",
+    }
+}
+
+#[inline]
+fn raw_args(store: &Store, entry: FuncEntry, args: &[Value], values: &mut [RawValue]) -> Result<()> {
+    let params = &entry.ty().params;
+    if args.len() != params.len() {
+        bail!(InvalidArgument, "{} arguments are given, the function takes {}", args.len(), params.len());
+    }
+    for (place, (arg, ty)) in args.iter().zip(params).enumerate() {
+        values[place] = store.raw_as(arg, *ty, || format!("argument {place}"))?;
+    }
+    Ok(())
+}
+
+#[inline]
+fn check_raw(store: &Store, entry: FuncEntry, values: &[RawValue]) -> Result<()> {
+    if values.len() < entry.values as usize {
+        bail!(InvalidArgument, "{} values are given, the function needs {}", values.len(), entry.values);
+    }
+    if entry.takes_references {
+        for (place, (raw, ty)) in values.iter().zip(&entry.ty().params).enumerate() {
+            if !store.is_good(*ty, *raw) {
+                bail!(TypeMismatch, "argument {place} is no {ty} of the store");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Drives a call to its end, passing over stops.
+fn to_the_end(store: &Store) -> impl FnOnce(&Call, Exit) -> Result<()> {
+    move |call, mut exit| loop {
+        match exit {
+            Exit::Finished => return Ok(()),
+            Exit::Trapped(trap) => return Err(call.error(store, &trap)),
+            Exit::Stopped(_) => exit = call.run(store)?,
+        }
     }
 }
 
 impl Store {
+    /// Calls a function with tagged values, to the end: stops are passed over.
+    pub fn call(&self, func: Func, args: &[Value]) -> Result<Vec<Value>> {
+        let entry = self.func_entry(func)?;
+        let mut results = vec![Value::Unavailable; entry.ty().results.len()];
+        self.call_with(func, args, &mut results, to_the_end(self))?;
+        Ok(results)
+    }
+
+    /// Calls a function with raw values, to the end: stops are passed over. `values` is as long as the longer of
+    /// parameters and results.
+    pub fn call_raw(&self, func: Func, values: &mut [RawValue]) -> Result<()> {
+        self.call_raw_with(func, values, to_the_end(self))
+    }
+
+    /// Calls a function with tagged values, without allocating. `results` is as long as the function's. The first exit
+    /// other than `Finished` is handed to `drive`, which decides: it may go on with [`Call::run`] as often as it likes,
+    /// and answers `Ok` only when the call finished.
+    pub fn call_with(
+        &self,
+        func: Func,
+        args: &[Value],
+        results: &mut [Value],
+        drive: impl FnOnce(&Call, Exit) -> Result<()>,
+    ) -> Result<()> {
+        let entry = self.callable(func)?;
+        let types = &entry.ty().results;
+        if results.len() != types.len() {
+            bail!(InvalidArgument, "there is room for {} results, the function has {}", results.len(), types.len());
+        }
+        let mut few = [RawValue::default(); 8];
+        let mut many;
+        let values = if entry.values as usize <= few.len() {
+            &mut few[..]
+        } else {
+            many = vec![RawValue::default(); entry.values as usize];
+            &mut many[..]
+        };
+        raw_args(self, entry, args, values)?;
+        // SAFETY: there is room for all values, and the references among them were checked just now.
+        unsafe { self.call_on(func, entry, values, drive) }?;
+        for ((result, ty), raw) in results.iter_mut().zip(types).zip(values) {
+            *result = self.value_of(*ty, *raw);
+        }
+        Ok(())
+    }
+
+    /// Like [`Store::call_with`] with raw values: arguments in, results out.
+    #[inline]
+    pub fn call_raw_with(
+        &self,
+        func: Func,
+        values: &mut [RawValue],
+        drive: impl FnOnce(&Call, Exit) -> Result<()>,
+    ) -> Result<()> {
+        let entry = self.callable(func)?;
+        check_raw(self, entry, values)?;
+        // SAFETY: both promises were checked just now.
+        unsafe { self.call_on(func, entry, values, drive) }
+    }
+
+    /// # Safety
+    ///
+    /// `values` must be at least as long as `entry` says and hold good references.
+    #[inline]
+    unsafe fn call_on(
+        &self,
+        func: Func,
+        entry: FuncEntry,
+        values: &mut [RawValue],
+        drive: impl FnOnce(&Call, Exit) -> Result<()>,
+    ) -> Result<()> {
+        // SAFETY: the caller's promise; the values are lent for longer than the call lives, which `drive` can't keep.
+        let call = unsafe { Call::with_values(self, func, entry, values.as_mut_ptr()) };
+        match call.run(self)? {
+            Exit::Finished => return Ok(()),
+            exit => drive(&call, exit)?,
+        }
+        if call.state() != CallState::Finished {
+            return Err(Error::new(ErrorKind::InvalidState, "the call was given up before it finished"));
+        }
+        Ok(())
+    }
+
     /// Where guest code waits for host functions, newest first: one entry per running call.
     pub fn activations(&self) -> Vec<Activation> {
-        todo!()
+        let inner = self.inner();
+        // SAFETY: the context is this store's; guest code isn't running.
+        let (pc, fp) = unsafe { ((*inner.context.get()).exit_pc, (*inner.context.get()).exit_fp) };
+        let mut left = Left { pc, fp, kind: FrameKind::Return };
+        let mut next = inner.current.get();
+        let mut found = Vec::new();
+        // SAFETY: the calls in the chain run, so they are neither moved nor dropped.
+        while let Some(call) = unsafe { next.as_ref() } {
+            found.extend(call.activation_at(left));
+            next = call.outer.get();
+            // SAFETY: as above.
+            if let Some(outer) = unsafe { next.as_ref() } {
+                left = outer.left.get();
+            }
+        }
+        found
     }
 
     /// The number and epoch of the call whose guest code called the host function now running.
     pub fn current_call(&self) -> Option<(u64, u64)> {
-        todo!()
+        // SAFETY: the call runs, so it is neither moved nor dropped.
+        let call = unsafe { self.inner().current.get().as_ref() }?;
+        Some((call.id, call.epoch()))
+    }
+
+    /// Notes that a host function is about to return into the guest.
+    #[inline]
+    pub(super) fn reenter(&self) {
+        // SAFETY: the call runs, so it is neither moved nor dropped.
+        if let Some(call) = unsafe { self.inner().current.get().as_ref() } {
+            call.bump_epoch();
+        }
     }
 }

@@ -1,7 +1,16 @@
 //! The engine: configuration, compiler, and the registry of function types that all its stores share.
+//!
+//! The only file of the runtime that names the compiler. Invariant: a type's number and its entry live as long as the
+//! engine, so stores may keep addresses into them. Read next: [`super::module`].
 
+use super::code_memory::TrampolineCode;
+use super::traps;
+use crate::abi::artifact::CompiledModule;
 use crate::base::{Config, FuncType, Result};
-use std::sync::Arc;
+use crate::compile::Compiler;
+use crate::wasm::{ModuleInfo, ParsedModule};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
 
 /// The engine-wide number of a function type: equal types have equal numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -13,12 +22,30 @@ pub struct Engine(Arc<EngineInner>);
 
 struct EngineInner {
     config: Config,
+    compiler: Compiler,
+    types: RwLock<Types>,
+}
+
+#[derive(Default)]
+struct Types {
+    numbers: HashMap<Arc<FuncType>, TypeId>,
+    entries: Vec<Arc<TypeEntry>>,
+}
+
+/// A registered function type.
+pub(super) struct TypeEntry {
+    /// The type; it stays at its address as long as the engine lives.
+    pub ty: Arc<FuncType>,
+    /// Made when first needed.
+    trampolines: OnceLock<Arc<TrampolineCode>>,
 }
 
 impl Engine {
     /// An engine for this machine. Installs the process-wide trap handlers.
     pub fn new(config: Config) -> Result<Engine> {
-        Ok(Engine(Arc::new(EngineInner { config })))
+        traps::install()?;
+        let compiler = Compiler::new(&config)?;
+        Ok(Engine(Arc::new(EngineInner { config, compiler, types: RwLock::default() })))
     }
 
     /// The configuration that it was made with.
@@ -37,12 +64,50 @@ impl Engine {
     }
 
     /// The number of a function type.
-    pub fn type_id(&self, _ty: &FuncType) -> TypeId {
-        todo!()
+    pub fn type_id(&self, ty: &FuncType) -> TypeId {
+        if let Some(id) = self.types().numbers.get(ty) {
+            return *id;
+        }
+        let mut types = self.0.types.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Types { numbers, entries } = &mut *types;
+        // Somebody else may have been faster.
+        if let Some(id) = numbers.get(ty) {
+            return *id;
+        }
+        let ty = Arc::new(ty.clone());
+        let id = TypeId(u32::try_from(entries.len()).expect("types are bounded by the address space"));
+        entries.push(Arc::new(TypeEntry { ty: ty.clone(), trampolines: OnceLock::new() }));
+        numbers.insert(ty, id);
+        id
     }
 
-    /// The function type of this number, which must come from this engine.
-    pub fn func_type(&self, _id: TypeId) -> Arc<FuncType> {
-        todo!()
+    /// The function type of this number.
+    ///
+    /// Panics if the number isn't this engine's.
+    pub fn func_type(&self, id: TypeId) -> Arc<FuncType> {
+        self.type_entry(id).ty.clone()
+    }
+
+    pub(super) fn type_entry(&self, id: TypeId) -> Arc<TypeEntry> {
+        self.types().entries[id.0 as usize].clone()
+    }
+
+    /// The trampolines of a type, compiled when first asked for.
+    pub(super) fn trampolines(&self, id: TypeId) -> Result<Arc<TrampolineCode>> {
+        let entry = self.type_entry(id);
+        if let Some(code) = entry.trampolines.get() {
+            return Ok(code.clone());
+        }
+        let code = TrampolineCode::new(self.0.compiler.compile_trampolines(&entry.ty)?)?;
+        // If another thread was faster, its code is the one that is used.
+        Ok(entry.trampolines.get_or_init(|| Arc::new(code)).clone())
+    }
+
+    pub(super) fn compile(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledModule)> {
+        self.0.compiler.compile_module(parsed)
+    }
+
+    fn types(&self) -> RwLockReadGuard<'_, Types> {
+        self.0.types.read().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

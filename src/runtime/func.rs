@@ -1,66 +1,197 @@
 //! Functions of a store, the guest's and the host's.
+//!
+//! Guest code knows a function by its reference: a `VmFuncRef` inside an instance's context or a host function, or made
+//! on demand for a function that can't leave its module by itself. The host knows it by its handle, which a reference
+//! gets when it first reaches the host. Invariant: one reference has one handle. Read next: [`super::call`].
 
-use super::{Call, Exit, HostFn, Module, RawHostFn, Store};
-use crate::base::{Func, FuncIndex, FuncType, Instance, RawValue, Result, Value};
+#![expect(unsafe_code, reason = "function references are addresses")]
+
+use super::{Module, Store, TypeId};
+use crate::abi::vmctx::{self, VmFuncRef};
+use crate::base::{Func, FuncIndex, FuncType, Instance, Result, ValType};
+use std::collections::HashSet;
+use std::ptr;
 use std::sync::Arc;
 
-impl Store {
-    /// Makes a host function on tagged values.
-    pub fn func_new(&self, _ty: FuncType, _func: HostFn) -> Result<Func> {
-        todo!()
+/// What the host needs to know to call a function.
+#[derive(Clone, Copy)]
+pub struct FuncEntry {
+    /// Its reference; valid as long as the store.
+    pub func_ref: *mut VmFuncRef,
+    /// Its type; valid as long as the engine.
+    ty: *const FuncType,
+    /// The trampoline for its type, or 0 if it wasn't needed yet.
+    pub enter: usize,
+    /// The longer of parameters and results.
+    pub values: u32,
+    /// Whether a parameter is a reference.
+    pub takes_references: bool,
+    /// Whether it is the host's.
+    pub is_host: bool,
+}
+
+impl FuncEntry {
+    /// Its type.
+    pub fn ty(&self) -> &FuncType {
+        // SAFETY: types are kept by the engine, which the store keeps; entries don't leave the store.
+        unsafe { &*self.ty }
+    }
+}
+
+/// Which addresses are function references, and which are instances' contexts.
+#[derive(Default)]
+pub struct FuncRefs {
+    /// Sorted by context.
+    contexts: Vec<ContextRefs>,
+    /// References that aren't in a context.
+    singles: HashSet<usize>,
+}
+
+struct ContextRefs {
+    context: usize,
+    start: usize,
+    end: usize,
+    instance: u64,
+}
+
+impl FuncRefs {
+    /// Adds an instance's context with its `count` references from `start` on.
+    pub fn add_context(&mut self, context: usize, start: usize, count: usize, instance: u64) {
+        let place = self.contexts.partition_point(|refs| refs.context < context);
+        let end = start + count * vmctx::func_ref::SIZE as usize;
+        self.contexts.insert(place, ContextRefs { context, start, end, instance });
     }
 
-    /// Makes a host function on raw values.
-    pub fn func_new_raw(&self, _ty: FuncType, _func: RawHostFn) -> Result<Func> {
-        todo!()
+    /// Adds a reference that stands alone.
+    pub fn add_single(&mut self, func_ref: *mut VmFuncRef) {
+        self.singles.insert(func_ref as usize);
+    }
+
+    /// Whether there is a function reference at this address.
+    pub fn contains(&self, address: usize) -> bool {
+        let in_context = |refs: &ContextRefs| {
+            (refs.start..refs.end).contains(&address)
+                && (address - refs.start).is_multiple_of(vmctx::func_ref::SIZE as usize)
+        };
+        self.at_or_before(address).is_some_and(in_context) || self.singles.contains(&address)
+    }
+
+    /// The instance whose context is at exactly this address.
+    pub fn instance_of_context(&self, address: usize) -> Option<u64> {
+        self.at_or_before(address).filter(|refs| refs.context == address).map(|refs| refs.instance)
+    }
+
+    fn at_or_before(&self, address: usize) -> Option<&ContextRefs> {
+        let after = self.contexts.partition_point(|refs| refs.context <= address);
+        Some(&self.contexts[after.checked_sub(1)?])
+    }
+}
+
+impl Store {
+    /// Gives a reference that has none a handle.
+    ///
+    /// # Safety
+    ///
+    /// `func_ref` must be a function reference of this store, without handle.
+    pub(super) unsafe fn add_func(&self, func_ref: *mut VmFuncRef, is_host: bool) -> Func {
+        let inner = self.inner();
+        // SAFETY: the caller's promise; references stay at their address as long as the store.
+        let type_id = TypeId(unsafe { (*func_ref).type_id });
+        let ty = inner.engine.type_entry(type_id).ty.clone();
+        let entry = FuncEntry {
+            func_ref,
+            enter: 0,
+            values: ty.params.len().max(ty.results.len()) as u32,
+            takes_references: ty.params.iter().any(|ty| matches!(ty, ValType::Ref(_))),
+            is_host,
+            ty: Arc::as_ptr(&ty),
+        };
+        let mut funcs = inner.funcs.borrow_mut();
+        funcs.push(entry);
+        let handle = u32::try_from(funcs.len()).expect("references would fill the address space first");
+        // SAFETY: as above; nobody holds a Rust reference to it.
+        unsafe { (*func_ref).handle = handle };
+        Func { store: inner.id, index: u64::from(handle) - 1 }
+    }
+
+    /// The handle of a reference.
+    ///
+    /// # Safety
+    ///
+    /// `func_ref` must be a function reference of this store.
+    pub(super) unsafe fn func_of_ref(&self, func_ref: *mut VmFuncRef) -> Func {
+        // SAFETY: the caller's promise.
+        match unsafe { (*func_ref).handle } {
+            // SAFETY: the caller's promise. Host functions have a handle from the start.
+            0 => unsafe { self.add_func(func_ref, false) },
+            handle => Func { store: self.id(), index: u64::from(handle) - 1 },
+        }
+    }
+
+    #[inline]
+    pub(super) fn func_entry(&self, func: Func) -> Result<FuncEntry> {
+        self.check(func.store)?;
+        let funcs = self.inner().funcs.borrow();
+        match funcs.get(func.index as usize) {
+            Some(entry) => Ok(*entry),
+            None => Err(Store::out_of_range("function", func.index, funcs.len() as u64)),
+        }
+    }
+
+    /// The same with its trampoline.
+    #[inline]
+    pub(super) fn callable(&self, func: Func) -> Result<FuncEntry> {
+        let entry = self.func_entry(func)?;
+        if entry.enter != 0 { Ok(entry) } else { self.add_trampoline(func, entry) }
+    }
+
+    #[cold]
+    fn add_trampoline(&self, func: Func, mut entry: FuncEntry) -> Result<FuncEntry> {
+        let inner = self.inner();
+        let code = inner.engine.trampolines(self.type_id_of(entry))?;
+        entry.enter = code.enter();
+        inner.code.borrow_mut().add_trampolines(code);
+        inner.funcs.borrow_mut()[func.index as usize].enter = entry.enter;
+        Ok(entry)
+    }
+
+    /// The number of a function's type.
+    pub(super) fn type_id_of(&self, entry: FuncEntry) -> TypeId {
+        // SAFETY: the reference lives as long as the store.
+        TypeId(unsafe { (*entry.func_ref).type_id })
+    }
+
+    /// A function's entry point and context.
+    #[inline]
+    pub(super) fn code_and_context(&self, entry: FuncEntry) -> (usize, usize) {
+        // SAFETY: the reference lives as long as the store.
+        let VmFuncRef { code, context, .. } = unsafe { ptr::read(entry.func_ref) };
+        (code, context)
     }
 
     /// A function's type.
-    pub fn func_type(&self, _func: Func) -> Result<Arc<FuncType>> {
-        todo!()
+    pub fn func_type(&self, func: Func) -> Result<Arc<FuncType>> {
+        let entry = self.func_entry(func)?;
+        Ok(self.engine().func_type(self.type_id_of(entry)))
     }
 
     /// Whether it is the host's.
-    pub fn func_is_host(&self, _func: Func) -> Result<bool> {
-        todo!()
+    pub fn func_is_host(&self, func: Func) -> Result<bool> {
+        Ok(self.func_entry(func)?.is_host)
     }
 
     /// Where a guest function is defined; none for the host's.
-    pub fn func_location(&self, _func: Func) -> Result<Option<(Module, Instance, FuncIndex)>> {
-        todo!()
-    }
-
-    /// Calls a function with tagged values, to the end: stops are passed over.
-    pub fn call(&self, _func: Func, _args: &[Value]) -> Result<Vec<Value>> {
-        todo!()
-    }
-
-    /// Calls a function with raw values, to the end: stops are passed over. `values` is as long as the longer of
-    /// parameters and results.
-    pub fn call_raw(&self, _func: Func, _values: &mut [RawValue]) -> Result<()> {
-        todo!()
-    }
-
-    /// Calls a function with tagged values, without allocating. The first exit other than `Finished` is handed to
-    /// `drive`, which decides: it may go on with [`Call::run`] as often as it likes, and answers `Ok` only when the
-    /// call finished.
-    pub fn call_with(
-        &self,
-        _func: Func,
-        _args: &[Value],
-        _results: &mut [Value],
-        _drive: impl FnOnce(&Call, Exit) -> Result<()>,
-    ) -> Result<()> {
-        todo!()
-    }
-
-    /// Like [`Store::call_with`] with raw values: arguments in, results out.
-    pub fn call_raw_with(
-        &self,
-        _func: Func,
-        _values: &mut [RawValue],
-        _drive: impl FnOnce(&Call, Exit) -> Result<()>,
-    ) -> Result<()> {
-        todo!()
+    pub fn func_location(&self, func: Func) -> Result<Option<(Module, Instance, FuncIndex)>> {
+        let entry = self.func_entry(func)?;
+        if entry.is_host {
+            return Ok(None);
+        }
+        // SAFETY: the reference lives as long as the store, and a guest function's context is its instance's.
+        let (index, instance) = unsafe {
+            let VmFuncRef { func_index, context, .. } = ptr::read(entry.func_ref);
+            (func_index, (context as *const u8).add(vmctx::INSTANCE as usize).cast::<u64>().read())
+        };
+        let instance = Instance { store: self.id(), index: instance };
+        Ok(Some((self.instance_module(instance)?, instance, FuncIndex::from_u32(index))))
     }
 }

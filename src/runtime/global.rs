@@ -1,26 +1,70 @@
 //! Globals.
+//!
+//! A global is a 16-byte cell: inside its instance's context, or in a box of the host's. Read next: [`super::instance`].
+
+#![expect(unsafe_code, reason = "guest code reads and writes the cells")]
 
 use super::Store;
-use crate::base::{Global, GlobalType, Result, Value};
+use crate::base::{Global, GlobalType, RawValue, Result, Value, error::bail};
+use std::cell::UnsafeCell;
+use std::rc::Rc;
+
+/// A global of a store.
+#[derive(Clone)]
+pub struct GlobalEntry {
+    /// Its type.
+    pub ty: GlobalType,
+    /// Its value; valid as long as the store.
+    pub cell: *mut RawValue,
+    /// What holds the value of a global that the host made.
+    _own: Option<Rc<UnsafeCell<RawValue>>>,
+}
+
+impl GlobalEntry {
+    /// A global in an instance's context.
+    pub fn in_context(ty: GlobalType, cell: *mut RawValue) -> GlobalEntry {
+        GlobalEntry { ty, cell, _own: None }
+    }
+}
 
 impl Store {
     /// Makes a global.
-    pub fn global_new(&self, _ty: GlobalType, _value: Value) -> Result<Global> {
-        todo!()
+    pub fn global_new(&self, ty: GlobalType, value: Value) -> Result<Global> {
+        let own = Rc::new(UnsafeCell::new(self.raw_as(&value, ty.value, || "the global's value".to_string())?));
+        let mut globals = self.inner().globals.borrow_mut();
+        globals.push(GlobalEntry { ty, cell: own.get(), _own: Some(own) });
+        Ok(Global { store: self.id(), index: globals.len() as u64 - 1 })
+    }
+
+    pub(super) fn global_entry(&self, global: Global) -> Result<GlobalEntry> {
+        self.check(global.store)?;
+        let globals = self.inner().globals.borrow();
+        let entry = globals.get(global.index as usize).cloned();
+        entry.ok_or_else(|| Store::out_of_range("global", global.index, globals.len() as u64))
     }
 
     /// Its type.
-    pub fn global_type(&self, _global: Global) -> Result<GlobalType> {
-        todo!()
+    pub fn global_type(&self, global: Global) -> Result<GlobalType> {
+        Ok(self.global_entry(global)?.ty)
     }
 
     /// Its value.
-    pub fn global_get(&self, _global: Global) -> Result<Value> {
-        todo!()
+    pub fn global_get(&self, global: Global) -> Result<Value> {
+        let entry = self.global_entry(global)?;
+        // SAFETY: the cell lives as long as the store, and no guest code of this store runs now.
+        let raw = unsafe { entry.cell.read() };
+        Ok(self.value_of(entry.ty.value, raw))
     }
 
     /// Sets its value; `InvalidArgument` if it is immutable.
-    pub fn global_set(&self, _global: Global, _value: Value) -> Result<()> {
-        todo!()
+    pub fn global_set(&self, global: Global, value: Value) -> Result<()> {
+        let entry = self.global_entry(global)?;
+        if !entry.ty.mutable {
+            bail!(InvalidArgument, "the global is immutable");
+        }
+        let raw = self.raw_as(&value, entry.ty.value, || "the global's value".to_string())?;
+        // SAFETY: as in `global_get`.
+        unsafe { entry.cell.write(raw) };
+        Ok(())
     }
 }

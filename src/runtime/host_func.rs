@@ -1,19 +1,33 @@
 //! Host functions: how the guest calls out.
+//!
+//! A host function's context begins like an instance's, with the store context, so that one trampoline serves every
+//! caller. Invariants: no borrow of the store lasts while the closure runs; a panic doesn't get past here. Read next:
+//! [`super::builtins`] for who calls this.
 
-use super::{Extern, Store};
-use crate::base::{Instance, RawValue, Result, Value};
+#![expect(unsafe_code, reason = "called from guest code by address")]
+
+use super::store_context::StoreContext;
+use super::{Extern, Store, TypeId};
+use crate::abi::vmctx::{self, VmFuncRef};
+use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, ValType, Value};
+use std::cell::UnsafeCell;
+use std::mem::offset_of;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// A host function on tagged values; the results are given with their types' defaults and type-checked afterwards.
 pub type HostFn = Box<dyn Fn(Caller<'_>, &[Value], &mut [Value]) -> Result<()>>;
 
-/// A host function on raw values: arguments in, results out, as long as the longer of both. Only references are
-/// checked afterwards.
+/// A host function on raw values: arguments in, results out, as long as the longer of both. Of the results only
+/// references are checked afterwards.
 pub type RawHostFn = Box<dyn Fn(Caller<'_>, &mut [RawValue]) -> Result<()>>;
 
 /// Who called a host function.
+#[derive(Clone, Copy)]
 pub struct Caller<'a> {
     store: &'a Store,
-    _context: usize,
+    /// The calling instance's context, or null.
+    context: *const u8,
 }
 
 impl<'a> Caller<'a> {
@@ -24,11 +38,161 @@ impl<'a> Caller<'a> {
 
     /// The instance whose code made the call; none if the host called the function itself.
     pub fn instance(&self) -> Option<Instance> {
-        todo!()
+        if self.context.is_null() {
+            return None;
+        }
+        // SAFETY: guest code passes the context of its own instance, which lives as long as the store.
+        let index = unsafe { self.context.add(vmctx::INSTANCE as usize).cast::<u64>().read() };
+        Some(Instance { store: self.store.id(), index })
     }
 
     /// An export of the calling instance.
-    pub fn export(&self, _name: &str) -> Option<Extern> {
-        todo!()
+    pub fn export(&self, name: &str) -> Option<Extern> {
+        self.store.instance_export(self.instance()?, name).ok()?
+    }
+}
+
+/// A host function of a store, where guest code finds it: its address is the callee's context.
+#[repr(C)]
+pub struct HostFunc {
+    store_context: *mut StoreContext,
+    func_ref: UnsafeCell<VmFuncRef>,
+    ty: Arc<FuncType>,
+    /// The longer of parameters and results.
+    values: usize,
+    /// Whether a result is a reference.
+    checks_results: bool,
+    body: Body,
+}
+
+const _: () = assert!(offset_of!(HostFunc, store_context) == vmctx::STORE_CONTEXT as usize);
+
+/// What a host function does.
+pub enum Body {
+    /// On tagged values.
+    Tagged(HostFn),
+    /// On raw ones.
+    Raw(RawHostFn),
+}
+
+impl HostFunc {
+    /// A host function whose guest-side entry point is `code`.
+    pub fn new(
+        store_context: *mut StoreContext,
+        code: usize,
+        type_id: TypeId,
+        ty: Arc<FuncType>,
+        body: Body,
+    ) -> Box<HostFunc> {
+        let func_ref = VmFuncRef { code, context: 0, type_id: type_id.0, handle: 0, func_index: 0, padding: 0 };
+        let values = ty.params.len().max(ty.results.len());
+        let checks_results = ty.results.iter().any(|ty| matches!(ty, ValType::Ref(_)));
+        let func_ref = UnsafeCell::new(func_ref);
+        let func = Box::new(HostFunc { store_context, func_ref, ty, values, checks_results, body });
+        // SAFETY: nobody else knows the reference yet.
+        unsafe { (*func.func_ref.get()).context = &raw const *func as usize };
+        func
+    }
+
+    /// Its reference; stays there as long as the store.
+    pub fn func_ref(&self) -> *mut VmFuncRef {
+        self.func_ref.get()
+    }
+
+    /// Runs it with the arguments in `values`, which receives the results. Panics become errors.
+    ///
+    /// # Safety
+    ///
+    /// `caller` must be null or the context of an instance of the store; `values` must point to as many values as the
+    /// longer of parameters and results.
+    #[inline]
+    pub unsafe fn invoke(&self, store: &Store, caller: *const u8, values: *mut RawValue) -> Result<()> {
+        let caller = Caller { store, context: caller };
+        // SAFETY: the caller's promise; nobody else uses the values during the call.
+        let values = unsafe { std::slice::from_raw_parts_mut(values, self.values) };
+        let outcome = catch_unwind(AssertUnwindSafe(|| match &self.body {
+            Body::Raw(func) => {
+                func(caller, values)?;
+                if self.checks_results { self.check_results(store, values) } else { Ok(()) }
+            }
+            Body::Tagged(func) => self.call_tagged(func, caller, values),
+        }));
+        outcome.unwrap_or_else(|panic| Err(panicked(panic)))
+    }
+
+    fn call_tagged(&self, func: &HostFn, caller: Caller<'_>, values: &mut [RawValue]) -> Result<()> {
+        let FuncType { params, results } = &*self.ty;
+        with_values(params.len() + results.len(), |tagged| {
+            let (args, out) = tagged.split_at_mut(params.len());
+            for ((arg, ty), raw) in args.iter_mut().zip(params).zip(values.iter()) {
+                *arg = caller.store.value_of(*ty, *raw);
+            }
+            for (out, ty) in out.iter_mut().zip(results) {
+                *out = Value::default_of(*ty);
+            }
+            func(caller, args, out)?;
+            for (place, (value, ty)) in out.iter().zip(results).enumerate() {
+                values[place] = caller.store.raw_as(value, *ty, || format!("result {place} of a host function"))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn check_results(&self, store: &Store, values: &[RawValue]) -> Result<()> {
+        for (place, (raw, ty)) in values.iter().zip(&self.ty.results).enumerate() {
+            if !store.is_good(*ty, *raw) {
+                let message = format!("result {place} of a host function is no {ty} of the store");
+                return Err(Error::new(ErrorKind::TypeMismatch, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lends as many values as asked for, without allocating for the usual numbers.
+#[inline]
+pub fn with_values<R>(count: usize, use_them: impl FnOnce(&mut [Value]) -> R) -> R {
+    if count <= 4 {
+        use_them(&mut [Value::Unavailable; 4][..count])
+    } else if count <= 16 {
+        use_them(&mut [Value::Unavailable; 16][..count])
+    } else {
+        use_them(&mut vec![Value::Unavailable; count])
+    }
+}
+
+#[cold]
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    let error = Error::new(ErrorKind::Panic, format!("a host function panicked: {text}"));
+    // Dropping what was thrown may throw again.
+    std::mem::forget(panic);
+    error
+}
+
+impl Store {
+    /// Makes a host function on tagged values.
+    pub fn func_new(&self, ty: FuncType, func: HostFn) -> Result<Func> {
+        self.add_host_func(&ty, Body::Tagged(func))
+    }
+
+    /// Makes a host function on raw values.
+    pub fn func_new_raw(&self, ty: FuncType, func: RawHostFn) -> Result<Func> {
+        self.add_host_func(&ty, Body::Raw(func))
+    }
+
+    fn add_host_func(&self, ty: &FuncType, body: Body) -> Result<Func> {
+        let inner = self.inner();
+        let type_id = inner.engine.type_id(ty);
+        let trampolines = inner.engine.trampolines(type_id)?;
+        let ty = inner.engine.func_type(type_id);
+        let func = HostFunc::new(inner.context.get(), trampolines.host_call(), type_id, ty, body);
+        inner.code.borrow_mut().add_trampolines(trampolines);
+        let func_ref = func.func_ref();
+        inner.func_refs.borrow_mut().add_single(func_ref);
+        inner.host_funcs.borrow_mut().push(func);
+        // SAFETY: the function is kept as long as the store, its reference inside it, and it was just added.
+        Ok(unsafe { self.add_func(func_ref, true) })
     }
 }

@@ -1,33 +1,149 @@
 //! Instances: making them, and reaching what is in them.
+//!
+//! An instance is a block of memory that guest code works on, laid out by [`crate::abi::vmctx`], and what the runtime
+//! needs to know besides. Invariants: everything that can fail without the guest's doing is done before the store
+//! changes; a context never moves and lives as long as the store. Read next: [`super::imports`], [`super::func`].
 
+#![expect(unsafe_code, reason = "writes what guest code works on")]
+
+use super::code_memory::StoreCode;
+use super::global::GlobalEntry;
+use super::imports::{Extern, Imports};
+use super::memory::LinearMemory;
+use super::table::TableData;
 use super::{Module, Store};
+use crate::abi::vmctx::{self, VmFuncRef, VmMemory, VmTable};
 use crate::base::{
-    ExternType, Func, FuncIndex, Global, GlobalIndex, Instance, Memory, MemoryIndex, Result, StoreId, Table, TableIndex,
+    DataIndex, DefinedTableIndex, ElemIndex, Error, Func, FuncIndex, Global, GlobalIndex, Instance, Memory,
+    MemoryIndex, RawValue, Result, Table, TableIndex, TrapCode, error::bail,
 };
+use crate::wasm::{ConstExpr, ElementItems, ElementMode, Item};
+use cranelift_entity::EntityRef;
+use std::alloc::{self, Layout};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::HashMap;
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
 
-/// Something to import or export.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Extern {
-    /// A function.
-    Func(Func),
-    /// A table.
-    Table(Table),
-    /// A memory.
-    Memory(Memory),
-    /// A global.
-    Global(Global),
+/// An instance of a store.
+pub struct InstanceData {
+    module: Module,
+    code: Rc<StoreCode>,
+    context: Context,
+    /// Numbers in the store of the imported functions.
+    imported_funcs: Box<[u64]>,
+    /// Numbers in the store of all memories, imported ones first.
+    memories: Box<[u64]>,
+    /// Likewise of all tables.
+    tables: Box<[u64]>,
+    /// Likewise of all globals.
+    globals: Box<[u64]>,
+    dropped_data: Box<[Cell<bool>]>,
+    dropped_elems: Box<[Cell<bool>]>,
+    /// References, made on demand, of functions that have none in the context.
+    references: RefCell<HashMap<FuncIndex, Box<UnsafeCell<VmFuncRef>>>>,
 }
 
-impl Extern {
-    /// The store that it lives in.
-    pub fn store(&self) -> StoreId {
-        match self {
-            Extern::Func(func) => func.store,
-            Extern::Table(table) => table.store,
-            Extern::Memory(memory) => memory.store,
-            Extern::Global(global) => global.store,
+impl InstanceData {
+    /// The module that it is an instance of.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// A memory's number in the store.
+    pub fn memory(&self, index: MemoryIndex) -> u64 {
+        self.memories[index.index()]
+    }
+
+    /// A table's number in the store.
+    pub fn table(&self, index: TableIndex) -> u64 {
+        self.tables[index.index()]
+    }
+
+    /// Forgets a data segment.
+    pub fn drop_data(&self, segment: DataIndex) {
+        self.dropped_data[segment.index()].set(true);
+    }
+
+    /// Forgets an element segment.
+    pub fn drop_elem(&self, segment: ElemIndex) {
+        self.dropped_elems[segment.index()].set(true);
+    }
+
+    fn evaluate(&self, expr: &ConstExpr) -> u64 {
+        self.context.evaluate(&self.module, expr)
+    }
+}
+
+/// The block of memory that guest code works on.
+struct Context {
+    address: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Context {
+    fn new(size: u32) -> Result<Context> {
+        let layout = Layout::from_size_align(size as usize, 16).expect("contexts are smaller than 2 GiB");
+        // SAFETY: contexts have a header, so the size isn't zero.
+        match NonNull::new(unsafe { alloc::alloc_zeroed(layout) }) {
+            Some(address) => Ok(Context { address, layout }),
+            None => bail!(System, "no memory for an instance of {size} bytes"),
         }
     }
+
+    fn at(&self, offset: i32) -> *mut u8 {
+        let offset = offset as usize;
+        assert!(offset < self.layout.size());
+        // SAFETY: the offset is inside the block.
+        unsafe { self.address.as_ptr().add(offset) }
+    }
+
+    fn write<T>(&self, offset: i32, value: T) {
+        assert!(offset as usize + size_of::<T>() <= self.layout.size());
+        // SAFETY: the value fits into the block, and the layout aligns every field. Guest code isn't running.
+        unsafe { self.at(offset).cast::<T>().write(value) }
+    }
+
+    fn read<T: Copy>(&self, offset: i32) -> T {
+        assert!(offset as usize + size_of::<T>() <= self.layout.size());
+        // SAFETY: as in `write`; all fields are numbers, and the block was zeroed.
+        unsafe { self.at(offset).cast::<T>().read() }
+    }
+
+    fn global(&self, module: &Module, index: GlobalIndex) -> *mut RawValue {
+        let layout = &module.info().layout;
+        match layout.as_defined_global(index) {
+            Some(defined) => self.at(layout.defined_global(defined)).cast(),
+            None => self.read(layout.imported_global(index)),
+        }
+    }
+
+    /// The reference of a function that has one in the context.
+    fn func_ref(&self, module: &Module, index: FuncIndex) -> Option<*mut VmFuncRef> {
+        let place = module.info().escaping_place.get(&index)?;
+        Some(self.at(module.info().layout.func_ref(*place)).cast())
+    }
+
+    fn evaluate(&self, module: &Module, expr: &ConstExpr) -> u64 {
+        // SAFETY: cells live as long as the store; guest code isn't running.
+        let global = |index| unsafe { (*self.global(module, index)).lo };
+        let func = |index| self.func_ref(module, index).expect("constant expressions let functions escape") as u64;
+        expr.evaluate(global, func)
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: the block was allocated with this layout.
+        unsafe { alloc::dealloc(self.address.as_ptr(), self.layout) };
+    }
+}
+
+/// What an instance defines, before the store knows it.
+struct Definitions {
+    memories: Vec<Rc<LinearMemory>>,
+    tables: Vec<Rc<TableData>>,
+    globals: Vec<GlobalEntry>,
 }
 
 impl Store {
@@ -35,47 +151,308 @@ impl Store {
     ///
     /// Errors: `Link` if the imports' number or types don't fit, `Limit` and `System` leave nothing behind; if a
     /// segment is out of bounds it is a trap, and what earlier segments wrote stays.
-    pub fn instantiate(&self, _module: &Module, _imports: &[Extern]) -> Result<(Instance, Option<Func>)> {
-        todo!()
+    pub fn instantiate(&self, module: &Module, imports: &[Extern]) -> Result<(Instance, Option<Func>)> {
+        self.check_poisoned()?;
+        self.check_engine(module)?;
+        let imports = self.check_imports(module, imports)?;
+        let instance = self.add_instance(module, imports)?;
+        self.run_segments(&instance)?;
+        let handle = Instance { store: self.id(), index: instance.context.read(vmctx::INSTANCE) };
+        let start = module.info().start.map(|start| self.instance_func(handle, start)).transpose()?;
+        Ok((handle, start))
     }
 
-    /// The type of an import or export, with the present size of a memory or table as its minimum.
-    pub fn extern_type(&self, _item: Extern) -> Result<ExternType> {
-        todo!()
+    fn add_instance(&self, module: &Module, imports: Imports) -> Result<Rc<InstanceData>> {
+        let (inner, info) = (self.inner(), module.info());
+        let number = self.instances();
+        if number >= self.limits().instances {
+            bail!(Limit, "the store's limit of {} instances is reached", self.limits().instances);
+        }
+        self.check_memories(info.memories.len() - info.imported_memories as usize)?;
+        self.check_tables(info.tables.len() - info.imported_tables as usize)?;
+        let code = self.code_of(module)?;
+        let context = Context::new(info.layout.size())?;
+        self.fill_context(&context, module, &imports, &code, number);
+        let Definitions { memories, tables, globals } = self.define(&context, module)?;
+
+        // Nothing fails from here on.
+        let append = |imported: Vec<u64>, present: usize, defined: usize| {
+            imported.into_iter().chain(present as u64..(present + defined) as u64).collect()
+        };
+        let segments = |count: usize| vec![Cell::new(false); count].into();
+        let instance = Rc::new(InstanceData {
+            module: module.clone(),
+            code,
+            imported_funcs: imports.funcs.iter().map(|(number, _)| *number).collect(),
+            memories: append(imports.memory_numbers(), inner.memories.borrow().len(), memories.len()),
+            tables: append(imports.table_numbers(), inner.tables.borrow().len(), tables.len()),
+            globals: append(imports.global_numbers(), inner.globals.borrow().len(), globals.len()),
+            dropped_data: segments(info.data.len()),
+            dropped_elems: segments(info.elements.len()),
+            references: RefCell::default(),
+            context,
+        });
+        inner.memories.borrow_mut().extend(memories);
+        inner.tables.borrow_mut().extend(tables);
+        inner.globals.borrow_mut().extend(globals);
+        inner.instances.borrow_mut().push(instance.clone());
+        let start = instance.context.address.as_ptr() as usize;
+        let references = info.escaping.len();
+        let first = if references > 0 { instance.context.at(info.layout.func_ref(0)) as usize } else { start };
+        inner.func_refs.borrow_mut().add_context(start, first, references, number);
+        let mut modules = inner.modules.borrow_mut();
+        // Modules are many times fewer than instances, and the same one often comes again.
+        if !modules.iter().rev().any(|known| known.is_same(module)) {
+            modules.push(module.clone());
+        }
+        Ok(instance)
     }
 
-    /// The export of this name.
-    pub fn instance_export(&self, _instance: Instance, _name: &str) -> Result<Option<Extern>> {
-        todo!()
+    /// Writes everything that doesn't depend on the instance's own definitions.
+    fn fill_context(&self, context: &Context, module: &Module, imports: &Imports, code: &StoreCode, number: u64) {
+        let info = module.info();
+        let layout = &info.layout;
+        context.write(vmctx::STORE_CONTEXT, self.inner().context.get());
+        context.write(vmctx::TYPE_IDS, module.type_ids().as_ptr());
+        context.write(vmctx::INSTANCE, number);
+        for (index, (_, entry)) in imports.funcs.iter().enumerate() {
+            let at = layout.imported_func(FuncIndex::new(index));
+            let (code, callee) = self.code_and_context(*entry);
+            context.write(at + vmctx::imported_func::CODE, code);
+            context.write(at + vmctx::imported_func::CONTEXT, callee);
+        }
+        for (index, (_, memory)) in imports.memories.iter().enumerate() {
+            write_memory(context, module, MemoryIndex::new(index), memory);
+        }
+        for (index, (_, table)) in imports.tables.iter().enumerate() {
+            context.write(layout.imported_table(TableIndex::new(index)), table.definition());
+        }
+        for (index, (_, global)) in imports.globals.iter().enumerate() {
+            context.write(layout.imported_global(GlobalIndex::new(index)), global.cell);
+        }
+        for (place, index) in info.escaping.iter().enumerate() {
+            let func_ref = match imports.funcs.get(index.index()) {
+                // SAFETY: references live as long as the store. The copy has the original's handle, if it has one.
+                Some((_, entry)) => unsafe { ptr::read(entry.func_ref) },
+                None => own_reference(context, module, code, *index),
+            };
+            context.write(layout.func_ref(place as u32), func_ref);
+        }
     }
 
-    /// All exports in order.
-    pub fn instance_exports(&self, _instance: Instance) -> Result<Vec<(String, Extern)>> {
-        todo!()
+    /// Makes what the module defines: memories, globals, tables.
+    fn define(&self, context: &Context, module: &Module) -> Result<Definitions> {
+        let (info, limits) = (module.info(), self.limits());
+        let layout = &info.layout;
+        let mut memories = Vec::new();
+        for (index, ty) in info.memories.iter().skip(info.imported_memories as usize) {
+            let memory = Rc::new(LinearMemory::new(*ty, &limits)?);
+            write_memory(context, module, index, &memory);
+            memories.push(memory);
+        }
+        let mut globals = Vec::new();
+        for (index, init) in &info.global_inits {
+            let ty = info.globals[GlobalIndex::new(info.imported_globals as usize + index.index())];
+            let at = layout.defined_global(index);
+            context.write(at, RawValue::new(context.evaluate(module, init)));
+            globals.push(GlobalEntry::in_context(ty, context.at(at).cast()));
+        }
+        let mut tables = Vec::new();
+        for (_, ty) in info.tables.iter().skip(info.imported_tables as usize) {
+            let index = DefinedTableIndex::new(tables.len());
+            let init = info.table_inits[index].as_ref().map_or(0, |init| context.evaluate(module, init));
+            let definition = context.at(layout.defined_table(index)).cast::<VmTable>();
+            // SAFETY: the definition is inside the context, which lives as long as the store if the table gets into it.
+            tables.push(Rc::new(unsafe { TableData::new(*ty, init, Some(definition), &limits) }?));
+        }
+        Ok(Definitions { memories, tables, globals })
+    }
+
+    /// Copies active segments, in order; elements first.
+    fn run_segments(&self, instance: &InstanceData) -> Result<()> {
+        let info = instance.module.info();
+        for (index, segment) in &info.elements {
+            match &segment.mode {
+                ElementMode::Passive => continue,
+                ElementMode::Declared => {}
+                ElementMode::Active { table, offset } => {
+                    let length = segment.items.len() as u32;
+                    if !self.table_init(instance, *table, index, instance.evaluate(offset), 0, length) {
+                        return Err(Error::trap(TrapCode::TableOutOfBounds, None, Vec::new()));
+                    }
+                }
+            }
+            instance.drop_elem(index);
+        }
+        for (index, segment) in &info.data {
+            if let Some((memory, offset)) = &segment.active {
+                let length = segment.range.len() as u32;
+                if !self.memory_init(instance, *memory, index, instance.evaluate(offset), 0, length) {
+                    return Err(Error::trap(TrapCode::MemoryOutOfBounds, None, Vec::new()));
+                }
+                instance.drop_data(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// `table.init`: answers whether both ranges are inside.
+    pub(super) fn table_init(
+        &self,
+        instance: &InstanceData,
+        table: TableIndex,
+        segment: ElemIndex,
+        destination: u64,
+        source: u32,
+        count: u32,
+    ) -> bool {
+        let table = self.inner().tables.borrow()[instance.table(table) as usize].clone();
+        let items = &instance.module.info().elements[segment].items;
+        let length = if instance.dropped_elems[segment.index()].get() { 0 } else { items.len() as u64 };
+        let (first, end) = (u64::from(source), u64::from(source) + u64::from(count));
+        if end > length || destination.saturating_add(u64::from(count)) > table.length() as u64 {
+            return false;
+        }
+        for place in first..end {
+            let bits = match items {
+                ElementItems::Funcs(funcs) => {
+                    let reference = instance.context.func_ref(&instance.module, funcs[place as usize]);
+                    reference.expect("element segments let functions escape") as u64
+                }
+                ElementItems::Exprs(exprs) => instance.evaluate(&exprs[place as usize]),
+            };
+            table.set(destination + (place - first), bits);
+        }
+        true
+    }
+
+    /// `memory.init`: answers whether both ranges are inside.
+    pub(super) fn memory_init(
+        &self,
+        instance: &InstanceData,
+        memory: MemoryIndex,
+        segment: DataIndex,
+        destination: u64,
+        source: u32,
+        count: u32,
+    ) -> bool {
+        let info = instance.module.info();
+        let bytes = if instance.dropped_data[segment.index()].get() {
+            &[]
+        } else {
+            &info.bytes[info.data[segment].range.clone()]
+        };
+        let Some(bytes) = (source as usize).checked_add(count as usize).and_then(|end| bytes.get(source as usize..end))
+        else {
+            return false;
+        };
+        let memory = Memory { store: self.id(), index: instance.memory(memory) };
+        self.memory_write(memory, destination, bytes).is_ok()
+    }
+
+    pub(super) fn instance(&self, instance: Instance) -> Result<Rc<InstanceData>> {
+        self.check(instance.store)?;
+        let instances = self.inner().instances.borrow();
+        let found = instances.get(instance.index as usize).cloned();
+        found.ok_or_else(|| Store::out_of_range("instance", instance.index, instances.len() as u64))
     }
 
     /// The module that it is an instance of.
-    pub fn instance_module(&self, _instance: Instance) -> Result<Module> {
-        todo!()
+    pub fn instance_module(&self, instance: Instance) -> Result<Module> {
+        Ok(self.instance(instance)?.module.clone())
+    }
+
+    /// The export of this name.
+    pub fn instance_export(&self, instance: Instance, name: &str) -> Result<Option<Extern>> {
+        let item = self.instance(instance)?.module.info().export(name);
+        item.map(|item| self.instance_item(instance, item)).transpose()
+    }
+
+    /// All exports in order.
+    pub fn instance_exports(&self, instance: Instance) -> Result<Vec<(String, Extern)>> {
+        let module = self.instance_module(instance)?;
+        let exports = module.info().exports.iter();
+        exports.map(|export| Ok((export.name.clone(), self.instance_item(instance, export.item)?))).collect()
+    }
+
+    fn instance_item(&self, instance: Instance, item: Item) -> Result<Extern> {
+        Ok(match item {
+            Item::Func(index) => Extern::Func(self.instance_func(instance, index)?),
+            Item::Table(index) => Extern::Table(self.instance_table(instance, index)?),
+            Item::Memory(index) => Extern::Memory(self.instance_memory(instance, index)?),
+            Item::Global(index) => Extern::Global(self.instance_global(instance, index)?),
+        })
     }
 
     /// A function by its index in the module, exported or not.
-    pub fn instance_func(&self, _instance: Instance, _index: FuncIndex) -> Result<Func> {
-        todo!()
+    pub fn instance_func(&self, instance: Instance, index: FuncIndex) -> Result<Func> {
+        let instance = self.instance(instance)?;
+        let count = instance.module.info().funcs.len();
+        if index.index() >= count {
+            return Err(Store::out_of_range("function", u64::from(index.as_u32()), count as u64));
+        }
+        if let Some(number) = instance.imported_funcs.get(index.index()) {
+            return Ok(Func { store: self.id(), index: *number });
+        }
+        let func_ref = match instance.context.func_ref(&instance.module, index) {
+            Some(func_ref) => func_ref,
+            None => self.reference_of(&instance, index),
+        };
+        // SAFETY: the reference is the instance's own, and lives as long as the store.
+        Ok(unsafe { self.func_of_ref(func_ref) })
+    }
+
+    fn reference_of(&self, instance: &InstanceData, index: FuncIndex) -> *mut VmFuncRef {
+        let mut references = instance.references.borrow_mut();
+        let reference = references.entry(index).or_insert_with(|| {
+            let reference = own_reference(&instance.context, &instance.module, &instance.code, index);
+            let reference = Box::new(UnsafeCell::new(reference));
+            self.inner().func_refs.borrow_mut().add_single(reference.get());
+            reference
+        });
+        reference.get()
     }
 
     /// A table by its index in the module, exported or not.
-    pub fn instance_table(&self, _instance: Instance, _index: TableIndex) -> Result<Table> {
-        todo!()
+    pub fn instance_table(&self, instance: Instance, index: TableIndex) -> Result<Table> {
+        let index = place(&self.instance(instance)?.tables, "table", index.index())?;
+        Ok(Table { store: self.id(), index })
     }
 
     /// A memory by its index in the module, exported or not.
-    pub fn instance_memory(&self, _instance: Instance, _index: MemoryIndex) -> Result<Memory> {
-        todo!()
+    pub fn instance_memory(&self, instance: Instance, index: MemoryIndex) -> Result<Memory> {
+        let index = place(&self.instance(instance)?.memories, "memory", index.index())?;
+        Ok(Memory { store: self.id(), index })
     }
 
     /// A global by its index in the module, exported or not.
-    pub fn instance_global(&self, _instance: Instance, _index: GlobalIndex) -> Result<Global> {
-        todo!()
+    pub fn instance_global(&self, instance: Instance, index: GlobalIndex) -> Result<Global> {
+        let index = place(&self.instance(instance)?.globals, "global", index.index())?;
+        Ok(Global { store: self.id(), index })
+    }
+}
+
+fn place(numbers: &[u64], what: &str, index: usize) -> Result<u64> {
+    let number = numbers.get(index).copied();
+    number.ok_or_else(|| Store::out_of_range(what, index as u64, numbers.len() as u64))
+}
+
+fn write_memory(context: &Context, module: &Module, index: MemoryIndex, memory: &LinearMemory) {
+    let at = module.info().layout.memory(index);
+    context.write(at + vmctx::memory::BASE, memory.base());
+    context.write::<*mut VmMemory>(at + vmctx::memory::DEFINITION, memory.definition());
+}
+
+/// A reference of a function that the module defines.
+fn own_reference(context: &Context, module: &Module, code: &StoreCode, index: FuncIndex) -> VmFuncRef {
+    let info = module.info();
+    let defined = info.defined_func(index).expect("imported functions have references already");
+    VmFuncRef {
+        code: code.base() + module.compiled().functions[defined].start.0 as usize,
+        context: context.address.as_ptr() as usize,
+        type_id: module.type_id(info.funcs[index]).0,
+        handle: 0,
+        func_index: index.as_u32(),
+        padding: 0,
     }
 }

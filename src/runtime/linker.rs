@@ -1,46 +1,95 @@
 //! The linker: finds a module's imports by name.
+//!
+//! Holds handles only, so it outlives nothing and keeps nothing alive. Read next: [`super::imports`].
 
 use super::{Engine, Extern, Module, Store};
-use crate::base::{Func, Instance, Result};
+use crate::base::{Error, ErrorKind, Func, Instance, Result, error::bail};
+use crate::wasm::{Import, ItemType};
+use std::collections::HashMap;
 
-/// Names and what they stand for.
+/// Names and what they stand for. The names may be of several stores' items, as long as each is used with its own.
 pub struct Linker {
-    _engine: Engine,
+    engine: Engine,
+    allow_shadowing: bool,
+    /// By module, then by name.
+    items: HashMap<String, HashMap<String, Extern>>,
 }
 
 impl Linker {
     /// An empty linker.
     pub fn new(engine: &Engine) -> Linker {
-        Linker { _engine: engine.clone() }
+        Linker { engine: engine.clone(), allow_shadowing: false, items: HashMap::new() }
+    }
+
+    /// The engine that it was made for.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Whether defining a name again replaces it, rather than being an error.
-    pub fn allow_shadowing(&mut self, _allow: bool) {
-        todo!()
+    pub fn allow_shadowing(&mut self, allow: bool) {
+        self.allow_shadowing = allow;
     }
 
     /// Defines a name. `Link` if it is defined already and shadowing isn't allowed.
-    pub fn define(&mut self, _store: &Store, _module: &str, _name: &str, _item: Extern) -> Result<()> {
-        todo!()
+    pub fn define(&mut self, store: &Store, module: &str, name: &str, item: Extern) -> Result<()> {
+        store.extern_type(item)?;
+        self.check_undefined(module, name)?;
+        self.insert(module, name, item);
+        Ok(())
     }
 
     /// Defines all exports of an instance under `module`: all or nothing.
-    pub fn define_instance(&mut self, _store: &Store, _module: &str, _instance: Instance) -> Result<()> {
-        todo!()
+    pub fn define_instance(&mut self, store: &Store, module: &str, instance: Instance) -> Result<()> {
+        let exports = store.instance_exports(instance)?;
+        exports.iter().try_for_each(|(name, _)| self.check_undefined(module, name))?;
+        exports.iter().for_each(|(name, item)| self.insert(module, name, *item));
+        Ok(())
     }
 
-    /// What a name stands for.
-    pub fn get(&self, _store: &Store, _module: &str, _name: &str) -> Option<Extern> {
-        todo!()
+    fn check_undefined(&self, module: &str, name: &str) -> Result<()> {
+        if !self.allow_shadowing && self.lookup(module, name).is_some() {
+            bail!(Link, "{module}.{name} is defined already");
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, module: &str, name: &str, item: Extern) {
+        self.items.entry(module.to_string()).or_default().insert(name.to_string(), item);
+    }
+
+    fn lookup(&self, module: &str, name: &str) -> Option<Extern> {
+        self.items.get(module)?.get(name).copied()
+    }
+
+    /// What a name stands for in this store.
+    pub fn get(&self, store: &Store, module: &str, name: &str) -> Option<Extern> {
+        self.lookup(module, name).filter(|item| item.store() == store.id())
     }
 
     /// Defines each function that the module imports and that isn't defined as one that fails when it is called.
-    pub fn define_unknown_imports_as_traps(&mut self, _store: &Store, _module: &Module) -> Result<()> {
-        todo!()
+    pub fn define_unknown_imports_as_traps(&mut self, store: &Store, module: &Module) -> Result<()> {
+        for import in &module.info().imports {
+            let ItemType::Func(ty) = import.ty else { continue };
+            if self.lookup(&import.module, &import.name).is_some() {
+                continue;
+            }
+            let error = unknown(import);
+            let trap = Box::new(move |_: super::Caller<'_>, _: &mut [_]| Err(error.clone()));
+            let func = store.func_new_raw(module.info().types[ty].clone(), trap)?;
+            self.insert(&import.module, &import.name, Extern::Func(func));
+        }
+        Ok(())
     }
 
     /// Instantiates a module with the imports that its names stand for; see [`Store::instantiate`].
-    pub fn instantiate(&self, _store: &Store, _module: &Module) -> Result<(Instance, Option<Func>)> {
-        todo!()
+    pub fn instantiate(&self, store: &Store, module: &Module) -> Result<(Instance, Option<Func>)> {
+        let find = |import: &Import| self.lookup(&import.module, &import.name).ok_or_else(|| unknown(import));
+        let imports = module.info().imports.iter().map(find).collect::<Result<Vec<_>>>()?;
+        store.instantiate(module, &imports)
     }
+}
+
+fn unknown(import: &Import) -> Error {
+    Error::new(ErrorKind::Link, format!("unknown import: {}.{} isn't defined", import.module, import.name))
 }

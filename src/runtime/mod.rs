@@ -5,25 +5,38 @@
 //! cells is held while guest or host code runs; every handle is checked against store and range before use.
 //! Read next: [`store`], then [`call`] for how guest code is entered and left.
 
-pub mod backtrace;
-pub mod call;
 pub mod engine;
+pub mod module;
+
+pub mod store;
+
 pub mod func;
 pub mod global;
 pub mod host_func;
+pub mod imports;
 pub mod instance;
 pub mod linker;
 pub mod memory;
-pub mod module;
-pub mod store;
 pub mod table;
 pub mod values;
+
+pub mod backtrace;
+pub mod call;
 pub mod walk;
+
+mod builtins;
+mod code_map;
+mod code_memory;
+mod guest_stack;
+mod mapping;
+mod store_context;
+mod switch;
+mod traps;
 
 pub use call::{Call, CallState, Exit, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostFn, RawHostFn};
-pub use instance::Extern;
+pub use imports::Extern;
 pub use linker::Linker;
 pub use module::Module;
 pub use store::Store;

@@ -1,97 +1,284 @@
 //! The store: everything that guests of one embedding can reach.
+//!
+//! Its parts are operated on in files of their own, one per noun; here are the parts themselves, handles' checks and
+//! what belongs to no noun. Invariants: entities are added and never removed, so a handle that was once good stays
+//! good; no borrow of the cells lasts while guest or host code runs. Read next: [`super::instance`].
 
+#![expect(unsafe_code, reason = "the store is reached by address from guest code")]
+
+use super::call::Call;
+use super::code_map::CodeMap;
+use super::code_memory::{PatchMethod, StoreCode};
+use super::func::{FuncEntry, FuncRefs};
+use super::global::GlobalEntry;
+use super::guest_stack::StackPool;
+use super::host_func::HostFunc;
+use super::instance::InstanceData;
+use super::memory::LinearMemory;
+use super::store_context::StoreContext;
+use super::switch;
+use super::table::TableData;
 use super::{Engine, Module};
-use crate::abi::artifact::CompiledModule;
-use crate::base::{CodeOffset, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits};
+use crate::base::{
+    CodeOffset, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
+};
 use std::any::Any;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::HashMap;
 use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A store. Used by one thread at a time; all operations take it by shared reference, since host functions use it
 /// while a guest is running.
+///
+/// It isn't `Send`, because host functions needn't be. Whoever knows that they are may move a store to another thread,
+/// together with all its calls, suspended ones too.
+#[repr(transparent)]
 pub struct Store {
-    _private: *mut CompiledModule,
+    /// Owned by the `Store` that [`Store::new`] made; [`Store::borrowed`] makes others that don't drop it.
+    inner: NonNull<StoreInner>,
+}
+
+/// What a store is made of.
+pub struct StoreInner {
+    pub(super) id: StoreId,
+    pub(super) engine: Engine,
+    pub(super) limits: Cell<StoreLimits>,
+    pub(super) embedder: Cell<*mut c_void>,
+    /// Why the store can't be used any more.
+    poisoned: RefCell<Option<String>>,
+    pub(super) is_poisoned: Cell<bool>,
+
+    pub(super) context: UnsafeCell<StoreContext>,
+    pub(super) stacks: Rc<StackPool>,
+    /// The innermost running call.
+    pub(super) current: Cell<*const Call>,
+    /// How many calls are running.
+    pub(super) depth: Cell<u32>,
+    pub(super) next_call: Cell<u64>,
+    /// What the host function that just failed answered.
+    pub(super) host_error: RefCell<Option<Error>>,
+
+    pub(super) instances: RefCell<Vec<Rc<InstanceData>>>,
+    pub(super) funcs: RefCell<Vec<FuncEntry>>,
+    pub(super) func_refs: RefCell<FuncRefs>,
+    pub(super) host_funcs: RefCell<Vec<Box<HostFunc>>>,
+    pub(super) memories: RefCell<Vec<Rc<LinearMemory>>>,
+    pub(super) tables: RefCell<Vec<Rc<TableData>>>,
+    pub(super) globals: RefCell<Vec<GlobalEntry>>,
+    pub(super) externs: RefCell<Vec<Box<dyn Any>>>,
+
+    /// Modules in the order of first instantiation.
+    pub(super) modules: RefCell<Vec<Module>>,
+    /// The code of each module that was mapped, by module number.
+    mapped: RefCell<HashMap<u64, Rc<StoreCode>>>,
+    pub(super) code: RefCell<CodeMap>,
 }
 
 impl Store {
     /// An empty store.
-    pub fn new(_engine: &Engine, _limits: StoreLimits) -> Result<Store> {
-        todo!()
+    pub fn new(engine: &Engine, limits: StoreLimits) -> Result<Store> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let inner = Box::into_raw(Box::new(StoreInner {
+            id: StoreId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            engine: engine.clone(),
+            limits: Cell::new(limits),
+            embedder: Cell::new(ptr::null_mut()),
+            poisoned: RefCell::default(),
+            is_poisoned: Cell::new(false),
+            context: UnsafeCell::new(StoreContext::new(switch::builtin_table().as_ptr())),
+            stacks: Rc::default(),
+            current: Cell::new(ptr::null()),
+            depth: Cell::new(0),
+            next_call: Cell::new(1),
+            host_error: RefCell::default(),
+            instances: RefCell::default(),
+            funcs: RefCell::default(),
+            func_refs: RefCell::default(),
+            host_funcs: RefCell::default(),
+            memories: RefCell::default(),
+            tables: RefCell::default(),
+            globals: RefCell::default(),
+            externs: RefCell::default(),
+            modules: RefCell::default(),
+            mapped: RefCell::default(),
+            code: RefCell::default(),
+        }));
+        // SAFETY: the box was just made and is at its final address; no guest code runs that could use the context.
+        unsafe {
+            let context = (*inner).context.get();
+            (*context).store = inner;
+            (*context).code = &raw const (*inner).code;
+        }
+        Ok(Store { inner: NonNull::new(inner).expect("a box has an address") })
+    }
+
+    /// The store of a context, for code that guests called. Not to be dropped.
+    ///
+    /// # Safety
+    ///
+    /// `context` must be that of a store which lives as long as the result is used.
+    pub(super) unsafe fn borrowed(context: *const StoreContext) -> std::mem::ManuallyDrop<Store> {
+        // SAFETY: `Store::new` set the field to the store's address, which isn't null.
+        let inner = unsafe { NonNull::new_unchecked((*context).store.cast_mut()) };
+        std::mem::ManuallyDrop::new(Store { inner })
+    }
+
+    #[inline]
+    pub(super) fn inner(&self) -> &StoreInner {
+        // SAFETY: the box lives until the owning `Store` is dropped, and is only accessed by shared reference.
+        unsafe { self.inner.as_ref() }
     }
 
     /// What its handles are stamped with.
     pub fn id(&self) -> StoreId {
-        todo!()
+        self.inner().id
     }
 
     /// The engine that it was made with.
     pub fn engine(&self) -> &Engine {
-        todo!()
+        &self.inner().engine
     }
 
     /// What its guests may use.
     pub fn limits(&self) -> StoreLimits {
-        todo!()
+        self.inner().limits.get()
     }
 
     /// Changes what its guests may use; what they have already isn't taken away.
-    pub fn set_limits(&self, _limits: StoreLimits) {
-        todo!()
+    pub fn set_limits(&self, limits: StoreLimits) {
+        self.inner().limits.set(limits);
     }
 
     /// Keeps an opaque pointer for the layer above.
-    pub fn set_embedder(&self, _embedder: *mut c_void) {
-        todo!()
+    pub fn set_embedder(&self, embedder: *mut c_void) {
+        self.inner().embedder.set(embedder);
     }
 
     /// The pointer that [`Store::set_embedder`] was given last, or null.
     pub fn embedder(&self) -> *mut c_void {
-        todo!()
+        self.inner().embedder.get()
     }
 
     /// Number of instances, those included whose segments trapped. Their handles are `Instance { store: id, index }`.
     pub fn instances(&self) -> u64 {
-        todo!()
+        self.inner().instances.borrow().len() as u64
     }
 
     /// Its modules, each once, in the order in which they were first instantiated.
     pub fn modules(&self) -> Vec<Module> {
-        todo!()
+        self.inner().modules.borrow().clone()
     }
 
     /// Makes the store unusable: running and instantiating answer `Poisoned` with this reason from now on. The first
     /// reason is kept.
-    pub fn poison(&self, _reason: &str) {
-        todo!()
+    pub fn poison(&self, reason: &str) {
+        self.inner().is_poisoned.set(true);
+        self.inner().poisoned.borrow_mut().get_or_insert_with(|| reason.to_string());
     }
 
     /// `Poisoned` if the store is.
+    #[inline]
     pub fn check_poisoned(&self) -> Result<()> {
-        todo!()
+        if self.inner().is_poisoned.get() { Err(self.poisoned()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn poisoned(&self) -> Error {
+        let reason = self.inner().poisoned.borrow();
+        Error::new(ErrorKind::Poisoned, format!("the store is unusable: {}", reason.as_deref().unwrap_or("unknown")))
+    }
+
+    /// `WrongStore` unless a handle with this stamp is this store's.
+    #[inline]
+    pub(super) fn check(&self, store: StoreId) -> Result<()> {
+        if store == self.inner().id { Ok(()) } else { Err(self.wrong_store(store)) }
+    }
+
+    #[cold]
+    fn wrong_store(&self, store: StoreId) -> Error {
+        Error::new(ErrorKind::WrongStore, format!("the handle is of store {}, not of store {}", store.0, self.id().0))
+    }
+
+    /// The error for a handle or index that is too large.
+    #[cold]
+    pub(super) fn out_of_range(what: &str, index: u64, length: u64) -> Error {
+        Error::new(ErrorKind::OutOfRange, format!("{what} {index} is out of range: there are {length}"))
     }
 
     /// Keeps a host value for as long as the store lives, so that the guest can hold a reference to it.
-    pub fn externref_new(&self, _data: Box<dyn Any>) -> ExternRef {
-        todo!()
+    pub fn externref_new(&self, data: Box<dyn Any>) -> ExternRef {
+        let mut externs = self.inner().externs.borrow_mut();
+        externs.push(data);
+        ExternRef { store: self.id(), index: externs.len() as u64 - 1 }
     }
 
     /// The value behind a reference.
-    pub fn externref_data(&self, _reference: ExternRef) -> Result<&dyn Any> {
-        todo!()
+    pub fn externref_data(&self, reference: ExternRef) -> Result<&dyn Any> {
+        self.check(reference.store)?;
+        let externs = self.inner().externs.borrow();
+        match externs.get(reference.index as usize) {
+            // SAFETY: the boxes are neither removed nor changed until the store is dropped.
+            Some(data) => Ok(unsafe { &*ptr::from_ref::<dyn Any>(&**data) }),
+            None => Err(Store::out_of_range("host reference", reference.index, externs.len() as u64)),
+        }
     }
 
     /// The instance whose context is at this address (word 0 of a frame's state slot).
-    pub fn instance_of_context(&self, _context: u64) -> Option<Instance> {
-        todo!()
+    pub fn instance_of_context(&self, context: u64) -> Option<Instance> {
+        let index = self.inner().func_refs.borrow().instance_of_context(context as usize)?;
+        Some(Instance { store: self.id(), index })
     }
 
     /// The module and place that a code address belongs to.
-    pub fn code_at(&self, _pc: NativePc) -> Option<(Module, CodeOffset)> {
-        todo!()
+    pub fn code_at(&self, pc: NativePc) -> Option<(Module, CodeOffset)> {
+        let code = self.inner().code.borrow();
+        let (module, base) = code.module_at(pc)?;
+        Some((module.clone(), CodeOffset((pc.0 - base.0) as u32)))
+    }
+
+    /// A module's code in this store, mapped when first asked for.
+    pub(super) fn code_of(&self, module: &Module) -> Result<Rc<StoreCode>> {
+        if let Some(code) = self.inner().mapped.borrow().get(&module.id()) {
+            return Ok(code.clone());
+        }
+        let code = Rc::new(module.code().map_for_store(self.inner().context.get())?);
+        self.inner().mapped.borrow_mut().insert(module.id(), code.clone());
+        self.inner().code.borrow_mut().add_module(module, code.clone());
+        Ok(code)
     }
 
     /// Arms and disarms stop points of a module in this store: each edit is a stop point's return offset and whether
     /// to arm it. Maps the module's code if it isn't yet.
-    pub fn patch(&self, _module: &Module, _edits: impl Iterator<Item = (CodeOffset, bool)>) -> Result<()> {
-        todo!()
+    ///
+    /// Errors: `OutOfRange` before anything is written; `System`, or `DebugDisabled` for code without stop points. If the
+    /// system leaves pages that can't be executed, the store is poisoned.
+    pub fn patch(&self, module: &Module, edits: impl Iterator<Item = (CodeOffset, bool)>) -> Result<()> {
+        self.check_engine(module)?;
+        let mut edits: Vec<_> = edits.collect();
+        let patched = self.code_of(module)?.patch(&mut edits, PatchMethod::preferred());
+        patched.map_err(|refused| {
+            if !refused.executable {
+                self.poison(refused.error.message());
+            }
+            refused.error
+        })
+    }
+
+    /// Types have numbers by engine, so modules of another one can't be used.
+    pub(super) fn check_engine(&self, module: &Module) -> Result<()> {
+        if !module.engine().is_same(self.engine()) {
+            bail!(InvalidArgument, "the module was compiled by another engine than the store's");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // SAFETY: this is the owning `Store`, the others are never dropped.
+        drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
     }
 }

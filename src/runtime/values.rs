@@ -1,17 +1,74 @@
 //! Values between their tagged and their raw form.
+//!
+//! Invariant: raw references in guest code's reach are always good, so what the host hands over raw is checked here.
+//! Read next: [`super::func`].
+
+#![expect(unsafe_code, reason = "function references are addresses")]
 
 use super::Store;
-use crate::base::{RawValue, Result, ValType, Value};
+use crate::abi::vmctx::VmFuncRef;
+use crate::base::{Error, ErrorKind, ExternRef, RawValue, RefType, Result, ValType, Value, error::bail};
 
 impl Store {
     /// The raw form of a value. `WrongStore` or `OutOfRange` for a bad reference, `InvalidArgument` for
     /// [`Value::Unavailable`].
-    pub fn to_raw(&self, _value: &Value) -> Result<RawValue> {
-        todo!()
+    #[inline]
+    pub fn to_raw(&self, value: &Value) -> Result<RawValue> {
+        Ok(RawValue::new(match *value {
+            Value::I32(value) => u64::from(value as u32),
+            Value::I64(value) => value as u64,
+            Value::F32(bits) => u64::from(bits),
+            Value::F64(bits) => bits,
+            Value::FuncRef(None) | Value::ExternRef(None) => 0,
+            Value::FuncRef(Some(func)) => self.func_entry(func)?.func_ref as u64,
+            Value::ExternRef(Some(reference)) => {
+                self.externref_data(reference)?;
+                reference.index + 1
+            }
+            Value::Unavailable => bail!(InvalidArgument, "the value isn't available"),
+        }))
     }
 
     /// The tagged form of a value. Bits that are no reference of this store become [`Value::Unavailable`].
-    pub fn from_raw(&self, _ty: ValType, _raw: RawValue) -> Value {
-        todo!()
+    pub fn from_raw(&self, ty: ValType, raw: RawValue) -> Value {
+        if self.is_good(ty, raw) { self.value_of(ty, raw) } else { Value::Unavailable }
+    }
+
+    /// Whether bits are a value of this type: any are, except for references.
+    pub(super) fn is_good(&self, ty: ValType, raw: RawValue) -> bool {
+        match ty {
+            ValType::Ref(RefType::Func) => raw.lo == 0 || self.inner().func_refs.borrow().contains(raw.lo as usize),
+            ValType::Ref(RefType::Extern) => raw.lo <= self.inner().externs.borrow().len() as u64,
+            _ => true,
+        }
+    }
+
+    /// Like [`Store::from_raw`], for bits that come from the guest.
+    #[inline]
+    pub(super) fn value_of(&self, ty: ValType, raw: RawValue) -> Value {
+        match ty {
+            ValType::I32 => Value::I32(raw.lo as i32),
+            ValType::I64 => Value::I64(raw.lo as i64),
+            ValType::F32 => Value::F32(raw.lo as u32),
+            ValType::F64 => Value::F64(raw.lo),
+            ValType::Ref(_) if raw.lo == 0 => Value::default_of(ty),
+            // SAFETY: references that the guest has are addresses of this store's function references.
+            ValType::Ref(RefType::Func) => Value::FuncRef(Some(unsafe { self.func_of_ref(raw.lo as *mut VmFuncRef) })),
+            ValType::Ref(RefType::Extern) => Value::ExternRef(Some(ExternRef { store: self.id(), index: raw.lo - 1 })),
+        }
+    }
+
+    /// The raw form of a value that must be of type `ty`; `what` says for the error which value it is.
+    #[inline]
+    pub(super) fn raw_as(&self, value: &Value, ty: ValType, what: impl FnOnce() -> String) -> Result<RawValue> {
+        if value.ty() == Some(ty) { self.to_raw(value) } else { Err(mismatch(value, ty, &what())) }
+    }
+}
+
+#[cold]
+fn mismatch(value: &Value, ty: ValType, what: &str) -> Error {
+    match value.ty() {
+        Some(actual) => Error::new(ErrorKind::TypeMismatch, format!("{what} is of type {actual}, not {ty}")),
+        None => Error::new(ErrorKind::InvalidArgument, format!("{what} isn't available")),
     }
 }

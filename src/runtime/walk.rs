@@ -1,4 +1,10 @@
 //! Walking the frames of guest code that was left.
+//!
+//! Frames are chained by their frame pointers: at a frame pointer is the caller's, above it the return address. Knows
+//! nothing of what frames mean. Invariant: every read is inside a guest stack that is mapped, whatever the stack holds
+//! and however old the activation is. Read next: [`super::backtrace`].
+
+#![expect(unsafe_code, reason = "reads guest stacks")]
 
 use super::{Module, Store};
 use crate::base::{CodeOffset, NativePc};
@@ -19,6 +25,7 @@ pub struct Activation {
     pub kind: FrameKind,
     /// The guest stack.
     pub stack: Range<usize>,
+    /// The stack's place in the store's pool.
     pub(super) slot: usize,
 }
 
@@ -32,7 +39,7 @@ pub enum FrameKind {
 }
 
 /// A guest frame.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RawFrame {
     /// Its place.
     pub pc: NativePc,
@@ -55,26 +62,63 @@ impl RawFrame {
 
 /// The frames of an activation, newest first.
 pub struct Walk<'a> {
-    _store: &'a Store,
+    store: &'a Store,
+    stack: Range<usize>,
+    slot: usize,
+    next: Option<(NativePc, usize, FrameKind)>,
+}
+
+impl Walk<'_> {
+    /// The frame that called the one with this frame pointer, further up the stack.
+    fn caller(&self, fp: usize) -> Option<(NativePc, usize, FrameKind)> {
+        let read = |address| self.store.read_stack(self.slot, &self.stack, address);
+        let pc = read(fp.wrapping_add(8))?;
+        let caller = read(fp)?;
+        // The chain's end has a null frame pointer; anything else that isn't further up is no chain.
+        (caller == 0 || caller > fp as u64).then_some((NativePc(pc as usize), caller as usize, FrameKind::Return))
+    }
 }
 
 impl Iterator for Walk<'_> {
     type Item = RawFrame;
 
     fn next(&mut self) -> Option<RawFrame> {
-        todo!()
+        while let Some((pc, fp, kind)) = self.next {
+            self.next = self.caller(fp);
+            // A call may be the last instruction of its function.
+            let inside = match kind {
+                FrameKind::Exact => pc,
+                FrameKind::Return => NativePc(pc.0.wrapping_sub(1)),
+            };
+            let map = self.store.inner().code.borrow();
+            if let Some((module, code)) = map.module_at(inside) {
+                return Some(RawFrame { pc, fp, kind, module: module.clone(), code });
+            }
+        }
+        None
     }
 }
 
 impl Store {
     /// The guest frames of an activation, newest first, without trampolines. Reads nothing outside the activation's
     /// stack, whatever is in it.
-    pub fn walk(&self, _activation: &Activation) -> Walk<'_> {
-        todo!()
+    pub fn walk(&self, activation: &Activation) -> Walk<'_> {
+        let next = (activation.fp != 0).then_some((activation.pc, activation.fp, activation.kind));
+        Walk { store: self, stack: activation.stack.clone(), slot: activation.slot, next }
     }
 
     /// Reads a word of an activation's stack; none outside it.
-    pub fn read_word(&self, _activation: &Activation, _address: usize) -> Option<u64> {
-        todo!()
+    pub fn read_word(&self, activation: &Activation, address: usize) -> Option<u64> {
+        self.read_stack(activation.slot, &activation.stack, address)
+    }
+
+    fn read_stack(&self, slot: usize, stack: &Range<usize>, address: usize) -> Option<u64> {
+        let is_inside = address >= stack.start && address.checked_add(8).is_some_and(|end| end <= stack.end);
+        if !is_inside || !self.inner().stacks.is_mapped(slot, stack.start, stack.end) {
+            return None;
+        }
+        // SAFETY: the word is inside the usable part of a stack that is mapped, both just checked, and no guest code of
+        // the store runs on this thread now.
+        Some(unsafe { (address as *const u64).read_unaligned() })
     }
 }

@@ -1,0 +1,191 @@
+//! What instances import: the kinds of things, and whether they are of the types that a module asks for.
+//!
+//! Read next: [`super::linker`] for how imports are found by name.
+
+use super::func::FuncEntry;
+use super::global::GlobalEntry;
+use super::memory::LinearMemory;
+use super::table::TableData;
+use super::{Module, Store};
+use crate::base::{
+    Error, ErrorKind, ExternType, Func, Global, GlobalType, Memory, Result, StoreId, Table, ValType, error::bail,
+};
+use crate::wasm::{Import, ItemType};
+use std::rc::Rc;
+
+/// Something to import or export.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Extern {
+    /// A function.
+    Func(Func),
+    /// A table.
+    Table(Table),
+    /// A memory.
+    Memory(Memory),
+    /// A global.
+    Global(Global),
+}
+
+impl Extern {
+    /// The store that it lives in.
+    pub fn store(&self) -> StoreId {
+        match self {
+            Extern::Func(func) => func.store,
+            Extern::Table(table) => table.store,
+            Extern::Memory(memory) => memory.store,
+            Extern::Global(global) => global.store,
+        }
+    }
+}
+
+/// A module's imports by kind, in order, each with its number in the store.
+#[derive(Default)]
+pub(super) struct Imports {
+    pub(super) funcs: Vec<(u64, FuncEntry)>,
+    pub(super) tables: Vec<(u64, Rc<TableData>)>,
+    pub(super) memories: Vec<(u64, Rc<LinearMemory>)>,
+    pub(super) globals: Vec<(u64, GlobalEntry)>,
+}
+
+impl Imports {
+    pub(super) fn table_numbers(&self) -> Vec<u64> {
+        self.tables.iter().map(|(number, _)| *number).collect()
+    }
+
+    pub(super) fn memory_numbers(&self) -> Vec<u64> {
+        self.memories.iter().map(|(number, _)| *number).collect()
+    }
+
+    pub(super) fn global_numbers(&self) -> Vec<u64> {
+        self.globals.iter().map(|(number, _)| *number).collect()
+    }
+}
+
+impl Store {
+    /// The type of an import or export, with the present size of a memory or table as its minimum.
+    pub fn extern_type(&self, item: Extern) -> Result<ExternType> {
+        Ok(match item {
+            Extern::Func(func) => ExternType::Func((*self.func_type(func)?).clone()),
+            Extern::Table(table) => {
+                let table = self.table(table)?;
+                let mut ty = table.ty();
+                ty.minimum = table.length() as u64;
+                ExternType::Table(ty)
+            }
+            Extern::Memory(memory) => {
+                let memory = self.memory(memory)?;
+                let mut ty = memory.ty();
+                ty.minimum = memory.pages();
+                ExternType::Memory(ty)
+            }
+            Extern::Global(global) => ExternType::Global(self.global_type(global)?),
+        })
+    }
+
+    /// Checks the imports of a module, and finds what they are.
+    pub(super) fn check_imports(&self, module: &Module, items: &[Extern]) -> Result<Imports> {
+        let wanted = &module.info().imports;
+        if items.len() != wanted.len() {
+            bail!(Link, "{} imports are given, the module needs {}", items.len(), wanted.len());
+        }
+        let mut found = Imports::default();
+        for (import, item) in wanted.iter().zip(items) {
+            let mismatch = |fits: bool| if fits { Ok(()) } else { Err(self.mismatch(module, import, *item)) };
+            match (*item, import.ty) {
+                (Extern::Func(func), ItemType::Func(ty)) => {
+                    let entry = self.func_entry(func)?;
+                    mismatch(self.type_id_of(entry) == module.type_id(ty))?;
+                    found.funcs.push((func.index, entry));
+                }
+                (Extern::Table(table), ItemType::Table(ty)) => {
+                    let data = self.table(table)?;
+                    let has = data.ty();
+                    let fits = has.element == ty.element
+                        && limits_fit(data.length() as u64, has.maximum, ty.minimum, ty.maximum);
+                    mismatch(fits)?;
+                    found.tables.push((table.index, data));
+                }
+                (Extern::Memory(memory), ItemType::Memory(ty)) => {
+                    let data = self.memory(memory)?;
+                    mismatch(limits_fit(data.pages(), data.ty().maximum, ty.minimum, ty.maximum))?;
+                    found.memories.push((memory.index, data));
+                }
+                (Extern::Global(global), ItemType::Global(ty)) => {
+                    let entry = self.global_entry(global)?;
+                    mismatch(entry.ty == ty)?;
+                    found.globals.push((global.index, entry));
+                }
+                (other, _) => {
+                    self.check(other.store())?;
+                    mismatch(false)?;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    #[cold]
+    fn mismatch(&self, module: &Module, import: &Import, item: Extern) -> Error {
+        let wanted = describe(&module.info().import_type(import));
+        match self.extern_type(item) {
+            Ok(found) => {
+                let (module, name, found) = (&import.module, &import.name, describe(&found));
+                let message = format!("incompatible import type for {module}.{name}: {wanted} is wanted, not {found}");
+                Error::new(ErrorKind::Link, message)
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+/// Whether limits of `size` now and `maximum` lie within what is wanted.
+fn limits_fit(size: u64, maximum: Option<u64>, wanted: u64, wanted_maximum: Option<u64>) -> bool {
+    let maximum_fits = match (maximum, wanted_maximum) {
+        (_, None) => true,
+        (Some(has), Some(wanted)) => has <= wanted,
+        (None, Some(_)) => false,
+    };
+    size >= wanted && maximum_fits
+}
+
+/// A type as people read it.
+fn describe(ty: &ExternType) -> String {
+    let limits = |minimum: u64, maximum: Option<u64>| match maximum {
+        Some(maximum) => format!("{minimum} to {maximum}"),
+        None => format!("{minimum} or more"),
+    };
+    match ty {
+        ExternType::Func(ty) => format!("func {ty}"),
+        ExternType::Table(ty) => {
+            let element = ValType::Ref(ty.element);
+            format!("table of {} {element} elements", limits(ty.minimum, ty.maximum))
+        }
+        ExternType::Memory(ty) => format!("memory of {} pages", limits(ty.minimum, ty.maximum)),
+        ExternType::Global(GlobalType { value, mutable }) => {
+            format!("{} global of type {value}", if *mutable { "mutable" } else { "immutable" })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{MemoryType, RefType, TableType};
+
+    #[test]
+    fn limits_follow_the_import_rules() {
+        assert!(limits_fit(2, None, 1, None));
+        assert!(limits_fit(2, Some(3), 2, Some(3)));
+        assert!(!limits_fit(1, None, 2, None));
+        assert!(!limits_fit(2, None, 2, Some(3)));
+        assert!(!limits_fit(2, Some(4), 2, Some(3)));
+    }
+
+    #[test]
+    fn types_read_well() {
+        let memory = ExternType::Memory(MemoryType { minimum: 1, maximum: Some(2) });
+        assert_eq!(describe(&memory), "memory of 1 to 2 pages");
+        let table = ExternType::Table(TableType { element: RefType::Func, minimum: 3, maximum: None });
+        assert_eq!(describe(&table), "table of 3 or more funcref elements");
+    }
+}

@@ -1,0 +1,83 @@
+//! The store context: what compiled code, the switch and the trap handler know of a store.
+//!
+//! The first part's layout is [`crate::abi::vmctx`]'s, the rest is the runtime's own. Invariant: it is only touched
+//! through raw pointers, since guest code and the trap handler change it. Read next: [`super::switch`].
+
+use super::code_map::CodeMap;
+use super::store::StoreInner;
+use crate::base::TrapCode;
+use std::cell::RefCell;
+use std::mem::offset_of;
+use std::ptr;
+
+/// A store's side of the machine.
+#[repr(C)]
+pub struct StoreContext {
+    /// Entry points of the builtins.
+    pub builtins: *const usize,
+    /// The host's stack pointer while guest code runs.
+    pub host_sp: usize,
+    /// The stack pointer of the guest that is about to be resumed, or was just stopped.
+    pub guest_sp: usize,
+    /// The frame pointer where guest code was left.
+    pub exit_fp: usize,
+    /// The code address where guest code was left.
+    pub exit_pc: usize,
+    /// The store.
+    pub store: *const StoreInner,
+
+    /// The guest stack that is in use: the guard's first byte, …
+    pub stack_low: usize,
+    /// … the first usable byte, …
+    pub stack_base: usize,
+    /// … and the byte after the last.
+    pub stack_high: usize,
+    /// Code that the trap handler takes for the guest's.
+    pub code: *const RefCell<CodeMap>,
+    /// What the trap handler found.
+    pub trap: RawTrap,
+}
+
+/// A trap as the handler sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct RawTrap {
+    /// The reason.
+    pub code: TrapCode,
+    /// The address that couldn't be accessed, for access faults.
+    pub address: Option<usize>,
+    /// The instruction.
+    pub pc: usize,
+    /// The frame pointer there.
+    pub fp: usize,
+    /// The stack pointer there.
+    pub sp: usize,
+}
+
+impl StoreContext {
+    /// A context of no store yet.
+    pub fn new(builtins: *const usize) -> StoreContext {
+        StoreContext {
+            builtins,
+            host_sp: 0,
+            guest_sp: 0,
+            exit_fp: 0,
+            exit_pc: 0,
+            store: ptr::null(),
+            stack_low: 0,
+            stack_base: 0,
+            stack_high: 0,
+            code: ptr::null(),
+            trap: RawTrap { code: TrapCode::Unreachable, address: None, pc: 0, fp: 0, sp: 0 },
+        }
+    }
+}
+
+const _: () = {
+    use crate::abi::vmctx::store_context as abi;
+    assert!(offset_of!(StoreContext, builtins) == abi::BUILTINS as usize);
+    assert!(offset_of!(StoreContext, host_sp) == abi::HOST_SP as usize);
+    assert!(offset_of!(StoreContext, guest_sp) == abi::GUEST_SP as usize);
+    assert!(offset_of!(StoreContext, exit_fp) == abi::EXIT_FP as usize);
+    assert!(offset_of!(StoreContext, exit_pc) == abi::EXIT_PC as usize);
+    assert!(offset_of!(StoreContext, store) == abi::STORE as usize);
+};

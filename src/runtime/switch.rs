@@ -1,0 +1,269 @@
+//! The switch between the host's stack and a guest's.
+//!
+//! ```text
+//!            enter, resume                       builtin stubs
+//!   host  ------------------->  guest code  ------------------->  Rust, on the host's stack
+//!         <-------------------              <-------------------
+//!            return, leave (trap), stop
+//! ```
+//!
+//! While the guest runs, the store context holds the host's stack pointer; at that address are the host's saved
+//! registers and, lowest, the stack pointer that the context held before: entries nest. Knows nothing of calls.
+//! Invariants: the host's stack pointer is aligned to 16 whenever it is in the context; the frame chain of a
+//! guest stack ends in a null frame pointer. Read next: [`super::traps`], [`super::call`].
+
+#![expect(unsafe_code, reason = "assembly that changes stacks")]
+
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!("the switch is written for x86-64 only");
+
+use super::builtins;
+use super::store_context::StoreContext;
+use crate::abi::builtins::Builtin;
+use crate::abi::vmctx::{STORE_CONTEXT, store_context as offsets};
+use crate::base::RawValue;
+use std::arch::naked_asm;
+
+/// Guest code returned.
+pub const FINISHED: u32 = 0;
+/// The trap handler left guest code.
+pub const TRAPPED: u32 = 1;
+/// A stop point left guest code.
+pub const STOPPED: u32 = 2;
+
+/// Bytes that a stop puts on the guest's stack: return address, context, 15 registers, 16 vector registers; and some.
+const STOP_SPACE: usize = 512;
+
+/// Runs `trampoline(code, callee, null, values)` on the guest stack below `stack_high`, until it returns or is left;
+/// answers one of the constants above.
+///
+/// # Safety
+///
+/// `context` must belong to a store that this thread uses, with its stack bounds set to the guest stack; `stack_high` is
+/// the end of that stack, which nobody uses; the other arguments must fit together as
+/// [`Trampolines::enter`](crate::abi::artifact::Trampolines::enter) demands.
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn enter(
+    context: *mut StoreContext,
+    stack_high: usize,
+    trampoline: usize,
+    code: usize,
+    callee: usize,
+    values: *mut RawValue,
+) -> u32 {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push qword ptr [rdi + {host_sp}]",
+        "mov [rdi + {host_sp}], rsp",
+        "mov rsp, rsi",
+        "xor ebp, ebp",
+        "mov rbx, rdi",
+        "mov rax, rdx",
+        "mov rdi, rcx",
+        "mov rsi, r8",
+        "xor edx, edx",
+        "mov rcx, r9",
+        "call rax",
+        "xor eax, eax",
+        "jmp {leave}",
+        host_sp = const offsets::HOST_SP,
+        leave = sym leave,
+    )
+}
+
+/// Resumes a guest at the stop where it was left: the context's guest stack pointer says which.
+///
+/// # Safety
+///
+/// As for [`enter`]; the guest stack pointer must come from a stop on that stack, which wasn't resumed since.
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn resume(context: *mut StoreContext) -> u32 {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push qword ptr [rdi + {host_sp}]",
+        "mov [rdi + {host_sp}], rsp",
+        "mov rsp, [rdi + {guest_sp}]",
+        "movups xmm0, [rsp]",
+        "movups xmm1, [rsp + 16]",
+        "movups xmm2, [rsp + 32]",
+        "movups xmm3, [rsp + 48]",
+        "movups xmm4, [rsp + 64]",
+        "movups xmm5, [rsp + 80]",
+        "movups xmm6, [rsp + 96]",
+        "movups xmm7, [rsp + 112]",
+        "movups xmm8, [rsp + 128]",
+        "movups xmm9, [rsp + 144]",
+        "movups xmm10, [rsp + 160]",
+        "movups xmm11, [rsp + 176]",
+        "movups xmm12, [rsp + 192]",
+        "movups xmm13, [rsp + 208]",
+        "movups xmm14, [rsp + 224]",
+        "movups xmm15, [rsp + 240]",
+        "add rsp, 256",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rdi",
+        "pop rsi",
+        "pop rbx",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        "pop rbp",
+        // The store context that the thunk pushed.
+        "lea rsp, [rsp + 8]",
+        "ret",
+        host_sp = const offsets::HOST_SP,
+        guest_sp = const offsets::GUEST_SP,
+    )
+}
+
+/// Goes back to where the guest was entered or resumed, with the store context in `rbx` and the answer in `eax`.
+///
+/// # Safety
+///
+/// Never called from Rust: jumped to from a guest stack, or by the trap handler's change of context.
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn leave() {
+    naked_asm!(
+        "mov rsp, [rbx + {host_sp}]",
+        "pop qword ptr [rbx + {host_sp}]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+        host_sp = const offsets::HOST_SP,
+    )
+}
+
+/// Where an armed stop point arrives by way of the [thunk](crate::abi::thunk): on the stack are the store context and the
+/// address after the stop point, in the registers whatever the guest has there.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn stop() {
+    naked_asm!(
+        // If the stack is too short, the fault is at this very instruction, with nothing pushed yet.
+        "mov [rsp - {space}], rax",
+        "push rbp",
+        "push rax",
+        "push rcx",
+        "push rdx",
+        "push rbx",
+        "push rsi",
+        "push rdi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 256",
+        "movups [rsp], xmm0",
+        "movups [rsp + 16], xmm1",
+        "movups [rsp + 32], xmm2",
+        "movups [rsp + 48], xmm3",
+        "movups [rsp + 64], xmm4",
+        "movups [rsp + 80], xmm5",
+        "movups [rsp + 96], xmm6",
+        "movups [rsp + 112], xmm7",
+        "movups [rsp + 128], xmm8",
+        "movups [rsp + 144], xmm9",
+        "movups [rsp + 160], xmm10",
+        "movups [rsp + 176], xmm11",
+        "movups [rsp + 192], xmm12",
+        "movups [rsp + 208], xmm13",
+        "movups [rsp + 224], xmm14",
+        "movups [rsp + 240], xmm15",
+        "mov rbx, [rsp + 376]",
+        "mov rax, [rsp + 384]",
+        "mov [rbx + {exit_fp}], rbp",
+        "mov [rbx + {exit_pc}], rax",
+        "mov [rbx + {guest_sp}], rsp",
+        "mov eax, {stopped}",
+        "jmp {leave}",
+        space = const STOP_SPACE,
+        exit_fp = const offsets::EXIT_FP,
+        exit_pc = const offsets::EXIT_PC,
+        guest_sp = const offsets::GUEST_SP,
+        stopped = const STOPPED,
+        leave = sym leave,
+    )
+}
+
+/// A stub for each builtin: records where the guest was left, and calls the Rust function of the same name on the host's
+/// stack. The context in `rdi` begins with the store context's address.
+macro_rules! stubs {
+    ($($name:ident),* $(,)?) => {
+        mod stubs {
+            use super::*;
+            $(
+                #[unsafe(naked)]
+                pub unsafe extern "sysv64" fn $name() {
+                    naked_asm!(
+                        "push rbp",
+                        "mov rbp, rsp",
+                        "mov r11, [rdi + {context}]",
+                        "mov rax, [rbp]",
+                        "mov [r11 + {exit_fp}], rax",
+                        "mov rax, [rbp + 8]",
+                        "mov [r11 + {exit_pc}], rax",
+                        "mov rsp, [r11 + {host_sp}]",
+                        "call {function}",
+                        "mov rsp, rbp",
+                        "pop rbp",
+                        "ret",
+                        context = const STORE_CONTEXT,
+                        exit_fp = const offsets::EXIT_FP,
+                        exit_pc = const offsets::EXIT_PC,
+                        host_sp = const offsets::HOST_SP,
+                        function = sym builtins::$name,
+                    )
+                }
+            )*
+        }
+
+        /// Entry points of the builtins, in the table's order.
+        pub fn builtin_table() -> &'static [usize; Builtin::ALL.len()] {
+            static TABLE: std::sync::OnceLock<[usize; Builtin::ALL.len()]> = std::sync::OnceLock::new();
+            TABLE.get_or_init(|| {
+                let mut table = [0; Builtin::ALL.len()];
+                $(table[Builtin::$name as usize] = stubs::$name as *const () as usize;)*
+                table
+            })
+        }
+    };
+}
+
+stubs! {
+    memory_grow, memory_copy, memory_fill, memory_init, data_drop, table_grow, table_fill, table_copy, table_init,
+    elem_drop, host_call,
+}
+
+/// How many words above the stack pointer the return address is, for a fault at an instruction that comes before its
+/// routine has a frame.
+pub fn words_above_return_address(pc: usize) -> Option<usize> {
+    if pc == stop as *const () as usize { Some(1) } else { builtin_table().contains(&pc).then_some(0) }
+}

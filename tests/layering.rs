@@ -1,0 +1,282 @@
+//! The rooms of `src/` use each other in one direction, `unsafe` stays where it belongs, and C is spoken at the border.
+//!
+//! Works on the text of the sources, without comments and strings: a doc comment may point anywhere.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room with those that it may name: `base ← abi ← wasm ← compile`, `wasm ← runtime ← debug ← ffi`.
+const ROOMS: [(&str, &[&str]); 7] = [
+    ("base", &[]),
+    ("abi", &["base"]),
+    ("wasm", &["base", "abi"]),
+    ("compile", &["base", "abi", "wasm"]),
+    ("runtime", &["base", "abi", "wasm"]),
+    ("debug", &["base", "abi", "wasm", "runtime"]),
+    ("ffi", &["base", "abi", "wasm", "runtime", "debug"]),
+];
+
+/// The one place where the runtime meets the compiler.
+const COMPILER_USERS: [&str; 1] = ["runtime/engine.rs"];
+
+/// Files that may contain `unsafe`: code pages, the guest machine, reads of frame slots, and FFI pointers. A name that
+/// ends in `/` is a folder.
+const UNSAFE_FILES: [&str; 1] = ["ffi/"];
+
+struct Source {
+    /// Path below `src/`.
+    name: String,
+    /// Contents, with comments and the insides of literals blanked out.
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    files.sort();
+    let source = |path: PathBuf| Source {
+        name: path.strip_prefix(&root).expect("found below it").to_string_lossy().into_owned(),
+        code: blank(&fs::read_to_string(&path).expect("a source file is readable")),
+    };
+    files.into_iter().map(source).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Replaces comments and the insides of string and character literals by spaces; lines stay where they are.
+fn blank(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = bytes.to_vec();
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &text[at..];
+        let (keep, length) = if rest.starts_with("//") {
+            (0, rest.find('\n').unwrap_or(rest.len()))
+        } else if rest.starts_with("/*") {
+            (0, block_comment(rest))
+        } else if let Some(length) = raw_string(rest, bytes[..at].last()) {
+            (1, length)
+        } else if rest.starts_with('"') {
+            (1, quoted(rest, b'"'))
+        } else if let Some(length) = character(rest) {
+            (1, length)
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+            continue;
+        };
+        for byte in &mut out[at + keep..at + length - keep] {
+            if *byte != b'\n' {
+                *byte = b' ';
+            }
+        }
+        at += length;
+    }
+    String::from_utf8(out).expect("only whole characters were replaced")
+}
+
+fn block_comment(text: &str) -> usize {
+    let mut depth = 0;
+    for (at, _) in text.char_indices() {
+        if text[at..].starts_with("/*") {
+            depth += 1;
+        } else if text[..at].ends_with("*/") && at > 2 {
+            depth -= 1;
+            if depth == 0 {
+                return at;
+            }
+        }
+    }
+    text.len()
+}
+
+fn raw_string(text: &str, before: Option<&u8>) -> Option<usize> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let (start, prefix) = if text.starts_with("br") { (2, before) } else { (1, before) };
+    if !text.starts_with('r') && !text.starts_with("br") || prefix.is_some_and(is_word) {
+        return None;
+    }
+    let hashes = text[start..].bytes().take_while(|byte| *byte == b'#').count();
+    if !text[start + hashes..].starts_with('"') {
+        return None;
+    }
+    let end = format!("\"{}", "#".repeat(hashes));
+    let body = start + hashes + 1;
+    Some(text[body..].find(&end).map_or(text.len(), |place| body + place + end.len()))
+}
+
+fn quoted(text: &str, quote: u8) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 1;
+    while at < bytes.len() && bytes[at] != quote {
+        at += 1 + usize::from(bytes[at] == b'\\');
+    }
+    (at + 1).min(bytes.len())
+}
+
+/// The length of a character literal; a lifetime isn't one.
+fn character(text: &str) -> Option<usize> {
+    let mut chars = text.char_indices();
+    if chars.next()?.1 != '\'' {
+        return None;
+    }
+    let (_, first) = chars.next()?;
+    let (after, second) = chars.next()?;
+    match (first, second) {
+        ('\\', _) => Some(quoted(text, b'\'')),
+        (_, '\'') => Some(after + 1),
+        _ => None,
+    }
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// Places where `word` stands by itself.
+fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+    code.match_indices(word)
+        .map(|(place, _)| place)
+        .filter(move |place| !code[..*place].ends_with(is_word) && !code[place + word.len()..].starts_with(is_word))
+}
+
+fn line(code: &str, place: usize) -> usize {
+    code[..place].matches('\n').count() + 1
+}
+
+/// The first names of the paths after `crate::`, which may be a group.
+fn heads(rest: &str) -> Vec<String> {
+    let name = |text: &str| text.trim_start().chars().take_while(|c| is_word(*c)).collect::<String>();
+    let Some(group) = rest.trim_start().strip_prefix('{') else { return vec![name(rest)] };
+    let mut depth = 1;
+    let mut start = 0;
+    let mut heads = Vec::new();
+    for (place, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => {
+                heads.push(name(&group[start..place]));
+                start = place + 1;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            heads.push(name(&group[start..place]));
+            break;
+        }
+    }
+    heads
+}
+
+/// The rooms that a file names, with the lines where it does.
+fn named_rooms(source: &Source) -> Vec<(usize, String)> {
+    let mut named = Vec::new();
+    for place in words(&source.code, "crate") {
+        if let Some(rest) = source.code[place + 5..].trim_start().strip_prefix("::") {
+            named.extend(heads(rest).into_iter().map(|head| (line(&source.code, place), head)));
+        }
+    }
+    // `super` at the top of a room, or twice in a file of it, is the crate.
+    let depth = source.name.matches('/').count() + 1 - usize::from(source.name.ends_with("mod.rs"));
+    let chain = "super::".repeat(depth);
+    for (place, _) in source.code.match_indices(&chain) {
+        if !source.code[..place].ends_with("::") && !source.code[..place].ends_with(is_word) {
+            let rest = &source.code[place + chain.len()..];
+            named.extend(heads(rest).into_iter().map(|head| (line(&source.code, place), head)));
+        }
+    }
+    named
+}
+
+#[test]
+fn rooms_use_each_other_in_one_direction() {
+    let allowed: BTreeMap<&str, &[&str]> = ROOMS.into_iter().collect();
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let Some((room, _)) = source.name.split_once('/') else { continue };
+        let Some(may_name) = allowed.get(room) else {
+            wrong.push(format!("src/{}: `{room}` isn't a room", source.name));
+            continue;
+        };
+        for (line, named) in named_rooms(&source) {
+            let is_fine = named == room
+                || may_name.contains(&named.as_str())
+                || !allowed.contains_key(named.as_str())
+                || named == "compile" && COMPILER_USERS.contains(&source.name.as_str());
+            if !is_fine {
+                wrong.push(format!("src/{}:{line}: `{room}` must not name `{named}`", source.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn unsafe_code_stays_in_its_rooms() {
+    let in_room = |name: &str| {
+        UNSAFE_FILES.iter().any(|file| if file.ends_with('/') { name.starts_with(file) } else { name == *file })
+    };
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let mut places = words(&source.code, "unsafe").peekable();
+        if let Some(place) = places.peek()
+            && !in_room(&source.name)
+        {
+            wrong.push(format!("src/{}:{}: unsafe code outside its rooms", source.name, line(&source.code, *place)));
+        }
+    }
+    for file in UNSAFE_FILES {
+        if !sources().iter().any(|source| source.name.starts_with(file)) {
+            wrong.push(format!("src/{file} is a room for unsafe code, but doesn't exist"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn symbols_are_exported_at_the_border() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !source.name.starts_with("ffi/")) {
+        for attribute in ["no_mangle", "export_name"] {
+            for place in words(&source.code, attribute) {
+                wrong.push(format!("src/{}:{}: `{attribute}` outside ffi", source.name, line(&source.code, place)));
+            }
+        }
+        for place in words(&source.code, "extern") {
+            let before = source.code[..place].trim_end();
+            let before = before.strip_suffix("unsafe").unwrap_or(before).trim_end();
+            let after = source.code[place + 6..].trim_start();
+            let is_function = after.starts_with('"') && after.trim_start_matches(['"', ' ']).starts_with("fn ");
+            if is_function && before.ends_with("pub") {
+                wrong.push(format!(
+                    "src/{}:{}: a public C function outside ffi",
+                    source.name,
+                    line(&source.code, place)
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_reader_sees_code_only() {
+    let text = "// use crate::ffi;\nuse crate::{base::{Error, ErrorKind}, abi as layout}; \"crate::ffi\"; r#\"unsafe\"#; '\"'; 'a";
+    let source = Source { name: "wasm/x.rs".into(), code: blank(text) };
+    let named: Vec<String> = named_rooms(&source).into_iter().map(|(_, name)| name).collect();
+    assert_eq!(named, ["base", "abi"]);
+    assert_eq!(words(&source.code, "unsafe").count(), 0);
+    let source = Source { name: "wasm/x.rs".into(), code: blank("use super::super::debug::Frame; use super::Names;") };
+    assert_eq!(named_rooms(&source), [(1, "debug".to_string())]);
+}

@@ -1,0 +1,434 @@
+//! Runs the directives of one script against one store.
+//!
+//! Invariant: what an unsupported module would have defined is remembered as refused, so that whatever depends on it
+//! is told apart from what is wrong. Whether refusals are permitted is for the caller to decide.
+
+use super::values;
+use pellucid::base::{
+    Config, Error, ErrorKind, ExternRef, Func, FuncType, GlobalType, Instance, MemoryType, RawValue, RefType,
+    StoreLimits, TableType, TrapCode, ValType, Value,
+};
+use pellucid::debug::{Action, CallState, Debuggee, Edit, Event, EventKind, Resume};
+use pellucid::runtime::{Engine, Extern, Linker, Module};
+use std::collections::{HashMap, HashSet};
+use wast::{QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastInvoke};
+
+/// Why a directive didn't do what it should.
+pub enum Fault {
+    /// It depends on a module that was refused as unsupported; the text says why.
+    Refused(String),
+    /// It is wrong.
+    Wrong(String),
+}
+
+type Outcome<T = ()> = Result<T, Fault>;
+
+macro_rules! wrong {
+    ($($arg:tt)*) => { return Err(Fault::Wrong(format!($($arg)*))) };
+}
+
+/// A module that was defined, or the reason why it was refused.
+type Slot<T> = Result<T, String>;
+
+/// What a script has built up.
+pub struct Script {
+    debuggee: Debuggee,
+    linker: Linker,
+    instances: HashMap<String, Slot<Instance>>,
+    last_instance: Option<Slot<Instance>>,
+    modules: HashMap<String, Slot<Module>>,
+    last_module: Option<Slot<Module>>,
+    refused_names: HashSet<String>,
+    externs: HashMap<u32, ExternRef>,
+    calls: u32,
+}
+
+impl Script {
+    /// A script that has run nothing yet. With `step`, every operator of it will raise an event.
+    pub fn new(engine: &Engine, step: bool) -> Result<Script, Error> {
+        let debuggee = Debuggee::new(engine, StoreLimits::default())?;
+        let mut linker = Linker::new(engine);
+        linker.allow_shadowing(true);
+        define_spectest(&debuggee, &mut linker)?;
+        if step {
+            debuggee.set_event_handler(EventKind::ALL, Box::new(look))?;
+            let mut edit = Edit::begin(&debuggee)?;
+            edit.single_step(true);
+            edit.commit(&debuggee)?;
+        }
+        Ok(Script {
+            debuggee,
+            linker,
+            instances: HashMap::new(),
+            last_instance: None,
+            modules: HashMap::new(),
+            last_module: None,
+            refused_names: HashSet::new(),
+            externs: HashMap::new(),
+            calls: 0,
+        })
+    }
+
+    /// Runs one directive.
+    pub fn run(&mut self, directive: WastDirective<'_>) -> Outcome {
+        match directive {
+            WastDirective::Module(mut wat) => {
+                let name = wat.name().map(|id| id.name().to_string());
+                let module = self.define(&mut wat);
+                let instance = module.and_then(|module| self.instantiate(&module).map_err(engine_fault));
+                let (slot, outcome) = split(instance);
+                remember(&mut self.instances, &mut self.last_instance, name, slot);
+                outcome
+            }
+            WastDirective::ModuleDefinition(mut wat) => {
+                let name = wat.name().map(|id| id.name().to_string());
+                let (slot, outcome) = split(self.define(&mut wat));
+                remember(&mut self.modules, &mut self.last_module, name, slot);
+                outcome
+            }
+            WastDirective::ModuleInstance { instance, module, .. } => {
+                let module = lookup(&self.modules, &self.last_module, module.map(|id| id.name()), "module definition");
+                let made = module.and_then(|module| self.instantiate(&module).map_err(engine_fault));
+                let (slot, outcome) = split(made);
+                remember(&mut self.instances, &mut self.last_instance, instance.map(|id| id.name().to_string()), slot);
+                outcome
+            }
+            WastDirective::Register { name, module, .. } => match self.instance(module.map(|id| id.name())) {
+                Ok(instance) => {
+                    self.refused_names.remove(name);
+                    self.linker.define_instance(self.debuggee.store(), name, instance).map_err(engine_fault)
+                }
+                Err(fault) => {
+                    self.refused_names.insert(name.to_string());
+                    Err(fault)
+                }
+            },
+            WastDirective::Invoke(invoke) => match self.invoke(&invoke)? {
+                Ok(_) => Ok(()),
+                Err(error) => wrong!("invoke `{}`: {error}", invoke.name),
+            },
+            WastDirective::AssertReturn { exec, results, .. } => {
+                let values = match self.execute(exec)? {
+                    Ok(values) => values,
+                    Err(error) => wrong!("expected {results:?}, got the error: {error}"),
+                };
+                let number = |value: &Value| self.extern_number(value);
+                let pairs = || values.iter().zip(&results);
+                if values.len() != results.len() || !pairs().all(|(a, b)| values::is_expected(a, b, &number)) {
+                    wrong!("expected {results:?}, got {}", values::show(&values));
+                }
+                Ok(())
+            }
+            WastDirective::AssertTrap { exec, message, .. } => {
+                let outcome = self.execute(exec)?;
+                expect_trap(outcome, message)
+            }
+            WastDirective::AssertExhaustion { call, message, .. } => {
+                let outcome = self.invoke(&call)?;
+                if let Err(error) = &outcome
+                    && error.trap_code() != Some(TrapCode::CallStackExhausted)
+                {
+                    wrong!("expected exhaustion, got the error: {error}");
+                }
+                expect_trap(outcome, message)
+            }
+            WastDirective::AssertInvalid { module, message, .. }
+            | WastDirective::AssertInvalidCustom { module, message, .. } => self.expect_invalid(module, message, false),
+            WastDirective::AssertMalformed { module, message, .. }
+            | WastDirective::AssertMalformedCustom { module, message, .. } => {
+                self.expect_invalid(module, message, true)
+            }
+            WastDirective::AssertUnlinkable { module, message, .. } => {
+                let module = self.define(&mut QuoteWat::Wat(module))?;
+                match self.instantiate(&module) {
+                    Ok(_) => wrong!("expected `{message}`, but it linked"),
+                    Err(error) if error.kind() == ErrorKind::Link => Ok(()),
+                    Err(error) if error.kind() == ErrorKind::Unsupported => Err(engine_fault(error)),
+                    Err(error) => wrong!("expected `{message}`, got {:?}: {error}", error.kind()),
+                }
+            }
+            WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
+                Ok(values) => wrong!("expected an exception, got {}", values::show(&values)),
+                Err(error) => wrong!("expected an exception, got the error: {error}"),
+            },
+            WastDirective::AssertSuspension { exec, .. } => match self.execute(exec)? {
+                Ok(values) => wrong!("expected a suspension, got {}", values::show(&values)),
+                Err(error) => wrong!("expected a suspension, got the error: {error}"),
+            },
+            WastDirective::Thread(_) | WastDirective::Wait { .. } => Err(Fault::Refused("threads".into())),
+        }
+    }
+
+    fn define(&self, wat: &mut QuoteWat<'_>) -> Outcome<Module> {
+        let bytes = wat.encode().map_err(|error| Fault::Wrong(format!("text: {}", error.message())))?;
+        self.compile(&bytes).map_err(engine_fault)
+    }
+
+    /// Compiles a module. Validating alone must have the same opinion of its validity.
+    fn compile(&self, bytes: &[u8]) -> Result<Module, Error> {
+        let engine = self.debuggee.store().engine();
+        let made = Module::new(engine, bytes);
+        let validated = Module::validate(engine, bytes);
+        let is_invalid = |error: Option<&Error>| error.is_some_and(|error| error.kind() == ErrorKind::InvalidModule);
+        if is_invalid(made.as_ref().err()) != is_invalid(validated.as_ref().err()) {
+            let message = format!("compiling says {:?}, validating alone {:?}", made.err(), validated.err());
+            return Err(Error::new(ErrorKind::Panic, message));
+        }
+        made
+    }
+
+    fn expect_invalid(&self, mut module: QuoteWat<'_>, message: &str, malformed: bool) -> Outcome {
+        let bytes = match module.to_test() {
+            Ok(QuoteWatTest::Binary(bytes)) => bytes,
+            // Text that doesn't parse is malformed. The parser also resolves names, which the specification's tests
+            // count as invalid in places.
+            Ok(QuoteWatTest::Text(_)) => match module.encode() {
+                Ok(bytes) => bytes,
+                Err(_) => return Ok(()),
+            },
+            Err(_) => return Ok(()),
+        };
+        match self.compile(&bytes) {
+            Ok(_) => wrong!("expected `{message}`, but it is {}", if malformed { "well-formed" } else { "valid" }),
+            Err(error) if error.kind() == ErrorKind::InvalidModule => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Err(Fault::Refused(error.to_string())),
+            Err(error) => wrong!("expected `{message}`, got {:?}: {error}", error.kind()),
+        }
+    }
+
+    /// Instantiates with what is registered. Needing something of a refused module is reported as `Unsupported`.
+    fn instantiate(&self, module: &Module) -> Result<Instance, Error> {
+        if let Some(import) =
+            module.info().imports.iter().find(|import| self.refused_names.contains(import.module.as_str()))
+        {
+            let message = format!("it imports from `{}`, which was refused", import.module);
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        self.debuggee.link(&self.linker, module)
+    }
+
+    fn instance(&self, name: Option<&str>) -> Outcome<Instance> {
+        lookup(&self.instances, &self.last_instance, name, "instance")
+    }
+
+    fn export(&self, module: Option<&str>, name: &str) -> Outcome<Extern> {
+        let instance = self.instance(module)?;
+        match self.debuggee.store().instance_export(instance, name).map_err(engine_fault)? {
+            Some(export) => Ok(export),
+            None => wrong!("no export `{name}`"),
+        }
+    }
+
+    fn execute(&mut self, exec: WastExecute<'_>) -> Outcome<Result<Vec<Value>, Error>> {
+        match exec {
+            WastExecute::Invoke(invoke) => self.invoke(&invoke),
+            WastExecute::Get { module, global, .. } => match self.export(module.map(|id| id.name()), global)? {
+                Extern::Global(global) => Ok(self.debuggee.store().global_get(global).map(|value| vec![value])),
+                _ => wrong!("the export `{global}` isn't a global"),
+            },
+            WastExecute::Wat(wat) => {
+                let module = self.define(&mut QuoteWat::Wat(wat))?;
+                match self.instantiate(&module) {
+                    Err(error) if error.kind() == ErrorKind::Unsupported => Err(engine_fault(error)),
+                    other => Ok(other.map(|_| Vec::new())),
+                }
+            }
+        }
+    }
+
+    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Outcome<Result<Vec<Value>, Error>> {
+        let Extern::Func(func) = self.export(invoke.module.map(|id| id.name()), invoke.name)? else {
+            wrong!("the export `{}` isn't a function", invoke.name)
+        };
+        let mut args = Vec::with_capacity(invoke.args.len());
+        for arg in &invoke.args {
+            let store = self.debuggee.store();
+            let externs = &mut self.externs;
+            let made = values::argument(arg, |number| {
+                let made = externs.entry(number).or_insert_with(|| store.externref_new(Box::new(number)));
+                Value::ExternRef(Some(*made))
+            });
+            args.push(made.map_err(Fault::Refused)?);
+        }
+        self.calls += 1;
+        // The three ways to call take turns.
+        Ok(match self.calls % 3 {
+            0 => self.call_raw(func, &args),
+            1 => self.call_resumable(func, &args),
+            _ => self.debuggee.call(func, &args),
+        })
+    }
+
+    fn call_raw(&self, func: Func, args: &[Value]) -> Result<Vec<Value>, Error> {
+        let store = self.debuggee.store();
+        let ty = store.func_type(func)?;
+        if ty.params.len() != args.len() {
+            return self.debuggee.call(func, args);
+        }
+        let mut raw = vec![RawValue::default(); ty.params.len().max(ty.results.len())];
+        for (raw, arg) in raw.iter_mut().zip(args) {
+            *raw = store.to_raw(arg)?;
+        }
+        self.debuggee.call_raw(func, &mut raw)?;
+        Ok(ty.results.iter().zip(raw).map(|(ty, raw)| store.from_raw(*ty, raw)).collect())
+    }
+
+    fn call_resumable(&self, func: Func, args: &[Value]) -> Result<Vec<Value>, Error> {
+        let call = self.debuggee.call_begin(func, args)?;
+        // Without a handler that sees it, a trap pauses a call that is being debugged; going on ends it.
+        for _ in 0..2 {
+            match call.resume(&self.debuggee, Resume::Continue)? {
+                CallState::Finished => return call.results(&self.debuggee),
+                CallState::Trapped => break,
+                _ => {}
+            }
+        }
+        let unfinished = || Error::new(ErrorKind::Panic, format!("the call came out as {:?}", call.state()));
+        Err(call.error().unwrap_or_else(unfinished))
+    }
+
+    fn extern_number(&self, value: &Value) -> Option<u32> {
+        let Value::ExternRef(Some(reference)) = value else { return None };
+        self.debuggee.store().externref_data(*reference).ok()?.downcast_ref().copied()
+    }
+}
+
+/// Looks at everything that an event's frame has, and fails the guest if that doesn't work.
+fn look(debuggee: &Debuggee, event: &Event) -> Action {
+    let read = || {
+        let Some(frame) = event.frame else { return Ok(()) };
+        let info = debuggee.frame_info(&frame)?;
+        let mut values = vec![Value::Unavailable; info.n_locals.max(info.n_operands) as usize];
+        let n_locals = debuggee.frame_read_locals(&frame, 0, &mut values)?;
+        if info.pc != event.pc || n_locals != info.n_locals || values[..n_locals as usize].contains(&Value::Unavailable)
+        {
+            return Err(Error::new(ErrorKind::Panic, format!("at {}: {values:?}", event.pc)));
+        }
+        debuggee.frame_read_operands(&frame, 0, &mut values).map(|_| ())
+    };
+    read().map_or_else(|error: Error| Action::Trap(error.to_string()), |()| Action::Continue)
+}
+
+/// Reads a script's directives. The lexer takes the suite's odd characters, which the tests of names are made of.
+pub fn with_directives<T>(text: &str, read: impl FnOnce(Wast<'_>) -> T) -> Result<T, wast::Error> {
+    let mut lexer = wast::lexer::Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer)?;
+    Ok(read(wast::parser::parse::<Wast<'_>>(&buffer)?))
+}
+
+/// Whether a directive is an assertion; the others only prepare.
+pub fn is_assertion(directive: &WastDirective<'_>) -> bool {
+    !matches!(
+        directive,
+        WastDirective::Module(_)
+            | WastDirective::ModuleDefinition(_)
+            | WastDirective::ModuleInstance { .. }
+            | WastDirective::Register { .. }
+            | WastDirective::Invoke(_)
+            | WastDirective::Thread(_)
+            | WastDirective::Wait { .. }
+    )
+}
+
+fn engine_fault(error: Error) -> Fault {
+    match error.kind() {
+        ErrorKind::Unsupported => Fault::Refused(error.to_string()),
+        kind => Fault::Wrong(format!("{kind:?}: {error}")),
+    }
+}
+
+fn split<T>(made: Outcome<T>) -> (Option<Slot<T>>, Outcome) {
+    match made {
+        Ok(made) => (Some(Ok(made)), Ok(())),
+        Err(Fault::Refused(why)) => (Some(Err(why.clone())), Err(Fault::Refused(why))),
+        Err(fault) => (None, Err(fault)),
+    }
+}
+
+fn remember<T: Clone>(
+    named: &mut HashMap<String, Slot<T>>,
+    last: &mut Option<Slot<T>>,
+    name: Option<String>,
+    slot: Option<Slot<T>>,
+) {
+    if let Some(name) = name {
+        match &slot {
+            Some(slot) => named.insert(name, slot.clone()),
+            None => named.remove(&name),
+        };
+    }
+    *last = slot;
+}
+
+fn lookup<T: Clone>(
+    named: &HashMap<String, Slot<T>>,
+    last: &Option<Slot<T>>,
+    name: Option<&str>,
+    what: &str,
+) -> Outcome<T> {
+    let slot = match name {
+        Some(name) => named.get(name),
+        None => last.as_ref(),
+    };
+    match slot {
+        Some(Ok(found)) => Ok(found.clone()),
+        Some(Err(why)) => Err(Fault::Refused(why.clone())),
+        None => Err(Fault::Wrong(format!("no {what} {}", name.unwrap_or("before this")))),
+    }
+}
+
+fn expect_trap(outcome: Result<Vec<Value>, Error>, expected: &str) -> Outcome {
+    let error = match outcome {
+        Ok(values) => wrong!("expected the trap `{expected}`, got {}", values::show(&values)),
+        Err(error) => error,
+    };
+    let Some(code) = error.trap_code() else {
+        wrong!("expected the trap `{expected}`, got {:?}: {error}", error.kind())
+    };
+    // The reference interpreter's message may go on after what the script expects; in one case the script expects
+    // its detail, the number of an element.
+    let detail = expected.strip_prefix(code.message());
+    let is_detail = detail.is_some_and(|detail| detail.bytes().all(|byte| byte == b' ' || byte.is_ascii_digit()));
+    if !code.message().starts_with(expected) && !is_detail {
+        wrong!("expected the trap `{expected}`, got `{}`", code.message());
+    }
+    Ok(())
+}
+
+/// The host module that every script can import from (`interpreter/host/spectest.ml` of the specification).
+fn define_spectest(debuggee: &Debuggee, linker: &mut Linker) -> Result<(), Error> {
+    let store = debuggee.store();
+    let prints: [(&str, &[ValType]); 7] = [
+        ("print", &[]),
+        ("print_i32", &[ValType::I32]),
+        ("print_i64", &[ValType::I64]),
+        ("print_f32", &[ValType::F32]),
+        ("print_f64", &[ValType::F64]),
+        ("print_i32_f32", &[ValType::I32, ValType::F32]),
+        ("print_f64_f64", &[ValType::F64, ValType::F64]),
+    ];
+    for (name, params) in prints {
+        let func = store.func_new(FuncType::new(params, []), Box::new(|_, _, _| Ok(())))?;
+        linker.define(store, "spectest", name, Extern::Func(func))?;
+    }
+    let globals = [
+        ("global_i32", Value::I32(666)),
+        ("global_i64", Value::I64(666)),
+        ("global_f32", Value::F32(666.6_f32.to_bits())),
+        ("global_f64", Value::F64(666.6_f64.to_bits())),
+    ];
+    for (name, value) in globals {
+        let ty = GlobalType { value: value.ty().expect("a constant has a type"), mutable: false };
+        linker.define(store, "spectest", name, Extern::Global(store.global_new(ty, value)?))?;
+    }
+    let table = TableType { element: RefType::Func, minimum: 10, maximum: Some(20) };
+    linker.define(store, "spectest", "table", Extern::Table(store.table_new(table, Value::FuncRef(None))?))?;
+    let memory = store.memory_new(MemoryType { minimum: 1, maximum: Some(2) })?;
+    linker.define(store, "spectest", "memory", Extern::Memory(memory))
+}
+
+/// A configuration for scripts: their modules are small.
+pub fn config(debug: bool) -> Config {
+    Config { debug, compile_threads: 1, ..Config::default() }
+}
