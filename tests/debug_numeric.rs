@@ -4,8 +4,8 @@
 mod scene;
 
 use pellucid::base::{TrapCode, Value};
-use pellucid::debug::{Debuggee, Event, EventKind};
 use pellucid::debug::Action;
+use pellucid::debug::{Debuggee, Event, EventKind};
 use scene::Scene;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,18 +17,10 @@ const UNARY: &[(&str, &str, &str)] = &[
     ("i32", "i64", "i64.extend_i32_s i64.extend_i32_u"),
     ("f32", "f32", "f32.abs f32.neg f32.ceil f32.floor f32.trunc f32.nearest f32.sqrt"),
     ("f64", "f64", "f64.abs f64.neg f64.ceil f64.floor f64.trunc f64.nearest f64.sqrt"),
-    (
-        "f32",
-        "i32",
-        "i32.trunc_f32_s i32.trunc_f32_u i32.trunc_sat_f32_s i32.trunc_sat_f32_u i32.reinterpret_f32",
-    ),
+    ("f32", "i32", "i32.trunc_f32_s i32.trunc_f32_u i32.trunc_sat_f32_s i32.trunc_sat_f32_u i32.reinterpret_f32"),
     ("f64", "i32", "i32.trunc_f64_s i32.trunc_f64_u i32.trunc_sat_f64_s i32.trunc_sat_f64_u"),
     ("f32", "i64", "i64.trunc_f32_s i64.trunc_f32_u i64.trunc_sat_f32_s i64.trunc_sat_f32_u"),
-    (
-        "f64",
-        "i64",
-        "i64.trunc_f64_s i64.trunc_f64_u i64.trunc_sat_f64_s i64.trunc_sat_f64_u i64.reinterpret_f64",
-    ),
+    ("f64", "i64", "i64.trunc_f64_s i64.trunc_f64_u i64.trunc_sat_f64_s i64.trunc_sat_f64_u i64.reinterpret_f64"),
     ("i32", "f32", "f32.convert_i32_s f32.convert_i32_u f32.reinterpret_i32"),
     ("i64", "f32", "f32.convert_i64_s f32.convert_i64_u"),
     ("i32", "f64", "f64.convert_i32_s f64.convert_i32_u"),
@@ -44,11 +36,7 @@ const BINARY: &[(&str, &str, &str)] = &[
         "i32.eq i32.ne i32.lt_s i32.lt_u i32.gt_s i32.gt_u i32.le_s i32.le_u i32.ge_s i32.ge_u i32.add i32.sub i32.mul \
          i32.div_s i32.div_u i32.rem_s i32.rem_u i32.and i32.or i32.xor i32.shl i32.shr_s i32.shr_u i32.rotl i32.rotr",
     ),
-    (
-        "i64",
-        "i32",
-        "i64.eq i64.ne i64.lt_s i64.lt_u i64.gt_s i64.gt_u i64.le_s i64.le_u i64.ge_s i64.ge_u",
-    ),
+    ("i64", "i32", "i64.eq i64.ne i64.lt_s i64.lt_u i64.gt_s i64.gt_u i64.le_s i64.le_u i64.ge_s i64.ge_u"),
     (
         "i64",
         "i64",
@@ -145,13 +133,7 @@ fn values(ty: &str) -> Vec<Value> {
         ]
         .map(f64::to_bits)
         .into_iter()
-        .chain([
-            0x7ff8 << 48,
-            0xfff8 << 48,
-            0x7ff8_0000_0000_1234,
-            0xfff4_1234_5678_9abc,
-            0x7ff0_0000_0000_0001,
-        ])
+        .chain([0x7ff8 << 48, 0xfff8 << 48, 0x7ff8_0000_0000_1234, 0xfff4_1234_5678_9abc, 0x7ff0_0000_0000_0001])
         .map(Value::F64)
         .collect(),
     }
@@ -161,7 +143,8 @@ fn values(ty: &str) -> Vec<Value> {
 /// Without a breakpoint it must come out the same.
 fn compare(param_types: &[&str], result: &str, body: &str, arguments: &[Vec<Value>]) {
     let params = param_types.join(" ");
-    let scene = Scene::new(&format!("(module (memory 1) (func (export \"f\") (param {params}) (result {result}) {body}))"));
+    let scene =
+        Scene::new(&format!("(module (memory 1) (func (export \"f\") (param {params}) (result {result}) {body}))"));
     let end = scene::operators(&scene.module, 0) - 1;
     let shown = Rc::new(RefCell::new(None));
     let show = {
