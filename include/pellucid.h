@@ -3670,14 +3670,15 @@ pellucid_status_t pellucid_store_clear_event_handler(pellucid_store_t *store);
  * How often a handler asked for a pause where the guest couldn't pause.
  *
  * - `store`: the store.
+ * - `out_n`: gets the count.
  *
- * Returns the count; 0 if `store` is NULL.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
  * Since: 0.1.
  */
-uint64_t pellucid_store_refused_pauses(const pellucid_store_t *store);
+pellucid_status_t pellucid_store_refused_pauses(const pellucid_store_t *store, uint64_t *out_n);
 
 /**
  * What happened.
