@@ -114,7 +114,7 @@ fn every_function_is_documented_to_the_end() {
         let first_out = parameters.iter().position(|parameter| parameter.starts_with("out_"));
         let after = first_out.map_or(&[][..], |first| &parameters[first..]);
         let in_order = |parameter: &&str| ["out_", "cap_", "n_"].iter().any(|prefix| parameter.starts_with(prefix));
-        assert!(after.iter().all(|parameter| in_order(&parameter)), "{name}: out-parameters come last");
+        assert!(after.iter().all(in_order), "{name}: out-parameters come last");
         let error = parameters.iter().position(|parameter| *parameter == "out_error");
         assert!(error.is_none_or(|place| place + 1 == parameters.len()), "{name}: out_error comes last");
     }

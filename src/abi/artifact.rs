@@ -71,6 +71,14 @@ pub struct Trampolines {
 }
 
 impl CompiledModule {
+    /// Bytes of the tables, without the image.
+    pub fn tables_size(&self) -> usize {
+        size_of_val(self.functions.values().as_slice())
+            + size_of_val(&self.traps[..])
+            + size_of_val(&self.calls[..])
+            + self.frames.as_ref().map_or(0, FrameTable::size)
+    }
+
     /// The function that `offset` is in.
     pub fn function_at(&self, offset: CodeOffset) -> Option<DefinedFuncIndex> {
         let after = self.functions.values().as_slice().partition_point(|code| code.start <= offset);

@@ -217,7 +217,7 @@ mod tests {
     fn a_panic_becomes_a_status_with_its_message() {
         let mut error = std::ptr::null_mut();
         let out: *mut *mut pellucid_error_t = &mut error;
-        let status = entry!(status out; => { panic!("a {}", "bug") });
+        let status = entry!(status out; => panic!("a {}", "bug"));
         assert_eq!(status, pellucid_status::PELLUCID_ERR_PANIC as pellucid_status_t);
         // SAFETY: the entry failed, so it made an error, which is ours.
         let error = unsafe { Box::from_raw(error) };

@@ -187,15 +187,22 @@ pub unsafe extern "C" fn pellucid_store_clear_event_handler(store: *mut pellucid
 /// How often a handler asked for a pause where the guest couldn't pause.
 ///
 /// - `store`: the store.
+/// - `out_n`: gets the count.
 ///
-/// Returns the count; 0 if `store` is NULL, and without debugging.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pellucid_store_refused_pauses(store: *const pellucid_store_t) -> u64 {
-    entry!(value 0; store store => store.debuggee().refused_pauses().unwrap_or(0))
+pub unsafe extern "C" fn pellucid_store_refused_pauses(
+    store: *const pellucid_store_t,
+    out_n: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, out out_n => {
+        out_n.set(store.debuggee().refused_pauses()?);
+        Ok(())
+    })
 }
 
 /// What happened.

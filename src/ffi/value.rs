@@ -400,7 +400,8 @@ mod tests {
         for count in [0, ON_STACK, ON_STACK + 1] {
             let values: Vec<Value> = (0..count as i32).map(Value::I32).collect();
             let converted = with_c(&values, |values| values.to_vec());
-            with_core(&converted, |again| Ok(assert_eq!(again, values))).unwrap();
+            let again = with_core(&converted, |again| Ok(again.to_vec())).unwrap();
+            assert_eq!(again, values);
         }
     }
 }
