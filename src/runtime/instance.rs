@@ -41,7 +41,7 @@ pub struct InstanceData {
     dropped_data: Box<[Cell<bool>]>,
     dropped_elems: Box<[Cell<bool>]>,
     /// References, made on demand, of functions that have none in the context.
-    references: RefCell<HashMap<FuncIndex, Box<UnsafeCell<VmFuncRef>>>>,
+    references: RefCell<HashMap<FuncIndex, Rc<UnsafeCell<VmFuncRef>>>>,
 }
 
 impl InstanceData {
@@ -406,7 +406,7 @@ impl Store {
         let mut references = instance.references.borrow_mut();
         let reference = references.entry(index).or_insert_with(|| {
             let reference = own_reference(&instance.context, &instance.module, &instance.code, index);
-            let reference = Box::new(UnsafeCell::new(reference));
+            let reference = Rc::new(UnsafeCell::new(reference));
             self.inner().func_refs.borrow_mut().add_single(reference.get());
             reference
         });

@@ -59,7 +59,6 @@ impl Mapping {
         self.base
     }
 
-
     /// Whether `address` is inside.
     pub fn contains(&self, address: usize) -> bool {
         address.wrapping_sub(self.base) < self.length

@@ -64,7 +64,7 @@ pub struct StoreInner {
     pub(super) instances: RefCell<Vec<Rc<InstanceData>>>,
     pub(super) funcs: RefCell<Vec<FuncEntry>>,
     pub(super) func_refs: RefCell<FuncRefs>,
-    pub(super) host_funcs: RefCell<Vec<Box<HostFunc>>>,
+    pub(super) host_funcs: RefCell<Vec<Rc<HostFunc>>>,
     pub(super) memories: RefCell<Vec<Rc<LinearMemory>>>,
     pub(super) tables: RefCell<Vec<Rc<TableData>>>,
     pub(super) globals: RefCell<Vec<GlobalEntry>>,

@@ -11,6 +11,7 @@ use pellucid::base::{
 use pellucid::debug::{Action, CallState, Debuggee, Edit, Event, EventKind, Resume};
 use pellucid::runtime::{Engine, Extern, Linker, Module};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use wast::{QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastInvoke};
 
 /// Why a directive didn't do what it should.
@@ -293,8 +294,12 @@ impl Script {
     }
 }
 
+/// Events that were looked at.
+pub static EVENTS: AtomicU64 = AtomicU64::new(0);
+
 /// Looks at everything that an event's frame has, and fails the guest if that doesn't work.
 fn look(debuggee: &Debuggee, event: &Event) -> Action {
+    EVENTS.fetch_add(1, Ordering::Relaxed);
     let read = || {
         let Some(frame) = event.frame else { return Ok(()) };
         let info = debuggee.frame_info(&frame)?;
