@@ -1414,6 +1414,24 @@ pellucid_status_t pellucid_module_func_at(const pellucid_module_t *module,
                                           uint32_t *out_func_offset);
 
 /**
+ * How much memory the module's code takes. Instances of it share the code, unless a debugger changes it.
+ *
+ * - `module`: the module.
+ * - `out_code`: gets the bytes of machine code; may be NULL.
+ * - `out_tables`: gets the bytes of the tables that say what the code means: traps, calls, and with debugging stop
+ *   points and frames; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NULL_ARGUMENT` if `module` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_code_size(const pellucid_module_t *module,
+                                            size_t *out_code,
+                                            size_t *out_tables);
+
+/**
  * The name of a function's local, from the name section.
  *
  * - `module`: the module.
