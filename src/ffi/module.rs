@@ -487,7 +487,7 @@ pub unsafe extern "C" fn pellucid_module_code_size(
     out_tables: *mut usize,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref module, opt_out out_code, opt_out out_tables => {
-        out_code.set(module.module().compiled().image.len());
+        out_code.set(module.module().compiled().image_size());
         out_tables.set(module.module().compiled().tables_size());
         Ok(())
     })

@@ -194,8 +194,8 @@ impl pellucid_value_t {
 /// How many values a call may have before its buffers are allocated.
 const ON_STACK: usize = 8;
 
-/// Lends a buffer of `len` values.
-fn with_buffer<T: Copy, R>(empty: T, len: usize, then: impl FnOnce(&mut [T]) -> R) -> R {
+/// Lends a buffer of `len` values, without allocating for few.
+pub(super) fn with_buffer<T: Copy, R>(empty: T, len: usize, then: impl FnOnce(&mut [T]) -> R) -> R {
     let mut on_stack = [empty; ON_STACK];
     match on_stack.get_mut(..len) {
         Some(buffer) => then(buffer),

@@ -82,7 +82,7 @@ pub struct Call {
     store: StoreId,
     id: u64,
     func: Func,
-    entry: FuncEntry,
+    entry: Rc<FuncEntry>,
     epoch: Cell<u64>,
     state: Cell<CallState>,
     /// Arguments, later results; owned, or lent for the call's time by [`Store::call_raw_with`].
@@ -115,18 +115,19 @@ impl Call {
     pub fn new(store: &Store, func: Func, args: &[Value]) -> Result<Call> {
         let entry = store.callable(func)?;
         let mut values = vec![RawValue::default(); entry.values as usize].into_boxed_slice();
-        raw_args(store, entry, args, &mut values)?;
+        raw_args(store, &entry, args, &mut values)?;
         Ok(Call::owning(store, func, entry, values))
     }
 
     /// A call with raw values, as long as the longer of parameters and results.
     pub fn new_raw(store: &Store, func: Func, values: &[RawValue]) -> Result<Call> {
         let entry = store.callable(func)?;
-        check_raw(store, entry, values)?;
-        Ok(Call::owning(store, func, entry, values[..entry.values as usize].into()))
+        check_raw(store, &entry, values)?;
+        let values = values[..entry.values as usize].into();
+        Ok(Call::owning(store, func, entry, values))
     }
 
-    fn owning(store: &Store, func: Func, entry: FuncEntry, mut values: Box<[RawValue]>) -> Call {
+    fn owning(store: &Store, func: Func, entry: Rc<FuncEntry>, mut values: Box<[RawValue]>) -> Call {
         let address = values.as_mut_ptr();
         // SAFETY: the values are the call's own, at an address that stays.
         let mut call = unsafe { Call::with_values(store, func, entry, address) };
@@ -138,7 +139,7 @@ impl Call {
     ///
     /// `values` must be as long as `entry` says, be unused by others while the call exists, and hold good references.
     #[inline]
-    unsafe fn with_values(store: &Store, func: Func, entry: FuncEntry, values: *mut RawValue) -> Call {
+    unsafe fn with_values(store: &Store, func: Func, entry: Rc<FuncEntry>, values: *mut RawValue) -> Call {
         let inner = store.inner();
         let id = inner.next_call.get();
         inner.next_call.set(id + 1);
@@ -185,7 +186,7 @@ impl Call {
             None => inner.stacks.lease(limits.stack_bytes)?,
         };
         self.stack.set(Some(stack));
-        let (code, callee) = store.code_and_context(self.entry);
+        let (code, callee) = store.code_and_context(&self.entry);
         let context = inner.context.get();
         let outer = inner.current.get();
 
@@ -207,7 +208,7 @@ impl Call {
 
             let exit = traps::with_context(context, || {
                 if is_fresh {
-                    switch::enter(context, stack.high, self.entry.enter, code, callee, self.values)
+                    switch::enter(context, stack.high, self.entry.enter.get(), code, callee, self.values)
                 } else {
                     (*context).guest_sp = self.guest_sp.get();
                     switch::resume(context)
@@ -225,7 +226,7 @@ impl Call {
             Ok(switch::FINISHED) => {
                 self.state.set(CallState::Finished);
                 self.stack.set(None);
-                self.pool.release(stack);
+                self.pool.release(stack.slot);
                 Ok(Exit::Finished)
             }
             Ok(switch::STOPPED) => {
@@ -372,7 +373,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         // A running call is borrowed by `run`, so it isn't dropped.
         if let Some(stack) = self.stack.take() {
-            self.pool.release(stack);
+            self.pool.release(stack.slot);
         }
     }
 }
@@ -388,7 +389,7 @@ fn describe(state: CallState) -> &'static str {
 }
 
 #[inline]
-fn raw_args(store: &Store, entry: FuncEntry, args: &[Value], values: &mut [RawValue]) -> Result<()> {
+fn raw_args(store: &Store, entry: &FuncEntry, args: &[Value], values: &mut [RawValue]) -> Result<()> {
     let params = &entry.ty().params;
     if args.len() != params.len() {
         bail!(InvalidArgument, "{} arguments are given, the function takes {}", args.len(), params.len());
@@ -400,11 +401,11 @@ fn raw_args(store: &Store, entry: FuncEntry, args: &[Value], values: &mut [RawVa
 }
 
 #[inline]
-fn check_raw(store: &Store, entry: FuncEntry, values: &[RawValue]) -> Result<()> {
+fn check_raw(store: &Store, entry: &FuncEntry, values: &[RawValue]) -> Result<()> {
     if values.len() < entry.values as usize {
         bail!(InvalidArgument, "{} values are given, the function needs {}", values.len(), entry.values);
     }
-    if entry.takes_references {
+    if entry.references != 0 {
         for (place, (raw, ty)) in values.iter().zip(&entry.ty().params).enumerate() {
             if !store.is_good(*ty, *raw) {
                 bail!(TypeMismatch, "argument {place} is no {ty} of the store");
@@ -463,9 +464,9 @@ impl Store {
             many = vec![RawValue::default(); entry.values as usize];
             &mut many[..]
         };
-        raw_args(self, entry, args, values)?;
+        raw_args(self, &entry, args, values)?;
         // SAFETY: there is room for all values, and the references among them were checked just now.
-        unsafe { self.call_on(func, entry, values, drive) }?;
+        unsafe { self.call_on(func, entry.clone(), values, drive) }?;
         for ((result, ty), raw) in results.iter_mut().zip(types).zip(values) {
             *result = self.value_of(*ty, *raw);
         }
@@ -481,7 +482,7 @@ impl Store {
         drive: impl FnOnce(&Call, Exit) -> Result<()>,
     ) -> Result<()> {
         let entry = self.callable(func)?;
-        check_raw(self, entry, values)?;
+        check_raw(self, &entry, values)?;
         // SAFETY: both promises were checked just now.
         unsafe { self.call_on(func, entry, values, drive) }
     }
@@ -493,7 +494,7 @@ impl Store {
     unsafe fn call_on(
         &self,
         func: Func,
-        entry: FuncEntry,
+        entry: Rc<FuncEntry>,
         values: &mut [RawValue],
         drive: impl FnOnce(&Call, Exit) -> Result<()>,
     ) -> Result<()> {

@@ -9,25 +9,26 @@
 use super::{Module, Store, TypeId};
 use crate::abi::vmctx::{self, VmFuncRef};
 use crate::base::{Func, FuncIndex, FuncType, Instance, Result, ValType};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::Arc;
 
-/// What the host needs to know to call a function.
-#[derive(Clone, Copy)]
+/// What the host needs to know to call a function. Shared rather than copied: calls are short.
 pub struct FuncEntry {
     /// Its reference; valid as long as the store.
     pub func_ref: *mut VmFuncRef,
     /// Its type; valid as long as the engine.
     ty: *const FuncType,
     /// The trampoline for its type, or 0 if it wasn't needed yet.
-    pub enter: usize,
+    pub enter: Cell<usize>,
     /// The longer of parameters and results.
     pub values: u32,
-    /// Whether a parameter is a reference.
-    pub takes_references: bool,
+    /// How many parameters are references.
+    pub references: u32,
     /// Whether it is the host's.
-    pub is_host: bool,
+    is_host: bool,
 }
 
 impl FuncEntry {
@@ -100,14 +101,14 @@ impl Store {
         let ty = inner.engine.type_entry(type_id).ty.clone();
         let entry = FuncEntry {
             func_ref,
-            enter: 0,
+            enter: Cell::new(0),
             values: ty.params.len().max(ty.results.len()) as u32,
-            takes_references: ty.params.iter().any(|ty| matches!(ty, ValType::Ref(_))),
+            references: ty.params.iter().filter(|ty| matches!(ty, ValType::Ref(_))).count() as u32,
             is_host,
             ty: Arc::as_ptr(&ty),
         };
         let mut funcs = inner.funcs.borrow_mut();
-        funcs.push(entry);
+        funcs.push(Rc::new(entry));
         let handle = u32::try_from(funcs.len()).expect("references would fill the address space first");
         // SAFETY: as above; nobody holds a Rust reference to it.
         unsafe { (*func_ref).handle = handle };
@@ -129,50 +130,51 @@ impl Store {
     }
 
     #[inline]
-    pub(super) fn func_entry(&self, func: Func) -> Result<FuncEntry> {
+    pub(super) fn func_entry(&self, func: Func) -> Result<Rc<FuncEntry>> {
         self.check(func.store)?;
         let funcs = self.inner().funcs.borrow();
         match funcs.get(func.index as usize) {
-            Some(entry) => Ok(*entry),
+            Some(entry) => Ok(entry.clone()),
             None => Err(Store::out_of_range("function", func.index, funcs.len() as u64)),
         }
     }
 
     /// The same with its trampoline.
     #[inline]
-    pub(super) fn callable(&self, func: Func) -> Result<FuncEntry> {
+    pub(super) fn callable(&self, func: Func) -> Result<Rc<FuncEntry>> {
         let entry = self.func_entry(func)?;
-        if entry.enter != 0 { Ok(entry) } else { self.add_trampoline(func, entry) }
-    }
-
-    #[cold]
-    fn add_trampoline(&self, func: Func, mut entry: FuncEntry) -> Result<FuncEntry> {
-        let inner = self.inner();
-        let code = inner.engine.trampolines(self.type_id_of(entry))?;
-        entry.enter = code.enter();
-        inner.code.borrow_mut().add_trampolines(code);
-        inner.funcs.borrow_mut()[func.index as usize].enter = entry.enter;
+        if entry.enter.get() == 0 {
+            self.add_trampoline(&entry)?;
+        }
         Ok(entry)
     }
 
+    #[cold]
+    fn add_trampoline(&self, entry: &FuncEntry) -> Result<()> {
+        let inner = self.inner();
+        let code = inner.engine.trampolines(self.type_id_of(entry))?;
+        entry.enter.set(code.enter());
+        inner.code.borrow_mut().add_trampolines(code);
+        Ok(())
+    }
+
     /// The number of a function's type.
-    pub(super) fn type_id_of(&self, entry: FuncEntry) -> TypeId {
+    pub(super) fn type_id_of(&self, entry: &FuncEntry) -> TypeId {
         // SAFETY: the reference lives as long as the store.
         TypeId(unsafe { (*entry.func_ref).type_id })
     }
 
     /// A function's entry point and context.
     #[inline]
-    pub(super) fn code_and_context(&self, entry: FuncEntry) -> (usize, usize) {
+    pub(super) fn code_and_context(&self, entry: &FuncEntry) -> (usize, usize) {
         // SAFETY: the reference lives as long as the store.
-        let VmFuncRef { code, context, .. } = unsafe { ptr::read(entry.func_ref) };
-        (code, context)
+        unsafe { ((*entry.func_ref).code, (*entry.func_ref).context) }
     }
 
     /// A function's type.
     pub fn func_type(&self, func: Func) -> Result<Arc<FuncType>> {
         let entry = self.func_entry(func)?;
-        Ok(self.engine().func_type(self.type_id_of(entry)))
+        Ok(self.engine().func_type(self.type_id_of(&entry)))
     }
 
     /// Whether it is the host's.

@@ -40,32 +40,36 @@ pub struct StackPool {
 struct Slots {
     mappings: Vec<Option<(Mapping, GuestStack)>>,
     /// Slots whose mapping waits to be leased again; the last used is the next.
-    free: Vec<GuestStack>,
+    free: Vec<usize>,
     /// Slots without mapping.
     vacant: Vec<usize>,
 }
 
 impl StackPool {
     /// Leases a stack of at least this many usable bytes, rounded up to pages.
+    #[inline]
     pub fn lease(&self, bytes: u64) -> Result<GuestStack> {
         let mut slots = self.slots.borrow_mut();
-        while let Some(stack) = slots.free.pop() {
+        while let Some(slot) = slots.free.pop() {
             // Kept stacks have another size after the limit was changed.
-            if (stack.high - stack.base) as u64 == bytes.max(1).next_multiple_of(page_size() as u64) {
-                return Ok(stack);
+            if let Some((_, stack)) = &slots.mappings[slot]
+                && (stack.high - stack.base) as u64 == bytes.max(1).next_multiple_of(page_size() as u64)
+            {
+                return Ok(*stack);
             }
-            slots.unmap(stack.slot);
+            slots.unmap(slot);
         }
         slots.map(usize::try_from(bytes).unwrap_or(usize::MAX - GUARD))
     }
 
     /// Takes a stack back. What is on it stays readable until it is leased again or unmapped.
-    pub fn release(&self, stack: GuestStack) {
+    #[inline]
+    pub fn release(&self, slot: usize) {
         let mut slots = self.slots.borrow_mut();
         if slots.free.len() < KEPT {
-            slots.free.push(stack);
+            slots.free.push(slot);
         } else {
-            slots.unmap(stack.slot);
+            slots.unmap(slot);
         }
     }
 
@@ -108,9 +112,9 @@ mod tests {
         let first = pool.lease(1 << 16).unwrap();
         let second = pool.lease(1 << 16).unwrap();
         assert_ne!(first.low, second.low);
-        pool.release(first);
+        pool.release(first.slot);
         assert_eq!(pool.lease(1 << 16).unwrap(), first);
-        pool.release(first);
+        pool.release(first.slot);
         let larger = pool.lease((1 << 16) + 1).unwrap();
         assert_eq!(larger.high - larger.base, (1 << 16) + page_size());
         assert!(pool.is_mapped(larger.slot, larger.base, larger.high));
@@ -122,7 +126,7 @@ mod tests {
     fn many_stacks_come_and_go() {
         let pool = StackPool::default();
         let stacks: Vec<_> = (0..3 * KEPT).map(|_| pool.lease(4096).unwrap()).collect();
-        stacks.iter().for_each(|stack| pool.release(*stack));
+        stacks.iter().for_each(|stack| pool.release(stack.slot));
         let mapped = |stack: &&GuestStack| pool.is_mapped(stack.slot, stack.base, stack.high);
         assert_eq!(stacks.iter().filter(mapped).count(), KEPT);
         for _ in 0..3 * KEPT {

@@ -41,7 +41,7 @@ impl Extern {
 /// A module's imports by kind, in order, each with its number in the store.
 #[derive(Default)]
 pub(super) struct Imports {
-    pub(super) funcs: Vec<(u64, FuncEntry)>,
+    pub(super) funcs: Vec<(u64, Rc<FuncEntry>)>,
     pub(super) tables: Vec<(u64, Rc<TableData>)>,
     pub(super) memories: Vec<(u64, Rc<LinearMemory>)>,
     pub(super) globals: Vec<(u64, GlobalEntry)>,
@@ -94,7 +94,7 @@ impl Store {
             match (*item, import.ty) {
                 (Extern::Func(func), ItemType::Func(ty)) => {
                     let entry = self.func_entry(func)?;
-                    mismatch(self.type_id_of(entry) == module.type_id(ty))?;
+                    mismatch(self.type_id_of(&entry) == module.type_id(ty))?;
                     found.funcs.push((func.index, entry));
                 }
                 (Extern::Table(table), ItemType::Table(ty)) => {

@@ -217,7 +217,7 @@ impl Store {
         context.write(vmctx::INSTANCE, number);
         for (index, (_, entry)) in imports.funcs.iter().enumerate() {
             let at = layout.imported_func(FuncIndex::new(index));
-            let (code, callee) = self.code_and_context(*entry);
+            let (code, callee) = self.code_and_context(entry);
             context.write(at + vmctx::imported_func::CODE, code);
             context.write(at + vmctx::imported_func::CONTEXT, callee);
         }
