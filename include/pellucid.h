@@ -3815,8 +3815,7 @@ pellucid_status_t pellucid_event_fault(const pellucid_event_t *event,
 pellucid_status_t pellucid_event_error(const pellucid_event_t *event, pellucid_error_t **out_error);
 
 /**
- * Whether the guest can pause at this event: its call is one of `pellucid_call_begin`, isn't nested in another, and
- * hasn't ended.
+ * Whether the guest can pause at this event: its call is one of `pellucid_call_begin` and hasn't ended.
  *
  * - `event`: the event.
  *

@@ -99,8 +99,8 @@ impl pellucid_call_t {
     }
 
     /// A reference that keeps the call alive.
-    pub(super) fn keep(&self) -> Rc<pellucid_call_t> {
-        self.this.upgrade().expect("the call is alive, and was made by `Rc::new_cyclic`")
+    pub(super) fn keep(&self) -> Option<Rc<pellucid_call_t>> {
+        self.this.upgrade()
     }
 }
 
@@ -131,10 +131,11 @@ pub unsafe extern "C" fn pellucid_call_begin(
 ) -> pellucid_status_t {
     entry!(status out_error; store store, copy func, slice args n_args, out out_call => {
         let call = with_core(args, |args| store.debuggee().call_begin(func.into(), args))?;
+        let store = store.keep().expect("it was checked to be alive");
         let call = Rc::new_cyclic(|this| pellucid_call_t {
             call,
             event: RefCell::new(None),
-            store: store.keep(),
+            store,
             deleted: Cell::new(false),
             this: this.clone(),
         });

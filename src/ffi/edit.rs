@@ -70,7 +70,8 @@ pub unsafe extern "C" fn pellucid_edit_begin(
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, out out_edit => {
         let edit = Edit::begin(store.debuggee())?;
-        out_edit.give(pellucid_edit_t { edit: RefCell::new(Some(edit)), store: store.keep() });
+        let store = store.keep().expect("it was checked to be alive");
+        out_edit.give(pellucid_edit_t { edit: RefCell::new(Some(edit)), store });
         Ok(())
     })
 }

@@ -356,8 +356,7 @@ pub unsafe extern "C" fn pellucid_event_error(
     })
 }
 
-/// Whether the guest can pause at this event: its call is one of `pellucid_call_begin`, isn't nested in another, and
-/// hasn't ended.
+/// Whether the guest can pause at this event: its call is one of `pellucid_call_begin` and hasn't ended.
 ///
 /// - `event`: the event.
 ///
