@@ -62,7 +62,7 @@ pub struct StoreInner {
     pub(super) host_error: RefCell<Option<Error>>,
 
     pub(super) instances: RefCell<Vec<Rc<InstanceData>>>,
-    pub(super) funcs: RefCell<Vec<FuncEntry>>,
+    pub(super) funcs: RefCell<Vec<Rc<FuncEntry>>>,
     pub(super) func_refs: RefCell<FuncRefs>,
     pub(super) host_funcs: RefCell<Vec<Rc<HostFunc>>>,
     pub(super) memories: RefCell<Vec<Rc<LinearMemory>>>,
