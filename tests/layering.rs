@@ -29,6 +29,7 @@ const UNSAFE_FILES: [&str; 16] = [
     "runtime/builtins.rs",
     "runtime/call.rs",
     "runtime/func.rs",
+    "runtime/guest_stack.rs",
     "runtime/global.rs",
     "runtime/host_func.rs",
     "runtime/instance.rs",
