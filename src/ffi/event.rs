@@ -239,7 +239,8 @@ pub unsafe extern "C" fn pellucid_event_call_id(event: *const pellucid_event_t) 
 /// - `event`: the event.
 /// - `out_frame`: gets the frame.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that fails.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that
+/// fails.
 ///
 /// Owns: nothing.
 /// Context: while the event is valid.
