@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use wasmparser::{
     BlockType, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, MemArg, MemArgTarget, Operator,
-    OperatorsReader, Parser, Payload, TypeRef,
+    OperatorsReader, Parser, Payload, TypeRef, ValType,
 };
 
 const PAGE: usize = 65536;
@@ -31,6 +31,8 @@ pub type Trap = &'static str;
 struct Type {
     params: usize,
     results: usize,
+    /// Parameters, then results.
+    types: Vec<ValType>,
 }
 
 struct Body<'m> {
@@ -98,7 +100,11 @@ impl<'m, 'h> Interpreter<'m, 'h> {
                 for group in section {
                     for ty in group.unwrap().into_types() {
                         let CompositeInnerType::Func(func) = &ty.composite_type.inner else { panic!("not a function") };
-                        self.types.push(Type { params: func.params().len(), results: func.results().len() });
+                        self.types.push(Type {
+                            params: func.params().len(),
+                            results: func.results().len(),
+                            types: func.params().iter().chain(func.results()).copied().collect(),
+                        });
                     }
                 }
             }
@@ -212,7 +218,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
     fn block_type(&self, ty: BlockType) -> Type {
         match ty {
             BlockType::Empty => Type::default(),
-            BlockType::Type(_) => Type { params: 0, results: 1 },
+            BlockType::Type(ty) => Type { params: 0, results: 1, types: vec![ty] },
             BlockType::FuncType(index) => self.types[index as usize].clone(),
         }
     }
@@ -314,9 +320,8 @@ impl<'m, 'h> Interpreter<'m, 'h> {
                     let callee = *table.get(element).ok_or("undefined element")?;
                     let callee = callee.checked_sub(1).ok_or("uninitialized element")? as u32;
                     let (want, have) = (type_index as usize, self.funcs[callee as usize]);
-                    let same = want == have
-                        || self.types[want].params == self.types[have].params
-                            && self.types[want].results == self.types[have].results;
+                    let (want_type, have_type) = (&self.types[want], &self.types[have]);
+                    let same = want_type.params == have_type.params && want_type.types == have_type.types;
                     if !same {
                         return Err("indirect call type mismatch");
                     }
