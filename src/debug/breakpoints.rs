@@ -169,9 +169,12 @@ impl Site {
         self.marks_end.get() != 0
     }
 
-    /// Whether an operator after the one at `index` has an enabled breakpoint.
-    pub(super) fn is_marked_after(&self, index: u32) -> bool {
-        self.marks_end.get() > index + 1
+    /// The next operator after the one at `index` that has an enabled breakpoint.
+    pub(super) fn next_mark(&self, index: u32) -> Option<u32> {
+        if self.marks_end.get() <= index + 1 {
+            return None;
+        }
+        self.marks.borrow().iter().map(|mark| mark.index).find(|mark| *mark > index)
     }
 
     /// Whether the operator at `index` has an enabled breakpoint.

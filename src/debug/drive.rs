@@ -393,8 +393,6 @@ impl<'a> Session<'a> {
 
     /// Goes through the run, from the operator that the call stands at, as far as anybody wants to see it.
     fn walk(&self) -> Result<Option<Outcome>> {
-        let Debuggee { layouts, armed, .. } = self.debuggee;
-        let store = self.debuggee.store();
         let Some(site) = self.standing.site() else { return Ok(None) };
         loop {
             let index = self.standing.index();
@@ -402,30 +400,41 @@ impl<'a> Session<'a> {
             if !matches!(outcome, Ok(None)) {
                 return outcome;
             }
-            let steps = self.steps();
-            if !steps && !site.is_marked_after(index) {
+            let target = if self.steps() {
+                if !self.prepare_step(&site, index)? {
+                    return Ok(None);
+                }
+                index + 1
+            } else if let Some(next) = site.next_mark(index) {
+                next
+            } else {
                 return Ok(None);
-            }
-            let run = site.run();
-            let is_last = index as usize + 1 == run.pcs.len();
-            if steps {
-                if self.standing.armed.get() != Some(armed.generation.get()) {
-                    self.arm_stack()?;
-                }
-                if is_last
-                    && run.calls.is_some()
-                    && let Some(callee) = self.standing.callee(&site, store, layouts)
-                {
-                    self.debuggee.arm(self.debuggee.function_to_step(callee).into_iter().collect())?;
-                }
-            }
-            if is_last || !self.standing.advance(&site, store, layouts) {
+            };
+            if !self.standing.advance(&site, target, self.debuggee.store(), &self.debuggee.layouts) {
                 return Ok(None);
             }
             // Nothing ran, but the frame isn't what it was.
             self.call.bump_epoch();
             self.standing.epoch.set(self.call.epoch());
         }
+    }
+
+    /// Arms whatever a step from the operator at `index` may lead to; answers whether it stays in the run.
+    fn prepare_step(&self, site: &Site, index: u32) -> Result<bool> {
+        let Debuggee { layouts, armed, .. } = self.debuggee;
+        if self.standing.armed.get() != Some(armed.generation.get()) {
+            self.arm_stack()?;
+        }
+        let run = site.run();
+        if (index as usize) + 1 < run.pcs.len() {
+            return Ok(true);
+        }
+        if run.calls.is_some()
+            && let Some(callee) = self.standing.callee(site, self.debuggee.store(), layouts)
+        {
+            self.debuggee.arm(self.debuggee.function_to_step(callee).into_iter().collect())?;
+        }
+        Ok(false)
     }
 
     /// Arms every function that the call may return to.

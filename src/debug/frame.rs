@@ -1,9 +1,8 @@
 //! Frames: plain data that names one Wasm frame of a call, for as long as the call stands still.
 
 use super::Debuggee;
-use super::evaluator::Slot;
 use super::standing::{Contents, Standing, View};
-use crate::base::{FuncIndex, Instance, RawValue, Result, ValType, Value, WasmPc, error::bail};
+use crate::base::{FuncIndex, Instance, Result, ValType, Value, WasmPc, error::bail};
 use crate::runtime::Module;
 use std::rc::Rc;
 
@@ -130,7 +129,7 @@ impl Debuggee {
         let (standing, view) = self.view(frame)?;
         Ok(match &view.contents {
             Contents::Replayed => standing.with_values(|values| values.locals.iter().map(|slot| slot.ty).collect()),
-            Contents::Stack(layout) => (0..layout.n_locals()).map(|local| layout.local_type(local)).collect(),
+            Contents::Stack(layout) => layout.local_types(),
             Contents::Unknown => view.module.info().local_types(view.function),
         })
     }
@@ -140,7 +139,7 @@ impl Debuggee {
         let (standing, view) = self.view(frame)?;
         Ok(match &view.contents {
             Contents::Replayed => standing.with_values(|values| values.operands.iter().map(|slot| slot.ty).collect()),
-            Contents::Stack(layout) => (0..layout.n_operands()).map(|operand| layout.operand_type(operand)).collect(),
+            Contents::Stack(layout) => layout.operand_types(),
             Contents::Unknown => Vec::new(),
         })
     }
@@ -154,7 +153,9 @@ impl Debuggee {
             Contents::Stack(layout) => layout.n_locals(),
             Contents::Unknown => view.module.info().local_types(view.function).len(),
         };
-        self.read(count, first, out, "locals", |local| standing.local(self.store(), &view, local))
+        let n = in_range(count, first, out.len(), "locals")?;
+        standing.read_locals(self.store(), &view, first as usize, &mut out[..n]);
+        Ok(n as u32)
     }
 
     /// Reads operands, bottom first, as [`Debuggee::frame_read_locals`] does locals.
@@ -165,36 +166,9 @@ impl Debuggee {
             Contents::Stack(layout) => layout.n_operands(),
             Contents::Unknown => 0,
         };
-        self.read(count, first, out, "operands", |operand| standing.operand(self.store(), &view, operand))
-    }
-
-    fn read(
-        &self,
-        count: usize,
-        first: u32,
-        out: &mut [Value],
-        what: &str,
-        read: impl Fn(usize) -> Option<Slot>,
-    ) -> Result<u32> {
-        let first = first as usize;
-        let Some(rest) = count.checked_sub(first) else {
-            bail!(OutOfRange, "the frame has {count} {what}, {first} is past the last");
-        };
-        let n = rest.min(out.len());
-        for (place, value) in out[..n].iter_mut().enumerate() {
-            *value = read(first + place).map_or(Value::Unavailable, |slot| self.tagged(slot));
-        }
+        let n = in_range(count, first, out.len(), "operands")?;
+        standing.read_operands(self.store(), &view, first as usize, &mut out[..n]);
         Ok(n as u32)
-    }
-
-    fn tagged(&self, slot: Slot) -> Value {
-        match slot.ty {
-            ValType::I32 => Value::I32(slot.bits as i32),
-            ValType::I64 => Value::I64(slot.bits as i64),
-            ValType::F32 => Value::F32(slot.bits as u32),
-            ValType::F64 => Value::F64(slot.bits),
-            ty @ ValType::Ref(_) => self.store().from_raw(ty, RawValue::new(slot.bits)),
-        }
     }
 
     fn view(&self, frame: &Frame) -> Result<(Rc<Standing>, View)> {
@@ -221,4 +195,12 @@ impl Debuggee {
             _ => bail!(StaleHandle, "the frame's call has run on or ended"),
         }
     }
+}
+
+/// How many of `count` things there are from `first` on, at most `room`.
+fn in_range(count: usize, first: u32, room: usize, what: &str) -> Result<usize> {
+    let Some(rest) = count.checked_sub(first as usize) else {
+        bail!(OutOfRange, "the frame has {count} {what}, {first} is past the last");
+    };
+    Ok(rest.min(room))
 }

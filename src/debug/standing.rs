@@ -7,9 +7,9 @@ use super::breakpoints::Site;
 use super::evaluator::{Slot, Values};
 use super::event::EventKind;
 use super::frame::{Frame, FrameKind};
-use super::layout::{Layout, LayoutCache, frame_instance};
+use super::layout::{Layout, LayoutCache, StateSlot, frame_instance};
 use super::replay::{Run, World};
-use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, WasmPc};
+use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, Value, WasmPc};
 use crate::runtime::{Activation, Call, FrameKind as PlaceKind, Module, RawFrame, Stopped, Store};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -48,7 +48,8 @@ pub(super) struct Standing {
     /// The innermost frame's state before its operator, if it was read or replayed.
     values: RefCell<Values>,
     is_loaded: Cell<bool>,
-    instance: Cell<Option<Instance>>,
+    /// The last instance context that was read, and its instance.
+    instance: Cell<(u64, Option<Instance>)>,
 }
 
 /// What is known of the innermost frame.
@@ -105,7 +106,6 @@ impl Standing {
         self.call.set(call.id());
         self.begin_at(Top::Stopped, call.epoch(), stopped.fp);
         self.index.set(0);
-        self.instance.set(None);
         *self.site.borrow_mut() = Some(site);
     }
 
@@ -167,33 +167,38 @@ impl Standing {
         self.index.get()
     }
 
-    /// Moves past an inner operator of the run; answers whether that worked. Requires: stopped before one at `site`.
-    pub(super) fn advance(&self, site: &Site, store: &Store, cache: &LayoutCache) -> bool {
+    /// Moves past operators of the run of `site`, where it is stopped, up to the one at `target`; answers whether it got
+    /// there. It doesn't if an operator before can't be replayed here.
+    pub(super) fn advance(&self, site: &Site, target: u32, store: &Store, cache: &LayoutCache) -> bool {
         let Some(instance) = self.load(site, store, cache) else { return false };
-        let index = self.index.get();
-        let Some(inner) = site.run().inner.get(index as usize) else { return false };
-        let world = World { store, instance };
-        if inner.apply(&mut self.values.borrow_mut(), site.module.info(), &world).is_err() {
-            return false;
+        let (world, info) = (World { store, instance }, site.module.info());
+        let mut values = self.values.borrow_mut();
+        let mut index = self.index.get();
+        while index < target {
+            let inner = site.run().inner.get(index as usize);
+            if inner.is_none_or(|inner| inner.apply(&mut values, info, &world).is_err()) {
+                break;
+            }
+            index += 1;
         }
-        self.index.set(index + 1);
+        self.index.set(index);
         self.raised.set(None);
-        true
+        index == target
     }
 
     /// Makes sure that the state of the innermost frame, stopped at `site`, is here; answers its instance.
     fn load(&self, site: &Site, store: &Store, cache: &LayoutCache) -> Option<Instance> {
         if !self.is_loaded.get() {
             let activation = self.activation.borrow();
-            let (activation, fp) = (activation.as_ref()?, self.fp.get());
-            let mut values = self.values.borrow_mut();
-            if !site.layout(cache).read_all(store, activation, fp, &mut values) {
-                return None;
+            let slot = StateSlot::new(store, activation.as_ref()?, self.fp.get());
+            let context = site.layout(cache).read_all(slot, &mut self.values.borrow_mut())?;
+            let (known, instance) = self.instance.get();
+            if known != context || instance.is_none() {
+                self.instance.set((context, store.instance_of_context(context)));
             }
-            self.instance.set(frame_instance(store, activation, &site.module, site.function, fp));
             self.is_loaded.set(true);
         }
-        self.instance.get()
+        self.instance.get().1
     }
 
     /// The function that the call operator is about to call at which the innermost frame is stopped.
@@ -215,14 +220,12 @@ impl Standing {
         let Some(index) = run.index_of(trap.pc) else { return };
         let activation = self.activation.borrow();
         let (activation, fp) = (activation.as_ref().expect("it stands still"), self.fp.get());
-        let Some(instance) = frame_instance(store, activation, &module, function, fp) else { return };
         let layout = Layout::new(&module, function, stop.state);
         let mut values = self.values.borrow_mut();
-        let is_loaded = layout.read_all(store, activation, fp, &mut values)
-            && run.inner[..index as usize]
-                .iter()
-                .all(|inner| inner.apply(&mut values, module.info(), &World { store, instance }).is_ok());
-        self.is_loaded.set(is_loaded);
+        let context = layout.read_all(StateSlot::new(store, activation, fp), &mut values);
+        let Some(instance) = context.and_then(|context| store.instance_of_context(context)) else { return };
+        let (mut passed, world) = (run.inner[..index as usize].iter(), World { store, instance });
+        self.is_loaded.set(passed.all(|inner| inner.apply(&mut values, module.info(), &world).is_ok()));
     }
 
     /// The instruction that the call was left at, unless it was left by a call.
@@ -324,27 +327,39 @@ impl Standing {
         frame_instance(store, activation.as_ref()?, &view.module, view.function, view.fp)
     }
 
-    /// Reads a local of a frame.
-    pub(super) fn local(&self, store: &Store, view: &View, local: usize) -> Option<Slot> {
-        match &view.contents {
-            Contents::Replayed => Some(self.values.borrow().locals[local]),
-            Contents::Stack(layout) => layout.local(store, self.activation.borrow().as_ref()?, view.fp, local),
-            Contents::Unknown => None,
+    /// Reads locals of a frame from `first` on into `out`, which are at most as many as there are.
+    pub(super) fn read_locals(&self, store: &Store, view: &View, first: usize, out: &mut [Value]) {
+        let tagged = |slot: Option<Slot>| slot.map_or(Value::Unavailable, |slot| slot.tagged(store));
+        match (&view.contents, &*self.activation.borrow()) {
+            (Contents::Replayed, _) => fill(out, &self.values.borrow().locals[first..], store),
+            (Contents::Stack(layout), Some(activation)) => {
+                layout.read_locals(StateSlot::new(store, activation, view.fp), first, out, tagged);
+            }
+            _ => out.fill(Value::Unavailable),
         }
     }
 
-    /// Reads an operand of a frame.
-    pub(super) fn operand(&self, store: &Store, view: &View, operand: usize) -> Option<Slot> {
-        match &view.contents {
-            Contents::Replayed => Some(self.values.borrow().operands[operand]),
-            Contents::Stack(layout) => layout.operand(store, self.activation.borrow().as_ref()?, view.fp, operand),
-            Contents::Unknown => None,
+    /// Reads operands of a frame from `first` on into `out`, which are at most as many as there are.
+    pub(super) fn read_operands(&self, store: &Store, view: &View, first: usize, out: &mut [Value]) {
+        let tagged = |slot: Option<Slot>| slot.map_or(Value::Unavailable, |slot| slot.tagged(store));
+        match (&view.contents, &*self.activation.borrow()) {
+            (Contents::Replayed, _) => fill(out, &self.values.borrow().operands[first..], store),
+            (Contents::Stack(layout), Some(activation)) => {
+                layout.read_operands(StateSlot::new(store, activation, view.fp), first, out, tagged);
+            }
+            _ => out.fill(Value::Unavailable),
         }
     }
 
     /// Shows the replayed state.
     pub(super) fn with_values<T>(&self, see: impl FnOnce(&Values) -> T) -> T {
         see(&self.values.borrow())
+    }
+}
+
+fn fill(out: &mut [Value], slots: &[Slot], store: &Store) {
+    for (out, slot) in out.iter_mut().zip(slots) {
+        *out = slot.tagged(store);
     }
 }
 
