@@ -147,28 +147,36 @@ impl Debuggee {
     /// Reads locals from `first` on into `out`; answers how many there were to read, at most `out.len()`.
     /// `OutOfRange` if `first` is past the last local (the count itself is fine, and reads none).
     pub fn frame_read_locals(&self, frame: &Frame, first: u32, out: &mut [Value]) -> Result<u32> {
-        let (standing, view) = self.view(frame)?;
-        let count = match &view.contents {
+        let (standing, place) = self.contents(frame)?;
+        let count = match &place.0 {
             Contents::Replayed => standing.with_values(|values| values.locals.len()),
             Contents::Stack(layout) => layout.n_locals(),
-            Contents::Unknown => view.module.info().local_types(view.function).len(),
+            Contents::Unknown => self.frame_local_types(frame)?.len(),
         };
         let n = in_range(count, first, out.len(), "locals")?;
-        standing.read_locals(self.store(), &view, first as usize, &mut out[..n]);
+        standing.read_locals(self.store(), &place, first as usize, &mut out[..n]);
         Ok(n as u32)
     }
 
     /// Reads operands, bottom first, as [`Debuggee::frame_read_locals`] does locals.
     pub fn frame_read_operands(&self, frame: &Frame, first: u32, out: &mut [Value]) -> Result<u32> {
-        let (standing, view) = self.view(frame)?;
-        let count = match &view.contents {
+        let (standing, place) = self.contents(frame)?;
+        let count = match &place.0 {
             Contents::Replayed => standing.with_values(|values| values.operands.len()),
             Contents::Stack(layout) => layout.n_operands(),
             Contents::Unknown => 0,
         };
         let n = in_range(count, first, out.len(), "operands")?;
-        standing.read_operands(self.store(), &view, first as usize, &mut out[..n]);
+        standing.read_operands(self.store(), &place, first as usize, &mut out[..n]);
         Ok(n as u32)
+    }
+
+    fn contents(&self, frame: &Frame) -> Result<(Rc<Standing>, (Contents, usize))> {
+        let standing = self.locate(frame)?;
+        match standing.contents(self.store(), &self.layouts, frame.position) {
+            Some(contents) => Ok((standing, contents)),
+            None => bail!(OutOfRange, "the call has no frame {}", frame.position),
+        }
     }
 
     fn view(&self, frame: &Frame) -> Result<(Rc<Standing>, View)> {

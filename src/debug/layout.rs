@@ -5,7 +5,7 @@
 
 use super::evaluator::{Slot, Values};
 use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
-use crate::base::{DefinedFuncIndex, Instance, ValType};
+use crate::base::{DefinedFuncIndex, Instance, ValType, Value};
 use crate::runtime::{Activation, Module, Store};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -75,28 +75,18 @@ impl Layout {
     }
 
     /// Reads locals from `first` on into `out`, which are at most as many as there are.
-    pub fn read_locals<T>(
-        &self,
-        mut slot: StateSlot<'_>,
-        first: usize,
-        out: &mut [T],
-        value: impl Fn(Option<Slot>) -> T,
-    ) {
-        for (out, local) in out.iter_mut().zip(&self.locals[first..]) {
-            *out = value(slot.read(self, *local));
-        }
+    pub fn read_locals(&self, slot: StateSlot<'_>, first: usize, out: &mut [Value]) {
+        self.read(slot, &self.locals[first..], out);
     }
 
     /// Reads operands from `first` on into `out`, which are at most as many as there are.
-    pub fn read_operands<T>(
-        &self,
-        mut slot: StateSlot<'_>,
-        first: usize,
-        out: &mut [T],
-        value: impl Fn(Option<Slot>) -> T,
-    ) {
-        for (out, operand) in out.iter_mut().zip(&self.operands[first..]) {
-            *out = value(slot.read(self, *operand));
+    pub fn read_operands(&self, slot: StateSlot<'_>, first: usize, out: &mut [Value]) {
+        self.read(slot, &self.operands[first..], out);
+    }
+
+    fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], out: &mut [Value]) {
+        for (out, source) in out.iter_mut().zip(sources) {
+            *out = slot.read(self, *source).map_or(Value::Unavailable, |value| value.tagged(slot.store));
         }
     }
 

@@ -297,6 +297,18 @@ impl Standing {
         })
     }
 
+    /// Where the values of a frame are, and its frame pointer; quicker than the whole [`View`].
+    pub(super) fn contents(&self, store: &Store, cache: &LayoutCache, position: u32) -> Option<(Contents, usize)> {
+        if position == 0 && self.top.get() == Top::Stopped {
+            let contents = match &*self.site.borrow() {
+                Some(site) if !self.is_loaded.get() => Contents::Stack(site.layout(cache).clone()),
+                _ => Contents::Replayed,
+            };
+            return Some((contents, self.fp.get()));
+        }
+        self.view(store, cache, position).map(|view| (view.contents, view.fp))
+    }
+
     /// The innermost frame, stopped or trapped.
     fn top_view(&self, cache: &LayoutCache) -> Option<View> {
         let is_loaded = self.is_loaded.get();
@@ -328,24 +340,34 @@ impl Standing {
     }
 
     /// Reads locals of a frame from `first` on into `out`, which are at most as many as there are.
-    pub(super) fn read_locals(&self, store: &Store, view: &View, first: usize, out: &mut [Value]) {
-        let tagged = |slot: Option<Slot>| slot.map_or(Value::Unavailable, |slot| slot.tagged(store));
-        match (&view.contents, &*self.activation.borrow()) {
+    pub(super) fn read_locals(
+        &self,
+        store: &Store,
+        (contents, fp): &(Contents, usize),
+        first: usize,
+        out: &mut [Value],
+    ) {
+        match (contents, &*self.activation.borrow()) {
             (Contents::Replayed, _) => fill(out, &self.values.borrow().locals[first..], store),
             (Contents::Stack(layout), Some(activation)) => {
-                layout.read_locals(StateSlot::new(store, activation, view.fp), first, out, tagged);
+                layout.read_locals(StateSlot::new(store, activation, *fp), first, out);
             }
             _ => out.fill(Value::Unavailable),
         }
     }
 
     /// Reads operands of a frame from `first` on into `out`, which are at most as many as there are.
-    pub(super) fn read_operands(&self, store: &Store, view: &View, first: usize, out: &mut [Value]) {
-        let tagged = |slot: Option<Slot>| slot.map_or(Value::Unavailable, |slot| slot.tagged(store));
-        match (&view.contents, &*self.activation.borrow()) {
+    pub(super) fn read_operands(
+        &self,
+        store: &Store,
+        (contents, fp): &(Contents, usize),
+        first: usize,
+        out: &mut [Value],
+    ) {
+        match (contents, &*self.activation.borrow()) {
             (Contents::Replayed, _) => fill(out, &self.values.borrow().operands[first..], store),
             (Contents::Stack(layout), Some(activation)) => {
-                layout.read_operands(StateSlot::new(store, activation, view.fp), first, out, tagged);
+                layout.read_operands(StateSlot::new(store, activation, *fp), first, out);
             }
             _ => out.fill(Value::Unavailable),
         }
