@@ -7,8 +7,13 @@ mod library;
 
 #[test]
 fn ctypes_is_enough() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/smoke.py");
-    let output = Command::new("python3").arg(script).arg(library::shared()).output().expect("python3 runs");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("python3")
+        .arg(root.join("tests/python/smoke.py"))
+        .arg(library::shared())
+        .arg(root.join("include/pellucid.json"))
+        .output()
+        .expect("python3 runs");
     let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out == "ok\n", "{}\n{out}{errors}", output.status);
 }

@@ -1,9 +1,10 @@
 """Uses the library from Python's ctypes alone: what a binding needs isn't hidden in macros or inline functions.
 
-Usage: smoke.py path/to/libpellucid.so
+Usage: smoke.py path/to/libpellucid.so path/to/pellucid.json
 """
 
 import ctypes as c
+import json
 import sys
 
 lib = c.CDLL(sys.argv[1])
@@ -169,6 +170,19 @@ while True:
 assert state.value == FINISHED and steps == 6, steps
 ok(lib.pellucid_call_results(call, c.byref(result), c.c_size_t(1)))
 assert result.of.i32 == 41
+
+# The description of the API is well-formed, and says what is true.
+with open(sys.argv[2], encoding="utf-8") as file:
+    described = {thing["name"]: thing for thing in json.load(file)["declarations"]}
+for name, thing in described.items():
+    assert thing["doc"]
+    if thing["kind"] == "function":
+        assert hasattr(lib, name) and thing["since"] and thing["owns"] and thing["context"], name
+resume = described["pellucid_call_resume"]
+assert [parameter["type"] for parameter in resume["parameters"]] == [
+    "pellucid_call_t *", "pellucid_resume_t", "pellucid_call_state_t *", "pellucid_error_t **"], resume
+assert [parameter["nullable"] for parameter in resume["parameters"]] == [False, False, True, True], resume
+assert "PELLUCID_ERR_INVALID_STATE" in resume["statuses"] and resume["since"] == "0.1."
 
 # Garbage-collected hosts delete in any order.
 for delete, thing in [(lib.pellucid_engine_delete, engine), (lib.pellucid_store_delete, store),
