@@ -18,6 +18,8 @@ pub struct Step<'a> {
     pub pc: u32,
     pub locals: &'a [u64],
     pub operands: &'a [u64],
+    /// How many calls lie beneath this one.
+    pub depth: u32,
 }
 
 /// A host function: the interpreter's memory, the arguments, and the results.
@@ -236,7 +238,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
         while at < last {
             let (pc, op) = self.bodies[index].ops[at].clone();
             if let Some(watch) = &mut self.watch {
-                watch(Step { func, pc, locals: &locals, operands: &stack });
+                watch(Step { func, pc, locals: &locals, operands: &stack, depth });
             }
             let here = at;
             at += 1;
