@@ -495,9 +495,10 @@ fn interpret(bytes: &[u8]) -> (Vec<Seen>, Result<Vec<u64>, String>) {
     let steps = RefCell::new(Vec::new());
     let echo: Host<'_> = Box::new(|_, args| args.to_vec());
     let mut interpreter = Interpreter::new(bytes, vec![echo]);
-    interpreter.set_watch(Some(Box::new(|step| {
+    let (seen, depth) = (&steps, interpreter.depth.clone());
+    interpreter.set_watch(Some(Box::new(move |step| {
         let (locals, operands) = (step.locals.to_vec(), step.operands.to_vec());
-        steps.borrow_mut().push(Seen { func: step.func, pc: step.pc, locals, operands, depth: step.depth });
+        seen.borrow_mut().push(Seen { func: step.func, pc: step.pc, locals, operands, depth: depth.get() });
     })));
     let outcome = interpreter.call("run", &[5, 77]).map_err(str::to_string);
     drop(interpreter);

@@ -4,7 +4,9 @@
 //! functions of the test's, and shows the state before every operator. Values are raw bits, narrow ones
 //! zero-extended; a `funcref` is the function's index plus one.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use wasmparser::{
     BlockType, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, MemArg, MemArgTarget, Operator,
     OperatorsReader, Parser, Payload, TypeRef,
@@ -18,8 +20,6 @@ pub struct Step<'a> {
     pub pc: u32,
     pub locals: &'a [u64],
     pub operands: &'a [u64],
-    /// How many calls lie beneath this one.
-    pub depth: u32,
 }
 
 /// A host function: the interpreter's memory, the arguments, and the results.
@@ -55,6 +55,8 @@ pub struct Interpreter<'m, 'h> {
     tables: Vec<Vec<u64>>,
     pub globals: Vec<u64>,
     watch: Option<Watch<'h>>,
+    /// At a step: how many calls lie beneath its own.
+    pub depth: Rc<Cell<u32>>,
 }
 
 struct Label {
@@ -78,6 +80,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
             tables: Vec::new(),
             globals: Vec::new(),
             watch: None,
+            depth: Rc::default(),
         };
         for payload in Parser::new(0).parse_all(bytes) {
             this.section(payload.unwrap());
@@ -238,7 +241,8 @@ impl<'m, 'h> Interpreter<'m, 'h> {
         while at < last {
             let (pc, op) = self.bodies[index].ops[at].clone();
             if let Some(watch) = &mut self.watch {
-                watch(Step { func, pc, locals: &locals, operands: &stack, depth });
+                self.depth.set(depth);
+                watch(Step { func, pc, locals: &locals, operands: &stack });
             }
             let here = at;
             at += 1;
