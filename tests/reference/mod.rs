@@ -4,7 +4,9 @@
 //! functions of the test's, and shows the state before every operator. Values are raw bits, narrow ones
 //! zero-extended; a `funcref` is the function's index plus one.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use wasmparser::{
     BlockType, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, MemArg, MemArgTarget, Operator,
     OperatorsReader, Parser, Payload, TypeRef, ValType,
@@ -55,6 +57,8 @@ pub struct Interpreter<'m, 'h> {
     tables: Vec<Vec<u64>>,
     pub globals: Vec<u64>,
     watch: Option<Watch<'h>>,
+    /// At a step: how many calls lie beneath its own.
+    pub depth: Rc<Cell<u32>>,
 }
 
 struct Label {
@@ -78,6 +82,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
             tables: Vec::new(),
             globals: Vec::new(),
             watch: None,
+            depth: Rc::default(),
         };
         for payload in Parser::new(0).parse_all(bytes) {
             this.section(payload.unwrap());
@@ -242,6 +247,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
         while at < last {
             let (pc, op) = self.bodies[index].ops[at].clone();
             if let Some(watch) = &mut self.watch {
+                self.depth.set(depth);
                 watch(Step { func, pc, locals: &locals, operands: &stack });
             }
             let here = at;
