@@ -149,6 +149,16 @@ impl Site {
         self.run.get_or_init(|| Run::new(&self.module, self.function, &self.stop))
     }
 
+    /// Where an operator of the run is. The run needn't be decoded for the first.
+    pub(super) fn pc(&self, index: u32) -> WasmPc {
+        if index == 0 { self.stop.pc } else { self.run().pcs[index as usize] }
+    }
+
+    /// Whether the stop point returns to this address.
+    pub(super) fn is_at(&self, address: NativePc) -> bool {
+        self.address.get() == Some(address)
+    }
+
     /// Where everything is at the stop point.
     pub(super) fn layout(&self, cache: &LayoutCache) -> &Rc<Layout> {
         self.layout.get_or_init(|| cache.layout(&self.module, self.function, self.stop.state))
