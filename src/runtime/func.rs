@@ -15,7 +15,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What the host needs to know to call a function. Shared rather than copied: calls are short.
+/// What the host needs to know to call a function. Stays at its address as long as the store.
 pub struct FuncEntry {
     /// Its reference; valid as long as the store.
     pub func_ref: *mut VmFuncRef,
@@ -25,10 +25,10 @@ pub struct FuncEntry {
     pub enter: Cell<usize>,
     /// The longer of parameters and results.
     pub values: u32,
-    /// How many parameters are references.
-    pub references: u32,
+    /// Whether a parameter is a reference.
+    pub takes_references: bool,
     /// Whether it is the host's.
-    is_host: bool,
+    pub is_host: bool,
 }
 
 impl FuncEntry {
@@ -99,16 +99,16 @@ impl Store {
         // SAFETY: the caller's promise; references stay at their address as long as the store.
         let type_id = TypeId(unsafe { (*func_ref).type_id });
         let ty = inner.engine.type_entry(type_id).ty.clone();
-        let entry = FuncEntry {
+        let entry = Rc::new(FuncEntry {
             func_ref,
             enter: Cell::new(0),
             values: ty.params.len().max(ty.results.len()) as u32,
-            references: ty.params.iter().filter(|ty| matches!(ty, ValType::Ref(_))).count() as u32,
+            takes_references: ty.params.iter().any(|ty| matches!(ty, ValType::Ref(_))),
             is_host,
             ty: Arc::as_ptr(&ty),
-        };
+        });
         let mut funcs = inner.funcs.borrow_mut();
-        funcs.push(Rc::new(entry));
+        funcs.push(entry);
         let handle = u32::try_from(funcs.len()).expect("references would fill the address space first");
         // SAFETY: as above; nobody holds a Rust reference to it.
         unsafe { (*func_ref).handle = handle };
@@ -130,32 +130,29 @@ impl Store {
     }
 
     #[inline]
-    pub(super) fn func_entry(&self, func: Func) -> Result<Rc<FuncEntry>> {
+    pub(super) fn func_entry(&self, func: Func) -> Result<&FuncEntry> {
         self.check(func.store)?;
         let funcs = self.inner().funcs.borrow();
         match funcs.get(func.index as usize) {
-            Some(entry) => Ok(entry.clone()),
+            // SAFETY: entries are never removed, so this one lives as long as the store.
+            Some(entry) => Ok(unsafe { &*Rc::as_ptr(entry) }),
             None => Err(Store::out_of_range("function", func.index, funcs.len() as u64)),
         }
     }
 
     /// The same with its trampoline.
     #[inline]
-    pub(super) fn callable(&self, func: Func) -> Result<Rc<FuncEntry>> {
+    pub(super) fn callable(&self, func: Func) -> Result<&FuncEntry> {
         let entry = self.func_entry(func)?;
-        if entry.enter.get() == 0 {
-            self.add_trampoline(&entry)?;
-        }
-        Ok(entry)
+        if entry.enter.get() != 0 { Ok(entry) } else { self.add_trampoline(entry) }
     }
 
     #[cold]
-    fn add_trampoline(&self, entry: &FuncEntry) -> Result<()> {
-        let inner = self.inner();
-        let code = inner.engine.trampolines(self.type_id_of(entry))?;
+    fn add_trampoline<'a>(&self, entry: &'a FuncEntry) -> Result<&'a FuncEntry> {
+        let code = self.engine().trampolines(self.type_id_of(entry))?;
         entry.enter.set(code.enter());
-        inner.code.borrow_mut().add_trampolines(code);
-        Ok(())
+        self.inner().code.borrow_mut().add_trampolines(code);
+        Ok(entry)
     }
 
     /// The number of a function's type.
@@ -168,13 +165,14 @@ impl Store {
     #[inline]
     pub(super) fn code_and_context(&self, entry: &FuncEntry) -> (usize, usize) {
         // SAFETY: the reference lives as long as the store.
-        unsafe { ((*entry.func_ref).code, (*entry.func_ref).context) }
+        let VmFuncRef { code, context, .. } = unsafe { ptr::read(entry.func_ref) };
+        (code, context)
     }
 
     /// A function's type.
     pub fn func_type(&self, func: Func) -> Result<Arc<FuncType>> {
         let entry = self.func_entry(func)?;
-        Ok(self.engine().func_type(self.type_id_of(&entry)))
+        Ok(self.engine().func_type(self.type_id_of(entry)))
     }
 
     /// Whether it is the host's.

@@ -40,14 +40,14 @@ impl Extern {
 
 /// A module's imports by kind, in order, each with its number in the store.
 #[derive(Default)]
-pub(super) struct Imports {
-    pub(super) funcs: Vec<(u64, Rc<FuncEntry>)>,
+pub(super) struct Imports<'a> {
+    pub(super) funcs: Vec<(u64, &'a FuncEntry)>,
     pub(super) tables: Vec<(u64, Rc<TableData>)>,
     pub(super) memories: Vec<(u64, Rc<LinearMemory>)>,
     pub(super) globals: Vec<(u64, GlobalEntry)>,
 }
 
-impl Imports {
+impl Imports<'_> {
     pub(super) fn table_numbers(&self) -> Vec<u64> {
         self.tables.iter().map(|(number, _)| *number).collect()
     }
@@ -83,7 +83,7 @@ impl Store {
     }
 
     /// Checks the imports of a module, and finds what they are.
-    pub(super) fn check_imports(&self, module: &Module, items: &[Extern]) -> Result<Imports> {
+    pub(super) fn check_imports(&self, module: &Module, items: &[Extern]) -> Result<Imports<'_>> {
         let wanted = &module.info().imports;
         if items.len() != wanted.len() {
             bail!(Link, "{} imports are given, the module needs {}", items.len(), wanted.len());
@@ -94,7 +94,7 @@ impl Store {
             match (*item, import.ty) {
                 (Extern::Func(func), ItemType::Func(ty)) => {
                     let entry = self.func_entry(func)?;
-                    mismatch(self.type_id_of(&entry) == module.type_id(ty))?;
+                    mismatch(self.type_id_of(entry) == module.type_id(ty))?;
                     found.funcs.push((func.index, entry));
                 }
                 (Extern::Table(table), ItemType::Table(ty)) => {
