@@ -284,3 +284,14 @@ fn code_without_debugging_is_not_patched() {
     assert_eq!(world.store.patch(&module, edit.into_iter()).unwrap_err().kind(), ErrorKind::DebugDisabled);
     assert!(world.store.check_poisoned().is_ok());
 }
+
+#[test]
+fn stops_work_with_protection_changes_too() {
+    const SWITCH: &str = "PELLUCID_PATCH";
+    if std::env::var_os(SWITCH).is_some() {
+        return;
+    }
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = command.arg("stops::").env(SWITCH, "protection").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
