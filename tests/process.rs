@@ -34,6 +34,8 @@ fn scenario() {
         Ok("no door") => no_door(),
         Ok("no way back") => no_way_back(),
         Ok("fork") => fork(),
+        Ok("no addresses") => no_addresses(),
+        Ok("no memory") => no_memory(),
         other => panic!("no scenario {other:?}"),
     }
     std::process::exit(GOOD);
@@ -71,6 +73,8 @@ scenarios! {
     a_small_alternate_stack_is_replaced: "small alternate stack" => Outcome::Good;
     code_is_patched_without_the_door: "no door" => Outcome::Good;
     pages_that_cannot_be_executed_poison_the_store: "no way back" => Outcome::Good;
+    memories_without_addresses_are_refused: "no addresses" => Outcome::Good;
+    memories_that_cannot_grow_do_not: "no memory" => Outcome::Good;
     a_forked_child_patches_its_own_code: "fork" => Outcome::Good;
 }
 
@@ -320,4 +324,39 @@ fn fork() {
     assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
     assert_eq!(libc::WEXITSTATUS(status), GOOD);
     assert_eq!(world.count_stops(), 0);
+}
+
+fn limit(resource: libc::__rlimit_resource_t, bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: limits this process.
+    assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
+}
+
+fn no_addresses() {
+    let World { store, .. } = world(false, || ());
+    let text = "(module (table 1 funcref) (memory 1) (global (export \"g\") i32 (i32.const 1)))";
+    let module = Module::new(store.engine(), &wat::parse_str(text).unwrap()).unwrap();
+    limit(libc::RLIMIT_AS, 4 << 30);
+    let instances = store.instances();
+    assert_eq!(store.instantiate(&module, &[]).unwrap_err().kind(), ErrorKind::System);
+    let ty = pellucid::base::MemoryType { minimum: 1, maximum: None };
+    assert_eq!(store.memory_new(ty).unwrap_err().kind(), ErrorKind::System);
+    assert_eq!(store.instances(), instances);
+    assert!(!store.modules().iter().any(|known| known.is_same(&module)));
+    let none = pellucid::base::Table { store: store.id(), index: 0 };
+    assert_eq!(store.table_size(none).unwrap_err().kind(), ErrorKind::OutOfRange);
+    store.check_poisoned().unwrap();
+}
+
+fn no_memory() {
+    let World { store, .. } = world(false, || ());
+    let text = r#"(module (memory 1) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
+    let module = Module::new(store.engine(), &wat::parse_str(text).unwrap()).unwrap();
+    let (instance, _) = store.instantiate(&module, &[]).unwrap();
+    let Ok(Some(Extern::Func(grow))) = store.instance_export(instance, "grow") else { panic!("no grow") };
+    let grow = |by| store.call(grow, &[pellucid::base::Value::I32(by)]).unwrap();
+    assert_eq!(grow(1), [pellucid::base::Value::I32(1)]);
+    limit(libc::RLIMIT_DATA, 256 << 20);
+    assert_eq!(grow(60000), [pellucid::base::Value::I32(-1)]);
+    assert_eq!(grow(1), [pellucid::base::Value::I32(2)]);
 }

@@ -24,7 +24,6 @@ use crate::base::{
     error::{MemoryFault, bail},
 };
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomPinned;
 use std::ptr;
 use std::rc::Rc;
 
@@ -101,7 +100,6 @@ pub struct Call {
     outer: Cell<*const Call>,
     /// What made it fail, other than a trap of its own.
     error: RefCell<Option<Error>>,
-    _pinned: PhantomPinned,
 }
 
 #[derive(Clone, Copy)]
@@ -161,7 +159,6 @@ impl Call {
             left: Cell::new(NOWHERE),
             outer: Cell::new(ptr::null()),
             error: RefCell::new(None),
-            _pinned: PhantomPinned,
         }
     }
 
