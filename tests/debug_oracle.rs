@@ -240,8 +240,8 @@ fn breakpoints_at_ten_functions() {
         })
         .collect();
     let places: &'static [(u32, u32)] = places.leak();
-    let keep = |step: &Step<'_>| places.contains(&(step.func, step.pc));
-    let prepare = |session: &Session| {
+    let keep = move |step: &Step<'_>| places.contains(&(step.func, step.pc));
+    let prepare = move |session: &Session| {
         session.edit(|edit| {
             for (func, pc) in places {
                 let (_, actual) =

@@ -468,6 +468,31 @@ pub unsafe extern "C" fn pellucid_module_func_at(
     })
 }
 
+/// How much memory the module's code takes. Instances of it share the code, unless a debugger changes it.
+///
+/// - `module`: the module.
+/// - `out_code`: gets the bytes of machine code; may be NULL.
+/// - `out_tables`: gets the bytes of the tables that say what the code means: traps, calls, and with debugging stop
+///   points and frames; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NULL_ARGUMENT` if `module` is NULL.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_module_code_size(
+    module: *const pellucid_module_t,
+    out_code: *mut usize,
+    out_tables: *mut usize,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref module, opt_out out_code, opt_out out_tables => {
+        out_code.set(module.module().compiled().image_size());
+        out_tables.set(module.module().compiled().tables_size());
+        Ok(())
+    })
+}
+
 /// The name of a function's local, from the name section.
 ///
 /// - `module`: the module.
