@@ -1,0 +1,48 @@
+//! Pellucid side by side with Wasmtime. `README.md` beside this crate's manifest says how to run it and how to read it.
+
+mod c_calls;
+mod guest;
+mod large;
+mod measure;
+mod operations;
+mod ours;
+mod peer;
+mod programs;
+mod speed;
+mod start;
+
+use measure::Table;
+
+const USAGE: &str = "\
+usage: peers [--quick] [--fetch] [--only GROUP]
+  --quick       fewer rounds; ends within two minutes
+  --only GROUP  one group of rows
+  --fetch       gets Wasmtime's C library with pip, for the rows about calls from and to C
+groups: run run-debug code code-debug image image-debug compile compile-debug start instantiate edit stop frame c";
+
+fn main() {
+    let (mut quick, mut fetch, mut only) = (false, false, None);
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--quick" => quick = true,
+            "--fetch" => fetch = true,
+            "--only" if only.is_none() => only = args.next(),
+            _ => {
+                eprintln!("{USAGE}");
+                std::process::exit(2);
+            }
+        }
+    }
+    let mut table = Table::new(quick, only);
+    speed::run(&mut table);
+    speed::sizes(&mut table);
+    speed::compile(&mut table);
+    start::first_instruction(&mut table);
+    start::instantiate(&mut table);
+    operations::edits(&mut table);
+    operations::stops(&mut table);
+    operations::frames(&mut table);
+    c_calls::calls(&mut table, fetch);
+    table.end();
+}
