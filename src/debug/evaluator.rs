@@ -19,7 +19,7 @@ use wasmparser::{AbstractHeapType, HeapType, MemArg, MemArgTarget, Operator};
 pub struct Slot {
     /// The type.
     pub ty: ValType,
-    /// The bits, as [`RawValue`](crate::base::RawValue) has them.
+    /// The bits, as [`RawValue`] has them.
     pub bits: u64,
 }
 
