@@ -1,4 +1,15 @@
 //! Driving calls: one loop runs the guest, looks at why it came out, raises events and goes on or pauses.
+//!
+//! ```text
+//!   enter guest ──stopped──> arrive ──> walk the run: examine an operator, raise, replay it, … ──┐
+//!     ▲  │  └───trapped──> replay up to the operator, raise, end                      pause │    │
+//!     │  └──────finished─> end                                    to whoever resumes <──────┘    │
+//!     └──────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! One-shot and resumable calls go through the same loop. Must not know C. Invariants: guest code is entered in one place,
+//! after everybody was denied a look at its frames; an operator is raised at most once each time that the guest comes
+//! to it; no cell is borrowed while a handler or the guest runs. Read next: `standing.rs`, [`super::event`].
 
 use super::breakpoints::Site;
 use super::debuggee::Parked;
@@ -332,13 +343,15 @@ impl<'a> Session<'a> {
             self.debuggee.before_running()?;
             // From here on nobody may look at its frames.
             self.standing.end();
-            match self.call.run(store) {
+            // Looked at where it is: moving it costs more than all the rest of a stop that nobody wants.
+            let left = &self.call.run(store);
+            match left {
                 Ok(exit) => {
-                    if let Some(outcome) = self.left(&exit)? {
+                    if let Some(outcome) = self.left(exit)? {
                         return Ok(outcome);
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.clone()),
             }
         }
     }
