@@ -455,7 +455,8 @@ pellucid_trap_t pellucid_error_trap(const pellucid_error_t *error);
  * - `out_memory`: gets the memory's number in its store, the `index` of its handle; may be NULL.
  * - `out_address`: gets the first byte that couldn't be accessed, as an offset in the memory; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address isn't known.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address
+ * isn't known.
  *
  * Owns: nothing.
  * Context: any thread.
@@ -548,6 +549,8 @@ typedef uint32_t pellucid_log_level_t;
  * - `target`: the part of the library that logs. Valid until the callback returns.
  * - `message`: one line or more, without a line end. Valid until the callback returns.
  *
+ * It may call functions whose context is `any thread`, and no others.
+ *
  * Since: 0.1.
  */
 typedef void (*pellucid_log_cb_t)(void *userdata,
@@ -563,8 +566,8 @@ typedef void (*pellucid_log_cb_t)(void *userdata,
  * - `cb`: takes the messages.
  * - `finalizer`: frees `userdata` when the callback has been replaced or cleared and runs nowhere; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level; `PELLUCID_ERR_INVALID_STATE` if a program
- * written in Rust has already chosen another logger.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level; `PELLUCID_ERR_INVALID_STATE` if a
+ * program written in Rust has already chosen another logger.
  *
  * Owns: the library owns `userdata` until the finalizer runs.
  * Context: any thread.
@@ -957,8 +960,8 @@ typedef uint32_t pellucid_extern_kind_t;
  * - `results`, `n_results`: the results' types; may be NULL if there are none.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind, or more than 1,000 parameters or results;
- * `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind, or more than 1,000 parameters or
+ * results; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
  *
  * Owns: the caller owns `*out_type`.
  * Context: any thread.
@@ -1128,8 +1131,9 @@ typedef struct pellucid_module_t pellucid_module_t;
  * - `out_module`: gets the module.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a feature
- * which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large; `PELLUCID_ERR_SYSTEM`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a
+ * feature which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large;
+ * `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: the caller owns `*out_module` and `*out_error`.
  * Context: any thread.
@@ -1172,8 +1176,8 @@ pellucid_status_t pellucid_module_new_named(const pellucid_engine_t *engine,
  * - `out_module`: gets the module.
  * - `out_error`: gets an error object on failure; may be NULL. For bad text its message has several lines.
  *
- * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8; `PELLUCID_ERR_UNSUPPORTED`
- * also if the library was built without the text format (see `pellucid_feature_name`).
+ * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
+ * `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).
  *
  * Owns: the caller owns `*out_module` and `*out_error`.
  * Context: any thread.
@@ -1414,6 +1418,24 @@ pellucid_status_t pellucid_module_func_at(const pellucid_module_t *module,
                                           uint32_t *out_func_offset);
 
 /**
+ * How much memory the module's code takes. Instances of it share the code, unless a debugger changes it.
+ *
+ * - `module`: the module.
+ * - `out_code`: gets the bytes of machine code; may be NULL.
+ * - `out_tables`: gets the bytes of the tables that say what the code means: traps, calls, and with debugging stop
+ *   points and frames; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NULL_ARGUMENT` if `module` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_code_size(const pellucid_module_t *module,
+                                            size_t *out_code,
+                                            size_t *out_tables);
+
+/**
  * The name of a function's local, from the name section.
  *
  * - `module`: the module.
@@ -1421,8 +1443,8 @@ pellucid_status_t pellucid_module_func_at(const pellucid_module_t *module,
  * - `local_index`: the local's index, parameters counted first.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if there is no
- * such local or it has no name.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if
+ * there is no such local or it has no name.
  *
  * Owns: nothing; the name is valid until the module is deleted.
  * Context: any thread.
@@ -1885,9 +1907,9 @@ typedef struct {
  * - `value`: the value.
  * - `out_raw`: gets the raw form.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one
- * that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind or `PELLUCID_UNAVAILABLE`;
- * `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store; `PELLUCID_ERR_OUT_OF_RANGE`
+ * for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind or
+ * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -1905,7 +1927,8 @@ pellucid_status_t pellucid_value_to_raw(pellucid_store_t *store,
  * - `raw`: the raw value.
  * - `out_value`: gets the value; its kind is `PELLUCID_UNAVAILABLE` if `raw` isn't a reference of the store.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a
+ * reserved one.
  *
  * Owns: nothing.
  * Context: any.
@@ -2100,10 +2123,11 @@ pellucid_status_t pellucid_func_location(const pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
- * `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's, or another number of
- * results; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that
- * the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
- * `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for another number of arguments or results, and for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
+ * `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one
+ * that the store never made; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2118,8 +2142,8 @@ pellucid_status_t pellucid_func_call(pellucid_store_t *store,
                                      pellucid_error_t **out_error);
 
 /**
- * Calls a function with raw values and runs it to its end. Faster than `pellucid_func_call`, and unchecked: the arguments
- * must have the function's parameter types.
+ * Calls a function with raw values and runs it to its end. Faster than `pellucid_func_call`, and unchecked but for
+ * references: the arguments must have the function's parameter types.
  *
  * - `store`: the store.
  * - `func`: the function.
@@ -2128,8 +2152,8 @@ pellucid_status_t pellucid_func_call(pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
- * `PELLUCID_ERR_TYPE_MISMATCH` for too few values; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
- * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2263,8 +2287,8 @@ pellucid_status_t pellucid_externref_userdata(const pellucid_store_t *store,
  * - `out_memory`: gets the memory.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no
- * memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type
+ * that no memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2361,8 +2385,8 @@ pellucid_status_t pellucid_memory_grow(pellucid_store_t *store,
  * - `offset`: the first byte to read.
  * - `out_bytes`, `n_bytes`: where to copy them, and how many.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that the store
- * never made; `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that
+ * the store never made; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2382,8 +2406,8 @@ pellucid_status_t pellucid_memory_read(const pellucid_store_t *store,
  * - `offset`: the first byte to write.
  * - `bytes`, `n_bytes`: what to copy.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a memory that
- * the store never made; `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a
+ * memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2410,9 +2434,9 @@ pellucid_status_t pellucid_memory_write(pellucid_store_t *store,
  * - `out_table`: gets the table.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE` for one of
- * another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table can have
- * or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`
+ * for one of another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a
+ * type that no table can have or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2486,9 +2510,10 @@ pellucid_status_t pellucid_table_get(const pellucid_store_t *store,
  * - `index`: less than its size.
  * - `value`: the element.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store never made;
- * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another store;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store
+ * never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a
+ * value of another store; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for
+ * one of a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -2510,8 +2535,9 @@ pellucid_status_t pellucid_table_set(pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+ * `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind;
+ * `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2539,9 +2565,9 @@ pellucid_status_t pellucid_table_grow(pellucid_store_t *store,
  * - `out_global`: gets the global.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for one of
- * another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an
- * unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for
+ * one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2595,9 +2621,9 @@ pellucid_status_t pellucid_global_get(const pellucid_store_t *store,
  * - `value`: the value.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the global is immutable or the value of unknown kind;
- * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another store;
- * `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made; `PELLUCID_ERR_UNSUPPORTED` for a value of a
- * reserved kind.
+ * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another
+ * store; `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made;
+ * `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -2647,10 +2673,10 @@ typedef struct {
  * - `out_instance`: gets the instance.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type; `PELLUCID_ERR_WRONG_STORE` for
- * one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for one
- * of unknown kind, or a module of another engine; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`;
- * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
+ * `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never
+ * made; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine;
+ * `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2746,8 +2772,8 @@ pellucid_status_t pellucid_instance_export_at(const pellucid_store_t *store,
  * - `item`: the import or export.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown
- * kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for an unknown kind.
  *
  * Owns: the caller owns `*out_type`.
  * Context: any.
@@ -2922,9 +2948,9 @@ pellucid_status_t pellucid_linker_set_shadowing(pellucid_linker_t *linker, bool 
  * - `item`: what they stand for.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown kind or a name that isn't UTF-8;
- * `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown
+ * kind or a name that isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3010,9 +3036,9 @@ pellucid_status_t pellucid_linker_define_func_raw(pellucid_linker_t *linker,
  * - `instance`: the instance.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing is off;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8;
- * `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing
+ * is off; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name
+ * isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3076,8 +3102,8 @@ pellucid_status_t pellucid_linker_get(const pellucid_linker_t *linker,
  * - `out_instance`: gets the instance.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are in the
- * message.
+ * Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are
+ * in the message.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3214,8 +3240,8 @@ pellucid_status_t pellucid_frame_activations(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_frame`: gets the frame of its caller; may be the same place as `frame`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3351,8 +3377,8 @@ pellucid_status_t pellucid_frame_func_index(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing; the name is valid until the store goes.
  * Context: any.
@@ -3445,8 +3471,8 @@ pellucid_status_t pellucid_frame_local_kinds(const pellucid_store_t *store,
  * - `out_values`, `cap_values`: places for values, and how many to read at most.
  * - `out_n`: gets the number of values that were read.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number; `PELLUCID_ERR_STALE_HANDLE`;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+ * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3507,8 +3533,8 @@ pellucid_status_t pellucid_frame_operand_kinds(const pellucid_store_t *store,
  * - `out_values`, `cap_values`: places for values, and how many to read at most.
  * - `out_n`: gets the number of values that were read.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number; `PELLUCID_ERR_STALE_HANDLE`;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+ * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3529,8 +3555,8 @@ pellucid_status_t pellucid_frame_read_operands(const pellucid_store_t *store,
  * - `local_index`: less than the number of its locals.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_STALE_HANDLE`;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing; the name is valid until the store goes.
  * Context: any.
@@ -3641,7 +3667,8 @@ typedef pellucid_action_t (*pellucid_event_cb_t)(void *userdata,
  * - `finalizer`: frees `userdata` when the handler has been replaced or cleared and has returned, or when the store
  *   goes; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the store owns `userdata` until the finalizer runs.
  * Context: any, also in the handler that is replaced.
@@ -3658,7 +3685,7 @@ pellucid_status_t pellucid_store_set_event_handler(pellucid_store_t *store,
  *
  * - `store`: the store.
  *
- * Returns `PELLUCID_OK`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the store gives up the handler's `userdata`: its finalizer runs now, or when a handler that is running returns.
  * Context: any, also in the handler.
@@ -3670,14 +3697,15 @@ pellucid_status_t pellucid_store_clear_event_handler(pellucid_store_t *store);
  * How often a handler asked for a pause where the guest couldn't pause.
  *
  * - `store`: the store.
+ * - `out_n`: gets the count.
  *
- * Returns the count; 0 if `store` is NULL.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
  * Since: 0.1.
  */
-uint64_t pellucid_store_refused_pauses(const pellucid_store_t *store);
+pellucid_status_t pellucid_store_refused_pauses(const pellucid_store_t *store, uint64_t *out_n);
 
 /**
  * What happened.
@@ -3711,7 +3739,8 @@ uint64_t pellucid_event_call_id(const pellucid_event_t *event);
  * - `event`: the event.
  * - `out_frame`: gets the frame.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that fails.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that
+ * fails.
  *
  * Owns: nothing.
  * Context: while the event is valid.
@@ -3795,8 +3824,7 @@ pellucid_status_t pellucid_event_fault(const pellucid_event_t *event,
 pellucid_status_t pellucid_event_error(const pellucid_event_t *event, pellucid_error_t **out_error);
 
 /**
- * Whether the guest can pause at this event: its call is one of `pellucid_call_begin`, isn't nested in another, and
- * hasn't ended.
+ * Whether the guest can pause at this event: its call is one of `pellucid_call_begin` and hasn't ended.
  *
  * - `event`: the event.
  *
@@ -3892,10 +3920,10 @@ typedef uint32_t pellucid_call_state_t;
  * - `out_call`: gets the call.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or
- * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_POISONED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
+ * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for
+ * one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_call` and `*out_error`.
  * Context: any.
@@ -3933,9 +3961,9 @@ void pellucid_call_delete(pellucid_call_t *call);
  * - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended; `PELLUCID_ERR_INVALID_ARGUMENT` for
- * an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP` without debugging; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_POISONED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
+ * without debugging; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -4007,8 +4035,8 @@ pellucid_status_t pellucid_call_event(const pellucid_call_t *call,
  * - `call`: the call.
  * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_TYPE_MISMATCH` for another
- * number of results.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for another number of results.
  *
  * Owns: nothing.
  * Context: any.
@@ -4112,7 +4140,8 @@ void pellucid_edit_delete(pellucid_edit_t *edit);
  * - `out_actual_pc`: gets the operator where it lands; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` past the last operator of a body, or outside all bodies;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is
+ * over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4133,8 +4162,8 @@ pellucid_status_t pellucid_edit_add(pellucid_edit_t *edit,
  * - `out_id`: gets the breakpoint's id; may be NULL.
  * - `out_actual_pc`: gets the operator where it lands; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT` for an
- * imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for an imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4197,8 +4226,9 @@ pellucid_status_t pellucid_edit_single_step(pellucid_edit_t *edit,
  * - `edit`: the session, which is still to be deleted.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist; `PELLUCID_ERR_INVALID_STATE` if
- * the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code couldn't be changed.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
+ * `PELLUCID_ERR_INVALID_STATE` if the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code
+ * couldn't be changed.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.

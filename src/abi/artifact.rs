@@ -71,6 +71,19 @@ pub struct Trampolines {
 }
 
 impl CompiledModule {
+    /// Bytes of the image, also when it was moved elsewhere to be mapped.
+    pub fn image_size(&self) -> usize {
+        self.functions.last().map_or(0, |(_, code)| (code.start.0 + code.length) as usize)
+    }
+
+    /// Bytes of the tables, without the image.
+    pub fn tables_size(&self) -> usize {
+        size_of_val(self.functions.values().as_slice())
+            + size_of_val(&self.traps[..])
+            + size_of_val(&self.calls[..])
+            + self.frames.as_ref().map_or(0, FrameTable::size)
+    }
+
     /// The function that `offset` is in.
     pub fn function_at(&self, offset: CodeOffset) -> Option<DefinedFuncIndex> {
         let after = self.functions.values().as_slice().partition_point(|code| code.start <= offset);

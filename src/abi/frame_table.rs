@@ -86,6 +86,11 @@ pub struct State {
 }
 
 impl FrameTable {
+    /// Bytes that the table takes.
+    pub fn size(&self) -> usize {
+        size_of_val(self.functions.values().as_slice()) + size_of_val(&self.stops[..]) + self.pool.len()
+    }
+
     /// The stop points of a function, sorted by pc.
     pub fn stops_of(&self, function: DefinedFuncIndex) -> &[Stop] {
         let frame = &self.functions[function];

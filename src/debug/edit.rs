@@ -10,6 +10,7 @@ use super::replay::operator_at_or_after;
 use crate::base::{FuncIndex, Result, StoreId, WasmPc, error::bail};
 use crate::runtime::Module;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
 /// A list of intended changes to a store's breakpoints. Nothing happens before [`Edit::commit`], which does all of
@@ -192,15 +193,18 @@ impl Edit {
 
 /// The fate of a breakpoint that exists so far.
 fn fate<'a>(fates: &'a mut BTreeMap<u64, Fate>, debuggee: &Debuggee, id: u64) -> Result<&'a mut Fate> {
-    if !fates.contains_key(&id) {
-        let Some(breakpoint) = debuggee.book.breakpoint(id) else { bail!(NotFound, "there is no breakpoint {id}") };
-        let enabled = breakpoint.enabled.get();
-        fates.insert(id, Fate { breakpoint, is_listed: true, exists: true, enabled });
+    let fate = match fates.entry(id) {
+        Entry::Occupied(fate) => fate.into_mut(),
+        Entry::Vacant(place) => {
+            let Some(breakpoint) = debuggee.book.breakpoint(id) else { bail!(NotFound, "there is no breakpoint {id}") };
+            let enabled = breakpoint.enabled.get();
+            place.insert(Fate { breakpoint, is_listed: true, exists: true, enabled })
+        }
+    };
+    if !fate.exists {
+        bail!(NotFound, "there is no breakpoint {id} any more");
     }
-    match fates.get_mut(&id) {
-        Some(fate) if fate.exists => Ok(fate),
-        _ => bail!(NotFound, "there is no breakpoint {id} any more"),
-    }
+    Ok(fate)
 }
 
 impl Debuggee {

@@ -56,19 +56,21 @@ pub(super) use entry;
 macro_rules! argument {
     // A store: like `ref`, and poisoned if the body panics.
     (store $name:ident) => {
-        $crate::ffi::entry::argument!(ref $name)
+        $crate::ffi::entry::argument!(ref $name);
+        $name.check_alive()?;
     };
     // A store in which guest code will run, which may delete it: like `store`, and alive until the entry returns.
     (running $name:ident) => {
-        $crate::ffi::entry::argument!(ref $name)
+        $crate::ffi::entry::argument!(store $name)
     };
     // A call or an edit session: like `ref`, and its store is poisoned if the body panics.
     (child $name:ident) => {
-        $crate::ffi::entry::argument!(ref $name)
+        $crate::ffi::entry::argument!(ref $name);
+        $name.store().check_alive()?;
     };
     // A call that will run: like `child`, and alive until the entry returns.
     (resuming $name:ident) => {
-        $crate::ffi::entry::argument!(ref $name)
+        $crate::ffi::entry::argument!(child $name)
     };
     // A live object.
     (ref $name:ident) => {
@@ -132,27 +134,38 @@ pub(super) use argument;
 macro_rules! keep_alive {
     (running $name:ident) => {
         // SAFETY: as in `argument!`: NULL or live.
-        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
+        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.and_then(|object| object.keep()))
     };
     (resuming $name:ident) => {
         // SAFETY: as in `argument!`: NULL or live.
-        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
+        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.and_then(|object| object.keep()))
     };
     ($kind:ident $($name:ident)+) => {
-        $crate::ffi::entry::Alive::<()>(None)
+        $crate::ffi::entry::NothingToKeep
     };
 }
 pub(super) use keep_alive;
+
+/// What is kept alive for an argument that no callback can delete.
+pub(super) struct NothingToKeep;
 
 /// A reference that is given up at the very end of an entry point.
 pub(super) struct Alive<T>(pub(super) Option<Rc<T>>);
 
 impl<T> Drop for Alive<T> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
-            // It may be the last reference. As for `entry!(delete …)`.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(object)));
+        if self.0.as_ref().is_some_and(|object| Rc::strong_count(object) == 1) {
+            self.drop_last();
         }
+    }
+}
+
+impl<T> Alive<T> {
+    #[cold]
+    fn drop_last(&mut self) {
+        // As for `entry!(delete …)`.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(self.0.take())));
     }
 }
 
@@ -185,22 +198,35 @@ pub(super) use after_panic;
 /// # Safety
 ///
 /// `out_error` is NULL or valid for a write.
+#[inline]
 pub(super) unsafe fn finish(
     result: Result<Result<()>, Box<dyn Any + Send>>,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    let error = match result {
-        Ok(Ok(())) => return pellucid_status::PELLUCID_OK as pellucid_status_t,
-        Ok(Err(error)) => error,
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-            let error = Error::new(ErrorKind::Panic, format!("internal error: {text}"));
-            // A payload whose destructor panics must not unwind from here.
-            std::mem::forget(panic);
-            error
-        }
-    };
+    match result {
+        Ok(Ok(())) => pellucid_status::PELLUCID_OK as pellucid_status_t,
+        // SAFETY: the same contract.
+        Ok(Err(error)) => unsafe { fail(error, out_error) },
+        // SAFETY: the same contract.
+        Err(panic) => unsafe { fail(error_of_panic(panic), out_error) },
+    }
+}
+
+#[cold]
+fn error_of_panic(panic: Box<dyn Any + Send>) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    let error = Error::new(ErrorKind::Panic, format!("internal error: {text}"));
+    // A payload whose destructor panics must not unwind from here.
+    std::mem::forget(panic);
+    error
+}
+
+/// # Safety
+///
+/// As for [`finish`].
+#[cold]
+unsafe fn fail(error: Error, out_error: *mut *mut pellucid_error_t) -> pellucid_status_t {
     let status = status_of(error.kind());
     if !out_error.is_null() {
         // SAFETY: not NULL, so valid for a write (this function's contract).
@@ -217,7 +243,7 @@ mod tests {
     fn a_panic_becomes_a_status_with_its_message() {
         let mut error = std::ptr::null_mut();
         let out: *mut *mut pellucid_error_t = &mut error;
-        let status = entry!(status out; => { panic!("a {}", "bug") });
+        let status = entry!(status out; => panic!("a {}", "bug"));
         assert_eq!(status, pellucid_status::PELLUCID_ERR_PANIC as pellucid_status_t);
         // SAFETY: the entry failed, so it made an error, which is ours.
         let error = unsafe { Box::from_raw(error) };

@@ -143,7 +143,8 @@ fn action(debuggee: &Debuggee, number: pellucid_action_t, message: Option<String
 /// - `finalizer`: frees `userdata` when the handler has been replaced or cleared and has returned, or when the store
 ///   goes; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the store owns `userdata` until the finalizer runs.
 /// Context: any, also in the handler that is replaced.
@@ -174,7 +175,7 @@ pub unsafe extern "C" fn pellucid_store_set_event_handler(
 ///
 /// - `store`: the store.
 ///
-/// Returns `PELLUCID_OK`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the store gives up the handler's `userdata`: its finalizer runs now, or when a handler that is running returns.
 /// Context: any, also in the handler.
@@ -187,15 +188,22 @@ pub unsafe extern "C" fn pellucid_store_clear_event_handler(store: *mut pellucid
 /// How often a handler asked for a pause where the guest couldn't pause.
 ///
 /// - `store`: the store.
+/// - `out_n`: gets the count.
 ///
-/// Returns the count; 0 if `store` is NULL, and without debugging.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pellucid_store_refused_pauses(store: *const pellucid_store_t) -> u64 {
-    entry!(value 0; store store => store.debuggee().refused_pauses().unwrap_or(0))
+pub unsafe extern "C" fn pellucid_store_refused_pauses(
+    store: *const pellucid_store_t,
+    out_n: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, out out_n => {
+        out_n.set(store.debuggee().refused_pauses()?);
+        Ok(())
+    })
 }
 
 /// What happened.
@@ -231,7 +239,8 @@ pub unsafe extern "C" fn pellucid_event_call_id(event: *const pellucid_event_t) 
 /// - `event`: the event.
 /// - `out_frame`: gets the frame.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that fails.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that
+/// fails.
 ///
 /// Owns: nothing.
 /// Context: while the event is valid.
@@ -348,8 +357,7 @@ pub unsafe extern "C" fn pellucid_event_error(
     })
 }
 
-/// Whether the guest can pause at this event: its call is one of `pellucid_call_begin`, isn't nested in another, and
-/// hasn't ended.
+/// Whether the guest can pause at this event: its call is one of `pellucid_call_begin` and hasn't ended.
 ///
 /// - `event`: the event.
 ///

@@ -63,8 +63,9 @@ pub(super) fn func_index(info: &ModuleInfo, index: u32) -> Result<FuncIndex> {
 /// - `out_module`: gets the module.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a feature
-/// which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large; `PELLUCID_ERR_SYSTEM`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a
+/// feature which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large;
+/// `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: the caller owns `*out_module` and `*out_error`.
 /// Context: any thread.
@@ -130,8 +131,8 @@ fn text_to_wasm(_: &str) -> Result<Vec<u8>> {
 /// - `out_module`: gets the module.
 /// - `out_error`: gets an error object on failure; may be NULL. For bad text its message has several lines.
 ///
-/// Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8; `PELLUCID_ERR_UNSUPPORTED`
-/// also if the library was built without the text format (see `pellucid_feature_name`).
+/// Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
+/// `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).
 ///
 /// Owns: the caller owns `*out_module` and `*out_error`.
 /// Context: any thread.
@@ -468,6 +469,31 @@ pub unsafe extern "C" fn pellucid_module_func_at(
     })
 }
 
+/// How much memory the module's code takes. Instances of it share the code, unless a debugger changes it.
+///
+/// - `module`: the module.
+/// - `out_code`: gets the bytes of machine code; may be NULL.
+/// - `out_tables`: gets the bytes of the tables that say what the code means: traps, calls, and with debugging stop
+///   points and frames; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NULL_ARGUMENT` if `module` is NULL.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_module_code_size(
+    module: *const pellucid_module_t,
+    out_code: *mut usize,
+    out_tables: *mut usize,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref module, opt_out out_code, opt_out out_tables => {
+        out_code.set(module.module().compiled().image_size());
+        out_tables.set(module.module().compiled().tables_size());
+        Ok(())
+    })
+}
+
 /// The name of a function's local, from the name section.
 ///
 /// - `module`: the module.
@@ -475,8 +501,8 @@ pub unsafe extern "C" fn pellucid_module_func_at(
 /// - `local_index`: the local's index, parameters counted first.
 /// - `out_name`: gets the name.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if there is no
-/// such local or it has no name.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if
+/// there is no such local or it has no name.
 ///
 /// Owns: nothing; the name is valid until the module is deleted.
 /// Context: any thread.

@@ -13,6 +13,7 @@ use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, 
 use std::cell::UnsafeCell;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A host function on tagged values; the results are given with their types' defaults and type-checked afterwards.
@@ -83,12 +84,12 @@ impl HostFunc {
         type_id: TypeId,
         ty: Arc<FuncType>,
         body: Body,
-    ) -> Box<HostFunc> {
+    ) -> Rc<HostFunc> {
         let func_ref = VmFuncRef { code, context: 0, type_id: type_id.0, handle: 0, func_index: 0, padding: 0 };
         let values = ty.params.len().max(ty.results.len());
         let checks_results = ty.results.iter().any(|ty| matches!(ty, ValType::Ref(_)));
         let func_ref = UnsafeCell::new(func_ref);
-        let func = Box::new(HostFunc { store_context, func_ref, ty, values, checks_results, body });
+        let func = Rc::new(HostFunc { store_context, func_ref, ty, values, checks_results, body });
         // SAFETY: nobody else knows the reference yet.
         unsafe { (*func.func_ref.get()).context = &raw const *func as usize };
         func

@@ -41,7 +41,7 @@ pub struct InstanceData {
     dropped_data: Box<[Cell<bool>]>,
     dropped_elems: Box<[Cell<bool>]>,
     /// References, made on demand, of functions that have none in the context.
-    references: RefCell<HashMap<FuncIndex, Box<UnsafeCell<VmFuncRef>>>>,
+    references: RefCell<HashMap<FuncIndex, Rc<UnsafeCell<VmFuncRef>>>>,
 }
 
 impl InstanceData {
@@ -162,7 +162,7 @@ impl Store {
         Ok((handle, start))
     }
 
-    fn add_instance(&self, module: &Module, imports: Imports) -> Result<Rc<InstanceData>> {
+    fn add_instance(&self, module: &Module, imports: Imports<'_>) -> Result<Rc<InstanceData>> {
         let (inner, info) = (self.inner(), module.info());
         let number = self.instances();
         if number >= self.limits().instances {
@@ -200,16 +200,14 @@ impl Store {
         let references = info.escaping.len();
         let first = if references > 0 { instance.context.at(info.layout.func_ref(0)) as usize } else { start };
         inner.func_refs.borrow_mut().add_context(start, first, references, number);
-        let mut modules = inner.modules.borrow_mut();
-        // Modules are many times fewer than instances, and the same one often comes again.
-        if !modules.iter().rev().any(|known| known.is_same(module)) {
-            modules.push(module.clone());
+        if !instance.code.is_instantiated.replace(true) {
+            inner.modules.borrow_mut().push(module.clone());
         }
         Ok(instance)
     }
 
     /// Writes everything that doesn't depend on the instance's own definitions.
-    fn fill_context(&self, context: &Context, module: &Module, imports: &Imports, code: &StoreCode, number: u64) {
+    fn fill_context(&self, context: &Context, module: &Module, imports: &Imports<'_>, code: &StoreCode, number: u64) {
         let info = module.info();
         let layout = &info.layout;
         context.write(vmctx::STORE_CONTEXT, self.inner().context.get());
@@ -217,7 +215,7 @@ impl Store {
         context.write(vmctx::INSTANCE, number);
         for (index, (_, entry)) in imports.funcs.iter().enumerate() {
             let at = layout.imported_func(FuncIndex::new(index));
-            let (code, callee) = self.code_and_context(*entry);
+            let (code, callee) = self.code_and_context(entry);
             context.write(at + vmctx::imported_func::CODE, code);
             context.write(at + vmctx::imported_func::CONTEXT, callee);
         }
@@ -406,7 +404,7 @@ impl Store {
         let mut references = instance.references.borrow_mut();
         let reference = references.entry(index).or_insert_with(|| {
             let reference = own_reference(&instance.context, &instance.module, &instance.code, index);
-            let reference = Box::new(UnsafeCell::new(reference));
+            let reference = Rc::new(UnsafeCell::new(reference));
             self.inner().func_refs.borrow_mut().add_single(reference.get());
             reference
         });

@@ -22,7 +22,7 @@ pub struct TableData {
     capacity: Cell<usize>,
     elements: Cell<*mut u64>,
     /// The definition of a table that the host made.
-    _own: Option<Box<UnsafeCell<VmTable>>>,
+    _own: Option<Rc<UnsafeCell<VmTable>>>,
 }
 
 impl TableData {
@@ -39,7 +39,7 @@ impl TableData {
         limits: &StoreLimits,
     ) -> Result<TableData> {
         check_size(ty.minimum, None, limits)?;
-        let own = definition.is_none().then(|| Box::new(UnsafeCell::new(VmTable { elements: 0, length: 0 })));
+        let own = definition.is_none().then(|| Rc::new(UnsafeCell::new(VmTable { elements: 0, length: 0 })));
         let definition = definition.or(own.as_ref().map(|own| own.get())).expect("one of both");
         let elements = Cell::new(std::ptr::null_mut());
         let table = TableData { ty, definition, capacity: Cell::new(0), elements, _own: own };

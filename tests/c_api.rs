@@ -1,0 +1,105 @@
+//! Compiles and runs the C programs in `tests/c` against the built library, with the address sanitizer if it works here.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+mod library;
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c").join(name)
+}
+
+fn compile(source: &Path, program: &Path, extra: &[&str]) -> Output {
+    let rpath = format!("-Wl,-rpath,{}", library::directory().display());
+    compile_with(source, program, extra, &library::shared(), &[&rpath])
+}
+
+fn compile_with(source: &Path, program: &Path, extra: &[&str], library: &Path, to_link: &[&str]) -> Output {
+    Command::new("gcc")
+        .args(["-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-pthread"])
+        .args(extra)
+        .arg("-I")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
+        .arg(source)
+        .arg(library)
+        .args(to_link)
+        .arg("-o")
+        .arg(program)
+        .output()
+        .expect("gcc runs")
+}
+
+fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c_{name}"))
+}
+
+/// The flags of the address sanitizer, or none if programs built with it don't run here.
+fn sanitizer() -> &'static [&'static str] {
+    static FLAGS: OnceLock<&[&str]> = OnceLock::new();
+    FLAGS.get_or_init(|| {
+        let flags: &[&str] = &["-fsanitize=address", "-fno-omit-frame-pointer"];
+        let probe = program("probe");
+        let works = compile(&source("layout.c"), &probe, flags).status.success()
+            && Command::new(&probe).output().is_ok_and(|output| output.status.success());
+        if works { flags } else { &[] }
+    })
+}
+
+fn run(name: &str) {
+    let program = program(name);
+    let output = compile(&source(&format!("{name}.c")), &program, sanitizer());
+    assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&program).output().expect("the program was just built");
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out == "ok\n", "{name}: {}\n{out}{errors}", output.status);
+}
+
+macro_rules! programs {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            run(stringify!($name));
+        })*
+
+        #[test]
+        fn every_program_is_run() {
+            let directory = std::fs::read_dir(source("")).expect("it is there");
+            let files = directory.map(|entry| entry.expect("it can be read").file_name().into_string().expect("ASCII"));
+            let mut files: Vec<String> = files.filter_map(|file| Some(file.strip_suffix(".c")?.to_string())).collect();
+            files.sort();
+            assert_eq!(files, [$(stringify!($name)),*]);
+        }
+    };
+}
+
+programs! {
+    call config edit error event externref frame func global instance layout library linker memory misuse module store
+    table threads types value
+}
+
+#[test]
+fn the_sanitizer_is_on_if_it_works() {
+    if sanitizer().is_empty() {
+        eprintln!("the address sanitizer doesn't work here");
+        return;
+    }
+    let (source, program) = (program("bad.c"), program("bad"));
+    let text = "#include \"pellucid.h\"\n#include <stdlib.h>\nint main(void) {\n    pellucid_config_t *config;\n    \
+        pellucid_config_new(&config);\n    volatile char *gone = malloc(1);\n    free((void *)gone);\n    return *gone;\n}\n";
+    std::fs::write(&source, text).expect("the directory can be written");
+    let output = compile(&source, &program, &[sanitizer(), &["-Wno-use-after-free"]].concat());
+    assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&program).output().expect("the program was just built");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && errors.contains("heap-use-after-free"), "{}\n{errors}", output.status);
+}
+
+#[test]
+fn the_static_library_links_as_the_readme_says() {
+    let (program, library) = (program("static"), library::directory().join("libpellucid.a"));
+    let output = compile_with(&source("func.c"), &program, &[], &library, &["-lm", "-lpthread", "-ldl"]);
+    assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&program).output().expect("the program was just built");
+    assert!(output.status.success() && output.stdout == b"ok\n", "{}", String::from_utf8_lossy(&output.stderr));
+}

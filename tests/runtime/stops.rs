@@ -1,0 +1,304 @@
+#![expect(unsafe_code, reason = "moves a store to another thread, whose host functions allow it")]
+
+use crate::{World, debug_world};
+use pellucid::base::{CodeOffset, ErrorKind, FuncIndex, FuncType, Instance, TrapCode, ValType, Value, WasmPc};
+use pellucid::runtime::{Call, CallState, Exit, Extern, FrameKind, Module};
+
+const SUM: &str = r#"(module
+    (func $sum (export "sum") (param $n i32) (result i32) (local $total i32)
+        (block $out
+            (loop $next
+                (br_if $out (i32.eqz (local.get $n)))
+                (local.set $total (i32.add (local.get $total) (local.get $n)))
+                (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+                (br $next)))
+        (local.get $total))
+    (func (export "twice") (param i32) (result i32) (i32.add (call $sum (local.get 0)) (call $sum (local.get 0)))))"#;
+
+/// All stop points of a function of a module.
+fn stops(module: &Module, index: u32) -> Vec<(WasmPc, CodeOffset)> {
+    let defined = module.info().defined_func(FuncIndex::from_u32(index)).unwrap();
+    let frames = module.compiled().frames.as_ref().unwrap();
+    frames.stops_of(defined).iter().map(|stop| (stop.pc, stop.return_offset)).collect()
+}
+
+fn arm(world: &World, module: &Module, index: u32, armed: bool) {
+    let stops = stops(module, index);
+    world.store.patch(module, stops.iter().map(|(_, offset)| (*offset, armed))).unwrap();
+}
+
+fn sum(world: &World) -> (Module, Instance) {
+    let module = world.module(SUM);
+    let instance = world.store.instantiate(&module, &[]).unwrap().0;
+    (module, instance)
+}
+
+#[test]
+fn an_armed_call_stops_and_goes_on() {
+    let world = debug_world();
+    let (module, instance) = sum(&world);
+    arm(&world, &module, 0, true);
+    let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(10)]).unwrap();
+    let mut pcs = Vec::new();
+    let mut epoch = 0;
+    loop {
+        match call.run(&world.store).unwrap() {
+            Exit::Finished => break,
+            Exit::Stopped(stopped) => {
+                assert_eq!(call.state(), CallState::Suspended);
+                assert!(call.epoch() > epoch);
+                epoch = call.epoch();
+                let activation = call.activation().unwrap();
+                assert_eq!((activation.pc, activation.fp), (stopped.pc, stopped.fp));
+                assert_eq!(activation.kind, FrameKind::Exact);
+                let frames: Vec<_> = world.store.walk(&activation).collect();
+                assert_eq!(frames.len(), 2);
+                let (found, offset) = world.store.code_at(stopped.pc).unwrap();
+                assert!(found.is_same(&module));
+                assert!(stops(&module, 0).iter().any(|(_, stop)| *stop == offset));
+                let backtrace = world.store.backtrace(&activation);
+                assert_eq!((backtrace[0].func_index, backtrace[1].func_index), (0, 1));
+                // Word 0 of the state slot is the instance's context.
+                let frame = module.compiled().frames.as_ref().unwrap().functions.values().next().unwrap();
+                let context = world.store.read_word(&activation, stopped.fp - frame.slot_to_fp as usize).unwrap();
+                assert_eq!(world.store.instance_of_context(context), Some(instance));
+                pcs.push(backtrace[0].pc);
+            }
+            Exit::Trapped(trap) => panic!("{trap:?}"),
+        }
+    }
+    assert_eq!(call.results(&world.store).unwrap(), [Value::I32(110)]);
+    assert!(pcs.len() > 20, "{}", pcs.len());
+    assert_eq!(pcs[..pcs.len() / 2], pcs[pcs.len() / 2..]);
+    arm(&world, &module, 0, false);
+    let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(3)]).unwrap();
+    assert!(matches!(call.run(&world.store).unwrap(), Exit::Finished));
+}
+
+#[test]
+fn one_shots_pass_stops_over_or_drive_them() {
+    let world = debug_world();
+    let (module, instance) = sum(&world);
+    arm(&world, &module, 0, true);
+    let twice = world.func(instance, "twice");
+    assert_eq!(world.store.call(twice, &[Value::I32(4)]).unwrap(), [Value::I32(20)]);
+    let mut results = [Value::Unavailable];
+    let mut count = 0;
+    let driven = world.store.call_with(twice, &[Value::I32(4)], &mut results, |call, mut exit| {
+        while let Exit::Stopped(_) = exit {
+            count += 1;
+            exit = call.run(&world.store)?;
+        }
+        Ok(())
+    });
+    driven.unwrap();
+    assert_eq!(results, [Value::I32(20)]);
+    assert!(count > 8);
+    let given_up = world.store.call_with(twice, &[Value::I32(4)], &mut results, |_, _| Ok(()));
+    assert_eq!(given_up.unwrap_err().kind(), ErrorKind::InvalidState);
+}
+
+#[test]
+fn stores_are_armed_each_for_itself() {
+    let world = debug_world();
+    let other = World {
+        engine: world.engine.clone(),
+        store: pellucid::runtime::Store::new(&world.engine, Default::default()).unwrap(),
+    };
+    let module = world.module(SUM);
+    // Before it is instantiated.
+    arm(&world, &module, 0, true);
+    for (world, stops) in [(&world, true), (&other, false)] {
+        let instance = world.store.instantiate(&module, &[]).unwrap().0;
+        let call = Call::new(&world.store, world.func(instance, "sum"), &[Value::I32(1)]).unwrap();
+        assert_eq!(matches!(call.run(&world.store).unwrap(), Exit::Stopped(_)), stops);
+    }
+}
+
+#[test]
+fn suspended_calls_can_be_many_and_be_dropped() {
+    let world = debug_world();
+    let (module, instance) = sum(&world);
+    let unarmed = world.func(instance, "twice");
+    arm(&world, &module, 0, true);
+    let calls: Vec<_> = (0..50)
+        .map(|n| {
+            let call = Call::new(&world.store, unarmed, &[Value::I32(n)]).unwrap();
+            assert!(matches!(call.run(&world.store).unwrap(), Exit::Stopped(_)));
+            call
+        })
+        .collect();
+    arm(&world, &module, 0, false);
+    for (n, call) in calls.iter().enumerate().rev().filter(|(n, _)| n % 2 == 0) {
+        assert!(matches!(call.run(&world.store).unwrap(), Exit::Finished));
+        assert_eq!(call.results(&world.store).unwrap(), [Value::I32((n * (n + 1)) as i32)]);
+    }
+    let old = calls[1].activation().unwrap();
+    drop(calls);
+    let _ = world.store.walk(&old).count();
+}
+
+#[test]
+fn a_suspended_call_outlives_its_store_harmlessly() {
+    let world = debug_world();
+    let (module, instance) = sum(&world);
+    arm(&world, &module, 0, true);
+    let call = Call::new(&world.store, world.func(instance, "sum"), &[Value::I32(1)]).unwrap();
+    assert!(matches!(call.run(&world.store).unwrap(), Exit::Stopped(_)));
+    let other = debug_world();
+    drop(world);
+    assert_eq!(call.run(&other.store).unwrap_err().kind(), ErrorKind::WrongStore);
+    drop(call);
+}
+
+#[test]
+fn a_call_can_be_ended_at_a_stop() {
+    let world = debug_world();
+    let (module, instance) = sum(&world);
+    arm(&world, &module, 0, true);
+    let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(1)]).unwrap();
+    let Exit::Stopped(stopped) = call.run(&world.store).unwrap() else { panic!("armed") };
+    call.fail(pellucid::base::Error::new(ErrorKind::Trap, "enough")).unwrap();
+    assert_eq!(call.state(), CallState::Trapped);
+    assert_eq!(
+        call.fail(pellucid::base::Error::new(ErrorKind::Trap, "again")).unwrap_err().kind(),
+        ErrorKind::InvalidState
+    );
+    let trap = pellucid::runtime::TrapInfo { code: TrapCode::Requested, fault: None, pc: stopped.pc, fp: stopped.fp };
+    let error = call.error(&world.store, &trap);
+    assert_eq!(error.message(), "enough");
+    assert_eq!(error.backtrace().len(), 2);
+}
+
+#[test]
+fn a_stop_without_room_on_the_stack_is_an_overflow() {
+    // Whatever the place where the stack ends, stopping in an endless recursion ends in a trap with a good walk.
+    let world = debug_world();
+    let mut kinds = [0, 0];
+    for (locals, page) in (0..7).flat_map(|locals| (0..4).map(move |page| (locals, page))) {
+        let text = format!(
+            r#"(module (func $f (export "f") (param i64) (local {}) (call $f (i64.add (local.get 0) (i64.const 1)))))"#,
+            "i64 ".repeat(locals)
+        );
+        let module = world.module(&text);
+        let instance = world.store.instantiate(&module, &[]).unwrap().0;
+        arm(&world, &module, 0, true);
+        let stack_bytes = (16 << 10) + page * 4096;
+        world.store.set_limits(pellucid::base::StoreLimits { stack_bytes, ..Default::default() });
+        let call = Call::new(&world.store, world.func(instance, "f"), &[Value::I64(0)]).unwrap();
+        let trap = loop {
+            match call.run(&world.store).unwrap() {
+                Exit::Stopped(_) => {}
+                Exit::Trapped(trap) => break trap,
+                Exit::Finished => panic!("endless"),
+            }
+        };
+        assert_eq!(trap.code, TrapCode::CallStackExhausted);
+        let activation = call.activation().unwrap();
+        kinds[usize::from(activation.kind == FrameKind::Exact)] += 1;
+        let frames: Vec<_> = world.store.walk(&activation).collect();
+        assert!(frames.len() > 50);
+        // All frames are of the same size, so none is missing or invented.
+        assert!(frames.windows(3).all(|three| three[1].fp - three[0].fp == three[2].fp - three[1].fp));
+        assert!(frames.iter().all(|frame| frame.place().is_some()));
+        let error = call.error(&world.store, &trap);
+        assert!(error.backtrace().iter().all(|frame| frame.func_name == "f"));
+    }
+    assert!(kinds[0] > 5, "{kinds:?}");
+}
+
+#[test]
+fn registers_survive_stops() {
+    // Sixteen of each kind, all live across the stops in the loop.
+    let world = debug_world();
+    let mut text = String::from("(module (func (export \"f\") (param i32) (result i64 f64) ");
+    text += &"(local i64)".repeat(16);
+    text += &"(local f64)".repeat(16);
+    for n in 0..16 {
+        text += &format!("(local.set {} (i64.extend_i32_u (i32.add (local.get 0) (i32.const {n}))))", n + 1);
+        text += &format!("(local.set {} (f64.convert_i32_u (i32.add (local.get 0) (i32.const {n}))))", n + 17);
+    }
+    text += "(loop $next ";
+    for n in 0..16 {
+        let (a, b) = (n + 1, (n + 1) % 16 + 1);
+        text += &format!("(local.set {a} (i64.add (local.get {a}) (i64.mul (local.get {b}) (i64.const 3))))");
+        let (a, b) = (n + 17, (n + 1) % 16 + 17);
+        text += &format!("(local.set {a} (f64.sub (local.get {a}) (f64.mul (local.get {b}) (f64.const 0.25))))");
+    }
+    text += "(br_if $next (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))";
+    text += "(local.get 1)";
+    text += &(2..17).map(|n| format!("(i64.xor (local.get {n}))")).collect::<String>();
+    text += "(local.get 17)";
+    text += &(18..33).map(|n| format!("(f64.add (local.get {n}))")).collect::<String>();
+    text += "))";
+    let module = world.module(&text);
+    let instance = world.store.instantiate(&module, &[]).unwrap().0;
+    let expected = world.call(instance, "f", &[Value::I32(20)]).unwrap();
+    arm(&world, &module, 0, true);
+    assert_eq!(world.call(instance, "f", &[Value::I32(20)]).unwrap(), expected);
+}
+
+#[test]
+fn a_store_moves_to_another_thread_while_a_call_is_suspended() {
+    struct Moved<T>(T);
+    // SAFETY: the host functions of these stores hold nothing, and store and call move together.
+    unsafe impl<T> Send for Moved<T> {}
+    impl<T> Moved<T> {
+        fn take(self) -> T {
+            self.0
+        }
+    }
+
+    let world = debug_world();
+    let text = r#"(module (import "" "host" (func $host (param i32) (result i32)))
+        (func (export "f") (param i32) (result i32) (i32.div_u (i32.const 100) (call $host (local.get 0)))))"#;
+    let module = world.module(text);
+    let pass =
+        world.store.func_new_raw(FuncType::new([ValType::I32], [ValType::I32]), Box::new(|_, _| Ok(()))).unwrap();
+    let instance = world.store.instantiate(&module, &[Extern::Func(pass)]).unwrap().0;
+    let f = world.func(instance, "f");
+    arm(&world, &module, 1, true);
+    let start = |arg| {
+        let call = Call::new(&world.store, f, &[Value::I32(arg)]).unwrap();
+        assert!(matches!(call.run(&world.store).unwrap(), Exit::Stopped(_)));
+        call
+    };
+    let (good, bad) = (start(5), start(0));
+    let moved = Moved((world, good, bad));
+    let thread = std::thread::spawn(move || {
+        let (world, good, bad) = moved.take();
+        let run = |call: &Call| loop {
+            match call.run(&world.store).unwrap() {
+                Exit::Stopped(_) => {}
+                exit => break exit,
+            }
+        };
+        assert!(matches!(run(&good), Exit::Finished));
+        assert_eq!(good.results(&world.store).unwrap(), [Value::I32(20)]);
+        let Exit::Trapped(trap) = run(&bad) else { panic!("it divides by zero") };
+        assert_eq!(trap.code, TrapCode::IntegerDivideByZero);
+        Moved((world, good, bad))
+    });
+    let (world, ..) = thread.join().unwrap().take();
+    world.store.call(f, &[Value::I32(1)]).unwrap();
+}
+
+#[test]
+fn code_without_debugging_is_not_patched() {
+    let world = crate::world();
+    let module = world.module(SUM);
+    let edit = [(CodeOffset(64), true)];
+    assert_eq!(world.store.patch(&module, edit.into_iter()).unwrap_err().kind(), ErrorKind::DebugDisabled);
+    assert!(world.store.check_poisoned().is_ok());
+}
+
+#[test]
+fn stops_work_with_protection_changes_too() {
+    const SWITCH: &str = "PELLUCID_PATCH";
+    if std::env::var_os(SWITCH).is_some() {
+        return;
+    }
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = command.arg("stops::").env(SWITCH, "protection").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
