@@ -1,6 +1,7 @@
 //! Pellucid side by side with Wasmtime. `README.md` beside this crate's manifest says how to run it and how to read it.
 
 mod c_calls;
+mod dump;
 mod guest;
 mod large;
 mod measure;
@@ -14,10 +15,11 @@ mod start;
 use measure::Table;
 
 const USAGE: &str = "\
-usage: peers [--quick] [--fetch] [--only GROUP]
+usage: peers [--quick] [--fetch] [--only GROUP] | --dump PROGRAM
   --quick       fewer rounds; ends within two minutes
   --only GROUP  one group of rows
   --fetch       gets Wasmtime's C library with pip, for the rows about calls from and to C
+  --dump        writes a program's disassembled machine code to cache/dump instead
 groups: run run-debug code code-debug image image-debug compile compile-debug start instantiate edit stop frame c";
 
 fn main() {
@@ -27,11 +29,12 @@ fn main() {
         match arg.as_str() {
             "--quick" => quick = true,
             "--fetch" => fetch = true,
+            "--dump" => match args.next() {
+                Some(name) => return dump::program(&name),
+                None => fail(),
+            },
             "--only" if only.is_none() => only = args.next(),
-            _ => {
-                eprintln!("{USAGE}");
-                std::process::exit(2);
-            }
+            _ => fail(),
         }
     }
     let mut table = Table::new(quick, only);
@@ -45,4 +48,9 @@ fn main() {
     operations::frames(&mut table);
     c_calls::calls(&mut table, fetch);
     table.end();
+}
+
+fn fail() -> ! {
+    eprintln!("{USAGE}");
+    std::process::exit(2);
 }

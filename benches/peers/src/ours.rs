@@ -1,6 +1,7 @@
 //! Pellucid.
 
 use crate::guest::{BAD_DESCRIPTOR, Guest, Value};
+use pellucid::abi::artifact::CompiledModule;
 use pellucid::base::{Config, Func, FuncType, StoreLimits, ValType, Value as OurValue};
 use pellucid::debug::Debuggee;
 use pellucid::runtime::{Engine, Extern, Linker, Module};
@@ -16,19 +17,33 @@ pub fn module(engine: &Engine, bytes: &[u8]) -> Module {
     Module::new(engine, bytes).unwrap()
 }
 
-/// Bytes of the machine code, and of the image with all tables on it.
+/// Bytes of the functions' machine code, and of it with the tables on it.
 pub fn sizes(debug: bool, bytes: &[u8]) -> (f64, f64) {
-    let config = Config { debug, compile_threads: 1, ..Config::default() };
-    let compiler = pellucid::compile::Compiler::new(&config).unwrap();
-    let (_, compiled) = compiler.compile_module(wasm::parse(bytes).unwrap()).unwrap();
-    let mut whole = compiled.image.len()
+    let (_, compiled) = compiled(debug, bytes);
+    let code: usize = compiled.functions.values().map(|function| function.length as usize).sum();
+    let mut whole = code
         + size_of_val(compiled.functions.values().as_slice())
         + size_of_val(&*compiled.traps)
         + size_of_val(&*compiled.calls);
     if let Some(frames) = &compiled.frames {
         whole += size_of_val(frames.functions.values().as_slice()) + size_of_val(&*frames.stops) + frames.pool.len();
     }
-    (compiled.image.len() as f64, whole as f64)
+    (code as f64, whole as f64)
+}
+
+/// The machine code, and where which function starts.
+pub fn code(debug: bool, bytes: &[u8]) -> (Vec<u8>, Vec<(usize, u32)>) {
+    let (info, compiled) = compiled(debug, bytes);
+    let starts =
+        compiled.functions.iter().map(|(index, code)| (code.start.0 as usize, info.func_index(index).as_u32()));
+    let starts = starts.collect();
+    (compiled.image, starts)
+}
+
+fn compiled(debug: bool, bytes: &[u8]) -> (wasm::ModuleInfo, CompiledModule) {
+    let config = Config { debug, compile_threads: 1, ..Config::default() };
+    let compiler = pellucid::compile::Compiler::new(&config).unwrap();
+    compiler.compile_module(wasm::parse(bytes).unwrap()).unwrap()
 }
 
 /// A store, an instance in it and what it exports.

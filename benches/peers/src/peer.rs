@@ -17,18 +17,41 @@ pub fn module(engine: &Engine, bytes: &[u8]) -> Module {
     Module::new(engine, bytes).unwrap()
 }
 
-/// Bytes of the machine code, and of the image with all tables on it: without the data segments, which are in the image
-/// too.
+/// Bytes of the functions' machine code, and of it with the tables on it. Only what Pellucid has too is counted: no
+/// trampolines, no padding to pages, no data segments, no bytes of the module, no native unwind tables.
 pub fn sizes(debug: bool, bytes: &[u8]) -> (f64, f64) {
     let module = module(&engine(debug), bytes);
-    let data: u64 = wasmparser::Parser::new(0)
-        .parse_all(bytes)
-        .map(|payload| match payload.unwrap() {
-            wasmparser::Payload::DataSection(section) => section.range().end - section.range().start,
-            _ => 0,
+    let code: usize = module.functions().map(|function| function.len).sum();
+    let tables =
+        [".wasmtime.addrmap", ".wasmtime.stackmap", ".wasmtime.traps", ".wasmtime.exceptions", ".wasmtime.frames"];
+    let elf = module.serialize().unwrap();
+    let sections = sections(&elf).into_iter().filter(|(name, _)| tables.contains(name));
+    (code as f64, (code + sections.map(|(_, size)| size).sum::<usize>()) as f64)
+}
+
+/// The machine code, and where which function starts.
+pub fn code(debug: bool, bytes: &[u8]) -> (Vec<u8>, Vec<(usize, u32)>) {
+    let module = module(&engine(debug), bytes);
+    let starts = module.functions().map(|function| (function.offset, function.index.as_u32())).collect();
+    (module.text().to_vec(), starts)
+}
+
+/// Names and sizes of the sections of a 64-bit ELF image.
+fn sections(elf: &[u8]) -> Vec<(&str, usize)> {
+    fn number<const N: usize>(elf: &[u8], at: usize) -> usize {
+        let mut bytes = [0; 8];
+        bytes[..N].copy_from_slice(&elf[at..at + N]);
+        u64::from_le_bytes(bytes) as usize
+    }
+    let header = |index| number::<8>(elf, 0x28) + index * number::<2>(elf, 0x3a);
+    let names = number::<8>(elf, header(number::<2>(elf, 0x3e)) + 0x18);
+    (0..number::<2>(elf, 0x3c))
+        .map(|index| {
+            let name = &elf[names + number::<4>(elf, header(index))..];
+            let end = name.iter().position(|byte| *byte == 0).expect("names end");
+            (std::str::from_utf8(&name[..end]).expect("names are ASCII"), number::<8>(elf, header(index) + 0x20))
         })
-        .sum();
-    (module.text().len() as f64, module.serialize().unwrap().len() as f64 - data as f64)
+        .collect()
 }
 
 /// A store and an instance in it.
