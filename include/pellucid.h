@@ -2118,9 +2118,9 @@ pellucid_status_t pellucid_func_location(const pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
- * `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's, or another number of
- * results; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that
- * the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
+ * `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's; `PELLUCID_ERR_INVALID_ARGUMENT` for another
+ * number of arguments or results, and for a value of unknown kind or `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE` for a
+ * function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made;
  * `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
@@ -2136,8 +2136,8 @@ pellucid_status_t pellucid_func_call(pellucid_store_t *store,
                                      pellucid_error_t **out_error);
 
 /**
- * Calls a function with raw values and runs it to its end. Faster than `pellucid_func_call`, and unchecked: the arguments
- * must have the function's parameter types.
+ * Calls a function with raw values and runs it to its end. Faster than `pellucid_func_call`, and unchecked but for
+ * references: the arguments must have the function's parameter types.
  *
  * - `store`: the store.
  * - `func`: the function.
@@ -2146,7 +2146,7 @@ pellucid_status_t pellucid_func_call(pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
- * `PELLUCID_ERR_TYPE_MISMATCH` for too few values; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
  * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
@@ -3659,7 +3659,8 @@ typedef pellucid_action_t (*pellucid_event_cb_t)(void *userdata,
  * - `finalizer`: frees `userdata` when the handler has been replaced or cleared and has returned, or when the store
  *   goes; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the store owns `userdata` until the finalizer runs.
  * Context: any, also in the handler that is replaced.
@@ -3676,7 +3677,7 @@ pellucid_status_t pellucid_store_set_event_handler(pellucid_store_t *store,
  *
  * - `store`: the store.
  *
- * Returns `PELLUCID_OK`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the store gives up the handler's `userdata`: its finalizer runs now, or when a handler that is running returns.
  * Context: any, also in the handler.
@@ -3911,9 +3912,9 @@ typedef uint32_t pellucid_call_state_t;
  * - `out_call`: gets the call.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or
- * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
+ * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
  * `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_call` and `*out_error`.
@@ -4026,7 +4027,7 @@ pellucid_status_t pellucid_call_event(const pellucid_call_t *call,
  * - `call`: the call.
  * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_TYPE_MISMATCH` for another
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT` for another
  * number of results.
  *
  * Owns: nothing.

@@ -11,15 +11,19 @@ fn source(name: &str) -> PathBuf {
 }
 
 fn compile(source: &Path, program: &Path, extra: &[&str]) -> Output {
-    let directory = library::directory();
+    let rpath = format!("-Wl,-rpath,{}", library::directory().display());
+    compile_with(source, program, extra, &library::shared(), &[&rpath])
+}
+
+fn compile_with(source: &Path, program: &Path, extra: &[&str], library: &Path, to_link: &[&str]) -> Output {
     Command::new("gcc")
         .args(["-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-pthread"])
         .args(extra)
         .arg("-I")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
         .arg(source)
-        .arg(library::shared())
-        .arg(format!("-Wl,-rpath,{}", directory.display()))
+        .arg(library)
+        .args(to_link)
         .arg("-o")
         .arg(program)
         .output()
@@ -72,4 +76,30 @@ macro_rules! programs {
 programs! {
     call config edit error event externref frame func global instance layout library linker memory misuse module store
     table threads types value
+}
+
+#[test]
+fn the_sanitizer_is_on_if_it_works() {
+    if sanitizer().is_empty() {
+        eprintln!("the address sanitizer doesn't work here");
+        return;
+    }
+    let (source, program) = (program("bad.c"), program("bad"));
+    let text = "#include \"pellucid.h\"\n#include <stdlib.h>\nint main(void) {\n    pellucid_config_t *config;\n    \
+        pellucid_config_new(&config);\n    volatile char *gone = malloc(1);\n    free((void *)gone);\n    return *gone;\n}\n";
+    std::fs::write(&source, text).expect("the directory can be written");
+    let output = compile(&source, &program, &[sanitizer(), &["-Wno-use-after-free"]].concat());
+    assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&program).output().expect("the program was just built");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && errors.contains("heap-use-after-free"), "{}\n{errors}", output.status);
+}
+
+#[test]
+fn the_static_library_links_as_the_readme_says() {
+    let (program, library) = (program("static"), library::directory().join("libpellucid.a"));
+    let output = compile_with(&source("func.c"), &program, &[], &library, &["-lm", "-lpthread", "-ldl"]);
+    assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&program).output().expect("the program was just built");
+    assert!(output.status.success() && output.stdout == b"ok\n", "{}", String::from_utf8_lossy(&output.stderr));
 }

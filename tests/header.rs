@@ -1,14 +1,15 @@
-//! The header: it is what `src/ffi` generates, it compiles, and its comments say what they must.
+//! The header: it is what `src/ffi` generates, it compiles, its comments say what they must, and programs can read it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use declarations::{declarations, functions, header};
+
+mod declarations;
+mod json;
+
 fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("include/pellucid.h")
-}
-
-fn header() -> String {
-    std::fs::read_to_string(committed()).expect("include/pellucid.h is committed")
 }
 
 #[test]
@@ -46,82 +47,57 @@ fn it_opens_with_extern_c_and_the_version_of_the_package() {
     let first_type = header.find("typedef").expect("it has types");
     assert!(header.find(opening).is_some_and(|place| place < first_type));
     for (name, value) in [
-        ("MAJOR", env!("CARGO_PKG_VERSION_MAJOR").to_string()),
-        ("MINOR", env!("CARGO_PKG_VERSION_MINOR").to_string()),
-        ("PATCH", env!("CARGO_PKG_VERSION_PATCH").to_string()),
+        ("MAJOR", env!("CARGO_PKG_VERSION_MAJOR")),
+        ("MINOR", env!("CARGO_PKG_VERSION_MINOR")),
+        ("PATCH", env!("CARGO_PKG_VERSION_PATCH")),
     ] {
         assert!(header.contains(&format!("#define PELLUCID_VERSION_{name} {value}\n")), "{name}");
     }
     assert!(header.contains(&format!("#define PELLUCID_VERSION \"{}\"\n", env!("CARGO_PKG_VERSION"))));
 }
 
-/// A function of the header: its comment, and its declaration in one line.
-struct Function {
-    comment: String,
-    declaration: String,
-}
-
-impl Function {
-    fn name(&self) -> &str {
-        let head = self.declaration.split('(').next().expect("it has parameters");
-        head.rsplit([' ', '*']).next().expect("it has a name")
-    }
-
-    fn parameters(&self) -> Vec<&str> {
-        let (_, list) = self.declaration.split_once('(').expect("it has parameters");
-        let list = list.trim_end_matches(");");
-        let names = list.split(',').map(|parameter| parameter.rsplit([' ', '*']).next().expect("it has a name"));
-        names.filter(|name| *name != "void").collect()
-    }
-}
-
-fn functions(header: &str) -> Vec<Function> {
-    let mut functions = Vec::new();
-    let mut comment = String::new();
-    let mut lines = header.lines();
-    while let Some(line) = lines.next() {
-        if line == "/**" {
-            comment = lines.by_ref().take_while(|line| *line != " */").collect::<Vec<_>>().join("\n");
-        } else if line.contains(" pellucid_") && line.contains('(') && !line.starts_with([' ', '/', 't', '#']) {
-            let mut declaration = line.to_string();
-            while !declaration.ends_with(");") {
-                declaration += lines.next().expect("a declaration ends").trim();
-            }
-            functions.push(Function { comment: std::mem::take(&mut comment), declaration });
-        }
-    }
-    functions
-}
-
 #[test]
 fn every_function_is_documented_to_the_end() {
     let header = header();
-    let functions = functions(&header);
+    let declarations = declarations(&header);
+    let functions = functions(&declarations);
     assert!(functions.len() > 150, "only {} functions were found", functions.len());
-    for function in &functions {
-        let (name, comment) = (function.name(), &function.comment);
-        for parameter in function.parameters() {
-            assert!(comment.contains(&format!("`{parameter}`")), "{name} doesn't explain `{parameter}`");
+    for (name, returns, parameters, comment) in functions {
+        for parameter in parameters {
+            assert!(comment.contains(&format!("`{}`", parameter.name)), "{name} doesn't explain `{}`", parameter.name);
         }
-        let returns = !function.declaration.starts_with("void ");
-        assert!(!returns || comment.contains("\n * Returns "), "{name} doesn't say what it returns");
-        let tail: Vec<&str> = comment.lines().filter(|line| !line.is_empty()).rev().take(3).collect();
-        let since = tail[0].starts_with(" * Since: ");
-        assert!(since && tail[1].starts_with(" * Context: "), "{name} has no tail of Owns, Context, Since");
-        assert!(comment.contains("\n * Owns: "), "{name} doesn't say who owns what");
+        assert!(returns == "void" || comment.contains("\nReturns "), "{name} doesn't say what it returns");
+        let tail: Vec<&str> = comment.lines().rev().take(2).collect();
+        assert!(tail[0].starts_with("Since: ") && tail[1].starts_with("Context: "), "{name} lacks Context and Since");
+        assert!(comment.contains("\nOwns: "), "{name} doesn't say who owns what");
         // Out-parameters come last, and the error last of all.
-        let parameters = function.parameters();
-        let first_out = parameters.iter().position(|parameter| parameter.starts_with("out_"));
-        let after = first_out.map_or(&[][..], |first| &parameters[first..]);
-        let in_order = |parameter: &&str| ["out_", "cap_", "n_"].iter().any(|prefix| parameter.starts_with(prefix));
-        assert!(after.iter().all(in_order), "{name}: out-parameters come last");
-        let error = parameters.iter().position(|parameter| *parameter == "out_error");
-        assert!(error.is_none_or(|place| place + 1 == parameters.len()), "{name}: out_error comes last");
+        let names: Vec<&str> = parameters.iter().map(|parameter| &*parameter.name).collect();
+        let mut after = names.iter().skip_while(|name| !name.starts_with("out_"));
+        let in_order = |name: &&str| ["out_", "cap_", "n_"].iter().any(|prefix| name.starts_with(prefix));
+        assert!(after.all(in_order), "{name}: out-parameters come last");
+        let error = names.iter().position(|name| *name == "out_error");
+        assert!(error.is_none_or(|place| place + 1 == names.len()), "{name}: out_error comes last");
     }
 }
 
 #[test]
-fn every_status_that_is_mentioned_exists() {
+fn every_type_and_constant_is_documented() {
+    for declaration in declarations(&header()) {
+        let name = &declaration.name;
+        assert!(!declaration.comment.is_empty(), "{name} has no comment");
+        match &declaration.kind {
+            declarations::Kind::Enum(parts) | declarations::Kind::Struct(parts) | declarations::Kind::Union(parts) => {
+                for part in parts {
+                    assert!(!part.comment.is_empty(), "{} of {name} has no comment", part.name);
+                }
+            }
+            _ => assert!(declaration.comment.contains("\nSince: "), "{name} doesn't say since when it is there"),
+        }
+    }
+}
+
+#[test]
+fn every_constant_that_is_mentioned_exists() {
     let header = header();
     let mentioned = header.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     for word in mentioned.filter(|word| word.starts_with("PELLUCID_") && *word != "PELLUCID_H") {
@@ -131,13 +107,11 @@ fn every_status_that_is_mentioned_exists() {
 }
 
 #[test]
-fn every_function_that_is_mentioned_exists() {
+fn every_name_that_is_mentioned_exists() {
     let header = header();
-    let names: Vec<String> = functions(&header).iter().map(|function| function.name().to_string()).collect();
-    let comments = header.split('`').skip(1).step_by(2);
-    for word in comments.filter(|word| word.starts_with("pellucid_")) {
+    let declarations = declarations(&header);
+    for word in header.split('`').skip(1).step_by(2).filter(|word| word.starts_with("pellucid_")) {
         let word = word.trim_end_matches("()");
-        let known = word.ends_with("_t") && header.contains(&format!(" {word};\n")) || names.iter().any(|n| n == word);
-        assert!(known || header.contains(&format!("(*{word})")), "`{word}` is mentioned, but doesn't exist");
+        assert!(declarations.iter().any(|known| known.name == word), "`{word}` is mentioned, but doesn't exist");
     }
 }

@@ -135,7 +135,11 @@ fn run(options: &Options) -> Result<Tally, String> {
         let engine = Engine::new(script::config(*debug)).map_err(|error| error.to_string())?;
         let tally = run_files(&files, &list, &engine, options)?;
         let mode = if *debug { "on" } else { "off" };
-        println!("debugging {mode}, {} files in {:.1?}: {}", files.len(), start.elapsed(), tally.line());
+        let events = match script::EVENTS.swap(0, Ordering::Relaxed) {
+            0 => String::new(),
+            count => format!(" and {count} events"),
+        };
+        println!("debugging {mode}, {} files{events} in {:.1?}: {}", files.len(), start.elapsed(), tally.line());
         total.add(&tally);
     }
     if options.directory.is_none() && options.filters.is_empty() {

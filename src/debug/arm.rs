@@ -77,8 +77,7 @@ impl Debuggee {
         for (done, group) in by_module.iter().enumerate() {
             let edits = group.iter().map(|patch| (patch.offset, patch.armed));
             let Err(error) = self.store().patch(&group[0].module, edits) else { continue };
-            // The group that failed may be done in part.
-            for group in &by_module[..=done] {
+            for group in &by_module[..done] {
                 let edits = group.iter().map(|patch| (patch.offset, !patch.armed));
                 if let Err(undo) = self.store().patch(&group[0].module, edits) {
                     self.store().poison(&format!("an edit of code could not be undone: {undo}"));

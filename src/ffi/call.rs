@@ -112,9 +112,9 @@ impl pellucid_call_t {
 /// - `out_call`: gets the call.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's;
-/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or
-/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
+/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
 /// `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_call` and `*out_error`.
@@ -285,7 +285,7 @@ pub unsafe extern "C" fn pellucid_call_event(
 /// - `call`: the call.
 /// - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_TYPE_MISMATCH` for another
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT` for another
 /// number of results.
 ///
 /// Owns: nothing.
@@ -300,7 +300,7 @@ pub unsafe extern "C" fn pellucid_call_results(
     entry!(status null_mut(); child call, out_slice results n_results => {
         let values = call.call.results(call.store.debuggee())?;
         if values.len() != results.len() {
-            bail!(TypeMismatch, "the function has {} results, not {}", values.len(), results.len());
+            bail!(InvalidArgument, "there is room for {} results, the function has {}", results.len(), values.len());
         }
         results.set(values.into_iter().map(pellucid_value_t::from_core));
         Ok(())

@@ -139,20 +139,31 @@ macro_rules! keep_alive {
         $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
     };
     ($kind:ident $($name:ident)+) => {
-        $crate::ffi::entry::Alive::<()>(None)
+        $crate::ffi::entry::NothingToKeep
     };
 }
 pub(super) use keep_alive;
+
+/// What is kept alive for an argument that no callback can delete.
+pub(super) struct NothingToKeep;
 
 /// A reference that is given up at the very end of an entry point.
 pub(super) struct Alive<T>(pub(super) Option<Rc<T>>);
 
 impl<T> Drop for Alive<T> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
-            // It may be the last reference. As for `entry!(delete …)`.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(object)));
+        if self.0.as_ref().is_some_and(|object| Rc::strong_count(object) == 1) {
+            self.drop_last();
         }
+    }
+}
+
+impl<T> Alive<T> {
+    #[cold]
+    fn drop_last(&mut self) {
+        // As for `entry!(delete …)`.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(self.0.take())));
     }
 }
 
@@ -185,22 +196,35 @@ pub(super) use after_panic;
 /// # Safety
 ///
 /// `out_error` is NULL or valid for a write.
+#[inline]
 pub(super) unsafe fn finish(
     result: Result<Result<()>, Box<dyn Any + Send>>,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    let error = match result {
-        Ok(Ok(())) => return pellucid_status::PELLUCID_OK as pellucid_status_t,
-        Ok(Err(error)) => error,
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-            let error = Error::new(ErrorKind::Panic, format!("internal error: {text}"));
-            // A payload whose destructor panics must not unwind from here.
-            std::mem::forget(panic);
-            error
-        }
-    };
+    match result {
+        Ok(Ok(())) => pellucid_status::PELLUCID_OK as pellucid_status_t,
+        // SAFETY: the same contract.
+        Ok(Err(error)) => unsafe { fail(error, out_error) },
+        // SAFETY: the same contract.
+        Err(panic) => unsafe { fail(error_of_panic(panic), out_error) },
+    }
+}
+
+#[cold]
+fn error_of_panic(panic: Box<dyn Any + Send>) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    let error = Error::new(ErrorKind::Panic, format!("internal error: {text}"));
+    // A payload whose destructor panics must not unwind from here.
+    std::mem::forget(panic);
+    error
+}
+
+/// # Safety
+///
+/// As for [`finish`].
+#[cold]
+unsafe fn fail(error: Error, out_error: *mut *mut pellucid_error_t) -> pellucid_status_t {
     let status = status_of(error.kind());
     if !out_error.is_null() {
         // SAFETY: not NULL, so valid for a write (this function's contract).

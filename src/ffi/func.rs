@@ -12,8 +12,8 @@ use super::pointer::OutSlice;
 use super::status::{pellucid_status_t, status_name};
 use super::store::pellucid_store_t;
 use super::types::pellucid_functype_t;
-use super::value::{pellucid_extern_t, pellucid_raw_t, pellucid_value_t, with_c, with_c_mut, with_core};
-use crate::base::{Error, ErrorKind, RawValue, Result, error::bail};
+use super::value::{pellucid_extern_t, pellucid_raw_t, pellucid_value_t, with_buffer, with_c, with_c_mut, with_core};
+use crate::base::{Error, ErrorKind, RawValue, Result, Value, error::bail};
 use crate::runtime::{Caller, HostFn, RawHostFn};
 use cranelift_entity::EntityRef;
 use std::ffi::{c_char, c_void};
@@ -285,9 +285,9 @@ pub unsafe extern "C" fn pellucid_func_location(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
-/// `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types or another number than the function's, or another number of
-/// results; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that
-/// the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
+/// `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's; `PELLUCID_ERR_INVALID_ARGUMENT` for another
+/// number of arguments or results, and for a value of unknown kind or `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE` for a
+/// function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made;
 /// `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.
@@ -304,19 +304,18 @@ pub unsafe extern "C" fn pellucid_func_call(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; running store, copy func, slice args n_args, out_slice results n_results => {
-        let func = func.into();
-        let expected = store.core().func_type(func)?.results.len();
-        if expected != results.len() {
-            bail!(TypeMismatch, "the function has {expected} results, not {}", results.len());
-        }
-        let values = with_core(args, |args| store.debuggee().call(func, args))?;
-        results.set(values.into_iter().map(pellucid_value_t::from_core));
-        Ok(())
+        with_core(args, |args| {
+            with_buffer(Value::Unavailable, results.len(), |values| {
+                store.debuggee().call_into(func.into(), args, values)?;
+                results.set(values.iter().copied().map(pellucid_value_t::from_core));
+                Ok(())
+            })
+        })
     })
 }
 
-/// Calls a function with raw values and runs it to its end. Faster than `pellucid_func_call`, and unchecked: the arguments
-/// must have the function's parameter types.
+/// Calls a function with raw values and runs it to its end. Faster than `pellucid_func_call`, and unchecked but for
+/// references: the arguments must have the function's parameter types.
 ///
 /// - `store`: the store.
 /// - `func`: the function.
@@ -325,7 +324,7 @@ pub unsafe extern "C" fn pellucid_func_call(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
-/// `PELLUCID_ERR_TYPE_MISMATCH` for too few values; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
 /// `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.

@@ -40,7 +40,7 @@ impl pellucid_linker_t {
     /// `Link` if the name can't be defined: known before a function is made for it, whose userdata the store would keep.
     fn check_free(&self, linker: &Linker, store: &Store, module: &str, name: &str) -> Result<()> {
         if !self.shadowing.get() && linker.get(store, module, name).is_some() {
-            bail!(Link, "\"{module}\" \"{name}\" is defined already");
+            bail!(Link, "{module}.{name} is defined already");
         }
         Ok(())
     }
@@ -304,7 +304,7 @@ pub unsafe extern "C" fn pellucid_linker_get(
     entry!(status null_mut(); ref linker, store store, text module_name n_module_name, text name n_name,
             out out_extern => {
         let Some(item) = linker.linker.borrow().get(store.core(), module_name, name) else {
-            bail!(NotFound, "\"{module_name}\" \"{name}\" isn't defined");
+            bail!(NotFound, "{module_name}.{name} isn't defined");
         };
         out_extern.set(pellucid_extern_t::from_core(item));
         Ok(())

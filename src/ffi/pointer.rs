@@ -8,23 +8,34 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 /// The error for a required pointer that is NULL.
+#[cold]
 pub(super) fn null(name: &str) -> Error {
     Error::new(ErrorKind::NullArgument, format!("`{name}` is NULL"))
 }
 
+#[cold]
+fn misaligned(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("`{name}` is misaligned"))
+}
+
+#[cold]
+fn too_many(count: usize, name: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("`{name}` can't have {count} elements"))
+}
+
+#[inline]
 fn checked<T>(pointer: *const T, name: &str) -> Result<NonNull<T>> {
-    let Some(pointer) = NonNull::new(pointer.cast_mut()) else {
-        return Err(null(name));
-    };
-    if !pointer.is_aligned() {
-        bail!(InvalidArgument, "`{name}` is misaligned");
+    match NonNull::new(pointer.cast_mut()) {
+        Some(pointer) if pointer.is_aligned() => Ok(pointer),
+        Some(_) => Err(misaligned(name)),
+        None => Err(null(name)),
     }
-    Ok(pointer)
 }
 
 /// # Safety
 ///
 /// `pointer` is NULL, or valid for reads of an initialized `T` that nothing but cells changes during `'a`.
+#[inline]
 pub(super) unsafe fn required<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
     let pointer = checked(pointer, name)?;
     // SAFETY: neither NULL nor misaligned, so valid by this function's contract.
@@ -34,6 +45,7 @@ pub(super) unsafe fn required<'a, T>(pointer: *const T, name: &str) -> Result<&'
 /// # Safety
 ///
 /// As for [`required`].
+#[inline]
 pub(super) unsafe fn optional<'a, T>(pointer: *const T, name: &str) -> Result<Option<&'a T>> {
     if pointer.is_null() {
         return Ok(None);
@@ -45,6 +57,7 @@ pub(super) unsafe fn optional<'a, T>(pointer: *const T, name: &str) -> Result<Op
 /// # Safety
 ///
 /// `pointer` is NULL, or valid for reads of `count` initialized `T`s that nothing changes during `'a`.
+#[inline]
 pub(super) unsafe fn slice<'a, T>(pointer: *const T, count: usize, name: &str) -> Result<&'a [T]> {
     if count == 0 {
         return Ok(&[]);
@@ -68,11 +81,9 @@ pub(super) unsafe fn text<'a>(pointer: *const std::ffi::c_char, count: usize, na
     Ok(text)
 }
 
+#[inline]
 fn fits<T>(count: usize, name: &str) -> Result<()> {
-    if count.checked_mul(size_of::<T>()).is_none_or(|bytes| bytes > isize::MAX as usize) {
-        bail!(InvalidArgument, "`{name}` can't have {count} elements");
-    }
-    Ok(())
+    if count <= isize::MAX as usize / size_of::<T>() { Ok(()) } else { Err(too_many(count, name)) }
 }
 
 /// A place for one result.
@@ -82,6 +93,7 @@ impl<T> Out<T> {
     /// # Safety
     ///
     /// `pointer` is NULL, or valid for a write until the entry point returns.
+    #[inline]
     pub(super) unsafe fn required(pointer: *mut T, name: &str) -> Result<Out<T>> {
         checked(pointer, name).map(|pointer| Out(Some(pointer)))
     }
@@ -89,6 +101,7 @@ impl<T> Out<T> {
     /// # Safety
     ///
     /// As for [`Out::required`].
+    #[inline]
     pub(super) unsafe fn optional(pointer: *mut T, name: &str) -> Result<Out<T>> {
         if pointer.is_null() { Ok(Out(None)) } else { checked(pointer, name).map(|pointer| Out(Some(pointer))) }
     }
@@ -99,6 +112,7 @@ impl<T> Out<T> {
     }
 
     /// Writes the result; the last thing that a body does.
+    #[inline]
     pub(super) fn set(self, value: T) {
         if let Some(place) = self.0 {
             // SAFETY: valid for a write by the contract of the constructors.
@@ -126,6 +140,7 @@ impl<T> OutSlice<T> {
     /// # Safety
     ///
     /// `pointer` is NULL, or valid for writes of `count` elements until the entry point returns.
+    #[inline]
     pub(super) unsafe fn new(pointer: *mut T, count: usize, name: &str) -> Result<OutSlice<T>> {
         if count == 0 {
             return Ok(OutSlice { first: NonNull::dangling(), len: 0 });
@@ -145,6 +160,7 @@ impl<T> OutSlice<T> {
     }
 
     /// Writes the results that fit; answers how many.
+    #[inline]
     pub(super) fn set(self, values: impl IntoIterator<Item = T>) -> usize {
         let mut written = 0;
         for value in values.into_iter().take(self.len) {

@@ -8,7 +8,7 @@ use super::handle::{pellucid_externref_t, pellucid_func_t, pellucid_global_t, pe
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::types::{kind_of, pellucid_extern_kind, pellucid_extern_kind_t, pellucid_kind, pellucid_kind_t, value_type};
-use crate::base::{RawValue, Result, Value, error::bail};
+use crate::base::{Error, RawValue, Result, Value, error::bail};
 use crate::runtime::Extern;
 use std::ptr::null_mut;
 
@@ -142,6 +142,7 @@ impl pellucid_value_t {
     }
 
     /// The value that a core value is for C.
+    #[inline]
     pub(super) fn from_core(value: Value) -> pellucid_value_t {
         use pellucid_kind::*;
         let null = pellucid_value_of_t { opaque: [0; 2] };
@@ -163,6 +164,7 @@ impl pellucid_value_t {
     }
 
     /// The core value that a value from C is. `InvalidArgument` for an unknown kind, `Unsupported` for a reserved one.
+    #[inline]
     pub(super) fn to_core(self) -> Result<Value> {
         use pellucid_kind::*;
         // SAFETY: every bit pattern is a valid value of each member that is read, and the caller has set the member that
@@ -182,24 +184,35 @@ impl pellucid_value_t {
                     Value::ExternRef((value != pellucid_externref_t::default()).then(|| value.into()))
                 }
                 n if n == PELLUCID_UNAVAILABLE as u32 => Value::Unavailable,
-                n => {
-                    value_type(n)?;
-                    bail!(InvalidArgument, "{n} isn't a kind that a value can have");
-                }
+                n => return Err(no_value(n)),
             })
         }
     }
 }
 
-/// How many values a call may have before its buffers are allocated.
-const ON_STACK: usize = 8;
+#[cold]
+fn no_value(kind: pellucid_kind_t) -> Error {
+    match value_type(kind) {
+        Ok(_) => unreachable!("such a value is converted"),
+        Err(error) => error,
+    }
+}
 
-/// Lends a buffer of `len` values.
-fn with_buffer<T: Copy, R>(empty: T, len: usize, then: impl FnOnce(&mut [T]) -> R) -> R {
-    let mut on_stack = [empty; ON_STACK];
-    match on_stack.get_mut(..len) {
-        Some(buffer) => then(buffer),
-        None => then(&mut vec![empty; len]),
+/// How many values most calls have at most: filling a buffer costs too.
+const FEW: usize = 4;
+
+/// How many values a call may have before its buffers are allocated.
+const ON_STACK: usize = 16;
+
+/// Lends a buffer of `len` values, without allocating for few.
+#[inline]
+pub(super) fn with_buffer<T: Copy, R>(empty: T, len: usize, then: impl FnOnce(&mut [T]) -> R) -> R {
+    if len <= FEW {
+        then(&mut [empty; FEW][..len])
+    } else if len <= ON_STACK {
+        then(&mut [empty; ON_STACK][..len])
+    } else {
+        then(&mut vec![empty; len])
     }
 }
 
@@ -397,7 +410,7 @@ mod tests {
 
     #[test]
     fn many_values_are_converted_like_few() {
-        for count in [0, ON_STACK, ON_STACK + 1] {
+        for count in [0, FEW, FEW + 1, ON_STACK, ON_STACK + 1] {
             let values: Vec<Value> = (0..count as i32).map(Value::I32).collect();
             let converted = with_c(&values, |values| values.to_vec());
             let again = with_core(&converted, |again| Ok(again.to_vec())).unwrap();

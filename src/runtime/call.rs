@@ -82,14 +82,17 @@ pub struct Call {
     store: StoreId,
     id: u64,
     func: Func,
-    entry: FuncEntry,
+    /// Valid as long as the store.
+    entry: *const FuncEntry,
     epoch: Cell<u64>,
     state: Cell<CallState>,
     /// Arguments, later results; owned, or lent for the call's time by [`Store::call_raw_with`].
     values: *mut RawValue,
+    count: u32,
     _own: Option<Box<[RawValue]>>,
     pool: Rc<StackPool>,
-    stack: Cell<Option<GuestStack>>,
+    /// Leased from the pool when it first runs; null before, and after it finished.
+    stack: Cell<*const GuestStack>,
     /// Where to resume it.
     guest_sp: Cell<usize>,
     /// Where its guest code was left: at a stop or trap, or for a host function that runs another call.
@@ -126,7 +129,7 @@ impl Call {
         Ok(Call::owning(store, func, entry, values[..entry.values as usize].into()))
     }
 
-    fn owning(store: &Store, func: Func, entry: FuncEntry, mut values: Box<[RawValue]>) -> Call {
+    fn owning(store: &Store, func: Func, entry: &FuncEntry, mut values: Box<[RawValue]>) -> Call {
         let address = values.as_mut_ptr();
         // SAFETY: the values are the call's own, at an address that stays.
         let mut call = unsafe { Call::with_values(store, func, entry, address) };
@@ -138,7 +141,7 @@ impl Call {
     ///
     /// `values` must be as long as `entry` says, be unused by others while the call exists, and hold good references.
     #[inline]
-    unsafe fn with_values(store: &Store, func: Func, entry: FuncEntry, values: *mut RawValue) -> Call {
+    unsafe fn with_values(store: &Store, func: Func, entry: &FuncEntry, values: *mut RawValue) -> Call {
         let inner = store.inner();
         let id = inner.next_call.get();
         inner.next_call.set(id + 1);
@@ -150,9 +153,10 @@ impl Call {
             epoch: Cell::new(0),
             state: Cell::new(CallState::Ready),
             values,
+            count: entry.values,
             _own: None,
             pool: inner.stacks.clone(),
-            stack: Cell::new(None),
+            stack: Cell::new(ptr::null()),
             guest_sp: Cell::new(0),
             left: Cell::new(NOWHERE),
             outer: Cell::new(ptr::null()),
@@ -165,8 +169,14 @@ impl Call {
     ///
     /// Errors: `WrongStore`; `InvalidState` unless the call is ready or suspended; `Poisoned`; `System` without a
     /// guest stack; `Limit` for a suspended call under too many others. A fresh one that is nested too deeply traps.
-    #[inline]
     pub fn run(&self, store: &Store) -> Result<Exit> {
+        let exit = self.enter(store)?;
+        Ok(self.exit(store, exit))
+    }
+
+    /// Enters or resumes guest code; answers one of the switch's numbers, or [`NESTED_TOO_DEEPLY`].
+    #[inline]
+    fn enter(&self, store: &Store) -> Result<u32> {
         store.check(self.store)?;
         store.check_poisoned()?;
         let inner = store.inner();
@@ -178,27 +188,27 @@ impl Call {
         let depth = inner.depth.get();
         let limits = inner.limits.get();
         if depth >= limits.nested_calls {
-            return self.nested_too_deeply(is_fresh, limits.nested_calls);
+            return nested_too_deeply(is_fresh, limits.nested_calls);
         }
-        let stack = match self.stack.get() {
-            Some(stack) => stack,
-            None => inner.stacks.lease(limits.stack_bytes)?,
-        };
-        self.stack.set(Some(stack));
-        let (code, callee) = store.code_and_context(self.entry);
+        if self.stack.get().is_null() {
+            self.stack.set(inner.stacks.lease(limits.stack_bytes)?);
+        }
+        let stack = self.stack.get();
         let context = inner.context.get();
         let outer = inner.current.get();
 
-        // SAFETY: the context is this store's, used on this thread; guest code, which changes it too, isn't running.
-        // The outer call runs, so it is neither moved nor dropped. The guest stack is leased by this call, and fresh
-        // or left at a stop. The trampoline is for the function's type; the values are as long as it demands.
-        let exit = unsafe {
-            let (exit_fp, exit_pc) = ((*context).exit_fp, (*context).exit_pc);
-            let bounds = ((*context).stack_low, (*context).stack_base, (*context).stack_high);
+        // SAFETY: the entry is the store's, which is alive. The context is this store's, used on this thread; guest
+        // code, which changes it too, isn't running. The outer call runs, so it is neither moved nor dropped. The guest
+        // stack is leased by this call, and fresh or left at a stop. The trampoline is for the function's type, and the
+        // values are as long as it demands.
+        unsafe {
+            let entry = &*self.entry;
+            let (code, callee) = store.code_and_context(entry);
+            let (exit_fp, exit_pc, outer_stack) = ((*context).exit_fp, (*context).exit_pc, (*context).stack);
             if !outer.is_null() {
                 (*outer).left.set(Left { pc: exit_pc, fp: exit_fp, kind: FrameKind::Return });
             }
-            ((*context).stack_low, (*context).stack_base, (*context).stack_high) = (stack.low, stack.base, stack.high);
+            (*context).stack = stack;
             self.outer.set(outer);
             self.state.set(CallState::Running);
             inner.current.set(self);
@@ -207,7 +217,7 @@ impl Call {
 
             let exit = traps::with_context(context, || {
                 if is_fresh {
-                    switch::enter(context, stack.high, self.entry.enter, code, callee, self.values)
+                    switch::enter(context, (*stack).high, entry.enter.get(), code, callee, self.values)
                 } else {
                     (*context).guest_sp = self.guest_sp.get();
                     switch::resume(context)
@@ -216,45 +226,45 @@ impl Call {
 
             inner.depth.set(depth);
             inner.current.set(outer);
-            self.left.set(Left { pc: (*context).exit_pc, fp: (*context).exit_fp, kind: FrameKind::Exact });
-            ((*context).stack_low, (*context).stack_base, (*context).stack_high) = bounds;
-            ((*context).exit_fp, (*context).exit_pc) = (exit_fp, exit_pc);
-            exit
-        };
-        match exit {
-            Ok(switch::FINISHED) => {
-                self.state.set(CallState::Finished);
-                self.stack.set(None);
-                self.pool.release(stack);
-                Ok(Exit::Finished)
-            }
-            Ok(switch::STOPPED) => {
-                self.state.set(CallState::Suspended);
-                // SAFETY: as above.
-                self.guest_sp.set(unsafe { (*context).guest_sp });
-                let Left { pc, fp, .. } = self.left.get();
-                Ok(Exit::Stopped(Stopped { pc: NativePc(pc), fp }))
-            }
-            Ok(_) => {
-                // SAFETY: as above; the handler filled it in.
-                let trap = unsafe { (*context).trap };
-                Ok(Exit::Trapped(self.trapped(store, trap)))
-            }
-            Err(error) => {
+            match exit {
+                Ok(switch::FINISHED) => {
+                    self.state.set(CallState::Finished);
+                    self.stack.set(ptr::null());
+                    self.pool.release(stack);
+                }
+                Ok(_) => {
+                    let kind = FrameKind::Exact;
+                    self.left.set(Left { pc: (*context).exit_pc, fp: (*context).exit_fp, kind });
+                    self.guest_sp.set((*context).guest_sp);
+                }
                 // Nothing ran.
-                self.state.set(if is_fresh { CallState::Ready } else { CallState::Suspended });
-                Err(error)
+                Err(_) => self.state.set(if is_fresh { CallState::Ready } else { CallState::Suspended }),
             }
+            ((*context).exit_fp, (*context).exit_pc, (*context).stack) = (exit_fp, exit_pc, outer_stack);
+            exit
         }
     }
 
-    #[cold]
-    fn nested_too_deeply(&self, is_fresh: bool, limit: u32) -> Result<Exit> {
-        if !is_fresh {
-            bail!(Limit, "the store's limit of {limit} nested calls is reached");
+    /// What a number that [`Call::enter`] answered means.
+    fn exit(&self, store: &Store, exit: u32) -> Exit {
+        match exit {
+            switch::FINISHED => Exit::Finished,
+            switch::STOPPED => {
+                self.state.set(CallState::Suspended);
+                let Left { pc, fp, .. } = self.left.get();
+                Exit::Stopped(Stopped { pc: NativePc(pc), fp })
+            }
+            NESTED_TOO_DEEPLY => {
+                self.state.set(CallState::Trapped);
+                let code = TrapCode::CallStackExhausted;
+                Exit::Trapped(TrapInfo { code, fault: None, pc: NativePc(0), fp: 0 })
+            }
+            _ => {
+                // SAFETY: the context is this store's, guest code isn't running; the trap handler filled it in.
+                let trap = unsafe { (*store.inner().context.get()).trap };
+                Exit::Trapped(self.trapped(store, trap))
+            }
         }
-        self.state.set(CallState::Trapped);
-        Ok(Exit::Trapped(TrapInfo { code: TrapCode::CallStackExhausted, fault: None, pc: NativePc(0), fp: 0 }))
     }
 
     #[cold]
@@ -268,7 +278,8 @@ impl Call {
             // A routine that has no frame yet doesn't count: its caller's frame is the newest, at the call.
             let is_entry = store.inner().code.borrow().is_entry(trap.pc);
             let words = if is_entry { Some(0) } else { switch::words_above_return_address(trap.pc) };
-            let stack = self.stack.get().expect("a call that ran has a stack");
+            // SAFETY: the stack is leased by this call, which ran on it.
+            let stack = unsafe { &*self.stack.get() };
             let address = words.map(|words| trap.sp + words * 8);
             if let Some(address) = address.filter(|address| (stack.base..=stack.high - 8).contains(address)) {
                 // SAFETY: the word is inside the usable part of this call's own stack.
@@ -306,14 +317,15 @@ impl Call {
         if self.state.get() != CallState::Finished {
             bail!(InvalidState, "the call has no results, it is {}", describe(self.state.get()));
         }
-        let results = self.entry.ty().results.iter();
+        // SAFETY: the entry is the store's, which is alive.
+        let results = unsafe { &*self.entry }.ty().results.iter();
         Ok(results.zip(self.raw_values()).map(|(ty, raw)| store.value_of(*ty, raw)).collect())
     }
 
     /// The values: results if the call has finished, arguments before.
     pub fn raw_values(&self) -> Vec<RawValue> {
-        // SAFETY: the values are as long as the entry says, and live as long as the call.
-        (0..self.entry.values as usize).map(|place| unsafe { self.values.add(place).read() }).collect()
+        // SAFETY: the values are this many, and live as long as the call.
+        (0..self.count as usize).map(|place| unsafe { self.values.add(place).read() }).collect()
     }
 
     /// Its number in the store; never 0 and never reused.
@@ -345,7 +357,8 @@ impl Call {
     }
 
     fn activation_at(&self, left: Left) -> Option<Activation> {
-        let stack = self.stack.get()?;
+        // SAFETY: the stack is leased by this call.
+        let stack = unsafe { self.stack.get().as_ref() }?;
         Some(Activation {
             call_id: self.id,
             epoch: self.epoch.get(),
@@ -371,10 +384,22 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         // A running call is borrowed by `run`, so it isn't dropped.
-        if let Some(stack) = self.stack.take() {
-            self.pool.release(stack);
+        if !self.stack.get().is_null() {
+            // SAFETY: the stack is leased by this call, which never runs again.
+            unsafe { self.pool.release(self.stack.get()) };
         }
     }
+}
+
+/// The switch's numbers, and one more: nothing was run.
+const NESTED_TOO_DEEPLY: u32 = u32::MAX;
+
+#[cold]
+fn nested_too_deeply(is_fresh: bool, limit: u32) -> Result<u32> {
+    if is_fresh {
+        return Ok(NESTED_TOO_DEEPLY);
+    }
+    bail!(Limit, "the store's limit of {limit} nested calls is reached")
 }
 
 fn describe(state: CallState) -> &'static str {
@@ -388,7 +413,7 @@ fn describe(state: CallState) -> &'static str {
 }
 
 #[inline]
-fn raw_args(store: &Store, entry: FuncEntry, args: &[Value], values: &mut [RawValue]) -> Result<()> {
+fn raw_args(store: &Store, entry: &FuncEntry, args: &[Value], values: &mut [RawValue]) -> Result<()> {
     let params = &entry.ty().params;
     if args.len() != params.len() {
         bail!(InvalidArgument, "{} arguments are given, the function takes {}", args.len(), params.len());
@@ -400,7 +425,7 @@ fn raw_args(store: &Store, entry: FuncEntry, args: &[Value], values: &mut [RawVa
 }
 
 #[inline]
-fn check_raw(store: &Store, entry: FuncEntry, values: &[RawValue]) -> Result<()> {
+fn check_raw(store: &Store, entry: &FuncEntry, values: &[RawValue]) -> Result<()> {
     if values.len() < entry.values as usize {
         bail!(InvalidArgument, "{} values are given, the function needs {}", values.len(), entry.values);
     }
@@ -493,15 +518,15 @@ impl Store {
     unsafe fn call_on(
         &self,
         func: Func,
-        entry: FuncEntry,
+        entry: &FuncEntry,
         values: &mut [RawValue],
         drive: impl FnOnce(&Call, Exit) -> Result<()>,
     ) -> Result<()> {
         // SAFETY: the caller's promise; the values are lent for longer than the call lives, which `drive` can't keep.
         let call = unsafe { Call::with_values(self, func, entry, values.as_mut_ptr()) };
-        match call.run(self)? {
-            Exit::Finished => return Ok(()),
-            exit => drive(&call, exit)?,
+        match call.enter(self)? {
+            switch::FINISHED => return Ok(()),
+            exit => drive(&call, call.exit(self, exit))?,
         }
         if call.state() != CallState::Finished {
             return Err(Error::new(ErrorKind::InvalidState, "the call was given up before it finished"));

@@ -120,13 +120,13 @@ static PREFERRED: AtomicU8 = AtomicU8::new(0);
 pub struct PatchError {
     /// What was wrong.
     pub error: Error,
-    /// Whether all code can still be executed.
-    pub executable: bool,
+    /// Whether all code can still be executed, and is as it was.
+    pub usable: bool,
 }
 
 impl From<Error> for PatchError {
     fn from(error: Error) -> PatchError {
-        PatchError { error, executable: true }
+        PatchError { error, usable: true }
     }
 }
 
@@ -141,7 +141,7 @@ impl StoreCode {
         self.length
     }
 
-    /// Arms or disarms stop points, given by return offset.
+    /// Arms or disarms stop points, given by return offset: all of them, or none.
     pub fn patch(&self, edits: &mut [(CodeOffset, bool)], method: PatchMethod) -> Result<(), PatchError> {
         if self.private.is_none() && !edits.is_empty() {
             return Err(Error::new(ErrorKind::DebugDisabled, "the code isn't made for debugging").into());
@@ -155,19 +155,28 @@ impl StoreCode {
         }
         // Stop points on one page are written together, with what is between them as it is.
         let page_of = |edit: &(CodeOffset, bool)| (edit.0.0 - stop_length) as usize / page_size();
+        let mut written: Vec<(usize, Vec<u8>)> = Vec::new();
         for group in edits.chunk_by(|a, b| page_of(a) == page_of(b)) {
             let start = group[0].0.0 - stop_length;
             let end = group[group.len() - 1].0.0;
             let address = self.base + start as usize;
             // SAFETY: the range is inside the image, as just checked, which is readable, and nobody writes it meanwhile.
             let present = unsafe { std::slice::from_raw_parts(address as *const u8, (end - start) as usize) };
-            let mut bytes = present.to_vec();
+            let before = present.to_vec();
+            let mut bytes = before.clone();
             for (offset, armed) in group {
                 let stop = if *armed { thunk::call_x86_64(offset.0) } else { thunk::NOP_X86_64 };
                 let at = (offset.0 - stop_length - start) as usize;
                 bytes[at..at + stop_length as usize].copy_from_slice(&stop);
             }
-            self.write(address, &bytes, method)?;
+            if let Err(refused) = self.write(address, &bytes, method) {
+                for (address, before) in written {
+                    let undone = self.write(address, &before, method);
+                    undone.map_err(|undo| PatchError { usable: false, ..undo })?;
+                }
+                return Err(refused);
+            }
+            written.push((address, before));
         }
         Ok(())
     }
@@ -186,7 +195,7 @@ impl StoreCode {
         }
         // SAFETY: as above.
         let written = unsafe { mapping::write_by_protection(address, bytes) };
-        written.map_err(|refused| PatchError { error: refused.error, executable: refused.executable })
+        written.map_err(|refused| PatchError { error: refused.error, usable: refused.executable })
     }
 }
 
@@ -279,7 +288,7 @@ mod tests {
         for offset in [0, 20, 65, u32::MAX] {
             let refused = code.patch(&mut [(CodeOffset(offset), true)], PatchMethod::Door).err().unwrap();
             assert_eq!(refused.error.kind(), ErrorKind::OutOfRange);
-            assert!(refused.executable);
+            assert!(refused.usable);
         }
     }
 

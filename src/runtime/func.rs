@@ -9,19 +9,20 @@
 use super::{Module, Store, TypeId};
 use crate::abi::vmctx::{self, VmFuncRef};
 use crate::base::{Func, FuncIndex, FuncType, Instance, Result, ValType};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::Arc;
 
-/// What the host needs to know to call a function.
-#[derive(Clone, Copy)]
+/// What the host needs to know to call a function. Stays at its address as long as the store.
 pub struct FuncEntry {
     /// Its reference; valid as long as the store.
     pub func_ref: *mut VmFuncRef,
     /// Its type; valid as long as the engine.
     ty: *const FuncType,
     /// The trampoline for its type, or 0 if it wasn't needed yet.
-    pub enter: usize,
+    pub enter: Cell<usize>,
     /// The longer of parameters and results.
     pub values: u32,
     /// Whether a parameter is a reference.
@@ -98,14 +99,14 @@ impl Store {
         // SAFETY: the caller's promise; references stay at their address as long as the store.
         let type_id = TypeId(unsafe { (*func_ref).type_id });
         let ty = inner.engine.type_entry(type_id).ty.clone();
-        let entry = FuncEntry {
+        let entry = Rc::new(FuncEntry {
             func_ref,
-            enter: 0,
+            enter: Cell::new(0),
             values: ty.params.len().max(ty.results.len()) as u32,
             takes_references: ty.params.iter().any(|ty| matches!(ty, ValType::Ref(_))),
             is_host,
             ty: Arc::as_ptr(&ty),
-        };
+        });
         let mut funcs = inner.funcs.borrow_mut();
         funcs.push(entry);
         let handle = u32::try_from(funcs.len()).expect("references would fill the address space first");
@@ -129,41 +130,40 @@ impl Store {
     }
 
     #[inline]
-    pub(super) fn func_entry(&self, func: Func) -> Result<FuncEntry> {
+    pub(super) fn func_entry(&self, func: Func) -> Result<&FuncEntry> {
         self.check(func.store)?;
         let funcs = self.inner().funcs.borrow();
         match funcs.get(func.index as usize) {
-            Some(entry) => Ok(*entry),
+            // SAFETY: entries are never removed, so this one lives as long as the store.
+            Some(entry) => Ok(unsafe { &*Rc::as_ptr(entry) }),
             None => Err(Store::out_of_range("function", func.index, funcs.len() as u64)),
         }
     }
 
     /// The same with its trampoline.
     #[inline]
-    pub(super) fn callable(&self, func: Func) -> Result<FuncEntry> {
+    pub(super) fn callable(&self, func: Func) -> Result<&FuncEntry> {
         let entry = self.func_entry(func)?;
-        if entry.enter != 0 { Ok(entry) } else { self.add_trampoline(func, entry) }
+        if entry.enter.get() != 0 { Ok(entry) } else { self.add_trampoline(entry) }
     }
 
     #[cold]
-    fn add_trampoline(&self, func: Func, mut entry: FuncEntry) -> Result<FuncEntry> {
-        let inner = self.inner();
-        let code = inner.engine.trampolines(self.type_id_of(entry))?;
-        entry.enter = code.enter();
-        inner.code.borrow_mut().add_trampolines(code);
-        inner.funcs.borrow_mut()[func.index as usize].enter = entry.enter;
+    fn add_trampoline<'a>(&self, entry: &'a FuncEntry) -> Result<&'a FuncEntry> {
+        let code = self.engine().trampolines(self.type_id_of(entry))?;
+        entry.enter.set(code.enter());
+        self.inner().code.borrow_mut().add_trampolines(code);
         Ok(entry)
     }
 
     /// The number of a function's type.
-    pub(super) fn type_id_of(&self, entry: FuncEntry) -> TypeId {
+    pub(super) fn type_id_of(&self, entry: &FuncEntry) -> TypeId {
         // SAFETY: the reference lives as long as the store.
         TypeId(unsafe { (*entry.func_ref).type_id })
     }
 
     /// A function's entry point and context.
     #[inline]
-    pub(super) fn code_and_context(&self, entry: FuncEntry) -> (usize, usize) {
+    pub(super) fn code_and_context(&self, entry: &FuncEntry) -> (usize, usize) {
         // SAFETY: the reference lives as long as the store.
         let VmFuncRef { code, context, .. } = unsafe { ptr::read(entry.func_ref) };
         (code, context)

@@ -8,17 +8,21 @@
 //! Knows nothing of what runs on them. Invariant: compiled frames under 64 KiB aren't probed, so the guard is larger
 //! than that, and an overflow always hits it. Read next: [`super::switch`].
 
-use super::mapping::{Mapping, page_size, round_to_pages};
+#![expect(unsafe_code, reason = "hands out stacks by address")]
+
+use super::mapping::{Mapping, round_to_pages};
 use crate::base::Result;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::rc::Rc;
 
 /// Bytes of the guard region.
 pub const GUARD: usize = 256 << 10;
 /// Stacks that a pool keeps for later; more are given back to the system.
 const KEPT: usize = 16;
 
-/// A leased guest stack, as addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A guest stack.
+#[derive(Debug)]
 pub struct GuestStack {
     /// The guard's first byte.
     pub low: usize,
@@ -28,105 +32,147 @@ pub struct GuestStack {
     pub high: usize,
     /// Its place in the pool.
     pub slot: usize,
+    /// The size that it was made for.
+    asked: u64,
+    /// The next that is free, if it is.
+    next: Cell<*const GuestStack>,
+    _mapping: Mapping,
 }
 
-/// The stacks of one store.
-#[derive(Default)]
+/// The stacks of one store. A stack that is leased stays at its address until it is released.
 pub struct StackPool {
-    slots: RefCell<Slots>,
+    slots: RefCell<Vec<Option<Rc<GuestStack>>>>,
+    /// Slots without stack.
+    vacant: RefCell<Vec<usize>>,
+    /// A chain of stacks that wait to be leased again; the last used is the first.
+    free: Cell<*const GuestStack>,
+    /// How many they are.
+    kept: Cell<usize>,
 }
 
-#[derive(Default)]
-struct Slots {
-    mappings: Vec<Option<(Mapping, GuestStack)>>,
-    /// Slots whose mapping waits to be leased again; the last used is the next.
-    free: Vec<GuestStack>,
-    /// Slots without mapping.
-    vacant: Vec<usize>,
+impl Default for StackPool {
+    fn default() -> StackPool {
+        StackPool {
+            slots: RefCell::default(),
+            vacant: RefCell::default(),
+            free: Cell::new(ptr::null()),
+            kept: Cell::new(0),
+        }
+    }
 }
 
 impl StackPool {
-    /// Leases a stack of at least this many usable bytes, rounded up to pages.
-    pub fn lease(&self, bytes: u64) -> Result<GuestStack> {
-        let mut slots = self.slots.borrow_mut();
-        while let Some(stack) = slots.free.pop() {
-            // Kept stacks have another size after the limit was changed.
-            if (stack.high - stack.base) as u64 == bytes.max(1).next_multiple_of(page_size() as u64) {
-                return Ok(stack);
+    /// Leases a stack of at least this many usable bytes, rounded up to pages. To be released to the same pool.
+    #[inline]
+    pub fn lease(&self, bytes: u64) -> Result<*const GuestStack> {
+        let first = self.free.get();
+        // SAFETY: what is in the chain is in a slot.
+        match unsafe { first.as_ref() } {
+            Some(stack) if stack.asked == bytes => {
+                self.free.set(stack.next.get());
+                self.kept.set(self.kept.get() - 1);
+                Ok(first)
             }
-            slots.unmap(stack.slot);
+            _ => self.make(bytes),
         }
-        slots.map(usize::try_from(bytes).unwrap_or(usize::MAX - GUARD))
     }
 
     /// Takes a stack back. What is on it stays readable until it is leased again or unmapped.
-    pub fn release(&self, stack: GuestStack) {
-        let mut slots = self.slots.borrow_mut();
-        if slots.free.len() < KEPT {
-            slots.free.push(stack);
-        } else {
-            slots.unmap(stack.slot);
+    ///
+    /// # Safety
+    ///
+    /// `stack` must be leased from this pool, and not be used as a stack any more.
+    #[inline]
+    pub unsafe fn release(&self, stack: *const GuestStack) {
+        if self.kept.get() == KEPT {
+            // SAFETY: the caller's promise.
+            return self.unmap(unsafe { (*stack).slot });
         }
+        // SAFETY: the caller's promise.
+        unsafe { (*stack).next.set(self.free.get()) };
+        self.free.set(stack);
+        self.kept.set(self.kept.get() + 1);
     }
 
     /// Whether these are still the bounds of a mapped stack.
     pub fn is_mapped(&self, slot: usize, base: usize, high: usize) -> bool {
         let slots = self.slots.borrow();
-        matches!(slots.mappings.get(slot), Some(Some((_, stack))) if stack.base == base && stack.high == high)
+        matches!(slots.get(slot), Some(Some(stack)) if stack.base == base && stack.high == high)
     }
-}
 
-impl Slots {
-    fn map(&mut self, bytes: usize) -> Result<GuestStack> {
-        let usable = round_to_pages(bytes.max(1))?;
+    #[cold]
+    fn make(&self, bytes: u64) -> Result<*const GuestStack> {
+        // Kept stacks have another size, if there are any: the limit was changed.
+        // SAFETY: what is in the chain is in a slot.
+        while let Some(stack) = unsafe { self.free.get().as_ref() } {
+            self.free.set(stack.next.get());
+            self.unmap(stack.slot);
+        }
+        self.kept.set(0);
+        let usable = round_to_pages(usize::try_from(bytes.max(1)).unwrap_or(usize::MAX))?;
         let mapping = Mapping::reserve(usable.saturating_add(GUARD))?;
         mapping.make_writable(GUARD, usable)?;
-        let slot = self.vacant.pop().unwrap_or_else(|| {
-            self.mappings.push(None);
-            self.mappings.len() - 1
+        let slot = self.vacant.borrow_mut().pop().unwrap_or_else(|| {
+            self.slots.borrow_mut().push(None);
+            self.slots.borrow().len() - 1
         });
         let low = mapping.base();
-        let stack = GuestStack { low, base: low + GUARD, high: low + GUARD + usable, slot };
-        self.mappings[slot] = Some((mapping, stack));
-        Ok(stack)
+        let (base, high, next) = (low + GUARD, low + GUARD + usable, Cell::new(ptr::null()));
+        let stack = Rc::new(GuestStack { low, base, high, slot, asked: bytes, next, _mapping: mapping });
+        let address = Rc::as_ptr(&stack);
+        self.slots.borrow_mut()[slot] = Some(stack);
+        Ok(address)
     }
 
-    fn unmap(&mut self, slot: usize) {
-        self.mappings[slot] = None;
-        self.vacant.push(slot);
+    #[cold]
+    fn unmap(&self, slot: usize) {
+        self.slots.borrow_mut()[slot] = None;
+        self.vacant.borrow_mut().push(slot);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::mapping::page_size;
     use super::*;
     use crate::base::ErrorKind;
+
+    fn lease(pool: &StackPool, bytes: u64) -> &GuestStack {
+        // SAFETY: the tests don't look at stacks that were unmapped.
+        unsafe { &*pool.lease(bytes).unwrap() }
+    }
+
+    fn release(pool: &StackPool, stack: &GuestStack) {
+        // SAFETY: the tests release what they leased, once.
+        unsafe { pool.release(stack) };
+    }
 
     #[test]
     fn stacks_are_reused_while_the_size_stays() {
         let pool = StackPool::default();
-        let first = pool.lease(1 << 16).unwrap();
-        let second = pool.lease(1 << 16).unwrap();
+        let first = lease(&pool, 1 << 16);
+        let second = lease(&pool, 1 << 16);
         assert_ne!(first.low, second.low);
-        pool.release(first);
-        assert_eq!(pool.lease(1 << 16).unwrap(), first);
-        pool.release(first);
-        let larger = pool.lease((1 << 16) + 1).unwrap();
+        release(&pool, first);
+        assert!(ptr::eq(lease(&pool, 1 << 16), first));
+        release(&pool, first);
+        let larger = lease(&pool, (1 << 16) + 1);
         assert_eq!(larger.high - larger.base, (1 << 16) + page_size());
         assert!(pool.is_mapped(larger.slot, larger.base, larger.high));
         assert!(!pool.is_mapped(larger.slot, larger.base, larger.high + 8));
         assert!(!pool.is_mapped(99, larger.base, larger.high));
+        assert_eq!(pool.kept.get(), 0);
     }
 
     #[test]
     fn many_stacks_come_and_go() {
         let pool = StackPool::default();
-        let stacks: Vec<_> = (0..3 * KEPT).map(|_| pool.lease(4096).unwrap()).collect();
-        stacks.iter().for_each(|stack| pool.release(*stack));
-        let mapped = |stack: &&GuestStack| pool.is_mapped(stack.slot, stack.base, stack.high);
-        assert_eq!(stacks.iter().filter(mapped).count(), KEPT);
+        let stacks: Vec<_> = (0..3 * KEPT).map(|_| lease(&pool, 4096)).collect();
+        let bounds: Vec<_> = stacks.iter().map(|stack| (stack.slot, stack.base, stack.high)).collect();
+        stacks.into_iter().for_each(|stack| release(&pool, stack));
+        assert_eq!(bounds.iter().filter(|bounds| pool.is_mapped(bounds.0, bounds.1, bounds.2)).count(), KEPT);
         for _ in 0..3 * KEPT {
-            pool.lease(4096).unwrap();
+            lease(&pool, 4096);
         }
     }
 

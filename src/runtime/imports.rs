@@ -40,14 +40,14 @@ impl Extern {
 
 /// A module's imports by kind, in order, each with its number in the store.
 #[derive(Default)]
-pub(super) struct Imports {
-    pub(super) funcs: Vec<(u64, FuncEntry)>,
+pub(super) struct Imports<'a> {
+    pub(super) funcs: Vec<(u64, &'a FuncEntry)>,
     pub(super) tables: Vec<(u64, Rc<TableData>)>,
     pub(super) memories: Vec<(u64, Rc<LinearMemory>)>,
     pub(super) globals: Vec<(u64, GlobalEntry)>,
 }
 
-impl Imports {
+impl Imports<'_> {
     pub(super) fn table_numbers(&self) -> Vec<u64> {
         self.tables.iter().map(|(number, _)| *number).collect()
     }
@@ -83,7 +83,7 @@ impl Store {
     }
 
     /// Checks the imports of a module, and finds what they are.
-    pub(super) fn check_imports(&self, module: &Module, items: &[Extern]) -> Result<Imports> {
+    pub(super) fn check_imports(&self, module: &Module, items: &[Extern]) -> Result<Imports<'_>> {
         let wanted = &module.info().imports;
         if items.len() != wanted.len() {
             bail!(Link, "{} imports are given, the module needs {}", items.len(), wanted.len());

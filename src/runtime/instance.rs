@@ -162,7 +162,7 @@ impl Store {
         Ok((handle, start))
     }
 
-    fn add_instance(&self, module: &Module, imports: Imports) -> Result<Rc<InstanceData>> {
+    fn add_instance(&self, module: &Module, imports: Imports<'_>) -> Result<Rc<InstanceData>> {
         let (inner, info) = (self.inner(), module.info());
         let number = self.instances();
         if number >= self.limits().instances {
@@ -209,7 +209,7 @@ impl Store {
     }
 
     /// Writes everything that doesn't depend on the instance's own definitions.
-    fn fill_context(&self, context: &Context, module: &Module, imports: &Imports, code: &StoreCode, number: u64) {
+    fn fill_context(&self, context: &Context, module: &Module, imports: &Imports<'_>, code: &StoreCode, number: u64) {
         let info = module.info();
         let layout = &info.layout;
         context.write(vmctx::STORE_CONTEXT, self.inner().context.get());
@@ -217,7 +217,7 @@ impl Store {
         context.write(vmctx::INSTANCE, number);
         for (index, (_, entry)) in imports.funcs.iter().enumerate() {
             let at = layout.imported_func(FuncIndex::new(index));
-            let (code, callee) = self.code_and_context(*entry);
+            let (code, callee) = self.code_and_context(entry);
             context.write(at + vmctx::imported_func::CODE, code);
             context.write(at + vmctx::imported_func::CONTEXT, callee);
         }

@@ -62,7 +62,7 @@ pub struct StoreInner {
     pub(super) host_error: RefCell<Option<Error>>,
 
     pub(super) instances: RefCell<Vec<Rc<InstanceData>>>,
-    pub(super) funcs: RefCell<Vec<FuncEntry>>,
+    pub(super) funcs: RefCell<Vec<Rc<FuncEntry>>>,
     pub(super) func_refs: RefCell<FuncRefs>,
     pub(super) host_funcs: RefCell<Vec<Rc<HostFunc>>>,
     pub(super) memories: RefCell<Vec<Rc<LinearMemory>>>,
@@ -250,17 +250,17 @@ impl Store {
         Ok(code)
     }
 
-    /// Arms and disarms stop points of a module in this store: each edit is a stop point's return offset and whether
-    /// to arm it. Maps the module's code if it isn't yet.
+    /// Arms and disarms stop points of a module in this store, all of them or none: each edit is a stop point's return
+    /// offset and whether to arm it. Maps the module's code if it isn't yet.
     ///
     /// Errors: `OutOfRange` before anything is written; `System`, or `DebugDisabled` for code without stop points. If the
-    /// system leaves pages that can't be executed, the store is poisoned.
+    /// system leaves pages that can't be executed, or code that is changed in part, the store is poisoned.
     pub fn patch(&self, module: &Module, edits: impl Iterator<Item = (CodeOffset, bool)>) -> Result<()> {
         self.check_engine(module)?;
         let mut edits: Vec<_> = edits.collect();
         let patched = self.code_of(module)?.patch(&mut edits, PatchMethod::preferred());
         patched.map_err(|refused| {
-            if !refused.executable {
+            if !refused.usable {
                 self.poison(refused.error.message());
             }
             refused.error

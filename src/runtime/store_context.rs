@@ -4,6 +4,7 @@
 //! through raw pointers, since guest code and the trap handler change it. Read next: [`super::switch`].
 
 use super::code_map::CodeMap;
+use super::guest_stack::GuestStack;
 use super::store::StoreInner;
 use crate::base::TrapCode;
 use std::cell::RefCell;
@@ -26,12 +27,8 @@ pub struct StoreContext {
     /// The store.
     pub store: *const StoreInner,
 
-    /// The guest stack that is in use: the guard's first byte, …
-    pub stack_low: usize,
-    /// … the first usable byte, …
-    pub stack_base: usize,
-    /// … and the byte after the last.
-    pub stack_high: usize,
+    /// The guest stack that is in use, or null.
+    pub stack: *const GuestStack,
     /// Code that the trap handler takes for the guest's.
     pub code: *const RefCell<CodeMap>,
     /// What the trap handler found.
@@ -63,9 +60,7 @@ impl StoreContext {
             exit_fp: 0,
             exit_pc: 0,
             store: ptr::null(),
-            stack_low: 0,
-            stack_base: 0,
-            stack_high: 0,
+            stack: ptr::null(),
             code: ptr::null(),
             trap: RawTrap { code: TrapCode::Unreachable, address: None, pc: 0, fp: 0, sp: 0 },
         }

@@ -113,15 +113,13 @@ fn claim(signal: c_int, info: &libc::siginfo_t, machine: &mut libc::mcontext_t) 
     }
     let register = |register: c_int| machine.gregs[register as usize] as usize;
     let (pc, fp, sp) = (register(libc::REG_RIP), register(libc::REG_RBP), register(libc::REG_RSP));
-    // SAFETY: a thread's context is set only while `with_context` runs, whose caller keeps the store alive.
-    let StoreContext { stack_low, stack_base, stack_high, code, .. } = unsafe { ptr::read(context) };
-    if !(stack_low..=stack_high).contains(&sp) {
-        return false;
-    }
+    // SAFETY: a thread's context is set only while `with_context` runs, whose caller keeps the store and the stack.
+    let (stack, code) = unsafe { ((*context).stack.as_ref(), (*context).code) };
+    let Some(stack) = stack.filter(|stack| (stack.low..=stack.high).contains(&sp)) else { return false };
     let is_access = signal == libc::SIGSEGV || signal == libc::SIGBUS;
     // SAFETY: for faults the address is there.
     let address = is_access.then(|| unsafe { info.si_addr() } as usize);
-    let code = if address.is_some_and(|address| (stack_low..stack_base).contains(&address)) {
+    let code = if address.is_some_and(|address| (stack.low..stack.base).contains(&address)) {
         Some(TrapCode::CallStackExhausted)
     } else {
         // SAFETY: the store context points to its store's own code map.

@@ -427,7 +427,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
                     return Err("invalid conversion to integer");
                 }
                 let a = a.trunc();
-                if !(a >= $low && a < $high) {
+                if !($low..$high).contains(&a) {
                     return Err("integer overflow");
                 }
                 stack.push(a as $to as $out as u64);

@@ -10,7 +10,10 @@ use pellucid::base::{
 };
 use pellucid::debug::{Action, CallState, Debuggee, Edit, Event, EventKind, Resume};
 use pellucid::runtime::{Engine, Extern, Linker, Module};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wast::{QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastInvoke};
 
 /// Why a directive didn't do what it should.
@@ -41,6 +44,8 @@ pub struct Script {
     refused_names: HashSet<String>,
     externs: HashMap<u32, ExternRef>,
     calls: u32,
+    /// What an event's frame couldn't be asked since the last directive.
+    trouble: Rc<RefCell<Option<String>>>,
 }
 
 impl Script {
@@ -50,8 +55,11 @@ impl Script {
         let mut linker = Linker::new(engine);
         linker.allow_shadowing(true);
         define_spectest(&debuggee, &mut linker)?;
+        let trouble = Rc::new(RefCell::new(None));
         if step {
-            debuggee.set_event_handler(EventKind::ALL, Box::new(look))?;
+            let trouble = trouble.clone();
+            let handler = move |debuggee: &Debuggee, event: &Event| look(debuggee, event, &trouble);
+            debuggee.set_event_handler(EventKind::ALL, Box::new(handler))?;
             let mut edit = Edit::begin(&debuggee)?;
             edit.single_step(true);
             edit.commit(&debuggee)?;
@@ -66,11 +74,20 @@ impl Script {
             refused_names: HashSet::new(),
             externs: HashMap::new(),
             calls: 0,
+            trouble,
         })
     }
 
     /// Runs one directive.
     pub fn run(&mut self, directive: WastDirective<'_>) -> Outcome {
+        let outcome = self.directive(directive);
+        match self.trouble.take() {
+            Some(trouble) => wrong!("an event's frame: {trouble}"),
+            None => outcome,
+        }
+    }
+
+    fn directive(&mut self, directive: WastDirective<'_>) -> Outcome {
         match directive {
             WastDirective::Module(mut wat) => {
                 let name = wat.name().map(|id| id.name().to_string());
@@ -293,20 +310,29 @@ impl Script {
     }
 }
 
-/// Looks at everything that an event's frame has, and fails the guest if that doesn't work.
-fn look(debuggee: &Debuggee, event: &Event) -> Action {
+/// Events that were looked at.
+pub static EVENTS: AtomicU64 = AtomicU64::new(0);
+
+/// Looks at everything that an event's frame has; what doesn't work is put into `trouble`.
+fn look(debuggee: &Debuggee, event: &Event, trouble: &RefCell<Option<String>>) -> Action {
+    EVENTS.fetch_add(1, Ordering::Relaxed);
     let read = || {
         let Some(frame) = event.frame else { return Ok(()) };
         let info = debuggee.frame_info(&frame)?;
         let mut values = vec![Value::Unavailable; info.n_locals.max(info.n_operands) as usize];
-        let n_locals = debuggee.frame_read_locals(&frame, 0, &mut values)?;
-        if info.pc != event.pc || n_locals != info.n_locals || values[..n_locals as usize].contains(&Value::Unavailable)
-        {
+        let locals = debuggee.frame_read_locals(&frame, 0, &mut values)? as usize;
+        // A function that found the stack exhausted at its entry has no frame to read.
+        let is_known =
+            event.trap == Some(TrapCode::CallStackExhausted) || !values[..locals].contains(&Value::Unavailable);
+        if info.pc != event.pc || locals as u32 != info.n_locals || !is_known {
             return Err(Error::new(ErrorKind::Panic, format!("at {}: {values:?}", event.pc)));
         }
         debuggee.frame_read_operands(&frame, 0, &mut values).map(|_| ())
     };
-    read().map_or_else(|error: Error| Action::Trap(error.to_string()), |()| Action::Continue)
+    if let Err(error) = read() {
+        trouble.replace(Some(error.to_string()));
+    }
+    Action::Continue
 }
 
 /// Reads a script's directives. The lexer takes the suite's odd characters, which the tests of names are made of.

@@ -1,0 +1,90 @@
+/* Memories. */
+
+#include "test.h"
+
+static void made_by_the_host(void) {
+    pellucid_memorytype_t type = {.minimum = 1, .maximum = 3, .has_maximum = 1}, found;
+    pellucid_memory_t memory;
+    OK(pellucid_memory_new(store, &type, &memory, ERR));
+    OK(pellucid_memory_type(store, &memory, &found));
+    CHECK(found.minimum == 1 && found.maximum == 3 && found.has_maximum == 1 && found.page_size_log2 == 16);
+    uint8_t *data, *again;
+    size_t size;
+    OK(pellucid_memory_data(store, &memory, &data, &size));
+    CHECK(size == 65536 && data[0] == 0 && data[65535] == 0);
+    data[5] = 42;
+    uint64_t pages = 0;
+    OK(pellucid_memory_grow(store, &memory, 2, &pages, ERR));
+    CHECK(pages == 1);
+    OK(pellucid_memory_size(store, &memory, &pages));
+    CHECK(pages == 3);
+    OK(pellucid_memory_data(store, &memory, &again, &size));
+    CHECK(again == data && size == 3 * 65536);
+    data[size - 1] = 1;
+    STATUS(PELLUCID_ERR_LIMIT, pellucid_memory_grow(store, &memory, 1, &pages, ERR));
+    STATUS(PELLUCID_ERR_LIMIT, pellucid_memory_grow(store, &memory, UINT64_MAX, &pages, ERR));
+    OK(pellucid_memory_grow(store, &memory, 0, NULL, ERR));
+
+    uint8_t bytes[4] = {9, 9, 9, 9};
+    OK(pellucid_memory_read(store, &memory, 4, bytes, 2));
+    CHECK(bytes[0] == 0 && bytes[1] == 42 && bytes[2] == 9);
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_memory_read(store, &memory, 3 * 65536 - 2, bytes, 3));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_memory_read(store, &memory, UINT64_MAX, bytes, 1));
+    CHECK(bytes[2] == 9);
+    OK(pellucid_memory_read(store, &memory, 3 * 65536, NULL, 0));
+    OK(pellucid_memory_write(store, &memory, 3 * 65536 - 4, bytes, 4));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_memory_write(store, &memory, 3 * 65536 - 3, (const uint8_t *)"abcd", 4));
+    CHECK(data[size - 1] == 9);
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_memory_read(store, &memory, 0, NULL, 1));
+
+    type.minimum = 4;
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_memory_new(store, &type, &memory, ERR));
+    type.has_maximum = 2;
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_memory_new(store, &type, &memory, ERR));
+    type.has_maximum = 0;
+    type.is_64 = 1;
+    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_memory_new(store, &type, &memory, ERR));
+    type.is_64 = 0;
+    type.page_size_log2 = 12;
+    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_memory_new(store, &type, &memory, ERR));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_memory_new(store, NULL, &memory, ERR));
+}
+
+static void shared_with_the_guest(void) {
+    pellucid_instance_t instance = instance_of(
+        "(module (memory (export \"m\") 1 2) (data (i32.const 8) \"hello\")"
+        "  (func (export \"get\") (param i32) (result i32) (i32.load8_u (local.get 0)))"
+        "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))");
+    pellucid_memory_t memory = export_of(instance, "m").of.memory, wrong = memory;
+    pellucid_func_t get = func_of(instance, "get"), grow = func_of(instance, "grow");
+    uint8_t bytes[5];
+    OK(pellucid_memory_read(store, &memory, 8, bytes, 5));
+    CHECK(memcmp(bytes, "hello", 5) == 0);
+    OK(pellucid_memory_write(store, &memory, 8, (const uint8_t *)"J", 1));
+    pellucid_value_t arg = value_i32(8), result;
+    OK(pellucid_func_call(store, &get, &arg, 1, &result, 1, ERR));
+    CHECK(result.of.i32 == 'J');
+    arg = value_i32(1);
+    OK(pellucid_func_call(store, &grow, &arg, 1, &result, 1, ERR));
+    CHECK(result.of.i32 == 1);
+    OK(pellucid_func_call(store, &grow, &arg, 1, &result, 1, ERR));
+    CHECK(result.of.i32 == -1);
+    uint64_t pages;
+    OK(pellucid_memory_size(store, &memory, &pages));
+    CHECK(pages == 2);
+    wrong.store--;
+    STATUS(PELLUCID_ERR_WRONG_STORE, pellucid_memory_size(store, &wrong, &pages));
+    wrong.store++;
+    wrong.index = 99;
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_memory_size(store, &wrong, &pages));
+}
+
+int main(void) {
+    for (int is_debug = 0; is_debug < 2; is_debug++) {
+        open_world(is_debug);
+        made_by_the_host();
+        shared_with_the_guest();
+        close_world();
+    }
+    return finish();
+}

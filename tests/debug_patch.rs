@@ -1,0 +1,141 @@
+//! What happens when the system refuses to let code be changed. Each case limits its process, so it has one of its own.
+#![cfg(target_os = "linux")]
+#![expect(unsafe_code, reason = "sets limits of the process")]
+
+mod scene;
+
+use pellucid::base::{ErrorKind, Value};
+use pellucid::debug::{Edit, EventKind};
+use pellucid::runtime::Module;
+use scene::{Scene, kind};
+use std::process::Command;
+
+const CODE: &str = r#"(module (func (export "f") (param i32)
+    nop
+    nop
+    (local.set 0 (i32.const 1))
+    (loop nop (br_if 0 (i32.eqz (local.get 0))))))"#;
+
+/// Runs a test of this file in a process of its own.
+fn run_alone(test: &str, variables: &[(&str, &str)]) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]).envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+/// Limits the process's writable memory, or lifts the limit.
+fn limit_writable_memory(limit: Option<u64>) {
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure is good for reading and writing.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_DATA, &mut limits), 0);
+        limits.rlim_cur = limit.unwrap_or(limits.rlim_max);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_DATA, &limits), 0);
+    }
+}
+
+/// An edit of two modules, one of which has no code in the store yet, is refused in the middle.
+fn refuse_an_edit() {
+    let scene = Scene::new(CODE);
+    let other = Module::new(scene.module.engine(), &wat::parse_str(CODE).unwrap()).unwrap();
+    let old = scene.add(0, 1);
+    let log = scene.log(EventKind::ALL);
+    let hits = || {
+        scene.call("f", &[Value::I32(0)]).unwrap();
+        log.places().into_iter().map(|(_, _, operator)| operator).collect::<Vec<_>>()
+    };
+    assert_eq!(hits(), [1]);
+    let listed = || {
+        let list = scene.debuggee.breakpoints().unwrap();
+        list.iter().map(|info| (info.id, info.enabled)).collect::<Vec<_>>()
+    };
+    let mut edit = Edit::begin(&scene.debuggee).unwrap();
+    edit.add(&scene.debuggee, &scene.module, scene.pc(0, 5)).unwrap();
+    edit.add(&scene.debuggee, &other, scene::pc(&other, 0, 0)).unwrap();
+    edit.remove(old);
+    edit.single_step(true);
+    limit_writable_memory(Some(4096));
+    let refused = edit.commit(&scene.debuggee);
+    limit_writable_memory(None);
+    assert_eq!(kind(refused), ErrorKind::System);
+    assert_eq!(listed(), [(old, true)]);
+    assert!(!scene.debuggee.is_single_stepping().unwrap());
+    assert_eq!(hits(), [1]);
+    // Later it works.
+    let new = scene.add(0, 5);
+    assert_eq!(listed(), [(old, true), (new, true)]);
+    assert_eq!(hits(), [1, 5]);
+    scene.edit(|edit| [old, new].into_iter().for_each(|id| edit.remove(id)));
+    assert_eq!(hits(), []);
+}
+
+#[test]
+fn an_edit_that_the_system_refuses_leaves_everything_as_it_was() {
+    run_alone("refused_by_mapping", &[]);
+    run_alone("refused_by_protection", &[("PELLUCID_PATCH", "protection")]);
+}
+
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn refused_by_mapping() {
+    refuse_an_edit();
+}
+
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn refused_by_protection() {
+    refuse_an_edit();
+}
+
+#[test]
+fn pages_that_stay_without_execution_poison_the_store() {
+    run_alone("execution_is_not_given_back", &[("PELLUCID_PATCH", "protection")]);
+}
+
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn execution_is_not_given_back() {
+    const PR_SET_MDWE: libc::c_int = 65;
+    const PR_MDWE_REFUSE_EXEC_GAIN: libc::c_ulong = 1;
+    let scene = Scene::new(CODE);
+    scene.call("f", &[Value::I32(0)]).unwrap();
+    // SAFETY: takes numbers only.
+    if unsafe { libc::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) } != 0 {
+        eprintln!("the kernel can't refuse to give pages execution");
+        return;
+    }
+    let mut edit = Edit::begin(&scene.debuggee).unwrap();
+    edit.add(&scene.debuggee, &scene.module, scene.pc(0, 0)).unwrap();
+    assert_eq!(kind(edit.commit(&scene.debuggee)), ErrorKind::System);
+    assert_eq!(kind(scene.call("f", &[Value::I32(0)])), ErrorKind::Poisoned);
+    assert_eq!(kind(scene.debuggee.instantiate(&scene.module, &[])), ErrorKind::Poisoned);
+    let edit = Edit::begin(&scene.debuggee).unwrap();
+    assert_eq!(kind(edit.commit(&scene.debuggee)), ErrorKind::Poisoned);
+    assert_eq!(scene.debuggee.breakpoints().unwrap().len(), 0);
+}
+
+/// All of the scenario once more, with pages made writable for a while.
+#[test]
+fn breakpoints_work_by_changing_protection_too() {
+    run_alone("by_protection", &[("PELLUCID_PATCH", "protection")]);
+}
+
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn by_protection() {
+    let scene = Scene::new(CODE);
+    let log = scene.log(EventKind::ALL);
+    for operator in 0..scene::operators(&scene.module, 0) {
+        let id = scene.add(0, operator);
+        scene.call("f", &[Value::I32(0)]).unwrap();
+        let places = log.places();
+        assert!(places.iter().all(|(_, _, hit)| *hit == operator));
+        assert_eq!(places.is_empty(), false, "operator {operator}");
+        scene.edit(|edit| edit.remove(id));
+    }
+    scene.call("f", &[Value::I32(0)]).unwrap();
+    assert_eq!(log.places(), []);
+}
