@@ -50,9 +50,8 @@ impl Wasi {
 impl Context {
     /// A context with what a configuration says.
     pub fn new(config: &WasiConfig) -> Result<(Context, Wasi)> {
-        let buffer = |output: &Output| {
-            matches!(output, Output::Buffer).then(|| Arc::new(Captured::new(config.buffer_limit)))
-        };
+        let buffer =
+            |output: &Output| matches!(output, Output::Buffer).then(|| Arc::new(Captured::new(config.buffer_limit)));
         let wasi = Wasi { stdout: buffer(&config.stdout), stderr: buffer(&config.stderr) };
         let env = config.env.iter().map(|(name, value)| format!("{name}={value}"));
         let context = Context {

@@ -146,9 +146,8 @@ impl Descriptor {
 
 /// What is known of a file of the host's.
 pub fn stat(metadata: &Metadata) -> FileStat {
-    let time = |time: std::io::Result<cap_std::time::SystemTime>| {
-        time.map_or(0, |time| clocks::nanoseconds(time.into_std()))
-    };
+    let time =
+        |time: std::io::Result<cap_std::time::SystemTime>| time.map_or(0, |time| clocks::nanoseconds(time.into_std()));
     let times = [time(metadata.accessed()), time(metadata.modified()), system::changed(metadata)];
     FileStat {
         device: metadata.dev(),

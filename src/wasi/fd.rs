@@ -271,11 +271,7 @@ impl Context {
         guest.write_u32(out, done?)
     }
 
-    fn write_from(
-        &self,
-        mut buffers: Buffers<'_>,
-        mut write: impl FnMut(&[u8], u64) -> Result<usize>,
-    ) -> Result<u32> {
+    fn write_from(&self, mut buffers: Buffers<'_>, mut write: impl FnMut(&[u8], u64) -> Result<usize>) -> Result<u32> {
         let mut scratch = self.scratch.take();
         let mut done = 0;
         let outcome = loop {

@@ -56,32 +56,20 @@ const FUNCTIONS: [Function; 45] = [
     function("fd_datasync", &[I], |c, _, _, a| c.fd_datasync(a.u32(0))),
     function("fd_fdstat_get", &[I, I], |c, g, _, a| c.fd_fdstat_get(g, a.u32(0), a.u32(1))),
     function("fd_fdstat_set_flags", &[I, I], |c, _, _, a| c.fd_fdstat_set_flags(a.u32(0), a.u32(1))),
-    function("fd_fdstat_set_rights", &[I, L, L], |c, _, _, a| {
-        c.fd_fdstat_set_rights(a.u32(0), a.u64(1), a.u64(2))
-    }),
+    function("fd_fdstat_set_rights", &[I, L, L], |c, _, _, a| c.fd_fdstat_set_rights(a.u32(0), a.u64(1), a.u64(2))),
     function("fd_filestat_get", &[I, I], |c, g, d, a| c.fd_filestat_get(g, d, a.u32(0), a.u32(1))),
     function("fd_filestat_set_size", &[I, L], |c, _, _, a| c.fd_filestat_set_size(a.u32(0), a.u64(1))),
     function("fd_filestat_set_times", &[I, L, L, I], |c, _, _, a| {
         c.fd_filestat_set_times(a.u32(0), a.u64(1), a.u64(2), a.u32(3))
     }),
-    function("fd_pread", &[I, I, I, L, I], |c, g, _, a| {
-        c.fd_read(g, a.u32(0), a.pair(1), Some(a.u64(3)), a.u32(4))
-    }),
-    function("fd_prestat_dir_name", &[I, I, I], |c, g, _, a| {
-        c.fd_prestat_dir_name(g, a.u32(0), a.u32(1), a.u32(2))
-    }),
+    function("fd_pread", &[I, I, I, L, I], |c, g, _, a| c.fd_read(g, a.u32(0), a.pair(1), Some(a.u64(3)), a.u32(4))),
+    function("fd_prestat_dir_name", &[I, I, I], |c, g, _, a| c.fd_prestat_dir_name(g, a.u32(0), a.u32(1), a.u32(2))),
     function("fd_prestat_get", &[I, I], |c, g, _, a| c.fd_prestat_get(g, a.u32(0), a.u32(1))),
-    function("fd_pwrite", &[I, I, I, L, I], |c, g, _, a| {
-        c.fd_write(g, a.u32(0), a.pair(1), Some(a.u64(3)), a.u32(4))
-    }),
+    function("fd_pwrite", &[I, I, I, L, I], |c, g, _, a| c.fd_write(g, a.u32(0), a.pair(1), Some(a.u64(3)), a.u32(4))),
     function("fd_read", &[I, I, I, I], |c, g, _, a| c.fd_read(g, a.u32(0), a.pair(1), None, a.u32(3))),
-    function("fd_readdir", &[I, I, I, L, I], |c, g, _, a| {
-        c.fd_readdir(g, a.u32(0), a.pair(1), a.u64(3), a.u32(4))
-    }),
+    function("fd_readdir", &[I, I, I, L, I], |c, g, _, a| c.fd_readdir(g, a.u32(0), a.pair(1), a.u64(3), a.u32(4))),
     function("fd_renumber", &[I, I], |c, _, _, a| c.fd_renumber(a.u32(0), a.u32(1))),
-    function("fd_seek", &[I, L, I, I], |c, g, d, a| {
-        c.fd_seek(g, d, a.u32(0), a.u64(1) as i64, a.u32(2), a.u32(3))
-    }),
+    function("fd_seek", &[I, L, I, I], |c, g, d, a| c.fd_seek(g, d, a.u32(0), a.u64(1) as i64, a.u32(2), a.u32(3))),
     function("fd_sync", &[I], |c, _, _, a| c.fd_sync(a.u32(0))),
     function("fd_tell", &[I, I], |c, g, _, a| c.fd_tell(g, a.u32(0), a.u32(1))),
     function("fd_write", &[I, I, I, I], |c, g, _, a| c.fd_write(g, a.u32(0), a.pair(1), None, a.u32(3))),
@@ -153,12 +141,7 @@ pub fn define(linker: &mut Linker, store: &Store, config: &WasiConfig) -> Result
     Ok(wasi)
 }
 
-fn make(
-    store: &Store,
-    context: &Rc<Context>,
-    function: &'static Function,
-    dialect: Dialect,
-) -> Result<Extern, Error> {
+fn make(store: &Store, context: &Rc<Context>, function: &'static Function, dialect: Dialect) -> Result<Extern, Error> {
     let ty = FuncType { params: function.params.into(), results: [I].into() };
     let context = context.clone();
     let func = store.func_new_raw(

@@ -11,7 +11,7 @@ pub mod config;
 pub mod context;
 pub mod linker;
 
-mod clocks;
+pub mod clocks;
 mod descriptors;
 mod environment;
 mod errno;

@@ -51,8 +51,7 @@ impl Context {
         let path = guest.path(path.0, path.1)?;
         guest.check(out, u64::from(FileStat::size_in(dialect)))?;
         let folder = descriptor.folder(rights::PATH_FILESTAT_GET)?;
-        let metadata =
-            if follows(lookup)? { folder.dir.metadata(path)? } else { folder.dir.symlink_metadata(path)? };
+        let metadata = if follows(lookup)? { folder.dir.metadata(path)? } else { folder.dir.symlink_metadata(path)? };
         guest.write(out, &stat(&metadata).encode(dialect))
     }
 
@@ -238,7 +237,11 @@ impl Opening {
             let dir = if self.follows { folder.dir.open_dir(path) } else { folder.dir.open_dir_nofollow(path) };
             return Ok(Object::Folder(Folder::new(Arc::new(dir?), folder.is_read_only)));
         }
-        let file = if folder.is_read_only { self.open_protected(&folder.dir, path) } else { self.open_file(&folder.dir, path) };
+        let file = if folder.is_read_only {
+            self.open_protected(&folder.dir, path)
+        } else {
+            self.open_file(&folder.dir, path)
+        };
         let file = file?;
         if file.metadata()?.is_dir() {
             let dir = Dir::from_std_file(file);
@@ -263,7 +266,11 @@ impl Opening {
             }
         }
         options.write(true);
-        if self.has(oflags::EXCL) { options.create_new(true) } else { options.create(true) };
+        if self.has(oflags::EXCL) {
+            options.create_new(true)
+        } else {
+            options.create(true)
+        };
         self.attempt(dir, path, &options)
     }
 
