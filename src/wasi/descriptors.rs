@@ -213,13 +213,13 @@ impl Descriptors {
     pub fn renumber(&self, from: u32, to: u32) -> Result<()> {
         self.get(from)?;
         self.get(to)?;
-        let replaced = {
-            let mut slots = self.0.borrow_mut();
-            let moved = slots[from as usize].take();
-            std::mem::replace(&mut slots[to as usize], moved)
-        };
-        if from == to {
-            self.0.borrow_mut()[to as usize] = replaced;
+        if from != to {
+            let replaced = {
+                let mut slots = self.0.borrow_mut();
+                let moved = slots[from as usize].take();
+                std::mem::replace(&mut slots[to as usize], moved)
+            };
+            drop(replaced);
         }
         Ok(())
     }

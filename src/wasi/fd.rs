@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 /// How many bytes pass at once.
 const CHUNK: usize = 1 << 16;
 
-/// The end of a folder's path in itself.
+/// A folder's path in itself.
 const ITSELF: &str = ".";
 
 impl Context {
@@ -60,7 +60,7 @@ impl Context {
             Object::Stream(_) => {}
             Object::File(file) if right == rights::FD_DATASYNC => file.sync_data()?,
             Object::File(file) => file.sync_all()?,
-            Object::Folder(folder) => folder.dir.try_clone()?.into_std_file().sync_all()?,
+            Object::Folder(folder) => folder.dir.open(ITSELF)?.sync_all()?,
         }
         Ok(())
     }

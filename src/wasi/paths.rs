@@ -180,7 +180,9 @@ impl Context {
         let path = guest.path(path.0, path.1)?;
         let folder = descriptor.folder(rights::PATH_REMOVE_DIRECTORY)?;
         folder.check_writable()?;
-        Ok(folder.dir.remove_dir(path)?)
+        // cap-std would add a dot, and a folder can't be removed by that name.
+        let stripped = path.trim_end_matches('/');
+        Ok(folder.dir.remove_dir(if stripped.is_empty() { &path } else { stripped })?)
     }
 
     /// `path_rename`
