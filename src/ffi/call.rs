@@ -64,6 +64,8 @@ pub enum pellucid_call_state {
     PELLUCID_CALL_FINISHED = 4,
     /// Trapped, or a host function failed; it has an error, and its frames can be looked at until it is deleted.
     PELLUCID_CALL_TRAPPED = 5,
+    /// Ended by the guest itself, as WASI's `proc_exit` does; it has an error with the exit code, and no frames.
+    PELLUCID_CALL_EXITED = 6,
 }
 
 /// How a call goes on: one of `enum pellucid_resume`.
@@ -88,6 +90,7 @@ fn state(state: CallState) -> pellucid_call_state_t {
         CallState::Paused => PELLUCID_CALL_PAUSED,
         CallState::Finished => PELLUCID_CALL_FINISHED,
         CallState::Trapped => PELLUCID_CALL_TRAPPED,
+        CallState::Exited => PELLUCID_CALL_EXITED,
     };
     state as pellucid_call_state_t
 }
@@ -99,8 +102,8 @@ impl pellucid_call_t {
     }
 
     /// A reference that keeps the call alive.
-    pub(super) fn keep(&self) -> Rc<pellucid_call_t> {
-        self.this.upgrade().expect("the call is alive, and was made by `Rc::new_cyclic`")
+    pub(super) fn keep(&self) -> Option<Rc<pellucid_call_t>> {
+        self.this.upgrade()
     }
 }
 
@@ -114,8 +117,8 @@ impl pellucid_call_t {
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
 /// `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
-/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_POISONED`.
+/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for
+/// one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_call` and `*out_error`.
 /// Context: any.
@@ -131,10 +134,11 @@ pub unsafe extern "C" fn pellucid_call_begin(
 ) -> pellucid_status_t {
     entry!(status out_error; store store, copy func, slice args n_args, out out_call => {
         let call = with_core(args, |args| store.debuggee().call_begin(func.into(), args))?;
+        let store = store.keep().expect("it was checked to be alive");
         let call = Rc::new_cyclic(|this| pellucid_call_t {
             call,
             event: RefCell::new(None),
-            store: store.keep(),
+            store,
             deleted: Cell::new(false),
             this: this.clone(),
         });
@@ -166,19 +170,19 @@ pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
     }));
 }
 
-/// Runs a call until it finishes, traps or pauses.
+/// Runs a call until it finishes, traps, exits or pauses.
 ///
-/// It pauses at an event if the store's handler says so, or if there is no handler for it. A trap isn't a failure of
-/// this function: see `pellucid_call_error`.
+/// It pauses at an event if the store's handler says so, or if there is no handler for it. A trap or exit isn't a failure
+/// of this function: see `pellucid_call_error`.
 ///
 /// - `call`: the call; it must be ready or paused.
 /// - `mode`: one of `enum pellucid_resume`.
 /// - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended; `PELLUCID_ERR_INVALID_ARGUMENT` for
-/// an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP` without debugging; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_POISONED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
+/// without debugging; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -285,8 +289,8 @@ pub unsafe extern "C" fn pellucid_call_event(
 /// - `call`: the call.
 /// - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT` for another
-/// number of results.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT`
+/// for another number of results.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -310,9 +314,10 @@ pub unsafe extern "C" fn pellucid_call_results(
 /// The error that a call ended with.
 ///
 /// - `call`: the call.
-/// - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace.
+/// - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace; or the
+///   guest's exit, see `pellucid_error_exit_code`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped or exited.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -323,7 +328,7 @@ pub unsafe extern "C" fn pellucid_call_error(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); child call, out out_error => {
-        let Some(error) = call.call.error() else { bail!(NotFound, "the call hasn't trapped") };
+        let Some(error) = call.call.error() else { bail!(NotFound, "the call has no error") };
         out_error.set(pellucid_error_t::give(error));
         Ok(())
     })

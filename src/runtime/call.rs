@@ -38,7 +38,7 @@ pub enum CallState {
     Suspended,
     /// It has results.
     Finished,
-    /// It ended in a trap; its frames can be read until the call is dropped.
+    /// It ended in a trap, and its frames can be read until the call is dropped; or the guest ended itself, and it has none.
     Trapped,
 }
 
@@ -281,7 +281,13 @@ impl Call {
     fn trapped(&self, store: &Store, trap: RawTrap) -> TrapInfo {
         self.state.set(CallState::Trapped);
         if trap.code == TrapCode::HostError {
-            *self.error.borrow_mut() = store.inner().host_error.take();
+            let error = store.inner().host_error.take();
+            if error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Exit) {
+                // The guest wanted its end: there is nothing to look for in its frames.
+                // SAFETY: the stack is leased by this call, which never runs again, and which gives it up.
+                unsafe { self.pool.release(self.stack.replace(ptr::null())) };
+            }
+            *self.error.borrow_mut() = error;
         }
         let mut left = Left { pc: trap.pc, fp: trap.fp, kind: FrameKind::Exact };
         if trap.code == TrapCode::CallStackExhausted {
