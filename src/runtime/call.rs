@@ -284,8 +284,8 @@ impl Call {
             let error = store.inner().host_error.take();
             if error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Exit) {
                 // The guest wanted its end: there is nothing to look for in its frames.
-                // SAFETY: the stack is leased by this call, which never runs again, and which gives it up.
-                unsafe { self.pool.release(self.stack.replace(ptr::null())) };
+                // SAFETY: the pool is the store's. The stack is leased by this call, which never runs again and gives it up.
+                unsafe { (*self.pool).release(self.stack.replace(ptr::null())) };
             }
             *self.error.borrow_mut() = error;
         }
