@@ -472,7 +472,8 @@ pellucid_status_t pellucid_error_exit_code(const pellucid_error_t *error,
  * - `out_memory`: gets the memory's number in its store, the `index` of its handle; may be NULL.
  * - `out_address`: gets the first byte that couldn't be accessed, as an offset in the memory; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address isn't known.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address
+ * isn't known.
  *
  * Owns: nothing.
  * Context: any thread.
@@ -565,6 +566,8 @@ typedef uint32_t pellucid_log_level_t;
  * - `target`: the part of the library that logs. Valid until the callback returns.
  * - `message`: one line or more, without a line end. Valid until the callback returns.
  *
+ * It may call functions whose context is `any thread`, and no others.
+ *
  * Since: 0.1.
  */
 typedef void (*pellucid_log_cb_t)(void *userdata,
@@ -580,8 +583,8 @@ typedef void (*pellucid_log_cb_t)(void *userdata,
  * - `cb`: takes the messages.
  * - `finalizer`: frees `userdata` when the callback has been replaced or cleared and runs nowhere; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level; `PELLUCID_ERR_INVALID_STATE` if a program
- * written in Rust has already chosen another logger.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level; `PELLUCID_ERR_INVALID_STATE` if a
+ * program written in Rust has already chosen another logger.
  *
  * Owns: the library owns `userdata` until the finalizer runs.
  * Context: any thread.
@@ -974,8 +977,8 @@ typedef uint32_t pellucid_extern_kind_t;
  * - `results`, `n_results`: the results' types; may be NULL if there are none.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind, or more than 1,000 parameters or results;
- * `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind, or more than 1,000 parameters or
+ * results; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
  *
  * Owns: the caller owns `*out_type`.
  * Context: any thread.
@@ -1145,8 +1148,9 @@ typedef struct pellucid_module_t pellucid_module_t;
  * - `out_module`: gets the module.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a feature
- * which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large; `PELLUCID_ERR_SYSTEM`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a
+ * feature which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large;
+ * `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: the caller owns `*out_module` and `*out_error`.
  * Context: any thread.
@@ -1189,8 +1193,8 @@ pellucid_status_t pellucid_module_new_named(const pellucid_engine_t *engine,
  * - `out_module`: gets the module.
  * - `out_error`: gets an error object on failure; may be NULL. For bad text its message has several lines.
  *
- * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8; `PELLUCID_ERR_UNSUPPORTED`
- * also if the library was built without the text format (see `pellucid_feature_name`).
+ * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
+ * `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).
  *
  * Owns: the caller owns `*out_module` and `*out_error`.
  * Context: any thread.
@@ -1456,8 +1460,8 @@ pellucid_status_t pellucid_module_code_size(const pellucid_module_t *module,
  * - `local_index`: the local's index, parameters counted first.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if there is no
- * such local or it has no name.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if
+ * there is no such local or it has no name.
  *
  * Owns: nothing; the name is valid until the module is deleted.
  * Context: any thread.
@@ -1920,9 +1924,9 @@ typedef struct {
  * - `value`: the value.
  * - `out_raw`: gets the raw form.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one
- * that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind or `PELLUCID_UNAVAILABLE`;
- * `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store; `PELLUCID_ERR_OUT_OF_RANGE`
+ * for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind or
+ * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -1940,7 +1944,8 @@ pellucid_status_t pellucid_value_to_raw(pellucid_store_t *store,
  * - `raw`: the raw value.
  * - `out_value`: gets the value; its kind is `PELLUCID_UNAVAILABLE` if `raw` isn't a reference of the store.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a
+ * reserved one.
  *
  * Owns: nothing.
  * Context: any.
@@ -2135,10 +2140,11 @@ pellucid_status_t pellucid_func_location(const pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
- * `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's; `PELLUCID_ERR_INVALID_ARGUMENT` for another
- * number of arguments or results, and for a value of unknown kind or `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE` for a
- * function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made;
- * `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for another number of arguments or results, and for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
+ * `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one
+ * that the store never made; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2163,8 +2169,8 @@ pellucid_status_t pellucid_func_call(pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
- * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2298,8 +2304,8 @@ pellucid_status_t pellucid_externref_userdata(const pellucid_store_t *store,
  * - `out_memory`: gets the memory.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no
- * memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type
+ * that no memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2396,8 +2402,8 @@ pellucid_status_t pellucid_memory_grow(pellucid_store_t *store,
  * - `offset`: the first byte to read.
  * - `out_bytes`, `n_bytes`: where to copy them, and how many.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that the store
- * never made; `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that
+ * the store never made; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2417,8 +2423,8 @@ pellucid_status_t pellucid_memory_read(const pellucid_store_t *store,
  * - `offset`: the first byte to write.
  * - `bytes`, `n_bytes`: what to copy.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a memory that
- * the store never made; `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a
+ * memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2445,9 +2451,9 @@ pellucid_status_t pellucid_memory_write(pellucid_store_t *store,
  * - `out_table`: gets the table.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE` for one of
- * another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table can have
- * or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`
+ * for one of another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a
+ * type that no table can have or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2521,9 +2527,10 @@ pellucid_status_t pellucid_table_get(const pellucid_store_t *store,
  * - `index`: less than its size.
  * - `value`: the element.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store never made;
- * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another store;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store
+ * never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a
+ * value of another store; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for
+ * one of a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -2545,8 +2552,9 @@ pellucid_status_t pellucid_table_set(pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+ * `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind;
+ * `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2574,9 +2582,9 @@ pellucid_status_t pellucid_table_grow(pellucid_store_t *store,
  * - `out_global`: gets the global.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for one of
- * another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an
- * unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for
+ * one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2630,9 +2638,9 @@ pellucid_status_t pellucid_global_get(const pellucid_store_t *store,
  * - `value`: the value.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the global is immutable or the value of unknown kind;
- * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another store;
- * `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made; `PELLUCID_ERR_UNSUPPORTED` for a value of a
- * reserved kind.
+ * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another
+ * store; `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made;
+ * `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -2682,10 +2690,10 @@ typedef struct {
  * - `out_instance`: gets the instance.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type; `PELLUCID_ERR_WRONG_STORE` for
- * one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for one
- * of unknown kind, or a module of another engine; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`;
- * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
+ * `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never
+ * made; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine;
+ * `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2781,8 +2789,8 @@ pellucid_status_t pellucid_instance_export_at(const pellucid_store_t *store,
  * - `item`: the import or export.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown
- * kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for an unknown kind.
  *
  * Owns: the caller owns `*out_type`.
  * Context: any.
@@ -2957,9 +2965,9 @@ pellucid_status_t pellucid_linker_set_shadowing(pellucid_linker_t *linker, bool 
  * - `item`: what they stand for.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown kind or a name that isn't UTF-8;
- * `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown
+ * kind or a name that isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3045,9 +3053,9 @@ pellucid_status_t pellucid_linker_define_func_raw(pellucid_linker_t *linker,
  * - `instance`: the instance.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing is off;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8;
- * `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing
+ * is off; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name
+ * isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3111,8 +3119,8 @@ pellucid_status_t pellucid_linker_get(const pellucid_linker_t *linker,
  * - `out_instance`: gets the instance.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are in the
- * message.
+ * Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are
+ * in the message.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3674,8 +3682,8 @@ pellucid_status_t pellucid_frame_activations(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_frame`: gets the frame of its caller; may be the same place as `frame`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3811,8 +3819,8 @@ pellucid_status_t pellucid_frame_func_index(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing; the name is valid until the store goes.
  * Context: any.
@@ -3905,8 +3913,8 @@ pellucid_status_t pellucid_frame_local_kinds(const pellucid_store_t *store,
  * - `out_values`, `cap_values`: places for values, and how many to read at most.
  * - `out_n`: gets the number of values that were read.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number; `PELLUCID_ERR_STALE_HANDLE`;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+ * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3967,8 +3975,8 @@ pellucid_status_t pellucid_frame_operand_kinds(const pellucid_store_t *store,
  * - `out_values`, `cap_values`: places for values, and how many to read at most.
  * - `out_n`: gets the number of values that were read.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number; `PELLUCID_ERR_STALE_HANDLE`;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+ * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3989,8 +3997,8 @@ pellucid_status_t pellucid_frame_read_operands(const pellucid_store_t *store,
  * - `local_index`: less than the number of its locals.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_STALE_HANDLE`;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing; the name is valid until the store goes.
  * Context: any.
@@ -4173,7 +4181,8 @@ uint64_t pellucid_event_call_id(const pellucid_event_t *event);
  * - `event`: the event.
  * - `out_frame`: gets the frame.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that fails.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that
+ * fails.
  *
  * Owns: nothing.
  * Context: while the event is valid.
@@ -4257,8 +4266,7 @@ pellucid_status_t pellucid_event_fault(const pellucid_event_t *event,
 pellucid_status_t pellucid_event_error(const pellucid_event_t *event, pellucid_error_t **out_error);
 
 /**
- * Whether the guest can pause at this event: its call is one of `pellucid_call_begin`, isn't nested in another, and
- * hasn't ended.
+ * Whether the guest can pause at this event: its call is one of `pellucid_call_begin` and hasn't ended.
  *
  * - `event`: the event.
  *
@@ -4358,8 +4366,8 @@ typedef uint32_t pellucid_call_state_t;
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
  * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
- * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_POISONED`.
+ * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for
+ * one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_call` and `*out_error`.
  * Context: any.
@@ -4397,9 +4405,9 @@ void pellucid_call_delete(pellucid_call_t *call);
  * - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended; `PELLUCID_ERR_INVALID_ARGUMENT` for
- * an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP` without debugging; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_POISONED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
+ * without debugging; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -4471,8 +4479,8 @@ pellucid_status_t pellucid_call_event(const pellucid_call_t *call,
  * - `call`: the call.
  * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT` for another
- * number of results.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for another number of results.
  *
  * Owns: nothing.
  * Context: any.
@@ -4577,7 +4585,8 @@ void pellucid_edit_delete(pellucid_edit_t *edit);
  * - `out_actual_pc`: gets the operator where it lands; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` past the last operator of a body, or outside all bodies;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is
+ * over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4598,8 +4607,8 @@ pellucid_status_t pellucid_edit_add(pellucid_edit_t *edit,
  * - `out_id`: gets the breakpoint's id; may be NULL.
  * - `out_actual_pc`: gets the operator where it lands; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT` for an
- * imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for an imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4662,8 +4671,9 @@ pellucid_status_t pellucid_edit_single_step(pellucid_edit_t *edit,
  * - `edit`: the session, which is still to be deleted.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist; `PELLUCID_ERR_INVALID_STATE` if
- * the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code couldn't be changed.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
+ * `PELLUCID_ERR_INVALID_STATE` if the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code
+ * couldn't be changed.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.

@@ -655,3 +655,21 @@ fn a_handler_that_panics_leaves_the_debugger_in_order() {
     scene.call("f", &[]).unwrap();
     assert_eq!(log.places(), [(EventKind::Breakpoint, 0, 1)]);
 }
+
+#[test]
+fn calls_and_their_store_may_be_dropped_in_any_order() {
+    for store_first in [true, false] {
+        let scene = Scene::new(NOPS);
+        scene.add(0, 1);
+        let (paused, ready) = (scene.begin("f", &[]), scene.begin("f", &[]));
+        assert_eq!(paused.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
+        if store_first {
+            drop(scene);
+            assert_eq!(paused.state(), CallState::Paused);
+            drop((paused, ready));
+        } else {
+            drop((paused, ready));
+            drop(scene);
+        }
+    }
+}

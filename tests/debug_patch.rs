@@ -133,7 +133,7 @@ fn by_protection() {
         scene.call("f", &[Value::I32(0)]).unwrap();
         let places = log.places();
         assert!(places.iter().all(|(_, _, hit)| *hit == operator));
-        assert_eq!(places.is_empty(), false, "operator {operator}");
+        assert!(!places.is_empty(), "operator {operator}");
         scene.edit(|edit| edit.remove(id));
     }
     scene.call("f", &[Value::I32(0)]).unwrap();

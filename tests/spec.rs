@@ -133,6 +133,7 @@ fn run(options: &Options) -> Result<Tally, String> {
     for debug in &options.modes {
         let start = Instant::now();
         let engine = Engine::new(script::config(*debug)).map_err(|error| error.to_string())?;
+        check_judgement(&engine, options)?;
         let tally = run_files(&files, &list, &engine, options)?;
         let mode = if *debug { "on" } else { "off" };
         let events = match script::EVENTS.swap(0, Ordering::Relaxed) {
@@ -149,6 +150,20 @@ fn run(options: &Options) -> Result<Tally, String> {
         }
     }
     Ok(total)
+}
+
+/// A script with wrong directives in it, so that passing means something.
+fn check_judgement(engine: &Engine, options: &Options) -> Result<(), String> {
+    let file = File { path: "spec/faults.wast".to_string(), text: Cow::Borrowed(include_str!("spec/faults.wast")) };
+    let tally = run_file(&file, &Permission::default(), engine, options);
+    let line = |message: &String| message.split(':').next().and_then(|line| line.parse().ok());
+    let found: Vec<usize> = tally.messages.iter().filter_map(line).collect();
+    let marked = file.text.lines().enumerate().filter(|(_, line)| line.ends_with(";; F"));
+    let expected: Vec<usize> = marked.map(|(number, _)| number + 1).collect();
+    if found == expected && tally.messages.len() == found.len() {
+        return Ok(());
+    }
+    Err(format!("the runner misjudges its own script: lines {expected:?} are wrong, {:#?} were found", tally.messages))
 }
 
 /// The official suite: each version of the specification, and each proposal.

@@ -9,7 +9,7 @@ use crate::abi::operators::ends_run;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, ValType, WasmPc};
 use crate::wasm::ModuleInfo;
-use crate::wasm::features::{feature_of, unsupported, value_type};
+use crate::wasm::features::{check_supported, feature_of, unsupported, value_type};
 use crate::wasm::parse::invalid;
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, MemFlagsData, SigRef,
@@ -274,6 +274,7 @@ impl<'a> Translator<'a> {
             self.pc = WasmPc(offset as u32);
             self.builder.set_srcloc(SourceLoc::new(self.pc.0));
             if !self.reachable && !self.revives(&operator) {
+                check_supported(&operator, offset)?;
                 continue;
             }
             if let Some(stops) = &mut self.stops
@@ -296,6 +297,9 @@ impl<'a> Translator<'a> {
     }
 
     fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
+        if let Operator::RefNull { .. } | Operator::TypedSelect { .. } = operator {
+            check_supported(operator, self.offset())?;
+        }
         if self.numeric(operator)
             || self.parametric(operator)
             || self.control_operator(operator)?

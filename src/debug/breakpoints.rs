@@ -1,7 +1,7 @@
 //! The store's breakpoints, and the stop points that they or a step were seen at.
 //!
-//! Must not know calls or frames. Invariant: the marks of a [`Site`] are exactly the enabled breakpoints on operators
-//! of its run. Read next: [`super::edit`] for how they change, [`super::arm`] for what that does to the code.
+//! Must not know calls or frames. Invariant: the marks of a `Site` are exactly the enabled breakpoints on operators
+//! of its run. Read next: [`super::edit`] for how they change, `arm.rs` for what that does to the code.
 
 use super::Debuggee;
 use super::hash::NumberMap;
@@ -149,6 +149,16 @@ impl Site {
         self.run.get_or_init(|| Run::new(&self.module, self.function, &self.stop))
     }
 
+    /// Where an operator of the run is. The run needn't be decoded for the first.
+    pub(super) fn pc(&self, index: u32) -> WasmPc {
+        if index == 0 { self.stop.pc } else { self.run().pcs[index as usize] }
+    }
+
+    /// Whether the stop point returns to this address.
+    pub(super) fn is_at(&self, address: NativePc) -> bool {
+        self.address.get() == Some(address)
+    }
+
     /// Where everything is at the stop point.
     pub(super) fn layout(&self, cache: &LayoutCache) -> &Rc<Layout> {
         self.layout.get_or_init(|| cache.layout(&self.module, self.function, self.stop.state))
@@ -159,9 +169,12 @@ impl Site {
         self.marks_end.get() != 0
     }
 
-    /// Whether an operator after the one at `index` has an enabled breakpoint.
-    pub(super) fn is_marked_after(&self, index: u32) -> bool {
-        self.marks_end.get() > index + 1
+    /// The next operator after the one at `index` that has an enabled breakpoint.
+    pub(super) fn next_mark(&self, index: u32) -> Option<u32> {
+        if self.marks_end.get() <= index + 1 {
+            return None;
+        }
+        self.marks.borrow().iter().map(|mark| mark.index).find(|mark| *mark > index)
     }
 
     /// Whether the operator at `index` has an enabled breakpoint.

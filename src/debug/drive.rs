@@ -1,14 +1,23 @@
 //! Driving calls: one loop runs the guest, looks at why it came out, raises events and goes on or pauses.
+//!
+//! ```text
+//!   enter guest ──stopped──> arrive ──> walk the run: examine an operator, raise, replay it, … ──┐
+//!     ▲  │  └───trapped──> replay up to the operator, raise, end                      pause │    │
+//!     │  └──────finished─> end                                    to whoever resumes <──────┘    │
+//!     └──────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! One-shot and resumable calls go through the same loop. Must not know C. Invariants: guest code is entered in one place,
+//! after everybody was denied a look at its frames; an operator is raised at most once each time that the guest comes
+//! to it; no cell is borrowed while a handler or the guest runs. Read next: `standing.rs`, [`super::event`].
 
 use super::breakpoints::Site;
 use super::debuggee::Parked;
 use super::event::{Counted, Receiver};
 use super::standing::Standing;
 use super::{Action, Debuggee, Event, EventKind, Frame};
-use crate::base::{
-    Error, ErrorKind, Func, Instance, NativePc, RawValue, Result, StoreId, TrapCode, Value, WasmPc, error::bail,
-};
-use crate::runtime::{self, Call, Exit, Extern, Linker, Module, TrapInfo};
+use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, TrapCode, Value, WasmPc, error::bail};
+use crate::runtime::{self, Call, Exit, Extern, Linker, Module, Stopped, TrapInfo};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -256,7 +265,9 @@ impl Debuggee {
 
     fn drive_one_shot(&self, call: &Call, exit: Exit) -> Result<()> {
         let driving = self.enter();
-        match self.drive(call, &driving.standing, false, exit)? {
+        let session = Session::new(self, call, &driving.standing, false);
+        let outcome = session.left(&exit).transpose().unwrap_or_else(|| session.run());
+        match outcome? {
             Outcome::Finished => Ok(()),
             Outcome::Trapped(_, error) | Outcome::Exited(error) => Err(error),
             Outcome::Paused(_) => unreachable!("a one-shot call doesn't pause"),
@@ -270,15 +281,11 @@ impl Debuggee {
         let outer = self.step_request.replace((how == Resume::Step && !silent).then_some(call.id()));
         let _outer_requests = outer.map(|_| Counted::new(&self.outer_requests));
         let driving = self.enter_with(resumed.standing.clone());
-        let mut session = Session::new(self, call, &resumed.standing, true);
+        let session = Session::new(self, call, &resumed.standing, true);
         let outcome = session.begin();
         drop(driving);
         self.step_request.set(outer);
         outcome
-    }
-
-    fn drive(&self, call: &Call, standing: &Rc<Standing>, resumable: bool, exit: Exit) -> Result<Outcome> {
-        Session::new(self, call, standing, resumable).run(exit)
     }
 
     /// Whether a call stops at every operator. Guest code that a host function runs while its caller is asked to step
@@ -320,8 +327,9 @@ impl<'a> Session<'a> {
         Session { debuggee, call, standing, resumable, silent: debuggee.is_silent() }
     }
 
-    fn begin(&mut self) -> Result<Outcome> {
-        if self.standing.still.get() {
+    /// Goes on with a resumable call that is ready or paused.
+    fn begin(&self) -> Result<Outcome> {
+        if self.standing.is_stopped() {
             if let Some(outcome) = self.walk()? {
                 return Ok(outcome);
             }
@@ -330,38 +338,49 @@ impl<'a> Session<'a> {
             self.debuggee.arm(func.into_iter().collect())?;
             self.standing.armed.set(Some(self.debuggee.armed.generation.get()));
         }
-        let exit = self.enter_guest()?;
-        self.run(exit)
+        self.run()
     }
 
-    fn run(&mut self, mut exit: Exit) -> Result<Outcome> {
+    /// Enters the guest until the call ends or pauses.
+    fn run(&self) -> Result<Outcome> {
+        let store = self.debuggee.store();
         loop {
-            match exit {
-                Exit::Finished => {
-                    self.forget_request();
-                    return Ok(Outcome::Finished);
-                }
-                Exit::Trapped(trap) => {
-                    self.forget_request();
-                    return Ok(self.trapped(&trap));
-                }
-                Exit::Stopped(stopped) => {
-                    if self.arrive(stopped.pc)
-                        && let Some(outcome) = self.walk()?
-                    {
+            self.debuggee.before_running()?;
+            // From here on nobody may look at its frames.
+            self.standing.end();
+            // Looked at where it is: moving it costs more than all the rest of a stop that nobody wants.
+            let left = &self.call.run(store);
+            match left {
+                Ok(exit) => {
+                    if let Some(outcome) = self.left(exit)? {
                         return Ok(outcome);
                     }
                 }
+                Err(error) => return Err(error.clone()),
             }
-            exit = self.enter_guest()?;
         }
     }
 
-    /// The one place from which guest code runs on.
-    fn enter_guest(&self) -> Result<Exit> {
-        self.debuggee.before_running()?;
-        self.standing.end();
-        self.call.run(self.debuggee.store())
+    /// The guest was left; answers how that ended the call, or paused it.
+    #[inline]
+    fn left(&self, exit: &Exit) -> Result<Option<Outcome>> {
+        match exit {
+            Exit::Stopped(stopped) => {
+                if self.arrive(*stopped) {
+                    self.walk()
+                } else {
+                    Ok(None)
+                }
+            }
+            Exit::Finished => {
+                self.forget_request();
+                Ok(Some(Outcome::Finished))
+            }
+            Exit::Trapped(trap) => {
+                self.forget_request();
+                Ok(Some(self.trapped(trap)))
+            }
+        }
     }
 
     fn steps(&self) -> bool {
@@ -379,49 +398,61 @@ impl<'a> Session<'a> {
     }
 
     /// Begins a standstill at a stop point; answers whether anything is to do there.
-    fn arrive(&self, pc: NativePc) -> bool {
-        let Some(site) = self.debuggee.book.site_at(self.debuggee.store(), pc) else { return false };
+    fn arrive(&self, stopped: Stopped) -> bool {
+        let last = self.standing.site().filter(|site| site.is_at(stopped.pc));
+        let site = last.or_else(|| self.debuggee.book.site_at(self.debuggee.store(), stopped.pc));
+        let Some(site) = site else { return false };
         if !site.is_marked() && !self.steps() {
             return false;
         }
-        let Some(activation) = self.call.activation() else { return false };
-        self.standing.begin_stopped(activation, site);
+        self.standing.begin_stopped(self.call, stopped, site);
         true
     }
 
     /// Goes through the run, from the operator that the call stands at, as far as anybody wants to see it.
     fn walk(&self) -> Result<Option<Outcome>> {
-        let Debuggee { layouts, armed, .. } = self.debuggee;
-        let store = self.debuggee.store();
+        let Some(site) = self.standing.site() else { return Ok(None) };
         loop {
-            let Some((site, index)) = self.standing.stop() else { return Ok(None) };
-            if let Some(outcome) = self.examine(&site, index)? {
-                return Ok(Some(outcome));
+            let index = self.standing.index();
+            let outcome = self.examine(&site, index);
+            if !matches!(outcome, Ok(None)) {
+                return outcome;
             }
-            let steps = self.steps();
-            if !steps && !site.is_marked_after(index) {
+            let target = if self.steps() {
+                if !self.prepare_step(&site, index)? {
+                    return Ok(None);
+                }
+                index + 1
+            } else if let Some(next) = site.next_mark(index) {
+                next
+            } else {
                 return Ok(None);
-            }
-            let run = site.run();
-            let is_last = index as usize + 1 == run.pcs.len();
-            if steps {
-                if self.standing.armed.get() != Some(armed.generation.get()) {
-                    self.arm_stack()?;
-                }
-                if is_last
-                    && run.calls.is_some()
-                    && let Some(callee) = self.standing.callee(store, layouts)
-                {
-                    self.debuggee.arm(self.debuggee.function_to_step(callee).into_iter().collect())?;
-                }
-            }
-            if is_last || !self.standing.advance(store, layouts) {
+            };
+            if !self.standing.advance(&site, target, self.debuggee.store(), &self.debuggee.layouts) {
                 return Ok(None);
             }
             // Nothing ran, but the frame isn't what it was.
             self.call.bump_epoch();
             self.standing.epoch.set(self.call.epoch());
         }
+    }
+
+    /// Arms whatever a step from the operator at `index` may lead to; answers whether it stays in the run.
+    fn prepare_step(&self, site: &Site, index: u32) -> Result<bool> {
+        let Debuggee { layouts, armed, .. } = self.debuggee;
+        if self.standing.armed.get() != Some(armed.generation.get()) {
+            self.arm_stack()?;
+        }
+        let run = site.run();
+        if (index as usize) + 1 < run.pcs.len() {
+            return Ok(true);
+        }
+        if run.calls.is_some()
+            && let Some(callee) = self.standing.callee(site, self.debuggee.store(), layouts)
+        {
+            self.debuggee.arm(self.debuggee.function_to_step(callee).into_iter().collect())?;
+        }
+        Ok(false)
     }
 
     /// Arms every function that the call may return to.
@@ -438,23 +469,28 @@ impl<'a> Session<'a> {
     fn examine(&self, site: &Site, index: u32) -> Result<Option<Outcome>> {
         if self.standing.raised.get().is_none() {
             let ids = site.hit(index, self.silent);
-            let kind = if ids.is_some() { EventKind::Breakpoint } else { EventKind::Step };
             if ids.is_none() && !self.steps() {
                 return Ok(None);
             }
-            if let Some(outcome) = self.raise(kind, ids)? {
-                return Ok(Some(outcome));
+            let outcome = match ids {
+                Some(ids) => self.raise(EventKind::Breakpoint, site.pc(index), ids),
+                None => self.raise(EventKind::Step, site.pc(index), self.debuggee.no_ids.clone()),
+            };
+            if !matches!(outcome, Ok(None)) {
+                return outcome;
             }
         }
         let is_new = self.standing.raised.get() == Some(EventKind::Step) && site.is_marked_at(index);
-        if is_new && !self.steps() {
-            let ids = site.hit(index, self.silent);
-            return self.raise(EventKind::Breakpoint, ids);
+        if is_new
+            && !self.steps()
+            && let Some(ids) = site.hit(index, self.silent)
+        {
+            return self.raise(EventKind::Breakpoint, site.pc(index), ids);
         }
         Ok(None)
     }
 
-    fn raise(&self, kind: EventKind, ids: Option<Rc<[u64]>>) -> Result<Option<Outcome>> {
+    fn raise(&self, kind: EventKind, pc: WasmPc, breakpoints: Rc<[u64]>) -> Result<Option<Outcome>> {
         if self.silent {
             return Ok(None);
         }
@@ -469,8 +505,8 @@ impl<'a> Session<'a> {
             kind,
             call: self.call.id(),
             frame: Some(self.standing.frame(self.debuggee.store(), 0)),
-            pc: self.standing.stopped_pc().expect("it stands at an operator"),
-            breakpoints: ids.unwrap_or_else(|| self.debuggee.no_ids.clone()),
+            pc,
+            breakpoints,
             trap: None,
             fault: None,
             can_pause: self.resumable,

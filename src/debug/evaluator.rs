@@ -3,13 +3,14 @@
 //! Knows no store: memories, globals and tables are behind [`Outside`]. Invariant: where compiled code would go on,
 //! the evaluator gives the same bits; where it would trap, it says so and changes nothing, and the machine does it.
 //!
-//! Read next: [`super::replay`], which walks a run with this.
+//! Read next: `replay.rs`, which walks a run with this.
 
 mod numeric;
 #[cfg(test)]
 mod tests;
 
-use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
+use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RawValue, RefType, TableIndex, TrapCode, ValType, Value};
+use crate::runtime::Store;
 use numeric::*;
 use wasmparser::{AbstractHeapType, HeapType, MemArg, MemArgTarget, Operator};
 
@@ -18,7 +19,7 @@ use wasmparser::{AbstractHeapType, HeapType, MemArg, MemArgTarget, Operator};
 pub struct Slot {
     /// The type.
     pub ty: ValType,
-    /// The bits, as [`RawValue`](crate::base::RawValue) has them.
+    /// The bits, as [`RawValue`] has them.
     pub bits: u64,
 }
 
@@ -30,6 +31,17 @@ impl Slot {
             ValType::I64 | ValType::F64 | ValType::Ref(_) => bits,
         };
         Slot { ty, bits }
+    }
+
+    /// The value as the host sees it.
+    pub fn tagged(self, store: &Store) -> Value {
+        match self.ty {
+            ValType::I32 => Value::I32(self.bits as i32),
+            ValType::I64 => Value::I64(self.bits as i64),
+            ValType::F32 => Value::F32(self.bits as u32),
+            ValType::F64 => Value::F64(self.bits),
+            ValType::Ref(_) => store.from_raw(self.ty, RawValue::new(self.bits)),
+        }
     }
 }
 

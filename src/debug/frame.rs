@@ -1,9 +1,11 @@
 //! Frames: plain data that names one Wasm frame of a call, for as long as the call stands still.
+//!
+//! Must not know events or breakpoints. Invariant: nothing that a frame says is believed before its store, call and epoch
+//! were compared with the ones at hand. Read next: `standing.rs` for what is behind a frame.
 
 use super::Debuggee;
-use super::evaluator::Slot;
 use super::standing::{Contents, Standing, View};
-use crate::base::{FuncIndex, Instance, RawValue, Result, ValType, Value, WasmPc, error::bail};
+use crate::base::{FuncIndex, Instance, Result, ValType, Value, WasmPc, error::bail};
 use crate::runtime::Module;
 use std::rc::Rc;
 
@@ -130,7 +132,7 @@ impl Debuggee {
         let (standing, view) = self.view(frame)?;
         Ok(match &view.contents {
             Contents::Replayed => standing.with_values(|values| values.locals.iter().map(|slot| slot.ty).collect()),
-            Contents::Stack(layout) => (0..layout.n_locals()).map(|local| layout.local_type(local)).collect(),
+            Contents::Stack(layout) => layout.local_types(),
             Contents::Unknown => view.module.info().local_types(view.function),
         })
     }
@@ -140,7 +142,7 @@ impl Debuggee {
         let (standing, view) = self.view(frame)?;
         Ok(match &view.contents {
             Contents::Replayed => standing.with_values(|values| values.operands.iter().map(|slot| slot.ty).collect()),
-            Contents::Stack(layout) => (0..layout.n_operands()).map(|operand| layout.operand_type(operand)).collect(),
+            Contents::Stack(layout) => layout.operand_types(),
             Contents::Unknown => Vec::new(),
         })
     }
@@ -148,52 +150,35 @@ impl Debuggee {
     /// Reads locals from `first` on into `out`; answers how many there were to read, at most `out.len()`.
     /// `OutOfRange` if `first` is past the last local (the count itself is fine, and reads none).
     pub fn frame_read_locals(&self, frame: &Frame, first: u32, out: &mut [Value]) -> Result<u32> {
-        let (standing, view) = self.view(frame)?;
-        let count = match &view.contents {
+        let (standing, place) = self.contents(frame)?;
+        let count = match &place.0 {
             Contents::Replayed => standing.with_values(|values| values.locals.len()),
             Contents::Stack(layout) => layout.n_locals(),
-            Contents::Unknown => view.module.info().local_types(view.function).len(),
+            Contents::Unknown => self.frame_local_types(frame)?.len(),
         };
-        self.read(count, first, out, "locals", |local| standing.local(self.store(), &view, local))
+        let n = in_range(count, first, out.len(), "locals")?;
+        standing.read_locals(self.store(), &place, first as usize, &mut out[..n]);
+        Ok(n as u32)
     }
 
     /// Reads operands, bottom first, as [`Debuggee::frame_read_locals`] does locals.
     pub fn frame_read_operands(&self, frame: &Frame, first: u32, out: &mut [Value]) -> Result<u32> {
-        let (standing, view) = self.view(frame)?;
-        let count = match &view.contents {
+        let (standing, place) = self.contents(frame)?;
+        let count = match &place.0 {
             Contents::Replayed => standing.with_values(|values| values.operands.len()),
             Contents::Stack(layout) => layout.n_operands(),
             Contents::Unknown => 0,
         };
-        self.read(count, first, out, "operands", |operand| standing.operand(self.store(), &view, operand))
-    }
-
-    fn read(
-        &self,
-        count: usize,
-        first: u32,
-        out: &mut [Value],
-        what: &str,
-        read: impl Fn(usize) -> Option<Slot>,
-    ) -> Result<u32> {
-        let first = first as usize;
-        let Some(rest) = count.checked_sub(first) else {
-            bail!(OutOfRange, "the frame has {count} {what}, {first} is past the last");
-        };
-        let n = rest.min(out.len());
-        for (place, value) in out[..n].iter_mut().enumerate() {
-            *value = read(first + place).map_or(Value::Unavailable, |slot| self.tagged(slot));
-        }
+        let n = in_range(count, first, out.len(), "operands")?;
+        standing.read_operands(self.store(), &place, first as usize, &mut out[..n]);
         Ok(n as u32)
     }
 
-    fn tagged(&self, slot: Slot) -> Value {
-        match slot.ty {
-            ValType::I32 => Value::I32(slot.bits as i32),
-            ValType::I64 => Value::I64(slot.bits as i64),
-            ValType::F32 => Value::F32(slot.bits as u32),
-            ValType::F64 => Value::F64(slot.bits),
-            ty @ ValType::Ref(_) => self.store().from_raw(ty, RawValue::new(slot.bits)),
+    fn contents(&self, frame: &Frame) -> Result<(Rc<Standing>, (Contents, usize))> {
+        let standing = self.locate(frame)?;
+        match standing.contents(self.store(), &self.layouts, frame.position) {
+            Some(contents) => Ok((standing, contents)),
+            None => bail!(OutOfRange, "the call has no frame {}", frame.position),
         }
     }
 
@@ -221,4 +206,12 @@ impl Debuggee {
             _ => bail!(StaleHandle, "the frame's call has run on or ended"),
         }
     }
+}
+
+/// How many of `count` things there are from `first` on, at most `room`.
+fn in_range(count: usize, first: u32, room: usize, what: &str) -> Result<usize> {
+    let Some(rest) = count.checked_sub(first as usize) else {
+        bail!(OutOfRange, "the frame has {count} {what}, {first} is past the last");
+    };
+    Ok(rest.min(room))
 }

@@ -5,7 +5,7 @@
 
 use super::evaluator::{Slot, Values};
 use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
-use crate::base::{DefinedFuncIndex, Instance, ValType};
+use crate::base::{DefinedFuncIndex, Instance, ValType, Value};
 use crate::runtime::{Activation, Module, Store};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// Where a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Source {
-    /// At this many bytes from the start of the state slot.
+    /// In this word of the state slot.
     Word(u32),
     /// Nowhere: it is this constant.
     Const(u64),
@@ -23,6 +23,8 @@ enum Source {
 #[derive(Debug)]
 pub struct Layout {
     slot_to_fp: u32,
+    /// Words of the slot that are in use here.
+    words: u32,
     locals: Vec<(ValType, Source)>,
     operands: Vec<(ValType, Source)>,
 }
@@ -33,21 +35,23 @@ impl Layout {
         let table = module.compiled().frames.as_ref().expect("compiled for debugging");
         let state = table.state(function, offset);
         let frame = table.functions[function];
-        let source = |place, home: u32| match place {
-            Place::Home => Source::Word(home * WORD_SIZE),
-            Place::Word(word) => Source::Word(word * WORD_SIZE),
-            Place::Const(bits) => Source::Const(bits),
+        let mut words = CONTEXT_WORD + 1;
+        let mut source = |place, home: u32| {
+            let word = match place {
+                Place::Home => home,
+                Place::Word(word) => word,
+                Place::Const(bits) => return Source::Const(bits),
+            };
+            words = words.max(word + 1);
+            Source::Word(word)
         };
         let types = module.info().local_types(function);
-        let locals = types.into_iter().zip(&state.locals).zip(0..);
-        let operands = state.operands.iter().zip(0..);
-        Layout {
-            slot_to_fp: frame.slot_to_fp,
-            locals: locals.map(|((ty, place), local)| (ty, source(*place, local_home(local)))).collect(),
-            operands: operands
-                .map(|((ty, place), operand)| (*ty, source(*place, operand_home(frame.locals, operand))))
-                .collect(),
-        }
+        let places = types.into_iter().zip(&state.locals).zip(0..);
+        let locals = places.map(|((ty, place), local)| (ty, source(*place, local_home(local)))).collect();
+        let places = state.operands.iter().zip(0..);
+        let operands =
+            places.map(|((ty, place), operand)| (*ty, source(*place, operand_home(frame.locals, operand)))).collect();
+        Layout { slot_to_fp: frame.slot_to_fp, words, locals, operands }
     }
 
     /// Number of locals.
@@ -60,49 +64,84 @@ impl Layout {
         self.operands.len()
     }
 
-    /// Type of a local.
-    pub fn local_type(&self, local: usize) -> ValType {
-        self.locals[local].0
+    /// Types of the locals.
+    pub fn local_types(&self) -> Vec<ValType> {
+        self.locals.iter().map(|local| local.0).collect()
     }
 
-    /// Type of an operand.
-    pub fn operand_type(&self, operand: usize) -> ValType {
-        self.operands[operand].0
+    /// Types of the operands.
+    pub fn operand_types(&self) -> Vec<ValType> {
+        self.operands.iter().map(|operand| operand.0).collect()
     }
 
-    /// Reads a local of the frame whose frame pointer is `fp`; `None` if the stack doesn't reach there.
-    pub fn local(&self, store: &Store, activation: &Activation, fp: usize, local: usize) -> Option<Slot> {
-        self.read(store, activation, fp, self.locals[local])
+    /// Reads locals from `first` on into `out`, which are at most as many as there are.
+    pub fn read_locals(&self, slot: StateSlot<'_>, first: usize, out: &mut [Value]) {
+        self.read(slot, &self.locals[first..], out);
     }
 
-    /// Reads an operand.
-    pub fn operand(&self, store: &Store, activation: &Activation, fp: usize, operand: usize) -> Option<Slot> {
-        self.read(store, activation, fp, self.operands[operand])
+    /// Reads operands from `first` on into `out`, which are at most as many as there are.
+    pub fn read_operands(&self, slot: StateSlot<'_>, first: usize, out: &mut [Value]) {
+        self.read(slot, &self.operands[first..], out);
     }
 
-    /// Reads everything into `values`; answers whether all of it could be read.
-    pub fn read_all(&self, store: &Store, activation: &Activation, fp: usize, values: &mut Values) -> bool {
-        let mut complete = true;
-        let mut fill = |slots: &mut Vec<Slot>, sources: &[(ValType, Source)]| {
+    fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], out: &mut [Value]) {
+        for (out, source) in out.iter_mut().zip(sources) {
+            *out = slot.read(self, *source).map_or(Value::Unavailable, |value| value.tagged(slot.store));
+        }
+    }
+
+    /// Reads everything into `values`, and answers the instance's context; `None` if the stack doesn't reach so far.
+    pub fn read_all(&self, mut slot: StateSlot<'_>, values: &mut Values) -> Option<u64> {
+        let Values { locals, operands } = values;
+        for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();
-            slots.extend(sources.iter().map(|source| {
-                self.read(store, activation, fp, *source).unwrap_or_else(|| {
-                    complete = false;
-                    Slot { ty: source.0, bits: 0 }
-                })
-            }));
-        };
-        fill(&mut values.locals, &self.locals);
-        fill(&mut values.operands, &self.operands);
-        complete
+            slots.reserve(sources.len());
+            for source in sources {
+                slots.push(slot.read(self, *source)?);
+            }
+        }
+        slot.word(self, CONTEXT_WORD)
+    }
+}
+
+/// Words read from the stack at a time.
+const CHUNK: usize = 16;
+
+/// The state slot of a frame, read in chunks.
+pub struct StateSlot<'a> {
+    store: &'a Store,
+    activation: &'a Activation,
+    fp: usize,
+    /// The first word of the chunk that is here.
+    chunk: Option<u32>,
+    words: [u64; CHUNK],
+}
+
+impl<'a> StateSlot<'a> {
+    /// The slot of the frame with this frame pointer.
+    pub fn new(store: &'a Store, activation: &'a Activation, fp: usize) -> StateSlot<'a> {
+        StateSlot { store, activation, fp, chunk: None, words: [0; CHUNK] }
     }
 
-    fn read(&self, store: &Store, activation: &Activation, fp: usize, (ty, source): (ValType, Source)) -> Option<Slot> {
+    fn read(&mut self, layout: &Layout, (ty, source): (ValType, Source)) -> Option<Slot> {
         let bits = match source {
             Source::Const(bits) => bits,
-            Source::Word(bytes) => store.read_word(activation, slot_start(fp, self.slot_to_fp)? + bytes as usize)?,
+            Source::Word(word) => self.word(layout, word)?,
         };
         Some(Slot::new(ty, bits))
+    }
+
+    fn word(&mut self, layout: &Layout, word: u32) -> Option<u64> {
+        let first = word - word % CHUNK as u32;
+        if self.chunk != Some(first) {
+            let words = (layout.words - first).min(CHUNK as u32) as usize;
+            let address = slot_start(self.fp, layout.slot_to_fp)? + (first * WORD_SIZE) as usize;
+            if !self.store.read_words(self.activation, address, &mut self.words[..words]) {
+                return None;
+            }
+            self.chunk = Some(first);
+        }
+        Some(self.words[(word - first) as usize])
     }
 }
 

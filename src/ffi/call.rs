@@ -102,8 +102,8 @@ impl pellucid_call_t {
     }
 
     /// A reference that keeps the call alive.
-    pub(super) fn keep(&self) -> Rc<pellucid_call_t> {
-        self.this.upgrade().expect("the call is alive, and was made by `Rc::new_cyclic`")
+    pub(super) fn keep(&self) -> Option<Rc<pellucid_call_t>> {
+        self.this.upgrade()
     }
 }
 
@@ -117,8 +117,8 @@ impl pellucid_call_t {
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
 /// `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
-/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_POISONED`.
+/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for
+/// one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_call` and `*out_error`.
 /// Context: any.
@@ -134,10 +134,11 @@ pub unsafe extern "C" fn pellucid_call_begin(
 ) -> pellucid_status_t {
     entry!(status out_error; store store, copy func, slice args n_args, out out_call => {
         let call = with_core(args, |args| store.debuggee().call_begin(func.into(), args))?;
+        let store = store.keep().expect("it was checked to be alive");
         let call = Rc::new_cyclic(|this| pellucid_call_t {
             call,
             event: RefCell::new(None),
-            store: store.keep(),
+            store,
             deleted: Cell::new(false),
             this: this.clone(),
         });
@@ -179,9 +180,9 @@ pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
 /// - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended; `PELLUCID_ERR_INVALID_ARGUMENT` for
-/// an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP` without debugging; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_POISONED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
+/// without debugging; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -288,8 +289,8 @@ pub unsafe extern "C" fn pellucid_call_event(
 /// - `call`: the call.
 /// - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT` for another
-/// number of results.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT`
+/// for another number of results.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -70,7 +70,8 @@ pub unsafe extern "C" fn pellucid_edit_begin(
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, out out_edit => {
         let edit = Edit::begin(store.debuggee())?;
-        out_edit.give(pellucid_edit_t { edit: RefCell::new(Some(edit)), store: store.keep() });
+        let store = store.keep().expect("it was checked to be alive");
+        out_edit.give(pellucid_edit_t { edit: RefCell::new(Some(edit)), store });
         Ok(())
     })
 }
@@ -100,7 +101,8 @@ pub unsafe extern "C" fn pellucid_edit_delete(edit: *mut pellucid_edit_t) {
 /// - `out_actual_pc`: gets the operator where it lands; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` past the last operator of a body, or outside all bodies;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is
+/// over.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -129,8 +131,8 @@ pub unsafe extern "C" fn pellucid_edit_add(
 /// - `out_id`: gets the breakpoint's id; may be NULL.
 /// - `out_actual_pc`: gets the operator where it lands; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT` for an
-/// imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
+/// for an imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -224,8 +226,9 @@ pub unsafe extern "C" fn pellucid_edit_single_step(edit: *mut pellucid_edit_t, i
 /// - `edit`: the session, which is still to be deleted.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist; `PELLUCID_ERR_INVALID_STATE` if
-/// the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code couldn't be changed.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
+/// `PELLUCID_ERR_INVALID_STATE` if the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code
+/// couldn't be changed.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

@@ -56,19 +56,21 @@ pub(super) use entry;
 macro_rules! argument {
     // A store: like `ref`, and poisoned if the body panics.
     (store $name:ident) => {
-        $crate::ffi::entry::argument!(ref $name)
+        $crate::ffi::entry::argument!(ref $name);
+        $name.check_alive()?;
     };
     // A store in which guest code will run, which may delete it: like `store`, and alive until the entry returns.
     (running $name:ident) => {
-        $crate::ffi::entry::argument!(ref $name)
+        $crate::ffi::entry::argument!(store $name)
     };
     // A call or an edit session: like `ref`, and its store is poisoned if the body panics.
     (child $name:ident) => {
-        $crate::ffi::entry::argument!(ref $name)
+        $crate::ffi::entry::argument!(ref $name);
+        $name.store().check_alive()?;
     };
     // A call that will run: like `child`, and alive until the entry returns.
     (resuming $name:ident) => {
-        $crate::ffi::entry::argument!(ref $name)
+        $crate::ffi::entry::argument!(child $name)
     };
     // A live object.
     (ref $name:ident) => {
@@ -132,11 +134,11 @@ pub(super) use argument;
 macro_rules! keep_alive {
     (running $name:ident) => {
         // SAFETY: as in `argument!`: NULL or live.
-        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
+        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.and_then(|object| object.keep()))
     };
     (resuming $name:ident) => {
         // SAFETY: as in `argument!`: NULL or live.
-        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.map(|object| object.keep()))
+        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.and_then(|object| object.keep()))
     };
     ($kind:ident $($name:ident)+) => {
         $crate::ffi::entry::NothingToKeep

@@ -239,7 +239,8 @@ pub unsafe extern "C" fn pellucid_error_exit_code(
 /// - `out_memory`: gets the memory's number in its store, the `index` of its handle; may be NULL.
 /// - `out_address`: gets the first byte that couldn't be accessed, as an offset in the memory; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address isn't known.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address
+/// isn't known.
 ///
 /// Owns: nothing.
 /// Context: any thread.

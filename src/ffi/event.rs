@@ -239,7 +239,8 @@ pub unsafe extern "C" fn pellucid_event_call_id(event: *const pellucid_event_t) 
 /// - `event`: the event.
 /// - `out_frame`: gets the frame.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that fails.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, as when the host calls a host function that
+/// fails.
 ///
 /// Owns: nothing.
 /// Context: while the event is valid.
@@ -356,8 +357,7 @@ pub unsafe extern "C" fn pellucid_event_error(
     })
 }
 
-/// Whether the guest can pause at this event: its call is one of `pellucid_call_begin`, isn't nested in another, and
-/// hasn't ended.
+/// Whether the guest can pause at this event: its call is one of `pellucid_call_begin` and hasn't ended.
 ///
 /// - `event`: the event.
 ///

@@ -176,8 +176,8 @@ pub unsafe extern "C" fn pellucid_frame_activations(
 /// - `frame`: the frame.
 /// - `out_frame`: gets the frame of its caller; may be the same place as `frame`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -377,8 +377,8 @@ pub unsafe extern "C" fn pellucid_frame_func_index(
 /// - `frame`: the frame.
 /// - `out_name`: gets the name.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing; the name is valid until the store goes.
 /// Context: any.
@@ -530,8 +530,8 @@ pub unsafe extern "C" fn pellucid_frame_local_kinds(
 /// - `out_values`, `cap_values`: places for values, and how many to read at most.
 /// - `out_n`: gets the number of values that were read.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number; `PELLUCID_ERR_STALE_HANDLE`;
-/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+/// `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -614,8 +614,8 @@ pub unsafe extern "C" fn pellucid_frame_operand_kinds(
 /// - `out_values`, `cap_values`: places for values, and how many to read at most.
 /// - `out_n`: gets the number of values that were read.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number; `PELLUCID_ERR_STALE_HANDLE`;
-/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+/// `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -644,8 +644,8 @@ pub unsafe extern "C" fn pellucid_frame_read_operands(
 /// - `local_index`: less than the number of its locals.
 /// - `out_name`: gets the name.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_STALE_HANDLE`;
-/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`;
+/// `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing; the name is valid until the store goes.
 /// Context: any.

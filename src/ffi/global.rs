@@ -19,9 +19,9 @@ use std::ptr::null_mut;
 /// - `out_global`: gets the global.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for one of
-/// another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an
-/// unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for
+/// one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -93,9 +93,9 @@ pub unsafe extern "C" fn pellucid_global_get(
 /// - `value`: the value.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the global is immutable or the value of unknown kind;
-/// `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another store;
-/// `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made; `PELLUCID_ERR_UNSUPPORTED` for a value of a
-/// reserved kind.
+/// `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another
+/// store; `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made;
+/// `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind.
 ///
 /// Owns: nothing.
 /// Context: any.

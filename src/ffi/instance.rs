@@ -59,10 +59,10 @@ impl Sized32 for pellucid_spaces_t {
 /// - `out_instance`: gets the instance.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type; `PELLUCID_ERR_WRONG_STORE` for
-/// one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for one
-/// of unknown kind, or a module of another engine; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`;
-/// `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
+/// `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never
+/// made; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine;
+/// `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -202,8 +202,8 @@ pub unsafe extern "C" fn pellucid_instance_export_at(
 /// - `item`: the import or export.
 /// - `out_type`: gets the type.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown
-/// kind.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT`
+/// for an unknown kind.
 ///
 /// Owns: the caller owns `*out_type`.
 /// Context: any.

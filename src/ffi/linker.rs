@@ -118,9 +118,9 @@ pub unsafe extern "C" fn pellucid_linker_set_shadowing(
 /// - `item`: what they stand for.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown kind or a name that isn't UTF-8;
-/// `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown
+/// kind or a name that isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -233,9 +233,9 @@ pub unsafe extern "C" fn pellucid_linker_define_func_raw(
 /// - `instance`: the instance.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing is off;
-/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8;
-/// `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing
+/// is off; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name
+/// isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -319,8 +319,8 @@ pub unsafe extern "C" fn pellucid_linker_get(
 /// - `out_instance`: gets the instance.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are in the
-/// message.
+/// Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are
+/// in the message.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

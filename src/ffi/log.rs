@@ -42,6 +42,8 @@ pub enum pellucid_log_level {
 /// - `target`: the part of the library that logs. Valid until the callback returns.
 /// - `message`: one line or more, without a line end. Valid until the callback returns.
 ///
+/// It may call functions whose context is `any thread`, and no others.
+///
 /// Since: 0.1.
 pub type pellucid_log_cb_t = Option<
     unsafe extern "C" fn(
@@ -96,8 +98,8 @@ impl Log for Logger {
 /// - `cb`: takes the messages.
 /// - `finalizer`: frees `userdata` when the callback has been replaced or cleared and runs nowhere; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level; `PELLUCID_ERR_INVALID_STATE` if a program
-/// written in Rust has already chosen another logger.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown level; `PELLUCID_ERR_INVALID_STATE` if a
+/// program written in Rust has already chosen another logger.
 ///
 /// Owns: the library owns `userdata` until the finalizer runs.
 /// Context: any thread.

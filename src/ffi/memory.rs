@@ -17,8 +17,8 @@ use std::ptr::null_mut;
 /// - `out_memory`: gets the memory.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no
-/// memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type
+/// that no memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -147,8 +147,8 @@ pub unsafe extern "C" fn pellucid_memory_grow(
 /// - `offset`: the first byte to read.
 /// - `out_bytes`, `n_bytes`: where to copy them, and how many.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that the store
-/// never made; `PELLUCID_ERR_WRONG_STORE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that
+/// the store never made; `PELLUCID_ERR_WRONG_STORE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -173,8 +173,8 @@ pub unsafe extern "C" fn pellucid_memory_read(
 /// - `offset`: the first byte to write.
 /// - `bytes`, `n_bytes`: what to copy.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a memory that
-/// the store never made; `PELLUCID_ERR_WRONG_STORE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a
+/// memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -63,8 +63,9 @@ pub(super) fn func_index(info: &ModuleInfo, index: u32) -> Result<FuncIndex> {
 /// - `out_module`: gets the module.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a feature
-/// which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large; `PELLUCID_ERR_SYSTEM`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a
+/// feature which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large;
+/// `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: the caller owns `*out_module` and `*out_error`.
 /// Context: any thread.
@@ -130,8 +131,8 @@ fn text_to_wasm(_: &str) -> Result<Vec<u8>> {
 /// - `out_module`: gets the module.
 /// - `out_error`: gets an error object on failure; may be NULL. For bad text its message has several lines.
 ///
-/// Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8; `PELLUCID_ERR_UNSUPPORTED`
-/// also if the library was built without the text format (see `pellucid_feature_name`).
+/// Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
+/// `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).
 ///
 /// Owns: the caller owns `*out_module` and `*out_error`.
 /// Context: any thread.
@@ -500,8 +501,8 @@ pub unsafe extern "C" fn pellucid_module_code_size(
 /// - `local_index`: the local's index, parameters counted first.
 /// - `out_name`: gets the name.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if there is no
-/// such local or it has no name.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_NOT_FOUND` if
+/// there is no such local or it has no name.
 ///
 /// Owns: nothing; the name is valid until the module is deleted.
 /// Context: any thread.

@@ -12,7 +12,7 @@ use super::error::pellucid_error_t;
 use super::handle::pellucid_instance_t;
 use super::module::pellucid_module_t;
 use super::status::pellucid_status_t;
-use crate::base::error::bail;
+use crate::base::{Result, error::bail};
 use crate::debug::Debuggee;
 use crate::runtime::Store;
 use std::cell::Cell;
@@ -51,9 +51,19 @@ impl pellucid_store_t {
         self.debuggee.store()
     }
 
-    /// A reference that keeps the store alive. It is what running guest code and children hold.
-    pub(super) fn keep(&self) -> Rc<pellucid_store_t> {
-        self.this.upgrade().expect("the store is alive, and was made by `Rc::new_cyclic`")
+    /// A reference that keeps the store alive. It is what running guest code and children hold. None in a finalizer that
+    /// runs because the store goes.
+    pub(super) fn keep(&self) -> Option<Rc<pellucid_store_t>> {
+        self.this.upgrade()
+    }
+
+    /// `InvalidState` in a finalizer that runs because the store goes: it must not be used there, and that is easy to see.
+    #[inline]
+    pub(super) fn check_alive(&self) -> Result<()> {
+        if self.this.strong_count() == 0 {
+            bail!(InvalidState, "the store is being deleted");
+        }
+        Ok(())
     }
 
     /// The object that a core store belongs to.

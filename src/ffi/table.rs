@@ -19,9 +19,9 @@ use std::ptr::null_mut;
 /// - `out_table`: gets the table.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE` for one of
-/// another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table can have
-/// or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`
+/// for one of another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a
+/// type that no table can have or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -119,9 +119,10 @@ pub unsafe extern "C" fn pellucid_table_get(
 /// - `index`: less than its size.
 /// - `value`: the element.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store never made;
-/// `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another store;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store
+/// never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a
+/// value of another store; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for
+/// one of a reserved kind.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -148,8 +149,9 @@ pub unsafe extern "C" fn pellucid_table_set(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+/// `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind;
+/// `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

@@ -293,8 +293,8 @@ impl pellucid_globaltype_t {
 /// - `results`, `n_results`: the results' types; may be NULL if there are none.
 /// - `out_type`: gets the type.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind, or more than 1,000 parameters or results;
-/// `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind, or more than 1,000 parameters or
+/// results; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
 ///
 /// Owns: the caller owns `*out_type`.
 /// Context: any thread.

@@ -24,7 +24,6 @@ use crate::base::{
     error::{MemoryFault, bail},
 };
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomPinned;
 use std::ptr;
 use std::rc::Rc;
 
@@ -101,7 +100,6 @@ pub struct Call {
     outer: Cell<*const Call>,
     /// What made it fail, other than a trap of its own.
     error: RefCell<Option<Error>>,
-    _pinned: PhantomPinned,
 }
 
 #[derive(Clone, Copy)]
@@ -161,7 +159,6 @@ impl Call {
             left: Cell::new(NOWHERE),
             outer: Cell::new(ptr::null()),
             error: RefCell::new(None),
-            _pinned: PhantomPinned,
         }
     }
 
@@ -175,7 +172,7 @@ impl Call {
     }
 
     /// Enters or resumes guest code; answers one of the switch's numbers, or [`NESTED_TOO_DEEPLY`].
-    #[inline]
+    #[inline(always)]
     fn enter(&self, store: &Store) -> Result<u32> {
         store.check(self.store)?;
         store.check_poisoned()?;
@@ -183,7 +180,7 @@ impl Call {
         let is_fresh = match self.state.get() {
             CallState::Ready => true,
             CallState::Suspended => false,
-            state => bail!(InvalidState, "the call can't be run, it is {}", describe(state)),
+            state => return Err(not_in_state("can't be run", state)),
         };
         let depth = inner.depth.get();
         let limits = inner.limits.get();
@@ -306,7 +303,7 @@ impl Call {
                 *self.error.borrow_mut() = Some(error);
                 Ok(())
             }
-            state => bail!(InvalidState, "the call can't be ended, it is {}", describe(state)),
+            state => Err(not_in_state("can't be ended", state)),
         }
     }
 
@@ -321,7 +318,7 @@ impl Call {
     pub fn results(&self, store: &Store) -> Result<Vec<Value>> {
         store.check(self.store)?;
         if self.state.get() != CallState::Finished {
-            bail!(InvalidState, "the call has no results, it is {}", describe(self.state.get()));
+            return Err(not_in_state("has no results", self.state.get()));
         }
         // SAFETY: the entry is the store's, which is alive.
         let results = unsafe { &*self.entry }.ty().results.iter();
@@ -408,21 +405,28 @@ fn nested_too_deeply(is_fresh: bool, limit: u32) -> Result<u32> {
     bail!(Limit, "the store's limit of {limit} nested calls is reached")
 }
 
-fn describe(state: CallState) -> &'static str {
-    match state {
+#[cold]
+fn not_in_state(what: &str, state: CallState) -> Error {
+    let state = match state {
         CallState::Ready => "ready",
         CallState::Running => "running",
         CallState::Suspended => "suspended",
         CallState::Finished => "finished",
         CallState::Trapped => "ended by a trap",
-    }
+    };
+    Error::new(ErrorKind::InvalidState, format!("the call {what}, it is {state}"))
+}
+
+#[cold]
+fn wrong_count(what: &str, given: usize, needed: usize) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("{given} {what} are given, the function has {needed}"))
 }
 
 #[inline]
 fn raw_args(store: &Store, entry: &FuncEntry, args: &[Value], values: &mut [RawValue]) -> Result<()> {
     let params = &entry.ty().params;
     if args.len() != params.len() {
-        bail!(InvalidArgument, "{} arguments are given, the function takes {}", args.len(), params.len());
+        return Err(wrong_count("arguments", args.len(), params.len()));
     }
     for (place, (arg, ty)) in args.iter().zip(params).enumerate() {
         values[place] = store.raw_as(arg, *ty, || format!("argument {place}"))?;
@@ -433,13 +437,16 @@ fn raw_args(store: &Store, entry: &FuncEntry, args: &[Value], values: &mut [RawV
 #[inline]
 fn check_raw(store: &Store, entry: &FuncEntry, values: &[RawValue]) -> Result<()> {
     if values.len() < entry.values as usize {
-        bail!(InvalidArgument, "{} values are given, the function needs {}", values.len(), entry.values);
+        return Err(wrong_count("values", values.len(), entry.values as usize));
     }
-    if entry.takes_references {
-        for (place, (raw, ty)) in values.iter().zip(&entry.ty().params).enumerate() {
-            if !store.is_good(*ty, *raw) {
-                bail!(TypeMismatch, "argument {place} is no {ty} of the store");
-            }
+    if entry.takes_references { check_references(store, entry, values) } else { Ok(()) }
+}
+
+#[cold]
+fn check_references(store: &Store, entry: &FuncEntry, values: &[RawValue]) -> Result<()> {
+    for (place, (raw, ty)) in values.iter().zip(&entry.ty().params).enumerate() {
+        if !store.is_good(*ty, *raw) {
+            bail!(TypeMismatch, "argument {place} is no {ty} of the store");
         }
     }
     Ok(())
@@ -484,7 +491,7 @@ impl Store {
         let entry = self.callable(func)?;
         let types = &entry.ty().results;
         if results.len() != types.len() {
-            bail!(InvalidArgument, "there is room for {} results, the function has {}", results.len(), types.len());
+            return Err(wrong_count("places for results", results.len(), types.len()));
         }
         let mut few = [RawValue::default(); 8];
         let mut many;
@@ -531,11 +538,16 @@ impl Store {
         // SAFETY: the caller's promise; the values are lent for longer than the call lives, which `drive` can't keep.
         let call = unsafe { Call::with_values(self, func, entry, values.as_mut_ptr()) };
         match call.enter(self)? {
-            switch::FINISHED => return Ok(()),
-            exit => drive(&call, call.exit(self, exit))?,
+            switch::FINISHED => Ok(()),
+            exit => self.drive(&call, exit, drive),
         }
+    }
+
+    #[cold]
+    fn drive(&self, call: &Call, exit: u32, drive: impl FnOnce(&Call, Exit) -> Result<()>) -> Result<()> {
+        drive(call, call.exit(self, exit))?;
         if call.state() != CallState::Finished {
-            return Err(Error::new(ErrorKind::InvalidState, "the call was given up before it finished"));
+            bail!(InvalidState, "the call was given up before it finished");
         }
         Ok(())
     }

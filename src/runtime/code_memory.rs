@@ -14,6 +14,7 @@ use super::switch;
 use crate::abi::artifact::Trampolines;
 use crate::abi::thunk;
 use crate::base::{CodeOffset, Error, ErrorKind, Result, TrapCode, error::bail};
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -55,10 +56,8 @@ impl SharedCode {
     /// The code as it is mapped for the store of this context.
     pub fn map_for_store(&self, context: *mut StoreContext) -> Result<StoreCode> {
         let (image, length) = match self {
-            SharedCode::Empty => return Ok(StoreCode { base: 0, length: 0, private: None }),
-            SharedCode::Mapped { mapping, length } => {
-                return Ok(StoreCode { base: mapping.base(), length: *length, private: None });
-            }
+            SharedCode::Empty => return Ok(StoreCode::new(0, 0, None)),
+            SharedCode::Mapped { mapping, length } => return Ok(StoreCode::new(mapping.base(), *length, None)),
             SharedCode::Image { image, length } => (image, *length),
         };
         let page = page_size();
@@ -74,7 +73,7 @@ impl SharedCode {
         write(thunk::STOP_ROUTINE, switch::stop as *const () as usize);
         write(thunk::STORE_CONTEXT, context as usize);
         mapping.make_readonly(0, page)?;
-        Ok(StoreCode { base, length, private: Some(mapping) })
+        Ok(StoreCode::new(base, length, Some(mapping)))
     }
 }
 
@@ -84,6 +83,8 @@ pub struct StoreCode {
     base: usize,
     length: usize,
     private: Option<Mapping>,
+    /// Whether the module was instantiated in the store, rather than only armed.
+    pub is_instantiated: Cell<bool>,
 }
 
 /// How stop points are written.
@@ -131,6 +132,10 @@ impl From<Error> for PatchError {
 }
 
 impl StoreCode {
+    fn new(base: usize, length: usize, private: Option<Mapping>) -> StoreCode {
+        StoreCode { base, length, private, is_instantiated: Cell::new(false) }
+    }
+
     /// Where the image is mapped.
     pub fn base(&self) -> usize {
         self.base

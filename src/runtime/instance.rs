@@ -200,10 +200,8 @@ impl Store {
         let references = info.escaping.len();
         let first = if references > 0 { instance.context.at(info.layout.func_ref(0)) as usize } else { start };
         inner.func_refs.borrow_mut().add_context(start, first, references, number);
-        let mut modules = inner.modules.borrow_mut();
-        // Modules are many times fewer than instances, and the same one often comes again.
-        if !modules.iter().rev().any(|known| known.is_same(module)) {
-            modules.push(module.clone());
+        if !instance.code.is_instantiated.replace(true) {
+            inner.modules.borrow_mut().push(module.clone());
         }
         Ok(instance)
     }

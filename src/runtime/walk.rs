@@ -112,13 +112,28 @@ impl Store {
         self.read_stack(activation.slot, &activation.stack, address)
     }
 
-    fn read_stack(&self, slot: usize, stack: &Range<usize>, address: usize) -> Option<u64> {
-        let is_inside = address >= stack.start && address.checked_add(8).is_some_and(|end| end <= stack.end);
-        if !is_inside || !self.inner().stacks.is_mapped(slot, stack.start, stack.end) {
-            return None;
+    /// Reads words that follow each other on an activation's stack; answers whether all are inside it, and reads none
+    /// otherwise.
+    pub fn read_words(&self, activation: &Activation, address: usize, words: &mut [u64]) -> bool {
+        if !self.is_on_stack(activation.slot, &activation.stack, address, words.len()) {
+            return false;
         }
+        for (place, word) in words.iter_mut().enumerate() {
+            // SAFETY: as in `read_stack`.
+            *word = unsafe { (address as *const u64).add(place).read_unaligned() };
+        }
+        true
+    }
+
+    fn read_stack(&self, slot: usize, stack: &Range<usize>, address: usize) -> Option<u64> {
         // SAFETY: the word is inside the usable part of a stack that is mapped, both just checked, and no guest code of
         // the store runs on this thread now.
-        Some(unsafe { (address as *const u64).read_unaligned() })
+        self.is_on_stack(slot, stack, address, 1).then(|| unsafe { (address as *const u64).read_unaligned() })
+    }
+
+    fn is_on_stack(&self, slot: usize, stack: &Range<usize>, address: usize, words: usize) -> bool {
+        let end = words.checked_mul(8).and_then(|bytes| address.checked_add(bytes));
+        let is_inside = address >= stack.start && end.is_some_and(|end| end <= stack.end);
+        is_inside && self.inner().stacks.is_mapped(slot, stack.start, stack.end)
     }
 }

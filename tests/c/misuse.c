@@ -71,6 +71,125 @@ static void two_stores(void) {
     pellucid_store_delete(other);
 }
 
+static uint64_t seed = 88172645463325252u;
+
+static uint64_t any(void) {
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+/* Often a number that could be meant, sometimes anything. */
+static uint64_t number(void) {
+    switch (any() % 4) {
+    case 0:
+        return any();
+    case 1:
+        return UINT64_MAX - any() % 3;
+    default:
+        return any() % 6;
+    }
+}
+
+static void count_bad(int *bad, pellucid_status_t status) {
+    *bad += status > 0 || status < PELLUCID_ERR_PANIC || status == PELLUCID_ERR_PANIC;
+}
+
+/* Handles and frames are plain data: no bits in them may do harm. Everything is answered, with whatever status. */
+static void any_bits(void) {
+    pellucid_instance_t made = instance_of(
+        "(module (memory (export \"m\") 1) (table (export \"t\") 2 funcref) (global (export \"g\") (mut i32) (i32.const 0))"
+        "  (func $f (export \"f\") (param i32) (result i32) (local.get 0)))");
+    pellucid_func_t f = func_of(made, "f");
+    pellucid_value_t value = value_i32(1), values[4];
+    pellucid_call_t *call;
+    pellucid_call_state_t state;
+    MUST(pellucid_call_begin(store, &f, &value, 1, &call, ERR));
+    (void)pellucid_call_resume(call, PELLUCID_RESUME_STEP, &state, NULL);
+    for (int i = 0; i < 20000; i++) {
+        uint64_t handle[2] = {any() % 8 == 0 ? number() : pellucid_store_id(store), number()};
+        pellucid_func_t func;
+        pellucid_instance_t instance;
+        pellucid_memory_t memory;
+        pellucid_table_t table;
+        pellucid_global_t global;
+        pellucid_externref_t ref;
+        memcpy(&func, handle, 16);
+        memcpy(&instance, handle, 16);
+        memcpy(&memory, handle, 16);
+        memcpy(&table, handle, 16);
+        memcpy(&global, handle, 16);
+        memcpy(&ref, handle, 16);
+        pellucid_frame_t frame = {.store = handle[0],
+                                  .call = any() % 2 ? pellucid_call_id(call) : number(),
+                                  .epoch = number(),
+                                  .position = (uint32_t)number(),
+                                  .reserved = (uint32_t)number()};
+        pellucid_value_t input = {.kind = (uint32_t)(any() % 8 == 0 ? number() : any() % 7)};
+        input.of.opaque[0] = handle[0];
+        input.of.opaque[1] = handle[1];
+        pellucid_extern_t item = {.kind = (uint32_t)(any() % 5)}, found;
+        memcpy(&item.of, handle, 16);
+        pellucid_module_t *module = NULL;
+        pellucid_functype_t *functype = NULL;
+        pellucid_externtype_t *externtype = NULL;
+        pellucid_memorytype_t memorytype;
+        pellucid_tabletype_t tabletype;
+        pellucid_globaltype_t globaltype;
+        pellucid_raw_t raw;
+        pellucid_str_t name;
+        uint8_t bytes[8], *data;
+        uint64_t size;
+        uint32_t n;
+        size_t count;
+        void *userdata;
+        int bad = 0;
+#define ANY(call) count_bad(&bad, (call))
+        ANY(pellucid_func_call(store, &func, &input, any() % 2, values, any() % 2, NULL));
+        ANY(pellucid_func_type(store, &func, &functype));
+        ANY(pellucid_func_name(store, &func, &name));
+        ANY(pellucid_func_location(store, &func, &instance, &n));
+        memcpy(&instance, handle, 16);
+        ANY(pellucid_instance_module(store, &instance, &module));
+        ANY(pellucid_instance_export(store, &instance, "f", 1, &found));
+        ANY(pellucid_instance_export_at(store, &instance, number(), &name, &found));
+        ANY(pellucid_instance_func(store, &instance, (uint32_t)number(), &func));
+        ANY(pellucid_instance_global(store, &instance, (uint32_t)number(), &global));
+        memcpy(&global, handle, 16);
+        ANY(pellucid_extern_type(store, &item, &externtype));
+        ANY(pellucid_memory_type(store, &memory, &memorytype));
+        ANY(pellucid_memory_data(store, &memory, &data, &count));
+        ANY(pellucid_memory_read(store, &memory, number(), bytes, any() % 8));
+        ANY(pellucid_memory_write(store, &memory, number(), bytes, any() % 8));
+        ANY(pellucid_table_type(store, &table, &tabletype));
+        ANY(pellucid_table_get(store, &table, number(), values));
+        ANY(pellucid_table_set(store, &table, number(), &input));
+        ANY(pellucid_table_size(store, &table, &size));
+        ANY(pellucid_global_type(store, &global, &globaltype));
+        ANY(pellucid_global_get(store, &global, values));
+        ANY(pellucid_global_set(store, &global, &input));
+        ANY(pellucid_externref_userdata(store, &ref, &userdata));
+        ANY(pellucid_value_to_raw(store, &input, &raw));
+        raw.words[0] = number();
+        raw.words[1] = number();
+        ANY(pellucid_value_from_raw(store, (uint32_t)(any() % 12), &raw, values));
+        ANY(pellucid_frame_caller(store, &frame, &frame));
+        ANY(pellucid_frame_key(store, &frame, &size));
+        ANY(pellucid_frame_pc(store, &frame, &n));
+        ANY(pellucid_frame_read_locals(store, &frame, (uint32_t)number(), values, 4, &n));
+        ANY(pellucid_frame_read_operands(store, &frame, (uint32_t)number(), values, 4, &n));
+        ANY(pellucid_frame_local_name(store, &frame, (uint32_t)number(), &name));
+#undef ANY
+        CHECK(bad == 0);
+        pellucid_module_delete(module);
+        pellucid_functype_delete(functype);
+        pellucid_externtype_delete(externtype);
+    }
+    pellucid_call_delete(call);
+    CHECK(!pellucid_store_is_poisoned(store));
+}
+
 int main(void) {
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_world(is_debug);
@@ -79,6 +198,7 @@ int main(void) {
         (void)none;
         is_debug ? bad_pointers() : (void)0;
         two_stores();
+        any_bits();
         close_world();
     }
     return finish();

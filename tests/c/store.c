@@ -20,6 +20,7 @@ static pellucid_status_t do_nothing(void *userdata, pellucid_caller_t *caller, c
 }
 
 static void userdata(void) {
+    order = 0;
     open_world(false);
     pellucid_store_delete(store);
     struct mark of_store = {0}, of_func = {0}, of_ref = {0};
@@ -170,7 +171,33 @@ static void deleted_by_a_host_function(void) {
     }
 }
 
+/* A finalizer must not use the library. If it uses the store that goes, that is noticed. */
+static void use_the_store(void *userdata) {
+    pellucid_store_t *going = *(pellucid_store_t **)userdata;
+    size_t n;
+    uint64_t limit;
+    pellucid_edit_t *edit = NULL;
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_store_instance_count(going, &n));
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_store_limit(going, PELLUCID_LIMIT_TABLES, &limit));
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_edit_begin(going, &edit));
+    pellucid_store_delete(going);
+    order++;
+}
+
+static void used_by_finalizers(void) {
+    open_world(true);
+    pellucid_store_delete(store);
+    order = 0;
+    MUST(pellucid_store_new(engine, &store, use_the_store, &store, ERR));
+    pellucid_externref_t ref;
+    MUST(pellucid_externref_new(store, &store, use_the_store, &ref));
+    pellucid_store_delete(store);
+    CHECK(order == 2);
+    pellucid_engine_delete(engine);
+}
+
 int main(void) {
+    used_by_finalizers();
     userdata();
     contents();
     children_first_and_last();

@@ -4,10 +4,12 @@
 //! functions of the test's, and shows the state before every operator. Values are raw bits, narrow ones
 //! zero-extended; a `funcref` is the function's index plus one.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use wasmparser::{
     BlockType, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, MemArg, MemArgTarget, Operator,
-    OperatorsReader, Parser, Payload, TypeRef,
+    OperatorsReader, Parser, Payload, TypeRef, ValType,
 };
 
 const PAGE: usize = 65536;
@@ -31,6 +33,8 @@ pub type Trap = &'static str;
 struct Type {
     params: usize,
     results: usize,
+    /// Parameters, then results.
+    types: Vec<ValType>,
 }
 
 struct Body<'m> {
@@ -53,6 +57,8 @@ pub struct Interpreter<'m, 'h> {
     tables: Vec<Vec<u64>>,
     pub globals: Vec<u64>,
     watch: Option<Watch<'h>>,
+    /// At a step: how many calls lie beneath its own.
+    pub depth: Rc<Cell<u32>>,
 }
 
 struct Label {
@@ -76,6 +82,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
             tables: Vec::new(),
             globals: Vec::new(),
             watch: None,
+            depth: Rc::default(),
         };
         for payload in Parser::new(0).parse_all(bytes) {
             this.section(payload.unwrap());
@@ -98,7 +105,11 @@ impl<'m, 'h> Interpreter<'m, 'h> {
                 for group in section {
                     for ty in group.unwrap().into_types() {
                         let CompositeInnerType::Func(func) = &ty.composite_type.inner else { panic!("not a function") };
-                        self.types.push(Type { params: func.params().len(), results: func.results().len() });
+                        self.types.push(Type {
+                            params: func.params().len(),
+                            results: func.results().len(),
+                            types: func.params().iter().chain(func.results()).copied().collect(),
+                        });
                     }
                 }
             }
@@ -212,7 +223,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
     fn block_type(&self, ty: BlockType) -> Type {
         match ty {
             BlockType::Empty => Type::default(),
-            BlockType::Type(_) => Type { params: 0, results: 1 },
+            BlockType::Type(ty) => Type { params: 0, results: 1, types: vec![ty] },
             BlockType::FuncType(index) => self.types[index as usize].clone(),
         }
     }
@@ -236,6 +247,7 @@ impl<'m, 'h> Interpreter<'m, 'h> {
         while at < last {
             let (pc, op) = self.bodies[index].ops[at].clone();
             if let Some(watch) = &mut self.watch {
+                self.depth.set(depth);
                 watch(Step { func, pc, locals: &locals, operands: &stack });
             }
             let here = at;
@@ -314,9 +326,8 @@ impl<'m, 'h> Interpreter<'m, 'h> {
                     let callee = *table.get(element).ok_or("undefined element")?;
                     let callee = callee.checked_sub(1).ok_or("uninitialized element")? as u32;
                     let (want, have) = (type_index as usize, self.funcs[callee as usize]);
-                    let same = want == have
-                        || self.types[want].params == self.types[have].params
-                            && self.types[want].results == self.types[have].results;
+                    let (want_type, have_type) = (&self.types[want], &self.types[have]);
+                    let same = want_type.params == have_type.params && want_type.types == have_type.types;
                     if !same {
                         return Err("indirect call type mismatch");
                     }

@@ -292,16 +292,16 @@ impl Script {
 
     fn call_resumable(&self, func: Func, args: &[Value]) -> Result<Vec<Value>, Error> {
         let call = self.debuggee.call_begin(func, args)?;
-        // Without a handler that sees it, a trap pauses a call that is being debugged; going on ends it.
-        for _ in 0..2 {
+        loop {
             match call.resume(&self.debuggee, Resume::Continue)? {
+                CallState::Paused => {}
                 CallState::Finished => return call.results(&self.debuggee),
-                CallState::Trapped => break,
-                _ => {}
+                state => {
+                    let unfinished = || Error::new(ErrorKind::Panic, format!("the call came out as {state:?}"));
+                    return Err(call.error().unwrap_or_else(unfinished));
+                }
             }
         }
-        let unfinished = || Error::new(ErrorKind::Panic, format!("the call came out as {:?}", call.state()));
-        Err(call.error().unwrap_or_else(unfinished))
     }
 
     fn extern_number(&self, value: &Value) -> Option<u32> {
@@ -332,7 +332,8 @@ fn look(debuggee: &Debuggee, event: &Event, trouble: &RefCell<Option<String>>) -
     if let Err(error) = read() {
         trouble.replace(Some(error.to_string()));
     }
-    Action::Continue
+    // A resumable call comes back to the host at every operator.
+    if event.can_pause { Action::Pause } else { Action::Continue }
 }
 
 /// Reads a script's directives. The lexer takes the suite's odd characters, which the tests of names are made of.
