@@ -1,10 +1,8 @@
 //! Events and what is done about them: the handler and its actions, pausing and resuming, traps and failing hosts.
 
-mod scene;
-
+use crate::scene::{self, Scene, host, kind, stack, state};
 use pellucid::base::{Error, ErrorKind, StoreLimits, TrapCode, ValType, Value};
 use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Frame, FrameKind, Resume};
-use scene::{Scene, host, kind, stack, state};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
