@@ -27,6 +27,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("global", "Globals", "Global variables."),
     ("instance", "Instances", "Instances of modules and what is in them."),
     ("linker", "Linkers", "Instantiating modules by the names of their imports."),
+    ("wasi", "WASI", "What ordinary programs import: arguments, files, clocks, and so on."),
     ("frame", "Debugging: frames", "Where guests stand, and the values of their locals and operands."),
     ("event", "Debugging: events", "What happens to guests, and the handler that is told."),
     ("call", "Debugging: calls that can pause", "Running a guest from one event to the next."),
@@ -35,6 +36,10 @@ const SECTIONS: &[(&str, &str, &str)] = &[
 ];
 
 fn main() {
+    // The signal handlers stay installed, so the code that they are in has to stay as well.
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
     for watched in ["build.rs", "cbindgen.toml", "src/ffi"] {
         println!("cargo::rerun-if-changed={watched}");
     }

@@ -177,6 +177,8 @@ enum pellucid_status {
     PELLUCID_ERR_POISONED = -18,
     /** A bug in the library, caught at its border. Please report it. */
     PELLUCID_ERR_PANIC = -19,
+    /** The guest ended itself, see `pellucid_error_exit_code`. */
+    PELLUCID_ERR_EXIT = -20,
 };
 
 /**
@@ -447,6 +449,21 @@ pellucid_status_t pellucid_error_text(const pellucid_error_t *error, pellucid_st
  * Since: 0.1.
  */
 pellucid_trap_t pellucid_error_trap(const pellucid_error_t *error);
+
+/**
+ * What a guest said when it ended itself, as WASI's `proc_exit` does. That is no trap, and has no backtrace.
+ *
+ * - `error`: the error.
+ * - `out_code`: gets the exit code; 0 means success, by convention.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't an exit: its status isn't `PELLUCID_ERR_EXIT`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_error_exit_code(const pellucid_error_t *error,
+                                           uint32_t *out_code);
 
 /**
  * The memory access that made the guest trap.
@@ -3116,6 +3133,431 @@ pellucid_status_t pellucid_linker_instantiate(const pellucid_linker_t *linker,
                                               pellucid_error_t **out_error);
 
 /* ==================================================================================================
+ * WASI
+ *
+ * What ordinary programs import: arguments, files, clocks, and so on.
+ * ================================================================================================== */
+
+/** Values of `pellucid_wasi_stream_t`. */
+enum pellucid_wasi_stream {
+    /** Standard input. */
+    PELLUCID_WASI_STDIN = 0,
+    /** Standard output. */
+    PELLUCID_WASI_STDOUT = 1,
+    /** Standard error. */
+    PELLUCID_WASI_STDERR = 2,
+};
+
+/** Values of `pellucid_wasi_source_t`. */
+enum pellucid_wasi_source {
+    /** Empty, and to nowhere; the default. */
+    PELLUCID_WASI_NULL = 0,
+    /** The host's own stream. Flush what the host has buffered before the guest writes. */
+    PELLUCID_WASI_INHERIT = 1,
+    /** For output: kept until `pellucid_wasi_read` takes it. */
+    PELLUCID_WASI_CAPTURE = 2,
+};
+
+/**
+ * What a guest gets from its host. An owned object.
+ *
+ *     pellucid_wasi_config_t *config;
+ *     pellucid_wasi_config_new(&config);
+ *     pellucid_wasi_config_add_arg(config, "program", 7);
+ *     pellucid_wasi_config_set_stream(config, PELLUCID_WASI_STDOUT, PELLUCID_WASI_INHERIT);
+ *     pellucid_wasi_config_add_folder(config, "/tmp/data", 9, "/data", 5, true, &error);
+ *     pellucid_linker_define_wasi(linker, store, config, NULL, &error);
+ *     pellucid_wasi_config_delete(config);
+ *
+ * A new one gives nothing: no arguments, no environment, no folders, empty input, output to nowhere; but the system's
+ * clocks and random numbers. It can be used for any number of stores.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_wasi_config_t pellucid_wasi_config_t;
+
+/**
+ * What a guest has written to captured streams. An owned object, which any thread may use, also while the guest runs.
+ *
+ *     pellucid_wasi_t *wasi;
+ *     pellucid_wasi_config_set_stream(config, PELLUCID_WASI_STDOUT, PELLUCID_WASI_CAPTURE);
+ *     pellucid_linker_define_wasi(linker, store, config, &wasi, &error);
+ *     ...
+ *     pellucid_wasi_read(wasi, PELLUCID_WASI_STDOUT, bytes, sizeof bytes, &n_bytes);
+ *     pellucid_wasi_delete(wasi);
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_wasi_t pellucid_wasi_t;
+
+/**
+ * A stream that guests start with: one of `enum pellucid_wasi_stream`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_wasi_stream_t;
+
+/**
+ * Where a stream comes from or goes to: one of `enum pellucid_wasi_source`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_wasi_source_t;
+
+/**
+ * Gives a guest's standard input.
+ *
+ * - `userdata`: as registered.
+ * - `bytes`, `cap_bytes`: places for what there is.
+ * - `out_n`: gets how many were filled, which is 0 before; 0 is the end of the input.
+ *
+ * Returns `PELLUCID_OK`; anything else is an input/output error for the guest.
+ *
+ * It may do all that a host function may.
+ *
+ * Since: 0.1.
+ */
+typedef pellucid_status_t (*pellucid_wasi_read_cb_t)(void *userdata,
+                                                     uint8_t *bytes,
+                                                     size_t cap_bytes,
+                                                     size_t *out_n);
+
+/**
+ * Takes what a guest writes to standard output or standard error.
+ *
+ * - `userdata`: as registered.
+ * - `bytes`, `n_bytes`: what the guest writes, not necessarily whole lines or characters. Valid until it returns.
+ *
+ * Returns `PELLUCID_OK`; anything else is an input/output error for the guest.
+ *
+ * It may do all that a host function may.
+ *
+ * Since: 0.1.
+ */
+typedef pellucid_status_t (*pellucid_wasi_write_cb_t)(void *userdata,
+                                                      const uint8_t *bytes,
+                                                      size_t n_bytes);
+
+/**
+ * Makes a configuration that gives a guest nothing.
+ *
+ * - `out_config`: gets the configuration.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the caller owns `*out_config`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_new(pellucid_wasi_config_t **out_config);
+
+/**
+ * Deletes a configuration. Guests that were given what it says keep it.
+ *
+ * - `config`: the configuration; NULL is fine.
+ *
+ * Owns: takes `config`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_wasi_config_delete(pellucid_wasi_config_t *config);
+
+/**
+ * Adds an argument of the program; the first is its name.
+ *
+ * - `config`: the configuration.
+ * - `arg`, `n_arg`: the argument, UTF-8 without NUL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the argument isn't UTF-8 or contains NUL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_add_arg(pellucid_wasi_config_t *config,
+                                               const char *arg,
+                                               size_t n_arg);
+
+/**
+ * Sets an environment variable, again if it is set already.
+ *
+ * - `config`: the configuration.
+ * - `name`, `n_name`: its name, UTF-8 without NUL or `=`.
+ * - `value`, `n_value`: its value, UTF-8 without NUL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a name or value that can't be one.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_env(pellucid_wasi_config_t *config,
+                                               const char *name,
+                                               size_t n_name,
+                                               const char *value,
+                                               size_t n_value);
+
+/**
+ * Sets all variables of the host's environment as it is now. Those that aren't UTF-8 are left out.
+ *
+ * - `config`: the configuration.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_inherit_env(pellucid_wasi_config_t *config);
+
+/**
+ * Sets where a stream comes from or goes to.
+ *
+ * - `config`: the configuration.
+ * - `stream`: one of `enum pellucid_wasi_stream`.
+ * - `source`: one of `enum pellucid_wasi_source`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown number, and if standard input shall be captured.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_stream(pellucid_wasi_config_t *config,
+                                                  pellucid_wasi_stream_t stream,
+                                                  pellucid_wasi_source_t source);
+
+/**
+ * Sets how many bytes each captured stream holds. For the guest, writing to a full one is the error that there is no
+ * space left.
+ *
+ * - `config`: the configuration.
+ * - `n_bytes`: their number; 64 MiB unless set.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_capture_limit(pellucid_wasi_config_t *config,
+                                                         size_t n_bytes);
+
+/**
+ * Makes a stream a file. It is opened now; for output it is made, or emptied if it is there.
+ *
+ * - `config`: the configuration.
+ * - `stream`: one of `enum pellucid_wasi_stream`.
+ * - `path`, `n_path`: the file's path on the host, UTF-8.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` or `PELLUCID_ERR_SYSTEM` if it can't be opened;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown stream or a path that isn't UTF-8.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_file(pellucid_wasi_config_t *config,
+                                                pellucid_wasi_stream_t stream,
+                                                const char *path,
+                                                size_t n_path,
+                                                pellucid_error_t **out_error);
+
+/**
+ * Makes standard input these bytes.
+ *
+ * - `config`: the configuration.
+ * - `bytes`, `n_bytes`: the input, which is copied.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_input(pellucid_wasi_config_t *config,
+                                                 const uint8_t *bytes,
+                                                 size_t n_bytes);
+
+/**
+ * Makes standard input what a callback gives. The guest takes it for a terminal.
+ *
+ * - `config`: the configuration.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: is called when the guest wants to read.
+ * - `finalizer`: frees `userdata` when the configuration and all stores that it was used for are gone or have other
+ *   input; may be NULL.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the library owns `userdata` until the finalizer runs.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_input_callback(pellucid_wasi_config_t *config,
+                                                          void *userdata,
+                                                          pellucid_wasi_read_cb_t cb,
+                                                          pellucid_finalizer_t finalizer);
+
+/**
+ * Makes standard output or standard error go to a callback. The guest takes it for a terminal, so that most programs
+ * write line by line.
+ *
+ * - `config`: the configuration.
+ * - `stream`: `PELLUCID_WASI_STDOUT` or `PELLUCID_WASI_STDERR`.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: is called when the guest writes.
+ * - `finalizer`: frees `userdata` when the configuration and all stores that it was used for are gone or have other
+ *   output; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another stream.
+ *
+ * Owns: the library owns `userdata` until the finalizer runs.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_output_callback(pellucid_wasi_config_t *config,
+                                                           pellucid_wasi_stream_t stream,
+                                                           void *userdata,
+                                                           pellucid_wasi_write_cb_t cb,
+                                                           pellucid_finalizer_t finalizer);
+
+/**
+ * Lets the guest reach a folder of the host with all that is in it, and nothing outside. It is opened now.
+ *
+ * - `config`: the configuration.
+ * - `host_path`, `n_host_path`: its path on the host, UTF-8.
+ * - `guest_path`, `n_guest_path`: its path for the guest, UTF-8, such as `/` or `/data`.
+ * - `is_read_only`: whether the guest can't change anything in it.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` or `PELLUCID_ERR_SYSTEM` if it can't be opened;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a path that isn't UTF-8, and for a guest's path that is empty or contains NUL.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_add_folder(pellucid_wasi_config_t *config,
+                                                  const char *host_path,
+                                                  size_t n_host_path,
+                                                  const char *guest_path,
+                                                  size_t n_guest_path,
+                                                  bool is_read_only,
+                                                  pellucid_error_t **out_error);
+
+/**
+ * Makes the guest's clocks the same in every run: they start at a given time and advance only when the guest looks at
+ * one or sleeps, which then takes no time.
+ *
+ * - `config`: the configuration.
+ * - `start`: the time of day at the beginning, in nanoseconds since 1970.
+ * - `step`: by how many nanoseconds the clocks advance each time that the guest looks at one.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_fixed_clocks(pellucid_wasi_config_t *config,
+                                                        uint64_t start,
+                                                        uint64_t step);
+
+/**
+ * Makes the guest's random numbers the same in every run. They are no secrets then.
+ *
+ * - `config`: the configuration.
+ * - `seed`: which sequence; it means the same in every version of the library.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_random_seed(pellucid_wasi_config_t *config,
+                                                       uint64_t seed);
+
+/**
+ * Defines the functions of WASI preview 1, under the module names `wasi_snapshot_preview1` and `wasi_unstable`. What the
+ * configuration says belongs to this definition: two definitions don't share open files or clocks.
+ *
+ * A program that ends itself ends the call with `PELLUCID_ERR_EXIT`; see `pellucid_error_exit_code`. The functions use the
+ * memory that the calling instance exports as `memory`.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store that the functions will live in.
+ * - `config`: what the guest gets; it is copied.
+ * - `out_wasi`: gets what the guest writes to captured streams; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing is off;
+ * `PELLUCID_ERR_LIMIT` for too many folders; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_STATE` while the linker
+ * instantiates a module.
+ *
+ * Owns: the caller owns `*out_wasi` and `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_define_wasi(pellucid_linker_t *linker,
+                                              pellucid_store_t *store,
+                                              const pellucid_wasi_config_t *config,
+                                              pellucid_wasi_t **out_wasi,
+                                              pellucid_error_t **out_error);
+
+/**
+ * Deletes the handle of captured output. The guest isn't concerned.
+ *
+ * - `wasi`: the handle; NULL is fine.
+ *
+ * Owns: takes `wasi`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_wasi_delete(pellucid_wasi_t *wasi);
+
+/**
+ * How many captured bytes wait to be read.
+ *
+ * - `wasi`: the captured output.
+ * - `stream`: `PELLUCID_WASI_STDOUT` or `PELLUCID_WASI_STDERR`.
+ * - `out_n`: gets their number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the stream isn't captured; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown
+ * one.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_size(const pellucid_wasi_t *wasi,
+                                     pellucid_wasi_stream_t stream,
+                                     size_t *out_n);
+
+/**
+ * Takes captured bytes, the oldest first.
+ *
+ * - `wasi`: the captured output.
+ * - `stream`: `PELLUCID_WASI_STDOUT` or `PELLUCID_WASI_STDERR`.
+ * - `bytes`, `cap_bytes`: places for them.
+ * - `out_n`: gets how many were taken; 0 if there are none.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the stream isn't captured; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown
+ * one.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_read(pellucid_wasi_t *wasi,
+                                     pellucid_wasi_stream_t stream,
+                                     uint8_t *bytes,
+                                     size_t cap_bytes,
+                                     size_t *out_n);
+
+/* ==================================================================================================
  * Debugging: frames
  *
  * Where guests stand, and the values of their locals and operands.
@@ -3870,6 +4312,8 @@ enum pellucid_call_state {
     PELLUCID_CALL_FINISHED = 4,
     /** Trapped, or a host function failed; it has an error, and its frames can be looked at until it is deleted. */
     PELLUCID_CALL_TRAPPED = 5,
+    /** Ended by the guest itself, as WASI's `proc_exit` does; it has an error with the exit code, and no frames. */
+    PELLUCID_CALL_EXITED = 6,
 };
 
 /** Values of `pellucid_resume_t`. */
@@ -3951,10 +4395,10 @@ pellucid_status_t pellucid_call_begin(pellucid_store_t *store,
 void pellucid_call_delete(pellucid_call_t *call);
 
 /**
- * Runs a call until it finishes, traps or pauses.
+ * Runs a call until it finishes, traps, exits or pauses.
  *
- * It pauses at an event if the store's handler says so, or if there is no handler for it. A trap isn't a failure of
- * this function: see `pellucid_call_error`.
+ * It pauses at an event if the store's handler says so, or if there is no handler for it. A trap or exit isn't a failure
+ * of this function: see `pellucid_call_error`.
  *
  * - `call`: the call; it must be ready or paused.
  * - `mode`: one of `enum pellucid_resume`.
@@ -4050,9 +4494,10 @@ pellucid_status_t pellucid_call_results(const pellucid_call_t *call,
  * The error that a call ended with.
  *
  * - `call`: the call.
- * - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace.
+ * - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace; or the
+ *   guest's exit, see `pellucid_error_exit_code`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped or exited.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.

@@ -1,7 +1,7 @@
 //! Pellucid: a WebAssembly engine made to be embedded and to be looked into.
 //!
 //! The product is the C library with its header `pellucid.h`; this crate is its core. Rooms, in the direction in
-//! which they may use each other (`base ← abi ← wasm ← compile`, `wasm ← runtime ← debug ← ffi`):
+//! which they may use each other (`base ← abi ← wasm ← compile`, `wasm ← runtime ← debug ← ffi`, `runtime ← wasi ← ffi`):
 
 pub mod base;
 
@@ -12,5 +12,7 @@ pub mod compile;
 pub mod runtime;
 
 pub mod debug;
+
+pub mod wasi;
 
 pub mod ffi;

@@ -75,7 +75,7 @@ macro_rules! programs {
 
 programs! {
     call config edit error event externref frame func global instance layout library linker memory misuse module store
-    table threads types value
+    table threads types value wasi
 }
 
 #[test]

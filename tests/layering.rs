@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room with those that it may name: `base ← abi ← wasm ← compile`, `wasm ← runtime ← debug ← ffi`.
-const ROOMS: [(&str, &[&str]); 7] = [
+/// Each room with those that it may name: `base ← abi ← wasm ← compile`, `wasm ← runtime ← debug ← ffi`, `runtime ← wasi ← ffi`.
+const ROOMS: [(&str, &[&str]); 8] = [
     ("base", &[]),
     ("abi", &["base"]),
     ("wasm", &["base", "abi"]),
     ("compile", &["base", "abi", "wasm"]),
     ("runtime", &["base", "abi", "wasm"]),
     ("debug", &["base", "abi", "wasm", "runtime"]),
-    ("ffi", &["base", "abi", "wasm", "runtime", "debug"]),
+    ("wasi", &["base", "runtime"]),
+    ("ffi", &["base", "abi", "wasm", "runtime", "debug", "wasi"]),
 ];
 
 /// The one place where the runtime meets the compiler.

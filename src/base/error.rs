@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Poisoned,
     /// A bug in the library: a panic was caught at its border.
     Panic,
+    /// The guest ended itself.
+    Exit,
 }
 
 /// One Wasm frame of a backtrace, innermost first.
@@ -80,6 +82,7 @@ struct Inner {
     message: String,
     trap: Option<TrapCode>,
     fault: Option<MemoryFault>,
+    exit_code: Option<u32>,
     backtrace: Vec<BacktraceFrame>,
 }
 
@@ -89,13 +92,22 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind`, whose `message` is one lower-case line on what was wrong with this input.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error(Box::new(Inner { kind, message: message.into(), trap: None, fault: None, backtrace: Vec::new() }))
+        let (message, backtrace) = (message.into(), Vec::new());
+        Error(Box::new(Inner { kind, message, trap: None, fault: None, exit_code: None, backtrace }))
+    }
+
+    /// The end of a guest that ended itself; it isn't a trap, and has no backtrace.
+    pub fn exit(code: u32) -> Error {
+        let mut error = Error::new(ErrorKind::Exit, format!("the guest exited with code {code}"));
+        error.0.exit_code = Some(code);
+        error
     }
 
     /// A trap, with the guest's backtrace where it happened.
     pub fn trap(code: TrapCode, fault: Option<MemoryFault>, backtrace: Vec<BacktraceFrame>) -> Error {
         let message = code.message().to_string();
-        Error(Box::new(Inner { kind: ErrorKind::Trap, message, trap: Some(code), fault, backtrace }))
+        let (kind, trap) = (ErrorKind::Trap, Some(code));
+        Error(Box::new(Inner { kind, message, trap, fault, exit_code: None, backtrace }))
     }
 
     /// The same error with the guest's backtrace attached, unless it has one.
@@ -130,6 +142,11 @@ impl Error {
     /// The access that failed, for traps of the memory hardware.
     pub fn memory_fault(&self) -> Option<MemoryFault> {
         self.0.fault
+    }
+
+    /// What the guest said when it ended itself.
+    pub fn exit_code(&self) -> Option<u32> {
+        self.0.exit_code
     }
 
     /// The guest's frames, innermost first; empty if no guest code was running.

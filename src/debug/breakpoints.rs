@@ -1,7 +1,7 @@
 //! The store's breakpoints, and the stop points that they or a step were seen at.
 //!
-//! Must not know calls or frames. Invariant: the marks of a [`Site`] are exactly the enabled breakpoints on operators
-//! of its run. Read next: [`super::edit`] for how they change, [`super::arm`] for what that does to the code.
+//! Must not know calls or frames. Invariant: the marks of a `Site` are exactly the enabled breakpoints on operators
+//! of its run. Read next: [`super::edit`] for how they change, `arm.rs` for what that does to the code.
 
 use super::Debuggee;
 use super::hash::NumberMap;

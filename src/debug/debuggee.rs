@@ -1,4 +1,8 @@
 //! A store with its debugger.
+//!
+//! Here is what the other files of this room share, who stands still, and the store's contents as a debugger lists them.
+//! Invariant: a call is in at most one of the lists: driven and stopped, parked, or waiting for a host function.
+//! Read next: [`super::drive`].
 
 use super::arm::ArmedFunctions;
 use super::breakpoints::Book;

@@ -1,4 +1,15 @@
 //! Driving calls: one loop runs the guest, looks at why it came out, raises events and goes on or pauses.
+//!
+//! ```text
+//!   enter guest ──stopped──> arrive ──> walk the run: examine an operator, raise, replay it, … ──┐
+//!     ▲  │  └───trapped──> replay up to the operator, raise, end                      pause │    │
+//!     │  └──────finished─> end                                    to whoever resumes <──────┘    │
+//!     └──────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! One-shot and resumable calls go through the same loop. Must not know C. Invariants: guest code is entered in one place,
+//! after everybody was denied a look at its frames; an operator is raised at most once each time that the guest comes
+//! to it; no cell is borrowed while a handler or the guest runs. Read next: `standing.rs`, [`super::event`].
 
 use super::breakpoints::Site;
 use super::debuggee::Parked;
@@ -33,6 +44,8 @@ pub enum CallState {
     Finished = 4,
     /// Trapped; it has an error, and its frames can be looked at until it is dropped.
     Trapped = 5,
+    /// Ended by the guest itself; it has an error that says so, and no frames.
+    Exited = 6,
 }
 
 /// A resumable call. Dropping one that is unfinished drops its guest stack.
@@ -98,6 +111,7 @@ impl DebugCall {
             Outcome::Finished => (CallState::Finished, None, None),
             Outcome::Paused(event) => (CallState::Paused, Some(event), None),
             Outcome::Trapped(event, error) => (CallState::Trapped, event, Some(error)),
+            Outcome::Exited(error) => (CallState::Exited, None, Some(error)),
         };
         self.state.set(state);
         // What they replace may be anything's last owner, so not while they are borrowed.
@@ -117,7 +131,7 @@ impl DebugCall {
     pub fn event(&self) -> Option<Event> {
         match self.state.get() {
             CallState::Paused | CallState::Trapped => self.event.borrow().clone(),
-            CallState::Ready | CallState::Running | CallState::Finished => None,
+            CallState::Ready | CallState::Running | CallState::Finished | CallState::Exited => None,
         }
     }
 
@@ -130,7 +144,7 @@ impl DebugCall {
         self.call.results(debuggee.store())
     }
 
-    /// The error it ended with; `None` unless trapped.
+    /// The error it ended with; `None` unless trapped or exited.
     pub fn error(&self) -> Option<Error> {
         self.error.borrow().clone()
     }
@@ -179,6 +193,7 @@ fn describe(state: CallState) -> &'static str {
         CallState::Paused => "paused",
         CallState::Finished => "finished",
         CallState::Trapped => "trapped",
+        CallState::Exited => "over, the guest has ended itself",
     }
 }
 
@@ -254,7 +269,7 @@ impl Debuggee {
         let outcome = session.left(&exit).transpose().unwrap_or_else(|| session.run());
         match outcome? {
             Outcome::Finished => Ok(()),
-            Outcome::Trapped(_, error) => Err(error),
+            Outcome::Trapped(_, error) | Outcome::Exited(error) => Err(error),
             Outcome::Paused(_) => unreachable!("a one-shot call doesn't pause"),
         }
     }
@@ -295,6 +310,7 @@ enum Outcome {
     Finished,
     Paused(Event),
     Trapped(Option<Event>, Error),
+    Exited(Error),
 }
 
 /// The run loop of one call.
@@ -332,13 +348,15 @@ impl<'a> Session<'a> {
             self.debuggee.before_running()?;
             // From here on nobody may look at its frames.
             self.standing.end();
-            match self.call.run(store) {
+            // Looked at where it is: moving it costs more than all the rest of a stop that nobody wants.
+            let left = &self.call.run(store);
+            match left {
                 Ok(exit) => {
-                    if let Some(outcome) = self.left(&exit)? {
+                    if let Some(outcome) = self.left(exit)? {
                         return Ok(outcome);
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.clone()),
             }
         }
     }
@@ -530,6 +548,9 @@ impl<'a> Session<'a> {
     fn trapped(&self, trap: &TrapInfo) -> Outcome {
         let store = self.debuggee.store();
         let error = self.call.error(store, trap);
+        if error.kind() == ErrorKind::Exit {
+            return Outcome::Exited(error);
+        }
         let kind = if trap.code == TrapCode::HostError { EventKind::HostError } else { EventKind::Trap };
         let receiver = if self.silent && !self.resumable {
             Receiver::Nobody

@@ -1,7 +1,7 @@
 //! Edit sessions: begin, any number of intents, then commit or discard.
 //!
-//! Invariant: a commit first works out everything it will change, then changes the code, which may fail and is undone
-//! then, and only after that the breakpoints, which can't fail. Read next: [`super::arm`].
+//! Must not know calls, but for who is on a stack. Invariant: a commit first works out everything it will change, then changes the code, which may fail and is undone
+//! then, and only after that the breakpoints, which can't fail. Read next: `arm.rs`.
 
 use super::Debuggee;
 use super::arm::{Function, Patch, defined};

@@ -3,7 +3,7 @@
 //! Knows no store: memories, globals and tables are behind [`Outside`]. Invariant: where compiled code would go on,
 //! the evaluator gives the same bits; where it would trap, it says so and changes nothing, and the machine does it.
 //!
-//! Read next: [`super::replay`], which walks a run with this.
+//! Read next: `replay.rs`, which walks a run with this.
 
 mod numeric;
 #[cfg(test)]
@@ -19,7 +19,7 @@ use wasmparser::{AbstractHeapType, HeapType, MemArg, MemArgTarget, Operator};
 pub struct Slot {
     /// The type.
     pub ty: ValType,
-    /// The bits, as [`RawValue`](crate::base::RawValue) has them.
+    /// The bits, as [`RawValue`] has them.
     pub bits: u64,
 }
 

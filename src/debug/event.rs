@@ -1,4 +1,7 @@
 //! Events: what happened to the guest, told to the store's one handler, which answers with an action.
+//!
+//! Must not know how calls are driven. Invariant: a handler that runs is kept alive, whatever it does to itself.
+//! Read next: [`super::drive`].
 
 use super::{Debuggee, Frame};
 use crate::base::error::MemoryFault;

@@ -1,4 +1,7 @@
 //! Frames: plain data that names one Wasm frame of a call, for as long as the call stands still.
+//!
+//! Must not know events or breakpoints. Invariant: nothing that a frame says is believed before its store, call and epoch
+//! were compared with the ones at hand. Read next: `standing.rs` for what is behind a frame.
 
 use super::Debuggee;
 use super::standing::{Contents, Standing, View};

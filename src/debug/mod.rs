@@ -4,7 +4,7 @@
 //! it means. It must not know C, nor read guest memory other than through the runtime; there is no `unsafe` here.
 //! Invariants: a frame handle is plain data that is checked against its call's epoch before anything is looked at;
 //! the state of a frame is the state *before* the operator at its pc; code is patched by a committed [`Edit`] and by
-//! stepping only. Read next: [`debuggee`], [`drive`], [`replay`].
+//! stepping only. Read next: [`debuggee`], [`drive`], `replay.rs`.
 
 mod arm;
 pub mod breakpoints;

@@ -1,7 +1,7 @@
 //! Runs: the operators from one stop point on, decoded so that they can be walked and replayed.
 //!
 //! A run starts at a stop point and ends after the first operator with an effect beyond locals and operands, or where
-//! another stop point begins. Operators of dead code belong to no run. Read next: [`super::evaluator`].
+//! another stop point begins. Operators of dead code belong to no run. Must not know calls or events. Read next: [`super::evaluator`].
 
 use super::evaluator::{Inner, Outside};
 use crate::abi::frame_table::Stop;

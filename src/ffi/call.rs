@@ -64,6 +64,8 @@ pub enum pellucid_call_state {
     PELLUCID_CALL_FINISHED = 4,
     /// Trapped, or a host function failed; it has an error, and its frames can be looked at until it is deleted.
     PELLUCID_CALL_TRAPPED = 5,
+    /// Ended by the guest itself, as WASI's `proc_exit` does; it has an error with the exit code, and no frames.
+    PELLUCID_CALL_EXITED = 6,
 }
 
 /// How a call goes on: one of `enum pellucid_resume`.
@@ -88,6 +90,7 @@ fn state(state: CallState) -> pellucid_call_state_t {
         CallState::Paused => PELLUCID_CALL_PAUSED,
         CallState::Finished => PELLUCID_CALL_FINISHED,
         CallState::Trapped => PELLUCID_CALL_TRAPPED,
+        CallState::Exited => PELLUCID_CALL_EXITED,
     };
     state as pellucid_call_state_t
 }
@@ -167,10 +170,10 @@ pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
     }));
 }
 
-/// Runs a call until it finishes, traps or pauses.
+/// Runs a call until it finishes, traps, exits or pauses.
 ///
-/// It pauses at an event if the store's handler says so, or if there is no handler for it. A trap isn't a failure of
-/// this function: see `pellucid_call_error`.
+/// It pauses at an event if the store's handler says so, or if there is no handler for it. A trap or exit isn't a failure
+/// of this function: see `pellucid_call_error`.
 ///
 /// - `call`: the call; it must be ready or paused.
 /// - `mode`: one of `enum pellucid_resume`.
@@ -311,9 +314,10 @@ pub unsafe extern "C" fn pellucid_call_results(
 /// The error that a call ended with.
 ///
 /// - `call`: the call.
-/// - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace.
+/// - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace; or the
+///   guest's exit, see `pellucid_error_exit_code`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped or exited.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -324,7 +328,7 @@ pub unsafe extern "C" fn pellucid_call_error(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); child call, out out_error => {
-        let Some(error) = call.call.error() else { bail!(NotFound, "the call hasn't trapped") };
+        let Some(error) = call.call.error() else { bail!(NotFound, "the call has no error") };
         out_error.set(pellucid_error_t::give(error));
         Ok(())
     })

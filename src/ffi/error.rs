@@ -211,6 +211,28 @@ pub unsafe extern "C" fn pellucid_error_trap(error: *const pellucid_error_t) -> 
     entry!(value 0; ref error => error.error.trap_code().map_or(0, |code| code as pellucid_trap_t))
 }
 
+/// What a guest said when it ended itself, as WASI's `proc_exit` does. That is no trap, and has no backtrace.
+///
+/// - `error`: the error.
+/// - `out_code`: gets the exit code; 0 means success, by convention.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't an exit: its status isn't `PELLUCID_ERR_EXIT`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_error_exit_code(
+    error: *const pellucid_error_t,
+    out_code: *mut u32,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref error, out out_code => {
+        let Some(code) = error.error.exit_code() else { bail!(NotFound, "the error isn't an exit") };
+        out_code.set(code);
+        Ok(())
+    })
+}
+
 /// The memory access that made the guest trap.
 ///
 /// - `error`: the error.

@@ -45,7 +45,7 @@ impl pellucid_linker_t {
         Ok(())
     }
 
-    fn change(&self) -> Result<RefMut<'_, Linker>> {
+    pub(super) fn change(&self) -> Result<RefMut<'_, Linker>> {
         match self.linker.try_borrow_mut() {
             Ok(linker) => Ok(linker),
             Err(_) => bail!(InvalidState, "the linker is instantiating a module"),

@@ -40,3 +40,4 @@ pub mod store;
 pub mod table;
 pub mod types;
 pub mod value;
+pub mod wasi;

@@ -58,6 +58,8 @@ pub enum pellucid_status {
     PELLUCID_ERR_POISONED = -18,
     /// A bug in the library, caught at its border. Please report it.
     PELLUCID_ERR_PANIC = -19,
+    /// The guest ended itself, see `pellucid_error_exit_code`.
+    PELLUCID_ERR_EXIT = -20,
 }
 use pellucid_status::*;
 
@@ -83,11 +85,12 @@ pub(super) fn status_of(kind: ErrorKind) -> pellucid_status_t {
         ErrorKind::CannotPause => PELLUCID_ERR_CANNOT_PAUSE,
         ErrorKind::Poisoned => PELLUCID_ERR_POISONED,
         ErrorKind::Panic => PELLUCID_ERR_PANIC,
+        ErrorKind::Exit => PELLUCID_ERR_EXIT,
     };
     status as pellucid_status_t
 }
 
-const NAMES: [(pellucid_status, &str); 20] = [
+const NAMES: [(pellucid_status, &str); 21] = [
     (PELLUCID_OK, "PELLUCID_OK"),
     (PELLUCID_ERR_INVALID_ARGUMENT, "PELLUCID_ERR_INVALID_ARGUMENT"),
     (PELLUCID_ERR_NULL_ARGUMENT, "PELLUCID_ERR_NULL_ARGUMENT"),
@@ -108,6 +111,7 @@ const NAMES: [(pellucid_status, &str); 20] = [
     (PELLUCID_ERR_CANNOT_PAUSE, "PELLUCID_ERR_CANNOT_PAUSE"),
     (PELLUCID_ERR_POISONED, "PELLUCID_ERR_POISONED"),
     (PELLUCID_ERR_PANIC, "PELLUCID_ERR_PANIC"),
+    (PELLUCID_ERR_EXIT, "PELLUCID_ERR_EXIT"),
 ];
 
 /// The name of a status, if there is one with this number.

@@ -47,7 +47,8 @@ impl Linker {
         Ok(())
     }
 
-    fn check_undefined(&self, module: &str, name: &str) -> Result<()> {
+    /// `Link` if a name is defined already and shadowing isn't allowed.
+    pub fn check_undefined(&self, module: &str, name: &str) -> Result<()> {
         if !self.allow_shadowing && self.lookup(module, name).is_some() {
             bail!(Link, "{module}.{name} is defined already");
         }

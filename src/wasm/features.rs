@@ -1,7 +1,7 @@
 //! Which of the features that validate are also compiled, and how the others are called in errors.
 
 use crate::base::{Error, ErrorKind, RefType, Result, ValType};
-use wasmparser::Operator;
+use wasmparser::{BlockType, HeapType, Operator};
 
 /// The error for a valid module that needs `feature`, found at byte `offset` of the module.
 pub fn unsupported(feature: &str, offset: u64) -> Error {
@@ -32,6 +32,23 @@ pub fn ref_type(ty: wasmparser::RefType, offset: u64) -> Result<RefType> {
         Err(unsupported("function references", offset))
     } else {
         Err(unsupported("gc", offset))
+    }
+}
+
+/// Refuses an operator that isn't compiled, also where it can't be reached, and nothing else looks at it.
+pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
+    match *operator {
+        Operator::RefNull { hty } if hty != HeapType::FUNC && hty != HeapType::EXTERN => {
+            ref_type(wasmparser::RefType::new(true, hty).expect("a heap type of the module"), offset).map(|_| ())
+        }
+        Operator::TypedSelect { ty } => value_type(ty, offset).map(|_| ()),
+        Operator::Block { blockty: BlockType::Type(ty) }
+        | Operator::Loop { blockty: BlockType::Type(ty) }
+        | Operator::If { blockty: BlockType::Type(ty) } => value_type(ty, offset).map(|_| ()),
+        _ => match feature_of(operator) {
+            "mvp" | "sign_extension" | "saturating_float_to_int" | "bulk_memory" | "reference_types" => Ok(()),
+            feature => Err(unsupported(feature, offset)),
+        },
     }
 }
 

@@ -1,0 +1,288 @@
+/* Runs a WASI program, as a shell would run a native one.
+ *
+ *   pellucid-run [--dir HOST[::GUEST]] [--env NAME=VALUE] [--debug] [--invoke NAME] FILE.wasm [ARGUMENT...]
+ *
+ *   --dir HOST[::GUEST]  lets the program reach the folder HOST, under the same path or under GUEST
+ *   --env NAME=VALUE     sets an environment variable
+ *   --debug              compiles so that the program can be debugged
+ *   --invoke NAME        calls this export with the arguments as numbers, instead of starting the program, and prints the
+ *                        results, each on a line
+ *
+ * The exit code is the program's. If it traps, message and backtrace go to standard error, and the exit code is 134, as if
+ * it had been aborted. It is 1 if the program couldn't be started, and 2 for arguments that make no sense. */
+#include "pellucid.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_TRAPPED = 134 };
+
+/* Compiled programs nest calls deeply: interpreters, parsers. */
+static const uint64_t stack_bytes = 16 << 20;
+
+struct options {
+    bool is_debug;
+    const char *invoke;
+    const char *file;
+    char **args; /* the file's name first */
+    int n_args;
+};
+
+static void fail(int code, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fputs("pellucid-run: ", stderr);
+    vfprintf(stderr, format, list);
+    fputc('\n', stderr);
+    va_end(list);
+    exit(code);
+}
+
+/* Ends the program unless `status` is PELLUCID_OK. `error` may be NULL; it is a pointer to what the call has filled in,
+ * because arguments are evaluated in any order. */
+static void must(int code, pellucid_status_t status, pellucid_error_t *const *error)
+{
+    if (status == PELLUCID_OK)
+        return;
+    pellucid_str_t text = {0};
+    if (error != NULL)
+        pellucid_error_text(*error, &text);
+    else
+        pellucid_status_name(status, &text);
+    fail(code, "%.*s", (int)text.size, text.data);
+}
+
+/* Ends the program as the guest has ended, unless it simply returned. */
+static void finish_if_ended(pellucid_status_t status, pellucid_error_t *const *error)
+{
+    uint32_t code;
+    if (status == PELLUCID_OK)
+        return;
+    if (pellucid_error_exit_code(*error, &code) == PELLUCID_OK)
+        exit((int)code);
+    must(EXIT_TRAPPED, status, error);
+}
+
+static void add_folder(pellucid_wasi_config_t *wasi, const char *folder)
+{
+    pellucid_error_t *error = NULL;
+    const char *colons = strstr(folder, "::");
+    const char *guest = colons != NULL ? colons + 2 : folder;
+    size_t n_host = colons != NULL ? (size_t)(colons - folder) : strlen(folder);
+    must(EXIT_CANNOT_START,
+         pellucid_wasi_config_add_folder(wasi, folder, n_host, guest, strlen(guest), false, &error), &error);
+}
+
+static void set_env(pellucid_wasi_config_t *wasi, const char *variable)
+{
+    const char *equals = strchr(variable, '=');
+    if (equals == NULL || pellucid_wasi_config_set_env(wasi, variable, (size_t)(equals - variable), equals + 1,
+                                                       strlen(equals + 1)) != PELLUCID_OK)
+        fail(EXIT_USAGE, "'%s' isn't NAME=VALUE", variable);
+}
+
+static struct options parse(int argc, char **argv, pellucid_wasi_config_t *wasi)
+{
+    struct options options = {0};
+    int i = 1;
+    for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+        const char *option = argv[i];
+        if (strcmp(option, "--debug") == 0) {
+            options.is_debug = true;
+            continue;
+        }
+        if (strcmp(option, "--") == 0) {
+            i++;
+            break;
+        }
+        if (i + 1 == argc)
+            fail(EXIT_USAGE, "%s is unknown, or something is missing after it", option);
+        const char *value = argv[++i];
+        if (strcmp(option, "--dir") == 0)
+            add_folder(wasi, value);
+        else if (strcmp(option, "--env") == 0)
+            set_env(wasi, value);
+        else if (strcmp(option, "--invoke") == 0)
+            options.invoke = value;
+        else
+            fail(EXIT_USAGE, "%s is unknown", option);
+    }
+    if (i >= argc)
+        fail(EXIT_USAGE, "usage: [--dir HOST[::GUEST]] [--env NAME=VALUE] [--debug] [--invoke NAME] FILE.wasm [ARGUMENT...]");
+    options.file = argv[i];
+    options.args = argv + i;
+    options.n_args = argc - i;
+    return options;
+}
+
+static uint8_t *read_all(const char *path, size_t *out_size)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        fail(EXIT_CANNOT_START, "%s: %s", path, strerror(errno));
+    uint8_t *bytes = NULL;
+    size_t size = 0, capacity = 0, n;
+    do {
+        if (size == capacity) {
+            capacity = capacity * 2 + (1 << 16);
+            bytes = realloc(bytes, capacity);
+            if (bytes == NULL)
+                fail(EXIT_CANNOT_START, "%s: out of memory", path);
+        }
+        n = fread(bytes + size, 1, capacity - size, file);
+        size += n;
+    } while (n > 0);
+    if (ferror(file))
+        fail(EXIT_CANNOT_START, "%s: %s", path, strerror(errno));
+    fclose(file);
+    *out_size = size;
+    return bytes;
+}
+
+static pellucid_value_t parse_value(pellucid_kind_t kind, const char *text)
+{
+    pellucid_value_t value = {0};
+    char *end = NULL;
+    value.kind = kind;
+    errno = 0;
+    if (kind == PELLUCID_I32 || kind == PELLUCID_I64) {
+        /* Both signed and unsigned numbers are understood. */
+        bool is_negative = text[0] == '-';
+        int64_t number = is_negative ? strtoll(text, &end, 0) : (int64_t)strtoull(text, &end, 0);
+        if (kind == PELLUCID_I64) {
+            value.of.i64 = number;
+        } else {
+            if (number < INT32_MIN || number > UINT32_MAX)
+                errno = ERANGE;
+            value.of.i32 = (int32_t)(uint32_t)number;
+        }
+    } else if (kind == PELLUCID_F32) {
+        value.of.f32 = strtof(text, &end);
+    } else if (kind == PELLUCID_F64) {
+        value.of.f64 = strtod(text, &end);
+    } else {
+        fail(EXIT_USAGE, "the function takes something that isn't a number");
+    }
+    bool is_integer = kind == PELLUCID_I32 || kind == PELLUCID_I64;
+    if (end == text || *end != '\0' || (is_integer && errno != 0))
+        fail(EXIT_USAGE, "'%s' isn't a number of the kind that the function takes", text);
+    return value;
+}
+
+static void print_value(const pellucid_value_t *value)
+{
+    switch (value->kind) {
+    case PELLUCID_I32:
+        printf("%" PRId32 "\n", value->of.i32);
+        break;
+    case PELLUCID_I64:
+        printf("%" PRId64 "\n", value->of.i64);
+        break;
+    case PELLUCID_F32:
+        printf("%.9g\n", value->of.f32);
+        break;
+    case PELLUCID_F64:
+        printf("%.17g\n", value->of.f64);
+        break;
+    default:
+        printf("(a reference)\n");
+    }
+}
+
+static bool find_func(pellucid_store_t *store, const pellucid_instance_t *instance, const char *name,
+                      pellucid_func_t *out_func)
+{
+    pellucid_extern_t item;
+    if (pellucid_instance_export(store, instance, name, strlen(name), &item) != PELLUCID_OK
+        || item.kind != PELLUCID_EXTERN_FUNC)
+        return false;
+    *out_func = item.of.func;
+    return true;
+}
+
+/* Calls an export with arguments from the command line, and prints its results. */
+static void invoke(pellucid_store_t *store, const pellucid_instance_t *instance, const struct options *options)
+{
+    pellucid_func_t func;
+    if (!find_func(store, instance, options->invoke, &func))
+        fail(EXIT_USAGE, "%s exports no function '%s'", options->file, options->invoke);
+    pellucid_functype_t *type;
+    const pellucid_kind_t *params;
+    size_t n_params, n_results;
+    must(EXIT_CANNOT_START, pellucid_func_type(store, &func, &type), NULL);
+    must(EXIT_CANNOT_START, pellucid_functype_params(type, &params, &n_params), NULL);
+    must(EXIT_CANNOT_START, pellucid_functype_results(type, NULL, &n_results), NULL);
+    if ((size_t)options->n_args - 1 != n_params)
+        fail(EXIT_USAGE, "'%s' takes %zu arguments, not %d", options->invoke, n_params, options->n_args - 1);
+    pellucid_value_t *values = calloc(n_params + n_results + 1, sizeof *values), *results = values + n_params;
+    if (values == NULL)
+        fail(EXIT_CANNOT_START, "out of memory");
+    for (size_t i = 0; i < n_params; i++)
+        values[i] = parse_value(params[i], options->args[i + 1]);
+    pellucid_functype_delete(type);
+    pellucid_error_t *error = NULL;
+    finish_if_ended(pellucid_func_call(store, &func, values, n_params, results, n_results, &error), &error);
+    for (size_t i = 0; i < n_results; i++)
+        print_value(&results[i]);
+    free(values);
+}
+
+int main(int argc, char **argv)
+{
+    pellucid_wasi_config_t *wasi;
+    pellucid_config_t *config;
+    pellucid_engine_t *engine;
+    pellucid_module_t *module;
+    pellucid_store_t *store;
+    pellucid_linker_t *linker;
+    pellucid_instance_t instance;
+    pellucid_func_t func;
+    pellucid_error_t *error = NULL;
+
+    must(EXIT_CANNOT_START, pellucid_wasi_config_new(&wasi), NULL);
+    struct options options = parse(argc, argv, wasi);
+    for (int i = 0; i < options.n_args; i++)
+        if (pellucid_wasi_config_add_arg(wasi, options.args[i], strlen(options.args[i])) != PELLUCID_OK)
+            fail(EXIT_USAGE, "argument %d isn't UTF-8", i);
+    for (pellucid_wasi_stream_t stream = PELLUCID_WASI_STDIN; stream <= PELLUCID_WASI_STDERR; stream++)
+        must(EXIT_CANNOT_START, pellucid_wasi_config_set_stream(wasi, stream, PELLUCID_WASI_INHERIT), NULL);
+
+    must(EXIT_CANNOT_START, pellucid_config_new(&config), NULL);
+    must(EXIT_CANNOT_START, pellucid_config_set_debug(config, options.is_debug), NULL);
+    must(EXIT_CANNOT_START, pellucid_config_set_limit(config, PELLUCID_LIMIT_STACK_BYTES, stack_bytes), NULL);
+    must(EXIT_CANNOT_START, pellucid_engine_new(config, &engine, &error), &error);
+    size_t n_wasm;
+    uint8_t *wasm = read_all(options.file, &n_wasm);
+    must(EXIT_CANNOT_START, pellucid_module_new(engine, wasm, n_wasm, &module, &error), &error);
+    free(wasm);
+
+    must(EXIT_CANNOT_START, pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+    must(EXIT_CANNOT_START, pellucid_linker_new(engine, &linker), NULL);
+    must(EXIT_CANNOT_START, pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
+    pellucid_status_t status = pellucid_linker_instantiate(linker, store, module, &instance, &error);
+    /* A start function may trap or exit like any other. */
+    if (status == PELLUCID_ERR_TRAP || status == PELLUCID_ERR_EXIT)
+        finish_if_ended(status, &error);
+    must(EXIT_CANNOT_START, status, &error);
+
+    /* A library, rather than a program, wants to be initialized. */
+    if (find_func(store, &instance, "_initialize", &func))
+        finish_if_ended(pellucid_func_call(store, &func, NULL, 0, NULL, 0, &error), &error);
+    if (options.invoke != NULL)
+        invoke(store, &instance, &options);
+    else if (find_func(store, &instance, "_start", &func))
+        finish_if_ended(pellucid_func_call(store, &func, NULL, 0, NULL, 0, &error), &error);
+
+    pellucid_linker_delete(linker);
+    pellucid_store_delete(store);
+    pellucid_module_delete(module);
+    pellucid_engine_delete(engine);
+    pellucid_config_delete(config);
+    pellucid_wasi_config_delete(wasi);
+    return 0;
+}

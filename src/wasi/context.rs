@@ -1,0 +1,108 @@
+//! A context: what the WASI functions of one definition share.
+//!
+//! Invariant: nothing of it is borrowed while a callback of the host's runs. Read next: [`super::descriptors`].
+
+use super::WasiConfig;
+use super::clocks::Clocks;
+use super::config::StreamName;
+use super::descriptors::{Descriptor, Descriptors, Folder, Object};
+use super::environment::Strings;
+use super::guest::Guest;
+use super::random::Random;
+use super::stdio::{Captured, Output, Stream};
+use super::types::rights;
+use crate::base::{Error, ErrorKind, Instance, Memory, Result};
+use crate::runtime::{Caller, Extern};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// What the WASI functions of one definition share.
+pub struct Context {
+    pub(super) args: Strings,
+    pub(super) env: Strings,
+    pub(super) clocks: Clocks,
+    pub(super) random: Random,
+    pub(super) descriptors: Descriptors,
+    /// Where bytes pass through between guest and system; taken while it is in use.
+    pub(super) scratch: Cell<Vec<u8>>,
+    /// The memory of the instance that called last.
+    last: Cell<Option<(Instance, Option<Memory>)>>,
+}
+
+/// What a host keeps of a context: the output that was captured. Any thread may use it.
+#[derive(Clone)]
+pub struct Wasi {
+    stdout: Option<Arc<Captured>>,
+    stderr: Option<Arc<Captured>>,
+}
+
+impl Wasi {
+    /// What a stream has captured; `None` if it isn't captured.
+    pub fn captured(&self, stream: StreamName) -> Option<&Captured> {
+        match stream {
+            StreamName::Stdin => None,
+            StreamName::Stdout => self.stdout.as_deref(),
+            StreamName::Stderr => self.stderr.as_deref(),
+        }
+    }
+}
+
+impl Context {
+    /// A context with what a configuration says.
+    pub fn new(config: &WasiConfig) -> Result<(Context, Wasi)> {
+        let buffer =
+            |output: &Output| matches!(output, Output::Buffer).then(|| Arc::new(Captured::new(config.buffer_limit)));
+        let wasi = Wasi { stdout: buffer(&config.stdout), stderr: buffer(&config.stderr) };
+        let env = config.env.iter().map(|(name, value)| format!("{name}={value}"));
+        let context = Context {
+            args: Strings::new(config.args.iter().cloned()),
+            env: Strings::new(env),
+            clocks: Clocks::new(config.clocks),
+            random: Random::new(config.seed),
+            descriptors: Descriptors::default(),
+            scratch: Cell::default(),
+            last: Cell::new(None),
+        };
+        let streams = [
+            (Stream::of_input(&config.stdin), rights::FD_READ),
+            (Stream::of_output(&config.stdout, StreamName::Stdout, wasi.stdout.as_ref()), rights::FD_WRITE),
+            (Stream::of_output(&config.stderr, StreamName::Stderr, wasi.stderr.as_ref()), rights::FD_WRITE),
+        ];
+        for (stream, right) in streams {
+            let stream = stream.map_err(|error| Error::new(ErrorKind::System, format!("no stdio: {error}")))?;
+            let object = Object::of_stream(stream);
+            let positions = rights::FD_SEEK | rights::FD_TELL | rights::FD_ADVISE;
+            let more = if let Object::File(_) = object { positions } else { 0 };
+            context.open(Descriptor::new(object, rights::STREAM | right | more, 0))?;
+        }
+        for folder in &config.folders {
+            let path = Some(folder.guest_path.clone());
+            let opened = Folder::new(folder.dir.clone(), folder.is_read_only);
+            let descriptor = Descriptor::of_folder(opened, rights::FOLDER, rights::FOLDER | rights::FILE, path);
+            context.open(descriptor)?;
+        }
+        Ok((context, wasi))
+    }
+
+    fn open(&self, descriptor: Descriptor) -> Result<u32> {
+        let added = self.descriptors.add(descriptor);
+        added.map_err(|_| Error::new(ErrorKind::Limit, "there are too many folders"))
+    }
+
+    /// The memory of whoever called: its export `memory`.
+    pub fn guest<'a>(&self, caller: &Caller<'a>) -> Guest<'a> {
+        let Some(instance) = caller.instance() else { return Guest::new(caller.store(), None) };
+        let memory = match self.last.get() {
+            Some((last, memory)) if last == instance => memory,
+            _ => {
+                let memory = match caller.export("memory") {
+                    Some(Extern::Memory(memory)) => Some(memory),
+                    _ => None,
+                };
+                self.last.set(Some((instance, memory)));
+                memory
+            }
+        };
+        Guest::new(caller.store(), memory)
+    }
+}

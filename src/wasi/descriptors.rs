@@ -1,0 +1,226 @@
+//! What the guest's file descriptors stand for, and the table of them.
+//!
+//! Invariants: a descriptor's rights only ever shrink; what it is never changes. The table hands out counted
+//! references, so that nothing is borrowed while a descriptor is in use.
+
+use super::guest::Result;
+use super::stdio::Stream;
+use super::types::{FileStat, FileType, rights};
+use super::{Errno, clocks, readdir, system};
+use cap_fs_ext::MetadataExt;
+use cap_std::fs::{Dir, Metadata};
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// How many descriptors a guest can have.
+const MOST_DESCRIPTORS: usize = 4096;
+
+/// A folder, and what may be done in it.
+pub struct Folder {
+    /// The folder.
+    pub dir: Arc<Dir>,
+    /// Whether nothing in it can be changed.
+    pub is_read_only: bool,
+    /// What `fd_readdir` lists.
+    pub listing: RefCell<Rc<readdir::Listing>>,
+}
+
+impl Folder {
+    /// An open folder.
+    pub fn new(dir: Arc<Dir>, is_read_only: bool) -> Folder {
+        Folder { dir, is_read_only, listing: RefCell::default() }
+    }
+
+    /// `Rofs` if nothing in it can be changed.
+    pub fn check_writable(&self) -> Result<()> {
+        if self.is_read_only { Err(Errno::Rofs) } else { Ok(()) }
+    }
+}
+
+/// What a descriptor stands for.
+pub enum Object {
+    /// Something without positions.
+    Stream(Stream),
+    /// A regular file.
+    File(Arc<File>),
+    /// A folder.
+    Folder(Folder),
+}
+
+impl Object {
+    /// A file, or a stream if it has no positions.
+    pub fn of_file(file: Arc<File>) -> Object {
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() => Object::File(file),
+            _ => Object::Stream(Stream::File(file)),
+        }
+    }
+
+    /// A stream, or the file that it is.
+    pub fn of_stream(stream: Stream) -> Object {
+        match stream {
+            Stream::File(file) => Object::of_file(file),
+            stream => Object::Stream(stream),
+        }
+    }
+}
+
+/// An open descriptor.
+pub struct Descriptor {
+    /// What it stands for.
+    pub object: Object,
+    /// What may be done with it.
+    pub base: Cell<u64>,
+    /// What may be done with what is opened through it.
+    pub inheriting: Cell<u64>,
+    /// How it behaves.
+    pub flags: Cell<u16>,
+    /// For a folder that the host gave: its path, as the guest knows it.
+    pub preopen: Option<String>,
+}
+
+impl Descriptor {
+    /// A descriptor of something that nothing is opened through.
+    pub fn new(object: Object, base: u64, flags: u16) -> Descriptor {
+        let (base, flags) = (Cell::new(base), Cell::new(flags));
+        Descriptor { object, base, inheriting: Cell::new(0), flags, preopen: None }
+    }
+
+    /// A descriptor of a folder.
+    pub fn of_folder(folder: Folder, base: u64, inheriting: u64, preopen: Option<String>) -> Descriptor {
+        let (base, inheriting) = (Cell::new(base), Cell::new(inheriting));
+        Descriptor { object: Object::Folder(folder), base, inheriting, flags: Cell::new(0), preopen }
+    }
+
+    /// `Badf` without the right to read or write, `Notcapable` without another.
+    pub fn require(&self, right: u64) -> Result<()> {
+        if self.base.get() & right == right {
+            Ok(())
+        } else if right & (rights::FD_READ | rights::FD_WRITE) != 0 {
+            Err(Errno::Badf)
+        } else {
+            Err(Errno::Notcapable)
+        }
+    }
+
+    /// The file; `Badf` for a folder, `Spipe` for a stream.
+    pub fn file(&self) -> Result<&File> {
+        match &self.object {
+            Object::File(file) => Ok(file),
+            Object::Folder(_) => Err(Errno::Badf),
+            Object::Stream(_) => Err(Errno::Spipe),
+        }
+    }
+
+    /// The folder, if it may be used in this way; `Notdir` if it isn't one.
+    pub fn folder(&self, right: u64) -> Result<&Folder> {
+        let Object::Folder(folder) = &self.object else { return Err(Errno::Notdir) };
+        self.require(right)?;
+        Ok(folder)
+    }
+
+    /// What kind of thing it stands for.
+    pub fn file_type(&self) -> FileType {
+        match &self.object {
+            Object::Stream(stream) => stream.file_type(),
+            Object::File(_) => FileType::RegularFile,
+            Object::Folder(_) => FileType::Directory,
+        }
+    }
+
+    /// What is known of it.
+    pub fn stat(&self) -> Result<FileStat> {
+        match &self.object {
+            Object::Stream(Stream::File(file)) => {
+                let stat = stat(&Metadata::from_file(file)?);
+                Ok(FileStat { file_type: self.file_type(), ..stat })
+            }
+            Object::Stream(_) => Ok(FileStat::of_stream(self.file_type())),
+            Object::File(file) => Ok(stat(&Metadata::from_file(file)?)),
+            Object::Folder(folder) => Ok(stat(&folder.dir.dir_metadata()?)),
+        }
+    }
+}
+
+/// What is known of a file of the host's.
+pub fn stat(metadata: &Metadata) -> FileStat {
+    let time =
+        |time: std::io::Result<cap_std::time::SystemTime>| time.map_or(0, |time| clocks::nanoseconds(time.into_std()));
+    let times = [time(metadata.accessed()), time(metadata.modified()), system::changed(metadata)];
+    FileStat {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        file_type: file_type(metadata.file_type()),
+        links: metadata.nlink(),
+        size: metadata.len(),
+        times,
+    }
+}
+
+/// The kind of a file of the host's.
+pub fn file_type(of: cap_std::fs::FileType) -> FileType {
+    use cap_fs_ext::FileTypeExt;
+    if of.is_file() {
+        FileType::RegularFile
+    } else if of.is_dir() {
+        FileType::Directory
+    } else if of.is_symlink() {
+        FileType::SymbolicLink
+    } else if of.is_char_device() {
+        FileType::CharacterDevice
+    } else if of.is_block_device() {
+        FileType::BlockDevice
+    } else if of.is_socket() {
+        FileType::SocketStream
+    } else {
+        FileType::Unknown
+    }
+}
+
+/// The descriptors of a context.
+#[derive(Default)]
+pub struct Descriptors(RefCell<Vec<Option<Rc<Descriptor>>>>);
+
+impl Descriptors {
+    /// What a number stands for.
+    pub fn get(&self, fd: u32) -> Result<Rc<Descriptor>> {
+        self.0.borrow().get(fd as usize).cloned().flatten().ok_or(Errno::Badf)
+    }
+
+    /// Gives a descriptor the lowest number that is free.
+    pub fn add(&self, descriptor: Descriptor) -> Result<u32> {
+        let mut slots = self.0.borrow_mut();
+        let free = slots.iter().position(Option::is_none).unwrap_or(slots.len());
+        if free == MOST_DESCRIPTORS {
+            return Err(Errno::Mfile);
+        }
+        if free == slots.len() {
+            slots.push(None);
+        }
+        slots[free] = Some(Rc::new(descriptor));
+        Ok(free as u32)
+    }
+
+    /// Frees a number.
+    pub fn remove(&self, fd: u32) -> Result<()> {
+        let removed = self.0.borrow_mut().get_mut(fd as usize).and_then(Option::take);
+        removed.map(drop).ok_or(Errno::Badf)
+    }
+
+    /// Gives a descriptor another number, which must be in use; what had that is closed.
+    pub fn renumber(&self, from: u32, to: u32) -> Result<()> {
+        self.get(from)?;
+        self.get(to)?;
+        if from != to {
+            let replaced = {
+                let mut slots = self.0.borrow_mut();
+                let moved = slots[from as usize].take();
+                std::mem::replace(&mut slots[to as usize], moved)
+            };
+            drop(replaced);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Waiting for clocks and descriptors.
+
+use super::clocks::Clock;
+use super::context::Context;
+use super::descriptors::{Descriptor, Object};
+use super::guest::{Guest, Result};
+use super::stdio::Readiness;
+use super::system::{Arrived, Wait};
+use super::types::{ABSTIME, Dialect, Event, Subscription, Wanted, rights};
+use super::{Errno, system};
+use std::fs::File;
+use std::io::Seek;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How many subscriptions a guest can have at once.
+const MOST_SUBSCRIPTIONS: u32 = 1 << 14;
+
+/// How a subscription stands.
+enum State {
+    /// It has happened, or can't.
+    Ready(Result<Arrived>),
+    /// It happens in so many nanoseconds.
+    After(u64),
+    /// The system knows.
+    AsFile { file: Arc<File>, for_writing: bool },
+}
+
+impl Context {
+    /// `poll_oneoff`
+    pub fn poll_oneoff(
+        &self,
+        guest: Guest<'_>,
+        dialect: Dialect,
+        (subscriptions, events): (u32, u32),
+        count: u32,
+        out: u32,
+    ) -> Result<()> {
+        let size = Subscription::size_in(dialect);
+        guest.check(subscriptions, u64::from(count) * u64::from(size))?;
+        guest.check(events, u64::from(count) * u64::from(Event::SIZE))?;
+        guest.check(out, 4)?;
+        if count == 0 || count > MOST_SUBSCRIPTIONS {
+            return Err(Errno::Inval);
+        }
+        let mut bytes = vec![0; count as usize * size as usize];
+        guest.read(subscriptions, &mut bytes)?;
+        let decoded = bytes.chunks_exact(size as usize).map(|bytes| Subscription::decode(bytes, dialect));
+        let subscriptions: Vec<_> = decoded.collect::<Option<_>>().ok_or(Errno::Inval)?;
+        let states: Vec<_> = subscriptions.iter().map(|subscription| self.state(subscription.wanted)).collect();
+        let happened = self.wait(&states)?;
+        let mut n_events = 0;
+        for (subscription, outcome) in subscriptions.iter().zip(happened) {
+            let Some(outcome) = outcome else { continue };
+            let event = event(subscription, outcome).encode();
+            guest.write(events.wrapping_add(n_events * Event::SIZE), &event)?;
+            n_events += 1;
+        }
+        guest.write_u32(out, n_events)
+    }
+
+    fn state(&self, wanted: Wanted) -> State {
+        let state = match wanted {
+            Wanted::Clock { clock, timeout, flags } => self.clock_state(clock, timeout, flags),
+            Wanted::Read { fd } => self.descriptor_state(fd, false),
+            Wanted::Write { fd } => self.descriptor_state(fd, true),
+        };
+        state.unwrap_or_else(|errno| State::Ready(Err(errno)))
+    }
+
+    fn clock_state(&self, clock: u32, timeout: u64, flags: u16) -> Result<State> {
+        let clock = match Clock::of(clock)? {
+            clock @ (Clock::Realtime | Clock::Monotonic) => clock,
+            Clock::ProcessCpu | Clock::ThreadCpu => return Err(Errno::Notsup),
+        };
+        match flags {
+            0 => Ok(State::After(timeout)),
+            ABSTIME => Ok(State::After(timeout.saturating_sub(self.clocks.now(clock)?))),
+            _ => Err(Errno::Inval),
+        }
+    }
+
+    fn descriptor_state(&self, fd: u32, for_writing: bool) -> Result<State> {
+        let descriptor = self.descriptors.get(fd)?;
+        descriptor.require(rights::POLL_FD_READWRITE)?;
+        descriptor.require(if for_writing { rights::FD_WRITE } else { rights::FD_READ })?;
+        let ready = |bytes| State::Ready(Ok(Arrived { bytes, hangup: false }));
+        Ok(match &descriptor.object {
+            Object::Stream(stream) => match stream.readiness() {
+                Readiness::Ready(bytes) => ready(bytes),
+                Readiness::AsFile(file) => State::AsFile { file, for_writing },
+            },
+            // A file is always ready.
+            Object::File(_) => ready(left(&descriptor).unwrap_or(0)),
+            Object::Folder(_) => return Err(Errno::Badf),
+        })
+    }
+
+    /// Waits until one of them has happened; answers for each what happened.
+    fn wait(&self, states: &[State]) -> Result<Vec<Option<Result<Arrived>>>> {
+        let begun = Instant::now();
+        let is_ready = states.iter().any(|state| matches!(state, State::Ready(_)));
+        let first = states.iter().filter_map(|state| if let State::After(time) = state { Some(*time) } else { None });
+        let first = first.min();
+        let mut waits = Vec::new();
+        for state in states {
+            if let State::AsFile { file, for_writing } = state {
+                waits.push(Wait { fd: file.as_fd(), for_writing: *for_writing });
+            }
+        }
+        loop {
+            let passed = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let timeout = if is_ready {
+                Some(0)
+            } else if self.clocks.are_fixed() {
+                // Made clocks don't wait.
+                first.map(|_| 0)
+            } else {
+                first.map(|time| time.saturating_sub(passed))
+            };
+            let arrived = system::wait(&waits, timeout)?;
+            let passed = if self.clocks.are_fixed() {
+                let sleeps = !is_ready && arrived.iter().all(Option::is_none);
+                let passed = if sleeps { first.unwrap_or(0) } else { 0 };
+                self.clocks.advance(passed);
+                passed
+            } else {
+                u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+            };
+            let mut arrived = arrived.into_iter();
+            let happened: Vec<_> = states
+                .iter()
+                .map(|state| match state {
+                    State::Ready(outcome) => Some(*outcome),
+                    State::After(time) => (*time <= passed).then_some(Ok(Arrived { bytes: 0, hangup: false })),
+                    State::AsFile { .. } => arrived.next().flatten().map(Ok),
+                })
+                .collect();
+            if happened.iter().any(Option::is_some) {
+                return Ok(happened);
+            }
+        }
+    }
+}
+
+/// How many bytes of a file are left to read.
+fn left(descriptor: &Descriptor) -> Result<u64> {
+    let mut file = descriptor.file()?;
+    Ok(file.metadata()?.len().saturating_sub(file.stream_position()?))
+}
+
+fn event(subscription: &Subscription, outcome: Result<Arrived>) -> Event {
+    let kind = match subscription.wanted {
+        Wanted::Clock { .. } => 0,
+        Wanted::Read { .. } => 1,
+        Wanted::Write { .. } => 2,
+    };
+    let (error, arrived) = match outcome {
+        Ok(arrived) => (0, arrived),
+        Err(errno) => (errno as u16, Arrived { bytes: 0, hangup: false }),
+    };
+    Event { userdata: subscription.userdata, error, kind, bytes: arrived.bytes, hangup: arrived.hangup }
+}

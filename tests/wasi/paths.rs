@@ -1,0 +1,273 @@
+//! The functions on paths, on what is there and may be used.
+
+use crate::guest::{
+    CREAT, DATA, DIRECTORY, EXCL, EXIST, FOLDER, ILSEQ, INVAL, ISDIR, LOOP, NAMETOOLONG, NOENT, NOTDIR, NOTEMPTY, OUT,
+    PERM, READ, SUCCESS, TRUNC, WRITE, both,
+};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
+
+#[test]
+fn opening_heeds_its_flags() {
+    both(|guest, place| {
+        assert_eq!(guest.try_open("file", true, 0, READ, 0), Err(NOENT));
+        // Made without the right to write, as POSIX allows.
+        let file = guest.open("file", CREAT, 0);
+        guest.close(file);
+        assert_eq!(fs::read(place.inside("file")).unwrap(), b"");
+        fs::write(place.inside("file"), "content").unwrap();
+        assert_eq!(guest.try_open("file", true, CREAT | EXCL, WRITE, 0), Err(EXIST));
+        let file = guest.open("file", CREAT, READ);
+        assert_eq!(guest.try_read(file, 100).unwrap(), b"content");
+        guest.close(file);
+        assert_eq!(guest.try_open("file", true, DIRECTORY, READ, 0), Err(NOTDIR));
+        assert_eq!(guest.try_open("file/", true, 0, READ, 0), Err(NOTDIR));
+        assert_eq!(guest.try_open("file/x", true, 0, READ, 0), Err(NOTDIR));
+        for oflags in [CREAT, EXCL, TRUNC] {
+            assert_eq!(guest.try_open("new", true, DIRECTORY | oflags, READ, 0), Err(INVAL));
+        }
+        assert_eq!(guest.try_open("file", true, 16, READ, 0), Err(INVAL));
+        let [at, length] = guest.path("file");
+        assert_eq!(guest.call("path_open", &[3, 2, at, length, 0, READ, READ, 0, OUT.into()]), INVAL);
+        let file = guest.open("file", TRUNC, READ);
+        assert_eq!((guest.size(file), guest.try_write(file, b"x")), (0, Err(crate::guest::BADF)));
+        guest.close(file);
+        let file = guest.open("new", CREAT | EXCL, WRITE);
+        assert_eq!(guest.try_write(file, b"new"), Ok(3));
+        assert_eq!(fs::read(place.inside("new")).unwrap(), b"new");
+        // A folder is one also without the flag, but can't be written to.
+        fs::create_dir(place.inside("sub")).unwrap();
+        let sub = guest.open("sub", 0, READ);
+        assert_eq!(guest.try_open_in(sub, "../new", true, 0, READ, 0), Err(PERM));
+        assert_eq!(guest.list(sub, 1000).len(), 2);
+        assert_eq!(guest.try_open("sub", true, 0, WRITE, 0), Err(ISDIR));
+        // What an open file is no folder for.
+        assert_eq!(guest.try_open_in(file, "x", true, 0, READ, 0), Err(NOTDIR));
+    });
+}
+
+#[test]
+fn paths_may_be_roundabout_but_not_malformed() {
+    both(|guest, place| {
+        fs::create_dir_all(place.inside("dir/nested")).unwrap();
+        fs::write(place.inside("dir/nested/file"), "x").unwrap();
+        for path in ["dir/.//nested/../../dir/nested/../nested///./file", "./dir/nested/file", "dir//nested//file"] {
+            let file = guest.open(path, 0, READ);
+            guest.close(file);
+        }
+        guest.open("dir/nested///", 0, READ);
+        assert_eq!(guest.try_open("", true, 0, READ, 0), Err(NOENT));
+        assert_eq!(guest.try_open("dir/nested/file\0", true, 0, READ, 0), Err(INVAL));
+        guest.write(256, b"\xff\xfe");
+        assert_eq!(guest.call("path_create_directory", &[3, 256, 2]), ILSEQ);
+        assert_eq!(guest.on_path("path_create_directory", FOLDER, &"n".repeat(256)), NAMETOOLONG);
+        assert_eq!(guest.call("path_create_directory", &[3, DATA.into(), 65537]), NAMETOOLONG);
+        assert_eq!(guest.try_open("dir/../..", true, 0, READ, 0), Err(PERM));
+    });
+}
+
+#[test]
+fn folders_and_files_come_and_go() {
+    both(|guest, place| {
+        assert_eq!(guest.on_path("path_create_directory", FOLDER, "sub"), SUCCESS);
+        assert_eq!(guest.on_path("path_create_directory", FOLDER, "sub"), EXIST);
+        assert_eq!(guest.on_path("path_create_directory", FOLDER, "no/sub"), NOENT);
+        guest.open("sub/file", CREAT, WRITE);
+        assert_eq!(guest.on_path("path_remove_directory", FOLDER, "sub"), NOTEMPTY);
+        assert_eq!(guest.on_path("path_remove_directory", FOLDER, "sub/file"), NOTDIR);
+        assert_eq!(guest.on_path("path_unlink_file", FOLDER, "sub"), ISDIR);
+        assert_eq!(guest.on_path("path_unlink_file", FOLDER, "sub/none"), NOENT);
+        assert_eq!(guest.on_path("path_unlink_file", FOLDER, "sub/file/"), NOTDIR);
+        assert_eq!(guest.on_path("path_unlink_file", FOLDER, "sub/file"), SUCCESS);
+        assert_eq!(guest.on_path("path_create_directory", FOLDER, "other//"), SUCCESS);
+        symlink("other", place.inside("link")).unwrap();
+        for path in ["link", "link/"] {
+            assert_eq!(guest.on_path("path_remove_directory", FOLDER, path), NOTDIR);
+        }
+        assert_eq!(guest.on_path("path_remove_directory", FOLDER, "/"), PERM);
+        assert_eq!(guest.on_path("path_remove_directory", FOLDER, "."), INVAL);
+        fs::remove_file(place.inside("link")).unwrap();
+        for path in ["sub/", "other//"] {
+            assert_eq!(guest.on_path("path_remove_directory", FOLDER, path), SUCCESS);
+        }
+        assert_eq!(fs::read_dir(place.inside("")).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn things_are_renamed_and_linked() {
+    both(|guest, place| {
+        fs::write(place.inside("a"), "a").unwrap();
+        fs::write(place.inside("b"), "b").unwrap();
+        fs::create_dir(place.inside("sub")).unwrap();
+        let sub = i64::from(guest.open("sub", DIRECTORY, 0));
+        let two = |name: &str, from: i64, old: &str, to: i64, new: &str| {
+            let [old, old_length] = guest.path(old);
+            let [new, length] = guest.other_path(new);
+            match name {
+                "path_link" => guest.call(name, &[from, 0, old, old_length, to, new, length]),
+                _ => guest.call(name, &[from, old, old_length, to, new, length]),
+            }
+        };
+        assert_eq!(two("path_rename", 3, "a", 3, "b"), SUCCESS);
+        assert_eq!(fs::read_to_string(place.inside("b")).unwrap(), "a");
+        assert_eq!(two("path_rename", 3, "a", 3, "c"), NOENT);
+        assert_eq!(two("path_rename", 3, "b", 3, "sub"), ISDIR);
+        assert_eq!(two("path_rename", 3, "sub", 3, "b"), NOTDIR);
+        assert_eq!(two("path_rename", 3, "b", sub, "b"), SUCCESS);
+        assert_eq!(two("path_link", sub, "b", 3, "linked"), SUCCESS);
+        assert_eq!(two("path_link", sub, "b", 3, "linked"), EXIST);
+        assert_eq!(guest.stat("linked", false).unwrap(), (4, 2, 1));
+        let [at, length] = guest.path("linked");
+        assert_eq!(guest.call("path_link", &[3, 1, at, length, 3, at, length]), INVAL);
+        assert_eq!(two("path_link", 3, "sub", 3, "other"), PERM);
+        assert_eq!(two("path_rename", 3, "sub/", 3, "moved/"), SUCCESS);
+        assert_eq!(two("path_rename", 3, "linked/", 3, "x"), NOTDIR);
+    });
+}
+
+#[test]
+fn symbolic_links_are_made_read_and_followed() {
+    both(|guest, place| {
+        fs::write(place.inside("file"), "content").unwrap();
+        let make = |content: &str, path: &str| {
+            let [content, content_length] = guest.path(content);
+            let [at, length] = guest.other_path(path);
+            guest.call("path_symlink", &[content, content_length, 3, at, length])
+        };
+        assert_eq!(make("file", "link"), SUCCESS);
+        assert_eq!(make("file", "link"), EXIST);
+        assert_eq!(make("round", "round"), SUCCESS);
+        assert_eq!(make("nothing", "dangling"), SUCCESS);
+        let read = |path: &str, room: i64| {
+            let [at, length] = guest.path(path);
+            match guest.call("path_readlink", &[3, at, length, DATA.into(), room, OUT.into()]) {
+                0 => Ok(String::from_utf8(guest.read(DATA, guest.read_u32(OUT) as usize)).unwrap()),
+                errno => Err(errno),
+            }
+        };
+        assert_eq!(read("link", 100).unwrap(), "file");
+        assert_eq!(read("link", 2).unwrap(), "fi");
+        assert_eq!(read("link", 0).unwrap(), "");
+        assert_eq!((read("file", 10), read("none", 10)), (Err(INVAL), Err(NOENT)));
+        assert_eq!((guest.stat("link", true).unwrap().0, guest.stat("link", false).unwrap().0), (4, 7));
+        assert_eq!(guest.try_open("link", false, 0, READ, 0), Err(LOOP));
+        assert_eq!(guest.try_open("round", true, 0, READ, 0), Err(LOOP));
+        assert_eq!(guest.try_open("dangling", true, 0, READ, 0), Err(NOENT));
+        assert!(matches!(guest.try_open("link", false, DIRECTORY, READ, 0), Err(LOOP | NOTDIR)));
+        let file = guest.open("link", 0, READ);
+        assert_eq!(guest.try_read(file, 100).unwrap(), b"content");
+        assert_eq!(guest.on_path("path_unlink_file", FOLDER, "link"), SUCCESS);
+        assert!(place.inside("file").exists());
+        // Links of the host's work as well, as long as they stay inside.
+        fs::create_dir_all(place.inside("a/b")).unwrap();
+        symlink("../../file", place.inside("a/b/up")).unwrap();
+        assert_eq!(guest.stat("a/b/up", true).unwrap(), (4, 1, 7));
+    });
+}
+
+#[test]
+fn listings_go_on_from_where_they_were() {
+    both(|guest, place| {
+        let mut expected = vec![(".".to_string(), 3), ("..".to_string(), 3)];
+        for number in 0..50 {
+            let name = format!("{}{number}", "n".repeat(number));
+            fs::write(place.inside(&name), "").unwrap();
+            expected.push((name, 4));
+        }
+        fs::create_dir(place.inside("folder")).unwrap();
+        symlink("folder", place.inside("link")).unwrap();
+        expected.extend([("folder".to_string(), 3), ("link".to_string(), 7)]);
+        expected.sort();
+        for room in [100, 128, 1000, 100_000] {
+            assert_eq!(guest.list(FOLDER, room), expected, "{room}");
+        }
+        let readdir = |room: u32, cookie: i64| {
+            let errno = guest.call("fd_readdir", &[3, DATA.into(), room.into(), cookie, OUT.into()]);
+            (errno, guest.read_u32(OUT))
+        };
+        assert_eq!(readdir(0, 0), (SUCCESS, 0));
+        assert_eq!(readdir(10, 0), (SUCCESS, 10));
+        for cookie in [54, 1000, i64::MAX, -1] {
+            assert_eq!(readdir(1000, cookie), (SUCCESS, 0), "{cookie}");
+        }
+        // Removing what was listed doesn't shift what wasn't.
+        let (_, used) = readdir(200, 0);
+        assert_eq!(used, 200);
+        let listed = guest.read(DATA, 200);
+        let next = i64::from_le_bytes(listed[..8].try_into().unwrap());
+        fs::remove_file(place.inside("0")).unwrap();
+        let name_at = |cookie: i64| {
+            readdir(24 + 60, cookie);
+            let head = guest.read(DATA, 24);
+            guest.read(DATA + 24, u32::from_le_bytes(head[16..20].try_into().unwrap()) as usize)
+        };
+        let before = [name_at(next), name_at(20), name_at(40)];
+        fs::remove_file(place.inside("n1")).unwrap();
+        assert_eq!([name_at(next), name_at(20), name_at(40)], before);
+        // Beginning anew sees what is there now.
+        assert_eq!(guest.list(FOLDER, 1000).len(), expected.len() - 2);
+        let file = guest.open("folder/../nn2", 0, READ);
+        assert_eq!(guest.call("fd_readdir", &[file.into(), DATA.into(), 100, 0, OUT.into()]), NOTDIR);
+    });
+}
+
+#[test]
+fn times_are_told_and_set() {
+    both(|guest, place| {
+        fs::write(place.inside("file"), "").unwrap();
+        symlink("file", place.inside("link")).unwrap();
+        let times = |path: &str, follow: bool| {
+            guest.stat(path, follow).unwrap();
+            (guest.read_u64(OUT + 40), guest.read_u64(OUT + 48))
+        };
+        let set = |path: &str, follow: i64, accessed: i64, modified: i64, flags: i64| {
+            let [at, length] = guest.path(path);
+            guest.call("path_filestat_set_times", &[3, follow, at, length, accessed, modified, flags])
+        };
+        let host = |path: &str| fs::metadata(place.inside(path)).unwrap().modified().unwrap();
+        assert_eq!(set("file", 1, 1_000_000_007, 2_000_000_009, 5), SUCCESS);
+        assert_eq!(times("file", true), (1_000_000_007, 2_000_000_009));
+        assert_eq!(host("file"), SystemTime::UNIX_EPOCH + Duration::from_nanos(2_000_000_009));
+        assert_eq!(set("file", 1, 5, 6_000_000_000, 4), SUCCESS);
+        assert_eq!(times("file", true), (1_000_000_007, 6_000_000_000));
+        assert_eq!(set("file", 1, 0, 0, 2), SUCCESS);
+        assert!(times("file", true).0 > 1_600_000_000_000_000_000);
+        assert_eq!(times("file", true).1, 6_000_000_000);
+        // The link itself, and what it leads to.
+        assert_eq!(set("link", 0, 3_000_000_000, 4_000_000_000, 5), SUCCESS);
+        assert_eq!(times("link", false).1, 4_000_000_000);
+        assert_eq!(times("file", false).1, 6_000_000_000);
+        assert_eq!(set("link", 1, 0, 7_000_000_000, 4), SUCCESS);
+        assert_eq!(times("file", false).1, 7_000_000_000);
+        for flags in [3, 12, 15, 16, 1 << 20] {
+            assert_eq!(set("file", 1, 0, 0, flags), INVAL);
+            assert_eq!(guest.call("fd_filestat_set_times", &[3, 0, 0, flags]), INVAL);
+        }
+        assert_eq!(set("none", 1, 0, 0, 5), NOENT);
+        let file = guest.open("file", 0, READ);
+        assert_eq!(guest.call("fd_filestat_set_times", &[file.into(), 8_000_000_000, 9_000_000_000, 5]), SUCCESS);
+        assert_eq!(times("file", true), (8_000_000_000, 9_000_000_000));
+        assert_eq!(guest.call("fd_filestat_set_times", &[3, 10_000_000_000, 11_000_000_000, 5]), SUCCESS);
+        assert_eq!(times(".", true), (10_000_000_000, 11_000_000_000));
+        assert_eq!(guest.call("fd_filestat_set_times", &[0, 0, 0, 5]), INVAL);
+    });
+}
+
+#[test]
+fn the_same_file_has_the_same_identity() {
+    both(|guest, place| {
+        fs::write(place.inside("a"), "").unwrap();
+        fs::hard_link(place.inside("a"), place.inside("b")).unwrap();
+        let identity = |path: &str| {
+            guest.stat(path, true).unwrap();
+            (guest.read_u64(OUT), guest.read_u64(OUT + 8))
+        };
+        assert_eq!(identity("a"), identity("b"));
+        let file = guest.open("a", 0, READ);
+        assert_eq!(guest.call("fd_filestat_get", &[file.into(), OUT.into()]), SUCCESS);
+        assert_eq!((guest.read_u64(OUT), guest.read_u64(OUT + 8)), identity("b"));
+        assert_ne!(identity("a"), identity("."));
+    });
+}
