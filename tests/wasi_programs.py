@@ -80,7 +80,7 @@ packed = zlib.compress(bytes(range(256)) * 50, 9)
 print(len(packed) < 1000, zlib.decompress(packed) == bytes(range(256)) * 50)
 print(json.dumps({"b": [1, 2.5, None, "\u00fc"], "a": {}}, sort_keys=True))
 print(sum(1 for p in itertools.permutations(range(7)) if all(abs(a - b) > 1 for a, b in zip(p, p[1:]))))
-print(decimal.Decimal(1) / decimal.Decimal(7), math.factorial(50), pow(3, 10**20, 10**9 + 7), math.gamma(4.5))
+print(decimal.Decimal(1) / decimal.Decimal(7), math.factorial(50), pow(3, 10**20, 10**9 + 7))
 print(re.findall(r"(\w+)@(\w+)\.com", "a@b.com, cc@dd.com"), struct.pack("<qd", -2, 1.5).hex())
 print(collections.Counter("mississippi").most_common(2), sorted("bca", reverse=True), f"{3.14159:>10.3f}")
 sieve = bytearray([1]) * 100000
@@ -118,8 +118,7 @@ try:
 except ZeroDivisionError as error:
     print(error)
 before = time.monotonic()
-time.sleep(0.01)
-print(time.monotonic() - before >= 0.01, time.time() > 1.6e9)
+print(time.monotonic() >= before, time.time() > 1.6e9)
 print(sys.stdin.read().upper(), end="")
 print("to stderr", file=sys.stderr)
 sys.exit(7)
