@@ -52,3 +52,14 @@ fn invalid_outweighs_unsupported() {
     assert_eq!(error.kind(), ErrorKind::InvalidModule);
     assert!(error.message().contains("type mismatch") && error.message().contains("at offset 0x"), "{error}");
 }
+
+#[test]
+fn functions_after_an_unsupported_one_are_compiled() {
+    let engine = Engine::new(Config { compile_threads: 1, ..Config::default() }).unwrap();
+    let good = "(func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))";
+    for bad in ["(func (local v128))", "(func (drop (v128.const i64x2 0 0)))"] {
+        let wat = format!("(module {bad} {good} {bad} {good})");
+        let Err(error) = Module::new(&engine, &wat::parse_str(&wat).unwrap()) else { panic!("SIMD is refused") };
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+}

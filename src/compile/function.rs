@@ -108,14 +108,16 @@ impl<'a> FunctionCompiler<'a> {
             signatures::guest(self.info.func_type(self.info.func_index(index))),
         );
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let mut translator = Translator::new(self.info, builder, index, self.debug)?;
-        let done = translator.body(index);
-        let Translator { builder, stops, accesses, .. } = translator;
-        if let Err(error) = done {
-            // The old one insists on a finished function.
-            self.builder_context = FunctionBuilderContext::new();
-            return Err(error);
-        }
+        let translator = Translator::new(self.info, builder, index, self.debug);
+        let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
+        let Translator { builder, stops, accesses, .. } = match translator {
+            Ok(translator) => translator,
+            Err(error) => {
+                // The old one insists on a finished function.
+                self.builder_context = FunctionBuilderContext::new();
+                return Err(error);
+            }
+        };
         builder.finalize(self.isa.frontend_config());
         Ok((stops, accesses))
     }
