@@ -36,6 +36,10 @@ const SECTIONS: &[(&str, &str, &str)] = &[
 ];
 
 fn main() {
+    // The signal handlers stay installed, so the code that they are in has to stay as well.
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
     for watched in ["build.rs", "cbindgen.toml", "src/ffi"] {
         println!("cargo::rerun-if-changed={watched}");
     }

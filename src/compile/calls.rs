@@ -41,11 +41,12 @@ impl Translator<'_> {
     fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
         let index = self.pop();
         let address = self.element_address(table, index.value);
-        let element = MemFlagsData::new().with_aligned().with_trap_code(Some(target::trap(TrapCode::UndefinedElement)));
+        let undefined = self.access(TrapCode::UndefinedElement);
+        let element = MemFlagsData::new().with_aligned().with_trap_code(Some(undefined));
         let region = self.region(Region::TableElements);
         let function = self.builder.ins().load(types::I64, element.with_alias_region(Some(region)), address, 0);
         // A null reference faults here: its type would be in the first page, which is never mapped.
-        let null = target::trap(TrapCode::UninitializedElement);
+        let null = self.access(TrapCode::UninitializedElement);
         let actual = MemFlagsData::new().with_aligned().with_readonly().with_trap_code(Some(null));
         let actual = self.builder.ins().load(types::I32, actual, function, func_ref::TYPE_ID);
         let type_ids = self.load_constant(self.context, TYPE_IDS);

@@ -75,13 +75,13 @@ impl<'a> FunctionCompiler<'a> {
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<FunctionOutput> {
-        let stops = self.translate(index, input)?;
+        let (stops, accesses) = self.translate(index, input)?;
         self.context.compile(self.isa, &mut control_plane()).map_err(|error| {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {}", error.inner))
         })?;
         let code = self.context.compiled_code().expect("just compiled");
-        let output = extract(code, self.context.func.params.user_named_funcs(), stops);
+        let output = extract(code, self.context.func.params.user_named_funcs(), stops, &accesses);
         self.context.clear();
         Ok(output)
     }
@@ -99,7 +99,7 @@ impl<'a> FunctionCompiler<'a> {
         &mut self,
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
-    ) -> Result<Option<StopPoints>> {
+    ) -> Result<(Option<StopPoints>, Vec<Access>)> {
         let mut validator = input.into_validator(std::mem::take(&mut self.validator));
         validator.validate(&self.info.body(index)).map_err(|error| invalid(&error))?;
         self.validator = validator.into_allocations();
@@ -110,7 +110,7 @@ impl<'a> FunctionCompiler<'a> {
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
         let translator = Translator::new(self.info, builder, index, self.debug);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, .. } = match translator {
+        let Translator { builder, stops, accesses, .. } = match translator {
             Ok(translator) => translator,
             Err(error) => {
                 // The old one insists on a finished function.
@@ -119,15 +119,19 @@ impl<'a> FunctionCompiler<'a> {
             }
         };
         builder.finalize(self.isa.frontend_config());
-        Ok(stops)
+        Ok((stops, accesses))
     }
 }
+
+/// An access to a memory or table that may trap: its operator, and how it traps.
+type Access = (WasmPc, TrapCode);
 
 /// Takes from Cranelift's result what the module needs.
 fn extract(
     code: &CompiledCode,
     names: &PrimaryMap<UserExternalNameRef, UserExternalName>,
     stops: Option<StopPoints>,
+    accesses: &[Access],
 ) -> FunctionOutput {
     let buffer = &code.buffer;
     let locations = buffer.get_srclocs_sorted();
@@ -154,7 +158,21 @@ fn extract(
         }
     }
     let traps = buffer.traps().iter();
-    let traps = traps.map(|trap| (trap.offset, target::trap_code(trap.code), pc_at(trap.offset))).collect();
+    let traps = traps
+        .map(|trap| match target::access_number(trap.code) {
+            Some(number) => {
+                // An instruction that Cranelift made up has no location; the one before it is near.
+                let until = locations.partition_point(|location| location.start <= trap.offset);
+                let known = locations[..until].iter().rev().find(|location| !location.loc.is_default());
+                let near = known.map_or(0, |location| location.loc.bits());
+                let candidates = accesses.iter().skip(number).step_by(target::ACCESS_NUMBERS);
+                let access = candidates.min_by_key(|(pc, _)| pc.0.abs_diff(near));
+                let (pc, code) = *access.expect("the number of one of the accesses");
+                (trap.offset, code, pc)
+            }
+            None => (trap.offset, target::trap_code(trap.code), pc_at(trap.offset)),
+        })
+        .collect();
     let mut calls: Vec<_> = buffer.call_sites().map(|site| (site.ret_addr, pc_at(site.ret_addr - 1), None)).collect();
     calls.sort_unstable_by_key(|(offset, ..)| *offset);
     let debug = stops.map(|stops| {
@@ -198,6 +216,7 @@ pub(super) struct Translator<'a> {
     pub(super) variables: Vec<Variable>,
     pub(super) local_types: Vec<ValType>,
     pub(super) stops: Option<StopPoints>,
+    accesses: Vec<Access>,
     pc: WasmPc,
     functions: HashMap<FuncIndex, FuncRef>,
     signatures: HashMap<TypeIndex, SigRef>,
@@ -230,6 +249,7 @@ impl<'a> Translator<'a> {
             variables: Vec::new(),
             local_types: Vec::new(),
             stops: None,
+            accesses: Vec::new(),
             pc: info.bodies[index].operators,
             functions: HashMap::new(),
             signatures: HashMap::new(),
@@ -416,6 +436,12 @@ impl<'a> Translator<'a> {
     pub(super) fn signature(&mut self, index: TypeIndex) -> SigRef {
         let Translator { info, builder, signatures: cache, .. } = self;
         *cache.entry(index).or_insert_with(|| builder.import_signature(signatures::guest(&info.types[index])))
+    }
+
+    /// The number for a trap of an access of the current operator.
+    pub(super) fn access(&mut self, code: TrapCode) -> cranelift_codegen::ir::TrapCode {
+        self.accesses.push((self.pc, code));
+        target::access(self.accesses.len() - 1)
     }
 
     /// Where the current operator is, for errors.

@@ -1,7 +1,7 @@
 //! Linear memories and globals.
 
 use super::function::{Region, Translator};
-use super::{signatures, target};
+use super::signatures;
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::memory;
 use crate::base::{GlobalIndex, MemoryIndex, TrapCode, ValType};
@@ -106,9 +106,10 @@ impl Translator<'_> {
 
     fn memory_flags(&mut self) -> MemFlagsData {
         let region = self.region(Region::Memories);
+        let outside = self.access(TrapCode::MemoryOutOfBounds);
         MemFlagsData::new()
             .with_endianness(Endianness::Little)
-            .with_trap_code(Some(target::trap(TrapCode::MemoryOutOfBounds)))
+            .with_trap_code(Some(outside))
             .with_alias_region(Some(region))
     }
 

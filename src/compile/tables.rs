@@ -1,7 +1,6 @@
 //! Tables, and references as values.
 
 use super::function::{Region, Translator};
-use super::target;
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::table;
 use crate::base::{FuncIndex, RefType, TableIndex, TrapCode, ValType};
@@ -134,7 +133,7 @@ impl Translator<'_> {
 
     fn element_flags(&mut self) -> MemFlagsData {
         let region = self.region(Region::TableElements);
-        let outside = target::trap(TrapCode::TableOutOfBounds);
+        let outside = self.access(TrapCode::TableOutOfBounds);
         MemFlagsData::new().with_aligned().with_trap_code(Some(outside)).with_alias_region(Some(region))
     }
 }

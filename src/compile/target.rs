@@ -62,3 +62,20 @@ pub(super) fn trap_code(code: ir::TrapCode) -> TrapCode {
         other => TrapCode::from_u8(other.as_raw().get()).expect("only our own numbers are used"),
     }
 }
+
+/// The first of the numbers that stand for accesses to memories and tables.
+const FIRST_ACCESS: u8 = 20;
+/// How many such numbers there are. A function with more accesses uses them again.
+pub(super) const ACCESS_NUMBERS: usize = 230;
+
+/// Cranelift's number for a trap of the `nth` access of a function. A load may become part of the instruction that uses
+/// what it loads, whose source location isn't the load's; the number still tells which access it was.
+pub(super) fn access(nth: usize) -> ir::TrapCode {
+    ir::TrapCode::unwrap_user(FIRST_ACCESS + (nth % ACCESS_NUMBERS) as u8)
+}
+
+/// The inverse of [`access`], modulo [`ACCESS_NUMBERS`]; `None` for other traps.
+pub(super) fn access_number(code: ir::TrapCode) -> Option<usize> {
+    let number = code.as_raw().get().checked_sub(FIRST_ACCESS)? as usize;
+    (number < ACCESS_NUMBERS).then_some(number)
+}

@@ -6,7 +6,7 @@
 use super::Debuggee;
 use super::breakpoints::SiteKey;
 use super::hash::NumberMap;
-use super::standing::{Standing, function_of};
+use super::standing::Standing;
 use crate::base::{CodeOffset, DefinedFuncIndex, FuncIndex, Result};
 use crate::runtime::Module;
 use cranelift_entity::EntityRef;
@@ -141,7 +141,7 @@ impl Debuggee {
     /// The functions on the stack of a call that stands still.
     pub(super) fn functions_of(&self, standing: &Standing, functions: &mut Vec<Function>) {
         standing.each_frame(self.store(), |frame| {
-            if let Some(function) = function_of(frame) {
+            if let Some((function, _)) = frame.place() {
                 functions.push((frame.module.clone(), function));
             }
         });

@@ -213,11 +213,12 @@ impl Standing {
         let compiled = module.compiled();
         let (Some(frames), Some(trap)) = (&compiled.frames, compiled.trap_at(offset)) else { return };
         let Some(function) = compiled.function_at(offset) else { return };
+        let pc = trap.pc;
         self.top.set(Top::Trapped);
-        *self.trapped.borrow_mut() = Some((module.clone(), function, trap.pc));
-        let Some(stop) = frames.run_at(function, trap.pc) else { return };
+        *self.trapped.borrow_mut() = Some((module.clone(), function, pc));
+        let Some(stop) = frames.run_at(function, pc) else { return };
         let run = Run::new(&module, function, stop);
-        let Some(index) = run.index_of(trap.pc) else { return };
+        let Some(index) = run.index_of(pc) else { return };
         let activation = self.activation.borrow();
         let (activation, fp) = (activation.as_ref().expect("it stands still"), self.fp.get());
         let layout = Layout::new(&module, function, stop.state);
@@ -272,17 +273,11 @@ impl Standing {
         }
         let walked = self.walked.borrow();
         let frame = &walked[position as usize];
-        let compiled = frame.module.compiled();
-        let function = function_of(frame)?;
-        let first = frame.module.info().bodies[function].operators;
-        let call = compiled.call_at(frame.offset());
-        let stop = || compiled.frames.as_ref()?.stops_of(function).iter().find(|s| s.return_offset == frame.offset());
-        let (pc, state) = match (call, frame.kind) {
-            (Some(call), _) if call.state.is_some() => (call.pc, call.state),
-            (Some(call), _) => (call.pc, stop().map(|stop| stop.state)),
-            (None, PlaceKind::Exact) => (compiled.trap_at(frame.offset()).map_or(first, |trap| trap.pc), None),
-            (None, PlaceKind::Return) => (first, None),
-        };
+        let (function, pc) = frame.place()?;
+        let frames = frame.module.compiled().frames.as_ref()?;
+        // An armed stop point can overflow the stack, too.
+        let stop = || frames.stops_of(function).iter().find(|stop| stop.return_offset == frame.offset());
+        let state = frame.call_site().and_then(|call| call.state).or_else(|| stop().map(|stop| stop.state));
         let trapped = position == 0 && self.ended.get().is_some_and(|code| code != TrapCode::HostError);
         Some(View {
             kind: if trapped { FrameKind::Trapped } else { FrameKind::Calling },
@@ -383,12 +378,4 @@ fn fill(out: &mut [Value], slots: &[Slot], store: &Store) {
     for (out, slot) in out.iter_mut().zip(slots) {
         *out = slot.tagged(store);
     }
-}
-
-/// The function that a frame of the walk is in.
-pub(super) fn function_of(frame: &RawFrame) -> Option<DefinedFuncIndex> {
-    let CodeOffset(offset) = frame.offset();
-    // A call may be a function's last instruction; what it returns to is the next function then.
-    let inside = if frame.kind == PlaceKind::Return { offset.checked_sub(1)? } else { offset };
-    frame.module.compiled().function_at(CodeOffset(inside))
 }

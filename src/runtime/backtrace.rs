@@ -3,6 +3,7 @@
 //! Knows nothing of stacks. Read next: [`super::walk`].
 
 use super::{Activation, FrameKind, RawFrame, Store};
+use crate::abi::artifact::CallSite;
 use crate::base::{BacktraceFrame, CodeOffset, DefinedFuncIndex, WasmPc};
 
 /// Frames that a backtrace has at most: the innermost, of a recursion without end.
@@ -24,16 +25,23 @@ impl RawFrame {
         // A stop point may be the last instruction of a function, too.
         let before = CodeOffset(inside.0.saturating_sub(1));
         let function = compiled.function_at(inside).or_else(|| compiled.function_at(before))?;
+        let info = self.module.info();
         let trap = match self.kind {
             FrameKind::Exact => compiled.trap_at(offset).map(|site| site.pc),
             FrameKind::Return => None,
         };
-        let about_to_call = || {
+        let pc = trap.or_else(|| self.call_site().map(|site| site.pc));
+        Some((function, pc.unwrap_or(info.bodies[function].operators)))
+    }
+
+    /// The call that it is in, or that it was about to make when the stack overflowed.
+    pub fn call_site(&self) -> Option<&CallSite> {
+        let (compiled, offset) = (self.module.compiled(), self.offset());
+        compiled.call_at(offset).or_else(|| {
             let next = compiled.call_after(offset).filter(|site| site.return_offset.0 - offset.0 <= CALL_LENGTH)?;
-            (compiled.function_at(CodeOffset(next.return_offset.0 - 1)) == Some(function)).then_some(next.pc)
-        };
-        let pc = trap.or_else(|| compiled.call_at(offset).map(|site| site.pc)).or_else(about_to_call);
-        Some((function, pc.unwrap_or(self.module.info().bodies[function].operators)))
+            let is_same = compiled.function_at(CodeOffset(next.return_offset.0 - 1)) == compiled.function_at(offset);
+            (self.kind == FrameKind::Exact && is_same).then_some(next)
+        })
     }
 }
 

@@ -89,7 +89,9 @@ pub struct Call {
     values: *mut RawValue,
     count: u32,
     _own: Option<Box<[RawValue]>>,
-    pool: Rc<StackPool>,
+    /// The store's; kept by a call that may outlive it.
+    pool: *const StackPool,
+    _keep: Option<Rc<StackPool>>,
     /// Leased from the pool when it first runs; null before, and after it finished.
     stack: Cell<*const GuestStack>,
     /// Where to resume it.
@@ -98,6 +100,8 @@ pub struct Call {
     left: Cell<Left>,
     /// The call that was the innermost running one before this.
     outer: Cell<*const Call>,
+    /// How many calls run under this, while it runs.
+    depth: Cell<u32>,
     /// What made it fail, other than a trap of its own.
     error: RefCell<Option<Error>>,
 }
@@ -132,13 +136,16 @@ impl Call {
         // SAFETY: the values are the call's own, at an address that stays.
         let mut call = unsafe { Call::with_values(store, func, entry, address) };
         call._own = Some(values);
+        call._keep = Some(store.inner().stacks.clone());
         call
     }
 
+    /// A call that owns nothing: it must not outlive the store.
+    ///
     /// # Safety
     ///
     /// `values` must be as long as `entry` says, be unused by others while the call exists, and hold good references.
-    #[inline]
+    #[inline(always)]
     unsafe fn with_values(store: &Store, func: Func, entry: &FuncEntry, values: *mut RawValue) -> Call {
         let inner = store.inner();
         let id = inner.next_call.get();
@@ -153,11 +160,13 @@ impl Call {
             values,
             count: entry.values,
             _own: None,
-            pool: inner.stacks.clone(),
+            pool: Rc::as_ptr(&inner.stacks),
+            _keep: None,
             stack: Cell::new(ptr::null()),
             guest_sp: Cell::new(0),
             left: Cell::new(NOWHERE),
             outer: Cell::new(ptr::null()),
+            depth: Cell::new(0),
             error: RefCell::new(None),
         }
     }
@@ -182,7 +191,10 @@ impl Call {
             CallState::Suspended => false,
             state => return Err(not_in_state("can't be run", state)),
         };
-        let depth = inner.depth.get();
+        let context = inner.context.get();
+        let outer = inner.current.get();
+        // SAFETY: the outer call runs, so it is neither moved nor dropped.
+        let depth = unsafe { outer.as_ref() }.map_or(0, |outer| outer.depth.get() + 1);
         let limits = inner.limits.get();
         if depth >= limits.nested_calls {
             return nested_too_deeply(is_fresh, limits.nested_calls);
@@ -191,8 +203,6 @@ impl Call {
             self.stack.set(inner.stacks.lease(limits.stack_bytes)?);
         }
         let stack = self.stack.get();
-        let context = inner.context.get();
-        let outer = inner.current.get();
 
         // SAFETY: the entry is the store's, which is alive. The context is this store's, used on this thread; guest
         // code, which changes it too, isn't running. The outer call runs, so it is neither moved nor dropped. The guest
@@ -200,34 +210,32 @@ impl Call {
         // values are as long as it demands.
         unsafe {
             let entry = &*self.entry;
-            let (code, callee) = store.code_and_context(entry);
-            let (exit_fp, exit_pc, outer_stack) = ((*context).exit_fp, (*context).exit_pc, (*context).stack);
             if !outer.is_null() {
-                (*outer).left.set(Left { pc: exit_pc, fp: exit_fp, kind: FrameKind::Return });
+                let kind = FrameKind::Return;
+                (*outer).left.set(Left { pc: (*context).exit_pc, fp: (*context).exit_fp, kind });
             }
             (*context).stack = stack;
             self.outer.set(outer);
+            self.depth.set(depth);
             self.state.set(CallState::Running);
             inner.current.set(self);
-            inner.depth.set(depth + 1);
             self.bump_epoch();
 
             let exit = traps::with_context(context, || {
                 if is_fresh {
-                    switch::enter(context, (*stack).high, entry.enter.get(), code, callee, self.values)
+                    switch::enter(context, (*stack).high, entry.enter.get(), entry.code, entry.context, self.values)
                 } else {
                     (*context).guest_sp = self.guest_sp.get();
                     switch::resume(context)
                 }
             });
 
-            inner.depth.set(depth);
             inner.current.set(outer);
             match exit {
                 Ok(switch::FINISHED) => {
                     self.state.set(CallState::Finished);
                     self.stack.set(ptr::null());
-                    self.pool.release(stack);
+                    (*self.pool).release(stack);
                 }
                 Ok(_) => {
                     let kind = FrameKind::Exact;
@@ -237,7 +245,12 @@ impl Call {
                 // Nothing ran.
                 Err(_) => self.state.set(if is_fresh { CallState::Ready } else { CallState::Suspended }),
             }
-            ((*context).exit_fp, (*context).exit_pc, (*context).stack) = (exit_fp, exit_pc, outer_stack);
+            // The outer call goes on in the host function that it waits for.
+            (*context).stack = ptr::null();
+            if !outer.is_null() {
+                let Left { pc, fp, .. } = (*outer).left.get();
+                ((*context).exit_pc, (*context).exit_fp, (*context).stack) = (pc, fp, (*outer).stack.get());
+            }
             exit
         }
     }
@@ -271,8 +284,8 @@ impl Call {
             let error = store.inner().host_error.take();
             if error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Exit) {
                 // The guest wanted its end: there is nothing to look for in its frames.
-                // SAFETY: the stack is leased by this call, which never runs again, and which gives it up.
-                unsafe { self.pool.release(self.stack.replace(ptr::null())) };
+                // SAFETY: the pool is the store's. The stack is leased by this call, which never runs again and gives it up.
+                unsafe { (*self.pool).release(self.stack.replace(ptr::null())) };
             }
             *self.error.borrow_mut() = error;
         }
@@ -388,8 +401,8 @@ impl Drop for Call {
     fn drop(&mut self) {
         // A running call is borrowed by `run`, so it isn't dropped.
         if !self.stack.get().is_null() {
-            // SAFETY: the stack is leased by this call, which never runs again.
-            unsafe { self.pool.release(self.stack.get()) };
+            // SAFETY: the pool is kept, or its store is there. The stack is leased by this call, which never runs again.
+            unsafe { (*self.pool).release(self.stack.get()) };
         }
     }
 }
@@ -429,7 +442,7 @@ fn raw_args(store: &Store, entry: &FuncEntry, args: &[Value], values: &mut [RawV
         return Err(wrong_count("arguments", args.len(), params.len()));
     }
     for (place, (arg, ty)) in args.iter().zip(params).enumerate() {
-        values[place] = store.raw_as(arg, *ty, || format!("argument {place}"))?;
+        values[place] = store.raw_as(arg, *ty, "argument #", place)?;
     }
     Ok(())
 }
@@ -527,7 +540,7 @@ impl Store {
     /// # Safety
     ///
     /// `values` must be at least as long as `entry` says and hold good references.
-    #[inline]
+    #[inline(always)]
     unsafe fn call_on(
         &self,
         func: Func,
@@ -538,7 +551,11 @@ impl Store {
         // SAFETY: the caller's promise; the values are lent for longer than the call lives, which `drive` can't keep.
         let call = unsafe { Call::with_values(self, func, entry, values.as_mut_ptr()) };
         match call.enter(self)? {
-            switch::FINISHED => Ok(()),
+            switch::FINISHED => {
+                // It has no stack any more, no error, and owns nothing.
+                std::mem::forget(call);
+                Ok(())
+            }
             exit => self.drive(&call, exit, drive),
         }
     }

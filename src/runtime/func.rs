@@ -19,6 +19,12 @@ use std::sync::Arc;
 pub struct FuncEntry {
     /// Its reference; valid as long as the store.
     pub func_ref: *mut VmFuncRef,
+    /// Its entry point in the guest convention.
+    pub code: usize,
+    /// The context that it expects.
+    pub context: usize,
+    /// The number of its type.
+    pub type_id: TypeId,
     /// Its type; valid as long as the engine.
     ty: *const FuncType,
     /// The trampoline for its type, or 0 if it wasn't needed yet.
@@ -97,10 +103,14 @@ impl Store {
     pub(super) unsafe fn add_func(&self, func_ref: *mut VmFuncRef, is_host: bool) -> Func {
         let inner = self.inner();
         // SAFETY: the caller's promise; references stay at their address as long as the store.
-        let type_id = TypeId(unsafe { (*func_ref).type_id });
+        let VmFuncRef { code, context, type_id, .. } = unsafe { ptr::read(func_ref) };
+        let type_id = TypeId(type_id);
         let ty = inner.engine.type_entry(type_id).ty.clone();
         let entry = Rc::new(FuncEntry {
             func_ref,
+            code,
+            context,
+            type_id,
             enter: Cell::new(0),
             values: ty.params.len().max(ty.results.len()) as u32,
             takes_references: ty.params.iter().any(|ty| matches!(ty, ValType::Ref(_))),
@@ -149,30 +159,16 @@ impl Store {
 
     #[cold]
     fn add_trampoline<'a>(&self, entry: &'a FuncEntry) -> Result<&'a FuncEntry> {
-        let code = self.engine().trampolines(self.type_id_of(entry))?;
+        let code = self.engine().trampolines(entry.type_id)?;
         entry.enter.set(code.enter());
         self.inner().code.borrow_mut().add_trampolines(code);
         Ok(entry)
     }
 
-    /// The number of a function's type.
-    pub(super) fn type_id_of(&self, entry: &FuncEntry) -> TypeId {
-        // SAFETY: the reference lives as long as the store.
-        TypeId(unsafe { (*entry.func_ref).type_id })
-    }
-
-    /// A function's entry point and context.
-    #[inline]
-    pub(super) fn code_and_context(&self, entry: &FuncEntry) -> (usize, usize) {
-        // SAFETY: the reference lives as long as the store.
-        let VmFuncRef { code, context, .. } = unsafe { ptr::read(entry.func_ref) };
-        (code, context)
-    }
-
     /// A function's type.
     pub fn func_type(&self, func: Func) -> Result<Arc<FuncType>> {
         let entry = self.func_entry(func)?;
-        Ok(self.engine().func_type(self.type_id_of(entry)))
+        Ok(self.engine().func_type(entry.type_id))
     }
 
     /// Whether it is the host's.
@@ -188,8 +184,8 @@ impl Store {
         }
         // SAFETY: the reference lives as long as the store, and a guest function's context is its instance's.
         let (index, instance) = unsafe {
-            let VmFuncRef { func_index, context, .. } = ptr::read(entry.func_ref);
-            (func_index, (context as *const u8).add(vmctx::INSTANCE as usize).cast::<u64>().read())
+            let instance = (entry.context as *const u8).add(vmctx::INSTANCE as usize).cast::<u64>();
+            ((*entry.func_ref).func_index, instance.read())
         };
         let instance = Instance { store: self.id(), index: instance };
         Ok(Some((self.instance_module(instance)?, instance, FuncIndex::from_u32(index))))

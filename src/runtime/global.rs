@@ -30,7 +30,7 @@ impl GlobalEntry {
 impl Store {
     /// Makes a global.
     pub fn global_new(&self, ty: GlobalType, value: Value) -> Result<Global> {
-        let own = Rc::new(UnsafeCell::new(self.raw_as(&value, ty.value, || "the global's value".to_string())?));
+        let own = Rc::new(UnsafeCell::new(self.raw_as(&value, ty.value, "the global's value", 0)?));
         let mut globals = self.inner().globals.borrow_mut();
         globals.push(GlobalEntry { ty, cell: own.get(), _own: Some(own) });
         Ok(Global { store: self.id(), index: globals.len() as u64 - 1 })
@@ -62,7 +62,7 @@ impl Store {
         if !entry.ty.mutable {
             bail!(InvalidArgument, "the global is immutable");
         }
-        let raw = self.raw_as(&value, entry.ty.value, || "the global's value".to_string())?;
+        let raw = self.raw_as(&value, entry.ty.value, "the global's value", 0)?;
         // SAFETY: as in `global_get`.
         unsafe { entry.cell.write(raw) };
         Ok(())

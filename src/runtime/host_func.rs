@@ -133,7 +133,7 @@ impl HostFunc {
             }
             func(caller, args, out)?;
             for (place, (value, ty)) in out.iter().zip(results).enumerate() {
-                values[place] = caller.store.raw_as(value, *ty, || format!("result {place} of a host function"))?;
+                values[place] = caller.store.raw_as(value, *ty, "result # of a host function", place)?;
             }
             Ok(())
         })

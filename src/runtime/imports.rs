@@ -94,7 +94,7 @@ impl Store {
             match (*item, import.ty) {
                 (Extern::Func(func), ItemType::Func(ty)) => {
                     let entry = self.func_entry(func)?;
-                    mismatch(self.type_id_of(entry) == module.type_id(ty))?;
+                    mismatch(entry.type_id == module.type_id(ty))?;
                     found.funcs.push((func.index, entry));
                 }
                 (Extern::Table(table), ItemType::Table(ty)) => {

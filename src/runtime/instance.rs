@@ -215,9 +215,8 @@ impl Store {
         context.write(vmctx::INSTANCE, number);
         for (index, (_, entry)) in imports.funcs.iter().enumerate() {
             let at = layout.imported_func(FuncIndex::new(index));
-            let (code, callee) = self.code_and_context(entry);
-            context.write(at + vmctx::imported_func::CODE, code);
-            context.write(at + vmctx::imported_func::CONTEXT, callee);
+            context.write(at + vmctx::imported_func::CODE, entry.code);
+            context.write(at + vmctx::imported_func::CONTEXT, entry.context);
         }
         for (index, (_, memory)) in imports.memories.iter().enumerate() {
             write_memory(context, module, MemoryIndex::new(index), memory);

@@ -55,8 +55,6 @@ pub struct StoreInner {
     pub(super) stacks: Rc<StackPool>,
     /// The innermost running call.
     pub(super) current: Cell<*const Call>,
-    /// How many calls are running.
-    pub(super) depth: Cell<u32>,
     pub(super) next_call: Cell<u64>,
     /// What the host function that just failed answered.
     pub(super) host_error: RefCell<Option<Error>>,
@@ -91,7 +89,6 @@ impl Store {
             context: UnsafeCell::new(StoreContext::new(switch::builtin_table().as_ptr())),
             stacks: Rc::default(),
             current: Cell::new(ptr::null()),
-            depth: Cell::new(0),
             next_call: Cell::new(1),
             host_error: RefCell::default(),
             instances: RefCell::default(),

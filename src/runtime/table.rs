@@ -177,7 +177,7 @@ impl Store {
     }
 
     fn element_bits(&self, value: &Value, ty: TableType) -> Result<u64> {
-        Ok(self.raw_as(value, ValType::Ref(ty.element), || "the table's element".to_string())?.lo)
+        Ok(self.raw_as(value, ValType::Ref(ty.element), "the table's element", 0)?.lo)
     }
 
     pub(super) fn table(&self, table: Table) -> Result<Rc<TableData>> {

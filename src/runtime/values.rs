@@ -12,7 +12,6 @@ use crate::base::{Error, ErrorKind, ExternRef, RawValue, RefType, Result, ValTyp
 impl Store {
     /// The raw form of a value. `WrongStore` or `OutOfRange` for a bad reference, `InvalidArgument` for
     /// [`Value::Unavailable`].
-    #[inline]
     pub fn to_raw(&self, value: &Value) -> Result<RawValue> {
         Ok(RawValue::new(match *value {
             Value::I32(value) => u64::from(value as u32),
@@ -58,15 +57,24 @@ impl Store {
         }
     }
 
-    /// The raw form of a value that must be of type `ty`; `what` says for the error which value it is.
+    /// The raw form of a value that must be of type `ty`; `what` names the value in errors,
+    /// where `#` stands for `place`.
     #[inline]
-    pub(super) fn raw_as(&self, value: &Value, ty: ValType, what: impl FnOnce() -> String) -> Result<RawValue> {
-        if value.ty() == Some(ty) { self.to_raw(value) } else { Err(mismatch(value, ty, &what())) }
+    pub(super) fn raw_as(&self, value: &Value, ty: ValType, what: &str, place: usize) -> Result<RawValue> {
+        Ok(RawValue::new(match (*value, ty) {
+            (Value::I32(value), ValType::I32) => u64::from(value as u32),
+            (Value::I64(value), ValType::I64) => value as u64,
+            (Value::F32(bits), ValType::F32) => u64::from(bits),
+            (Value::F64(bits), ValType::F64) => bits,
+            (_, ValType::Ref(_)) if value.ty() == Some(ty) => return self.to_raw(value),
+            _ => return Err(mismatch(value, ty, what, place)),
+        }))
     }
 }
 
 #[cold]
-fn mismatch(value: &Value, ty: ValType, what: &str) -> Error {
+fn mismatch(value: &Value, ty: ValType, what: &str, place: usize) -> Error {
+    let what = what.replace('#', &place.to_string());
     match value.ty() {
         Some(actual) => Error::new(ErrorKind::TypeMismatch, format!("{what} is of type {actual}, not {ty}")),
         None => Error::new(ErrorKind::InvalidArgument, format!("{what} isn't available")),

@@ -9,24 +9,24 @@ pub fn program(name: &str) {
     let bytes = programs::named(name).bytes;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cache/dump");
     std::fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name);
     for (debug, suffix) in [(false, ""), (true, "-debug")] {
         for (engine, (code, starts)) in [("ours", ours::code(debug, &bytes)), ("peer", peer::code(debug, &bytes))] {
-            let binary = folder.join("code.bin");
-            std::fs::write(&binary, code).unwrap();
+            // As an object file with symbols, or what lies between functions would be taken for the next one's start.
+            let symbol = |(start, function): &(usize, u32)| {
+                format!("--add-symbol wasm_{function}=.text:{start:#x},function,global\n")
+            };
+            std::fs::write(path("code.bin"), code).unwrap();
+            std::fs::write(path("symbols"), starts.iter().map(symbol).collect::<String>()).unwrap();
+            let mut objcopy = Command::new("objcopy");
+            objcopy.args(["-I", "binary", "-O", "elf64-x86-64", "-B", "i386:x86-64"]);
+            objcopy.args(["--rename-section", ".data=.text,alloc,load,readonly,code,contents"]);
+            objcopy.arg(format!("@{}", path("symbols").display())).args([path("code.bin"), path("code.o")]);
+            assert!(objcopy.status().is_ok_and(|status| status.success()), "{objcopy:?} failed");
             let mut objdump = Command::new("objdump");
-            objdump.args(["-D", "-b", "binary", "-m", "i386:x86-64", "-M", "intel", "--no-show-raw-insn"]).arg(&binary);
-            let output = objdump.output().expect("objdump from binutils");
-            let mut text = String::new();
-            for line in String::from_utf8_lossy(&output.stdout).lines() {
-                let place = line.split_once(':').and_then(|(place, _)| usize::from_str_radix(place.trim(), 16).ok());
-                for (_, function) in starts.iter().filter(|(start, _)| Some(*start) == place) {
-                    text += &format!("\nfunction {function}:\n");
-                }
-                text += line;
-                text.push('\n');
-            }
-            let file = folder.join(format!("{name}-{engine}{suffix}.s"));
-            std::fs::write(&file, text).unwrap();
+            objdump.args(["-d", "-M", "intel", "--no-show-raw-insn"]).arg(path("code.o"));
+            let file = path(&format!("{name}-{engine}{suffix}.s"));
+            std::fs::write(&file, objdump.output().expect("objdump from binutils").stdout).unwrap();
             println!("{}", file.display());
         }
     }

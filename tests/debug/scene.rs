@@ -1,7 +1,5 @@
 //! A debugged store with one module, and what the scenario tests ask of it.
 
-#![expect(dead_code, reason = "each test crate uses a part")]
-
 use pellucid::base::{
     Config, Error, ErrorKind, Func, FuncIndex, FuncType, Instance, StoreLimits, ValType, Value, WasmPc,
 };

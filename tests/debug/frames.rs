@@ -1,11 +1,9 @@
 //! Frames: what they show, how long they are valid, and who is on the stack.
 
-mod scene;
-
+use crate::scene::{self, Scene, assert_refused, host, kind, stack, state};
 use pellucid::base::{Error, ErrorKind, FuncIndex, StoreLimits, TrapCode, ValType, Value, WasmPc};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, Frame, FrameKind, Resume};
 use pellucid::runtime::Extern;
-use scene::{Scene, assert_refused, host, kind, stack, state};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

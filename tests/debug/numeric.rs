@@ -1,12 +1,10 @@
 //! Replay against the machine: every numeric operator on edge values, NaNs included, must show the bits that compiled
 //! code then returns, or the trap that it then raises.
 
-mod scene;
-
+use crate::scene::{self, Scene};
 use pellucid::base::{TrapCode, Value};
 use pellucid::debug::Action;
 use pellucid::debug::{Debuggee, Event, EventKind};
-use scene::Scene;
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -1,11 +1,9 @@
 //! Breakpoints: where they land, how they are counted, edited and listed, and who sees them.
 
-mod scene;
-
+use crate::scene::{self, Scene, add, edit, kind};
 use pellucid::base::{ErrorKind, FuncIndex, StoreLimits, Value, WasmPc};
 use pellucid::debug::{Action, CallState, Debuggee, Edit, Event, EventKind, FrameKind, Resume};
 use pellucid::runtime::Extern;
-use scene::{Scene, add, edit, kind};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -1,13 +1,10 @@
 //! Stepping: single-step mode and steps by one operator, against an independent interpreter where there is one.
 
-mod reference;
-mod scene;
-
+use crate::reference::{Host, Interpreter};
+use crate::scene::{self, Scene, edit, state};
 use pellucid::base::{StoreLimits, TrapCode, Value};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, Resume};
 use pellucid::runtime::Extern;
-use reference::{Host, Interpreter};
-use scene::{Scene, edit, state};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -1,13 +1,11 @@
 //! Without debugging every entry of the debugger says so, and running works as ever.
 
-mod scene;
-
+use crate::scene::{self, assert_refused, host, kind};
 use pellucid::base::{
     Config, ErrorKind, FuncIndex, GlobalIndex, MemoryIndex, StoreLimits, TableIndex, TrapCode, Value, WasmPc,
 };
 use pellucid::debug::{Action, CallState, Debuggee, Edit, EventKind, Frame, Resume};
 use pellucid::runtime::{Engine, Extern};
-use scene::{assert_refused, host, kind};
 use std::cell::Cell;
 use std::rc::Rc;
 

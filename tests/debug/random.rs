@@ -1,13 +1,10 @@
 //! Random programs, debugged at random: every stop must show what a plain interpreter shows, callers included.
 
-mod reference;
-mod scene;
-
+use crate::reference::{Host, Interpreter};
+use crate::scene::{self, Scene, stack};
 use pellucid::base::{FuncIndex, ValType, Value, WasmPc};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, FrameKind, Resume};
 use pellucid::runtime::Module;
-use reference::{Host, Interpreter};
-use scene::{Scene, stack};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -717,7 +714,7 @@ fn random_debugging_of_random_programs() {
     }
 }
 
-/// As far as one likes: `PELLUCID_SEEDS=from..to cargo test --release --test debug_random -- --ignored`.
+/// As far as one likes: `PELLUCID_SEEDS=from..to cargo test --release --test debug random -- --ignored`.
 #[test]
 #[ignore = "takes as long as it is asked to"]
 fn more_random_programs() {

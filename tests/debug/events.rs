@@ -1,10 +1,8 @@
 //! Events and what is done about them: the handler and its actions, pausing and resuming, traps and failing hosts.
 
-mod scene;
-
+use crate::scene::{self, Scene, host, kind, stack, state};
 use pellucid::base::{Error, ErrorKind, StoreLimits, TrapCode, ValType, Value};
 use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Frame, FrameKind, Resume};
-use scene::{Scene, host, kind, stack, state};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -670,6 +668,79 @@ fn calls_and_their_store_may_be_dropped_in_any_order() {
         } else {
             drop((paused, ready));
             drop(scene);
+        }
+    }
+}
+
+/// Compiled code may load as part of the instruction that uses the value; a trap is the load's all the same.
+#[test]
+fn a_load_that_is_part_of_another_instruction_traps_as_itself() {
+    for (ty, before, load, after) in [
+        ("f64", "f64.const 2.5", "f64.load offset=8192", "f64.sub"),
+        ("f32", "f32.const 2.5", "f32.load", "f32.mul"),
+        ("i32", "local.get 0", "i32.load", "i32.add"),
+        ("i32", "local.get 0", "i32.load", "i32.lt_u"),
+        ("i32", "local.get 0", "i32.load", "i32.div_u"),
+        ("i32", "local.get 0", "i32.load", "i32.rem_s"),
+        ("i32", "local.get 0", "i32.load", "i32.shl"),
+        ("i64", "i64.const 9", "i64.load", "i64.xor"),
+        ("i64", "i64.const 9", "i64.load", "i64.div_s"),
+        ("i32", "nop local.get 0", "i32.load", "nop i32.load i32.store i32.const 1"),
+        ("f64", "nop local.get 0", "i32.load", "i32.sub f64.convert_i32_s"),
+        ("i64", "nop i64.const 1", "i64.load32_u", "i64.mul"),
+    ] {
+        // Enough accesses before it that their numbers are used again.
+        for many in [0, 500] {
+            let earlier = "(drop (i32.load (i32.const 0)))".repeat(many);
+            let wat = format!(
+                "(module (memory 1) (func (export \"f\") (param i32) (result {ty})
+                {earlier} {before} (i32.shl (local.get 0) (i32.const 1)) {load} {after}))"
+            );
+            let scene = Scene::new(&wat);
+            let count = scene::operators(&scene.module, 0);
+            let place = (0..count).rev().find(|operator| {
+                let text = format!("{:?}", scene.module.info().operator_at(scene.pc(0, *operator)));
+                text.contains("Load")
+            });
+            let mut place = place.unwrap();
+            if after.contains("i32.load") {
+                place -= 2;
+            }
+            let args = [Value::I32(0x3fff_ffff)];
+            let error = scene.call("f", &args).unwrap_err();
+            assert_eq!(error.trap_code(), Some(TrapCode::MemoryOutOfBounds), "{load} {after}");
+            assert_eq!(error.backtrace()[0].pc, scene.pc(0, place), "{load} {after} {many}");
+            let call = scene.begin("f", &args);
+            assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Trapped);
+            let event = call.event().unwrap();
+            assert_eq!((event.pc, event.trap), (scene.pc(0, place), Some(TrapCode::MemoryOutOfBounds)));
+            let state = scene.state(&call.frame(&scene.debuggee).unwrap().unwrap());
+            assert_eq!(state.operator, place);
+            assert_eq!(state.operands[1], Value::I32(0x7fff_fffe));
+        }
+    }
+}
+
+#[test]
+fn instructions_that_may_trap_in_two_ways_trap_rightly() {
+    let wat = r#"(module (memory 1)
+        (func (export "divide") (param i32) (result i32) (i32.div_u (i32.const 7) (i32.load (local.get 0))))
+        (func (export "signed") (param i32) (result i64) (i64.rem_s (i64.const 7) (i64.load (local.get 0))))
+        (func (export "add") (param i32) (result i32)
+            (i32.store (local.get 0) (i32.add (i32.load (local.get 0)) (i32.const 5))) i32.const 0)
+        (func (export "truncate") (param i32) (result i32) (i32.trunc_f64_s (f64.load (local.get 0)))))"#;
+    let scene = Scene::new(wat);
+    for (func, (name, load, by_zero)) in
+        [("divide", 2, true), ("signed", 2, true), ("add", 2, false), ("truncate", 1, false)].into_iter().enumerate()
+    {
+        let error = scene.call(name, &[Value::I32(-1)]).unwrap_err();
+        assert_eq!(error.trap_code(), Some(TrapCode::MemoryOutOfBounds), "{name}");
+        assert_eq!(error.backtrace()[0].pc, scene.pc(func as u32, load), "{name}");
+        let result = scene.call(name, &[Value::I32(8)]);
+        if by_zero {
+            assert_eq!(result.unwrap_err().trap_code(), Some(TrapCode::IntegerDivideByZero), "{name}");
+        } else {
+            result.unwrap();
         }
     }
 }

@@ -1,13 +1,10 @@
 //! What happens when the system refuses to let code be changed. Each case limits its process, so it has one of its own.
-#![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "sets limits of the process")]
 
-mod scene;
-
+use crate::scene::{self, Scene, kind};
 use pellucid::base::{ErrorKind, Value};
 use pellucid::debug::{Edit, EventKind};
 use pellucid::runtime::Module;
-use scene::{Scene, kind};
 use std::process::Command;
 
 const CODE: &str = r#"(module (func (export "f") (param i32)
@@ -19,7 +16,7 @@ const CODE: &str = r#"(module (func (export "f") (param i32)
 /// Runs a test of this file in a process of its own.
 fn run_alone(test: &str, variables: &[(&str, &str)]) {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--ignored", "--nocapture"]).envs(variables.iter().copied());
+    command.args(["--exact", &format!("patch::{test}"), "--ignored", "--nocapture"]).envs(variables.iter().copied());
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");

@@ -1,0 +1,15 @@
+//! The debugger's promises, row by row: scenarios, replay against the machine, and random programs against a plain
+//! interpreter. `debug_oracle.rs` beside this folder does the latter on programs compiled from C.
+
+mod breakpoints;
+mod disabled;
+mod events;
+mod frames;
+mod numeric;
+#[cfg(target_os = "linux")]
+mod patch;
+mod random;
+#[path = "../reference/mod.rs"]
+mod reference;
+mod scene;
+mod stepping;
