@@ -23,9 +23,9 @@
  * There are four kinds of handle.
  *
  *   Owned          Opaque pointers that a function gives to the caller, who deletes them with the _delete function of
- *                  their type: config, engine, module, functype, externtype, store, linker, call, edit, error. Objects
- *                  may be deleted in any order: what needs another object keeps it alive. A _delete accepts NULL,
- *                  returns nothing and never fails.
+ *                  their type: config, engine, module, functype, externtype, store, linker, wasi_config, wasi, call,
+ *                  edit, error. Objects may be deleted in any order: what needs another object keeps it alive. A
+ *                  _delete accepts NULL, returns nothing and never fails.
  *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
  *                  externref. Copy them, never delete them. With another store than theirs they are refused with
  *                  PELLUCID_ERR_WRONG_STORE.
@@ -62,8 +62,8 @@
  *
  * THREADS
  *
- * Config, engine, module, functype, externtype and error may be used by any thread, also by several at once, as long as
- * none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
+ * Config, engine, module, functype, externtype, wasi_config, wasi and error may be used by any thread, also by several
+ * at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
  * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using it from a
  * second thread then isn't detected, and is undefined.
