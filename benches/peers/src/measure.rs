@@ -64,7 +64,7 @@ impl Table {
     /// An empty table. With `only`, other groups aren't measured.
     pub fn new(quick: bool, only: Option<String>) -> Table {
         println!("# group\tname\tours\tpeer\tours/peer\ttarget");
-        Table { rounds: if quick { 3 } else { 11 }, quick, only, rows: Vec::new(), missed: Vec::new() }
+        Table { rounds: if quick { 2 } else { 11 }, quick, only, rows: Vec::new(), missed: Vec::new() }
     }
 
     /// How often each thing is measured.
@@ -116,7 +116,7 @@ impl Table {
 
     /// The geometric means of a group: of the programs that are tuned on, of the others, of all.
     pub fn mean(&mut self, group: &'static str, target: Target) {
-        let parts: [(&str, fn(&Row) -> bool); 3] =
+        let parts: [(&str, Filter); 3] =
             [("tuned on", |row| row.tuned), ("not tuned on", |row| !row.tuned), ("all", |_| true)];
         let split = self.rows.iter().any(|row| row.group == group && !row.tuned);
         for (name, filter) in parts.into_iter().skip(if split { 0 } else { 2 }) {
@@ -140,6 +140,8 @@ impl Table {
         }
     }
 }
+
+type Filter = fn(&Row) -> bool;
 
 /// Three or four digits.
 fn figure(value: f64) -> String {

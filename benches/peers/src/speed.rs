@@ -91,7 +91,7 @@ pub fn compile(table: &mut Table) {
             turns.push(Box::new(move || timed(|| black_box(ours::module(ours, bytes))).1));
             turns.push(Box::new(move || timed(|| black_box(peer::module(peer, bytes))).1));
         }
-        let rounds = if bytes.len() > 500_000 && table.is_quick() { 2 } else { table.rounds() };
+        let rounds = if bytes.len() > 500_000 && table.is_quick() { 1 } else { table.rounds() };
         let least = interleaved(rounds, &mut turns);
         if table.wants("compile") {
             table.program("compile", &program.name, program.tuned, least[0] * 1e3, least[1] * 1e3, Target::None);
