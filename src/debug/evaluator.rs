@@ -9,8 +9,7 @@ mod numeric;
 #[cfg(test)]
 mod tests;
 
-use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RawValue, RefType, TableIndex, TrapCode, ValType, Value};
-use crate::runtime::Store;
+use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
 use numeric::*;
 use wasmparser::{AbstractHeapType, HeapType, MemArg, MemArgTarget, Operator};
 
@@ -19,7 +18,7 @@ use wasmparser::{AbstractHeapType, HeapType, MemArg, MemArgTarget, Operator};
 pub struct Slot {
     /// The type.
     pub ty: ValType,
-    /// The bits, as [`RawValue`] has them.
+    /// The bits, as [`RawValue`](crate::base::RawValue) has them.
     pub bits: u64,
 }
 
@@ -31,17 +30,6 @@ impl Slot {
             ValType::I64 | ValType::F64 | ValType::Ref(_) => bits,
         };
         Slot { ty, bits }
-    }
-
-    /// The value as the host sees it.
-    pub fn tagged(self, store: &Store) -> Value {
-        match self.ty {
-            ValType::I32 => Value::I32(self.bits as i32),
-            ValType::I64 => Value::I64(self.bits as i64),
-            ValType::F32 => Value::F32(self.bits as u32),
-            ValType::F64 => Value::F64(self.bits),
-            ValType::Ref(_) => store.from_raw(self.ty, RawValue::new(self.bits)),
-        }
     }
 }
 

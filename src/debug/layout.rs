@@ -5,7 +5,7 @@
 
 use super::evaluator::{Slot, Values};
 use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
-use crate::base::{DefinedFuncIndex, Instance, ValType, Value};
+use crate::base::{DefinedFuncIndex, Instance, RawValue, ValType, Value};
 use crate::runtime::{Activation, Module, Store};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -86,7 +86,7 @@ impl Layout {
 
     fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], out: &mut [Value]) {
         for (out, source) in out.iter_mut().zip(sources) {
-            *out = slot.read(self, *source).map_or(Value::Unavailable, |value| value.tagged(slot.store));
+            *out = slot.read(self, *source).map_or(Value::Unavailable, |value| tagged(value, slot.store));
         }
     }
 
@@ -160,6 +160,17 @@ pub fn frame_instance(
     let frame = module.compiled().frames.as_ref()?.functions[function];
     let address = slot_start(fp, frame.slot_to_fp)? + (CONTEXT_WORD * WORD_SIZE) as usize;
     store.instance_of_context(store.read_word(activation, address)?)
+}
+
+/// A value as the host sees it.
+pub fn tagged(slot: Slot, store: &Store) -> Value {
+    match slot.ty {
+        ValType::I32 => Value::I32(slot.bits as i32),
+        ValType::I64 => Value::I64(slot.bits as i64),
+        ValType::F32 => Value::F32(slot.bits as u32),
+        ValType::F64 => Value::F64(slot.bits),
+        ValType::Ref(_) => store.from_raw(slot.ty, RawValue::new(slot.bits)),
+    }
 }
 
 /// Layouts that were decoded lately. Bounded: a new one takes the place of whichever was where it belongs.

@@ -7,7 +7,7 @@ use super::breakpoints::Site;
 use super::evaluator::{Slot, Values};
 use super::event::EventKind;
 use super::frame::{Frame, FrameKind};
-use super::layout::{Layout, LayoutCache, StateSlot, frame_instance};
+use super::layout::{Layout, LayoutCache, StateSlot, frame_instance, tagged};
 use super::replay::{Run, World};
 use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, Value, WasmPc};
 use crate::runtime::{Activation, Call, FrameKind as PlaceKind, Module, RawFrame, Stopped, Store};
@@ -376,6 +376,6 @@ impl Standing {
 
 fn fill(out: &mut [Value], slots: &[Slot], store: &Store) {
     for (out, slot) in out.iter_mut().zip(slots) {
-        *out = slot.tagged(store);
+        *out = tagged(*slot, store);
     }
 }
