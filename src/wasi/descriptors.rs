@@ -14,8 +14,8 @@ use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// How many descriptors a guest can have.
-const MOST_DESCRIPTORS: usize = 4096;
+/// How many descriptors a guest can have: less than what systems give a process, so that something is left for the host.
+const MOST_DESCRIPTORS: usize = 512;
 
 /// A folder, and what may be done in it.
 pub struct Folder {
@@ -222,5 +222,24 @@ impl Descriptors {
             drop(replaced);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_free_number_is_given_until_there_is_none() {
+        let descriptors = Descriptors::default();
+        let add = || descriptors.add(Descriptor::new(Object::Stream(Stream::Null), 0, 0));
+        for number in 0..MOST_DESCRIPTORS as u32 {
+            assert_eq!(add(), Ok(number));
+        }
+        assert_eq!(add(), Err(Errno::Mfile));
+        descriptors.remove(7).unwrap();
+        descriptors.remove(3).unwrap();
+        assert_eq!((add(), add(), add()), (Ok(3), Ok(7), Err(Errno::Mfile)));
+        assert_eq!(descriptors.remove(MOST_DESCRIPTORS as u32), Err(Errno::Badf));
     }
 }
