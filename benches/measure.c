@@ -49,7 +49,7 @@ static pellucid_engine_t *engine_with(bool debug)
     must(pellucid_config_set_debug(config, debug), NULL);
     /* So that compiling happens on the thread whose time is taken. */
     must(pellucid_config_set_compile_threads(config, 1), NULL);
-    must(pellucid_engine_new(config, &engine, &error), error);
+    must(pellucid_engine_new(config, &engine, &error), &error);
     pellucid_config_delete(config);
     return engine;
 }
@@ -71,8 +71,8 @@ static pellucid_instance_t instantiate(pellucid_store_t *store, const pellucid_e
     pellucid_kind_t kinds[2] = {PELLUCID_I32, PELLUCID_I32};
     must(pellucid_linker_new(engine, &linker), NULL);
     must(pellucid_functype_new(kinds, 2, NULL, 0, &type), NULL);
-    must(pellucid_linker_define_func_raw(linker, store, "env", 3, "print", 5, type, NULL, silent, NULL, &error), error);
-    must(pellucid_linker_instantiate(linker, store, module, &instance, &error), error);
+    must(pellucid_linker_define_func_raw(linker, store, "env", 3, "print", 5, type, NULL, silent, NULL, &error), &error);
+    must(pellucid_linker_instantiate(linker, store, module, &instance, &error), &error);
     pellucid_functype_delete(type);
     pellucid_linker_delete(linker);
     return instance;
@@ -102,15 +102,15 @@ static double run(const struct program *program, bool debug, size_t *out_code, s
     pellucid_store_t *store;
     pellucid_error_t *error = NULL;
     double start = now();
-    must(pellucid_module_new(engine, wasm, n_wasm, &module, &error), error);
+    must(pellucid_module_new(engine, wasm, n_wasm, &module, &error), &error);
     *out_compile = now() - start;
     must(pellucid_module_code_size(module, out_code, out_tables), NULL);
-    must(pellucid_store_new(engine, NULL, NULL, &store, &error), error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
     pellucid_instance_t instance = instantiate(store, engine, module);
     pellucid_func_t func = exported(store, &instance, program->export);
     pellucid_value_t argument = i32_value(program->argument), result;
     start = now();
-    must(pellucid_func_call(store, &func, &argument, program->has_argument ? 1 : 0, &result, 1, &error), error);
+    must(pellucid_func_call(store, &func, &argument, program->has_argument ? 1 : 0, &result, 1, &error), &error);
     double seconds = now() - start;
     int64_t number = result.kind == PELLUCID_I64 ? result.of.i64 : result.of.i32;
     if (number != program->result) {
@@ -180,7 +180,7 @@ static void edit_once(pellucid_store_t *store, const pellucid_module_t *module, 
         must(pellucid_edit_add_at_function(edit, module, func, id, NULL), NULL);
     else
         must(pellucid_edit_remove(edit, *id), NULL), *id = 0;
-    must(pellucid_edit_commit(edit, &error), error);
+    must(pellucid_edit_commit(edit, &error), &error);
     pellucid_edit_delete(edit);
 }
 
@@ -190,7 +190,7 @@ static void set_stepping(pellucid_store_t *store, bool on)
     pellucid_error_t *error = NULL;
     must(pellucid_edit_begin(store, &edit), NULL);
     must(pellucid_edit_single_step(edit, on), NULL);
-    must(pellucid_edit_commit(edit, &error), error);
+    must(pellucid_edit_commit(edit, &error), &error);
     pellucid_edit_delete(edit);
 }
 
@@ -205,10 +205,10 @@ static void measure_operations(void)
     pellucid_module_t *module, *large;
     pellucid_store_t *store;
     pellucid_error_t *error = NULL;
-    must(pellucid_module_new_text(engine, small, strlen(small), &module, &error), error);
-    must(pellucid_store_new(engine, NULL, NULL, &store, &error), error);
+    must(pellucid_module_new_text(engine, small, strlen(small), &module, &error), &error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
     pellucid_instance_t instance;
-    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), error);
+    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), &error);
     pellucid_func_t ticks = exported(store, &instance, "ticks"), same = exported(store, &instance, "same");
 
     uint64_t count = 0, id = 0;
@@ -218,11 +218,11 @@ static void measure_operations(void)
         edit_once(store, module, 0, &id);
         must(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT, &count, go_on, NULL), NULL);
         double start = now();
-        must(pellucid_func_call(store, &ticks, &n, 1, NULL, 0, &error), error);
+        must(pellucid_func_call(store, &ticks, &n, 1, NULL, 0, &error), &error);
         hit = least(hit, (now() - start) / BREAKPOINTS);
         must(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT, &count, read_five, NULL), NULL);
         start = now();
-        must(pellucid_func_call(store, &ticks, &n, 1, NULL, 0, &error), error);
+        must(pellucid_func_call(store, &ticks, &n, 1, NULL, 0, &error), &error);
         hit_and_read = least(hit_and_read, (now() - start) / BREAKPOINTS);
         edit_once(store, module, 0, &id);
 
@@ -230,7 +230,7 @@ static void measure_operations(void)
         must(pellucid_store_set_event_handler(store, PELLUCID_EVENT_STEP, &count, go_on, NULL), NULL);
         set_stepping(store, true);
         start = now();
-        must(pellucid_func_call(store, &ticks, &n, 1, NULL, 0, &error), error);
+        must(pellucid_func_call(store, &ticks, &n, 1, NULL, 0, &error), &error);
         step = least(step, (now() - start) / (double)count);
         set_stepping(store, false);
 
@@ -252,7 +252,7 @@ static void measure_operations(void)
 
     size_t n_wasm;
     uint8_t *wasm = read_file("../tests/programs/script.wasm", &n_wasm);
-    must(pellucid_module_new(engine, wasm, n_wasm, &large, &error), error);
+    must(pellucid_module_new(engine, wasm, n_wasm, &large, &error), &error);
     instance = instantiate(store, engine, large);
     enum { EDITS = 10000 };
     double stepping = 1e9, fresh = 1e9;
@@ -267,7 +267,7 @@ static void measure_operations(void)
         stepping = least(stepping, (now() - start) / EDITS);
         start = now();
         pellucid_store_t *other;
-        must(pellucid_store_new(engine, NULL, NULL, &other, &error), error);
+        must(pellucid_store_new(engine, NULL, NULL, &other, &error), &error);
         instantiate(other, engine, large);
         fresh = least(fresh, now() - start);
         pellucid_store_delete(other);

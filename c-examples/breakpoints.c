@@ -58,10 +58,10 @@ int main(void)
     /* Debugging is a property of the engine, since it compiles for it. */
     must(pellucid_config_new(&config), NULL);
     must(pellucid_config_set_debug(config, true), NULL);
-    must(pellucid_engine_new(config, &engine, &error), error);
-    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), error);
-    must(pellucid_store_new(engine, NULL, NULL, &store, &error), error);
-    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), error);
+    must(pellucid_engine_new(config, &engine, &error), &error);
+    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), &error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), &error);
 
     struct watch watch = {.steps = 4};
     must(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT | PELLUCID_EVENT_STEP, &watch, on_event,
@@ -71,12 +71,12 @@ int main(void)
     pellucid_edit_t *edit;
     must(pellucid_edit_begin(store, &edit), NULL);
     must(pellucid_edit_add_at_function(edit, module, 0, &watch.entry, NULL), NULL);
-    must(pellucid_edit_commit(edit, &error), error);
+    must(pellucid_edit_commit(edit, &error), &error);
     pellucid_edit_delete(edit);
 
     pellucid_func_t gcd = exported(store, &instance, "gcd");
     pellucid_value_t args[2] = {i32_value(48), i32_value(18)}, result;
-    must(pellucid_func_call(store, &gcd, args, 2, &result, 1, &error), error);
+    must(pellucid_func_call(store, &gcd, args, 2, &result, 1, &error), &error);
     printf("gcd(48, 18) = %d\n", result.of.i32);
 
     /* Breakpoints count, and are removed by id. */
@@ -85,9 +85,9 @@ int main(void)
     printf("the breakpoint was hit %u time\n", (unsigned)info.hits);
     must(pellucid_edit_begin(store, &edit), NULL);
     must(pellucid_edit_remove(edit, watch.entry), NULL);
-    must(pellucid_edit_commit(edit, &error), error);
+    must(pellucid_edit_commit(edit, &error), &error);
     pellucid_edit_delete(edit);
-    must(pellucid_func_call(store, &gcd, args, 2, &result, 1, &error), error);
+    must(pellucid_func_call(store, &gcd, args, 2, &result, 1, &error), &error);
     printf("and isn't there any more\n");
 
     pellucid_config_delete(config);

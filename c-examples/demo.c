@@ -146,7 +146,7 @@ static void remove_breakpoint(pellucid_store_t *store, struct place *place)
     pellucid_error_t *error = NULL;
     must(pellucid_edit_begin(store, &edit), NULL);
     must(pellucid_edit_remove(edit, place->breakpoint), NULL);
-    must(pellucid_edit_commit(edit, &error), error);
+    must(pellucid_edit_commit(edit, &error), &error);
     pellucid_edit_delete(edit);
     place->breakpoint = 0;
 }
@@ -206,15 +206,15 @@ int main(int argc, char **argv)
 
     must(pellucid_config_new(&config), NULL);
     must(pellucid_config_set_debug(config, true), NULL);
-    must(pellucid_engine_new(config, &engine, &error), error);
-    must(pellucid_module_new(engine, wasm, n_wasm, &module, &error), error);
-    must(pellucid_store_new(engine, NULL, NULL, &store, &error), error);
+    must(pellucid_engine_new(config, &engine, &error), &error);
+    must(pellucid_module_new(engine, wasm, n_wasm, &module, &error), &error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
     must(pellucid_linker_new(engine, &linker), NULL);
     pellucid_kind_t pointer_and_length[2] = {PELLUCID_I32, PELLUCID_I32};
     must(pellucid_functype_new(pointer_and_length, 2, NULL, 0, &print_type), NULL);
     must(pellucid_linker_define_func(linker, store, "env", 3, "print", 5, print_type, NULL, print, NULL, &error),
-         error);
-    must(pellucid_linker_instantiate(linker, store, module, &instance, &error), error);
+         &error);
+    must(pellucid_linker_instantiate(linker, store, module, &instance, &error), &error);
 
     /* All breakpoints in one edit: they are there together, or none is. */
     pellucid_edit_t *edit;
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
         printf("breakpoint %llu at %s (function %u, 0x%x)\n", (unsigned long long)places[place].breakpoint,
                places[place].name, func, (unsigned)pc);
     }
-    must(pellucid_edit_commit(edit, &error), error);
+    must(pellucid_edit_commit(edit, &error), &error);
     pellucid_edit_delete(edit);
     must(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT | PELLUCID_EVENT_STEP, NULL, on_event,
                                           NULL), NULL);
@@ -234,8 +234,8 @@ int main(int argc, char **argv)
     pellucid_func_t run_demo = exported(store, &instance, "run_demo");
     pellucid_call_t *call;
     pellucid_call_state_t state;
-    must(pellucid_call_begin(store, &run_demo, NULL, 0, &call, &error), error);
-    must(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error), error);
+    must(pellucid_call_begin(store, &run_demo, NULL, 0, &call, &error), &error);
+    must(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error), &error);
     while (state == PELLUCID_CALL_PAUSED) {
         pellucid_frame_t frame;
         pellucid_str_t name;
@@ -243,13 +243,13 @@ int main(int argc, char **argv)
         must(pellucid_frame_func_name(store, &frame, &name), NULL);
         printf("paused in %.*s; the host goes about its business and comes back\n", (int)name.size, name.data);
         pellucid_frame_t kept = frame;
-        must(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error), error);
+        must(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error), &error);
         printf("the frame of the pause is %s\n",
                pellucid_frame_is_valid(store, &kept) ? "still valid" : "stale now, and says so");
     }
     if (state == PELLUCID_CALL_TRAPPED) {
         must(pellucid_call_error(call, &error), NULL);
-        must(PELLUCID_ERR_TRAP, error);
+        must(PELLUCID_ERR_TRAP, &error);
     }
     pellucid_value_t result;
     must(pellucid_call_results(call, &result, 1), NULL);

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ends the program unless `status` is PELLUCID_OK. `error` may be NULL. */
-static inline void must(pellucid_status_t status, pellucid_error_t *error)
+/* Ends the program unless `status` is PELLUCID_OK. `error` is where the call left its error; may be NULL. */
+static inline void must(pellucid_status_t status, pellucid_error_t **error)
 {
     if (status == PELLUCID_OK)
         return;
     pellucid_str_t text = {0};
-    if (error != NULL)
-        pellucid_error_text(error, &text);
+    if (error != NULL && *error != NULL)
+        pellucid_error_text(*error, &text);
     else
         pellucid_status_name(status, &text);
     fprintf(stderr, "error: %.*s\n", (int)text.size, text.data);

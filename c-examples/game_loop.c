@@ -36,10 +36,10 @@ int main(void)
 
     must(pellucid_config_new(&config), NULL);
     must(pellucid_config_set_debug(config, true), NULL);
-    must(pellucid_engine_new(config, &engine, &error), error);
-    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), error);
-    must(pellucid_store_new(engine, NULL, NULL, &store, &error), error);
-    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), error);
+    must(pellucid_engine_new(config, &engine, &error), &error);
+    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), &error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), &error);
     pellucid_func_t update = exported(store, &instance, "update");
     pellucid_extern_t x;
     must(pellucid_instance_export(store, &instance, "x", 1, &x), NULL);
@@ -53,20 +53,20 @@ int main(void)
             uint64_t id;
             must(pellucid_edit_begin(store, &edit), NULL);
             must(pellucid_edit_add_at_function(edit, module, 0, &id, NULL), NULL);
-            must(pellucid_edit_commit(edit, &error), error);
+            must(pellucid_edit_commit(edit, &error), &error);
             pellucid_edit_delete(edit);
         }
         /* One call of the script an update, unless the last one is still paused. */
         if (script == NULL) {
             pellucid_value_t arg = i32_value(frame);
-            must(pellucid_call_begin(store, &update, &arg, 1, &script, &error), error);
+            must(pellucid_call_begin(store, &update, &arg, 1, &script, &error), &error);
         }
         if (pauses_left > 0) {
             look_around(store, script, frame);
             pauses_left--;
         } else {
             pellucid_call_state_t state;
-            must(pellucid_call_resume(script, PELLUCID_RESUME_CONTINUE, &state, &error), error);
+            must(pellucid_call_resume(script, PELLUCID_RESUME_CONTINUE, &state, &error), &error);
             if (state == PELLUCID_CALL_PAUSED) {
                 pauses_left = 2;
             } else {

@@ -61,9 +61,9 @@ int main(void)
     pellucid_instance_t instance;
     pellucid_error_t *error = NULL;
 
-    must(pellucid_engine_new(NULL, &engine, &error), error);
-    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), error);
-    must(pellucid_store_new(engine, NULL, NULL, &store, &error), error);
+    must(pellucid_engine_new(NULL, &engine, &error), &error);
+    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), &error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
 
     /* A linker finds imports by their names. */
     must(pellucid_linker_new(engine, &linker), NULL);
@@ -74,16 +74,16 @@ int main(void)
     int64_t *state = malloc(sizeof *state);
     *state = 0;
     must(pellucid_linker_define_func(linker, store, "host", 4, "log", 3, takes_i32, (void *)"guest says", log_number,
-                                     NULL, &error), error);
+                                     NULL, &error), &error);
     must(pellucid_linker_define_func_raw(linker, store, "host", 4, "next", 4, gives_i64, state, next_number,
-                                         free_state, &error), error);
+                                         free_state, &error), &error);
     must(pellucid_linker_define_func(linker, store, "host", 4, "check", 5, takes_i32, NULL, check_number, NULL,
-                                     &error), error);
-    must(pellucid_linker_instantiate(linker, store, module, &instance, &error), error);
+                                     &error), &error);
+    must(pellucid_linker_instantiate(linker, store, module, &instance, &error), &error);
 
     pellucid_func_t run = exported(store, &instance, "run");
     pellucid_value_t arg = i32_value(4);
-    must(pellucid_func_call(store, &run, &arg, 1, NULL, 0, &error), error);
+    must(pellucid_func_call(store, &run, &arg, 1, NULL, 0, &error), &error);
 
     pellucid_func_t run_check = exported(store, &instance, "run_check");
     arg = i32_value(-5);

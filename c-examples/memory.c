@@ -24,10 +24,10 @@ int main(void)
     pellucid_instance_t instance;
     pellucid_error_t *error = NULL;
 
-    must(pellucid_engine_new(NULL, &engine, &error), error);
-    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), error);
-    must(pellucid_store_new(engine, NULL, NULL, &store, &error), error);
-    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), error);
+    must(pellucid_engine_new(NULL, &engine, &error), &error);
+    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), &error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), &error);
     pellucid_extern_t item;
     must(pellucid_instance_export(store, &instance, "memory", 6, &item), NULL);
     pellucid_memory_t memory = item.of.memory;
@@ -37,7 +37,7 @@ int main(void)
     must(pellucid_memory_write(store, &memory, 1024, (const uint8_t *)text, sizeof text), NULL);
     pellucid_func_t upper = exported(store, &instance, "upper");
     pellucid_value_t args[2] = {i32_value(1024), i32_value(sizeof text - 1)};
-    must(pellucid_func_call(store, &upper, args, 2, NULL, 0, &error), error);
+    must(pellucid_func_call(store, &upper, args, 2, NULL, 0, &error), &error);
     must(pellucid_memory_read(store, &memory, 1024, (uint8_t *)text, sizeof text), NULL);
     printf("%s\n", text);
 
@@ -48,7 +48,7 @@ int main(void)
     printf("%zu bytes, byte 1024 is '%c'\n", size, data[1024]);
 
     uint64_t old_pages;
-    must(pellucid_memory_grow(store, &memory, 2, &old_pages, &error), error);
+    must(pellucid_memory_grow(store, &memory, 2, &old_pages, &error), &error);
     must(pellucid_memory_data(store, &memory, &data, &size), NULL);
     printf("grown from %u page to %zu bytes\n", (unsigned)old_pages, size);
 

@@ -48,10 +48,10 @@ int main(void)
     pellucid_instance_t instance;
     pellucid_error_t *error = NULL;
 
-    must(pellucid_engine_new(NULL, &engine, &error), error);
-    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), error);
-    must(pellucid_store_new(engine, NULL, NULL, &store, &error), error);
-    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), error);
+    must(pellucid_engine_new(NULL, &engine, &error), &error);
+    must(pellucid_module_new_text(engine, program, strlen(program), &module, &error), &error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+    must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), &error);
 
     show(store, &instance, "voyage", 0);
     show(store, &instance, "voyage", 7);
