@@ -79,13 +79,14 @@ impl Translator<'_> {
             Operator::Else => self.open_else(),
             Operator::End => self.end(),
             Operator::Br { relative_depth } => {
-                self.branch(relative_depth);
+                let depth = self.depth(relative_depth);
+                self.branch_to(depth);
                 self.reachable = false;
             }
             Operator::BrIf { relative_depth } => self.branch_if(relative_depth),
             Operator::BrTable { ref targets } => self.branch_table(targets),
             Operator::Return => {
-                self.branch(self.control.len() as u32 - 1);
+                self.branch_to(0);
                 self.reachable = false;
             }
             Operator::Unreachable => {
@@ -149,7 +150,7 @@ impl Translator<'_> {
     fn open_else(&mut self) {
         let depth = self.control.len() - 1;
         if self.reachable {
-            self.branch_to_exit(depth);
+            self.branch_to(depth);
         }
         let Kind::If { otherwise } = std::mem::replace(&mut self.control[depth].kind, Kind::Else) else {
             unreachable!("validated")
@@ -174,7 +175,7 @@ impl Translator<'_> {
             // here, the other way is the only one, and nothing merges.
             let merges = self.reachable || self.control[depth].exit.is_some();
             if self.reachable {
-                self.branch_to_exit(depth);
+                self.branch_to(depth);
             }
             let Kind::If { otherwise } = std::mem::replace(&mut self.control[depth].kind, Kind::Else) else {
                 unreachable!("just seen")
@@ -189,7 +190,7 @@ impl Translator<'_> {
         match frame.kind {
             Kind::Function => {
                 if self.reachable {
-                    self.branch_to_exit(depth);
+                    self.branch_to(depth);
                     self.reachable = false;
                 }
                 self.control.pop();
@@ -203,7 +204,7 @@ impl Translator<'_> {
             }
             _ => {
                 if self.reachable && frame.exit.is_some() {
-                    self.branch_to_exit(depth);
+                    self.branch_to(depth);
                 }
                 let frame = self.control.pop().expect("just seen");
                 if let Some(exit) = frame.exit {
@@ -258,12 +259,7 @@ impl Translator<'_> {
         self.control.len() - 1 - relative as usize
     }
 
-    /// An unconditional branch; what follows in the block can't be reached.
-    fn branch(&mut self, relative: u32) {
-        let depth = self.depth(relative);
-        self.branch_to(depth);
-    }
-
+    /// An unconditional branch to the label of `control[depth]`; what follows in the block can't be reached.
     fn branch_to(&mut self, depth: usize) {
         let arity = self.label_arity(depth);
         if self.is_function(depth) {
@@ -275,11 +271,6 @@ impl Translator<'_> {
         let label = self.label(depth);
         let args = block_args(&self.stack[self.stack.len() - arity..]);
         self.builder.ins().jump(label, &args);
-    }
-
-    /// From the end of an arm to the block's `end`.
-    fn branch_to_exit(&mut self, depth: usize) {
-        self.branch_to(depth);
     }
 
     fn branch_if(&mut self, relative: u32) {

@@ -5,12 +5,10 @@ use crate::abi::artifact::{CallSite, CompiledModule, FunctionCode, TrapSite};
 use crate::abi::frame_table::{FrameTable, FunctionFrame, Stop};
 use crate::abi::thunk;
 use crate::base::{CodeOffset, Error, ErrorKind, Result};
-use crate::wasm::ModuleInfo;
 use cranelift_codegen::isa::TargetIsa;
 
 pub(super) fn link(
     isa: &dyn TargetIsa,
-    info: &ModuleInfo,
     functions: impl Iterator<Item = FunctionOutput>,
     debug: bool,
 ) -> Result<CompiledModule> {
@@ -21,7 +19,7 @@ pub(super) fn link(
         module.image.extend(thunk::X86_64);
     }
     let mut calls_to = Vec::new();
-    for (index, function) in functions.enumerate() {
+    for function in functions {
         module.image.resize(module.image.len().next_multiple_of(alignment), 0);
         // Displacements in the image are 32-bit and signed.
         let fits = i32::try_from(module.image.len() + function.code.len()).is_ok();
@@ -58,7 +56,6 @@ pub(super) fn link(
             }));
             frames.pool.extend(debug.pool);
         }
-        debug_assert!(index < info.bodies.len());
     }
     for (offset, callee) in calls_to {
         let displacement = module.functions[callee].start.0.wrapping_sub(offset + 4);

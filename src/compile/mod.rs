@@ -92,8 +92,7 @@ impl Compiler {
             return Err(error);
         }
         let outputs = outputs.into_inner().expect("no one panics with it");
-        let module =
-            image::link(&*self.isa, &info, outputs.into_iter().map(|output| output.expect("compiled")), self.debug)?;
+        let module = image::link(&*self.isa, outputs.into_iter().map(|output| output.expect("compiled")), self.debug)?;
         Ok((info, module))
     }
 

@@ -269,11 +269,7 @@ impl StopPoints {
             Subject::Local(local) => local_home(local),
             Subject::Operand { home, .. } => home,
         };
-        if self.words.len() <= home as usize {
-            self.words.resize(home as usize + 1, NOTHING);
-        }
-        self.words[home as usize] = id;
-        self.word_of[id.0 as usize] = home;
+        self.settle_at(home, id);
         self.size = self.size.max(home + 1);
         stores.push(subject);
     }
@@ -363,6 +359,7 @@ impl StopPoints {
         self.pending = true;
     }
 
+    /// Notes that a home holds a value.
     fn settle_at(&mut self, home: u32, id: ValueId) {
         if self.words.len() <= home as usize {
             self.words.resize(home as usize + 1, NOTHING);

@@ -7,7 +7,7 @@ use crate::abi::vmctx::{STORE_CONTEXT, store_context};
 use crate::base::{CodeOffset, Error, ErrorKind, FuncType, Result, TrapCode};
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{
-    AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, types,
+    AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -85,12 +85,7 @@ fn host_call(isa: &dyn TargetIsa, ty: &FuncType) -> Function {
 }
 
 /// Stores a value as a raw one. The bits above its own 32 are zeroed, as `RawValue` promises.
-fn store(
-    builder: &mut FunctionBuilder<'_>,
-    value: cranelift_codegen::ir::Value,
-    values: cranelift_codegen::ir::Value,
-    place: usize,
-) {
+fn store(builder: &mut FunctionBuilder<'_>, value: Value, values: Value, place: usize) {
     let flags = MemFlagsData::trusted();
     let offset = place as i32 * RAW_VALUE_SIZE;
     let ty = builder.func.dfg.value_type(value);
@@ -108,7 +103,7 @@ fn store(
 fn build(
     isa: &dyn TargetIsa,
     signature: Signature,
-    body: impl FnOnce(&mut FunctionBuilder<'_>, &[cranelift_codegen::ir::Value]) -> Vec<cranelift_codegen::ir::Value>,
+    body: impl FnOnce(&mut FunctionBuilder<'_>, &[Value]) -> Vec<Value>,
 ) -> Function {
     let mut function = Function::with_name_signature(UserFuncName::default(), signature);
     let mut context = FunctionBuilderContext::new();

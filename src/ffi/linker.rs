@@ -13,7 +13,7 @@ use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::types::pellucid_functype_t;
 use super::value::pellucid_extern_t;
-use crate::base::{Result, error::bail};
+use crate::base::{Func, Result, error::bail};
 use crate::runtime::{Extern, Linker, Store};
 use std::cell::{Cell, RefCell, RefMut};
 use std::ffi::{c_char, c_void};
@@ -37,12 +37,14 @@ pub struct pellucid_linker_t {
 }
 
 impl pellucid_linker_t {
-    /// `Link` if the name can't be defined: known before a function is made for it, whose userdata the store would keep.
-    fn check_free(&self, linker: &Linker, store: &Store, module: &str, name: &str) -> Result<()> {
+    /// Defines a name for the function that `make` makes; it isn't made if the name can't be defined, since the store
+    /// would keep its userdata.
+    fn define_made(&self, store: &Store, module: &str, name: &str, make: impl FnOnce() -> Result<Func>) -> Result<()> {
+        let mut linker = self.change()?;
         if !self.shadowing.get() && linker.get(store, module, name).is_some() {
             bail!(Link, "{module}.{name} is defined already");
         }
-        Ok(())
+        linker.define(store, module, name, Extern::Func(make()?))
     }
 
     pub(super) fn change(&self) -> Result<RefMut<'_, Linker>> {
@@ -175,11 +177,8 @@ pub unsafe extern "C" fn pellucid_linker_define_func(
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status out_error; ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
             callback cb => {
-        let object = linker;
-        let mut linker = object.change()?;
-        object.check_free(&linker, store.core(), module_name, name)?;
-        let func = store.core().func_new(functype.ty().clone(), tagged(cb, userdata))?;
-        linker.define(store.core(), module_name, name, Extern::Func(func))
+        let core = store.core();
+        linker.define_made(core, module_name, name, || core.func_new(functype.ty().clone(), tagged(cb, userdata)))
     })
 }
 
@@ -217,11 +216,8 @@ pub unsafe extern "C" fn pellucid_linker_define_func_raw(
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status out_error; ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
             callback cb => {
-        let object = linker;
-        let mut linker = object.change()?;
-        object.check_free(&linker, store.core(), module_name, name)?;
-        let func = store.core().func_new_raw(functype.ty().clone(), raw(cb, userdata))?;
-        linker.define(store.core(), module_name, name, Extern::Func(func))
+        let core = store.core();
+        linker.define_made(core, module_name, name, || core.func_new_raw(functype.ty().clone(), raw(cb, userdata)))
     })
 }
 
