@@ -3,20 +3,21 @@
 //! With debugging on, each function reserves a *state slot* in its frame: 8-byte words, of which word 0 is the
 //! instance context; the *home* of local `i` is word `1 + i`, and that of operand `j` is word `1 + locals + j`
 //! (operand 0 is the bottom of the stack). At a stop point every local and operand is described: by default it is in
-//! its home, otherwise an exception tells where. A state is encoded as
+//! its home, otherwise an exception tells where, or how to compute it from words and constants. A state is encoded as
 //!
 //! ```text
 //! state     := exceptions:leb n × (first-local:leb locals:leb place)   operands:leb m × (type:byte place)
-//! place     := 0 (home) | 1 word:leb | 2 bits:8 bytes little-endian | 3 (zero or null)
+//! place     := 0 (home) | 1 word:leb | 2 bits:8 bytes little-endian | 3 (zero or null) | 4 opcode:byte place+
 //! ```
 //!
 //! Encoder, decoder and their round-trip test live here together, so that they can't drift apart.
 
+use super::operators::numeric_operands;
 use crate::base::{CodeOffset, DefinedFuncIndex, ValType, WasmPc};
 use cranelift_entity::PrimaryMap;
 
 /// Where a local or operand is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Place {
     /// In the word reserved for it.
     Home,
@@ -24,6 +25,13 @@ pub enum Place {
     Word(u32),
     /// Nowhere: it is this constant, as raw bits.
     Const(u64),
+    /// Nowhere: it is what a numeric operator gives.
+    Computed {
+        /// The operator's opcode, one of those that [`numeric_operands`] knows.
+        opcode: u8,
+        /// Its operands, none of which is [`Place::Home`].
+        operands: Vec<Place>,
+    },
 }
 
 /// The word that holds the instance context.
@@ -65,6 +73,16 @@ pub struct Stop {
     pub state: u32,
 }
 
+/// An operator inside a run before which the slot was brought up to date: what follows it in the run is replayed from
+/// there once the guest got so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The operator.
+    pub pc: WasmPc,
+    /// The state there: an offset for [`FrameTable::state`].
+    pub state: u32,
+}
+
 /// Every function's stop points and states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameTable {
@@ -72,6 +90,8 @@ pub struct FrameTable {
     pub functions: PrimaryMap<DefinedFuncIndex, FunctionFrame>,
     /// Function by function; within one sorted by `pc`, each at most once.
     pub stops: Vec<Stop>,
+    /// Of all functions, sorted by `pc`.
+    pub checkpoints: Vec<Checkpoint>,
     /// Encoded states.
     pub pool: Vec<u8>,
 }
@@ -88,7 +108,9 @@ pub struct State {
 impl FrameTable {
     /// Bytes that the table takes.
     pub fn size(&self) -> usize {
-        size_of_val(self.functions.values().as_slice()) + size_of_val(&self.stops[..]) + self.pool.len()
+        size_of_val(self.functions.values().as_slice()) + size_of_val(&self.stops[..])
+            + size_of_val(&self.checkpoints[..])
+            + self.pool.len()
     }
 
     /// The stop points of a function, sorted by pc.
@@ -101,6 +123,14 @@ impl FrameTable {
     pub fn run_at(&self, function: DefinedFuncIndex, pc: WasmPc) -> Option<&Stop> {
         let stops = self.stops_of(function);
         stops[..stops.partition_point(|stop| stop.pc <= pc)].last()
+    }
+
+    /// Where replay up to a trap at `pc` starts: the operator and the state before it.
+    pub fn replay_from(&self, function: DefinedFuncIndex, pc: WasmPc) -> Option<Checkpoint> {
+        let run = self.run_at(function, pc)?;
+        let before = &self.checkpoints[..self.checkpoints.partition_point(|checkpoint| checkpoint.pc <= pc)];
+        let inside = before.last().filter(|checkpoint| checkpoint.pc > run.pc);
+        Some(inside.copied().unwrap_or(Checkpoint { pc: run.pc, state: run.state }))
     }
 
     /// Decodes the state at `offset` of the pool, for a frame of `function`.
@@ -129,26 +159,30 @@ pub fn encode_state(pool: &mut Vec<u8>, exceptions: &[(u32, Place)], operands: &
     for range in ranges() {
         leb(pool, range[0].0);
         leb(pool, range.len() as u32);
-        encode_place(pool, range[0].1);
+        encode_place(pool, &range[0].1);
     }
     leb(pool, operands.len() as u32);
     for (ty, place) in operands {
         pool.push(ty.to_u8());
-        encode_place(pool, *place);
+        encode_place(pool, place);
     }
 }
 
-fn encode_place(pool: &mut Vec<u8>, place: Place) {
+fn encode_place(pool: &mut Vec<u8>, place: &Place) {
     match place {
         Place::Home => pool.push(0),
         Place::Word(word) => {
             pool.push(1);
-            leb(pool, word);
+            leb(pool, *word);
         }
         Place::Const(0) => pool.push(3),
         Place::Const(bits) => {
             pool.push(2);
             pool.extend(bits.to_le_bytes());
+        }
+        Place::Computed { opcode, operands } => {
+            pool.extend([4, *opcode]);
+            operands.iter().for_each(|operand| encode_place(pool, operand));
         }
     }
 }
@@ -190,6 +224,11 @@ impl Reader<'_> {
             1 => Place::Word(self.leb()),
             2 => Place::Const(u64::from_le_bytes(std::array::from_fn(|_| self.byte()))),
             3 => Place::Const(0),
+            4 => {
+                let opcode = self.byte();
+                let count = numeric_operands(opcode).expect("the encoder writes numeric operators").count;
+                Place::Computed { opcode, operands: (0..count).map(|_| self.place()).collect() }
+            }
             other => unreachable!("no place is encoded as {other}"),
         }
     }
@@ -201,14 +240,16 @@ mod tests {
 
     fn table(locals: u32, stops: Vec<Stop>) -> FrameTable {
         let frame = FunctionFrame { slot_to_fp: 64, locals, first_stop: 0, stops: stops.len() as u32 };
-        FrameTable { functions: [frame].into_iter().collect(), stops, pool: Vec::new() }
+        FrameTable { functions: [frame].into_iter().collect(), stops, ..FrameTable::default() }
     }
 
     #[test]
     fn states_survive_the_round_trip() {
-        let mut table = table(6, Vec::new());
-        let zero = Place::Const(0);
-        let places = [Place::Home, Place::Word(300), zero, zero, Place::Home, Place::Const(u64::MAX)];
+        let mut table = table(7, Vec::new());
+        let zero = || Place::Const(0);
+        let sum = Place::Computed { opcode: 0x6a, operands: vec![Place::Word(7), Place::Const(8)] };
+        let is_zero = Place::Computed { opcode: 0x45, operands: vec![sum] };
+        let places = [Place::Home, Place::Word(300), zero(), zero(), Place::Home, Place::Const(u64::MAX), is_zero];
         let operands = [
             (ValType::F64, Place::Home),
             (ValType::EXTERNREF, Place::Const(0)),
@@ -218,11 +259,26 @@ mod tests {
         let function = DefinedFuncIndex::from_u32(0);
         encode_state(&mut table.pool, &[], &[]);
         let second = table.pool.len() as u32;
-        let exceptions = [(1, places[1]), (2, zero), (3, zero), (5, places[5])];
+        let exceptions = [1, 2, 3, 5, 6].map(|local| (local, places[local as usize].clone()));
         encode_state(&mut table.pool, &exceptions, &operands);
         let first = table.state(function, 0);
-        assert_eq!(first, State { locals: vec![Place::Home; 6], operands: Vec::new() });
+        assert_eq!(first, State { locals: vec![Place::Home; 7], operands: Vec::new() });
         assert_eq!(table.state(function, second), State { locals: places.to_vec(), operands: operands.to_vec() });
+    }
+
+    #[test]
+    fn a_trap_is_replayed_from_the_last_checkpoint_of_its_run() {
+        let stop = |pc, state| Stop { pc: WasmPc(pc), return_offset: CodeOffset(0), state };
+        let checkpoint = |pc, state| Checkpoint { pc: WasmPc(pc), state };
+        let mut table = table(0, vec![stop(10, 1), stop(20, 2)]);
+        table.checkpoints = vec![checkpoint(5, 3), checkpoint(14, 4), checkpoint(16, 5), checkpoint(30, 6)];
+        let replay_from = |pc| table.replay_from(DefinedFuncIndex::from_u32(0), WasmPc(pc));
+        assert_eq!(replay_from(9), None);
+        assert_eq!(replay_from(13), Some(checkpoint(10, 1)));
+        assert_eq!(replay_from(14), Some(checkpoint(14, 4)));
+        assert_eq!(replay_from(19), Some(checkpoint(16, 5)));
+        assert_eq!(replay_from(29), Some(checkpoint(20, 2)));
+        assert_eq!(replay_from(31), Some(checkpoint(30, 6)));
     }
 
     #[test]

@@ -2,7 +2,11 @@
 //!
 //! The compiler cuts functions into runs with this, and the debug layer walks them with it: a run starts at a stop
 //! point and ends after the first operator that has an effect beyond locals and operand stack, or where control
-//! flow merges. All operators before the last are replayable. Read next: [`crate::abi::frame_table`].
+//! flow merges. All operators before the last are replayable. A conditional branch is one of them: the run goes on
+//! where it isn't taken, and is left where it is.
+//!
+//! Numeric operators have a second part to play: a state may say that a value is what such an operator gives, instead
+//! of where it is. Read next: [`crate::abi::frame_table`].
 
 use wasmparser::Operator;
 
@@ -16,6 +20,8 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
         operator,
         Nop | Block { .. }
             | Loop { .. }
+            | If { .. }
+            | BrIf { .. }
             | End
             | Drop
             | Select
@@ -185,4 +191,36 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | I64TruncSatF64S
             | I64TruncSatF64U
     )
+}
+
+/// What a numeric operator takes: one that computes a value from its operands and nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NumericOperands {
+    /// How many there are: one or two, of the same type.
+    pub count: usize,
+    /// Whether they are 64 bits wide, and not 32.
+    pub is_wide: bool,
+}
+
+/// What the numeric operator with this one-byte opcode takes; `None` if there is no such operator.
+pub fn numeric_operands(opcode: u8) -> Option<NumericOperands> {
+    let (count, is_wide) = match opcode {
+        // Tests and comparisons, then arithmetic: i32, i64, f32, f64.
+        0x45 | 0x67..=0x69 => (1, false),
+        0x46..=0x4f | 0x6a..=0x78 => (2, false),
+        0x50 | 0x79..=0x7b => (1, true),
+        0x51..=0x5a | 0x7c..=0x8a => (2, true),
+        0x8b..=0x91 => (1, false),
+        0x5b..=0x60 | 0x92..=0x98 => (2, false),
+        0x99..=0x9f => (1, true),
+        0x61..=0x66 | 0xa0..=0xa6 => (2, true),
+        // Conversions.
+        0xa7 | 0xaa..=0xab | 0xb0..=0xb1 | 0xb4..=0xb6 | 0xb9..=0xba | 0xbd | 0xbf => (1, true),
+        0xa8..=0xa9 | 0xac..=0xaf | 0xb2..=0xb3 | 0xb7..=0xb8 | 0xbb..=0xbc | 0xbe => (1, false),
+        // Sign extension.
+        0xc0..=0xc1 => (1, false),
+        0xc2..=0xc4 => (1, true),
+        _ => return None,
+    };
+    Some(NumericOperands { count, is_wide })
 }

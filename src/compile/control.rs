@@ -277,6 +277,7 @@ impl Translator<'_> {
         let condition = self.pop();
         let depth = self.depth(relative);
         let next = self.builder.create_block();
+        let arity = self.label_arity(depth);
         if self.is_function(depth) {
             let taken = self.builder.create_block();
             self.builder.ins().brif(condition.value, taken, &[], next, &[]);
@@ -284,8 +285,12 @@ impl Translator<'_> {
             self.builder.switch_to_block(taken);
             self.branch_to(depth);
         } else {
-            let arity = self.label_arity(depth);
-            self.settle_branch(&[self.control[depth].number], self.control[depth].height, arity);
+            if let Some(stops) = &mut self.stops {
+                let top = self.stack.len() - arity;
+                let frame = &self.control[depth];
+                let stores = stops.branch(&[frame.number], &self.stack[..frame.height], &self.stack[top..]);
+                stops.store_on_both_ways(&mut self.builder, &self.variables, &stores, &self.stack);
+            }
             let label = self.label(depth);
             let args = block_args(&self.stack[self.stack.len() - arity..]);
             self.builder.ins().brif(condition.value, label, &args, next, &[]);
@@ -347,7 +352,8 @@ impl Translator<'_> {
     fn settle_branch(&mut self, blocks: &[usize], height: usize, carried: usize) {
         if let Some(stops) = &mut self.stops {
             let (beneath, top) = (&self.stack[..height], &self.stack[self.stack.len() - carried..]);
-            stops.branch(&mut self.builder, &self.variables, blocks, beneath, top);
+            let stores = stops.branch(blocks, beneath, top);
+            stops.store(&mut self.builder, &self.variables, &stores);
         }
     }
 

@@ -5,7 +5,8 @@ use super::control::Frame;
 use super::stop_points::{Operand, StopPoints, Tagged, ValueId};
 use super::{control_plane, signatures, target};
 use crate::abi::builtins::Builtin;
-use crate::abi::operators::ends_run;
+use crate::abi::frame_table::Checkpoint;
+use crate::abi::operators::{ends_run, numeric_operands};
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, ValType, WasmPc};
 use crate::wasm::ModuleInfo;
@@ -45,6 +46,7 @@ pub(super) struct DebugOutput {
     pub(super) locals: u32,
     /// Sorted by pc: the operator, the address after the patchable instruction, the state.
     pub(super) stops: Vec<(WasmPc, u32, u32)>,
+    pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) pool: Vec<u8>,
 }
 
@@ -191,11 +193,11 @@ fn extract(
         let layout = buffer.frame_layout().expect("the function has a frame");
         let slot_to_fp = layout.frame_to_fp_offset - layout.stackslots[stops.slot()].offset;
         let locals = stops.locals_count();
-        let (stops, pool) = stops.into_tables();
+        let (stops, checkpoints, pool) = stops.into_tables();
         // A stop point that Cranelift found unreachable isn't in the code.
         let stops = stops.into_iter().enumerate();
         let stops = stops.filter_map(|(number, (pc, state))| Some((pc, *returns.get(&number)?, state))).collect();
-        DebugOutput { slot_to_fp, locals, stops, pool }
+        DebugOutput { slot_to_fp, locals, stops, checkpoints, pool }
     });
     FunctionOutput { code: bytes, calls_to, traps, calls, debug }
 }
@@ -300,22 +302,31 @@ impl<'a> Translator<'a> {
                 continue;
             }
             if let Some(stops) = &mut self.stops
-                && stops.pending
                 && self.reachable
             {
-                stops.stop(&mut self.builder, &self.variables, &self.stack, self.pc);
+                stops.before_operator(&mut self.builder, &self.variables, &self.stack, self.pc);
             }
+            let origin = self.stops.as_ref().and_then(|_| self.numeric_origin());
             self.operator(&operator)?;
-            if let Some(stops) = &mut self.stops
-                && ends_run(&operator)
-            {
-                stops.pending = true;
+            if let Some(stops) = &mut self.stops {
+                if let Some((opcode, operands)) = origin {
+                    self.stack.last_mut().expect("its result").id = stops.computed(opcode, operands);
+                }
+                stops.pending |= ends_run(&operator);
             }
         }
         if let Some(stops) = &mut self.stops {
             stops.finish(&mut self.builder);
         }
         Ok(())
+    }
+
+    /// The opcode and the operands' identities, if the operator at `pc` is a numeric one.
+    fn numeric_origin(&self) -> Option<(u8, [ValueId; 2])> {
+        let opcode = self.info.bytes[self.pc.0 as usize];
+        let count = numeric_operands(opcode)?.count;
+        let operand = |depth: usize| self.stack[self.stack.len() - depth].id;
+        Some((opcode, [operand(count), operand(1)]))
     }
 
     fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {

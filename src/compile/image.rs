@@ -2,7 +2,7 @@
 
 use super::function::FunctionOutput;
 use crate::abi::artifact::{CallSite, CompiledModule, FunctionCode, TrapSite};
-use crate::abi::frame_table::{FrameTable, FunctionFrame, Stop};
+use crate::abi::frame_table::{Checkpoint, FrameTable, FunctionFrame, Stop};
 use crate::abi::thunk;
 use crate::base::{CodeOffset, Error, ErrorKind, Result};
 use cranelift_codegen::isa::TargetIsa;
@@ -52,6 +52,10 @@ pub(super) fn link(
             frames.stops.extend(debug.stops.into_iter().map(|(pc, offset, state)| Stop {
                 pc,
                 return_offset: at(offset),
+                state: states_from + state,
+            }));
+            frames.checkpoints.extend(debug.checkpoints.into_iter().map(|Checkpoint { pc, state }| Checkpoint {
+                pc,
                 state: states_from + state,
             }));
             frames.pool.extend(debug.pool);

@@ -2,19 +2,23 @@
 //!
 //! The translator gives every value an identity ([`ValueId`]). This file remembers which identity each word of the
 //! state slot holds in memory, and stores as little as it can: a value is stored when a stop point or a call needs
-//! it described, it isn't a constant, and no word holds it yet.
+//! it described, it isn't a constant, no word holds it yet, and it can't be computed from words.
 //!
 //! ```text
-//!   stop point   every local and operand is a constant or in some word
+//!   stop point   every local and operand is a constant, in some word, or computed from such
 //!   call         the same, without the call's arguments
-//!   branch       everything that differs between the ways into the label is in its home
+//!   branch       where it is taken, everything that differs between the ways into the label is in its home
 //! ```
+//!
+//! A conditional branch stores before both ways part. Where it isn't taken its run goes on, with a *checkpoint*: a stop
+//! at the run's start still sees the slot as it was there, a trap behind the branch sees it as it is then.
 //!
 //! A word's content is known only on the straight way from the last merge; at a merge everything but the homes is
 //! forgotten. Read next: [`crate::abi::frame_table`] for how the states are encoded.
 
 use super::blocks::Blocks;
-use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, encode_state, local_home, operand_home};
+use crate::abi::frame_table::{CONTEXT_WORD, Checkpoint, Place, WORD_SIZE, encode_state, local_home, operand_home};
+use crate::abi::operators::numeric_operands;
 use crate::base::{ValType, WasmPc};
 use cranelift_codegen::ir::{
     DebugTag, FuncRef, Inst, InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types,
@@ -38,6 +42,20 @@ pub(super) struct Operand {
     /// Meaningless without debugging.
     pub(super) id: ValueId,
 }
+
+/// What is known of an identity beyond where it is.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    /// Nothing.
+    Elsewhere,
+    /// These bits.
+    Const(u64),
+    /// It is what a numeric operator gives; with one operand, that is there twice.
+    Computed { opcode: u8, operands: [ValueId; 2] },
+}
+
+/// How many operators a description may be made of.
+const MAX_OPERATORS: u32 = 4;
 
 impl ValueId {
     /// The identity that values have without debugging.
@@ -68,8 +86,8 @@ pub(super) struct StopPoints {
     pub(super) pending: bool,
     slot: StackSlot,
     thunk: FuncRef,
-    /// Of each identity: its bits, if it is a constant.
-    constants: Vec<Option<u64>>,
+    /// Of each identity.
+    origins: Vec<Origin>,
     /// Of each identity: a word that held it once; a hint, true only if `words` agrees.
     word_of: Vec<u32>,
     locals: Vec<ValueId>,
@@ -77,6 +95,9 @@ pub(super) struct StopPoints {
     /// Locals that aren't in their homes, each at most once.
     unsettled: Vec<u32>,
     stops: Vec<(WasmPc, u32)>,
+    /// The next operator gets a checkpoint.
+    is_moved: bool,
+    checkpoints: Vec<Checkpoint>,
     pool: Vec<u8>,
     /// States already in the pool, by their encoding.
     encoded: HashMap<Vec<u8>, u32>,
@@ -86,7 +107,7 @@ pub(super) struct StopPoints {
 
 /// Something that has a home in the slot.
 #[derive(Clone, Copy)]
-enum Subject {
+pub(super) enum Subject {
     Local(u32),
     Operand { home: u32, value: Value },
 }
@@ -108,12 +129,14 @@ impl StopPoints {
             pending: true,
             slot,
             thunk,
-            constants: vec![Some(0)],
+            origins: vec![Origin::Const(0)],
             word_of: vec![u32::MAX],
             locals: Vec::with_capacity(locals),
             words: vec![NOTHING; 1 + locals],
             unsettled: (0..locals as u32).collect(),
             stops: Vec::new(),
+            is_moved: false,
+            checkpoints: Vec::new(),
             pool: Vec::new(),
             encoded: HashMap::new(),
             calls: Vec::new(),
@@ -128,18 +151,23 @@ impl StopPoints {
 
     /// A new identity.
     pub(super) fn fresh(&mut self) -> ValueId {
-        self.identity(None)
+        self.identity(Origin::Elsewhere)
     }
 
     /// The identity of a constant.
     pub(super) fn constant(&mut self, bits: u64) -> ValueId {
-        self.identity(Some(bits))
+        self.identity(Origin::Const(bits))
     }
 
-    fn identity(&mut self, constant: Option<u64>) -> ValueId {
-        self.constants.push(constant);
+    /// The identity of what the numeric operator with this opcode gives, if it is one that takes `operands`.
+    pub(super) fn computed(&mut self, opcode: u8, operands: [ValueId; 2]) -> ValueId {
+        self.identity(Origin::Computed { opcode, operands })
+    }
+
+    fn identity(&mut self, origin: Origin) -> ValueId {
+        self.origins.push(origin);
         self.word_of.push(u32::MAX);
-        ValueId(self.constants.len() as u32 - 1)
+        ValueId(self.origins.len() as u32 - 1)
     }
 
     pub(super) fn local(&self, local: u32) -> ValueId {
@@ -165,23 +193,63 @@ impl StopPoints {
     }
 
     fn bits(&self, id: ValueId) -> Option<u64> {
-        self.constants[id.0 as usize]
+        match self.origins[id.0 as usize] {
+            Origin::Const(bits) => Some(bits),
+            _ => None,
+        }
     }
 
-    /// Emits the stop point before the operator at `pc`.
-    pub(super) fn stop(
+    /// Whether a value is a constant, in a word, or computed from such.
+    fn is_described(&self, id: ValueId) -> bool {
+        self.is_described_with(id, &mut { MAX_OPERATORS })
+    }
+
+    fn is_described_with(&self, id: ValueId, operators: &mut u32) -> bool {
+        if self.bits(id).is_some() || self.word(id).is_some() {
+            return true;
+        }
+        let Origin::Computed { operands: [first, second], .. } = self.origins[id.0 as usize] else { return false };
+        if *operators == 0 {
+            return false;
+        }
+        *operators -= 1;
+        self.is_described_with(first, operators) && (second == first || self.is_described_with(second, operators))
+    }
+
+    /// How a value that [`StopPoints::is_described`] is described.
+    fn place_of(&self, id: ValueId) -> Place {
+        if let Some(word) = self.word(id) {
+            return Place::Word(word);
+        }
+        match self.origins[id.0 as usize] {
+            Origin::Const(bits) => Place::Const(bits),
+            Origin::Computed { opcode, operands } => {
+                let count = numeric_operands(opcode).expect("a numeric operator").count;
+                Place::Computed { opcode, operands: operands[..count].iter().map(|id| self.place_of(*id)).collect() }
+            }
+            Origin::Elsewhere => unreachable!("settled"),
+        }
+    }
+
+    /// Emits the stop point before the operator at `pc`, if it starts a run.
+    pub(super) fn before_operator(
         &mut self,
         builder: &mut FunctionBuilder<'_>,
         variables: &[Variable],
         operands: &[Operand],
         pc: WasmPc,
     ) {
-        self.pending = false;
-        self.settle(builder, variables, operands);
-        let state = self.encode(operands);
-        let stop = builder.ins().call(self.thunk, &[]);
-        builder.func.debug_tags.set(stop, [DebugTag::User(self.stops.len() as u32 * 2)]);
-        self.stops.push((pc, state));
+        if std::mem::take(&mut self.pending) {
+            self.is_moved = false;
+            self.settle(builder, variables, operands);
+            let state = self.encode(operands);
+            let stop = builder.ins().call(self.thunk, &[]);
+            builder.func.debug_tags.set(stop, [DebugTag::User(self.stops.len() as u32 * 2)]);
+            self.stops.push((pc, state));
+        } else if std::mem::take(&mut self.is_moved) {
+            let state = self.encode(operands);
+            self.checkpoints.push(Checkpoint { pc, state });
+        }
     }
 
     /// Describes the frame for the time of a call, whose arguments aren't among `operands` any more.
@@ -202,7 +270,7 @@ impl StopPoints {
         builder.func.debug_tags.set(call, [DebugTag::User(description * 2 + 1)]);
     }
 
-    /// Brings every local and operand into a word, unless it is a constant.
+    /// Brings every local and operand that can't be described otherwise into a word.
     fn settle(&mut self, builder: &mut FunctionBuilder<'_>, variables: &[Variable], operands: &[Operand]) {
         let mut subjects = self.unsettled_locals();
         for (place, operand) in operands.iter().enumerate() {
@@ -214,87 +282,109 @@ impl StopPoints {
         loop {
             let before = stores.len();
             for (subject, id) in &subjects {
-                if self.bits(*id).is_none() && self.word(*id).is_none() {
-                    self.place(*subject, *id, &mut stores);
+                if !self.is_described(*id) {
+                    self.place(*subject, *id);
+                    stores.push((*subject, *id));
                 }
             }
             if stores.len() == before {
                 break;
             }
         }
-        self.emit(builder, variables, &stores);
+        self.store(builder, variables, &stores);
+        self.tidy();
     }
 
-    /// Brings everything to where a label expects it: `carried` operands go on top of `beneath`, which the block
-    /// found on the stack when it was entered.
-    pub(super) fn branch(
-        &mut self,
-        builder: &mut FunctionBuilder<'_>,
-        variables: &[Variable],
-        blocks: &[usize],
-        beneath: &[Operand],
-        carried: &[Operand],
-    ) {
+    /// What has to be stored for labels of these blocks to find everything where they expect it: `carried` operands
+    /// go on top of `beneath`, which the block found on the stack when it was entered.
+    ///
+    pub(super) fn branch(&self, blocks: &[usize], beneath: &[Operand], carried: &[Operand]) -> Vec<(Subject, ValueId)> {
         let mut stores = Vec::new();
         for (subject, id) in self.unsettled_locals() {
             let Subject::Local(local) = subject else { unreachable!("only locals") };
             let assigned = || blocks.iter().any(|block| self.blocks.assigns(*block, local));
             if !self.is_home(local_home(local), id) && (self.bits(id).is_none() || assigned()) {
-                self.place(subject, id, &mut stores);
+                stores.push((subject, id));
             }
         }
         let locals = self.locals.len() as u32;
         for (place, operand) in beneath.iter().enumerate() {
             let home = operand_home(locals, place as u32);
             if self.bits(operand.id).is_none() && !self.is_home(home, operand.id) {
-                self.place(Subject::Operand { home, value: operand.value }, operand.id, &mut stores);
+                stores.push((Subject::Operand { home, value: operand.value }, operand.id));
             }
         }
         for (place, operand) in carried.iter().enumerate() {
             let home = operand_home(locals, (beneath.len() + place) as u32);
             if !self.is_home(home, operand.id) {
-                self.place(Subject::Operand { home, value: operand.value }, operand.id, &mut stores);
+                stores.push((Subject::Operand { home, value: operand.value }, operand.id));
             }
         }
-        self.emit(builder, variables, &stores);
+        stores
     }
 
     fn unsettled_locals(&self) -> Vec<(Subject, ValueId)> {
         self.unsettled.iter().map(|local| (Subject::Local(*local), self.locals[*local as usize])).collect()
     }
 
-    /// Puts a value into its home.
-    fn place(&mut self, subject: Subject, id: ValueId, stores: &mut Vec<Subject>) {
+    /// Notes that a value will be put into its home.
+    fn place(&mut self, subject: Subject, id: ValueId) {
         let home = match subject {
             Subject::Local(local) => local_home(local),
             Subject::Operand { home, .. } => home,
         };
         self.settle_at(home, id);
-        self.size = self.size.max(home + 1);
-        stores.push(subject);
     }
 
-    fn emit(&mut self, builder: &mut FunctionBuilder<'_>, variables: &[Variable], stores: &[Subject]) {
-        for subject in stores {
-            let (home, value) = match *subject {
-                Subject::Local(local) => (local_home(local), builder.use_var(variables[local as usize])),
-                Subject::Operand { home, value } => (home, value),
-            };
-            builder.ins().stack_store(types::I64, value, self.slot, (home * WORD_SIZE) as i32);
+    /// Emits what [`StopPoints::branch`] answered before a branch that may not be taken.
+    pub(super) fn store_on_both_ways(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        stores: &[(Subject, ValueId)],
+        operands: &[Operand],
+    ) {
+        for (subject, id) in stores {
+            self.place(*subject, *id);
         }
+        self.store(builder, variables, stores);
+        self.tidy();
+        if self.unsettled.iter().all(|local| self.is_described(self.locals[*local as usize]))
+            && operands.iter().all(|operand| self.is_described(operand.id))
+        {
+            self.is_moved |= !stores.is_empty();
+        } else {
+            // An operand that the branch doesn't carry, or something that relied on a word overwritten now.
+            self.pending = true;
+        }
+    }
+
+    /// Takes the locals that are in their homes from the list of those that aren't.
+    fn tidy(&mut self) {
         let (locals, words) = (&self.locals, &self.words);
         self.unsettled.retain(|local| words[local_home(*local) as usize] != locals[*local as usize]);
     }
 
+    /// Emits stores.
+    pub(super) fn store(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        stores: &[(Subject, ValueId)],
+    ) {
+        for (subject, _) in stores {
+            let (home, value) = match *subject {
+                Subject::Local(local) => (local_home(local), builder.use_var(variables[local as usize])),
+                Subject::Operand { home, value } => (home, value),
+            };
+            self.size = self.size.max(home + 1);
+            builder.ins().stack_store(types::I64, value, self.slot, (home * WORD_SIZE) as i32);
+        }
+    }
+
     fn encode(&mut self, operands: &[Operand]) -> u32 {
         let place = |home: u32, id: ValueId| {
-            if self.is_home(home, id) {
-                Place::Home
-            } else if let Some(bits) = self.bits(id) {
-                Place::Const(bits)
-            } else {
-                Place::Word(self.word(id).expect("settled"))
-            }
+            if self.is_home(home, id) { Place::Home } else { self.place_of(id) }
         };
         let mut exceptions: Vec<_> = self
             .unsettled
@@ -394,8 +484,8 @@ impl StopPoints {
         self.locals.len() as u32
     }
 
-    /// The stop points by number, and the pool that their states are in.
-    pub(super) fn into_tables(self) -> (Vec<(WasmPc, u32)>, Vec<u8>) {
-        (self.stops, self.pool)
+    /// The stop points by number, the checkpoints, and the pool that the states of both are in.
+    pub(super) fn into_tables(self) -> (Vec<(WasmPc, u32)>, Vec<Checkpoint>, Vec<u8>) {
+        (self.stops, self.checkpoints, self.pool)
     }
 }

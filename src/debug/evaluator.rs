@@ -1,7 +1,8 @@
 //! Evaluates replayable operators: what [`ends_run`](crate::abi::operators::ends_run) calls inner ones, no others.
 //!
 //! Knows no store: memories, globals and tables are behind [`Outside`]. Invariant: where compiled code would go on,
-//! the evaluator gives the same bits; where it would trap, it says so and changes nothing, and the machine does it.
+//! the evaluator gives the same bits; where it would trap or leave the run, it says so and changes nothing, and the
+//! machine does it.
 //!
 //! Read next: `replay.rs`, which walks a run with this.
 
@@ -11,7 +12,7 @@ mod tests;
 
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
 use numeric::*;
-use wasmparser::{AbstractHeapType, HeapType, MemArg, MemArgTarget, Operator};
+use wasmparser::{AbstractHeapType, BinaryReader, HeapType, MemArg, MemArgTarget, Operator, OperatorsReader};
 
 /// A value of a frame: its type and its bits, zero-extended to 64.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +99,10 @@ pub enum Inner {
         /// The type of the result.
         ty: ValType,
     },
+    /// `br_if`, which is passed if its condition is zero.
+    BrIf,
+    /// `if`, which is passed, into its first arm, if its condition isn't zero.
+    If,
     /// An operator from one operand.
     Unary(ValType, fn(u64) -> Numeric),
     /// An operator from two operands.
@@ -106,6 +111,21 @@ pub enum Inner {
 
 /// What a numeric operator gives: bits, or a trap.
 pub type Numeric = Result<u64, TrapCode>;
+
+/// Why an operator can't be passed here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Halt {
+    /// It traps.
+    Trap(TrapCode),
+    /// It goes on elsewhere, where another run starts.
+    Branch,
+}
+
+impl From<TrapCode> for Halt {
+    fn from(code: TrapCode) -> Halt {
+        Halt::Trap(code)
+    }
+}
 
 /// The types that a module's globals and tables have, which the operators themselves don't say.
 pub trait Types {
@@ -140,6 +160,8 @@ impl Inner {
         let binary = |ty, apply| Some(Inner::Binary(ty, apply));
         match operator {
             Nop | Block { .. } | Loop { .. } | End => Some(Inner::Nothing),
+            BrIf { .. } => Some(Inner::BrIf),
+            If { .. } => Some(Inner::If),
             Drop => Some(Inner::Drop),
             Select | TypedSelect { .. } => Some(Inner::Select),
             LocalGet { local_index } => Some(Inner::LocalGet(*local_index)),
@@ -329,13 +351,28 @@ impl Inner {
         }
     }
 
-    /// Applies the operator. If it would trap, says how, and `values` is as before.
+    /// Decodes the numeric operator with this opcode, one of those that
+    /// [`numeric_operands`](crate::abi::operators::numeric_operands) knows.
+    pub fn numeric(opcode: u8) -> Inner {
+        let bytes = [opcode];
+        let operator = OperatorsReader::new(BinaryReader::new(&bytes, 0)).read().expect("an operator's opcode");
+        Inner::new(&operator).expect("numeric operators are replayable")
+    }
+
+    /// Applies the operator. If it would trap or leave the run, says so, and `values` is as before.
     ///
     /// Requires: the operator is valid on `values`, which validation of the module guarantees.
-    pub fn apply(&self, values: &mut Values, types: &dyn Types, outside: &dyn Outside) -> Result<(), TrapCode> {
+    pub fn apply(&self, values: &mut Values, types: &dyn Types, outside: &dyn Outside) -> Result<(), Halt> {
         let Values { locals, operands } = values;
         match *self {
             Inner::Nothing => {}
+            Inner::BrIf | Inner::If => {
+                let is_zero = operands.last().expect("validated").bits == 0;
+                if is_zero != matches!(self, Inner::BrIf) {
+                    return Err(Halt::Branch);
+                }
+                operands.pop();
+            }
             Inner::Drop => {
                 operands.pop();
             }
