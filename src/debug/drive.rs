@@ -154,8 +154,7 @@ impl DebugCall {
         debuggee.check_debug()?;
         self.check_store(debuggee)?;
         let still = matches!(self.state.get(), CallState::Paused | CallState::Trapped) && self.standing.still.get();
-        let store = debuggee.store();
-        Ok((still && self.standing.has_frame(store, 0)).then(|| self.standing.frame(store, 0)))
+        Ok(if still { debuggee.innermost(&self.standing) } else { None })
     }
 
     fn check_store(&self, debuggee: &Debuggee) -> Result<()> {
@@ -258,7 +257,7 @@ impl Debuggee {
             return Ok(());
         }
         if !self.is_silent() && self.steps(NEW_CALL) {
-            return self.arm(self.function_to_step(func).into_iter().collect());
+            return self.function_to_step(func).map_or(Ok(()), |function| self.arm_function(function));
         }
         self.before_running()
     }
@@ -333,10 +332,10 @@ impl<'a> Session<'a> {
             if let Some(outcome) = self.walk()? {
                 return Ok(outcome);
             }
-        } else if self.steps() {
-            let func = self.debuggee.function_to_step(self.call.func());
-            self.debuggee.arm(func.into_iter().collect())?;
-            self.standing.armed.set(Some(self.debuggee.armed.generation.get()));
+        } else if self.steps()
+            && let Some(function) = self.debuggee.function_to_step(self.call.func())
+        {
+            self.debuggee.arm_function(function)?;
         }
         self.run()
     }
@@ -418,18 +417,12 @@ impl<'a> Session<'a> {
             if !matches!(outcome, Ok(None)) {
                 return outcome;
             }
-            let target = if self.steps() {
-                if !self.prepare_step(&site, index)? {
-                    return Ok(None);
-                }
-                index + 1
-            } else if let Some(next) = site.next_mark(index) {
-                next
-            } else {
-                return Ok(None);
+            let target = if self.steps() { Some(index + 1) } else { site.next_mark(index) };
+            let Some(target) = target.filter(|target| (*target as usize) < site.run().pcs.len()) else {
+                return self.leave(&site);
             };
-            if !self.standing.advance(&site, target, self.debuggee.store(), &self.debuggee.layouts) {
-                return Ok(None);
+            if !self.standing.advance(&site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
+                return self.leave(&site);
             }
             // Nothing ran, but the frame isn't what it was.
             self.call.bump_epoch();
@@ -437,31 +430,22 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Arms whatever a step from the operator at `index` may lead to; answers whether it stays in the run.
-    fn prepare_step(&self, site: &Site, index: u32) -> Result<bool> {
-        let Debuggee { layouts, armed, .. } = self.debuggee;
-        if self.standing.armed.get() != Some(armed.generation.get()) {
-            self.arm_stack()?;
+    /// Lets the machine go on, from the operator of the run of `site` that the call stands at. If it steps, all that the
+    /// step may lead to is armed.
+    fn leave(&self, site: &Site) -> Result<Option<Outcome>> {
+        if self.steps() {
+            let debuggee = self.debuggee;
+            debuggee.arm_frame(self.standing, site)?;
+            let is_last = self.standing.index() as usize + 1 == site.run().pcs.len();
+            if is_last
+                && site.run().calls.is_some()
+                && let Some(callee) = self.standing.callee(site, debuggee.store(), &debuggee.cache.layouts)
+                && let Some(callee) = debuggee.function_to_step(callee)
+            {
+                debuggee.arm_function(callee)?;
+            }
         }
-        let run = site.run();
-        if (index as usize) + 1 < run.pcs.len() {
-            return Ok(true);
-        }
-        if run.calls.is_some()
-            && let Some(callee) = self.standing.callee(site, self.debuggee.store(), layouts)
-        {
-            self.debuggee.arm(self.debuggee.function_to_step(callee).into_iter().collect())?;
-        }
-        Ok(false)
-    }
-
-    /// Arms every function that the call may return to.
-    fn arm_stack(&self) -> Result<()> {
-        let mut functions = Vec::new();
-        self.debuggee.functions_of(self.standing, &mut functions);
-        self.debuggee.arm(functions)?;
-        self.standing.armed.set(Some(self.debuggee.armed.generation.get()));
-        Ok(())
+        Ok(None)
     }
 
     /// Raises what is to raise at an operator. At most one event, or two if a breakpoint is set at the operator that
@@ -562,7 +546,7 @@ impl<'a> Session<'a> {
             return Outcome::Trapped(self.resumable.then(|| self.trap_event(kind, trap, None, &error)), error);
         };
         self.standing.begin_trapped(activation, trap.code, store);
-        let frame = self.standing.has_frame(store, 0).then(|| self.standing.frame(store, 0));
+        let frame = self.debuggee.innermost(self.standing);
         let event = self.trap_event(kind, trap, frame, &error);
         if !self.silent
             && let Receiver::Handler(handler) = receiver
@@ -574,12 +558,13 @@ impl<'a> Session<'a> {
     }
 
     fn trap_event(&self, kind: EventKind, trap: &TrapInfo, frame: Option<Frame>, error: &Error) -> Event {
-        let view = frame.and_then(|_| self.standing.view(self.debuggee.store(), &self.debuggee.layouts, 0));
+        let Debuggee { cache, .. } = self.debuggee;
+        let pc = frame.and_then(|_| self.standing.view(self.debuggee.store(), cache, 0, |view| view.pc));
         Event {
             kind,
             call: self.call.id(),
             frame,
-            pc: view.map_or(WasmPc(0), |view| view.pc),
+            pc: pc.unwrap_or(WasmPc(0)),
             breakpoints: self.debuggee.no_ids.clone(),
             trap: Some(trap.code),
             fault: trap.fault,

@@ -5,9 +5,10 @@
 
 use super::evaluator::{Slot, Values};
 use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
-use crate::base::{DefinedFuncIndex, Instance, RawValue, ValType, Value};
+use crate::base::{DefinedFuncIndex, RawValue, ValType, Value};
 use crate::runtime::{Activation, Module, Store};
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Where a value is.
@@ -54,6 +55,11 @@ impl Layout {
         Layout { slot_to_fp: frame.slot_to_fp, words, locals, operands }
     }
 
+    /// Bytes from the start of the state slot up to the frame pointer.
+    pub fn slot_to_fp(&self) -> u32 {
+        self.slot_to_fp
+    }
+
     /// Number of locals.
     pub fn n_locals(&self) -> usize {
         self.locals.len()
@@ -74,19 +80,20 @@ impl Layout {
         self.operands.iter().map(|operand| operand.0).collect()
     }
 
-    /// Reads locals from `first` on into `out`, which are at most as many as there are.
-    pub fn read_locals(&self, slot: StateSlot<'_>, first: usize, out: &mut [Value]) {
-        self.read(slot, &self.locals[first..], out);
+    /// Reads these locals, and hands out each with its place among them.
+    pub fn read_locals(&self, slot: StateSlot<'_>, which: Range<usize>, put: impl FnMut(usize, Value)) {
+        self.read(slot, &self.locals[which], put);
     }
 
-    /// Reads operands from `first` on into `out`, which are at most as many as there are.
-    pub fn read_operands(&self, slot: StateSlot<'_>, first: usize, out: &mut [Value]) {
-        self.read(slot, &self.operands[first..], out);
+    /// Reads these operands, and hands out each with its place among them.
+    pub fn read_operands(&self, slot: StateSlot<'_>, which: Range<usize>, put: impl FnMut(usize, Value)) {
+        self.read(slot, &self.operands[which], put);
     }
 
-    fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], out: &mut [Value]) {
-        for (out, source) in out.iter_mut().zip(sources) {
-            *out = slot.read(self, *source).map_or(Value::Unavailable, |value| tagged(value, slot.store));
+    #[inline]
+    fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], mut put: impl FnMut(usize, Value)) {
+        for (place, source) in sources.iter().enumerate() {
+            put(place, slot.read(self, *source).map_or(Value::Unavailable, |value| tagged(value, slot.store)));
         }
     }
 
@@ -149,17 +156,10 @@ fn slot_start(fp: usize, slot_to_fp: u32) -> Option<usize> {
     fp.checked_sub(slot_to_fp as usize)
 }
 
-/// The instance that a frame of `function` runs in.
-pub fn frame_instance(
-    store: &Store,
-    activation: &Activation,
-    module: &Module,
-    function: DefinedFuncIndex,
-    fp: usize,
-) -> Option<Instance> {
-    let frame = module.compiled().frames.as_ref()?.functions[function];
-    let address = slot_start(fp, frame.slot_to_fp)? + (CONTEXT_WORD * WORD_SIZE) as usize;
-    store.instance_of_context(store.read_word(activation, address)?)
+/// The instance's context in the state slot of a frame.
+pub fn context(store: &Store, activation: &Activation, fp: usize, slot_to_fp: u32) -> Option<u64> {
+    let address = slot_start(fp, slot_to_fp)? + (CONTEXT_WORD * WORD_SIZE) as usize;
+    store.read_word(activation, address)
 }
 
 /// A value as the host sees it.

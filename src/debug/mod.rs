@@ -16,6 +16,7 @@ pub mod event;
 pub mod frame;
 mod hash;
 mod layout;
+mod location;
 mod replay;
 mod standing;
 

@@ -3,15 +3,18 @@
 //! Must not know breakpoints' bookkeeping or events. Invariant: whatever is remembered here belongs to one epoch of one
 //! call; when the call runs on, `still` is cleared before any guest code runs.
 
+use super::arm::Prepared;
 use super::breakpoints::Site;
 use super::evaluator::{Slot, Values};
 use super::event::EventKind;
 use super::frame::{Frame, FrameKind};
-use super::layout::{Layout, LayoutCache, StateSlot, frame_instance, tagged};
+use super::layout::{self, Layout, LayoutCache, StateSlot, tagged};
+use super::location::{Cache, Location};
 use super::replay::{Run, World};
-use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, Value, WasmPc};
-use crate::runtime::{Activation, Call, FrameKind as PlaceKind, Module, RawFrame, Stopped, Store};
+use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, ValType, Value, WasmPc};
+use crate::runtime::{Activation, Call, FrameKind as PlaceKind, Link, Module, Stopped, Store};
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// A call that stands still.
@@ -29,12 +32,13 @@ pub(super) struct Standing {
     pub(super) raised: Cell<Option<EventKind>>,
     /// The trap that ended it.
     pub(super) ended: Cell<Option<TrapCode>>,
-    /// The generation of [`ArmedFunctions`](super::arm::ArmedFunctions) that its whole stack was armed in.
-    pub(super) armed: Cell<Option<u64>>,
+    /// The innermost frame, if it is prepared for a step.
+    pub(super) prepared: Cell<Option<Prepared>>,
     activation: RefCell<Option<Activation>>,
-    walked: RefCell<Vec<RawFrame>>,
-    /// Whether `walked` is all there is.
-    is_walked: Cell<bool>,
+    /// The frames that were found so far, innermost first; without the innermost if that isn't walked to.
+    walked: RefCell<Vec<(usize, Rc<Location>)>>,
+    /// Where the search for more goes on, once it has begun.
+    next: Cell<Next>,
     /// What is known of the innermost frame.
     top: Cell<Top>,
     /// The innermost frame's frame pointer.
@@ -64,24 +68,104 @@ enum Top {
     Trapped,
 }
 
+/// Where a walk goes on.
+#[derive(Clone, Copy, Default)]
+enum Next {
+    /// At its beginning.
+    #[default]
+    Beginning,
+    /// At this link, if there is one.
+    Link(Option<Link>),
+}
+
 /// A frame and where its values are.
-pub(super) struct View {
+pub(super) struct View<'a> {
     pub(super) kind: FrameKind,
-    pub(super) module: Module,
+    pub(super) module: &'a Module,
     pub(super) function: DefinedFuncIndex,
     pub(super) pc: WasmPc,
     pub(super) fp: usize,
-    pub(super) contents: Contents,
+    contents: Contents<'a>,
+    activation: &'a Activation,
 }
 
 /// Where the values of a frame are.
-pub(super) enum Contents {
-    /// In the standing's own values.
-    Replayed,
+enum Contents<'a> {
+    /// Here.
+    Replayed(&'a Values),
     /// On the stack.
-    Stack(Rc<Layout>),
+    Stack(&'a Layout),
     /// Nobody knows.
     Unknown,
+}
+
+impl View<'_> {
+    /// Number of locals.
+    pub(super) fn n_locals(&self) -> usize {
+        match &self.contents {
+            Contents::Replayed(values) => values.locals.len(),
+            Contents::Stack(layout) => layout.n_locals(),
+            Contents::Unknown => self.local_types().len(),
+        }
+    }
+
+    /// Number of operands.
+    pub(super) fn n_operands(&self) -> usize {
+        match &self.contents {
+            Contents::Replayed(values) => values.operands.len(),
+            Contents::Stack(layout) => layout.n_operands(),
+            Contents::Unknown => 0,
+        }
+    }
+
+    /// Types of the locals, parameters first.
+    pub(super) fn local_types(&self) -> Vec<ValType> {
+        match &self.contents {
+            Contents::Replayed(values) => values.locals.iter().map(|slot| slot.ty).collect(),
+            Contents::Stack(layout) => layout.local_types(),
+            Contents::Unknown => self.module.info().local_types(self.function),
+        }
+    }
+
+    /// Types of the operands, bottom first.
+    pub(super) fn operand_types(&self) -> Vec<ValType> {
+        match &self.contents {
+            Contents::Replayed(values) => values.operands.iter().map(|slot| slot.ty).collect(),
+            Contents::Stack(layout) => layout.operand_types(),
+            Contents::Unknown => Vec::new(),
+        }
+    }
+
+    /// Hands out the locals in `which`, each with its place among them.
+    #[inline]
+    pub(super) fn read_locals(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
+        match &self.contents {
+            Contents::Replayed(values) => each_tagged(&values.locals[which], store, put),
+            Contents::Stack(layout) => {
+                layout.read_locals(StateSlot::new(store, self.activation, self.fp), which, put);
+            }
+            Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
+        }
+    }
+
+    /// Hands out the operands in `which`, bottom first, each with its place among them.
+    #[inline]
+    pub(super) fn read_operands(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
+        match &self.contents {
+            Contents::Replayed(values) => each_tagged(&values.operands[which], store, put),
+            Contents::Stack(layout) => {
+                layout.read_operands(StateSlot::new(store, self.activation, self.fp), which, put);
+            }
+            Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
+        }
+    }
+}
+
+#[inline]
+fn each_tagged(slots: &[Slot], store: &Store, mut put: impl FnMut(usize, Value)) {
+    for (place, slot) in slots.iter().enumerate() {
+        put(place, tagged(*slot, store));
+    }
 }
 
 impl Standing {
@@ -125,7 +209,7 @@ impl Standing {
         if !self.walked.borrow().is_empty() {
             self.walked.borrow_mut().clear();
         }
-        self.is_walked.set(false);
+        self.next.set(Next::Beginning);
         self.still.set(true);
     }
 
@@ -138,7 +222,7 @@ impl Standing {
     pub(super) fn recycle(&self) {
         self.end();
         self.ended.set(None);
-        self.armed.set(None);
+        self.prepared.set(None);
         self.below.set(None);
         self.top.set(Top::Walked);
         self.walked.borrow_mut().clear();
@@ -192,13 +276,21 @@ impl Standing {
             let activation = self.activation.borrow();
             let slot = StateSlot::new(store, activation.as_ref()?, self.fp.get());
             let context = site.layout(cache).read_all(slot, &mut self.values.borrow_mut())?;
-            let (known, instance) = self.instance.get();
-            if known != context || instance.is_none() {
-                self.instance.set((context, store.instance_of_context(context)));
-            }
+            self.instance_at(context, store);
             self.is_loaded.set(true);
         }
         self.instance.get().1
+    }
+
+    /// The instance with this context.
+    fn instance_at(&self, context: u64, store: &Store) -> Option<Instance> {
+        let (known, instance) = self.instance.get();
+        if known == context && instance.is_some() {
+            return instance;
+        }
+        let instance = store.instance_of_context(context);
+        self.instance.set((context, instance));
+        instance
     }
 
     /// The function that the call operator is about to call at which the innermost frame is stopped.
@@ -236,146 +328,120 @@ impl Standing {
         (activation.kind == PlaceKind::Exact).then(|| store.code_at(activation.pc))?
     }
 
-    /// Shows every frame that the walk finds, innermost first.
-    pub(super) fn each_frame(&self, store: &Store, see: impl FnMut(&RawFrame)) {
-        self.walk_to(store, usize::MAX);
-        self.walked.borrow().iter().for_each(see);
+    /// The link that called the innermost frame, which is stopped.
+    #[inline]
+    pub(super) fn caller(&self, store: &Store) -> Option<Link> {
+        store.caller(self.activation.borrow().as_ref()?, self.fp.get())
+    }
+
+    /// Where the innermost frame of a call is that waits for a host function.
+    pub(super) fn waits_at(&self, store: &Store, cache: &Cache) -> Option<Rc<Location>> {
+        let place = self.place_in_walk(0).filter(|place| self.walk_to(store, cache, *place))?;
+        self.walked.borrow().get(place).map(|(_, location)| location.clone())
     }
 
     /// Whether there is a frame at this place.
-    pub(super) fn has_frame(&self, store: &Store, position: u32) -> bool {
-        position == 0 && self.top.get() != Top::Walked || self.walk_to(store, position as usize)
+    pub(super) fn has_frame(&self, store: &Store, cache: &Cache, position: u32) -> bool {
+        match self.place_in_walk(position) {
+            Some(place) => self.walk_to(store, cache, place),
+            None => true,
+        }
     }
 
-    /// Finds frames up to `position`; answers whether there are so many.
-    fn walk_to(&self, store: &Store, position: usize) -> bool {
+    /// Which of the walked frames the one at `position` is; none if it isn't walked to.
+    fn place_in_walk(&self, position: u32) -> Option<usize> {
+        let not_walked = u32::from(self.top.get() != Top::Walked);
+        position.checked_sub(not_walked).map(|place| place as usize)
+    }
+
+    /// Walks until there are more than `place` frames; answers whether there are so many.
+    #[inline]
+    fn walk_to(&self, store: &Store, cache: &Cache, place: usize) -> bool {
         let mut walked = self.walked.borrow_mut();
-        if position < walked.len() || self.is_walked.get() {
-            return position < walked.len();
+        if place < walked.len() {
+            return true;
         }
         let activation = self.activation.borrow();
         let Some(activation) = &*activation else { return false };
-        // Each time at least twice as far as before, so that going through all frames stays linear.
-        let known = walked.len();
-        let wanted = position.saturating_add(1).max(2 * known);
-        walked.extend(store.walk(activation).skip(known).take(wanted - known));
-        self.is_walked.set(walked.len() < wanted);
-        position < walked.len()
+        let mut next = match self.next.get() {
+            Next::Link(next) => next,
+            Next::Beginning if self.top.get() == Top::Walked => activation.newest(),
+            Next::Beginning => store.caller(activation, self.fp.get()),
+        };
+        while place >= walked.len()
+            && let Some(link) = next
+        {
+            next = store.caller(activation, link.fp);
+            if let Some(location) = cache.location(store, link) {
+                walked.push((link.fp, location));
+            }
+        }
+        self.next.set(Next::Link(next));
+        place < walked.len()
     }
 
-    /// The frame at this place.
-    pub(super) fn view(&self, store: &Store, cache: &LayoutCache, position: u32) -> Option<View> {
-        if position == 0 && self.top.get() != Top::Walked {
-            return self.top_view(cache);
-        }
-        if !self.walk_to(store, position as usize) {
+    /// Shows the frame at this place, if there is one.
+    #[inline]
+    pub(super) fn view<T>(
+        &self,
+        store: &Store,
+        cache: &Cache,
+        position: u32,
+        see: impl FnOnce(&View<'_>) -> T,
+    ) -> Option<T> {
+        let Some(place) = self.place_in_walk(position) else { return self.view_top(cache, see) };
+        if !self.walk_to(store, cache, place) {
             return None;
         }
-        let walked = self.walked.borrow();
-        let frame = &walked[position as usize];
-        let (function, pc) = frame.place()?;
-        let frames = frame.module.compiled().frames.as_ref()?;
-        // An armed stop point can overflow the stack, too.
-        let stop = || frames.stops_of(function).iter().find(|stop| stop.return_offset == frame.offset());
-        let state = frame.call_site().and_then(|call| call.state).or_else(|| stop().map(|stop| stop.state));
         let trapped = position == 0 && self.ended.get().is_some_and(|code| code != TrapCode::HostError);
-        Some(View {
+        let (walked, activation) = (self.walked.borrow(), self.activation.borrow());
+        let (fp, location) = &walked[place];
+        Some(see(&View {
             kind: if trapped { FrameKind::Trapped } else { FrameKind::Calling },
-            module: frame.module.clone(),
-            function,
-            pc,
-            fp: frame.fp,
-            contents: match state {
-                Some(state) => Contents::Stack(cache.layout(&frame.module, function, state)),
-                None => Contents::Unknown,
-            },
-        })
+            module: &location.module,
+            function: location.function,
+            pc: location.pc,
+            fp: *fp,
+            contents: location.layout.as_ref().map_or(Contents::Unknown, |layout| Contents::Stack(layout)),
+            activation: activation.as_ref()?,
+        }))
     }
 
-    /// Where the values of a frame are, and its frame pointer; quicker than the whole [`View`].
-    pub(super) fn contents(&self, store: &Store, cache: &LayoutCache, position: u32) -> Option<(Contents, usize)> {
-        if position == 0 && self.top.get() == Top::Stopped {
-            let contents = match &*self.site.borrow() {
-                Some(site) if !self.is_loaded.get() => Contents::Stack(site.layout(cache).clone()),
-                _ => Contents::Replayed,
-            };
-            return Some((contents, self.fp.get()));
-        }
-        self.view(store, cache, position).map(|view| (view.contents, view.fp))
-    }
-
-    /// The innermost frame, stopped or trapped.
-    fn top_view(&self, cache: &LayoutCache) -> Option<View> {
+    /// Shows the innermost frame, stopped or trapped.
+    #[inline]
+    fn view_top<T>(&self, cache: &Cache, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
+        let (activation, values) = (self.activation.borrow(), self.values.borrow());
+        let (activation, fp) = (activation.as_ref()?, self.fp.get());
         let is_loaded = self.is_loaded.get();
         if self.top.get() == Top::Trapped {
-            let (module, function, pc) = self.trapped.borrow().clone()?;
-            let contents = if is_loaded { Contents::Replayed } else { Contents::Unknown };
-            return Some(View { kind: FrameKind::Trapped, module, function, pc, fp: self.fp.get(), contents });
+            let trapped = self.trapped.borrow();
+            let (module, function, pc) = trapped.as_ref()?;
+            let contents = if is_loaded { Contents::Replayed(&values) } else { Contents::Unknown };
+            let (function, pc) = (*function, *pc);
+            return Some(see(&View { kind: FrameKind::Trapped, module, function, pc, fp, contents, activation }));
         }
         let site = self.site.borrow();
         let site = site.as_ref()?;
-        Some(View {
+        Some(see(&View {
             kind: if self.ended.get().is_some() { FrameKind::Trapped } else { FrameKind::Stopped },
-            module: site.module.clone(),
+            module: &site.module,
             function: site.function,
             pc: site.pc(self.index.get()),
-            fp: self.fp.get(),
-            contents: if is_loaded { Contents::Replayed } else { Contents::Stack(site.layout(cache).clone()) },
-        })
+            fp,
+            contents: if is_loaded { Contents::Replayed(&values) } else { Contents::Stack(site.layout(&cache.layouts)) },
+            activation,
+        }))
     }
 
     /// The instance of a frame.
-    pub(super) fn instance(&self, store: &Store, view: &View) -> Option<Instance> {
-        let activation = self.activation.borrow();
-        if matches!(view.contents, Contents::Unknown) && self.top.get() != Top::Trapped {
+    #[inline]
+    pub(super) fn instance(&self, store: &Store, view: &View<'_>) -> Option<Instance> {
+        let slot_to_fp = match &view.contents {
+            Contents::Stack(layout) => layout.slot_to_fp(),
             // The slot of a frame that isn't complete may hold anything.
-            return None;
-        }
-        frame_instance(store, activation.as_ref()?, &view.module, view.function, view.fp)
-    }
-
-    /// Reads locals of a frame from `first` on into `out`, which are at most as many as there are.
-    pub(super) fn read_locals(
-        &self,
-        store: &Store,
-        (contents, fp): &(Contents, usize),
-        first: usize,
-        out: &mut [Value],
-    ) {
-        match (contents, &*self.activation.borrow()) {
-            (Contents::Replayed, _) => fill(out, &self.values.borrow().locals[first..], store),
-            (Contents::Stack(layout), Some(activation)) => {
-                layout.read_locals(StateSlot::new(store, activation, *fp), first, out);
-            }
-            _ => out.fill(Value::Unavailable),
-        }
-    }
-
-    /// Reads operands of a frame from `first` on into `out`, which are at most as many as there are.
-    pub(super) fn read_operands(
-        &self,
-        store: &Store,
-        (contents, fp): &(Contents, usize),
-        first: usize,
-        out: &mut [Value],
-    ) {
-        match (contents, &*self.activation.borrow()) {
-            (Contents::Replayed, _) => fill(out, &self.values.borrow().operands[first..], store),
-            (Contents::Stack(layout), Some(activation)) => {
-                layout.read_operands(StateSlot::new(store, activation, *fp), first, out);
-            }
-            _ => out.fill(Value::Unavailable),
-        }
-    }
-
-    /// Shows the replayed state.
-    pub(super) fn with_values<T>(&self, see: impl FnOnce(&Values) -> T) -> T {
-        see(&self.values.borrow())
-    }
-}
-
-fn fill(out: &mut [Value], slots: &[Slot], store: &Store) {
-    for (out, slot) in out.iter_mut().zip(slots) {
-        *out = tagged(*slot, store);
+            Contents::Unknown if self.top.get() != Top::Trapped => return None,
+            _ => view.module.compiled().frames.as_ref()?.functions[view.function].slot_to_fp,
+        };
+        self.instance_at(layout::context(store, view.activation, view.fp, slot_to_fp)?, store)
     }
 }
