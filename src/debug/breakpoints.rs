@@ -6,6 +6,7 @@
 use super::Debuggee;
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
+use super::quiet::is_quiet;
 use super::replay::Run;
 use crate::abi::frame_table::Stop;
 use crate::base::{CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
@@ -114,6 +115,8 @@ pub(super) struct Site {
     pub(super) function: DefinedFuncIndex,
     pub(super) stop: Stop,
     run: OnceCell<Run>,
+    /// Which of the run's replayable operators are quiet.
+    quiet: OnceCell<Box<[bool]>>,
     layout: OnceCell<Rc<Layout>>,
     /// By place in the run.
     marks: RefCell<Vec<Mark>>,
@@ -137,6 +140,7 @@ impl Site {
             function,
             stop,
             run: OnceCell::new(),
+            quiet: OnceCell::new(),
             layout: OnceCell::new(),
             marks: RefCell::new(Vec::new()),
             marks_end: Cell::new(0),
@@ -147,6 +151,15 @@ impl Site {
     /// Its run.
     pub(super) fn run(&self) -> &Run {
         self.run.get_or_init(|| Run::new(&self.module, self.function, &self.stop))
+    }
+
+    /// Whether an operator of the run can be passed without being applied.
+    pub(super) fn is_quiet(&self, index: u32) -> bool {
+        let quiet = self.quiet.get_or_init(|| {
+            let Run { pcs, inner, .. } = self.run();
+            pcs.iter().zip(inner).map(|(pc, _)| is_quiet(&self.module.info().operator_at(*pc))).collect()
+        });
+        quiet.get(index as usize).is_some_and(|quiet| *quiet)
     }
 
     /// Where an operator of the run is. The run needn't be decoded for the first.

@@ -4,7 +4,8 @@
 //! were compared with the ones at hand. Read next: `standing.rs` for what is behind a frame.
 
 use super::Debuggee;
-use super::standing::{Standing, View};
+use super::standing::Standing;
+use super::view::View;
 use crate::base::{Error, ErrorKind, FuncIndex, Instance, Result, ValType, Value, WasmPc, error::bail};
 use crate::runtime::Module;
 use std::ops::Range;
@@ -105,7 +106,7 @@ impl Debuggee {
     /// A number that stays the same while the frame lives, across steps, and differs from that of every other frame
     /// that lives at the same time.
     pub fn frame_key(&self, frame: &Frame) -> Result<u64> {
-        self.view(frame, |_, view| {
+        self.view(frame, |view| {
             // No two live frames have the same frame pointer, which leaves the upper 16 bits free: with the function in
             // them, a frame that takes another's place seldom looks like it.
             let function = (view.module.id() << 32 ^ u64::from(view.function.as_u32()) ^ frame.call << 16)
@@ -116,11 +117,11 @@ impl Debuggee {
 
     /// Where and what the frame is.
     pub fn frame_info(&self, frame: &Frame) -> Result<FrameInfo> {
-        self.view(frame, |standing, view| {
+        self.view(frame, |view| {
             let info = view.module.info();
             FrameInfo {
                 kind: view.kind,
-                instance: standing.instance(self.store(), view),
+                instance: view.instance(self.store()),
                 module_id: view.module.id(),
                 func_index: info.func_index(view.function),
                 pc: view.pc,
@@ -133,17 +134,17 @@ impl Debuggee {
 
     /// The module whose code the frame runs.
     pub fn frame_module(&self, frame: &Frame) -> Result<Module> {
-        self.view(frame, |_, view| view.module.clone())
+        self.view(frame, |view| view.module.clone())
     }
 
     /// The types of the locals, parameters first.
     pub fn frame_local_types(&self, frame: &Frame) -> Result<Vec<ValType>> {
-        self.view(frame, |_, view| view.local_types())
+        self.view(frame, |view| view.local_types())
     }
 
     /// The types of the operands, bottom first.
     pub fn frame_operand_types(&self, frame: &Frame) -> Result<Vec<ValType>> {
-        self.view(frame, |_, view| view.operand_types())
+        self.view(frame, |view| view.operand_types())
     }
 
     /// Reads locals from `first` on into `out`; answers how many there were to read, at most `out.len()`.
@@ -152,16 +153,11 @@ impl Debuggee {
         self.frame_locals(frame, first, out.len(), |place, value| out[place] = value)
     }
 
-    /// The same for as many as `room`, each handed to `put` with its place among those that are read. On an error none is.
+    /// The same for at most as many as there is `room` for, each handed to `put` with its place among those that are
+    /// read. On an error none is.
     #[inline]
-    pub fn frame_locals(
-        &self,
-        frame: &Frame,
-        first: u32,
-        room: usize,
-        put: impl FnMut(usize, Value),
-    ) -> Result<u32> {
-        self.view(frame, |_, view| {
+    pub fn frame_locals(&self, frame: &Frame, first: u32, room: usize, put: impl FnMut(usize, Value)) -> Result<u32> {
+        self.view(frame, |view| {
             let which = in_range(view.n_locals(), first, room, "locals")?;
             let n = which.len() as u32;
             view.read_locals(self.store(), which, put);
@@ -176,14 +172,8 @@ impl Debuggee {
 
     /// Reads operands, bottom first, as [`Debuggee::frame_locals`] does locals.
     #[inline]
-    pub fn frame_operands(
-        &self,
-        frame: &Frame,
-        first: u32,
-        room: usize,
-        put: impl FnMut(usize, Value),
-    ) -> Result<u32> {
-        self.view(frame, |_, view| {
+    pub fn frame_operands(&self, frame: &Frame, first: u32, room: usize, put: impl FnMut(usize, Value)) -> Result<u32> {
+        self.view(frame, |view| {
             let which = in_range(view.n_operands(), first, room, "operands")?;
             let n = which.len() as u32;
             view.read_operands(self.store(), which, put);
@@ -191,11 +181,12 @@ impl Debuggee {
         })?
     }
 
-    #[inline]
-    fn view<T>(&self, frame: &Frame, see: impl FnOnce(&Standing, &View<'_>) -> T) -> Result<T> {
+    #[inline(always)]
+    fn view<T>(&self, frame: &Frame, see: impl FnOnce(View<'_>) -> T) -> Result<T> {
         let standing = self.locate(frame)?;
-        match standing.view(self.store(), &self.cache, frame.position, |view| see(&standing, view)) {
-            Some(seen) => Ok(seen),
+        let mut look = standing.look();
+        match look.frame(self.store(), &self.cache, frame.position) {
+            Some(view) => Ok(see(view)),
             None => Err(no_such_frame(frame)),
         }
     }

@@ -93,21 +93,35 @@ impl Layout {
     #[inline]
     fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], mut put: impl FnMut(usize, Value)) {
         for (place, source) in sources.iter().enumerate() {
-            put(place, slot.read(self, *source).map_or(Value::Unavailable, |value| tagged(value, slot.store)));
+            match slot.read(self, *source) {
+                Some(value) => tagged(value, slot.store, |value| put(place, value)),
+                None => put(place, Value::Unavailable),
+            }
         }
     }
 
-    /// Reads everything into `values`, and answers the instance's context; `None` if the stack doesn't reach so far.
-    pub fn read_all(&self, mut slot: StateSlot<'_>, values: &mut Values) -> Option<u64> {
+    /// Reads everything of the newest frame of an activation into `values`, by way of `words`, and answers the instance's
+    /// context; `None` if the stack doesn't reach so far.
+    pub fn read_all(
+        &self,
+        store: &Store,
+        activation: &Activation,
+        words: &mut Vec<u64>,
+        values: &mut Values,
+    ) -> Option<u64> {
+        words.resize(self.words as usize, 0);
+        if !store.read_words(activation, slot_start(activation.fp, self.slot_to_fp)?, words) {
+            return None;
+        }
         let Values { locals, operands } = values;
         for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();
-            slots.reserve(sources.len());
-            for source in sources {
-                slots.push(slot.read(self, *source)?);
-            }
+            slots.extend(sources.iter().map(|(ty, source)| match source {
+                Source::Const(bits) => Slot::new(*ty, *bits),
+                Source::Word(word) => Slot::new(*ty, words[*word as usize]),
+            }));
         }
-        slot.word(self, CONTEXT_WORD)
+        Some(words[CONTEXT_WORD as usize])
     }
 }
 
@@ -130,6 +144,7 @@ impl<'a> StateSlot<'a> {
         StateSlot { store, activation, fp, chunk: None, words: [0; CHUNK] }
     }
 
+    #[inline]
     fn read(&mut self, layout: &Layout, (ty, source): (ValType, Source)) -> Option<Slot> {
         let bits = match source {
             Source::Const(bits) => bits,
@@ -138,17 +153,23 @@ impl<'a> StateSlot<'a> {
         Some(Slot::new(ty, bits))
     }
 
+    #[inline]
     fn word(&mut self, layout: &Layout, word: u32) -> Option<u64> {
         let first = word - word % CHUNK as u32;
-        if self.chunk != Some(first) {
-            let words = (layout.words - first).min(CHUNK as u32) as usize;
-            let address = slot_start(self.fp, layout.slot_to_fp)? + (first * WORD_SIZE) as usize;
-            if !self.store.read_words(self.activation, address, &mut self.words[..words]) {
-                return None;
-            }
-            self.chunk = Some(first);
+        if self.chunk != Some(first) && !self.fetch(layout, first) {
+            return None;
         }
-        Some(self.words[(word - first) as usize])
+        Some(self.words[(word % CHUNK as u32) as usize])
+    }
+
+    /// Reads the chunk that begins with the word `first`; answers whether it is on the stack.
+    fn fetch(&mut self, layout: &Layout, first: u32) -> bool {
+        let words = (layout.words - first).min(CHUNK as u32) as usize;
+        let Some(start) = slot_start(self.fp, layout.slot_to_fp) else { return false };
+        let address = start + (first * WORD_SIZE) as usize;
+        let is_read = self.store.read_words(self.activation, address, &mut self.words[..words]);
+        self.chunk = is_read.then_some(first);
+        is_read
     }
 }
 
@@ -162,14 +183,16 @@ pub fn context(store: &Store, activation: &Activation, fp: usize, slot_to_fp: u3
     store.read_word(activation, address)
 }
 
-/// A value as the host sees it.
-pub fn tagged(slot: Slot, store: &Store) -> Value {
+/// Hands out a value as the host sees it. Each type has a call of its own, so that the value is made where it goes: made
+/// elsewhere, in parts, and copied as a whole, it waits for its parts.
+#[inline]
+pub fn tagged(slot: Slot, store: &Store, put: impl FnOnce(Value)) {
     match slot.ty {
-        ValType::I32 => Value::I32(slot.bits as i32),
-        ValType::I64 => Value::I64(slot.bits as i64),
-        ValType::F32 => Value::F32(slot.bits as u32),
-        ValType::F64 => Value::F64(slot.bits),
-        ValType::Ref(_) => store.from_raw(slot.ty, RawValue::new(slot.bits)),
+        ValType::I32 => put(Value::I32(slot.bits as i32)),
+        ValType::I64 => put(Value::I64(slot.bits as i64)),
+        ValType::F32 => put(Value::F32(slot.bits as u32)),
+        ValType::F64 => put(Value::F64(slot.bits)),
+        ValType::Ref(_) => put(store.from_raw(slot.ty, RawValue::new(slot.bits))),
     }
 }
 

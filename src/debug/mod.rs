@@ -17,8 +17,10 @@ pub mod frame;
 mod hash;
 mod layout;
 mod location;
+mod quiet;
 mod replay;
 mod standing;
+mod view;
 
 pub use breakpoints::BreakpointInfo;
 pub use debuggee::{Debuggee, Spaces};

@@ -5,16 +5,17 @@
 
 use super::arm::Prepared;
 use super::breakpoints::Site;
-use super::evaluator::{Slot, Values};
+use super::evaluator::Values;
 use super::event::EventKind;
 use super::frame::{Frame, FrameKind};
-use super::layout::{self, Layout, LayoutCache, StateSlot, tagged};
+use super::layout::{Layout, LayoutCache};
 use super::location::{Cache, Location};
 use super::replay::{Run, World};
-use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, ValType, Value, WasmPc};
+use super::view::{Contents, LastInstance, View};
+use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, WasmPc};
 use crate::runtime::{Activation, Call, FrameKind as PlaceKind, Link, Module, Stopped, Store};
-use std::cell::{Cell, RefCell};
-use std::ops::Range;
+use std::cell::{Cell, RefCell, RefMut};
+use std::mem::take;
 use std::rc::Rc;
 
 /// A call that stands still.
@@ -34,26 +35,33 @@ pub(super) struct Standing {
     pub(super) ended: Cell<Option<TrapCode>>,
     /// The innermost frame, if it is prepared for a step.
     pub(super) prepared: Cell<Option<Prepared>>,
-    activation: RefCell<Option<Activation>>,
-    /// The frames that were found so far, innermost first; without the innermost if that isn't walked to.
-    walked: RefCell<Vec<(usize, Rc<Location>)>>,
-    /// Where the search for more goes on, once it has begun.
-    next: Cell<Next>,
-    /// What is known of the innermost frame.
-    top: Cell<Top>,
-    /// The innermost frame's frame pointer.
-    fp: Cell<usize>,
-    /// If it is stopped: the stop point. It is kept while the call runs on, as it often comes back.
-    site: RefCell<Option<Rc<Site>>>,
     /// If it is stopped: the place of the operator in the run.
     index: Cell<u32>,
+    state: RefCell<State>,
+}
+
+/// What was found out about the frames of a call that stands still.
+#[derive(Default)]
+struct State {
+    activation: Option<Activation>,
+    /// What is known of the innermost frame.
+    top: Top,
+    /// The frames that were found so far, innermost first; without the innermost if that isn't walked to.
+    walked: Vec<(usize, Rc<Location>)>,
+    /// Where the search for more goes on, once it has begun.
+    next: Next,
+    /// If it is stopped: the stop point. It is kept while the call runs on, as it often comes back.
+    site: Option<Rc<Site>>,
     /// If it trapped: where.
-    trapped: RefCell<Option<(Module, DefinedFuncIndex, WasmPc)>>,
-    /// The innermost frame's state before its operator, if it was read or replayed.
-    values: RefCell<Values>,
-    is_loaded: Cell<bool>,
-    /// The last instance context that was read, and its instance.
-    instance: Cell<(u64, Option<Instance>)>,
+    trapped: Option<(Module, DefinedFuncIndex, WasmPc)>,
+    /// The innermost frame's state before the operator of its run that `known` says, if it was read or replayed.
+    values: Values,
+    known: Option<u32>,
+    /// If it is known: the innermost frame's instance.
+    instance: Option<Instance>,
+    /// Words of its slot, while it is read.
+    words: Vec<u64>,
+    instances: LastInstance,
 }
 
 /// What is known of the innermost frame.
@@ -74,112 +82,26 @@ enum Next {
     /// At its beginning.
     #[default]
     Beginning,
-    /// At this link, if there is one.
-    Link(Option<Link>),
-}
-
-/// A frame and where its values are.
-pub(super) struct View<'a> {
-    pub(super) kind: FrameKind,
-    pub(super) module: &'a Module,
-    pub(super) function: DefinedFuncIndex,
-    pub(super) pc: WasmPc,
-    pub(super) fp: usize,
-    contents: Contents<'a>,
-    activation: &'a Activation,
-}
-
-/// Where the values of a frame are.
-enum Contents<'a> {
-    /// Here.
-    Replayed(&'a Values),
-    /// On the stack.
-    Stack(&'a Layout),
-    /// Nobody knows.
-    Unknown,
-}
-
-impl View<'_> {
-    /// Number of locals.
-    pub(super) fn n_locals(&self) -> usize {
-        match &self.contents {
-            Contents::Replayed(values) => values.locals.len(),
-            Contents::Stack(layout) => layout.n_locals(),
-            Contents::Unknown => self.local_types().len(),
-        }
-    }
-
-    /// Number of operands.
-    pub(super) fn n_operands(&self) -> usize {
-        match &self.contents {
-            Contents::Replayed(values) => values.operands.len(),
-            Contents::Stack(layout) => layout.n_operands(),
-            Contents::Unknown => 0,
-        }
-    }
-
-    /// Types of the locals, parameters first.
-    pub(super) fn local_types(&self) -> Vec<ValType> {
-        match &self.contents {
-            Contents::Replayed(values) => values.locals.iter().map(|slot| slot.ty).collect(),
-            Contents::Stack(layout) => layout.local_types(),
-            Contents::Unknown => self.module.info().local_types(self.function),
-        }
-    }
-
-    /// Types of the operands, bottom first.
-    pub(super) fn operand_types(&self) -> Vec<ValType> {
-        match &self.contents {
-            Contents::Replayed(values) => values.operands.iter().map(|slot| slot.ty).collect(),
-            Contents::Stack(layout) => layout.operand_types(),
-            Contents::Unknown => Vec::new(),
-        }
-    }
-
-    /// Hands out the locals in `which`, each with its place among them.
-    #[inline]
-    pub(super) fn read_locals(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
-        match &self.contents {
-            Contents::Replayed(values) => each_tagged(&values.locals[which], store, put),
-            Contents::Stack(layout) => {
-                layout.read_locals(StateSlot::new(store, self.activation, self.fp), which, put);
-            }
-            Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
-        }
-    }
-
-    /// Hands out the operands in `which`, bottom first, each with its place among them.
-    #[inline]
-    pub(super) fn read_operands(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
-        match &self.contents {
-            Contents::Replayed(values) => each_tagged(&values.operands[which], store, put),
-            Contents::Stack(layout) => {
-                layout.read_operands(StateSlot::new(store, self.activation, self.fp), which, put);
-            }
-            Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
-        }
-    }
-}
-
-#[inline]
-fn each_tagged(slots: &[Slot], store: &Store, mut put: impl FnMut(usize, Value)) {
-    for (place, slot) in slots.iter().enumerate() {
-        put(place, tagged(*slot, store));
-    }
+    /// At the caller of the link with this frame pointer.
+    Caller(usize),
+    /// Nowhere.
+    End,
 }
 
 impl Standing {
     /// Begins a standstill. The innermost frame is whatever the walk finds.
     pub(super) fn begin(&self, activation: Activation) {
+        let mut state = self.state.borrow_mut();
         self.call.set(activation.call_id);
-        self.begin_at(Top::Walked, activation.epoch, activation.fp);
-        *self.activation.borrow_mut() = Some(activation);
+        self.begin_at(&mut state, Top::Walked, activation.epoch);
+        state.activation = Some(activation);
     }
 
-    /// Begins a standstill of a call at a stop point.
-    pub(super) fn begin_stopped(&self, call: &Call, stopped: Stopped, site: Rc<Site>) {
-        let mut activation = self.activation.borrow_mut();
-        match &mut *activation {
+    /// Begins a standstill of a call at the stop point of `site`.
+    #[inline]
+    pub(super) fn begin_stopped(&self, call: &Call, stopped: Stopped, site: &Rc<Site>) {
+        let mut state = self.state.borrow_mut();
+        match &mut state.activation {
             // A call stays on its stack.
             Some(known) if known.call_id == call.id() => {
                 (known.epoch, known.fp, known.pc, known.kind) =
@@ -188,32 +110,35 @@ impl Standing {
             other => *other = call.activation(),
         }
         self.call.set(call.id());
-        self.begin_at(Top::Stopped, call.epoch(), stopped.fp);
+        self.begin_at(&mut state, Top::Stopped, call.epoch());
         self.index.set(0);
-        *self.site.borrow_mut() = Some(site);
+        if !state.site.as_ref().is_some_and(|known| Rc::ptr_eq(known, site)) {
+            state.site = Some(site.clone());
+        }
     }
 
     /// Begins a standstill after a trap; replays up to the operator that trapped.
     pub(super) fn begin_trapped(&self, activation: Activation, code: TrapCode, store: &Store) {
         self.begin(activation);
         self.ended.set(Some(code));
-        self.replay_trap(store);
+        self.state.borrow_mut().replay_trap(store);
     }
 
-    fn begin_at(&self, top: Top, epoch: u64, fp: usize) {
+    #[inline]
+    fn begin_at(&self, state: &mut State, top: Top, epoch: u64) {
         self.epoch.set(epoch);
-        self.fp.set(fp);
-        self.top.set(top);
         self.raised.set(None);
-        self.is_loaded.set(false);
-        if !self.walked.borrow().is_empty() {
-            self.walked.borrow_mut().clear();
+        state.top = top;
+        state.known = None;
+        state.next = Next::Beginning;
+        if !state.walked.is_empty() {
+            state.walked.clear();
         }
-        self.next.set(Next::Beginning);
         self.still.set(true);
     }
 
     /// Ends the standstill: the call runs on, or is gone.
+    #[inline]
     pub(super) fn end(&self) {
         self.still.set(false);
     }
@@ -224,29 +149,32 @@ impl Standing {
         self.ended.set(None);
         self.prepared.set(None);
         self.below.set(None);
-        self.top.set(Top::Walked);
-        self.walked.borrow_mut().clear();
-        *self.site.borrow_mut() = None;
-        *self.trapped.borrow_mut() = None;
-        *self.activation.borrow_mut() = None;
+        let mut state = self.state.borrow_mut();
+        // What has room keeps it.
+        let (values, words, mut walked) = (take(&mut state.values), take(&mut state.words), take(&mut state.walked));
+        walked.clear();
+        *state = State { values, words, walked, ..State::default() };
     }
 
     /// A handle for one of its frames.
+    #[inline]
     pub(super) fn frame(&self, store: &Store, position: u32) -> Frame {
         Frame { store: store.id().0, call: self.call.get(), epoch: self.epoch.get(), position, reserved: 0 }
     }
 
     /// Whether it is at a stop point.
     pub(super) fn is_stopped(&self) -> bool {
-        self.still.get() && self.top.get() == Top::Stopped
+        self.still.get() && self.state.borrow().top == Top::Stopped
     }
 
     /// The stop point that it stands at, or stood at last.
+    #[inline]
     pub(super) fn site(&self) -> Option<Rc<Site>> {
-        self.site.borrow().clone()
+        self.state.borrow().site.clone()
     }
 
     /// The place of the operator where it is stopped in the run.
+    #[inline]
     pub(super) fn index(&self) -> u32 {
         self.index.get()
     }
@@ -254,15 +182,8 @@ impl Standing {
     /// Moves past operators of the run of `site`, where it is stopped, up to the one at `target`; answers whether it got
     /// there. It doesn't if an operator before can't be replayed here.
     pub(super) fn advance(&self, site: &Site, target: u32, store: &Store, cache: &LayoutCache) -> bool {
-        let Some(instance) = self.load(site, store, cache) else { return false };
-        let (world, info) = (World { store, instance }, site.module.info());
-        let mut values = self.values.borrow_mut();
         let mut index = self.index.get();
-        while index < target {
-            let inner = site.run().inner.get(index as usize);
-            if inner.is_none_or(|inner| inner.apply(&mut values, info, &world).is_err()) {
-                break;
-            }
+        while index < target && (site.is_quiet(index) || self.state.borrow_mut().apply(site, index, store, cache)) {
             index += 1;
         }
         self.index.set(index);
@@ -270,178 +191,215 @@ impl Standing {
         index == target
     }
 
-    /// Makes sure that the state of the innermost frame, stopped at `site`, is here; answers its instance.
-    fn load(&self, site: &Site, store: &Store, cache: &LayoutCache) -> Option<Instance> {
-        if !self.is_loaded.get() {
-            let activation = self.activation.borrow();
-            let slot = StateSlot::new(store, activation.as_ref()?, self.fp.get());
-            let context = site.layout(cache).read_all(slot, &mut self.values.borrow_mut())?;
-            self.instance_at(context, store);
-            self.is_loaded.set(true);
-        }
-        self.instance.get().1
-    }
-
-    /// The instance with this context.
-    fn instance_at(&self, context: u64, store: &Store) -> Option<Instance> {
-        let (known, instance) = self.instance.get();
-        if known == context && instance.is_some() {
-            return instance;
-        }
-        let instance = store.instance_of_context(context);
-        self.instance.set((context, instance));
-        instance
-    }
-
     /// The function that the call operator is about to call at which the innermost frame is stopped.
     pub(super) fn callee(&self, site: &Site, store: &Store, cache: &LayoutCache) -> Option<Func> {
-        let instance = self.load(site, store, cache)?;
-        let element = self.values.borrow().operands.last().map(|slot| slot.bits);
+        let mut state = self.state.borrow_mut();
+        let instance = state.replay(site, self.index.get(), store, cache)?;
+        let element = state.values.operands.last().map(|slot| slot.bits);
         World { store, instance }.callee(site.run().calls?, element)
-    }
-
-    fn replay_trap(&self, store: &Store) {
-        let Some((module, offset)) = self.exact_place(store) else { return };
-        let compiled = module.compiled();
-        let (Some(frames), Some(trap)) = (&compiled.frames, compiled.trap_at(offset)) else { return };
-        let Some(function) = compiled.function_at(offset) else { return };
-        let pc = trap.pc;
-        self.top.set(Top::Trapped);
-        *self.trapped.borrow_mut() = Some((module.clone(), function, pc));
-        let Some(stop) = frames.run_at(function, pc) else { return };
-        let run = Run::new(&module, function, stop);
-        let Some(index) = run.index_of(pc) else { return };
-        let activation = self.activation.borrow();
-        let (activation, fp) = (activation.as_ref().expect("it stands still"), self.fp.get());
-        let layout = Layout::new(&module, function, stop.state);
-        let mut values = self.values.borrow_mut();
-        let context = layout.read_all(StateSlot::new(store, activation, fp), &mut values);
-        let Some(instance) = context.and_then(|context| store.instance_of_context(context)) else { return };
-        let (mut passed, world) = (run.inner[..index as usize].iter(), World { store, instance });
-        self.is_loaded.set(passed.all(|inner| inner.apply(&mut values, module.info(), &world).is_ok()));
-    }
-
-    /// The instruction that the call was left at, unless it was left by a call.
-    fn exact_place(&self, store: &Store) -> Option<(Module, CodeOffset)> {
-        let activation = self.activation.borrow();
-        let activation = activation.as_ref()?;
-        (activation.kind == PlaceKind::Exact).then(|| store.code_at(activation.pc))?
     }
 
     /// The link that called the innermost frame, which is stopped.
     #[inline]
     pub(super) fn caller(&self, store: &Store) -> Option<Link> {
-        store.caller(self.activation.borrow().as_ref()?, self.fp.get())
+        let state = self.state.borrow();
+        let activation = state.activation.as_ref()?;
+        store.caller(activation, activation.fp)
     }
 
     /// Where the innermost frame of a call is that waits for a host function.
     pub(super) fn waits_at(&self, store: &Store, cache: &Cache) -> Option<Rc<Location>> {
-        let place = self.place_in_walk(0).filter(|place| self.walk_to(store, cache, *place))?;
-        self.walked.borrow().get(place).map(|(_, location)| location.clone())
+        let mut state = self.state.borrow_mut();
+        state.walk_to(store, cache, 0).then(|| state.walked[0].1.clone())
     }
 
     /// Whether there is a frame at this place.
+    #[inline]
     pub(super) fn has_frame(&self, store: &Store, cache: &Cache, position: u32) -> bool {
-        match self.place_in_walk(position) {
-            Some(place) => self.walk_to(store, cache, place),
+        let mut state = self.state.borrow_mut();
+        match state.place_in_walk(position) {
+            Some(place) => state.walk_to(store, cache, place),
             None => true,
         }
     }
 
-    /// Which of the walked frames the one at `position` is; none if it isn't walked to.
-    fn place_in_walk(&self, position: u32) -> Option<usize> {
-        let not_walked = u32::from(self.top.get() != Top::Walked);
-        position.checked_sub(not_walked).map(|place| place as usize)
-    }
-
-    /// Walks until there are more than `place` frames; answers whether there are so many.
+    /// Lets the frames be looked at.
     #[inline]
-    fn walk_to(&self, store: &Store, cache: &Cache, place: usize) -> bool {
-        let mut walked = self.walked.borrow_mut();
-        if place < walked.len() {
-            return true;
-        }
-        let activation = self.activation.borrow();
-        let Some(activation) = &*activation else { return false };
-        let mut next = match self.next.get() {
-            Next::Link(next) => next,
-            Next::Beginning if self.top.get() == Top::Walked => activation.newest(),
-            Next::Beginning => store.caller(activation, self.fp.get()),
-        };
-        while place >= walked.len()
-            && let Some(link) = next
-        {
-            next = store.caller(activation, link.fp);
-            if let Some(location) = cache.location(store, link) {
-                walked.push((link.fp, location));
-            }
-        }
-        self.next.set(Next::Link(next));
-        place < walked.len()
+    pub(super) fn look(&self) -> Look<'_> {
+        Look { standing: self, state: self.state.borrow_mut() }
     }
+}
 
-    /// Shows the frame at this place, if there is one.
-    #[inline]
-    pub(super) fn view<T>(
-        &self,
-        store: &Store,
-        cache: &Cache,
-        position: u32,
-        see: impl FnOnce(&View<'_>) -> T,
-    ) -> Option<T> {
-        let Some(place) = self.place_in_walk(position) else { return self.view_top(cache, see) };
-        if !self.walk_to(store, cache, place) {
+/// A look at the frames of a call that stands still.
+pub(super) struct Look<'a> {
+    standing: &'a Standing,
+    state: RefMut<'a, State>,
+}
+
+impl Look<'_> {
+    /// The frame at this place, if there is one.
+    #[inline(always)]
+    pub(super) fn frame(&mut self, store: &Store, cache: &Cache, position: u32) -> Option<View<'_>> {
+        let (standing, state) = (self.standing, &mut *self.state);
+        let Some(place) = state.place_in_walk(position) else { return Look::top(standing, state, store, cache) };
+        if !state.walk_to(store, cache, place) {
             return None;
         }
-        let trapped = position == 0 && self.ended.get().is_some_and(|code| code != TrapCode::HostError);
-        let (walked, activation) = (self.walked.borrow(), self.activation.borrow());
-        let (fp, location) = &walked[place];
-        Some(see(&View {
+        let (fp, location) = &state.walked[place];
+        let trapped = position == 0 && standing.ended.get().is_some_and(|code| code != TrapCode::HostError);
+        Some(View {
             kind: if trapped { FrameKind::Trapped } else { FrameKind::Calling },
             module: &location.module,
             function: location.function,
             pc: location.pc,
             fp: *fp,
             contents: location.layout.as_ref().map_or(Contents::Unknown, |layout| Contents::Stack(layout)),
-            activation: activation.as_ref()?,
-        }))
+            activation: state.activation.as_ref()?,
+            instances: &state.instances,
+        })
     }
 
-    /// Shows the innermost frame, stopped or trapped.
-    #[inline]
-    fn view_top<T>(&self, cache: &Cache, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
-        let (activation, values) = (self.activation.borrow(), self.values.borrow());
-        let (activation, fp) = (activation.as_ref()?, self.fp.get());
-        let is_loaded = self.is_loaded.get();
-        if self.top.get() == Top::Trapped {
-            let trapped = self.trapped.borrow();
-            let (module, function, pc) = trapped.as_ref()?;
-            let contents = if is_loaded { Contents::Replayed(&values) } else { Contents::Unknown };
-            let (function, pc) = (*function, *pc);
-            return Some(see(&View { kind: FrameKind::Trapped, module, function, pc, fp, contents, activation }));
+    /// The innermost frame, stopped or trapped.
+    #[inline(always)]
+    fn top<'a>(standing: &Standing, state: &'a mut State, store: &Store, cache: &Cache) -> Option<View<'a>> {
+        if state.top == Top::Trapped {
+            return state.trapped_view();
         }
-        let site = self.site.borrow();
-        let site = site.as_ref()?;
-        Some(see(&View {
-            kind: if self.ended.get().is_some() { FrameKind::Trapped } else { FrameKind::Stopped },
+        let index = standing.index.get();
+        if index != 0 && state.known != Some(index) {
+            let site = state.site.clone()?;
+            state.replay(&site, index, store, &cache.layouts);
+        }
+        let State { values, instances, .. } = &*state;
+        let activation = state.activation.as_ref()?;
+        let site = state.site.as_ref()?;
+        let ended = standing.ended.get().is_some();
+        Some(View {
+            kind: if ended { FrameKind::Trapped } else { FrameKind::Stopped },
             module: &site.module,
             function: site.function,
-            pc: site.pc(self.index.get()),
-            fp,
-            contents: if is_loaded { Contents::Replayed(&values) } else { Contents::Stack(site.layout(&cache.layouts)) },
+            pc: site.pc(index),
+            fp: activation.fp,
+            contents: match state.known {
+                Some(known) if known == index => Contents::Replayed(values),
+                _ if index == 0 => Contents::Stack(site.layout(&cache.layouts)),
+                _ => Contents::Unknown,
+            },
             activation,
-        }))
+            instances,
+        })
+    }
+}
+
+impl State {
+    #[cold]
+    fn trapped_view(&self) -> Option<View<'_>> {
+        let State { values, instances, .. } = self;
+        let activation = self.activation.as_ref()?;
+        let (module, function, pc) = self.trapped.as_ref()?;
+        let (kind, function, pc, fp) = (FrameKind::Trapped, *function, *pc, activation.fp);
+        let contents = if self.known.is_some() { Contents::Replayed(values) } else { Contents::Unknown };
+        Some(View { kind, module, function, pc, fp, contents, activation, instances })
     }
 
-    /// The instance of a frame.
-    #[inline]
-    pub(super) fn instance(&self, store: &Store, view: &View<'_>) -> Option<Instance> {
-        let slot_to_fp = match &view.contents {
-            Contents::Stack(layout) => layout.slot_to_fp(),
-            // The slot of a frame that isn't complete may hold anything.
-            Contents::Unknown if self.top.get() != Top::Trapped => return None,
-            _ => view.module.compiled().frames.as_ref()?.functions[view.function].slot_to_fp,
+    /// Applies the operator at `index` of the run of `site`, where the innermost frame is stopped; answers whether that
+    /// could be done.
+    fn apply(&mut self, site: &Site, index: u32, store: &Store, cache: &LayoutCache) -> bool {
+        let Some(instance) = self.replay(site, index, store, cache) else { return false };
+        let world = World { store, instance };
+        let inner = site.run().inner.get(index as usize);
+        let is_applied =
+            inner.is_some_and(|inner| inner.apply(&mut self.values, site.module.info(), &world).is_ok());
+        if is_applied {
+            self.known = Some(index + 1);
+        }
+        is_applied
+    }
+
+    /// Makes sure that the values of the innermost frame, stopped before the operator at `index` of the run of `site`, are
+    /// here; answers its instance. What is still to be applied is quiet.
+    fn replay(&mut self, site: &Site, index: u32, store: &Store, cache: &LayoutCache) -> Option<Instance> {
+        let mut known = match self.known {
+            Some(known) => known,
+            None => {
+                let activation = self.activation.as_ref()?;
+                let layout = site.layout(cache);
+                let context = layout.read_all(store, activation, &mut self.words, &mut self.values)?;
+                self.instance = self.instances.at(context, store);
+                0
+            }
         };
-        self.instance_at(layout::context(store, view.activation, view.fp, slot_to_fp)?, store)
+        self.known = Some(known);
+        let instance = self.instance?;
+        let (world, info) = (World { store, instance }, site.module.info());
+        while known < index {
+            site.run().inner[known as usize].apply(&mut self.values, info, &world).ok()?;
+            known += 1;
+            self.known = Some(known);
+        }
+        Some(instance)
+    }
+
+    fn replay_trap(&mut self, store: &Store) {
+        let Some((module, offset)) = self.exact_place(store) else { return };
+        let compiled = module.compiled();
+        let (Some(frames), Some(trap)) = (&compiled.frames, compiled.trap_at(offset)) else { return };
+        let Some(function) = compiled.function_at(offset) else { return };
+        let pc = trap.pc;
+        self.top = Top::Trapped;
+        self.trapped = Some((module.clone(), function, pc));
+        let Some(stop) = frames.run_at(function, pc) else { return };
+        let run = Run::new(&module, function, stop);
+        let Some(index) = run.index_of(pc) else { return };
+        let activation = self.activation.as_ref().expect("it stands still");
+        let layout = Layout::new(&module, function, stop.state);
+        let values = &mut self.values;
+        let context = layout.read_all(store, activation, &mut self.words, values);
+        let Some(instance) = context.and_then(|context| store.instance_of_context(context)) else { return };
+        let (mut passed, world) = (run.inner[..index as usize].iter(), World { store, instance });
+        let is_known = passed.all(|inner| inner.apply(values, module.info(), &world).is_ok());
+        self.known = is_known.then_some(index);
+        self.instance = Some(instance);
+    }
+
+    /// The instruction that the call was left at, unless it was left by a call.
+    fn exact_place(&self, store: &Store) -> Option<(Module, CodeOffset)> {
+        let activation = self.activation.as_ref()?;
+        (activation.kind == PlaceKind::Exact).then(|| store.code_at(activation.pc))?
+    }
+
+    /// Which of the walked frames the one at `position` is; none if it isn't walked to.
+    #[inline]
+    fn place_in_walk(&self, position: u32) -> Option<usize> {
+        position.checked_sub(u32::from(self.top != Top::Walked)).map(|place| place as usize)
+    }
+
+    /// Walks until there are more than `place` frames; answers whether there are so many.
+    #[inline]
+    fn walk_to(&mut self, store: &Store, cache: &Cache, place: usize) -> bool {
+        place < self.walked.len() || self.walk_on(store, cache, place)
+    }
+
+    fn walk_on(&mut self, store: &Store, cache: &Cache, place: usize) -> bool {
+        let Some(activation) = &self.activation else { return false };
+        loop {
+            let link = match self.next {
+                Next::Beginning if self.top == Top::Walked => activation.newest(),
+                Next::Beginning => store.caller(activation, activation.fp),
+                Next::Caller(fp) => store.caller(activation, fp),
+                Next::End => return false,
+            };
+            let Some(link) = link else {
+                self.next = Next::End;
+                return false;
+            };
+            self.next = Next::Caller(link.fp);
+            if let Some(location) = cache.location(store, link) {
+                self.walked.push((link.fp, location));
+                if place < self.walked.len() {
+                    return true;
+                }
+            }
+        }
     }
 }

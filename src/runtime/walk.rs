@@ -128,15 +128,19 @@ impl Store {
 
     /// The link that called the one with this frame pointer, further up the stack. Reads nothing outside the activation's
     /// stack.
+    #[inline]
     pub fn caller(&self, activation: &Activation, fp: usize) -> Option<Link> {
-        let mut words = [0; 2];
-        if !self.read_words(activation, fp, &mut words) {
+        if !self.is_on_stack(activation.slot, &activation.stack, fp, 2) {
             return None;
         }
-        let [caller, pc] = words;
+        let read = |place: usize| {
+            // SAFETY: both words are inside the usable part of a stack that is mapped, as just checked, and no guest code of
+            // the store runs on this thread now.
+            unsafe { (fp as *const usize).add(place).read_unaligned() }
+        };
+        let (caller, pc) = (read(0), read(1));
         // The chain's end has a null frame pointer; anything else that isn't further up is no chain.
-        let link = Link { pc: NativePc(pc as usize), fp: caller as usize, kind: FrameKind::Return };
-        (caller == 0 || caller > fp as u64).then_some(link)
+        (caller == 0 || caller > fp).then_some(Link { pc: NativePc(pc), fp: caller, kind: FrameKind::Return })
     }
 
     /// The guest frame that a link is.
