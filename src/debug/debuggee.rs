@@ -127,6 +127,13 @@ impl Debuggee {
         Driving { debuggee: self, standing }
     }
 
+    /// The standing of a call, if it stands still and is the newest that is driven, as mostly.
+    #[inline]
+    pub(super) fn newest_driven(&self, call: u64) -> Option<Rc<Standing>> {
+        let current = self.current.borrow();
+        current.last().filter(|newest| newest.still.get() && newest.call.get() == call).cloned()
+    }
+
     /// The standing of a call, if it stands still.
     pub(super) fn standing_of(&self, call: u64) -> Option<Rc<Standing>> {
         let is_it = |standing: &&Rc<Standing>| standing.still.get() && standing.call.get() == call;

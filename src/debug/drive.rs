@@ -391,7 +391,7 @@ impl<'a> Session<'a> {
     }
 
     /// The guest stopped. If the call goes on, all is ready for that.
-    #[inline]
+    #[inline(always)]
     fn stopped(&self, stopped: Stopped) -> Flow {
         if let Some(site) = self.arrive(stopped) {
             self.walk(&site)?;
@@ -445,10 +445,8 @@ impl<'a> Session<'a> {
         loop {
             let index = self.standing.index();
             self.examine(site, index)?;
-            let target = if self.steps() { Some(index + 1) } else { site.next_mark(index) };
-            let Some(target) = target.filter(|target| (*target as usize) < site.run().pcs.len()) else {
-                return self.leave(site);
-            };
+            let target = if self.steps() { site.next(index) } else { site.next_mark(index) };
+            let Some(target) = target else { return self.leave(site) };
             if !self.standing.advance(site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
                 return self.leave(site);
             }
@@ -481,27 +479,29 @@ impl<'a> Session<'a> {
 
     /// Raises what is to raise at an operator. At most one event, or two if a breakpoint is set at the operator that
     /// a step ended at: an edit takes effect at once.
-    #[inline]
+    #[inline(always)]
     fn examine(&self, site: &Site, index: u32) -> Flow {
         if self.standing.raised.get().is_none() {
-            match site.hit(index, self.silent) {
-                Some(ids) => self.raise(EventKind::Breakpoint, site.pc(index), ids)?,
-                None if self.steps() => {
-                    self.raise(EventKind::Step, site.pc(index), self.debuggee.no_ids.clone())?;
-                }
+            let (kind, ids) = match site.hit(index, self.silent) {
+                Some(ids) => (EventKind::Breakpoint, ids),
+                None if self.steps() => (EventKind::Step, self.debuggee.no_ids.clone()),
                 None => return Flow::Continue(()),
-            }
+            };
+            self.raise(kind, site.pc(index), ids)?;
         }
         let is_new = self.standing.raised.get() == Some(EventKind::Step) && site.is_marked_at(index);
-        if is_new
-            && !self.steps()
-            && let Some(ids) = site.hit(index, self.silent)
-        {
-            self.raise(EventKind::Breakpoint, site.pc(index), ids)?;
-        }
-        Flow::Continue(())
+        if is_new && !self.steps() { self.examine_again(site, index) } else { Flow::Continue(()) }
     }
 
+    #[cold]
+    fn examine_again(&self, site: &Site, index: u32) -> Flow {
+        match site.hit(index, self.silent) {
+            Some(ids) => self.raise(EventKind::Breakpoint, site.pc(index), ids),
+            None => Flow::Continue(()),
+        }
+    }
+
+    #[inline(always)]
     fn raise(&self, kind: EventKind, pc: WasmPc, breakpoints: Rc<[u64]>) -> Flow {
         if self.silent {
             return Flow::Continue(());

@@ -198,6 +198,17 @@ impl Debuggee {
     /// The call that a frame is of, if it stands still as it did then. It may have fewer frames.
     #[inline]
     fn locate(&self, frame: &Frame) -> Result<Rc<Standing>> {
+        if self.is_debug()
+            && frame.store == self.store().id().0
+            && let Some(newest) = self.newest_driven(frame.call)
+            && newest.epoch.get() == frame.epoch
+        {
+            return Ok(newest);
+        }
+        self.locate_anywhere(frame)
+    }
+
+    fn locate_anywhere(&self, frame: &Frame) -> Result<Rc<Standing>> {
         self.check_debug()?;
         if frame.store != self.store().id().0 {
             bail!(WrongStore, "the frame belongs to another store");
@@ -215,6 +226,7 @@ fn no_such_frame(frame: &Frame) -> Error {
 }
 
 /// Which of `count` things there are from `first` on, at most `room`.
+#[inline]
 fn in_range(count: usize, first: u32, room: usize, what: &str) -> Result<Range<usize>> {
     let first = first as usize;
     let Some(rest) = count.checked_sub(first) else {

@@ -92,9 +92,13 @@ impl Layout {
 
     #[inline]
     fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], mut put: impl FnMut(usize, Value)) {
-        for (place, source) in sources.iter().enumerate() {
-            match slot.read(self, *source) {
-                Some(value) => tagged(value, slot.store, |value| put(place, value)),
+        for (place, (ty, source)) in sources.iter().enumerate() {
+            let bits = match source {
+                Source::Const(bits) => Some(*bits),
+                Source::Word(word) => slot.word(self, *word),
+            };
+            match bits {
+                Some(bits) => tagged(*ty, bits, slot.store, |value| put(place, value)),
                 None => put(place, Value::Unavailable),
             }
         }
@@ -127,49 +131,50 @@ impl Layout {
 
 /// Words read from the stack at a time.
 const CHUNK: usize = 16;
+/// The first word of no chunk.
+const NOTHING: u32 = u32::MAX;
 
 /// The state slot of a frame, read in chunks.
 pub struct StateSlot<'a> {
     store: &'a Store,
     activation: &'a Activation,
     fp: usize,
-    /// The first word of the chunk that is here.
-    chunk: Option<u32>,
+    /// The first word of the chunk that is here, or [`NOTHING`].
+    chunk: u32,
     words: [u64; CHUNK],
 }
 
 impl<'a> StateSlot<'a> {
     /// The slot of the frame with this frame pointer.
     pub fn new(store: &'a Store, activation: &'a Activation, fp: usize) -> StateSlot<'a> {
-        StateSlot { store, activation, fp, chunk: None, words: [0; CHUNK] }
-    }
-
-    #[inline]
-    fn read(&mut self, layout: &Layout, (ty, source): (ValType, Source)) -> Option<Slot> {
-        let bits = match source {
-            Source::Const(bits) => bits,
-            Source::Word(word) => self.word(layout, word)?,
-        };
-        Some(Slot::new(ty, bits))
+        StateSlot { store, activation, fp, chunk: NOTHING, words: [0; CHUNK] }
     }
 
     #[inline]
     fn word(&mut self, layout: &Layout, word: u32) -> Option<u64> {
         let first = word - word % CHUNK as u32;
-        if self.chunk != Some(first) && !self.fetch(layout, first) {
+        if self.chunk != first && !self.fetch(layout, first) {
             return None;
         }
         Some(self.words[(word % CHUNK as u32) as usize])
     }
 
     /// Reads the chunk that begins with the word `first`; answers whether it is on the stack.
+    #[inline]
     fn fetch(&mut self, layout: &Layout, first: u32) -> bool {
-        let words = (layout.words - first).min(CHUNK as u32) as usize;
         let Some(start) = slot_start(self.fp, layout.slot_to_fp) else { return false };
         let address = start + (first * WORD_SIZE) as usize;
-        let is_read = self.store.read_words(self.activation, address, &mut self.words[..words]);
-        self.chunk = is_read.then_some(first);
+        // Above the slot are the frames of callers, so a whole chunk is mostly there.
+        let is_read = self.store.read_array(self.activation, address, &mut self.words)
+            || self.fetch_partly(layout, first, address);
+        self.chunk = if is_read { first } else { NOTHING };
         is_read
+    }
+
+    #[cold]
+    fn fetch_partly(&mut self, layout: &Layout, first: u32, address: usize) -> bool {
+        let words = (layout.words - first).min(CHUNK as u32) as usize;
+        self.store.read_words(self.activation, address, &mut self.words[..words])
     }
 }
 
@@ -186,13 +191,13 @@ pub fn context(store: &Store, activation: &Activation, fp: usize, slot_to_fp: u3
 /// Hands out a value as the host sees it. Each type has a call of its own, so that the value is made where it goes: made
 /// elsewhere, in parts, and copied as a whole, it waits for its parts.
 #[inline]
-pub fn tagged(slot: Slot, store: &Store, put: impl FnOnce(Value)) {
-    match slot.ty {
-        ValType::I32 => put(Value::I32(slot.bits as i32)),
-        ValType::I64 => put(Value::I64(slot.bits as i64)),
-        ValType::F32 => put(Value::F32(slot.bits as u32)),
-        ValType::F64 => put(Value::F64(slot.bits)),
-        ValType::Ref(_) => put(store.from_raw(slot.ty, RawValue::new(slot.bits))),
+pub fn tagged(ty: ValType, bits: u64, store: &Store, put: impl FnOnce(Value)) {
+    match ty {
+        ValType::I32 => put(Value::I32(bits as i32)),
+        ValType::I64 => put(Value::I64(bits as i64)),
+        ValType::F32 => put(Value::F32(bits as u32)),
+        ValType::F64 => put(Value::F64(bits)),
+        ValType::Ref(_) => put(store.from_raw(ty, RawValue::new(bits))),
     }
 }
 

@@ -183,7 +183,11 @@ impl Standing {
     /// there. It doesn't if an operator before can't be replayed here.
     pub(super) fn advance(&self, site: &Site, target: u32, store: &Store, cache: &LayoutCache) -> bool {
         let mut index = self.index.get();
-        while index < target && (site.is_quiet(index) || self.state.borrow_mut().apply(site, index, store, cache)) {
+        loop {
+            index = site.next_loud(index).min(target);
+            if index == target || !self.state.borrow_mut().apply(site, index, store, cache) {
+                break;
+            }
             index += 1;
         }
         self.index.set(index);
@@ -382,24 +386,25 @@ impl State {
 
     fn walk_on(&mut self, store: &Store, cache: &Cache, place: usize) -> bool {
         let Some(activation) = &self.activation else { return false };
-        loop {
-            let link = match self.next {
-                Next::Beginning if self.top == Top::Walked => activation.newest(),
-                Next::Beginning => store.caller(activation, activation.fp),
-                Next::Caller(fp) => store.caller(activation, fp),
-                Next::End => return false,
-            };
-            let Some(link) = link else {
-                self.next = Next::End;
-                return false;
-            };
-            self.next = Next::Caller(link.fp);
-            if let Some(location) = cache.location(store, link) {
-                self.walked.push((link.fp, location));
-                if place < self.walked.len() {
+        let mut link = match self.next {
+            Next::Beginning if self.top == Top::Walked => activation.newest(),
+            Next::Beginning => store.caller(activation, activation.fp),
+            Next::Caller(fp) => store.caller(activation, fp),
+            Next::End => return false,
+        };
+        // Whoever goes from frame to frame is likely to go on.
+        let wanted = (place + 1).max(2 * self.walked.len());
+        while let Some(Link { fp, .. }) = link {
+            if let Some(location) = link.and_then(|link| cache.location(store, link)) {
+                self.walked.push((fp, location));
+                if self.walked.len() >= wanted {
+                    self.next = Next::Caller(fp);
                     return true;
                 }
             }
+            link = store.caller(activation, fp);
         }
+        self.next = Next::End;
+        place < self.walked.len()
     }
 }

@@ -110,7 +110,7 @@ impl View<'_> {
 #[inline]
 fn each_tagged(slots: &[Slot], store: &Store, mut put: impl FnMut(usize, Value)) {
     for (place, slot) in slots.iter().enumerate() {
-        tagged(*slot, store, |value| put(place, value));
+        tagged(slot.ty, slot.bits, store, |value| put(place, value));
     }
 }
 

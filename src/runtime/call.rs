@@ -241,14 +241,20 @@ impl Call {
             inner.current.set(self);
             self.bump_epoch();
 
-            let exit = traps::with_context(context, || {
-                if is_fresh {
-                    switch::enter(context, (*stack).high, entry.enter.get(), entry.code, entry.context, self.values)
-                } else {
-                    (*context).guest_sp = self.guest_sp.get();
-                    switch::resume(context)
+            // Not in a closure, which may become a function of its own: see `run_while`.
+            let exit = match traps::direct_to(context) {
+                Ok(outer_context) => {
+                    let exit = if is_fresh {
+                        switch::enter(context, (*stack).high, entry.enter.get(), entry.code, entry.context, self.values)
+                    } else {
+                        (*context).guest_sp = self.guest_sp.get();
+                        switch::resume(context)
+                    };
+                    traps::direct_back(outer_context);
+                    Ok(exit)
                 }
-            });
+                Err(error) => Err(error),
+            };
 
             inner.current.set(outer);
             match exit {
