@@ -1,13 +1,19 @@
-//! Which stop points are armed: those that a breakpoint needs, and all of the functions that stepping goes through.
+//! Which stop points are armed: those that a breakpoint needs, and those that stepping goes through.
 //!
-//! Must not know events. Invariant: a stop point is armed exactly if its run has an enabled breakpoint or its function
-//! is in [`ArmedFunctions`]; a change of code that fails is undone before anything else changes.
+//! A frame that is stepped has its function armed as a whole, and of the function that it returns to the one stop point
+//! after the call. So a step is as cheap in a deep stack as in a shallow one, and whoever is returned to is armed when
+//! the guest gets there. Nothing is armed before the guest is about to run, nor disarmed.
+//!
+//! Must not know events. Invariant: a stop point is armed exactly if its run has an enabled breakpoint or it is in
+//! [`Armed`]; a change of code that fails is undone before anything else changes.
 
 use super::Debuggee;
-use super::breakpoints::SiteKey;
+use super::breakpoints::{Site, SiteKey};
 use super::hash::NumberMap;
+use super::location::Location;
 use super::standing::Standing;
-use crate::base::{CodeOffset, DefinedFuncIndex, FuncIndex, Result};
+use crate::abi::frame_table::Stop;
+use crate::base::{CodeOffset, DefinedFuncIndex, Func, FuncIndex, NativePc, Result};
 use crate::runtime::Module;
 use cranelift_entity::EntityRef;
 use std::cell::{Cell, RefCell};
@@ -15,140 +21,193 @@ use std::cell::{Cell, RefCell};
 /// A function of a module.
 pub(super) type Function = (Module, DefinedFuncIndex);
 
-/// Functions that are armed as a whole, for stepping.
+/// What is armed for stepping.
 #[derive(Default)]
-pub(super) struct ArmedFunctions {
+pub(super) struct Armed {
+    /// Functions, with all their stop points.
     functions: RefCell<NumberMap<(u64, u32), Module>>,
-    /// Whether there are any; asked before each entry of the guest.
+    /// Stop points that a stepped frame returns to.
+    returns: RefCell<NumberMap<SiteKey, Return>>,
+    /// Whether there are any of either; asked before each entry of the guest.
     any: Cell<bool>,
-    /// Changes when they are disarmed: whoever armed functions before has to do it again.
-    pub(super) generation: Cell<u64>,
+    /// Changes when they are disarmed.
+    generation: Cell<u64>,
 }
 
-impl ArmedFunctions {
-    pub(super) fn contains(&self, module: u64, function: DefinedFuncIndex) -> bool {
-        self.any.get() && self.functions.borrow().contains_key(&(module, function.as_u32()))
+/// The stop point that a call returns to.
+pub(super) struct Return {
+    pub(super) module: Module,
+    pub(super) stop: Stop,
+}
+
+impl Return {
+    pub(super) fn key(&self) -> SiteKey {
+        SiteKey::new(&self.module, &self.stop)
+    }
+}
+
+/// A frame for which all is armed that a step from it needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Prepared {
+    generation: u64,
+    module: u64,
+    function: DefinedFuncIndex,
+    /// Where it returns to.
+    caller: Option<NativePc>,
+}
+
+impl Armed {
+    /// Whether a stop point is armed for stepping.
+    pub(super) fn contains(&self, function: (&Module, DefinedFuncIndex), key: SiteKey) -> bool {
+        self.any.get() && (self.contains_function(function) || self.returns.borrow().contains_key(&key))
+    }
+
+    fn contains_function(&self, (module, function): (&Module, DefinedFuncIndex)) -> bool {
+        self.functions.borrow().contains_key(&(module.id(), function.as_u32()))
     }
 
     pub(super) fn any(&self) -> bool {
         self.any.get()
     }
 
-    pub(super) fn insert(&self, functions: Vec<Function>) {
-        let mut armed = self.functions.borrow_mut();
-        armed.extend(functions.into_iter().map(|(module, function)| ((module.id(), function.as_u32()), module)));
-        self.any.set(!armed.is_empty());
+    fn insert_function(&self, (module, function): Function) {
+        self.functions.borrow_mut().insert((module.id(), function.as_u32()), module);
+        self.any.set(true);
     }
 
-    pub(super) fn list(&self) -> Vec<Function> {
-        let functions = self.functions.borrow();
-        functions
-            .iter()
-            .map(|((_, function), module)| (module.clone(), DefinedFuncIndex::from_u32(*function)))
-            .collect()
-    }
-
-    /// Forgets them all.
-    pub(super) fn clear(&self) {
-        self.functions.borrow_mut().clear();
-        self.any.set(false);
-        self.generation.set(self.generation.get() + 1);
+    pub(super) fn insert_return(&self, place: Return) {
+        self.returns.borrow_mut().insert(place.key(), place);
+        self.any.set(true);
     }
 }
 
-/// A stop point to arm or disarm.
+/// Changes of the code of one module: stop points, and whether each is to be armed.
 pub(super) struct Patch {
     pub(super) module: Module,
-    pub(super) offset: CodeOffset,
-    pub(super) armed: bool,
+    pub(super) stops: Vec<(CodeOffset, bool)>,
 }
 
 impl Patch {
-    pub(super) fn key(&self) -> SiteKey {
-        SiteKey::at(&self.module, self.offset)
+    fn apply(&self, debuggee: &Debuggee) -> Result<()> {
+        debuggee.store().patch(&self.module, self.stops.iter().copied())
     }
+
+    fn undo(&self, debuggee: &Debuggee) {
+        let stops = self.stops.iter().map(|(stop, armed)| (*stop, !armed));
+        if let Err(error) = debuggee.store().patch(&self.module, stops) {
+            debuggee.store().poison(&format!("an edit of code could not be undone: {error}"));
+        }
+    }
+}
+
+fn stops_of(module: &Module, function: DefinedFuncIndex) -> &[Stop] {
+    module.compiled().frames.as_ref().map_or(&[], |frames| frames.stops_of(function))
 }
 
 impl Debuggee {
     /// Changes code: all of `patches`, or nothing.
-    pub(super) fn patch(&self, mut patches: Vec<Patch>) -> Result<()> {
-        patches.sort_unstable_by_key(Patch::key);
-        let by_module: Vec<&[Patch]> = patches.chunk_by(|a, b| a.module.is_same(&b.module)).collect();
-        for (done, group) in by_module.iter().enumerate() {
-            let edits = group.iter().map(|patch| (patch.offset, patch.armed));
-            let Err(error) = self.store().patch(&group[0].module, edits) else { continue };
-            for group in &by_module[..done] {
-                let edits = group.iter().map(|patch| (patch.offset, !patch.armed));
-                if let Err(undo) = self.store().patch(&group[0].module, edits) {
-                    self.store().poison(&format!("an edit of code could not be undone: {undo}"));
-                }
-            }
-            return Err(error);
+    pub(super) fn patch(&self, patches: &[Patch]) -> Result<()> {
+        for (done, patch) in patches.iter().enumerate() {
+            patch.apply(self).inspect_err(|_| patches[..done].iter().for_each(|patch| patch.undo(self)))?;
         }
         Ok(())
     }
 
-    /// What it takes to arm functions for stepping; those that are armed already are struck from the list.
-    pub(super) fn arming(&self, functions: &mut Vec<Function>) -> Vec<Patch> {
-        functions.retain(|(module, function)| !self.armed.contains(module.id(), *function));
-        functions.sort_unstable_by_key(|(module, function)| (module.id(), *function));
-        functions.dedup_by_key(|(module, function)| (module.id(), *function));
-        let patches = functions.iter().flat_map(|function| self.unmarked_stops(function, true));
-        patches.collect()
+    /// Arms a function for stepping.
+    pub(super) fn arm_function(&self, function: Function) -> Result<()> {
+        if self.armed.contains_function((&function.0, function.1)) {
+            return Ok(());
+        }
+        let module = function.0.clone();
+        let stops = self.unmarked(&module, stops_of(&module, function.1)).map(|stop| (stop, true)).collect();
+        self.patch(&[Patch { module, stops }])?;
+        self.armed.insert_function(function);
+        Ok(())
     }
 
-    /// What it takes to disarm all functions that are armed for stepping.
-    pub(super) fn disarming(&self) -> Vec<Patch> {
-        self.armed.list().iter().flat_map(|function| self.unmarked_stops(function, false)).collect()
-    }
-
-    /// The stop points of a function that no breakpoint needs.
-    fn unmarked_stops(&self, (module, function): &Function, armed: bool) -> impl Iterator<Item = Patch> {
-        let stops = module.compiled().frames.as_ref().map_or(&[][..], |frames| frames.stops_of(*function));
+    /// Those of a module's stop points that no breakpoint needs.
+    fn unmarked(&self, module: &Module, stops: &[Stop]) -> impl Iterator<Item = CodeOffset> {
         let unmarked = stops.iter().filter(|stop| self.book.enabled_at(SiteKey::new(module, stop)) == 0);
-        unmarked.map(move |stop| Patch { module: module.clone(), offset: stop.return_offset, armed })
+        unmarked.map(|stop| stop.return_offset)
     }
 
-    /// Arms functions for stepping.
-    pub(super) fn arm(&self, mut functions: Vec<Function>) -> Result<()> {
-        let patches = self.arming(&mut functions);
-        if !functions.is_empty() {
-            self.patch(patches)?;
-            self.armed.insert(functions);
+    /// Arms what a step may lead to from the innermost frame of a call, which stands at `site`: its function, and
+    /// where it returns to.
+    pub(super) fn arm_frame(&self, standing: &Standing, site: &Site) -> Result<()> {
+        let caller = standing.caller(self.store());
+        let prepared = Prepared {
+            generation: self.armed.generation.get(),
+            module: site.module.id(),
+            function: site.function,
+            caller: caller.map(|link| link.pc),
+        };
+        if standing.prepared.get() == Some(prepared) {
+            return Ok(());
         }
+        self.arm_function((site.module.clone(), site.function))?;
+        if let Some(location) = caller.and_then(|link| self.cache.location(self.store(), link))
+            && let Some(place) = self.return_to_arm(&location)
+        {
+            self.patch(&self.arming(&place))?;
+            self.armed.insert_return(place);
+        }
+        standing.prepared.set(Some(prepared));
         Ok(())
+    }
+
+    /// The stop point that a frame of this location, which waits for a call, goes on at; none if it is armed for stepping.
+    pub(super) fn return_to_arm(&self, location: &Location) -> Option<Return> {
+        let Location { module, function, pc, .. } = location;
+        let stops = stops_of(module, *function);
+        let stop = *stops.get(stops.partition_point(|stop| stop.pc <= *pc))?;
+        let place = Return { module: module.clone(), stop };
+        (!self.armed.contains((module, *function), place.key())).then_some(place)
+    }
+
+    /// What it takes to arm a stop point for stepping.
+    fn arming(&self, place: &Return) -> Vec<Patch> {
+        let stops = self.unmarked(&place.module, &[place.stop]).map(|stop| (stop, true)).collect();
+        vec![Patch { module: place.module.clone(), stops }]
     }
 
     /// Disarms everything that is armed for stepping.
     pub(super) fn disarm(&self) -> Result<()> {
-        self.patch(self.disarming())?;
+        let mut patches: NumberMap<u64, Patch> = NumberMap::default();
+        let mut disarm = |module: &Module, stops: &[Stop]| {
+            let patch = patches.entry(module.id());
+            let patch = patch.or_insert_with(|| Patch { module: module.clone(), stops: Vec::new() });
+            patch.stops.extend(self.unmarked(module, stops).map(|stop| (stop, false)));
+        };
+        let (functions, returns) = (self.armed.functions.borrow(), self.armed.returns.borrow());
+        for ((_, function), module) in &*functions {
+            disarm(module, stops_of(module, DefinedFuncIndex::from_u32(*function)));
+        }
+        for place in returns.values() {
+            disarm(&place.module, &[place.stop]);
+        }
+        drop((functions, returns));
+        self.patch(&patches.into_values().collect::<Vec<_>>())?;
         self.forget_stepping();
         Ok(())
     }
 
     /// Forgets what was armed for stepping, after the code was changed.
-    pub(super) fn forget_stepping(&self) {
-        let functions = self.armed.list();
-        self.armed.clear();
-        for (module, function) in functions {
-            let stops = module.compiled().frames.as_ref().map_or(&[][..], |frames| frames.stops_of(function));
-            for stop in stops {
+    fn forget_stepping(&self) {
+        let (functions, returns) = (self.armed.functions.take(), self.armed.returns.take());
+        self.armed.any.set(false);
+        self.armed.generation.set(self.armed.generation.get() + 1);
+        for ((_, function), module) in functions {
+            for stop in stops_of(&module, DefinedFuncIndex::from_u32(function)) {
                 self.book.forget_unused(SiteKey::new(&module, stop));
             }
         }
-    }
-
-    /// The functions on the stack of a call that stands still.
-    pub(super) fn functions_of(&self, standing: &Standing, functions: &mut Vec<Function>) {
-        standing.each_frame(self.store(), |frame| {
-            if let Some((function, _)) = frame.place() {
-                functions.push((frame.module.clone(), function));
-            }
-        });
+        for key in returns.into_keys() {
+            self.book.forget_unused(key);
+        }
     }
 
     /// The function behind a handle, if it can be stepped through.
-    pub(super) fn function_to_step(&self, func: crate::base::Func) -> Option<Function> {
+    pub(super) fn function_to_step(&self, func: Func) -> Option<Function> {
         let (module, _, index) = self.store().func_location(func).ok()??;
         defined(module, index)
     }

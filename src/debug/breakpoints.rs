@@ -6,6 +6,7 @@
 use super::Debuggee;
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
+use super::quiet::is_quiet;
 use super::replay::Run;
 use crate::abi::frame_table::Stop;
 use crate::base::{CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
@@ -114,9 +115,13 @@ pub(super) struct Site {
     pub(super) function: DefinedFuncIndex,
     pub(super) stop: Stop,
     run: OnceCell<Run>,
+    /// For each operator of the run, the first from there on that isn't quiet.
+    loud: OnceCell<Box<[u32]>>,
     layout: OnceCell<Rc<Layout>>,
     /// By place in the run.
     marks: RefCell<Vec<Mark>>,
+    /// The place of the first mark, if there is any.
+    marks_start: Cell<u32>,
     /// The place of the last mark plus one.
     marks_end: Cell<u32>,
     /// Where the stop point is in this process, once it was hit.
@@ -137,8 +142,10 @@ impl Site {
             function,
             stop,
             run: OnceCell::new(),
+            loud: OnceCell::new(),
             layout: OnceCell::new(),
             marks: RefCell::new(Vec::new()),
+            marks_start: Cell::new(0),
             marks_end: Cell::new(0),
             address: Cell::new(None),
         }
@@ -149,9 +156,33 @@ impl Site {
         self.run.get_or_init(|| Run::new(&self.module, self.function, &self.stop))
     }
 
+    /// The first operator of the run, from the one at `index` on, that can't be passed without being applied.
+    #[inline]
+    pub(super) fn next_loud(&self, index: u32) -> u32 {
+        self.loud.get_or_init(|| self.find_loud()).get(index as usize).copied().unwrap_or(index)
+    }
+
+    #[cold]
+    fn find_loud(&self) -> Box<[u32]> {
+        let Run { pcs, inner, .. } = self.run();
+        let mut loud: Vec<u32> = (0..inner.len() as u32).collect();
+        for index in (0..inner.len()).rev() {
+            if is_quiet(&self.module.info().operator_at(pcs[index])) {
+                loud[index] = loud.get(index + 1).copied().unwrap_or(index as u32 + 1);
+            }
+        }
+        loud.into()
+    }
+
     /// Where an operator of the run is. The run needn't be decoded for the first.
     pub(super) fn pc(&self, index: u32) -> WasmPc {
         if index == 0 { self.stop.pc } else { self.run().pcs[index as usize] }
+    }
+
+    /// The next operator of the run after the one at `index`.
+    #[inline]
+    pub(super) fn next(&self, index: u32) -> Option<u32> {
+        ((index as usize) + 1 < self.run().pcs.len()).then_some(index + 1)
     }
 
     /// Whether the stop point returns to this address.
@@ -165,26 +196,37 @@ impl Site {
     }
 
     /// Whether any operator of the run has an enabled breakpoint.
+    #[inline]
     pub(super) fn is_marked(&self) -> bool {
         self.marks_end.get() != 0
     }
 
     /// The next operator after the one at `index` that has an enabled breakpoint.
+    #[inline]
     pub(super) fn next_mark(&self, index: u32) -> Option<u32> {
         if self.marks_end.get() <= index + 1 {
             return None;
+        }
+        if index < self.marks_start.get() {
+            return Some(self.marks_start.get());
         }
         self.marks.borrow().iter().map(|mark| mark.index).find(|mark| *mark > index)
     }
 
     /// Whether the operator at `index` has an enabled breakpoint.
     pub(super) fn is_marked_at(&self, index: u32) -> bool {
-        self.is_marked() && self.marks.borrow().iter().any(|mark| mark.index == index)
+        self.is_among_marks(index) && self.marks.borrow().iter().any(|mark| mark.index == index)
+    }
+
+    #[inline]
+    fn is_among_marks(&self, index: u32) -> bool {
+        (self.marks_start.get()..self.marks_end.get()).contains(&index)
     }
 
     /// Counts a hit of the enabled breakpoints at `index` and answers their ids, if there are any.
+    #[inline]
     pub(super) fn hit(&self, index: u32, passed_over: bool) -> Option<Rc<[u64]>> {
-        if !self.is_marked() {
+        if !self.is_among_marks(index) {
             return None;
         }
         let marks = self.marks.borrow();
@@ -217,6 +259,7 @@ impl Site {
         if mark.breakpoints.is_empty() {
             marks.remove(place);
         }
+        self.marks_start.set(marks.first().map_or(0, |mark| mark.index));
         self.marks_end.set(marks.last().map_or(0, |mark| mark.index + 1));
     }
 }

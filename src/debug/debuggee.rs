@@ -4,11 +4,11 @@
 //! Invariant: a call is in at most one of the lists: driven and stopped, parked, or waiting for a host function.
 //! Read next: [`super::drive`].
 
-use super::arm::ArmedFunctions;
+use super::arm::Armed;
 use super::breakpoints::Book;
 use super::event::Registered;
 use super::hash::NumberMap;
-use super::layout::LayoutCache;
+use super::location::Cache;
 use super::standing::Standing;
 use crate::base::error::bail;
 use crate::base::{
@@ -23,7 +23,7 @@ pub struct Debuggee {
     store: Store,
     is_debug: bool,
     pub(super) book: Book,
-    pub(super) armed: ArmedFunctions,
+    pub(super) armed: Armed,
     /// Single-step mode.
     pub(super) single_step: Cell<bool>,
     /// The call that was asked to step by one operator.
@@ -43,7 +43,7 @@ pub struct Debuggee {
     pub(super) parked: Rc<Parked>,
     /// Calls that wait for host functions, as far as anybody looked at them.
     hosts: RefCell<Vec<Rc<Standing>>>,
-    pub(super) layouts: LayoutCache,
+    pub(super) cache: Cache,
     pub(super) no_ids: Rc<[u64]>,
 }
 
@@ -71,7 +71,7 @@ impl Debuggee {
             is_debug: engine.is_debug(),
             store: Store::new(engine, limits)?,
             book: Book::default(),
-            armed: ArmedFunctions::default(),
+            armed: Armed::default(),
             single_step: Cell::new(false),
             step_request: Cell::new(None),
             outer_requests: Cell::new(0),
@@ -83,7 +83,7 @@ impl Debuggee {
             spare: RefCell::new(Vec::new()),
             parked: Rc::default(),
             hosts: RefCell::new(Vec::new()),
-            layouts: LayoutCache::new(),
+            cache: Cache::new(),
             no_ids: Rc::new([]),
         })
     }
@@ -127,6 +127,13 @@ impl Debuggee {
         Driving { debuggee: self, standing }
     }
 
+    /// The standing of a call, if it stands still and is the newest that is driven, as mostly.
+    #[inline]
+    pub(super) fn newest_driven(&self, call: u64) -> Option<Rc<Standing>> {
+        let current = self.current.borrow();
+        current.last().filter(|newest| newest.still.get() && newest.call.get() == call).cloned()
+    }
+
     /// The standing of a call, if it stands still.
     pub(super) fn standing_of(&self, call: u64) -> Option<Rc<Standing>> {
         let is_it = |standing: &&Rc<Standing>| standing.still.get() && standing.call.get() == call;
@@ -153,7 +160,7 @@ impl Debuggee {
     }
 
     /// The standings of all calls that wait for a host function, newest first.
-    fn host_standings(&self) -> Vec<Rc<Standing>> {
+    pub(super) fn host_standings(&self) -> Vec<Rc<Standing>> {
         let mut hosts = self.hosts.borrow_mut();
         let mut found: Vec<Rc<Standing>> = Vec::new();
         for activation in self.store.activations() {

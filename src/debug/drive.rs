@@ -19,6 +19,7 @@ use super::{Action, Debuggee, Event, EventKind, Frame};
 use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, TrapCode, Value, WasmPc, error::bail};
 use crate::runtime::{self, Call, Exit, Extern, Linker, Module, Stopped, TrapInfo};
 use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 /// How to go on.
@@ -154,8 +155,7 @@ impl DebugCall {
         debuggee.check_debug()?;
         self.check_store(debuggee)?;
         let still = matches!(self.state.get(), CallState::Paused | CallState::Trapped) && self.standing.still.get();
-        let store = debuggee.store();
-        Ok((still && self.standing.has_frame(store, 0)).then(|| self.standing.frame(store, 0)))
+        Ok(if still { debuggee.innermost(&self.standing) } else { None })
     }
 
     fn check_store(&self, debuggee: &Debuggee) -> Result<()> {
@@ -258,7 +258,7 @@ impl Debuggee {
             return Ok(());
         }
         if !self.is_silent() && self.steps(NEW_CALL) {
-            return self.arm(self.function_to_step(func).into_iter().collect());
+            return self.function_to_step(func).map_or(Ok(()), |function| self.arm_function(function));
         }
         self.before_running()
     }
@@ -266,8 +266,7 @@ impl Debuggee {
     fn drive_one_shot(&self, call: &Call, exit: Exit) -> Result<()> {
         let driving = self.enter();
         let session = Session::new(self, call, &driving.standing, false);
-        let outcome = session.left(&exit).transpose().unwrap_or_else(|| session.run());
-        match outcome? {
+        match session.left(&exit)? {
             Outcome::Finished => Ok(()),
             Outcome::Trapped(_, error) | Outcome::Exited(error) => Err(error),
             Outcome::Paused(_) => unreachable!("a one-shot call doesn't pause"),
@@ -320,67 +319,99 @@ struct Session<'a> {
     standing: &'a Rc<Standing>,
     resumable: bool,
     silent: bool,
+    /// How it ended, once it has: what is handed on at every stop is only whether it has.
+    outcome: Cell<Option<Result<Outcome>>>,
 }
+
+/// Whether a call goes on; if not, its session knows the outcome.
+type Flow = ControlFlow<()>;
 
 impl<'a> Session<'a> {
     fn new(debuggee: &'a Debuggee, call: &'a Call, standing: &'a Rc<Standing>, resumable: bool) -> Session<'a> {
-        Session { debuggee, call, standing, resumable, silent: debuggee.is_silent() }
+        Session { debuggee, call, standing, resumable, silent: debuggee.is_silent(), outcome: Cell::new(None) }
     }
 
     /// Goes on with a resumable call that is ready or paused.
     fn begin(&self) -> Result<Outcome> {
-        if self.standing.is_stopped() {
-            if let Some(outcome) = self.walk()? {
-                return Ok(outcome);
+        if let Some(site) = self.standing.site().filter(|_| self.standing.is_stopped()) {
+            if self.walk(&site).is_break() {
+                return self.outcome();
             }
-        } else if self.steps() {
-            let func = self.debuggee.function_to_step(self.call.func());
-            self.debuggee.arm(func.into_iter().collect())?;
-            self.standing.armed.set(Some(self.debuggee.armed.generation.get()));
+        } else if self.steps()
+            && let Some(function) = self.debuggee.function_to_step(self.call.func())
+        {
+            self.debuggee.arm_function(function)?;
         }
         self.run()
     }
 
     /// Enters the guest until the call ends or pauses.
     fn run(&self) -> Result<Outcome> {
-        let store = self.debuggee.store();
-        loop {
-            self.debuggee.before_running()?;
-            // From here on nobody may look at its frames.
-            self.standing.end();
-            // Looked at where it is: moving it costs more than all the rest of a stop that nobody wants.
-            let left = &self.call.run(store);
-            match left {
-                Ok(exit) => {
-                    if let Some(outcome) = self.left(exit)? {
-                        return Ok(outcome);
-                    }
-                }
-                Err(error) => return Err(error.clone()),
-            }
+        if self.before_entry().is_break() {
+            return self.outcome();
+        }
+        match self.call.run_while(self.debuggee.store(), |stopped| self.stopped(stopped).is_continue())? {
+            Exit::Stopped(_) => self.outcome(),
+            Exit::Finished => Ok(self.finished()),
+            Exit::Trapped(trap) => Ok(self.trapped(&trap)),
         }
     }
 
-    /// The guest was left; answers how that ended the call, or paused it.
-    #[inline]
-    fn left(&self, exit: &Exit) -> Result<Option<Outcome>> {
+    /// Decides what the first exit of a call means that is being driven from there on.
+    fn left(&self, exit: &Exit) -> Result<Outcome> {
         match exit {
-            Exit::Stopped(stopped) => {
-                if self.arrive(*stopped) {
-                    self.walk()
-                } else {
-                    Ok(None)
-                }
-            }
-            Exit::Finished => {
-                self.forget_request();
-                Ok(Some(Outcome::Finished))
-            }
-            Exit::Trapped(trap) => {
-                self.forget_request();
-                Ok(Some(self.trapped(trap)))
-            }
+            Exit::Stopped(stopped) => match self.stopped(*stopped) {
+                Flow::Continue(()) => self.run(),
+                Flow::Break(()) => self.outcome(),
+            },
+            Exit::Finished => Ok(self.finished()),
+            Exit::Trapped(trap) => Ok(self.trapped(trap)),
         }
+    }
+
+    /// The call is paused or over, or can't be run.
+    #[cold]
+    fn over(&self, outcome: Result<Outcome>) -> Flow {
+        self.outcome.set(Some(outcome));
+        Flow::Break(())
+    }
+
+    #[cold]
+    fn outcome(&self) -> Result<Outcome> {
+        self.outcome.take().expect("set by whoever broke off")
+    }
+
+    /// Goes on if this succeeded.
+    #[inline]
+    fn if_done(&self, result: Result<()>) -> Flow {
+        match result {
+            Ok(()) => Flow::Continue(()),
+            Err(error) => self.over(Err(error)),
+        }
+    }
+
+    /// The guest stopped. If the call goes on, all is ready for that.
+    #[inline(always)]
+    fn stopped(&self, stopped: Stopped) -> Flow {
+        if let Some(site) = self.arrive(stopped) {
+            self.walk(&site)?;
+        }
+        self.before_entry()
+    }
+
+    #[inline]
+    fn before_entry(&self) -> Flow {
+        if self.debuggee.armed.any() {
+            self.if_done(self.debuggee.before_running())?;
+        }
+        // From here on nobody may look at its frames.
+        self.standing.end();
+        Flow::Continue(())
+    }
+
+    fn finished(&self) -> Outcome {
+        self.forget_request();
+        Outcome::Finished
     }
 
     fn steps(&self) -> bool {
@@ -397,39 +428,27 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Begins a standstill at a stop point; answers whether anything is to do there.
-    fn arrive(&self, stopped: Stopped) -> bool {
+    /// Begins a standstill at a stop point; answers its site if anything is to do there.
+    #[inline]
+    fn arrive(&self, stopped: Stopped) -> Option<Rc<Site>> {
         let last = self.standing.site().filter(|site| site.is_at(stopped.pc));
-        let site = last.or_else(|| self.debuggee.book.site_at(self.debuggee.store(), stopped.pc));
-        let Some(site) = site else { return false };
+        let site = last.or_else(|| self.debuggee.book.site_at(self.debuggee.store(), stopped.pc))?;
         if !site.is_marked() && !self.steps() {
-            return false;
+            return None;
         }
-        self.standing.begin_stopped(self.call, stopped, site);
-        true
+        self.standing.begin_stopped(self.call, stopped, &site);
+        Some(site)
     }
 
-    /// Goes through the run, from the operator that the call stands at, as far as anybody wants to see it.
-    fn walk(&self) -> Result<Option<Outcome>> {
-        let Some(site) = self.standing.site() else { return Ok(None) };
+    /// Goes through the run of `site`, from the operator that the call stands at, as far as anybody wants to see it.
+    fn walk(&self, site: &Site) -> Flow {
         loop {
             let index = self.standing.index();
-            let outcome = self.examine(&site, index);
-            if !matches!(outcome, Ok(None)) {
-                return outcome;
-            }
-            let target = if self.steps() {
-                if !self.prepare_step(&site, index)? {
-                    return Ok(None);
-                }
-                index + 1
-            } else if let Some(next) = site.next_mark(index) {
-                next
-            } else {
-                return Ok(None);
-            };
-            if !self.standing.advance(&site, target, self.debuggee.store(), &self.debuggee.layouts) {
-                return Ok(None);
+            self.examine(site, index)?;
+            let target = if self.steps() { site.next(index) } else { site.next_mark(index) };
+            let Some(target) = target else { return self.leave(site) };
+            if !self.standing.advance(site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
+                return self.leave(site);
             }
             // Nothing ran, but the frame isn't what it was.
             self.call.bump_epoch();
@@ -437,66 +456,59 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Arms whatever a step from the operator at `index` may lead to; answers whether it stays in the run.
-    fn prepare_step(&self, site: &Site, index: u32) -> Result<bool> {
-        let Debuggee { layouts, armed, .. } = self.debuggee;
-        if self.standing.armed.get() != Some(armed.generation.get()) {
-            self.arm_stack()?;
-        }
-        let run = site.run();
-        if (index as usize) + 1 < run.pcs.len() {
-            return Ok(true);
-        }
-        if run.calls.is_some()
-            && let Some(callee) = self.standing.callee(site, self.debuggee.store(), layouts)
-        {
-            self.debuggee.arm(self.debuggee.function_to_step(callee).into_iter().collect())?;
-        }
-        Ok(false)
+    /// Lets the machine go on, from the operator of the run of `site` that the call stands at. If it steps, all that the
+    /// step may lead to is armed.
+    #[inline]
+    fn leave(&self, site: &Site) -> Flow {
+        if self.steps() { self.if_done(self.prepare_step(site)) } else { Flow::Continue(()) }
     }
 
-    /// Arms every function that the call may return to.
-    fn arm_stack(&self) -> Result<()> {
-        let mut functions = Vec::new();
-        self.debuggee.functions_of(self.standing, &mut functions);
-        self.debuggee.arm(functions)?;
-        self.standing.armed.set(Some(self.debuggee.armed.generation.get()));
+    fn prepare_step(&self, site: &Site) -> Result<()> {
+        let Debuggee { cache, .. } = self.debuggee;
+        self.debuggee.arm_frame(self.standing, site)?;
+        let run = site.run();
+        if run.calls.is_some()
+            && self.standing.index() as usize + 1 == run.pcs.len()
+            && let Some(callee) = self.standing.callee(site, self.debuggee.store(), &cache.layouts)
+            && let Some(callee) = self.debuggee.function_to_step(callee)
+        {
+            self.debuggee.arm_function(callee)?;
+        }
         Ok(())
     }
 
     /// Raises what is to raise at an operator. At most one event, or two if a breakpoint is set at the operator that
     /// a step ended at: an edit takes effect at once.
-    fn examine(&self, site: &Site, index: u32) -> Result<Option<Outcome>> {
+    #[inline(always)]
+    fn examine(&self, site: &Site, index: u32) -> Flow {
         if self.standing.raised.get().is_none() {
-            let ids = site.hit(index, self.silent);
-            if ids.is_none() && !self.steps() {
-                return Ok(None);
-            }
-            let outcome = match ids {
-                Some(ids) => self.raise(EventKind::Breakpoint, site.pc(index), ids),
-                None => self.raise(EventKind::Step, site.pc(index), self.debuggee.no_ids.clone()),
+            let (kind, ids) = match site.hit(index, self.silent) {
+                Some(ids) => (EventKind::Breakpoint, ids),
+                None if self.steps() => (EventKind::Step, self.debuggee.no_ids.clone()),
+                None => return Flow::Continue(()),
             };
-            if !matches!(outcome, Ok(None)) {
-                return outcome;
-            }
+            self.raise(kind, site.pc(index), ids)?;
         }
         let is_new = self.standing.raised.get() == Some(EventKind::Step) && site.is_marked_at(index);
-        if is_new
-            && !self.steps()
-            && let Some(ids) = site.hit(index, self.silent)
-        {
-            return self.raise(EventKind::Breakpoint, site.pc(index), ids);
-        }
-        Ok(None)
+        if is_new && !self.steps() { self.examine_again(site, index) } else { Flow::Continue(()) }
     }
 
-    fn raise(&self, kind: EventKind, pc: WasmPc, breakpoints: Rc<[u64]>) -> Result<Option<Outcome>> {
+    #[cold]
+    fn examine_again(&self, site: &Site, index: u32) -> Flow {
+        match site.hit(index, self.silent) {
+            Some(ids) => self.raise(EventKind::Breakpoint, site.pc(index), ids),
+            None => Flow::Continue(()),
+        }
+    }
+
+    #[inline(always)]
+    fn raise(&self, kind: EventKind, pc: WasmPc, breakpoints: Rc<[u64]>) -> Flow {
         if self.silent {
-            return Ok(None);
+            return Flow::Continue(());
         }
         let receiver = self.debuggee.receiver(kind, self.resumable);
         if let Receiver::Nobody = receiver {
-            return Ok(None);
+            return Flow::Continue(());
         }
         self.standing.raised.set(Some(kind));
         // Whatever was asked for has led here.
@@ -512,18 +524,22 @@ impl<'a> Session<'a> {
             can_pause: self.resumable,
             error: None,
         };
-        let Receiver::Handler(handler) = receiver else { return Ok(Some(Outcome::Paused(event))) };
+        let Receiver::Handler(handler) = receiver else { return self.over(Ok(Outcome::Paused(event))) };
         match self.debuggee.handle(&handler, &event) {
-            Action::Continue => Ok(None),
+            Action::Continue => Flow::Continue(()),
             Action::Step => {
                 // A step whose end nobody would hear of is none.
                 if self.resumable || self.debuggee.is_wanted(EventKind::Step) {
                     self.debuggee.step_request.set(Some(self.call.id()));
                 }
-                Ok(None)
+                Flow::Continue(())
             }
-            Action::Pause => Ok(Some(Outcome::Paused(event))),
-            Action::Trap(message) => self.trap_on_request(&event, message).map(Some),
+            Action::Pause if !event.can_pause => {
+                self.debuggee.refuse_pause();
+                Flow::Continue(())
+            }
+            Action::Pause => self.over(Ok(Outcome::Paused(event))),
+            Action::Trap(message) => self.over(self.trap_on_request(&event, message)),
         }
     }
 
@@ -546,6 +562,7 @@ impl<'a> Session<'a> {
     }
 
     fn trapped(&self, trap: &TrapInfo) -> Outcome {
+        self.forget_request();
         let store = self.debuggee.store();
         let error = self.call.error(store, trap);
         if error.kind() == ErrorKind::Exit {
@@ -562,24 +579,28 @@ impl<'a> Session<'a> {
             return Outcome::Trapped(self.resumable.then(|| self.trap_event(kind, trap, None, &error)), error);
         };
         self.standing.begin_trapped(activation, trap.code, store);
-        let frame = self.standing.has_frame(store, 0).then(|| self.standing.frame(store, 0));
+        let frame = self.debuggee.innermost(self.standing);
         let event = self.trap_event(kind, trap, frame, &error);
         if !self.silent
             && let Receiver::Handler(handler) = receiver
         {
             // The call has ended, whatever the handler would like.
-            self.debuggee.handle(&handler, &event);
+            if self.debuggee.handle(&handler, &event) == Action::Pause {
+                self.debuggee.refuse_pause();
+            }
         }
         Outcome::Trapped(Some(event), error)
     }
 
     fn trap_event(&self, kind: EventKind, trap: &TrapInfo, frame: Option<Frame>, error: &Error) -> Event {
-        let view = frame.and_then(|_| self.standing.view(self.debuggee.store(), &self.debuggee.layouts, 0));
+        let Debuggee { cache, .. } = self.debuggee;
+        let mut look = self.standing.look();
+        let pc = frame.and_then(|_| look.frame(self.debuggee.store(), cache, 0)).map(|view| view.pc);
         Event {
             kind,
             call: self.call.id(),
             frame,
-            pc: view.map_or(WasmPc(0), |view| view.pc),
+            pc: pc.unwrap_or(WasmPc(0)),
             breakpoints: self.debuggee.no_ids.clone(),
             trap: Some(trap.code),
             fault: trap.fault,

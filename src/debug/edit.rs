@@ -4,10 +4,10 @@
 //! then, and only after that the breakpoints, which can't fail. Read next: `arm.rs`.
 
 use super::Debuggee;
-use super::arm::{Function, Patch, defined};
+use super::arm::{Patch, Return};
 use super::breakpoints::{Breakpoint, SiteKey};
 use super::replay::operator_at_or_after;
-use crate::base::{FuncIndex, Result, StoreId, WasmPc, error::bail};
+use crate::base::{CodeOffset, FuncIndex, Result, StoreId, WasmPc, error::bail};
 use crate::runtime::Module;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -117,18 +117,9 @@ impl Edit {
         self.check_store(debuggee)?;
         debuggee.store().check_poisoned()?;
         let (fates, single_step) = self.fates(debuggee)?;
-        let was_stepping = debuggee.single_step.get();
-        let starts = single_step && !was_stepping;
-        // A step of one operator that is under way needs what is armed.
-        let stops = !single_step && was_stepping && !debuggee.is_step_requested();
-        let mut functions = if starts { debuggee.functions_on_stacks() } else { Vec::new() };
-        let mut patches = Patches::default();
-        patches.extend(debuggee.arming(&mut functions));
-        if stops {
-            patches.extend(debuggee.disarming());
-        }
-        debuggee.adjust(&fates, &functions, stops, &mut patches);
-        debuggee.patch(patches.into_inner())?;
+        let starts = single_step && !debuggee.single_step.get();
+        let returns = if starts { debuggee.returns_from_hosts() } else { Vec::new() };
+        debuggee.patch(&debuggee.changes(&fates, &returns))?;
 
         debuggee.single_step.set(single_step);
         for fate in fates.values() {
@@ -145,12 +136,7 @@ impl Edit {
                 fate.breakpoint.enabled.set(fate.enabled);
             }
         }
-        if !functions.is_empty() {
-            debuggee.armed.insert(functions);
-        }
-        if stops {
-            debuggee.forget_stepping();
-        }
+        returns.into_iter().for_each(|place| debuggee.armed.insert_return(place));
         Ok(())
     }
 
@@ -208,67 +194,61 @@ fn fate<'a>(fates: &'a mut BTreeMap<u64, Fate>, debuggee: &Debuggee, id: u64) ->
 }
 
 impl Debuggee {
-    fn is_step_requested(&self) -> bool {
-        self.step_request.get().is_some() || self.outer_requests.get() != 0
+    /// The stop points that are to be armed when stepping begins, for calls that wait for host functions: those go on
+    /// without asking. A call that is stopped or paused arms what it needs when it goes on.
+    fn returns_from_hosts(&self) -> Vec<Return> {
+        let hosts = self.host_standings();
+        let locations = hosts.iter().filter_map(|standing| standing.waits_at(self.store(), &self.cache));
+        locations.filter_map(|location| self.return_to_arm(&location)).collect()
     }
 
-    /// The functions of all frames of calls that aren't paused. A paused call arms its own when it is resumed.
-    fn functions_on_stacks(&self) -> Vec<Function> {
-        let mut functions = Vec::new();
-        for standing in self.standings() {
-            self.functions_of(&standing, &mut functions);
+    /// What it takes to bring the code from what the breakpoints and stepping need to what they will need, with
+    /// `returns` armed for stepping, too.
+    fn changes(&self, fates: &BTreeMap<u64, Fate>, returns: &[Return]) -> Vec<Patch> {
+        let mut changes: BTreeMap<SiteKey, Change> = BTreeMap::new();
+        for place in returns {
+            let change = Change::new(&place.module, place.stop.return_offset);
+            changes.entry(place.key()).or_insert(change).is_return = true;
         }
-        functions.retain(|(module, function)| defined(module.clone(), module.info().func_index(*function)).is_some());
-        functions
-    }
-
-    /// Adds what the breakpoints need to `patches`, which arm the functions in `starting`, or disarm whatever was
-    /// armed for stepping if that `stops`.
-    fn adjust(&self, fates: &BTreeMap<u64, Fate>, starting: &[Function], stops: bool, patches: &mut Patches) {
-        let mut changes: BTreeMap<SiteKey, (isize, &Breakpoint)> = BTreeMap::new();
         for fate in fates.values() {
-            let change = isize::from(fate.will_be_enabled()) - isize::from(fate.was_enabled());
-            if let (Some(key), true) = (fate.breakpoint.site(), change != 0) {
-                changes.entry(key).or_insert((0, &fate.breakpoint)).0 += change;
-            }
+            let (Some(key), Some((stop, _))) = (fate.breakpoint.site(), fate.breakpoint.place) else { continue };
+            let Breakpoint { module, function, .. } = &*fate.breakpoint;
+            let change = changes.entry(key).or_insert_with(|| Change::new(module, stop.return_offset));
+            change.breakpoints += isize::from(fate.will_be_enabled()) - isize::from(fate.was_enabled());
+            change.is_stepped = self.armed.contains((module, *function), key);
         }
-        for (key, (change, breakpoint)) in changes {
-            let Some((stop, _)) = breakpoint.place else { continue };
-            let (module, function) = (&breakpoint.module, breakpoint.function);
+        let mut patches: Vec<Patch> = Vec::new();
+        for (key, change) in changes {
             let before = self.book.enabled_at(key);
-            let after = before.checked_add_signed(change).expect("counted from the same list");
-            let is_stepped = self.armed.contains(module.id(), function);
-            let will_be_stepped =
-                starting.iter().any(|(other, f)| other.is_same(module) && *f == function) || is_stepped && !stops;
-            let (is_armed, will_be_armed) = (before != 0 || is_stepped, after != 0 || will_be_stepped);
-            // Stepping's own patches went by the breakpoints as they are.
+            let after = before.checked_add_signed(change.breakpoints).expect("counted from the same list");
+            let is_armed = before != 0 || change.is_stepped;
+            let will_be_armed = after != 0 || change.is_stepped || change.is_return;
             if is_armed == will_be_armed {
-                patches.remove(key);
-            } else {
-                patches.set(key, Patch { module: module.clone(), offset: stop.return_offset, armed: will_be_armed });
+                continue;
+            }
+            match patches.last_mut() {
+                Some(last) if last.module.is_same(change.module) => last.stops.push((change.offset, will_be_armed)),
+                _ => patches.push(Patch { module: change.module.clone(), stops: vec![(change.offset, will_be_armed)] }),
             }
         }
+        patches
     }
 }
 
-/// At most one patch for each stop point.
-#[derive(Default)]
-struct Patches(BTreeMap<SiteKey, Patch>);
+/// What changes for a stop point.
+struct Change<'a> {
+    module: &'a Module,
+    offset: CodeOffset,
+    /// How many more of its breakpoints will be enabled.
+    breakpoints: isize,
+    /// Whether it is armed for stepping.
+    is_stepped: bool,
+    /// Whether it will be, as of now.
+    is_return: bool,
+}
 
-impl Patches {
-    fn extend(&mut self, patches: Vec<Patch>) {
-        self.0.extend(patches.into_iter().map(|patch| (patch.key(), patch)));
-    }
-
-    fn set(&mut self, key: SiteKey, patch: Patch) {
-        self.0.insert(key, patch);
-    }
-
-    fn remove(&mut self, key: SiteKey) {
-        self.0.remove(&key);
-    }
-
-    fn into_inner(self) -> Vec<Patch> {
-        self.0.into_values().collect()
+impl Change<'_> {
+    fn new(module: &Module, offset: CodeOffset) -> Change<'_> {
+        Change { module, offset, breakpoints: 0, is_stepped: false, is_return: false }
     }
 }

@@ -154,16 +154,18 @@ impl Debuggee {
         }
     }
 
-    /// Runs the handler.
+    /// Runs the handler. What it answers isn't moved, which would wait for all of it to be written.
+    #[inline(always)]
     pub(super) fn handle(&self, registered: &Registered, event: &Event) -> Action {
         let _handling = Counted::new(&self.handling);
-        let action = (registered.handler)(self, event);
-        if action == Action::Pause && !event.can_pause {
-            log::warn!("an event handler asked for a pause of a call that can't pause");
-            self.refused_pauses.set(self.refused_pauses.get() + 1);
-            return Action::Continue;
-        }
-        action
+        (registered.handler)(self, event)
+    }
+
+    /// A handler asked for a pause of a call that can't pause.
+    #[cold]
+    pub(super) fn refuse_pause(&self) {
+        log::warn!("an event handler asked for a pause of a call that can't pause");
+        self.refused_pauses.set(self.refused_pauses.get() + 1);
     }
 }
 

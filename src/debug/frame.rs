@@ -4,9 +4,11 @@
 //! were compared with the ones at hand. Read next: `standing.rs` for what is behind a frame.
 
 use super::Debuggee;
-use super::standing::{Contents, Standing, View};
-use crate::base::{FuncIndex, Instance, Result, ValType, Value, WasmPc, error::bail};
+use super::standing::Standing;
+use super::view::View;
+use crate::base::{Error, ErrorKind, FuncIndex, Instance, Result, ValType, Value, WasmPc, error::bail};
 use crate::runtime::Module;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// A frame. Valid until its call runs again by any route; every accessor of an invalid one answers `StaleHandle`, or
@@ -40,14 +42,14 @@ pub enum FrameKind {
 }
 
 /// What there is to know of a frame without reading its values.
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug)]
 pub struct FrameInfo {
     /// Why it stands still.
     pub kind: FrameKind,
     /// The instance that it runs in; `None` if the guest's stack ended before the frame was complete.
     pub instance: Option<Instance>,
-    /// The instance's module.
-    pub module: Module,
+    /// The number of the instance's module; [`Debuggee::frame_module`] gives the module.
+    pub module_id: u64,
     /// The function's index in the module's full index space.
     pub func_index: FuncIndex,
     /// The operator, as an offset in the module's bytes.
@@ -67,151 +69,168 @@ impl Debuggee {
     /// [`DebugCall::frame`](super::DebugCall::frame).
     pub fn frames(&self) -> Result<Vec<Frame>> {
         self.check_debug()?;
-        let innermost =
-            |standing: &Rc<Standing>| standing.has_frame(self.store(), 0).then(|| standing.frame(self.store(), 0));
-        Ok(self.standings().iter().filter_map(innermost).collect())
+        Ok(self.standings().iter().filter_map(|standing| self.innermost(standing)).collect())
     }
 
     /// The first of [`Debuggee::frames`].
     pub fn newest_frame(&self) -> Result<Option<Frame>> {
         self.check_debug()?;
-        if let Some(standing) = self.newest_standing()
-            && standing.has_frame(self.store(), 0)
-        {
-            return Ok(Some(standing.frame(self.store(), 0)));
+        match self.newest_standing().and_then(|standing| self.innermost(&standing)) {
+            Some(frame) => Ok(Some(frame)),
+            None => Ok(self.frames()?.first().copied()),
         }
-        Ok(self.frames()?.first().copied())
+    }
+
+    /// The innermost frame of a call that stands still.
+    pub(super) fn innermost(&self, standing: &Standing) -> Option<Frame> {
+        let store = self.store();
+        standing.has_frame(store, &self.cache, 0).then(|| standing.frame(store, 0))
     }
 
     /// The next older frame of the same activation.
     pub fn frame_caller(&self, frame: &Frame) -> Result<Option<Frame>> {
         let standing = self.locate(frame)?;
-        let caller = Frame { position: frame.position + 1, ..*frame };
-        Ok(standing.has_frame(self.store(), caller.position).then_some(caller))
+        let caller = Frame { position: frame.position.saturating_add(1), ..*frame };
+        if standing.has_frame(self.store(), &self.cache, caller.position) {
+            return Ok(Some(caller));
+        }
+        self.check_position(&standing, frame)?;
+        Ok(None)
     }
 
     /// Whether the frame can be looked at in this store now.
     pub fn frame_is_valid(&self, frame: &Frame) -> bool {
-        self.locate(frame).is_ok()
+        self.locate(frame).is_ok_and(|standing| self.check_position(&standing, frame).is_ok())
     }
 
     /// A number that stays the same while the frame lives, across steps, and differs from that of every other frame
     /// that lives at the same time.
     pub fn frame_key(&self, frame: &Frame) -> Result<u64> {
-        let (_, view) = self.view(frame)?;
-        // No two live frames have the same frame pointer, which leaves the upper 16 bits free: with the function in
-        // them, a frame that takes another's place seldom looks like it.
-        let function = (view.module.id() << 32 ^ u64::from(view.function.as_u32()) ^ frame.call << 16)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Ok(function >> 48 << 48 ^ view.fp as u64)
+        self.view(frame, |view| {
+            // No two live frames have the same frame pointer, which leaves the upper 16 bits free: with the function in
+            // them, a frame that takes another's place seldom looks like it.
+            let function = (view.module.id() << 32 ^ u64::from(view.function.as_u32()) ^ frame.call << 16)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            function >> 48 << 48 ^ view.fp as u64
+        })
     }
 
     /// Where and what the frame is.
     pub fn frame_info(&self, frame: &Frame) -> Result<FrameInfo> {
-        let (standing, view) = self.view(frame)?;
-        let info = view.module.info();
-        let (n_locals, n_operands) = match &view.contents {
-            Contents::Replayed => standing.with_values(|values| (values.locals.len(), values.operands.len())),
-            Contents::Stack(layout) => (layout.n_locals(), layout.n_operands()),
-            Contents::Unknown => (info.local_types(view.function).len(), 0),
-        };
-        Ok(FrameInfo {
-            kind: view.kind,
-            instance: standing.instance(self.store(), &view),
-            func_index: info.func_index(view.function),
-            pc: view.pc,
-            func_offset: view.pc.0 - info.bodies[view.function].range.start,
-            n_locals: n_locals as u32,
-            n_operands: n_operands as u32,
-            module: view.module,
+        self.view(frame, |view| {
+            let info = view.module.info();
+            FrameInfo {
+                kind: view.kind,
+                instance: view.instance(self.store()),
+                module_id: view.module.id(),
+                func_index: info.func_index(view.function),
+                pc: view.pc,
+                func_offset: view.pc.0 - info.bodies[view.function].range.start,
+                n_locals: view.n_locals() as u32,
+                n_operands: view.n_operands() as u32,
+            }
         })
+    }
+
+    /// The module whose code the frame runs.
+    pub fn frame_module(&self, frame: &Frame) -> Result<Module> {
+        self.view(frame, |view| view.module.clone())
     }
 
     /// The types of the locals, parameters first.
     pub fn frame_local_types(&self, frame: &Frame) -> Result<Vec<ValType>> {
-        let (standing, view) = self.view(frame)?;
-        Ok(match &view.contents {
-            Contents::Replayed => standing.with_values(|values| values.locals.iter().map(|slot| slot.ty).collect()),
-            Contents::Stack(layout) => layout.local_types(),
-            Contents::Unknown => view.module.info().local_types(view.function),
-        })
+        self.view(frame, |view| view.local_types())
     }
 
     /// The types of the operands, bottom first.
     pub fn frame_operand_types(&self, frame: &Frame) -> Result<Vec<ValType>> {
-        let (standing, view) = self.view(frame)?;
-        Ok(match &view.contents {
-            Contents::Replayed => standing.with_values(|values| values.operands.iter().map(|slot| slot.ty).collect()),
-            Contents::Stack(layout) => layout.operand_types(),
-            Contents::Unknown => Vec::new(),
-        })
+        self.view(frame, |view| view.operand_types())
     }
 
     /// Reads locals from `first` on into `out`; answers how many there were to read, at most `out.len()`.
     /// `OutOfRange` if `first` is past the last local (the count itself is fine, and reads none).
     pub fn frame_read_locals(&self, frame: &Frame, first: u32, out: &mut [Value]) -> Result<u32> {
-        let (standing, place) = self.contents(frame)?;
-        let count = match &place.0 {
-            Contents::Replayed => standing.with_values(|values| values.locals.len()),
-            Contents::Stack(layout) => layout.n_locals(),
-            Contents::Unknown => self.frame_local_types(frame)?.len(),
-        };
-        let n = in_range(count, first, out.len(), "locals")?;
-        standing.read_locals(self.store(), &place, first as usize, &mut out[..n]);
-        Ok(n as u32)
+        self.frame_locals(frame, first, out.len(), |place, value| out[place] = value)
+    }
+
+    /// The same for at most as many as there is `room` for, each handed to `put` with its place among those that are
+    /// read. On an error none is.
+    #[inline]
+    pub fn frame_locals(&self, frame: &Frame, first: u32, room: usize, put: impl FnMut(usize, Value)) -> Result<u32> {
+        self.view(frame, |view| {
+            let which = in_range(view.n_locals(), first, room, "locals")?;
+            let n = which.len() as u32;
+            view.read_locals(self.store(), which, put);
+            Ok(n)
+        })?
     }
 
     /// Reads operands, bottom first, as [`Debuggee::frame_read_locals`] does locals.
     pub fn frame_read_operands(&self, frame: &Frame, first: u32, out: &mut [Value]) -> Result<u32> {
-        let (standing, place) = self.contents(frame)?;
-        let count = match &place.0 {
-            Contents::Replayed => standing.with_values(|values| values.operands.len()),
-            Contents::Stack(layout) => layout.n_operands(),
-            Contents::Unknown => 0,
-        };
-        let n = in_range(count, first, out.len(), "operands")?;
-        standing.read_operands(self.store(), &place, first as usize, &mut out[..n]);
-        Ok(n as u32)
+        self.frame_operands(frame, first, out.len(), |place, value| out[place] = value)
     }
 
-    fn contents(&self, frame: &Frame) -> Result<(Rc<Standing>, (Contents, usize))> {
+    /// Reads operands, bottom first, as [`Debuggee::frame_locals`] does locals.
+    #[inline]
+    pub fn frame_operands(&self, frame: &Frame, first: u32, room: usize, put: impl FnMut(usize, Value)) -> Result<u32> {
+        self.view(frame, |view| {
+            let which = in_range(view.n_operands(), first, room, "operands")?;
+            let n = which.len() as u32;
+            view.read_operands(self.store(), which, put);
+            Ok(n)
+        })?
+    }
+
+    #[inline(always)]
+    fn view<T>(&self, frame: &Frame, see: impl FnOnce(View<'_>) -> T) -> Result<T> {
         let standing = self.locate(frame)?;
-        match standing.contents(self.store(), &self.layouts, frame.position) {
-            Some(contents) => Ok((standing, contents)),
-            None => bail!(OutOfRange, "the call has no frame {}", frame.position),
+        let mut look = standing.look();
+        match look.frame(self.store(), &self.cache, frame.position) {
+            Some(view) => Ok(see(view)),
+            None => Err(no_such_frame(frame)),
         }
     }
 
-    fn view(&self, frame: &Frame) -> Result<(Rc<Standing>, View)> {
-        let standing = self.locate(frame)?;
-        match standing.view(self.store(), &self.layouts, frame.position) {
-            Some(view) => Ok((standing, view)),
-            None => bail!(OutOfRange, "the call has no frame {}", frame.position),
-        }
+    fn check_position(&self, standing: &Standing, frame: &Frame) -> Result<()> {
+        if standing.has_frame(self.store(), &self.cache, frame.position) { Ok(()) } else { Err(no_such_frame(frame)) }
     }
 
-    /// The call that a frame is of, if it stands still as it did then.
+    /// The call that a frame is of, if it stands still as it did then. It may have fewer frames.
+    #[inline]
     fn locate(&self, frame: &Frame) -> Result<Rc<Standing>> {
+        if self.is_debug()
+            && frame.store == self.store().id().0
+            && let Some(newest) = self.newest_driven(frame.call)
+            && newest.epoch.get() == frame.epoch
+        {
+            return Ok(newest);
+        }
+        self.locate_anywhere(frame)
+    }
+
+    fn locate_anywhere(&self, frame: &Frame) -> Result<Rc<Standing>> {
         self.check_debug()?;
         if frame.store != self.store().id().0 {
             bail!(WrongStore, "the frame belongs to another store");
         }
         match self.standing_of(frame.call) {
-            Some(standing) if standing.epoch.get() == frame.epoch => {
-                if frame.position != 0 && !standing.has_frame(self.store(), frame.position) {
-                    bail!(OutOfRange, "the call has no frame {}", frame.position);
-                }
-                Ok(standing)
-            }
+            Some(standing) if standing.epoch.get() == frame.epoch => Ok(standing),
             _ => bail!(StaleHandle, "the frame's call has run on or ended"),
         }
     }
 }
 
-/// How many of `count` things there are from `first` on, at most `room`.
-fn in_range(count: usize, first: u32, room: usize, what: &str) -> Result<usize> {
-    let Some(rest) = count.checked_sub(first as usize) else {
+#[cold]
+fn no_such_frame(frame: &Frame) -> Error {
+    Error::new(ErrorKind::OutOfRange, format!("the call has no frame {}", frame.position))
+}
+
+/// Which of `count` things there are from `first` on, at most `room`.
+#[inline]
+fn in_range(count: usize, first: u32, room: usize, what: &str) -> Result<Range<usize>> {
+    let first = first as usize;
+    let Some(rest) = count.checked_sub(first) else {
         bail!(OutOfRange, "the frame has {count} {what}, {first} is past the last");
     };
-    Ok(rest.min(room))
+    Ok(first..first + rest.min(room))
 }

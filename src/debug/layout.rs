@@ -5,9 +5,10 @@
 
 use super::evaluator::{Slot, Values};
 use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
-use crate::base::{DefinedFuncIndex, Instance, RawValue, ValType, Value};
+use crate::base::{DefinedFuncIndex, RawValue, ValType, Value};
 use crate::runtime::{Activation, Module, Store};
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Where a value is.
@@ -54,6 +55,11 @@ impl Layout {
         Layout { slot_to_fp: frame.slot_to_fp, words, locals, operands }
     }
 
+    /// Bytes from the start of the state slot up to the frame pointer.
+    pub fn slot_to_fp(&self) -> u32 {
+        self.slot_to_fp
+    }
+
     /// Number of locals.
     pub fn n_locals(&self) -> usize {
         self.locals.len()
@@ -74,74 +80,101 @@ impl Layout {
         self.operands.iter().map(|operand| operand.0).collect()
     }
 
-    /// Reads locals from `first` on into `out`, which are at most as many as there are.
-    pub fn read_locals(&self, slot: StateSlot<'_>, first: usize, out: &mut [Value]) {
-        self.read(slot, &self.locals[first..], out);
+    /// Reads these locals, and hands out each with its place among them.
+    pub fn read_locals(&self, slot: StateSlot<'_>, which: Range<usize>, put: impl FnMut(usize, Value)) {
+        self.read(slot, &self.locals[which], put);
     }
 
-    /// Reads operands from `first` on into `out`, which are at most as many as there are.
-    pub fn read_operands(&self, slot: StateSlot<'_>, first: usize, out: &mut [Value]) {
-        self.read(slot, &self.operands[first..], out);
+    /// Reads these operands, and hands out each with its place among them.
+    pub fn read_operands(&self, slot: StateSlot<'_>, which: Range<usize>, put: impl FnMut(usize, Value)) {
+        self.read(slot, &self.operands[which], put);
     }
 
-    fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], out: &mut [Value]) {
-        for (out, source) in out.iter_mut().zip(sources) {
-            *out = slot.read(self, *source).map_or(Value::Unavailable, |value| tagged(value, slot.store));
+    #[inline]
+    fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], mut put: impl FnMut(usize, Value)) {
+        for (place, (ty, source)) in sources.iter().enumerate() {
+            let bits = match source {
+                Source::Const(bits) => Some(*bits),
+                Source::Word(word) => slot.word(self, *word),
+            };
+            match bits {
+                Some(bits) => tagged(*ty, bits, slot.store, |value| put(place, value)),
+                None => put(place, Value::Unavailable),
+            }
         }
     }
 
-    /// Reads everything into `values`, and answers the instance's context; `None` if the stack doesn't reach so far.
-    pub fn read_all(&self, mut slot: StateSlot<'_>, values: &mut Values) -> Option<u64> {
+    /// Reads everything of the newest frame of an activation into `values`, by way of `words`, and answers the instance's
+    /// context; `None` if the stack doesn't reach so far.
+    pub fn read_all(
+        &self,
+        store: &Store,
+        activation: &Activation,
+        words: &mut Vec<u64>,
+        values: &mut Values,
+    ) -> Option<u64> {
+        words.resize(self.words as usize, 0);
+        if !store.read_words(activation, slot_start(activation.fp, self.slot_to_fp)?, words) {
+            return None;
+        }
         let Values { locals, operands } = values;
         for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();
-            slots.reserve(sources.len());
-            for source in sources {
-                slots.push(slot.read(self, *source)?);
-            }
+            slots.extend(sources.iter().map(|(ty, source)| match source {
+                Source::Const(bits) => Slot::new(*ty, *bits),
+                Source::Word(word) => Slot::new(*ty, words[*word as usize]),
+            }));
         }
-        slot.word(self, CONTEXT_WORD)
+        Some(words[CONTEXT_WORD as usize])
     }
 }
 
 /// Words read from the stack at a time.
 const CHUNK: usize = 16;
+/// The first word of no chunk.
+const NOTHING: u32 = u32::MAX;
 
 /// The state slot of a frame, read in chunks.
 pub struct StateSlot<'a> {
     store: &'a Store,
     activation: &'a Activation,
     fp: usize,
-    /// The first word of the chunk that is here.
-    chunk: Option<u32>,
+    /// The first word of the chunk that is here, or [`NOTHING`].
+    chunk: u32,
     words: [u64; CHUNK],
 }
 
 impl<'a> StateSlot<'a> {
     /// The slot of the frame with this frame pointer.
     pub fn new(store: &'a Store, activation: &'a Activation, fp: usize) -> StateSlot<'a> {
-        StateSlot { store, activation, fp, chunk: None, words: [0; CHUNK] }
+        StateSlot { store, activation, fp, chunk: NOTHING, words: [0; CHUNK] }
     }
 
-    fn read(&mut self, layout: &Layout, (ty, source): (ValType, Source)) -> Option<Slot> {
-        let bits = match source {
-            Source::Const(bits) => bits,
-            Source::Word(word) => self.word(layout, word)?,
-        };
-        Some(Slot::new(ty, bits))
-    }
-
+    #[inline]
     fn word(&mut self, layout: &Layout, word: u32) -> Option<u64> {
         let first = word - word % CHUNK as u32;
-        if self.chunk != Some(first) {
-            let words = (layout.words - first).min(CHUNK as u32) as usize;
-            let address = slot_start(self.fp, layout.slot_to_fp)? + (first * WORD_SIZE) as usize;
-            if !self.store.read_words(self.activation, address, &mut self.words[..words]) {
-                return None;
-            }
-            self.chunk = Some(first);
+        if self.chunk != first && !self.fetch(layout, first) {
+            return None;
         }
-        Some(self.words[(word - first) as usize])
+        Some(self.words[(word % CHUNK as u32) as usize])
+    }
+
+    /// Reads the chunk that begins with the word `first`; answers whether it is on the stack.
+    #[inline]
+    fn fetch(&mut self, layout: &Layout, first: u32) -> bool {
+        let Some(start) = slot_start(self.fp, layout.slot_to_fp) else { return false };
+        let address = start + (first * WORD_SIZE) as usize;
+        // Above the slot are the frames of callers, so a whole chunk is mostly there.
+        let is_read = self.store.read_array(self.activation, address, &mut self.words)
+            || self.fetch_partly(layout, first, address);
+        self.chunk = if is_read { first } else { NOTHING };
+        is_read
+    }
+
+    #[cold]
+    fn fetch_partly(&mut self, layout: &Layout, first: u32, address: usize) -> bool {
+        let words = (layout.words - first).min(CHUNK as u32) as usize;
+        self.store.read_words(self.activation, address, &mut self.words[..words])
     }
 }
 
@@ -149,27 +182,22 @@ fn slot_start(fp: usize, slot_to_fp: u32) -> Option<usize> {
     fp.checked_sub(slot_to_fp as usize)
 }
 
-/// The instance that a frame of `function` runs in.
-pub fn frame_instance(
-    store: &Store,
-    activation: &Activation,
-    module: &Module,
-    function: DefinedFuncIndex,
-    fp: usize,
-) -> Option<Instance> {
-    let frame = module.compiled().frames.as_ref()?.functions[function];
-    let address = slot_start(fp, frame.slot_to_fp)? + (CONTEXT_WORD * WORD_SIZE) as usize;
-    store.instance_of_context(store.read_word(activation, address)?)
+/// The instance's context in the state slot of a frame.
+pub fn context(store: &Store, activation: &Activation, fp: usize, slot_to_fp: u32) -> Option<u64> {
+    let address = slot_start(fp, slot_to_fp)? + (CONTEXT_WORD * WORD_SIZE) as usize;
+    store.read_word(activation, address)
 }
 
-/// A value as the host sees it.
-pub fn tagged(slot: Slot, store: &Store) -> Value {
-    match slot.ty {
-        ValType::I32 => Value::I32(slot.bits as i32),
-        ValType::I64 => Value::I64(slot.bits as i64),
-        ValType::F32 => Value::F32(slot.bits as u32),
-        ValType::F64 => Value::F64(slot.bits),
-        ValType::Ref(_) => store.from_raw(slot.ty, RawValue::new(slot.bits)),
+/// Hands out a value as the host sees it. Each type has a call of its own, so that the value is made where it goes: made
+/// elsewhere, in parts, and copied as a whole, it waits for its parts.
+#[inline]
+pub fn tagged(ty: ValType, bits: u64, store: &Store, put: impl FnOnce(Value)) {
+    match ty {
+        ValType::I32 => put(Value::I32(bits as i32)),
+        ValType::I64 => put(Value::I64(bits as i64)),
+        ValType::F32 => put(Value::F32(bits as u32)),
+        ValType::F64 => put(Value::F64(bits)),
+        ValType::Ref(_) => put(store.from_raw(ty, RawValue::new(bits))),
     }
 }
 

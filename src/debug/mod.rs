@@ -16,8 +16,11 @@ pub mod event;
 pub mod frame;
 mod hash;
 mod layout;
+mod location;
+mod quiet;
 mod replay;
 mod standing;
+mod view;
 
 pub use breakpoints::BreakpointInfo;
 pub use debuggee::{Debuggee, Spaces};

@@ -7,13 +7,14 @@ use super::bytes::pellucid_str_t;
 use super::entry::entry;
 use super::handle::pellucid_instance_t;
 use super::module::pellucid_module_t;
-use super::pointer::{OutSlice, Sized32};
+use super::pointer::Sized32;
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::types::{kind, pellucid_kind_t};
 use super::value::pellucid_value_t;
-use crate::base::{Result, Value, error::bail};
+use crate::base::{Result, error::bail};
 use crate::debug::{Debuggee, Frame, FrameInfo};
+use crate::runtime::Module;
 use cranelift_entity::EntityRef;
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -117,6 +118,10 @@ impl pellucid_frame_t {
 
     fn info(self, debuggee: &Debuggee) -> Result<FrameInfo> {
         debuggee.frame_info(&self.core())
+    }
+
+    fn module(self, debuggee: &Debuggee) -> Result<Module> {
+        debuggee.frame_module(&self.core())
     }
 }
 
@@ -263,7 +268,7 @@ pub unsafe extern "C" fn pellucid_frame_info(
             struct_size: 0,
             kind: info.kind as pellucid_frame_kind_t,
             instance: info.instance.map(pellucid_instance_t::from).unwrap_or_default(),
-            module_id: info.module.id(),
+            module_id: info.module_id,
             func_index: info.func_index.index() as u32,
             pc: info.pc.0,
             func_offset: info.func_offset,
@@ -343,7 +348,7 @@ pub unsafe extern "C" fn pellucid_frame_module(
     out_module: *mut *mut pellucid_module_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy frame, out out_module => {
-        out_module.give(pellucid_module_t::new(frame.info(store.debuggee())?.module));
+        out_module.give(pellucid_module_t::new(frame.module(store.debuggee())?));
         Ok(())
     })
 }
@@ -390,9 +395,9 @@ pub unsafe extern "C" fn pellucid_frame_func_name(
     out_name: *mut pellucid_str_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy frame, out out_name => {
-        let info = frame.info(store.debuggee())?;
+        let (info, module) = (frame.info(store.debuggee())?, frame.module(store.debuggee())?);
         // The store keeps the module, so the name outlives this reference to it.
-        match info.module.info().func_name(info.func_index) {
+        match module.info().func_name(info.func_index) {
             Some(name) => out_name.set(pellucid_str_t::new(name)),
             None => bail!(NotFound, "the function has no name"),
         }
@@ -445,28 +450,6 @@ pub unsafe extern "C" fn pellucid_frame_func_offset(
         out_offset.set(frame.info(store.debuggee())?.func_offset);
         Ok(())
     })
-}
-
-/// Hands out the values that `read` fills in, until the caller's places are full.
-fn read_values(
-    first: u32,
-    out_values: OutSlice<pellucid_value_t>,
-    read: impl FnOnce(u32, &mut [Value]) -> Result<u32>,
-) -> Result<u32> {
-    let mut on_stack = [Value::Unavailable; 16];
-    let mut on_heap;
-    // A function has fewer locals and operands than this; a caller that says more wants all.
-    let cap = out_values.len().min(1 << 20);
-    let values = match on_stack.get_mut(..cap) {
-        Some(values) => values,
-        None => {
-            on_heap = vec![Value::Unavailable; cap];
-            &mut on_heap[..]
-        }
-    };
-    let n = read(first, values)?;
-    out_values.set(values[..n as usize].iter().copied().map(pellucid_value_t::from_core));
-    Ok(n)
 }
 
 /// How many locals a frame has, parameters included.
@@ -546,9 +529,8 @@ pub unsafe extern "C" fn pellucid_frame_read_locals(
     out_n: *mut u32,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy frame, out_slice out_values cap_values, out out_n => {
-        let frame = frame.core();
-        let read = |first, values: &mut [Value]| store.debuggee().frame_read_locals(&frame, first, values);
-        out_n.set(read_values(first, out_values, read)?);
+        let put = |place, value| out_values.set_at(place, pellucid_value_t::from_core(value));
+        out_n.set(store.debuggee().frame_locals(&frame.core(), first, out_values.len(), put)?);
         Ok(())
     })
 }
@@ -630,9 +612,8 @@ pub unsafe extern "C" fn pellucid_frame_read_operands(
     out_n: *mut u32,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy frame, out_slice out_values cap_values, out out_n => {
-        let frame = frame.core();
-        let read = |first, values: &mut [Value]| store.debuggee().frame_read_operands(&frame, first, values);
-        out_n.set(read_values(first, out_values, read)?);
+        let put = |place, value| out_values.set_at(place, pellucid_value_t::from_core(value));
+        out_n.set(store.debuggee().frame_operands(&frame.core(), first, out_values.len(), put)?);
         Ok(())
     })
 }
@@ -662,8 +643,9 @@ pub unsafe extern "C" fn pellucid_frame_local_name(
         if local_index >= info.n_locals {
             bail!(OutOfRange, "the frame has {} locals", info.n_locals);
         }
+        let module = frame.module(store.debuggee())?;
         // The store keeps the module, so the name outlives this reference to it.
-        match info.module.info().names.locals.get(&(info.func_index, local_index)) {
+        match module.info().names.locals.get(&(info.func_index, local_index)) {
             Some(name) => out_name.set(pellucid_str_t::new(name)),
             None => bail!(NotFound, "the local has no name"),
         }

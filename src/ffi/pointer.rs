@@ -159,6 +159,14 @@ impl<T> OutSlice<T> {
         self.first.as_ptr()
     }
 
+    /// Writes one result, at a place that must be there.
+    #[inline]
+    pub(super) fn set_at(&self, place: usize, value: T) {
+        assert!(place < self.len);
+        // SAFETY: `place < len`, and each of `len` places is valid for a write (the constructor's contract).
+        unsafe { self.first.add(place).write(value) };
+    }
+
     /// Writes the results that fit; answers how many.
     #[inline]
     pub(super) fn set(self, values: impl IntoIterator<Item = T>) -> usize {

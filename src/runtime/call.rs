@@ -176,8 +176,28 @@ impl Call {
     /// Errors: `WrongStore`; `InvalidState` unless the call is ready or suspended; `Poisoned`; `System` without a
     /// guest stack; `Limit` for a suspended call under too many others. A fresh one that is nested too deeply traps.
     pub fn run(&self, store: &Store) -> Result<Exit> {
-        let exit = self.enter(store)?;
-        Ok(self.exit(store, exit))
+        self.run_while(store, |_| false)
+    }
+
+    /// Like [`Call::run`], but goes on from stops for as long as `goes_on` says so, which is asked where the call is
+    /// suspended. It mustn't run this call.
+    ///
+    /// The processor expects each return where the last open call was made, so the loop is around the very place where
+    /// the guest is left and resumed: then going back to a stop is the return that is expected.
+    #[inline]
+    pub fn run_while(&self, store: &Store, mut goes_on: impl FnMut(Stopped) -> bool) -> Result<Exit> {
+        loop {
+            let exit = self.enter(store)?;
+            if exit != switch::STOPPED {
+                return Ok(self.exit(store, exit));
+            }
+            self.state.set(CallState::Suspended);
+            let Left { pc, fp, .. } = self.left.get();
+            let stopped = Stopped { pc: NativePc(pc), fp };
+            if !goes_on(stopped) {
+                return Ok(Exit::Stopped(stopped));
+            }
+        }
     }
 
     /// Enters or resumes guest code; answers one of the switch's numbers, or [`NESTED_TOO_DEEPLY`].
@@ -221,14 +241,20 @@ impl Call {
             inner.current.set(self);
             self.bump_epoch();
 
-            let exit = traps::with_context(context, || {
-                if is_fresh {
-                    switch::enter(context, (*stack).high, entry.enter.get(), entry.code, entry.context, self.values)
-                } else {
-                    (*context).guest_sp = self.guest_sp.get();
-                    switch::resume(context)
+            // Not in a closure, which may become a function of its own: see `run_while`.
+            let exit = match traps::direct_to(context) {
+                Ok(outer_context) => {
+                    let exit = if is_fresh {
+                        switch::enter(context, (*stack).high, entry.enter.get(), entry.code, entry.context, self.values)
+                    } else {
+                        (*context).guest_sp = self.guest_sp.get();
+                        switch::resume(context)
+                    };
+                    traps::direct_back(outer_context);
+                    Ok(exit)
                 }
-            });
+                Err(error) => Err(error),
+            };
 
             inner.current.set(outer);
             match exit {
@@ -239,7 +265,9 @@ impl Call {
                 }
                 Ok(_) => {
                     let kind = FrameKind::Exact;
-                    self.left.set(Left { pc: (*context).exit_pc, fp: (*context).exit_fp, kind });
+                    // Each by itself: as one they would wait for both to be written.
+                    let (pc, fp) = ((&raw const (*context).exit_pc), (&raw const (*context).exit_fp));
+                    self.left.set(Left { pc: pc.read_volatile(), fp: fp.read_volatile(), kind });
                     self.guest_sp.set((*context).guest_sp);
                 }
                 // Nothing ran.

@@ -62,13 +62,20 @@ impl CodeMap {
         }
     }
 
+    /// Whose code is at `pc`, a module's or no module's but trampolines, and where it is mapped.
+    pub fn code_at(&self, pc: NativePc) -> Option<(Option<&Module>, NativePc)> {
+        let region = self.find(pc.0)?;
+        let module = match &region.code {
+            Code::Module(module, _) => Some(module),
+            Code::Trampolines(_) => None,
+        };
+        Some((module, NativePc(region.range.start)))
+    }
+
     /// The module whose code is at `pc`, and where its image is mapped.
     pub fn module_at(&self, pc: NativePc) -> Option<(&Module, NativePc)> {
-        let region = self.find(pc.0)?;
-        match &region.code {
-            Code::Module(module, _) => Some((module, NativePc(region.range.start))),
-            Code::Trampolines(_) => None,
-        }
+        let (module, code) = self.code_at(pc)?;
+        Some((module?, code))
     }
 
     /// Whether `pc` is the first instruction of a function, where the caller's frame is still the newest.

@@ -22,7 +22,7 @@ use super::store_context::StoreContext;
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context as offsets};
 use crate::base::RawValue;
-use std::arch::naked_asm;
+use std::arch::{asm, naked_asm};
 
 /// Guest code returned.
 pub const FINISHED: u32 = 0;
@@ -81,56 +81,68 @@ pub unsafe extern "sysv64" fn enter(
 /// # Safety
 ///
 /// As for [`enter`]; the guest stack pointer must come from a stop on that stack, which wasn't resumed since.
-#[unsafe(naked)]
-pub unsafe extern "sysv64" fn resume(context: *mut StoreContext) -> u32 {
-    naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "push qword ptr [rdi + {host_sp}]",
-        "mov [rdi + {host_sp}], rsp",
-        "mov rsp, [rdi + {guest_sp}]",
-        "movups xmm0, [rsp]",
-        "movups xmm1, [rsp + 16]",
-        "movups xmm2, [rsp + 32]",
-        "movups xmm3, [rsp + 48]",
-        "movups xmm4, [rsp + 64]",
-        "movups xmm5, [rsp + 80]",
-        "movups xmm6, [rsp + 96]",
-        "movups xmm7, [rsp + 112]",
-        "movups xmm8, [rsp + 128]",
-        "movups xmm9, [rsp + 144]",
-        "movups xmm10, [rsp + 160]",
-        "movups xmm11, [rsp + 176]",
-        "movups xmm12, [rsp + 192]",
-        "movups xmm13, [rsp + 208]",
-        "movups xmm14, [rsp + 224]",
-        "movups xmm15, [rsp + 240]",
-        "add rsp, 256",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop r11",
-        "pop r10",
-        "pop r9",
-        "pop r8",
-        "pop rdi",
-        "pop rsi",
-        "pop rbx",
-        "pop rdx",
-        "pop rcx",
-        "pop rax",
-        "pop rbp",
-        // The store context that the thunk pushed.
-        "lea rsp, [rsp + 8]",
-        "ret",
-        host_sp = const offsets::HOST_SP,
-        guest_sp = const offsets::GUEST_SP,
-    )
+#[inline(always)]
+pub unsafe fn resume(context: *mut StoreContext) -> u32 {
+    let exit;
+    // SAFETY: `leave` and `stop` come back to the label with the stack pointer and the registers that a C function
+    // preserves as they were; all others are said to be changed. The rest is the caller's promise.
+    unsafe {
+        asm!(
+            "lea rax, [rip + 2f]",
+            "push rax",
+            "push rbp",
+            "push rbx",
+            "push r12",
+            "push r13",
+            "push r14",
+            "push r15",
+            "push qword ptr [rdi + {host_sp}]",
+            "mov [rdi + {host_sp}], rsp",
+            "mov rsp, [rdi + {guest_sp}]",
+            "movups xmm0, [rsp]",
+            "movups xmm1, [rsp + 16]",
+            "movups xmm2, [rsp + 32]",
+            "movups xmm3, [rsp + 48]",
+            "movups xmm4, [rsp + 64]",
+            "movups xmm5, [rsp + 80]",
+            "movups xmm6, [rsp + 96]",
+            "movups xmm7, [rsp + 112]",
+            "movups xmm8, [rsp + 128]",
+            "movups xmm9, [rsp + 144]",
+            "movups xmm10, [rsp + 160]",
+            "movups xmm11, [rsp + 176]",
+            "movups xmm12, [rsp + 192]",
+            "movups xmm13, [rsp + 208]",
+            "movups xmm14, [rsp + 224]",
+            "movups xmm15, [rsp + 240]",
+            "add rsp, 256",
+            "pop r15",
+            "pop r14",
+            "pop r13",
+            "pop r12",
+            "pop r11",
+            "pop r10",
+            "pop r9",
+            "pop r8",
+            "pop rdi",
+            "pop rsi",
+            "pop rbx",
+            "pop rdx",
+            "pop rcx",
+            "pop rax",
+            "pop rbp",
+            // The store context that the thunk pushed.
+            "lea rsp, [rsp + 8]",
+            "ret",
+            "2:",
+            host_sp = const offsets::HOST_SP,
+            guest_sp = const offsets::GUEST_SP,
+            inout("rdi") context => _,
+            lateout("eax") exit,
+            clobber_abi("sysv64"),
+        );
+    }
+    exit
 }
 
 /// Goes back to where the guest was entered or resumed, with the store context in `rbx` and the answer in `eax`.
@@ -203,13 +215,23 @@ pub unsafe extern "sysv64" fn stop() {
         "mov [rbx + {exit_pc}], rax",
         "mov [rbx + {guest_sp}], rsp",
         "mov eax, {stopped}",
-        "jmp {leave}",
+        // As `leave` does, but the return that the processor expects now is the guest's, to after the stop point.
+        "mov rsp, [rbx + {host_sp}]",
+        "pop qword ptr [rbx + {host_sp}]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "pop rcx",
+        "jmp rcx",
         space = const STOP_SPACE,
         exit_fp = const offsets::EXIT_FP,
         exit_pc = const offsets::EXIT_PC,
         guest_sp = const offsets::GUEST_SP,
         stopped = const STOPPED,
-        leave = sym leave,
+        host_sp = const offsets::HOST_SP,
     )
 }
 

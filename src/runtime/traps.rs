@@ -36,19 +36,22 @@ thread_local! {
     static ALTERNATE_STACK: OnceCell<AlternateStack> = const { OnceCell::new() };
 }
 
-/// Runs `guest`, which enters guest code of `context`'s store, with this thread's traps directed there.
-#[inline]
-pub fn with_context(context: *mut StoreContext, guest: impl FnOnce() -> u32) -> Result<u32> {
+/// Directs this thread's traps to `context`, whose guest code is about to be entered; answers where they were directed.
+#[inline(always)]
+pub fn direct_to(context: *mut StoreContext) -> Result<*mut StoreContext> {
     THREAD.with(|thread| {
         if !thread.has_alternate_stack.get() {
             ensure_alternate_stack()?;
             thread.has_alternate_stack.set(true);
         }
-        let outer = thread.context.replace(context);
-        let exit = guest();
-        thread.context.set(outer);
-        Ok(exit)
+        Ok(thread.context.replace(context))
     })
+}
+
+/// Directs this thread's traps back, after guest code was left.
+#[inline(always)]
+pub fn direct_back(outer: *mut StoreContext) {
+    THREAD.with(|thread| thread.context.set(outer));
 }
 
 const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
@@ -113,7 +116,7 @@ fn claim(signal: c_int, info: &libc::siginfo_t, machine: &mut libc::mcontext_t) 
     }
     let register = |register: c_int| machine.gregs[register as usize] as usize;
     let (pc, fp, sp) = (register(libc::REG_RIP), register(libc::REG_RBP), register(libc::REG_RSP));
-    // SAFETY: a thread's context is set only while `with_context` runs, whose caller keeps the store and the stack.
+    // SAFETY: a thread's context is set between `direct_to` and `direct_back` only, whose caller keeps the store and the stack.
     let (stack, code) = unsafe { ((*context).stack.as_ref(), (*context).code) };
     let Some(stack) = stack.filter(|stack| (stack.low..=stack.high).contains(&sp)) else { return false };
     let is_access = signal == libc::SIGSEGV || signal == libc::SIGBUS;

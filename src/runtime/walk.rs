@@ -38,6 +38,35 @@ pub enum FrameKind {
     Return,
 }
 
+/// A link of the chain of frames: a guest frame, or a trampoline's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// Its place.
+    pub pc: NativePc,
+    /// Its frame pointer.
+    pub fp: usize,
+    /// What `pc` is.
+    pub kind: FrameKind,
+}
+
+impl Link {
+    /// An address inside the instruction that it is at.
+    fn inside(&self) -> NativePc {
+        match self.kind {
+            FrameKind::Exact => self.pc,
+            // A call may be the last instruction of its function.
+            FrameKind::Return => NativePc(self.pc.0.wrapping_sub(1)),
+        }
+    }
+}
+
+impl Activation {
+    /// The newest link, if there is any.
+    pub fn newest(&self) -> Option<Link> {
+        (self.fp != 0).then_some(Link { pc: self.pc, fp: self.fp, kind: self.kind })
+    }
+}
+
 /// A guest frame.
 #[derive(Clone, Debug)]
 pub struct RawFrame {
@@ -63,74 +92,101 @@ impl RawFrame {
 /// The frames of an activation, newest first.
 pub struct Walk<'a> {
     store: &'a Store,
-    stack: Range<usize>,
-    slot: usize,
-    next: Option<(NativePc, usize, FrameKind)>,
-}
-
-impl Walk<'_> {
-    /// The frame that called the one with this frame pointer, further up the stack.
-    fn caller(&self, fp: usize) -> Option<(NativePc, usize, FrameKind)> {
-        let read = |address| self.store.read_stack(self.slot, &self.stack, address);
-        let pc = read(fp.wrapping_add(8))?;
-        let caller = read(fp)?;
-        // The chain's end has a null frame pointer; anything else that isn't further up is no chain.
-        (caller == 0 || caller > fp as u64).then_some((NativePc(pc as usize), caller as usize, FrameKind::Return))
-    }
+    activation: &'a Activation,
+    next: Option<Link>,
 }
 
 impl Iterator for Walk<'_> {
     type Item = RawFrame;
 
     fn next(&mut self) -> Option<RawFrame> {
-        while let Some((pc, fp, kind)) = self.next {
-            self.next = self.caller(fp);
-            // A call may be the last instruction of its function.
-            let inside = match kind {
-                FrameKind::Exact => pc,
-                FrameKind::Return => NativePc(pc.0.wrapping_sub(1)),
-            };
-            let map = self.store.inner().code.borrow();
-            if let Some((module, code)) = map.module_at(inside) {
-                return Some(RawFrame { pc, fp, kind, module: module.clone(), code });
+        while let Some(link) = self.next {
+            self.next = self.store.caller(self.activation, link.fp);
+            if let Ok(frame) = self.store.frame_at(link) {
+                return Some(frame);
             }
         }
         None
     }
 }
 
+/// Why a link is no guest frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoFrame {
+    /// It is a trampoline's, and always will be.
+    Trampoline,
+    /// It isn't at any code that the store has now.
+    Unknown,
+}
+
 impl Store {
     /// The guest frames of an activation, newest first, without trampolines. Reads nothing outside the activation's
     /// stack, whatever is in it.
-    pub fn walk(&self, activation: &Activation) -> Walk<'_> {
-        let next = (activation.fp != 0).then_some((activation.pc, activation.fp, activation.kind));
-        Walk { store: self, stack: activation.stack.clone(), slot: activation.slot, next }
+    pub fn walk<'a>(&'a self, activation: &'a Activation) -> Walk<'a> {
+        Walk { store: self, activation, next: activation.newest() }
+    }
+
+    /// The link that called the one with this frame pointer, further up the stack. Reads nothing outside the activation's
+    /// stack.
+    #[inline]
+    pub fn caller(&self, activation: &Activation, fp: usize) -> Option<Link> {
+        if !self.is_on_stack(activation.slot, &activation.stack, fp, 2) {
+            return None;
+        }
+        let read = |place: usize| {
+            // SAFETY: both words are inside the usable part of a stack that is mapped, as just checked, and no guest code of
+            // the store runs on this thread now.
+            unsafe { (fp as *const usize).add(place).read_unaligned() }
+        };
+        let (caller, pc) = (read(0), read(1));
+        // The chain's end has a null frame pointer; anything else that isn't further up is no chain.
+        (caller == 0 || caller > fp).then_some(Link { pc: NativePc(pc), fp: caller, kind: FrameKind::Return })
+    }
+
+    /// The guest frame that a link is.
+    pub fn frame_at(&self, link: Link) -> Result<RawFrame, NoFrame> {
+        let Link { pc, fp, kind } = link;
+        let map = self.inner().code.borrow();
+        match map.code_at(link.inside()) {
+            Some((Some(module), code)) => Ok(RawFrame { pc, fp, kind, module: module.clone(), code }),
+            Some((None, _)) => Err(NoFrame::Trampoline),
+            None => Err(NoFrame::Unknown),
+        }
     }
 
     /// Reads a word of an activation's stack; none outside it.
     pub fn read_word(&self, activation: &Activation, address: usize) -> Option<u64> {
-        self.read_stack(activation.slot, &activation.stack, address)
+        let mut word = [0];
+        self.read_words(activation, address, &mut word).then_some(word[0])
     }
 
     /// Reads words that follow each other on an activation's stack; answers whether all are inside it, and reads none
     /// otherwise.
+    #[inline]
     pub fn read_words(&self, activation: &Activation, address: usize, words: &mut [u64]) -> bool {
         if !self.is_on_stack(activation.slot, &activation.stack, address, words.len()) {
             return false;
         }
         for (place, word) in words.iter_mut().enumerate() {
-            // SAFETY: as in `read_stack`.
+            // SAFETY: the words are inside the usable part of a stack that is mapped, both just checked, and no guest code of
+            // the store runs on this thread now.
             *word = unsafe { (address as *const u64).add(place).read_unaligned() };
         }
         true
     }
 
-    fn read_stack(&self, slot: usize, stack: &Range<usize>, address: usize) -> Option<u64> {
-        // SAFETY: the word is inside the usable part of a stack that is mapped, both just checked, and no guest code of
-        // the store runs on this thread now.
-        self.is_on_stack(slot, stack, address, 1).then(|| unsafe { (address as *const u64).read_unaligned() })
+    /// The same for a fixed number of words, which is quicker.
+    #[inline]
+    pub fn read_array<const N: usize>(&self, activation: &Activation, address: usize, words: &mut [u64; N]) -> bool {
+        let is_inside = self.is_on_stack(activation.slot, &activation.stack, address, N);
+        if is_inside {
+            // SAFETY: as in `read_words`.
+            *words = unsafe { (address as *const [u64; N]).read_unaligned() };
+        }
+        is_inside
     }
 
+    #[inline]
     fn is_on_stack(&self, slot: usize, stack: &Range<usize>, address: usize, words: usize) -> bool {
         let end = words.checked_mul(8).and_then(|bytes| address.checked_add(bytes));
         let is_inside = address >= stack.start && end.is_some_and(|end| end <= stack.end);

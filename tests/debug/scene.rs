@@ -163,7 +163,8 @@ pub fn state(debuggee: &Debuggee, frame: &Frame) -> State {
     let mut operands = vec![Value::Unavailable; info.n_operands as usize];
     assert_eq!(debuggee.frame_read_locals(frame, 0, &mut locals).unwrap(), info.n_locals);
     assert_eq!(debuggee.frame_read_operands(frame, 0, &mut operands).unwrap(), info.n_operands);
-    let wasm = info.module.info();
+    let module = debuggee.frame_module(frame).unwrap();
+    let wasm = module.info();
     let defined = wasm.defined_func(info.func_index).unwrap();
     let operator = wasm.operator_pcs(defined).iter().position(|pc| *pc == info.pc).expect("an operator's pc");
     assert_eq!(info.func_offset, info.pc.0 - wasm.bodies[defined].range.start);
@@ -190,6 +191,7 @@ pub fn kind<T>(result: Result<T, Error>) -> ErrorKind {
 pub fn assert_refused(debuggee: &Debuggee, frame: &Frame, expected: ErrorKind) {
     assert!(!debuggee.frame_is_valid(frame));
     assert_eq!(kind(debuggee.frame_info(frame)), expected);
+    assert_eq!(kind(debuggee.frame_module(frame)), expected);
     assert_eq!(kind(debuggee.frame_caller(frame)), expected);
     assert_eq!(kind(debuggee.frame_key(frame)), expected);
     assert_eq!(kind(debuggee.frame_local_types(frame)), expected);

@@ -485,7 +485,7 @@ fn stepping_covers_modules_instantiated_later_and_start_functions() {
     let seen = log.clone();
     let handler = move |debuggee: &Debuggee, event: &Event| {
         let frame = event.frame.unwrap();
-        seen.borrow_mut().push((debuggee.frame_info(&frame).unwrap().module.id(), state(debuggee, &frame).operator));
+        seen.borrow_mut().push((debuggee.frame_info(&frame).unwrap().module_id, state(debuggee, &frame).operator));
         Action::Continue
     };
     debuggee.set_event_handler(EventKind::ALL, Box::new(handler)).unwrap();

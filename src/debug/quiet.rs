@@ -1,0 +1,39 @@
+//! Quiet operators: those that can be passed without being applied.
+//!
+//! Must not know calls. Invariant: a quiet operator can't trap, and what it does depends on its frame alone, which stays as
+//! it is while its call stands still; so whoever looks later finds the same. An operator that isn't listed isn't quiet.
+//! Read next: `standing.rs`.
+
+use wasmparser::Operator;
+
+/// Whether a replayable operator can be passed without being applied.
+pub fn is_quiet(operator: &Operator<'_>) -> bool {
+    use Operator::*;
+    #[rustfmt::skip]
+    let is_quiet = matches!(
+        operator,
+        Nop | Block { .. } | Loop { .. } | End | Drop | Select | TypedSelect { .. }
+            | LocalGet { .. } | LocalSet { .. } | LocalTee { .. }
+            | I32Const { .. } | I64Const { .. } | F32Const { .. } | F64Const { .. } | RefNull { .. } | RefIsNull
+            | I32Eqz | I32Eq | I32Ne | I32LtS | I32LtU | I32GtS | I32GtU | I32LeS | I32LeU | I32GeS | I32GeU
+            | I64Eqz | I64Eq | I64Ne | I64LtS | I64LtU | I64GtS | I64GtU | I64LeS | I64LeU | I64GeS | I64GeU
+            | F32Eq | F32Ne | F32Lt | F32Gt | F32Le | F32Ge | F64Eq | F64Ne | F64Lt | F64Gt | F64Le | F64Ge
+            | I32Clz | I32Ctz | I32Popcnt | I32Add | I32Sub | I32Mul | I32And | I32Or | I32Xor
+            | I32Shl | I32ShrS | I32ShrU | I32Rotl | I32Rotr
+            | I64Clz | I64Ctz | I64Popcnt | I64Add | I64Sub | I64Mul | I64And | I64Or | I64Xor
+            | I64Shl | I64ShrS | I64ShrU | I64Rotl | I64Rotr
+            | F32Abs | F32Neg | F32Ceil | F32Floor | F32Trunc | F32Nearest | F32Sqrt
+            | F32Add | F32Sub | F32Mul | F32Div | F32Min | F32Max | F32Copysign
+            | F64Abs | F64Neg | F64Ceil | F64Floor | F64Trunc | F64Nearest | F64Sqrt
+            | F64Add | F64Sub | F64Mul | F64Div | F64Min | F64Max | F64Copysign
+            | I32WrapI64 | I64ExtendI32S | I64ExtendI32U
+            | I32Extend8S | I32Extend16S | I64Extend8S | I64Extend16S | I64Extend32S
+            | I32TruncSatF32S | I32TruncSatF32U | I32TruncSatF64S | I32TruncSatF64U
+            | I64TruncSatF32S | I64TruncSatF32U | I64TruncSatF64S | I64TruncSatF64U
+            | F32ConvertI32S | F32ConvertI32U | F32ConvertI64S | F32ConvertI64U
+            | F64ConvertI32S | F64ConvertI32U | F64ConvertI64S | F64ConvertI64U
+            | F32DemoteF64 | F64PromoteF32
+            | I32ReinterpretF32 | I64ReinterpretF64 | F32ReinterpretI32 | F64ReinterpretI64
+    );
+    is_quiet
+}

@@ -1,0 +1,133 @@
+//! What a frame is and holds, as long as its call stands still.
+//!
+//! Must not know how frames are found. Invariant: a value that isn't known is `Unavailable`, and is never guessed.
+//! Read next: `standing.rs`, which makes views, and `layout.rs`.
+
+use super::evaluator::{Slot, Values};
+use super::frame::FrameKind;
+use super::layout::{self, Layout, StateSlot, tagged};
+use crate::base::{DefinedFuncIndex, Instance, ValType, Value, WasmPc};
+use crate::runtime::{Activation, Module, Store};
+use std::cell::Cell;
+use std::ops::Range;
+
+/// A frame and where its values are.
+pub(super) struct View<'a> {
+    pub(super) kind: FrameKind,
+    pub(super) module: &'a Module,
+    pub(super) function: DefinedFuncIndex,
+    pub(super) pc: WasmPc,
+    pub(super) fp: usize,
+    pub(super) contents: Contents<'a>,
+    pub(super) activation: &'a Activation,
+    pub(super) instances: &'a LastInstance,
+}
+
+/// Where the values of a frame are.
+pub(super) enum Contents<'a> {
+    /// Here.
+    Replayed(&'a Values),
+    /// On the stack.
+    Stack(&'a Layout),
+    /// Nobody knows.
+    Unknown,
+}
+
+impl View<'_> {
+    /// The instance that it runs in; none if the guest's stack ended before the frame was complete.
+    #[inline]
+    pub(super) fn instance(&self, store: &Store) -> Option<Instance> {
+        let slot_to_fp = match &self.contents {
+            Contents::Stack(layout) => layout.slot_to_fp(),
+            // The slot of a frame that isn't complete may hold anything.
+            Contents::Unknown if self.kind == FrameKind::Calling => return None,
+            _ => self.module.compiled().frames.as_ref()?.functions[self.function].slot_to_fp,
+        };
+        self.instances.at(layout::context(store, self.activation, self.fp, slot_to_fp)?, store)
+    }
+
+    /// Number of locals.
+    pub(super) fn n_locals(&self) -> usize {
+        match &self.contents {
+            Contents::Replayed(values) => values.locals.len(),
+            Contents::Stack(layout) => layout.n_locals(),
+            Contents::Unknown => self.local_types().len(),
+        }
+    }
+
+    /// Number of operands.
+    pub(super) fn n_operands(&self) -> usize {
+        match &self.contents {
+            Contents::Replayed(values) => values.operands.len(),
+            Contents::Stack(layout) => layout.n_operands(),
+            Contents::Unknown => 0,
+        }
+    }
+
+    /// Types of the locals, parameters first.
+    pub(super) fn local_types(&self) -> Vec<ValType> {
+        match &self.contents {
+            Contents::Replayed(values) => values.locals.iter().map(|slot| slot.ty).collect(),
+            Contents::Stack(layout) => layout.local_types(),
+            Contents::Unknown => self.module.info().local_types(self.function),
+        }
+    }
+
+    /// Types of the operands, bottom first.
+    pub(super) fn operand_types(&self) -> Vec<ValType> {
+        match &self.contents {
+            Contents::Replayed(values) => values.operands.iter().map(|slot| slot.ty).collect(),
+            Contents::Stack(layout) => layout.operand_types(),
+            Contents::Unknown => Vec::new(),
+        }
+    }
+
+    /// Hands out the locals in `which`, each with its place among them.
+    #[inline]
+    pub(super) fn read_locals(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
+        match &self.contents {
+            Contents::Replayed(values) => each_tagged(&values.locals[which], store, put),
+            Contents::Stack(layout) => {
+                layout.read_locals(StateSlot::new(store, self.activation, self.fp), which, put);
+            }
+            Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
+        }
+    }
+
+    /// Hands out the operands in `which`, bottom first, each with its place among them.
+    #[inline]
+    pub(super) fn read_operands(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
+        match &self.contents {
+            Contents::Replayed(values) => each_tagged(&values.operands[which], store, put),
+            Contents::Stack(layout) => {
+                layout.read_operands(StateSlot::new(store, self.activation, self.fp), which, put);
+            }
+            Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
+        }
+    }
+}
+
+#[inline]
+fn each_tagged(slots: &[Slot], store: &Store, mut put: impl FnMut(usize, Value)) {
+    for (place, slot) in slots.iter().enumerate() {
+        tagged(slot.ty, slot.bits, store, |value| put(place, value));
+    }
+}
+
+/// The last instance context that was read from a frame, and its instance: neighbours often share it.
+#[derive(Default)]
+pub(super) struct LastInstance(Cell<(u64, Option<Instance>)>);
+
+impl LastInstance {
+    /// The instance with this context.
+    #[inline]
+    pub(super) fn at(&self, context: u64, store: &Store) -> Option<Instance> {
+        let (known, instance) = self.0.get();
+        if known == context && instance.is_some() {
+            return instance;
+        }
+        let instance = store.instance_of_context(context);
+        self.0.set((context, instance));
+        instance
+    }
+}
