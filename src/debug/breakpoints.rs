@@ -58,7 +58,7 @@ impl Breakpoint {
     ) -> Breakpoint {
         let frames = module.compiled().frames.as_ref().expect("compiled for debugging");
         let place = frames.run_at(function, actual).and_then(|stop| {
-            let run = Run::new(module, function, stop);
+            let run = Run::new(module, function, stop.pc);
             Some((*stop, run.index_of(actual)?))
         });
         Breakpoint {
@@ -153,7 +153,7 @@ impl Site {
 
     /// Its run.
     pub(super) fn run(&self) -> &Run {
-        self.run.get_or_init(|| Run::new(&self.module, self.function, &self.stop))
+        self.run.get_or_init(|| Run::new(&self.module, self.function, self.stop.pc))
     }
 
     /// The first operator of the run, from the one at `index` on, that can't be passed without being applied.

@@ -3,8 +3,9 @@
 //! Knows nothing of calls or events. Invariant: a layout depends on code alone, so it can be kept for as long as one
 //! likes; the cache bounds how many are. Read next: [`crate::abi::frame_table`].
 
-use super::evaluator::{Slot, Values};
+use super::evaluator::{Inner, Slot, Values};
 use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
+use crate::abi::operators::numeric_operands;
 use crate::base::{DefinedFuncIndex, RawValue, ValType, Value};
 use crate::runtime::{Activation, Module, Store};
 use std::cell::RefCell;
@@ -18,6 +19,17 @@ enum Source {
     Word(u32),
     /// Nowhere: it is this constant.
     Const(u64),
+    /// Nowhere: it is computed, as [`Layout::computations`] says at this place.
+    Computed(u32),
+}
+
+/// A numeric operator and what it is applied to.
+#[derive(Debug)]
+struct Computation {
+    operator: Inner,
+    operands: Vec<Source>,
+    /// The bits of an operand that count.
+    mask: u64,
 }
 
 /// Types and places of everything in a frame at one place of its function.
@@ -28,6 +40,7 @@ pub struct Layout {
     words: u32,
     locals: Vec<(ValType, Source)>,
     operands: Vec<(ValType, Source)>,
+    computations: Vec<Computation>,
 }
 
 impl Layout {
@@ -36,23 +49,62 @@ impl Layout {
         let table = module.compiled().frames.as_ref().expect("compiled for debugging");
         let state = table.state(function, offset);
         let frame = table.functions[function];
-        let mut words = CONTEXT_WORD + 1;
-        let mut source = |place, home: u32| {
-            let word = match place {
-                Place::Home => home,
-                Place::Word(word) => word,
-                Place::Const(bits) => return Source::Const(bits),
-            };
-            words = words.max(word + 1);
-            Source::Word(word)
+        let mut layout = Layout {
+            slot_to_fp: frame.slot_to_fp,
+            words: CONTEXT_WORD + 1,
+            locals: Vec::with_capacity(state.locals.len()),
+            operands: Vec::with_capacity(state.operands.len()),
+            computations: Vec::new(),
         };
         let types = module.info().local_types(function);
-        let places = types.into_iter().zip(&state.locals).zip(0..);
-        let locals = places.map(|((ty, place), local)| (ty, source(*place, local_home(local)))).collect();
-        let places = state.operands.iter().zip(0..);
-        let operands =
-            places.map(|((ty, place), operand)| (*ty, source(*place, operand_home(frame.locals, operand)))).collect();
-        Layout { slot_to_fp: frame.slot_to_fp, words, locals, operands }
+        for ((ty, place), local) in types.into_iter().zip(&state.locals).zip(0..) {
+            let source = layout.source(place, local_home(local));
+            layout.locals.push((ty, source));
+        }
+        for ((ty, place), operand) in state.operands.iter().zip(0..) {
+            let source = layout.source(place, operand_home(frame.locals, operand));
+            layout.operands.push((*ty, source));
+        }
+        layout
+    }
+
+    fn source(&mut self, place: &Place, home: u32) -> Source {
+        let word = match place {
+            Place::Home => home,
+            Place::Word(word) => *word,
+            Place::Const(bits) => return Source::Const(*bits),
+            Place::Computed { opcode, operands } => {
+                let is_wide = numeric_operands(*opcode).expect("a numeric operator").is_wide;
+                let computation = Computation {
+                    operator: Inner::numeric(*opcode),
+                    operands: operands.iter().map(|operand| self.source(operand, home)).collect(),
+                    mask: if is_wide { u64::MAX } else { u64::from(u32::MAX) },
+                };
+                self.computations.push(computation);
+                return Source::Computed(self.computations.len() as u32 - 1);
+            }
+        };
+        self.words = self.words.max(word + 1);
+        Source::Word(word)
+    }
+
+    /// The bits that a source gives; `word` reads a word.
+    #[inline]
+    fn bits<F: FnMut(u32) -> Option<u64>>(&self, source: Source, word: &mut F) -> Option<u64> {
+        match source {
+            Source::Const(bits) => Some(bits),
+            Source::Word(at) => word(at),
+            Source::Computed(place) => self.compute(place, word),
+        }
+    }
+
+    fn compute<F: FnMut(u32) -> Option<u64>>(&self, place: u32, word: &mut F) -> Option<u64> {
+        let Computation { operator, operands, mask } = &self.computations[place as usize];
+        let mut bits = [0; 2];
+        for (bits, operand) in bits.iter_mut().zip(operands) {
+            *bits = self.bits(*operand, word)? & mask;
+        }
+        operator.compute(bits)
     }
 
     /// Bytes from the start of the state slot up to the frame pointer.
@@ -93,11 +145,7 @@ impl Layout {
     #[inline]
     fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], mut put: impl FnMut(usize, Value)) {
         for (place, (ty, source)) in sources.iter().enumerate() {
-            let bits = match source {
-                Source::Const(bits) => Some(*bits),
-                Source::Word(word) => slot.word(self, *word),
-            };
-            match bits {
+            match self.bits(*source, &mut |word| slot.word(self, word)) {
                 Some(bits) => tagged(*ty, bits, slot.store, |value| put(place, value)),
                 None => put(place, Value::Unavailable),
             }
@@ -120,10 +168,10 @@ impl Layout {
         let Values { locals, operands } = values;
         for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();
-            slots.extend(sources.iter().map(|(ty, source)| match source {
-                Source::Const(bits) => Slot::new(*ty, *bits),
-                Source::Word(word) => Slot::new(*ty, words[*word as usize]),
-            }));
+            for (ty, source) in sources {
+                let bits = self.bits(*source, &mut |word| Some(words[word as usize]))?;
+                slots.push(Slot::new(*ty, bits));
+            }
         }
         Some(words[CONTEXT_WORD as usize])
     }

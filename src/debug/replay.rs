@@ -1,7 +1,7 @@
 //! Runs: the operators from one stop point on, decoded so that they can be walked and replayed.
 //!
 //! A run starts at a stop point and ends after the first operator with an effect beyond locals and operands, or where
-//! another stop point begins. Operators of dead code belong to no run. Must not know calls or events. Read next: [`super::evaluator`].
+//! another stop point begins. It goes on past a conditional branch, which leaves it where it is taken. Operators of dead code belong to no run. Must not know calls or events. Read next: [`super::evaluator`].
 
 use super::evaluator::{Inner, Outside};
 use crate::abi::frame_table::Stop;
@@ -17,7 +17,7 @@ use wasmparser::{BinaryReader, Operator, OperatorsReader};
 pub struct Run {
     /// Where its operators are.
     pub pcs: Box<[WasmPc]>,
-    /// The operators that can be replayed: all, or all but the last.
+    /// The operators that can be replayed as long as they don't leave the run: all, or all but the last.
     pub inner: Box<[Inner]>,
     /// What the last operator calls.
     pub calls: Option<Callee>,
@@ -33,11 +33,11 @@ pub enum Callee {
 }
 
 impl Run {
-    /// Decodes the run that begins at `stop`, one of the stop points of `function`.
-    pub fn new(module: &Module, function: DefinedFuncIndex, stop: &Stop) -> Run {
-        let stops = Stops::after(module, function, stop.pc);
+    /// Decodes the run that begins at `start`, a stop point of `function`, or what remains of it at a checkpoint.
+    pub fn new(module: &Module, function: DefinedFuncIndex, start: WasmPc) -> Run {
+        let stops = Stops::after(module, function, start);
         let (mut pcs, mut inner, mut calls) = (Vec::new(), Vec::new(), None);
-        for (pc, operator) in operators_from(module, function, stop.pc) {
+        for (pc, operator) in operators_from(module, function, start) {
             if stops.passes(pc) {
                 break;
             }

@@ -352,11 +352,11 @@ impl State {
         let pc = trap.pc;
         self.top = Top::Trapped;
         self.trapped = Some((module.clone(), function, pc));
-        let Some(stop) = frames.run_at(function, pc) else { return };
-        let run = Run::new(&module, function, stop);
+        let Some(from) = frames.replay_from(function, pc) else { return };
+        let run = Run::new(&module, function, from.pc);
         let Some(index) = run.index_of(pc) else { return };
         let activation = self.activation.as_ref().expect("it stands still");
-        let layout = Layout::new(&module, function, stop.state);
+        let layout = Layout::new(&module, function, from.state);
         let values = &mut self.values;
         let context = layout.read_all(store, activation, &mut self.words, values);
         let Some(instance) = context.and_then(|context| store.instance_of_context(context)) else { return };

@@ -1,8 +1,8 @@
 //! Table-driven tests of the evaluator: edge values, traps, and the bits of NaNs.
 
 use super::*;
-use crate::abi::operators::ends_run;
-use wasmparser::{BinaryReader, FrameKind, FrameStack};
+use crate::abi::operators::{NumericOperands, ends_run, numeric_operands};
+use wasmparser::{FrameKind, FrameStack};
 
 struct InsideIf;
 
@@ -78,8 +78,9 @@ fn eval(text: &str, operands: &[Slot]) -> Result<Slot, TrapCode> {
             assert_eq!(values.operands.len(), 1, "{text}");
             Ok(values.operands[0])
         }
-        Err(trap) => {
+        Err(halt) => {
             assert_eq!(values, before, "{text} changes nothing when it would trap");
+            let Halt::Trap(trap) = halt else { panic!("{text} doesn't branch") };
             Err(trap)
         }
     }
@@ -402,8 +403,41 @@ fn locals() {
 }
 
 #[test]
+fn conditional_branches_are_passed_or_leave_the_run() {
+    let cases = [(Inner::BrIf, 0, true), (Inner::BrIf, 7, false), (Inner::If, 7, true), (Inner::If, 0, false)];
+    for (inner, condition, passes) in cases {
+        let before = Values { locals: Vec::new(), operands: vec![i64(3), i32(condition)] };
+        let mut values = before.clone();
+        let outcome = inner.apply(&mut values, &World, &World);
+        let after = Values { locals: Vec::new(), operands: vec![i64(3)] };
+        let expected = if passes { (Ok(()), after) } else { (Err(Halt::Branch), before) };
+        assert_eq!((outcome, values), expected, "{inner:?} {condition}");
+    }
+}
+
+#[test]
 fn unused_upper_halves_are_cut() {
     assert_eq!(Slot::new(ValType::I32, u64::MAX), i32(-1));
     assert_eq!(Slot::new(ValType::F32, u64::MAX), b32(u32::MAX));
     assert_eq!(Slot::new(ValType::I64, u64::MAX), i64(-1));
+}
+
+#[test]
+fn every_numeric_operator_takes_what_its_opcode_says() {
+    let mut known = 0;
+    for opcode in 0..=u8::MAX {
+        let Some(NumericOperands { count, is_wide }) = numeric_operands(opcode) else { continue };
+        known += 1;
+        let taken = match Inner::numeric(opcode) {
+            Inner::Unary(..) => 1,
+            Inner::Binary(..) => 2,
+            other => panic!("{other:?} isn't numeric"),
+        };
+        assert_eq!(count, taken, "{opcode:#x}");
+        let name = format!("{:?}", OperatorsReader::new(BinaryReader::new(&[opcode], 0)).read().unwrap());
+        // The operand's type is the second that a name has, or the only one.
+        let operand = ["I32", "I64", "F32", "F64"].into_iter().max_by_key(|ty| name.rfind(ty)).unwrap();
+        assert_eq!(is_wide, operand.ends_with("64"), "{name}");
+    }
+    assert_eq!(known, 0xc4 - 0x45 + 1);
 }
