@@ -580,10 +580,8 @@ fn values_are_read_from_slots_of_every_size() {
         for local in 0..count {
             body += &format!("(local.set {local} (i64.const {}))", 1000 + local);
         }
-        let wat = format!(
-            "(module (func (export \"f\") (local {}) {body} (loop nop) nop))",
-            "i64 ".repeat(count as usize)
-        );
+        let wat =
+            format!("(module (func (export \"f\") (local {}) {body} (loop nop) nop))", "i64 ".repeat(count as usize));
         let scene = Scene::new(&wat);
         scene.add(0, 2 * count as usize + 1);
         let call = scene.begin("f", &[]);

@@ -627,9 +627,7 @@ fn what_an_operator_has_read_stays_though_the_host_changes_it_before_anybody_loo
     let scene = Scene::new(wat);
     let operators = scene::operators(&scene.module, 0);
     let nop = (0..operators)
-        .find(|operator| {
-            matches!(scene.module.info().operator_at(scene.pc(0, *operator)), wasmparser::Operator::Nop)
-        })
+        .find(|operator| matches!(scene.module.info().operator_at(scene.pc(0, *operator)), wasmparser::Operator::Nop))
         .unwrap();
     scene.add(0, nop);
     let export = |name| scene.debuggee.store().instance_export(scene.instance, name).unwrap().unwrap();
