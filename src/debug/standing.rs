@@ -312,8 +312,7 @@ impl State {
         let Some(instance) = self.replay(site, index, store, cache) else { return false };
         let world = World { store, instance };
         let inner = site.run().inner.get(index as usize);
-        let is_applied =
-            inner.is_some_and(|inner| inner.apply(&mut self.values, site.module.info(), &world).is_ok());
+        let is_applied = inner.is_some_and(|inner| inner.apply(&mut self.values, site.module.info(), &world).is_ok());
         if is_applied {
             self.known = Some(index + 1);
         }

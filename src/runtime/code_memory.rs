@@ -158,10 +158,10 @@ impl StoreCode {
             let message = format!("no stop point ends at offset {:#x} of the code", offset.0);
             return Err(Error::new(ErrorKind::OutOfRange, message).into());
         }
-        // Stop points on one page are written together, with what is between them as it is.
+        // Stop points on one page, or on pages side by side, are written together, with what is between them as it is.
         let page_of = |edit: &(CodeOffset, bool)| (edit.0.0 - stop_length) as usize / page_size();
         let mut written: Vec<(usize, Vec<u8>)> = Vec::new();
-        for group in edits.chunk_by(|a, b| page_of(a) == page_of(b)) {
+        for group in edits.chunk_by(|a, b| page_of(b) - page_of(a) <= 1) {
             let start = group[0].0.0 - stop_length;
             let end = group[group.len() - 1].0.0;
             let address = self.base + start as usize;

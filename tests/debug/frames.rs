@@ -538,3 +538,61 @@ fn a_stack_overflow_leaves_readable_frames() {
     assert_eq!(event.pc, scene.debuggee.frame_info(&frames[0]).unwrap().pc);
     assert_ne!(event.pc, WasmPc(0));
 }
+
+#[test]
+fn more_places_than_the_cache_keeps_are_found_again() {
+    // Each function calls the next from a place of its own, with a local of its own.
+    const FUNCTIONS: u32 = 2500;
+    let mut wat = String::from("(module (func $f0 (local i32) nop)");
+    for n in 1..FUNCTIONS {
+        wat += &format!("(func $f{n} (local i32) (local.set 0 (i32.const {n})) call $f{} nop)", n - 1);
+    }
+    wat += &format!("(export \"run\" (func $f{})))", FUNCTIONS - 1);
+    let scene = Scene::new(&wat);
+    scene.add(0, 0);
+    let call = scene.begin("run", &[]);
+    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
+    let innermost = call.frame(&scene.debuggee).unwrap().unwrap();
+    // Not one by one: the last first.
+    let last = Frame { position: FUNCTIONS - 1, ..innermost };
+    assert_eq!(scene.debuggee.frame_info(&last).unwrap().func_index.as_u32(), FUNCTIONS - 1);
+    let past = Frame { position: FUNCTIONS, ..innermost };
+    assert_refused(&scene.debuggee, &past, ErrorKind::OutOfRange);
+    assert_refused(&scene.debuggee, &Frame { position: u32::MAX, ..innermost }, ErrorKind::OutOfRange);
+    assert_eq!(scene.debuggee.frame_caller(&last).unwrap(), None);
+    for _ in 0..2 {
+        let frames = stack(&scene.debuggee, &innermost);
+        assert_eq!(frames.len() as u32, FUNCTIONS);
+        for (n, frame) in frames.iter().enumerate() {
+            let state = scene.state(frame);
+            assert_eq!((state.func as usize, state.operator), (n, if n == 0 { 0 } else { 2 }));
+            assert_eq!(state.locals, [Value::I32(n as i32)]);
+        }
+    }
+    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Finished);
+}
+
+#[test]
+fn values_are_read_from_slots_of_every_size() {
+    // The outermost frame's slot may be close to the stack's end, a large one is read in parts.
+    for count in [1, 2, 7, 15, 16, 17, 40, 300] {
+        let mut body = String::new();
+        for local in 0..count {
+            body += &format!("(local.set {local} (i64.const {}))", 1000 + local);
+        }
+        let wat =
+            format!("(module (func (export \"f\") (local {}) {body} (loop nop) nop))", "i64 ".repeat(count as usize));
+        let scene = Scene::new(&wat);
+        scene.add(0, 2 * count as usize + 1);
+        let call = scene.begin("f", &[]);
+        assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
+        let frame = call.frame(&scene.debuggee).unwrap().unwrap();
+        let expected: Vec<_> = (0..count).map(|local| Value::I64(1000 + local)).collect();
+        assert_eq!(scene.state(&frame).locals, expected);
+        for first in 0..count as u32 {
+            let mut one = [Value::Unavailable];
+            assert_eq!(scene.debuggee.frame_read_locals(&frame, first, &mut one).unwrap(), 1);
+            assert_eq!(one[0], expected[first as usize]);
+        }
+    }
+}

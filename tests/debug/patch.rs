@@ -136,3 +136,34 @@ fn by_protection() {
     scene.call("f", &[Value::I32(0)]).unwrap();
     assert_eq!(log.places(), []);
 }
+
+#[test]
+fn stepping_that_the_system_refuses_is_an_error_of_the_call() {
+    run_alone("stepping_is_refused", &[("PELLUCID_PATCH", "protection")]);
+}
+
+/// Turning stepping on or off changes no code, running does. What is refused then works when it is tried again.
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn stepping_is_refused() {
+    let scene = Scene::new(CODE);
+    let log = scene.log(EventKind::ALL);
+    scene.call("f", &[Value::I32(0)]).unwrap();
+    let events = || {
+        scene.call("f", &[Value::I32(0)]).unwrap();
+        log.places().len()
+    };
+    limit_writable_memory(Some(4096));
+    scene.edit(|edit| edit.single_step(true));
+    let refused = scene.call("f", &[Value::I32(0)]);
+    limit_writable_memory(None);
+    assert_eq!(kind(refused), ErrorKind::System);
+    assert_eq!(log.places(), []);
+    assert_eq!(events(), scene::operators(&scene.module, 0));
+    limit_writable_memory(Some(4096));
+    scene.edit(|edit| edit.single_step(false));
+    let refused = scene.call("f", &[Value::I32(0)]);
+    limit_writable_memory(None);
+    assert_eq!(kind(refused), ErrorKind::System);
+    assert_eq!(events(), 0);
+}

@@ -536,3 +536,120 @@ fn tables_of_other_instances_are_stepped_through() {
     let operators: Vec<_> = log.places().into_iter().map(|(_, _, operator)| operator).collect();
     assert_eq!(operators, [0, 1, 2, 0, 1, 3]);
 }
+
+/// Functions 0 to 3 call each other; where each goes on after its call differs.
+const DEEP: &str = r#"(module
+    (func $a (param i32) (result i32) nop nop local.get 0)
+    (func $b (param i32) (result i32) (block (drop (call $a (i32.const 1)))) (i32.add (local.get 0) (i32.const 1)))
+    (func $c (param i32) (result i32) (i32.add (local.get 0) (call $b (local.get 0))))
+    (func $d (export "d") (param i32) (result i32) (call $c (local.get 0))))"#;
+
+#[test]
+fn stepping_turned_on_deep_in_the_stack_stops_in_every_frame_that_is_returned_to() {
+    let scene = Scene::new(DEEP);
+    scene.edit(|edit| edit.single_step(true));
+    let all = steps(&scene, "d", &[Value::I32(3)]);
+    scene.edit(|edit| edit.single_step(false));
+    assert_eq!(steps(&scene, "d", &[Value::I32(3)]), []);
+    // From each operator of the innermost function on, and to each that follows.
+    let inner: Vec<usize> = (0..all.len()).filter(|place| all[*place].0 == 0).collect();
+    for from in inner {
+        for to in from + 1..=all.len() {
+            let id = scene.add(0, all[from].1);
+            let log: Rc<RefCell<Vec<(u32, usize)>>> = Rc::default();
+            let (seen, off) = (log.clone(), all.get(to - 1).copied());
+            let handler = move |debuggee: &Debuggee, event: &Event| {
+                let state = state(debuggee, &event.frame.unwrap());
+                seen.borrow_mut().push((state.func, state.operator));
+                edit(debuggee, |edit| edit.single_step(Some((state.func, state.operator)) != off));
+                Action::Continue
+            };
+            scene.debuggee.set_event_handler(EventKind::ALL, Box::new(handler)).unwrap();
+            assert_eq!(scene.call("d", &[Value::I32(3)]).unwrap(), [Value::I32(7)]);
+            assert_eq!(*log.borrow(), all[from..to], "from {from} to {to}");
+            scene.edit(|edit| {
+                edit.single_step(false);
+                edit.remove(id);
+            });
+            assert_eq!(steps(&scene, "d", &[Value::I32(3)]), []);
+        }
+    }
+}
+
+#[test]
+fn a_step_returns_into_whoever_called_this_time() {
+    let wat = r#"(module (import "" "" (func $host))
+        (func $leaf nop)
+        (func $one call $leaf nop)
+        (func $two call $leaf nop nop)
+        (func (export "inner") call $one call $two)
+        (func (export "outer") call $host nop))"#;
+    let later: scene::Later<pellucid::base::Instance> = Rc::default();
+    let (instance, places) = (later.clone(), Rc::new(RefCell::new(Vec::new())));
+    let seen = places.clone();
+    let scene = Scene::with_host(wat, move |debuggee| {
+        let call = debuggee.call_begin(scene::func(debuggee, *instance.get().unwrap(), "inner"), &[]).unwrap();
+        let go = |how| {
+            assert_eq!(call.resume(debuggee, how).unwrap(), CallState::Paused);
+            let state = state(debuggee, &call.frame(debuggee).unwrap().unwrap());
+            seen.borrow_mut().push((state.func, state.operator));
+        };
+        // The same function in the same place of the stack, once from each caller.
+        for _ in 0..2 {
+            go(Resume::Continue);
+            go(Resume::Step);
+            go(Resume::Step);
+        }
+        assert_eq!(call.resume(debuggee, Resume::Continue).unwrap(), CallState::Finished);
+    });
+    later.set(scene.instance).unwrap();
+    scene.add(1, 0);
+    // The host function is called by a step, so that what is armed stays so throughout.
+    let call = scene.begin("outer", &[]);
+    for _ in 0..2 {
+        assert_eq!(call.resume(&scene.debuggee, Resume::Step).unwrap(), CallState::Paused);
+    }
+    assert_eq!(*places.borrow(), [(1, 0), (1, 1), (2, 1), (1, 0), (1, 1), (3, 1)]);
+}
+
+#[test]
+fn what_an_operator_has_read_stays_though_the_host_changes_it_before_anybody_looks() {
+    let wat = r#"(module (memory (export "memory") 1) (global (export "global") (mut i32) (i32.const 7))
+        (table (export "table") 1 funcref)
+        (func (export "f") (param i32) (result i32)
+            (local.set 0 (i32.load (i32.const 8)))
+            global.get 0
+            memory.size
+            (ref.is_null (table.get 0 (i32.const 0)))
+            nop
+            drop drop drop
+            local.get 0))"#;
+    let scene = Scene::new(wat);
+    let operators = scene::operators(&scene.module, 0);
+    let nop = (0..operators)
+        .find(|operator| matches!(scene.module.info().operator_at(scene.pc(0, *operator)), wasmparser::Operator::Nop))
+        .unwrap();
+    scene.add(0, nop);
+    let export = |name| scene.debuggee.store().instance_export(scene.instance, name).unwrap().unwrap();
+    let (Extern::Memory(memory), Extern::Global(global), Extern::Table(table)) =
+        (export("memory"), export("global"), export("table"))
+    else {
+        panic!("they are what they are called")
+    };
+    let log: Rc<RefCell<Vec<scene::State>>> = Rc::default();
+    let (seen, func) = (log.clone(), scene.func("f"));
+    let handler = move |debuggee: &Debuggee, event: &Event| {
+        let store = debuggee.store();
+        store.memory_write(memory, 8, &9i32.to_le_bytes()).unwrap();
+        store.memory_grow(memory, 1).unwrap();
+        store.global_set(global, Value::I32(8)).unwrap();
+        store.table_set(table, 0, Value::FuncRef(Some(func))).unwrap();
+        seen.borrow_mut().push(state(debuggee, &event.frame.unwrap()));
+        Action::Continue
+    };
+    scene.debuggee.set_event_handler(EventKind::ALL, Box::new(handler)).unwrap();
+    scene.call("f", &[Value::I32(1)]).unwrap();
+    let log = log.borrow();
+    assert_eq!(log[0].locals, [Value::I32(0)]);
+    assert_eq!(log[0].operands, [Value::I32(7), Value::I32(1), Value::I32(1)]);
+}

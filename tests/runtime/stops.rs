@@ -2,7 +2,7 @@
 
 use crate::{World, debug_world};
 use pellucid::base::{CodeOffset, ErrorKind, FuncIndex, FuncType, Instance, TrapCode, ValType, Value, WasmPc};
-use pellucid::runtime::{Call, CallState, Exit, Extern, FrameKind, Module};
+use pellucid::runtime::{Call, CallState, Exit, Extern, FrameKind, Link, Module, NoFrame};
 
 const SUM: &str = r#"(module
     (func $sum (export "sum") (param $n i32) (result i32) (local $total i32)
@@ -301,4 +301,59 @@ fn stops_work_with_protection_changes_too() {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     let output = command.arg("stops::").env(SWITCH, "protection").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn a_call_goes_on_from_stops_for_as_long_as_it_is_told() {
+    let world = debug_world();
+    let (module, instance) = sum(&world);
+    arm(&world, &module, 0, true);
+    let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(3)]).unwrap();
+    let (mut epochs, mut last) = (vec![call.epoch()], None);
+    let exit = call.run_while(&world.store, |stopped| {
+        assert_eq!(call.state(), CallState::Suspended);
+        let activation = call.activation().unwrap();
+        assert_eq!((activation.pc, activation.fp), (stopped.pc, stopped.fp));
+        assert_eq!(world.store.walk(&activation).count(), 2);
+        // Other calls may run meanwhile.
+        let other = Call::new(&world.store, world.func(instance, "sum"), &[Value::I32(1)]).unwrap();
+        assert!(matches!(other.run_while(&world.store, |_| true).unwrap(), Exit::Finished));
+        epochs.push(call.epoch());
+        last = Some(stopped);
+        epochs.len() < 5
+    });
+    assert!(matches!(exit.unwrap(), Exit::Stopped(stopped) if Some(stopped) == last));
+    assert!(epochs.is_sorted_by(|a, b| a < b));
+    assert_eq!(call.state(), CallState::Suspended);
+    assert!(matches!(call.run_while(&world.store, |_| true).unwrap(), Exit::Finished));
+    assert_eq!(call.results(&world.store).unwrap(), [Value::I32(12)]);
+    // A store that is poisoned at a stop isn't entered again.
+    let call = Call::new(&world.store, world.func(instance, "sum"), &[Value::I32(3)]).unwrap();
+    let exit = call.run_while(&world.store, |_| {
+        world.store.poison("enough");
+        true
+    });
+    assert_eq!(exit.unwrap_err().kind(), ErrorKind::Poisoned);
+}
+
+#[test]
+fn a_walk_goes_link_by_link_and_tells_trampolines_from_unknown_places() {
+    let world = debug_world();
+    let (module, instance) = sum(&world);
+    arm(&world, &module, 0, true);
+    let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(3)]).unwrap();
+    assert!(matches!(call.run(&world.store).unwrap(), Exit::Stopped(_)));
+    let activation = call.activation().unwrap();
+    let mut links = vec![activation.newest().unwrap()];
+    while let Some(link) = world.store.caller(&activation, links.last().unwrap().fp) {
+        links.push(link);
+    }
+    let found: Vec<_> = links.iter().map(|link| world.store.frame_at(*link).map(|frame| frame.pc)).collect();
+    let walked: Vec<_> = world.store.walk(&activation).map(|frame| frame.pc).collect();
+    assert_eq!(found[..2], [Ok(walked[0]), Ok(walked[1])]);
+    assert_eq!(found[2], Err(NoFrame::Trampoline));
+    let nowhere = Link { pc: pellucid::base::NativePc(8), ..links[0] };
+    assert_eq!(world.store.frame_at(nowhere).map(|frame| frame.pc), Err(NoFrame::Unknown));
+    assert_eq!(world.store.caller(&activation, activation.stack.end), None);
+    assert_eq!(world.store.caller(&activation, usize::MAX - 4), None);
 }
