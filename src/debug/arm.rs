@@ -30,6 +30,7 @@ impl ArmedFunctions {
         self.any.get() && self.functions.borrow().contains_key(&(module, function.as_u32()))
     }
 
+    #[inline]
     pub(super) fn any(&self) -> bool {
         self.any.get()
     }

@@ -7,8 +7,9 @@
 //!            return, leave (trap), stop
 //! ```
 //!
-//! While the guest runs, the store context holds the host's stack pointer; at that address are the host's saved
-//! registers and, lowest, the stack pointer that the context held before: entries nest. Knows nothing of calls.
+//! While the guest runs, the store context holds the host's stack pointer; at that address is, lowest, the stack pointer
+//! that the context held before, since entries nest; then `rbx` and `rbp`. The other registers that a C function
+//! preserves are saved by whoever enters or resumes, so that a trap or stop may change them. Knows nothing of calls.
 //! Invariants: the host's stack pointer is aligned to 16 whenever it is in the context; the frame chain of a
 //! guest stack ends in a null frame pointer. Read next: [`super::traps`], [`super::call`].
 
@@ -20,9 +21,9 @@ compile_error!("the switch is written for x86-64 only");
 use super::builtins;
 use super::store_context::StoreContext;
 use crate::abi::builtins::Builtin;
-use crate::abi::vmctx::{STORE_CONTEXT, store_context as offsets};
+use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::RawValue;
-use std::arch::naked_asm;
+use std::arch::{asm, naked_asm};
 
 /// Guest code returned.
 pub const FINISHED: u32 = 0;
@@ -34,7 +35,7 @@ pub const STOPPED: u32 = 2;
 /// Bytes that a stop puts on the guest's stack: return address, context, 15 registers, 16 vector registers; and some.
 const STOP_SPACE: usize = 512;
 
-/// Runs `trampoline(code, callee, null, values)` on the guest stack below `stack_high`, until it returns or is left;
+/// Runs `trampoline(callee, null, code, values)` on the guest stack below `stack_high`, until it returns or is left;
 /// answers one of the constants above.
 ///
 /// # Safety
@@ -42,8 +43,8 @@ const STOP_SPACE: usize = 512;
 /// `context` must belong to a store that this thread uses, with its stack bounds set to the guest stack; `stack_high` is
 /// the end of that stack, which nobody uses; the other arguments must fit together as
 /// [`Trampolines::enter`](crate::abi::artifact::Trampolines::enter) demands.
-#[unsafe(naked)]
-pub unsafe extern "sysv64" fn enter(
+#[inline(always)]
+pub unsafe fn enter(
     context: *mut StoreContext,
     stack_high: usize,
     trampoline: usize,
@@ -51,29 +52,28 @@ pub unsafe extern "sysv64" fn enter(
     callee: usize,
     values: *mut RawValue,
 ) -> u32 {
-    naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "push qword ptr [rdi + {host_sp}]",
-        "mov [rdi + {host_sp}], rsp",
-        "mov rsp, rsi",
-        "xor ebp, ebp",
-        "mov rbx, rdi",
-        "mov rax, rdx",
-        "mov rdi, rcx",
-        "mov rsi, r8",
-        "xor edx, edx",
-        "mov rcx, r9",
-        "call rax",
-        "xor eax, eax",
-        "jmp {leave}",
-        host_sp = const offsets::HOST_SP,
-        leave = sym leave,
-    )
+    let exit;
+    // SAFETY: `enter_guest` takes these registers and, like `leave`, comes back with the stack pointer, `rbx` and `rbp` as
+    // they were; every other register is said to be changed. The rest is the caller's promise.
+    unsafe {
+        asm!(
+            "call {enter_guest}",
+            enter_guest = sym enter_guest,
+            in("rdi") callee,
+            in("rsi") stack_high,
+            in("rdx") code,
+            in("rcx") values,
+            in("r8") context,
+            in("r9") trampoline,
+            lateout("eax") exit,
+            lateout("r12") _,
+            lateout("r13") _,
+            lateout("r14") _,
+            lateout("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    exit
 }
 
 /// Resumes a guest at the stop where it was left: the context's guest stack pointer says which.
@@ -81,15 +81,54 @@ pub unsafe extern "sysv64" fn enter(
 /// # Safety
 ///
 /// As for [`enter`]; the guest stack pointer must come from a stop on that stack, which wasn't resumed since.
+pub unsafe fn resume(context: *mut StoreContext) -> u32 {
+    let exit;
+    // SAFETY: as in `enter`.
+    unsafe {
+        asm!(
+            "call {resume_guest}",
+            resume_guest = sym resume_guest,
+            in("rdi") context,
+            lateout("eax") exit,
+            lateout("r12") _,
+            lateout("r13") _,
+            lateout("r14") _,
+            lateout("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    exit
+}
+
+/// The part of [`enter`] that can't be inlined.
 #[unsafe(naked)]
-pub unsafe extern "sysv64" fn resume(context: *mut StoreContext) -> u32 {
+unsafe extern "sysv64" fn enter_guest() {
     naked_asm!(
         "push rbp",
         "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        "push qword ptr [r8 + {host_sp}]",
+        "mov [r8 + {host_sp}], rsp",
+        "mov rsp, rsi",
+        "xor ebp, ebp",
+        "xor esi, esi",
+        "mov rbx, r8",
+        "call r9",
+        "xor eax, eax",
+        "mov rsp, [rbx + {host_sp}]",
+        "pop qword ptr [rbx + {host_sp}]",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+        host_sp = const offsets::HOST_SP,
+    )
+}
+
+/// The part of [`resume`] that can't be inlined.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn resume_guest() {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
         "push qword ptr [rdi + {host_sp}]",
         "mov [rdi + {host_sp}], rsp",
         "mov rsp, [rdi + {guest_sp}]",
@@ -143,10 +182,6 @@ pub unsafe extern "sysv64" fn leave() {
     naked_asm!(
         "mov rsp, [rbx + {host_sp}]",
         "pop qword ptr [rbx + {host_sp}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
         "pop rbx",
         "pop rbp",
         "ret",
@@ -213,8 +248,40 @@ pub unsafe extern "sysv64" fn stop() {
     )
 }
 
-/// A stub for each builtin: records where the guest was left, and calls the Rust function of the same name on the host's
-/// stack. The context in `rdi` begins with the store context's address.
+/// The code of a stub: notes where the guest was left, and calls a Rust function on the host's stack with the arguments
+/// that the stub was given. The context in `rdi` begins with the store context's address. `$function` is an operand.
+macro_rules! stub {
+    ($function:literal, $($operands:tt)*) => {
+        naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "mov r11, [rdi + {context}]",
+            // Here are the caller's frame pointer and, above it, its code address.
+            "mov [r11 + {exit_frame}], rbp",
+            "mov rsp, [r11 + {host_sp}]",
+            concat!("call ", $function),
+            "mov rsp, rbp",
+            "pop rbp",
+            "ret",
+            context = const STORE_CONTEXT,
+            exit_frame = const offsets::EXIT_FRAME,
+            host_sp = const offsets::HOST_SP,
+            $($operands)*
+        )
+    };
+}
+
+/// The stub of host functions: which function it calls is in the callee's context.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn host_func() {
+    stub!("[rdi + {entry}]", entry = const vmctx::host_func::ENTRY)
+}
+
+/// A stub for each builtin, for the Rust function of the same name.
 macro_rules! stubs {
     ($($name:ident),* $(,)?) => {
         mod stubs {
@@ -222,25 +289,7 @@ macro_rules! stubs {
             $(
                 #[unsafe(naked)]
                 pub unsafe extern "sysv64" fn $name() {
-                    naked_asm!(
-                        "push rbp",
-                        "mov rbp, rsp",
-                        "mov r11, [rdi + {context}]",
-                        "mov rax, [rbp]",
-                        "mov [r11 + {exit_fp}], rax",
-                        "mov rax, [rbp + 8]",
-                        "mov [r11 + {exit_pc}], rax",
-                        "mov rsp, [r11 + {host_sp}]",
-                        "call {function}",
-                        "mov rsp, rbp",
-                        "pop rbp",
-                        "ret",
-                        context = const STORE_CONTEXT,
-                        exit_fp = const offsets::EXIT_FP,
-                        exit_pc = const offsets::EXIT_PC,
-                        host_sp = const offsets::HOST_SP,
-                        function = sym builtins::$name,
-                    )
+                    stub!("{function}", function = sym builtins::$name)
                 }
             )*
         }
@@ -259,11 +308,15 @@ macro_rules! stubs {
 
 stubs! {
     memory_grow, memory_copy, memory_fill, memory_init, data_drop, table_grow, table_fill, table_copy, table_init,
-    elem_drop, host_call,
+    elem_drop,
 }
 
 /// How many words above the stack pointer the return address is, for a fault at an instruction that comes before its
 /// routine has a frame.
 pub fn words_above_return_address(pc: usize) -> Option<usize> {
-    if pc == stop as *const () as usize { Some(1) } else { builtin_table().contains(&pc).then_some(0) }
+    match pc {
+        _ if pc == stop as *const () as usize => Some(1),
+        _ if pc == host_func as *const () as usize => Some(0),
+        _ => builtin_table().contains(&pc).then_some(0),
+    }
 }
