@@ -479,7 +479,7 @@ impl FuncEntry {
     unsafe fn switch(&self, context: *mut StoreContext, stack: &GuestStack, values: *mut RawValue) -> u32 {
         // SAFETY: the trampoline is for the function's type, the context the one that its code expects; the rest is the
         // caller's promise.
-        unsafe { switch::enter(context, stack.high, self.enter.get(), self.code, self.context, values) }
+        unsafe { switch::enter(self.context, stack.high, self.code, values, context, self.enter.get()) }
     }
 }
 
@@ -663,9 +663,15 @@ impl Store {
         let inner = self.inner();
         let values = values.as_mut_ptr();
         let link = Link::default();
-        let thread = ReadyThread::already();
-        let stack = inner.stacks.first(inner.limits.get().stack_bytes);
-        let (true, Some(thread), Some(stack)) = (inner.nest(&link), thread, stack) else {
+        let ready = 'ready: {
+            if !inner.nest(&link) {
+                break 'ready None;
+            }
+            let Some(thread) = ReadyThread::already() else { break 'ready None };
+            let Some(stack) = inner.stacks.first(inner.limits.get().stack_bytes) else { break 'ready None };
+            Some((thread, stack))
+        };
+        let Some((thread, stack)) = ready else {
             // SAFETY: the caller's promise.
             return unsafe { self.call_slowly(func, entry, values, drive) };
         };

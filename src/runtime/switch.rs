@@ -7,9 +7,8 @@
 //!            return, leave (trap), stop
 //! ```
 //!
-//! While the guest runs, the store context holds the host's stack pointer; at that address is, lowest, the stack pointer
-//! that the context held before, since entries nest; then `rbx` and `rbp`. The other registers that a C function
-//! preserves are saved by whoever enters or resumes, so that a trap or stop may change them. Knows nothing of calls.
+//! While the guest runs, the store context holds the host's stack pointer; at that address are the host's saved
+//! registers and, lowest, the stack pointer that the context held before: entries nest. Knows nothing of calls.
 //! Invariants: the host's stack pointer is aligned to 16 whenever it is in the context; the frame chain of a
 //! guest stack ends in a null frame pointer. Read next: [`super::traps`], [`super::call`].
 
@@ -23,7 +22,7 @@ use super::store_context::StoreContext;
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::RawValue;
-use std::arch::{asm, naked_asm};
+use std::arch::naked_asm;
 
 /// Guest code returned.
 pub const FINISHED: u32 = 0;
@@ -43,69 +42,22 @@ const STOP_SPACE: usize = 512;
 /// `context` must belong to a store that this thread uses, with its stack bounds set to the guest stack; `stack_high` is
 /// the end of that stack, which nobody uses; the other arguments must fit together as
 /// [`Trampolines::enter`](crate::abi::artifact::Trampolines::enter) demands.
-#[inline(always)]
-pub unsafe fn enter(
-    context: *mut StoreContext,
-    stack_high: usize,
-    trampoline: usize,
-    code: usize,
-    callee: usize,
-    values: *mut RawValue,
-) -> u32 {
-    let exit;
-    // SAFETY: `enter_guest` takes these registers and, like `leave`, comes back with the stack pointer, `rbx` and `rbp` as
-    // they were; every other register is said to be changed. The rest is the caller's promise.
-    unsafe {
-        asm!(
-            "call {enter_guest}",
-            enter_guest = sym enter_guest,
-            in("rdi") callee,
-            in("rsi") stack_high,
-            in("rdx") code,
-            in("rcx") values,
-            in("r8") context,
-            in("r9") trampoline,
-            lateout("eax") exit,
-            lateout("r12") _,
-            lateout("r13") _,
-            lateout("r14") _,
-            lateout("r15") _,
-            clobber_abi("sysv64"),
-        );
-    }
-    exit
-}
-
-/// Resumes a guest at the stop where it was left: the context's guest stack pointer says which.
-///
-/// # Safety
-///
-/// As for [`enter`]; the guest stack pointer must come from a stop on that stack, which wasn't resumed since.
-pub unsafe fn resume(context: *mut StoreContext) -> u32 {
-    let exit;
-    // SAFETY: as in `enter`.
-    unsafe {
-        asm!(
-            "call {resume_guest}",
-            resume_guest = sym resume_guest,
-            in("rdi") context,
-            lateout("eax") exit,
-            lateout("r12") _,
-            lateout("r13") _,
-            lateout("r14") _,
-            lateout("r15") _,
-            clobber_abi("sysv64"),
-        );
-    }
-    exit
-}
-
-/// The part of [`enter`] that can't be inlined.
 #[unsafe(naked)]
-unsafe extern "sysv64" fn enter_guest() {
+pub unsafe extern "sysv64" fn enter(
+    callee: usize,
+    stack_high: usize,
+    code: usize,
+    values: *mut RawValue,
+    context: *mut StoreContext,
+    trampoline: usize,
+) -> u32 {
     naked_asm!(
         "push rbp",
         "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
         "push qword ptr [r8 + {host_sp}]",
         "mov [r8 + {host_sp}], rsp",
         "mov rsp, rsi",
@@ -114,8 +66,13 @@ unsafe extern "sysv64" fn enter_guest() {
         "mov rbx, r8",
         "call r9",
         "xor eax, eax",
+        // From here on as in `leave`.
         "mov rsp, [rbx + {host_sp}]",
         "pop qword ptr [rbx + {host_sp}]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
         "pop rbx",
         "pop rbp",
         "ret",
@@ -123,12 +80,20 @@ unsafe extern "sysv64" fn enter_guest() {
     )
 }
 
-/// The part of [`resume`] that can't be inlined.
+/// Resumes a guest at the stop where it was left: the context's guest stack pointer says which.
+///
+/// # Safety
+///
+/// As for [`enter`]; the guest stack pointer must come from a stop on that stack, which wasn't resumed since.
 #[unsafe(naked)]
-unsafe extern "sysv64" fn resume_guest() {
+pub unsafe extern "sysv64" fn resume(context: *mut StoreContext) -> u32 {
     naked_asm!(
         "push rbp",
         "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
         "push qword ptr [rdi + {host_sp}]",
         "mov [rdi + {host_sp}], rsp",
         "mov rsp, [rdi + {guest_sp}]",
@@ -182,6 +147,10 @@ pub unsafe extern "sysv64" fn leave() {
     naked_asm!(
         "mov rsp, [rbx + {host_sp}]",
         "pop qword ptr [rbx + {host_sp}]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
         "pop rbx",
         "pop rbp",
         "ret",
