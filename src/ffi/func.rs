@@ -154,7 +154,7 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
         };
         outcome(status, error)?;
         for (place, ((raw, kind), result)) in values.iter_mut().zip(&kinds_of_results).zip(results).enumerate() {
-            *raw = RawValue::new(result.to_raw(store, *kind, "result # of a host function", place)?);
+            *raw = RawValue::new(result.checked_raw(store, *kind, "result # of a host function", place)?);
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl Convert for CallValues<'_> {
     #[inline]
     fn write_args(&mut self, types: &[ValType], raw: &mut [RawValue]) -> Result<()> {
         for (place, ((raw, ty), arg)) in raw.iter_mut().zip(types).zip(self.args).enumerate() {
-            *raw = RawValue::new(arg.to_raw(self.store, kind(*ty), "argument #", place)?);
+            *raw = RawValue::new(arg.checked_raw(self.store, kind(*ty), "argument #", place)?);
         }
         Ok(())
     }

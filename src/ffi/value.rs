@@ -208,10 +208,10 @@ impl pellucid_value_t {
     /// The low word of the raw value that a value from C is, which must be of this kind; the high one is 0. `what` names the
     /// value in errors, where `#` stands for `place`.
     #[inline(always)]
-    pub(super) fn to_raw(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<u64> {
+    pub(super) fn checked_raw(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<u64> {
         use pellucid_kind::*;
         if self.kind != kind || !is_number(kind) {
-            return self.to_raw_slowly(store, kind, what, place);
+            return self.checked_raw_slowly(store, kind, what, place);
         }
         let is_wide = kind == PELLUCID_I64 as u32 || kind == PELLUCID_F64 as u32;
         // SAFETY: as in `to_core`.
@@ -219,7 +219,7 @@ impl pellucid_value_t {
     }
 
     #[cold]
-    fn to_raw_slowly(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<u64> {
+    fn checked_raw_slowly(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<u64> {
         Ok(store.raw_as(&self.to_core()?, value_type(kind)?, what, place)?.lo)
     }
 }

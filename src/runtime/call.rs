@@ -204,13 +204,13 @@ impl Call {
         };
         store.check_poisoned()?;
         let inner = store.inner();
-        if !inner.nest(&self.link) {
-            return nested_too_deeply(store, is_fresh);
-        }
+        let Some((outer, depth)) = inner.nest() else { return nested_too_deeply(store, is_fresh) };
         if self.link.stack.get().is_null() {
             self.link.stack.set(inner.stacks.lease(inner.limits.get().stack_bytes)?);
         }
         let thread = ReadyThread::get()?;
+        self.link.outer.set(outer);
+        self.link.depth.set(depth);
         self.state.set(CallState::Running);
         // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
         // entry is the store's, which is alive; the trampoline is for the function's type, and the values are as long as it
@@ -457,15 +457,14 @@ impl Link {
 }
 
 impl StoreInner {
-    /// Puts a call that is about to run under the innermost one; false if the store doesn't allow so many.
+    /// Where a call that is about to run goes: under which one, or null, and under how many. None if the store doesn't allow
+    /// so many.
     #[inline(always)]
-    fn nest(&self, link: &Link) -> bool {
+    fn nest(&self) -> Option<(*const Link, u32)> {
         let outer = self.current.get();
         // SAFETY: the outer call runs, so it is neither moved nor dropped.
         let depth = unsafe { outer.as_ref() }.map_or(0, |outer| outer.depth.get() + 1);
-        link.outer.set(outer);
-        link.depth.set(depth);
-        depth < self.nested_calls.get()
+        (depth < self.nested_calls.get()).then_some((outer, depth))
     }
 }
 
@@ -614,11 +613,11 @@ impl Store {
         }
         let (mut few, mut some, mut many);
         let raw = match entry.values as usize {
-            ..=4 => {
+            0..=4 => {
                 few = [RawValue::default(); 4];
                 &mut few[..]
             }
-            ..=16 => {
+            5..=16 => {
                 some = [RawValue::default(); 16];
                 &mut some[..]
             }
@@ -662,21 +661,19 @@ impl Store {
     ) -> Result<()> {
         let inner = self.inner();
         let values = values.as_mut_ptr();
-        let link = Link::default();
         let ready = 'ready: {
-            if !inner.nest(&link) {
-                break 'ready None;
-            }
+            let Some((outer, depth)) = inner.nest() else { break 'ready None };
             let Some(thread) = ReadyThread::already() else { break 'ready None };
             let Some(stack) = inner.stacks.first(inner.limits.get().stack_bytes) else { break 'ready None };
-            Some((thread, stack))
+            Some((outer, depth, thread, stack))
         };
-        let Some((thread, stack)) = ready else {
+        let Some((outer, depth, thread, stack)) = ready else {
             // SAFETY: the caller's promise.
             return unsafe { self.call_slowly(func, entry, values, drive) };
         };
-        link.stack.set(stack);
         inner.stacks.take_first(stack);
+        let link =
+            Link { stack: Cell::new(stack), outer: Cell::new(outer), depth: Cell::new(depth), ..Link::default() };
         // SAFETY: `nest` has just allowed it, and the stack is fresh. The caller's promise covers the rest.
         let exit = unsafe { link.switch(inner, thread, |stack| entry.switch(inner.context.get(), stack, values)) };
         if exit == switch::FINISHED {

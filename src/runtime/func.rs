@@ -48,13 +48,13 @@ impl FuncEntry {
 /// The functions that have handles, by number. They are added and never removed.
 #[derive(Default)]
 pub struct FuncEntries {
-    /// Boxes, so that an entry stays at its address.
+    #[expect(clippy::vec_box, reason = "an entry stays at its address")]
     entries: UnsafeCell<Vec<Box<FuncEntry>>>,
 }
 
 impl FuncEntries {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    fn count(&self) -> usize {
         // SAFETY: `push` changes the vector, for its own time only, in which nobody else can come here: the type isn't
         // `Sync`.
         unsafe { (*self.entries.get()).len() }
@@ -63,7 +63,7 @@ impl FuncEntries {
     /// The function of this number.
     #[inline]
     pub fn get(&self, number: u64) -> Option<&FuncEntry> {
-        // SAFETY: as in `len`; and what is lent is not the vector but a box's contents, which stay as long as `self`.
+        // SAFETY: as in `count`; and what is lent is not the vector but a box's contents, which stay as long as `self`.
         let entry = unsafe { (&*self.entries.get()).get(number as usize)? };
         // SAFETY: as just said.
         Some(unsafe { &*ptr::from_ref::<FuncEntry>(entry) })
@@ -72,7 +72,7 @@ impl FuncEntries {
     /// Adds one; answers its number.
     fn push(&self, entry: FuncEntry) -> u64 {
         let entry = Box::new(entry);
-        // SAFETY: nobody has a reference to the vector: `len` and `get` don't let one out.
+        // SAFETY: nobody has a reference to the vector: `count` and `get` don't let one out.
         let entries = unsafe { &mut *self.entries.get() };
         entries.push(entry);
         entries.len() as u64 - 1
@@ -177,7 +177,7 @@ impl Store {
         let funcs = &self.inner().funcs;
         match funcs.get(func.index) {
             Some(entry) => Ok(entry),
-            None => Err(Store::out_of_range("function", func.index, funcs.len() as u64)),
+            None => Err(Store::out_of_range("function", func.index, funcs.count() as u64)),
         }
     }
 
