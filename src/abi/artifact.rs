@@ -59,12 +59,12 @@ pub struct CompiledModule {
 pub struct Trampolines {
     /// Machine code.
     pub image: Vec<u8>,
-    /// Host → guest, in the platform's C convention: `(code, callee context, caller context, values)`. Calls
+    /// Host → guest, in the platform's C convention: `(callee context, caller context, code, values)`. Calls
     /// `code` with the arguments in `values`, an array of [`RawValue`](crate::base::RawValue) as long as the longer
     /// of parameters and results, and leaves the results there.
     pub enter: CodeOffset,
     /// Guest → host, in the guest convention, for use as the `code` of a host function: passes the arguments to
-    /// [`Builtin::host_call`](crate::abi::builtins::Builtin::host_call), traps with `HostError` if that fails.
+    /// [`host_func::STUB`](crate::abi::vmctx::host_func::STUB), traps with `HostError` if that fails.
     pub host_call: CodeOffset,
     /// The instructions that trap, sorted.
     pub traps: Vec<(CodeOffset, TrapCode)>,

@@ -51,27 +51,25 @@ macro_rules! builtins {
 builtins! {
     /// Grows a memory; answers its old size in pages, or -1.
     memory_grow(memory: I32, pages: I64) -> I64;
-    /// `memory.copy` between two memories; answers `ok`.
-    memory_copy(destination_memory: I32, source_memory: I32, destination: I64, source: I64, bytes: I64) -> I32;
-    /// `memory.fill`; answers `ok`.
-    memory_fill(memory: I32, destination: I64, byte: I32, bytes: I64) -> I32;
+    /// `memory.copy` between two memories, given by the addresses of their [`VmMemory`](super::vmctx::VmMemory); answers
+    /// `ok`.
+    memory_copy(destination_memory: I64, source_memory: I64, destination: I64, source: I64, bytes: I64) -> I32;
+    /// `memory.fill` of a memory given likewise; answers `ok`.
+    memory_fill(memory: I64, destination: I64, byte: I32, bytes: I64) -> I32;
     /// `memory.init`; answers `ok`.
     memory_init(memory: I32, segment: I32, destination: I64, source: I32, bytes: I32) -> I32;
     /// `data.drop`.
     data_drop(segment: I32);
     /// Grows a table, filling it with `init`; answers its old size, or -1.
     table_grow(table: I32, init: I64, elements: I64) -> I64;
-    /// `table.fill`; answers `ok`.
-    table_fill(table: I32, destination: I64, value: I64, elements: I64) -> I32;
-    /// `table.copy`; answers `ok`.
-    table_copy(destination_table: I32, source_table: I32, destination: I64, source: I64, elements: I64) -> I32;
+    /// `table.fill` of a table given by the address of its [`VmTable`](super::vmctx::VmTable); answers `ok`.
+    table_fill(table: I64, destination: I64, value: I64, elements: I64) -> I32;
+    /// `table.copy` between two tables given likewise; answers `ok`.
+    table_copy(destination_table: I64, source_table: I64, destination: I64, source: I64, elements: I64) -> I32;
     /// `table.init`; answers `ok`.
     table_init(table: I32, segment: I32, destination: I64, source: I32, elements: I32) -> I32;
     /// `elem.drop`.
     elem_drop(segment: I32);
-    /// Calls the host function whose context comes first: the caller's context, the address of an array of
-    /// [`RawValue`](crate::base::RawValue) that holds the arguments and receives the results; answers `ok`.
-    host_call(caller: I64, values: I64) -> I32;
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@
 //!   0  store context                            0  builtins: array of addresses
 //!   8  type ids: array of u32                   8  host stack pointer while the guest runs
 //!  16  instance number                         16  guest stack pointer of a guest that was left
-//!  24  (unused)                                24  frame pointer where the guest was left
-//!  32  imported functions: {code, context}     32  code address where the guest was left
-//!      memories: {base, *definition}           40  the store
-//!      imported tables: *definition
+//!  24  (unused)                                24  frame pointer where the guest stopped
+//!  32  imported functions: {code, context}     32  code address where the guest stopped
+//!      memories: {base, *definition}           40  where the guest called the host: {frame pointer, code address}
+//!      imported tables: *definition            48  the store
 //!      imported globals: *cell
 //!      defined tables: {elements, length}
 //!      defined globals: 16-byte cells
@@ -17,7 +17,7 @@
 //!
 //! Guest functions use Cranelift's `tail` convention with two hidden leading parameters: the callee's context and
 //! the caller's context (which tells a host function whose instance called it). A host function's context begins
-//! with the store context too, so that one import trampoline serves both.
+//! with the store context too, so that one import trampoline serves both; [`host_func`] has the rest of it.
 
 use crate::base::{DefinedGlobalIndex, DefinedTableIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use cranelift_entity::EntityRef;
@@ -30,12 +30,25 @@ pub mod store_context {
     pub const HOST_SP: i32 = 8;
     /// The guest's stack pointer after it was left, to resume it.
     pub const GUEST_SP: i32 = 16;
-    /// Frame pointer at the last exit from guest code.
+    /// Frame pointer at the last stop.
     pub const EXIT_FP: i32 = 24;
-    /// Code address at the last exit from guest code.
+    /// Code address at the last stop.
     pub const EXIT_PC: i32 = 32;
+    /// Address of two words on the guest's stack: the frame pointer and the code address where guest code last called
+    /// the host.
+    pub const EXIT_FRAME: i32 = 40;
     /// The store that owns this context.
-    pub const STORE: i32 = 40;
+    pub const STORE: i32 = 48;
+}
+
+/// Offsets in a host function's context.
+pub mod host_func {
+    /// Address of the routine that guest code calls, on its own stack: `ok(callee context, caller context, values)`, where
+    /// `values` is the address of an array of [`RawValue`](crate::base::RawValue) that holds the arguments and receives
+    /// the results. It takes its arguments as builtins do.
+    pub const STUB: i32 = 8;
+    /// Address of the function that the routine calls with the same arguments, on the host's stack.
+    pub const ENTRY: i32 = 16;
 }
 
 /// A function as guest code sees it: what a `funcref` points to.

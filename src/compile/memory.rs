@@ -36,8 +36,7 @@ impl Translator<'_> {
             I32Store16 { memarg } | I64Store16 { memarg } => self.store(memarg, Opcode::Istore16),
             I64Store32 { memarg } => self.store(memarg, Opcode::Istore32),
             MemorySize { mem } => {
-                let entry = self.info.layout.memory(MemoryIndex::from_u32(mem));
-                let definition = self.load_constant(self.context, entry + memory::DEFINITION);
+                let definition = self.memory_definition(mem);
                 let region = self.region(Region::MemoryFields);
                 let flags = MemFlagsData::trusted().with_alias_region(Some(region));
                 let bytes = self.builder.ins().load(types::I64, flags, definition, memory::BYTES);
@@ -56,14 +55,15 @@ impl Translator<'_> {
             MemoryFill { mem } => {
                 let (byte, length) = self.pop2();
                 let destination = self.pop();
-                let index = self.builder.ins().iconst(types::I32, i64::from(mem));
+                let memory = self.memory_definition(mem);
                 let destination = self.builder.ins().uextend(types::I64, destination.value);
                 let length = self.builder.ins().uextend(types::I64, length.value);
-                let args = [index, destination, byte.value, length];
+                let args = [memory, destination, byte.value, length];
                 self.checked_builtin(Builtin::memory_fill, &args, TrapCode::MemoryOutOfBounds);
             }
             MemoryCopy { dst_mem, src_mem } => {
-                let args = self.copy_args(dst_mem, src_mem);
+                let memories = (self.memory_definition(dst_mem), self.memory_definition(src_mem));
+                let args = self.copy_args(memories);
                 self.checked_builtin(Builtin::memory_copy, &args, TrapCode::MemoryOutOfBounds);
             }
             MemoryInit { data_index, mem } => {
@@ -83,6 +83,12 @@ impl Translator<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// The address of a memory's base and size.
+    fn memory_definition(&mut self, memory: u32) -> Value {
+        let entry = self.info.layout.memory(MemoryIndex::from_u32(memory));
+        self.load_constant(self.context, entry + memory::DEFINITION)
     }
 
     /// The address that `memarg` and the index operand make, as a base and an immediate offset.

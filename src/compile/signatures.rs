@@ -39,6 +39,14 @@ pub(super) fn builtin(builtin: Builtin) -> Signature {
     signature
 }
 
+/// A host function's stub: the callee's context, the caller's, the values' address; answers `ok`.
+pub(super) fn host_func() -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend([AbiParam::new(types::I64); 3]);
+    signature.returns.push(AbiParam::new(types::I32));
+    signature
+}
+
 /// The stop thunk: nothing in, nothing out, no register changed.
 pub(super) fn stop() -> Signature {
     Signature::new(CallConv::PreserveAll)

@@ -58,14 +58,16 @@ impl Translator<'_> {
             Operator::TableFill { table } => {
                 let (value, length) = self.pop2();
                 let destination = self.pop();
-                let table = self.builder.ins().iconst(types::I32, i64::from(table));
+                let table = self.table_definition(TableIndex::from_u32(table));
                 let destination = self.builder.ins().uextend(types::I64, destination.value);
                 let length = self.builder.ins().uextend(types::I64, length.value);
                 let args = [table, destination, value.value, length];
                 self.checked_builtin(Builtin::table_fill, &args, TrapCode::TableOutOfBounds);
             }
             Operator::TableCopy { dst_table, src_table } => {
-                let args = self.copy_args(dst_table, src_table);
+                let destination = self.table_definition(TableIndex::from_u32(dst_table));
+                let source = self.table_definition(TableIndex::from_u32(src_table));
+                let args = self.copy_args((destination, source));
                 self.checked_builtin(Builtin::table_copy, &args, TrapCode::TableOutOfBounds);
             }
             Operator::TableInit { elem_index, table } => {
@@ -82,12 +84,13 @@ impl Translator<'_> {
     }
 
     /// Operands of `table.copy` and `memory.copy`, as the builtins take them.
-    pub(super) fn copy_args(&mut self, destination_space: u32, source_space: u32) -> [Value; 5] {
+    /// `definitions` are the destination's and the source's.
+    pub(super) fn copy_args(&mut self, definitions: (Value, Value)) -> [Value; 5] {
         let (source, length) = self.pop2();
         let destination = self.pop();
         [
-            self.builder.ins().iconst(types::I32, i64::from(destination_space)),
-            self.builder.ins().iconst(types::I32, i64::from(source_space)),
+            definitions.0,
+            definitions.1,
             self.builder.ins().uextend(types::I64, destination.value),
             self.builder.ins().uextend(types::I64, source.value),
             self.builder.ins().uextend(types::I64, length.value),
@@ -107,13 +110,24 @@ impl Translator<'_> {
         ]
     }
 
-    /// A field of a table's definition.
-    fn table_field(&mut self, index: TableIndex, field: i32) -> Value {
+    /// Where a table's definition is: an address and an offset.
+    fn table_place(&mut self, index: TableIndex) -> (Value, i32) {
         let layout = &self.info.layout;
-        let (base, offset) = match layout.as_defined_table(index) {
+        match layout.as_defined_table(index) {
             Some(defined) => (self.context, layout.defined_table(defined)),
             None => (self.load_constant(self.context, layout.imported_table(index)), 0),
-        };
+        }
+    }
+
+    /// The address of a table's definition.
+    fn table_definition(&mut self, index: TableIndex) -> Value {
+        let (base, offset) = self.table_place(index);
+        self.builder.ins().iadd_imm_s(base, i64::from(offset))
+    }
+
+    /// A field of a table's definition.
+    fn table_field(&mut self, index: TableIndex, field: i32) -> Value {
+        let (base, offset) = self.table_place(index);
         let region = self.region(Region::TableFields);
         let flags = MemFlagsData::trusted().with_alias_region(Some(region));
         self.builder.ins().load(types::I64, flags, base, offset + field)

@@ -2,8 +2,7 @@
 
 use super::{control_plane, signatures, target};
 use crate::abi::artifact::Trampolines;
-use crate::abi::builtins::Builtin;
-use crate::abi::vmctx::{STORE_CONTEXT, store_context};
+use crate::abi::vmctx::host_func;
 use crate::base::{CodeOffset, Error, ErrorKind, FuncType, Result, TrapCode};
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{
@@ -36,12 +35,12 @@ fn append(isa: &dyn TargetIsa, out: &mut Trampolines, function: Function) -> Res
     Ok(CodeOffset(start))
 }
 
-/// `extern "C" fn(code, callee context, caller context, values)`
+/// `extern "C" fn(callee context, caller context, code, values)`: the contexts are where the guest expects them.
 fn enter(isa: &dyn TargetIsa, ty: &FuncType) -> Function {
     let mut signature = Signature::new(CallConv::triple_default(isa.triple()));
     signature.params.extend([AbiParam::new(types::I64); 4]);
     build(isa, signature, |builder, params| {
-        let [code, callee, caller, values] = params[..] else { unreachable!("four parameters") };
+        let [callee, caller, code, values] = params[..] else { unreachable!("four parameters") };
         let flags = MemFlagsData::trusted();
         let mut args = vec![callee, caller];
         for (place, param) in ty.params.iter().enumerate() {
@@ -70,11 +69,9 @@ fn host_call(isa: &dyn TargetIsa, ty: &FuncType) -> Function {
             store(builder, *param, values, place);
         }
         let flags = MemFlagsData::trusted();
-        let store_context = builder.ins().load(types::I64, flags, callee, STORE_CONTEXT);
-        let builtins = builder.ins().load(types::I64, flags, store_context, store_context::BUILTINS);
-        let code = builder.ins().load(types::I64, flags, builtins, Builtin::host_call.offset());
-        let signature = builder.import_signature(signatures::builtin(Builtin::host_call));
-        let call = builder.ins().call_indirect(signature, code, &[callee, caller, values]);
+        let stub = builder.ins().load(types::I64, flags, callee, host_func::STUB);
+        let signature = builder.import_signature(signatures::host_func());
+        let call = builder.ins().call_indirect(signature, stub, &[callee, caller, values]);
         let ok = builder.inst_results(call)[0];
         builder.ins().trapz(ok, target::trap(TrapCode::HostError));
         let load = |(place, ty): (usize, &_)| {

@@ -66,6 +66,7 @@ impl Armed {
         self.functions.borrow().contains_key(&(module.id(), function.as_u32()))
     }
 
+    #[inline]
     pub(super) fn any(&self) -> bool {
         self.any.get()
     }

@@ -17,7 +17,7 @@ use super::event::{Counted, Receiver};
 use super::standing::Standing;
 use super::{Action, Debuggee, Event, EventKind, Frame};
 use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, TrapCode, Value, WasmPc, error::bail};
-use crate::runtime::{self, Call, Exit, Extern, Linker, Module, Stopped, TrapInfo};
+use crate::runtime::{self, Call, Convert, Exit, Extern, Linker, Module, Stopped, TrapInfo};
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -232,7 +232,15 @@ impl Debuggee {
         self.store().call_with(func, args, results, |call, exit| self.drive_one_shot(call, exit))
     }
 
+    /// The same with values of another form.
+    #[inline(always)]
+    pub fn call_converted(&self, func: Func, values: impl Convert) -> Result<()> {
+        self.before_one_shot(func)?;
+        self.store().call_converted(func, values, |call, exit| self.drive_one_shot(call, exit))
+    }
+
     /// Calls a function with untagged values: arguments in, results out, as many as the longer of the two.
+    #[inline(always)]
     pub fn call_raw(&self, func: Func, values: &mut [RawValue]) -> Result<()> {
         self.before_one_shot(func)?;
         self.store().call_raw_with(func, values, |call, exit| self.drive_one_shot(call, exit))
@@ -252,17 +260,21 @@ impl Debuggee {
     }
 
     /// Arms the function that a call enters, or disarms what was armed for a step that is over.
+    #[inline(always)]
     fn before_one_shot(&self, func: Func) -> Result<()> {
         // Both are off without debugging too.
-        if !self.single_step.get() && !self.armed.any() {
-            return Ok(());
-        }
+        if self.single_step.get() || self.armed.any() { self.rearm_for_one_shot(func) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn rearm_for_one_shot(&self, func: Func) -> Result<()> {
         if !self.is_silent() && self.steps(NEW_CALL) {
             return self.function_to_step(func).map_or(Ok(()), |function| self.arm_function(function));
         }
         self.before_running()
     }
 
+    #[cold]
     fn drive_one_shot(&self, call: &Call, exit: Exit) -> Result<()> {
         let driving = self.enter();
         let session = Session::new(self, call, &driving.standing, false);

@@ -3,7 +3,7 @@
 //! Knows nothing of stacks. Invariants: a call holds its store; while it runs, the entry point holds the call, so that
 //! either may be deleted by a callback. Read next: [`frame`](super::frame).
 
-use super::entry::entry;
+use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
 use super::event::pellucid_event_t;
 use super::frame::pellucid_frame_t;
@@ -100,9 +100,10 @@ impl pellucid_call_t {
     pub(super) fn store(&self) -> &pellucid_store_t {
         &self.store
     }
+}
 
-    /// A reference that keeps the call alive.
-    pub(super) fn keep(&self) -> Option<Rc<pellucid_call_t>> {
+impl Keep for pellucid_call_t {
+    fn keep(&self) -> Option<Rc<pellucid_call_t>> {
         self.this.upgrade()
     }
 }

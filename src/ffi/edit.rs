@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of code. Invariant: a session that was committed or discarded refuses everything but its deletion.
 
-use super::entry::entry;
+use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
 use super::module::{func_index, pellucid_module_t};
 use super::status::pellucid_status_t;

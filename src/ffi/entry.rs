@@ -4,9 +4,12 @@
 //! the body runs only if every argument passed its check. Read next: [`pointer`](super::pointer) for the checks.
 
 use super::error::pellucid_error_t;
+use super::pointer::required;
 use super::status::{pellucid_status, pellucid_status_t, status_of};
 use crate::base::{Error, ErrorKind, Result};
 use std::any::Any;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// Wraps the body of an entry point.
@@ -16,7 +19,7 @@ use std::rc::Rc;
 /// `entry!(delete name)` frees an object that isn't NULL. The kinds of arguments are those of `argument!`.
 macro_rules! entry {
     (status $out_error:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {{
-        $(let _alive = $crate::ffi::entry::keep_alive!($kind $($name)+);)*
+        $($crate::ffi::entry::hold!($out_error; $kind $($name)+);)*
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> $crate::base::Result<()> {
             $($crate::ffi::entry::argument!($kind $($name)+);)*
             $body
@@ -61,7 +64,7 @@ macro_rules! argument {
     };
     // A store in which guest code will run, which may delete it: like `store`, and alive until the entry returns.
     (running $name:ident) => {
-        $crate::ffi::entry::argument!(store $name)
+        let $name = &*$name;
     };
     // A call or an edit session: like `ref`, and its store is poisoned if the body panics.
     (child $name:ident) => {
@@ -70,7 +73,8 @@ macro_rules! argument {
     };
     // A call that will run: like `child`, and alive until the entry returns.
     (resuming $name:ident) => {
-        $crate::ffi::entry::argument!(child $name)
+        let $name = &*$name;
+        $name.store().check_alive()?;
     };
     // A live object.
     (ref $name:ident) => {
@@ -131,42 +135,78 @@ macro_rules! argument {
 pub(super) use argument;
 
 /// Holds on to what a callback may delete while the entry uses it.
-macro_rules! keep_alive {
-    (running $name:ident) => {
-        // SAFETY: as in `argument!`: NULL or live.
-        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.and_then(|object| object.keep()))
+macro_rules! hold {
+    ($out_error:expr; running $name:ident) => {
+        // SAFETY: as for `ref` in `argument!`, and for `finish`.
+        let $name = match unsafe { $crate::ffi::entry::Held::new($name, stringify!($name)) } {
+            Ok(held) => held,
+            // SAFETY: as for `finish`.
+            Err(error) => return unsafe { $crate::ffi::entry::fail(error, $out_error) },
+        };
     };
-    (resuming $name:ident) => {
-        // SAFETY: as in `argument!`: NULL or live.
-        $crate::ffi::entry::Alive(unsafe { $name.as_ref() }.and_then(|object| object.keep()))
+    ($out_error:expr; resuming $name:ident) => {
+        $crate::ffi::entry::hold!($out_error; running $name)
     };
-    ($kind:ident $($name:ident)+) => {
-        $crate::ffi::entry::NothingToKeep
-    };
+    ($out_error:expr; $kind:ident $($name:ident)+) => {};
 }
-pub(super) use keep_alive;
+pub(super) use hold;
 
-/// What is kept alive for an argument that no callback can delete.
-pub(super) struct NothingToKeep;
+/// An object that a callback may delete.
+pub(super) trait Keep: Sized {
+    /// A reference that keeps it alive; none if it is going already.
+    fn keep(&self) -> Option<Rc<Self>>;
+}
 
-/// A reference that is given up at the very end of an entry point.
-pub(super) struct Alive<T>(pub(super) Option<Rc<T>>);
+/// A reference to such an object that is given up at the very end of an entry point.
+pub(super) struct Held<T: Keep>(ManuallyDrop<Rc<T>>);
 
-impl<T> Drop for Alive<T> {
-    #[inline]
+impl<T: Keep> Held<T> {
+    /// # Safety
+    ///
+    /// As for [`required`].
+    #[inline(always)]
+    pub(super) unsafe fn new(pointer: *const T, name: &str) -> Result<Held<T>> {
+        // SAFETY: the same contract.
+        match unsafe { required(pointer, name) }?.keep() {
+            Some(object) => Ok(Held(ManuallyDrop::new(object))),
+            None => Err(going(name)),
+        }
+    }
+
+    #[cold]
+    fn drop_last(&mut self) {
+        // As for `entry!(delete …)`.
+        let drop = || {
+            // SAFETY: `drop` calls this, once.
+            unsafe { ManuallyDrop::drop(&mut self.0) }
+        };
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(drop));
+    }
+}
+
+impl<T: Keep> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Keep> Drop for Held<T> {
+    #[inline(always)]
     fn drop(&mut self) {
-        if self.0.as_ref().is_some_and(|object| Rc::strong_count(object) == 1) {
+        if Rc::strong_count(&self.0) == 1 {
             self.drop_last();
+        } else {
+            // SAFETY: it is dropped here, or by `drop_last`, and not used after that.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
         }
     }
 }
 
-impl<T> Alive<T> {
-    #[cold]
-    fn drop_last(&mut self) {
-        // As for `entry!(delete …)`.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(self.0.take())));
-    }
+#[cold]
+fn going(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidState, format!("the {name} is being deleted"))
 }
 
 /// Poisons the store of an argument whose entry panicked.
@@ -178,10 +218,10 @@ macro_rules! after_panic {
         }
     };
     (running $name:ident) => {
-        $crate::ffi::entry::after_panic!(store $name)
+        $name.poison_after_panic();
     };
     (resuming $name:ident) => {
-        $crate::ffi::entry::after_panic!(child $name)
+        $name.store().poison_after_panic();
     };
     (child $name:ident) => {
         // SAFETY: as in `argument!`: NULL or live.
@@ -226,7 +266,7 @@ fn error_of_panic(panic: Box<dyn Any + Send>) -> Error {
 ///
 /// As for [`finish`].
 #[cold]
-unsafe fn fail(error: Error, out_error: *mut *mut pellucid_error_t) -> pellucid_status_t {
+pub(super) unsafe fn fail(error: Error, out_error: *mut *mut pellucid_error_t) -> pellucid_status_t {
     let status = status_of(error.kind());
     if !out_error.is_null() {
         // SAFETY: not NULL, so valid for a write (this function's contract).

@@ -11,19 +11,19 @@ use super::handle::{pellucid_func_t, pellucid_instance_t};
 use super::pointer::OutSlice;
 use super::status::{pellucid_status_t, status_name};
 use super::store::pellucid_store_t;
-use super::types::pellucid_functype_t;
-use super::value::{pellucid_extern_t, pellucid_raw_t, pellucid_value_t, with_buffer, with_c, with_c_mut, with_core};
-use crate::base::{Error, ErrorKind, RawValue, Result, Value, error::bail};
-use crate::runtime::{Caller, HostFn, RawHostFn};
+use super::types::{kind, pellucid_functype_t, pellucid_kind_t};
+use super::value::{Room, pellucid_extern_t, pellucid_raw_t, pellucid_value_t};
+use crate::base::{Error, ErrorKind, Func, FuncType, RawValue, Result, ValType, error::bail};
+use crate::runtime::{Caller, Convert, HostBody, Store};
 use cranelift_entity::EntityRef;
 use std::ffi::{c_char, c_void};
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 
 /// Who called a host function. Borrowed: valid until the callback returns.
 ///
 /// Since: 0.1.
 pub struct pellucid_caller_t {
-    caller: *const Caller<'static>,
+    caller: Caller<'static>,
 }
 
 /// A host function on tagged values.
@@ -93,67 +93,112 @@ pub(super) type RawCallback = unsafe extern "C" fn(
 ) -> pellucid_status_t;
 
 impl pellucid_caller_t {
-    fn new(caller: &Caller<'_>) -> pellucid_caller_t {
-        pellucid_caller_t { caller: std::ptr::from_ref(caller).cast() }
+    /// What a callback is given to say who called; valid as long as what `caller` borrows.
+    #[inline(always)]
+    fn new(caller: Caller<'_>) -> pellucid_caller_t {
+        // SAFETY: the object is on the stack of the closure that was given the caller: the header lends it to C until the
+        // callback returns.
+        pellucid_caller_t { caller: unsafe { std::mem::transmute::<Caller<'_>, Caller<'static>>(caller) } }
     }
 
     fn caller(&self) -> &Caller<'_> {
-        // SAFETY: `new` took the pointer from a reference, and the object is on the stack of the closure that holds it:
-        // the header lends it to C until the callback returns.
-        unsafe { &*self.caller.cast() }
+        &self.caller
     }
 }
 
 /// The result of a callback: what it returned and the error that it may have given.
+#[inline]
 fn outcome(status: pellucid_status_t, error: *mut pellucid_error_t) -> Result<()> {
-    if !error.is_null() {
-        // SAFETY: the header asks for an error object that the library made, and takes it over.
-        return Err(unsafe { Box::from_raw(error) }.into_error());
-    }
-    if status == 0 {
-        return Ok(());
-    }
-    let status = status_name(status).map_or_else(|| status.to_string(), str::to_string);
-    Err(Error::new(ErrorKind::Host, format!("a host function failed with {status}")))
+    if status == 0 && error.is_null() { Ok(()) } else { Err(failure(status, error)) }
 }
 
-/// A host function of the core that calls back to C.
-pub(super) fn tagged(callback: FuncCallback, userdata: Userdata) -> HostFn {
-    Box::new(move |caller, args, results| {
-        with_c(args, |args| {
-            with_c_mut(results, |results| {
-                let mut caller = pellucid_caller_t::new(&caller);
-                let mut error = null_mut();
-                // SAFETY: the host gave the function for this userdata (header: `pellucid_func_cb_t`); everything else
-                // outlives the call.
-                let status = unsafe {
-                    callback(
-                        userdata.pointer(),
-                        &mut caller,
-                        args.as_ptr(),
-                        args.len(),
-                        results.as_mut_ptr(),
-                        results.len(),
-                        &mut error,
-                    )
-                };
-                outcome(status, error)
-            })
-        })
-    })
+#[cold]
+fn failure(status: pellucid_status_t, error: *mut pellucid_error_t) -> Error {
+    if !error.is_null() {
+        // SAFETY: the header asks for an error object that the library made, and takes it over.
+        return unsafe { Box::from_raw(error) }.into_error();
+    }
+    let status = status_name(status).map_or_else(|| status.to_string(), str::to_string);
+    Error::new(ErrorKind::Host, format!("a host function failed with {status}"))
+}
+
+/// The body of a host function of this type that calls back to C.
+pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) -> impl HostBody + use<> {
+    let kinds = |types: &[ValType]| -> Box<[pellucid_kind_t]> { types.iter().copied().map(kind).collect() };
+    let (params, kinds_of_results) = (kinds(&ty.params), kinds(&ty.results));
+    move |caller, values| {
+        let store = caller.store();
+        let mut room = Room::new();
+        let tagged = room.places(pellucid_value_t::default(), params.len() + kinds_of_results.len());
+        let (args, results) = tagged.split_at_mut(params.len());
+        for ((arg, kind), raw) in args.iter_mut().zip(&params).zip(&*values) {
+            *arg = pellucid_value_t::from_raw(store, *kind, *raw);
+        }
+        for (result, kind) in results.iter_mut().zip(&kinds_of_results) {
+            *result = pellucid_value_t::empty(*kind);
+        }
+        let mut caller = pellucid_caller_t::new(caller);
+        let mut error = null_mut();
+        // SAFETY: the host gave the function for this userdata (header: `pellucid_func_cb_t`); everything else outlives the
+        // call.
+        let status = unsafe {
+            callback(
+                userdata.pointer(),
+                &mut caller,
+                args.as_ptr(),
+                args.len(),
+                results.as_mut_ptr(),
+                results.len(),
+                &mut error,
+            )
+        };
+        outcome(status, error)?;
+        for (place, ((raw, kind), result)) in values.iter_mut().zip(&kinds_of_results).zip(results).enumerate() {
+            *raw = RawValue::new(result.checked_raw(store, *kind, "result # of a host function", place)?);
+        }
+        Ok(())
+    }
 }
 
 /// Like [`tagged`] on raw values.
-pub(super) fn raw(callback: RawCallback, userdata: Userdata) -> RawHostFn {
-    Box::new(move |caller, values| {
-        let mut caller = pellucid_caller_t::new(&caller);
+pub(super) fn raw(callback: RawCallback, userdata: Userdata) -> impl HostBody {
+    move |caller, values| {
+        let mut caller = pellucid_caller_t::new(caller);
         let mut error = null_mut();
         // SAFETY: the host gave the function for this userdata (header: `pellucid_func_raw_cb_t`); `RawValue` and
         // `pellucid_raw_t` are both 16 bytes of which every bit pattern is valid; everything outlives the call.
         let status =
             unsafe { callback(userdata.pointer(), &mut caller, values.as_mut_ptr().cast(), values.len(), &mut error) };
         outcome(status, error)
-    })
+    }
+}
+
+/// A call's values as C has them.
+struct CallValues<'a> {
+    store: &'a Store,
+    args: &'a [pellucid_value_t],
+    results: OutSlice<pellucid_value_t>,
+}
+
+impl Convert for CallValues<'_> {
+    #[inline]
+    fn lengths(&self) -> (usize, usize) {
+        (self.args.len(), self.results.len())
+    }
+
+    #[inline]
+    fn write_args(&mut self, types: &[ValType], raw: &mut [RawValue]) -> Result<()> {
+        for (place, ((raw, ty), arg)) in raw.iter_mut().zip(types).zip(self.args).enumerate() {
+            *raw = RawValue::new(arg.checked_raw(self.store, kind(*ty), "argument #", place)?);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read_results(&mut self, types: &[ValType], raw: &[RawValue]) {
+        let values = types.iter().zip(raw).map(|(ty, raw)| pellucid_value_t::from_raw(self.store, kind(*ty), *raw));
+        self.results.set(values);
+    }
 }
 
 /// Makes a host function on tagged values.
@@ -183,7 +228,7 @@ pub unsafe extern "C" fn pellucid_func_new(
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status out_error; store store, ref functype, callback cb, out out_func => {
-        out_func.set(store.core().func_new(functype.ty().clone(), tagged(cb, userdata))?.into());
+        out_func.set(store.core().func_new_with(functype.ty().clone(), tagged(functype.ty(), cb, userdata))?.into());
         Ok(())
     })
 }
@@ -215,7 +260,7 @@ pub unsafe extern "C" fn pellucid_func_new_raw(
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status out_error; store store, ref functype, callback cb, out out_func => {
-        out_func.set(store.core().func_new_raw(functype.ty().clone(), raw(cb, userdata))?.into());
+        out_func.set(store.core().func_new_with(functype.ty().clone(), raw(cb, userdata))?.into());
         Ok(())
     })
 }
@@ -305,13 +350,7 @@ pub unsafe extern "C" fn pellucid_func_call(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; running store, copy func, slice args n_args, out_slice results n_results => {
-        with_core(args, |args| {
-            with_buffer(Value::Unavailable, results.len(), |values| {
-                store.debuggee().call_into(func.into(), args, values)?;
-                results.set(values.iter().copied().map(pellucid_value_t::from_core));
-                Ok(())
-            })
-        })
+        store.debuggee().call_converted(func.into(), CallValues { store: store.core(), args, results })
     })
 }
 
@@ -340,24 +379,26 @@ pub unsafe extern "C" fn pellucid_func_call_raw(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; running store, copy func, out_slice values n_values => {
-        with_raw(values, |values| store.debuggee().call_raw(func.into(), values))
+        let mut place: *mut RawValue = values.as_mut_ptr().cast();
+        if values.len() == 0 {
+            // An empty `OutSlice` is aligned for `pellucid_raw_t` only.
+            place = NonNull::dangling().as_ptr();
+        } else if !place.is_aligned() {
+            return call_with_copy(store, func.into(), &values);
+        }
+        // SAFETY: no values, or the caller gives up the array for the duration (header), it is initialized (as in `slice`),
+        // both types are 16 bytes of which every bit pattern is valid, and the alignment was just checked.
+        store.debuggee().call_raw(func.into(), unsafe { std::slice::from_raw_parts_mut(place, values.len()) })
     })
 }
 
-/// Lends an array of C's to the core, which wants it aligned to 16 bytes; bindings can't always do that.
-fn with_raw(values: OutSlice<pellucid_raw_t>, then: impl FnOnce(&mut [RawValue]) -> Result<()>) -> Result<()> {
-    let place: *mut pellucid_raw_t = values.as_mut_ptr();
-    let len = values.len();
-    if len == 0 || place.cast::<RawValue>().is_aligned() {
-        // SAFETY: the caller gives up the array for the duration (header), it is initialized (as in `slice`), both types
-        // are 16 bytes of which every bit pattern is valid, and the alignment was just checked. An empty slice of
-        // `OutSlice` is dangling, but aligned for `pellucid_raw_t` only, so it isn't used.
-        return then(if len == 0 { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(place.cast(), len) } });
-    }
-    // SAFETY: as above, with the alignment of `pellucid_raw_t`, which `OutSlice` checked.
-    let unaligned = unsafe { std::slice::from_raw_parts_mut(place, len) };
+/// Calls a function with an array that isn't aligned to 16 bytes, as the core wants it; bindings can't always do that.
+#[cold]
+fn call_with_copy(store: &pellucid_store_t, func: Func, values: &OutSlice<pellucid_raw_t>) -> Result<()> {
+    // SAFETY: as in `pellucid_func_call_raw`, with the alignment of `pellucid_raw_t`, which `OutSlice` checked.
+    let unaligned = unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr(), values.len()) };
     let mut copy: Vec<RawValue> = unaligned.iter().map(|value| value.to_core()).collect();
-    then(&mut copy)?;
+    store.debuggee().call_raw(func, &mut copy)?;
     values.set(copy.into_iter().map(pellucid_raw_t::from_core));
     Ok(())
 }

@@ -178,7 +178,7 @@ pub unsafe extern "C" fn pellucid_linker_define_func(
     entry!(status out_error; ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
             callback cb => {
         let core = store.core();
-        linker.define_made(core, module_name, name, || core.func_new(functype.ty().clone(), tagged(cb, userdata)))
+        linker.define_made(core, module_name, name, || core.func_new_with(functype.ty().clone(), tagged(functype.ty(), cb, userdata)))
     })
 }
 
@@ -217,7 +217,7 @@ pub unsafe extern "C" fn pellucid_linker_define_func_raw(
     entry!(status out_error; ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
             callback cb => {
         let core = store.core();
-        linker.define_made(core, module_name, name, || core.func_new_raw(functype.ty().clone(), raw(cb, userdata)))
+        linker.define_made(core, module_name, name, || core.func_new_with(functype.ty().clone(), raw(cb, userdata)))
     })
 }
 

@@ -169,7 +169,7 @@ impl<T> OutSlice<T> {
 
     /// Writes the results that fit; answers how many.
     #[inline]
-    pub(super) fn set(self, values: impl IntoIterator<Item = T>) -> usize {
+    pub(super) fn set(&self, values: impl IntoIterator<Item = T>) -> usize {
         let mut written = 0;
         for value in values.into_iter().take(self.len) {
             // SAFETY: `written < len` (`take`), and each of `len` places is valid for a write (the constructor's contract).

@@ -7,7 +7,7 @@
 use super::callback::{Userdata, pellucid_finalizer_t};
 use super::config::{limit, pellucid_limit_t, set_limit};
 use super::engine::pellucid_engine_t;
-use super::entry::entry;
+use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
 use super::handle::pellucid_instance_t;
 use super::module::pellucid_module_t;
@@ -51,12 +51,6 @@ impl pellucid_store_t {
         self.debuggee.store()
     }
 
-    /// A reference that keeps the store alive. It is what running guest code and children hold. None in a finalizer that
-    /// runs because the store goes.
-    pub(super) fn keep(&self) -> Option<Rc<pellucid_store_t>> {
-        self.this.upgrade()
-    }
-
     /// `InvalidState` in a finalizer that runs because the store goes: it must not be used there, and that is easy to see.
     #[inline]
     pub(super) fn check_alive(&self) -> Result<()> {
@@ -74,6 +68,14 @@ impl pellucid_store_t {
     /// Makes the store unusable after a panic.
     pub(super) fn poison_after_panic(&self) {
         self.core().poison("an internal error left it in an unknown state");
+    }
+}
+
+impl Keep for pellucid_store_t {
+    /// It is what running guest code and children hold. None in a finalizer that runs because the store goes.
+    #[inline]
+    fn keep(&self) -> Option<Rc<pellucid_store_t>> {
+        self.this.upgrade()
     }
 }
 

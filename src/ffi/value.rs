@@ -9,7 +9,8 @@ use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::types::{kind_of, pellucid_extern_kind, pellucid_extern_kind_t, pellucid_kind, pellucid_kind_t, value_type};
 use crate::base::{Error, RawValue, Result, Value, error::bail};
-use crate::runtime::Extern;
+use crate::runtime::{Extern, Store};
+use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
 /// The bits of a `pellucid_value_t`. Which member counts is said by the value's kind.
@@ -188,7 +189,58 @@ impl pellucid_value_t {
             })
         }
     }
+
+    /// The value that a raw one of this kind is for C.
+    #[inline(always)]
+    pub(super) fn from_raw(store: &Store, kind: pellucid_kind_t, raw: RawValue) -> pellucid_value_t {
+        // On a little-endian machine every member begins with the value's lowest byte.
+        let (kind, low, high) =
+            if is_number(kind) { (kind, raw.lo, 0) } else { reference_from_raw(store, kind, raw.lo) };
+        pellucid_value_t { kind, reserved: 0, of: pellucid_value_of_t { opaque: [low, high] } }
+    }
+
+    /// The zero or null of a kind.
+    #[inline(always)]
+    pub(super) fn empty(kind: pellucid_kind_t) -> pellucid_value_t {
+        pellucid_value_t { kind, reserved: 0, of: pellucid_value_of_t { opaque: [0; 2] } }
+    }
+
+    /// The low word of the raw value that a value from C is, which must be of this kind; the high one is 0. `what` names the
+    /// value in errors, where `#` stands for `place`.
+    #[inline(always)]
+    pub(super) fn checked_raw(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<u64> {
+        use pellucid_kind::*;
+        if self.kind != kind || !is_number(kind) {
+            return self.checked_raw_slowly(store, kind, what, place);
+        }
+        let is_wide = kind == PELLUCID_I64 as u32 || kind == PELLUCID_F64 as u32;
+        // SAFETY: as in `to_core`.
+        Ok(unsafe { if is_wide { self.of.f64_bits } else { u64::from(self.of.f32_bits) } })
+    }
+
+    #[cold]
+    fn checked_raw_slowly(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<u64> {
+        Ok(store.raw_as(&self.to_core()?, value_type(kind)?, what, place)?.lo)
+    }
 }
+
+#[cold]
+fn reference_from_raw(store: &Store, kind: pellucid_kind_t, raw: u64) -> (pellucid_kind_t, u64, u64) {
+    let value = value_type(kind).map_or(Value::Unavailable, |ty| store.from_raw(ty, RawValue::new(raw)));
+    let value = pellucid_value_t::from_core(value);
+    // SAFETY: `from_core` initializes all of it.
+    let [low, high] = unsafe { value.of.opaque };
+    (value.kind, low, high)
+}
+
+/// Whether values of a kind are numbers of up to 64 bits.
+#[inline(always)]
+fn is_number(kind: pellucid_kind_t) -> bool {
+    kind < pellucid_kind::PELLUCID_V128 as u32
+}
+
+#[cfg(not(target_endian = "little"))]
+compile_error!("`pellucid_value_t::from_raw` is written for little-endian machines only");
 
 #[cold]
 fn no_value(kind: pellucid_kind_t) -> Error {
@@ -204,50 +256,41 @@ const FEW: usize = 4;
 /// How many values a call may have before its buffers are allocated.
 const ON_STACK: usize = 16;
 
-/// Lends a buffer of `len` values, without allocating for few.
-#[inline]
-pub(super) fn with_buffer<T: Copy, R>(empty: T, len: usize, then: impl FnOnce(&mut [T]) -> R) -> R {
-    if len <= FEW {
-        then(&mut [empty; FEW][..len])
-    } else if len <= ON_STACK {
-        then(&mut [empty; ON_STACK][..len])
-    } else {
-        then(&mut vec![empty; len])
+/// Room for values, on the stack if they aren't many.
+pub(super) struct Room<T> {
+    few: MaybeUninit<[T; FEW]>,
+    more: MaybeUninit<[T; ON_STACK]>,
+    many: Box<[T]>,
+}
+
+impl<T: Copy> Room<T> {
+    #[inline(always)]
+    pub(super) fn new() -> Room<T> {
+        Room { few: MaybeUninit::uninit(), more: MaybeUninit::uninit(), many: Box::default() }
+    }
+
+    /// As many places as asked for.
+    #[inline(always)]
+    pub(super) fn places(&mut self, empty: T, len: usize) -> &mut [T] {
+        if len <= FEW {
+            &mut self.few.write([empty; FEW])[..len]
+        } else if len <= ON_STACK {
+            &mut self.more.write([empty; ON_STACK])[..len]
+        } else {
+            self.many = vec![empty; len].into();
+            &mut self.many
+        }
     }
 }
 
 /// Converts values from C and hands them on.
 pub(super) fn with_core<R>(values: &[pellucid_value_t], then: impl FnOnce(&[Value]) -> Result<R>) -> Result<R> {
-    with_buffer(Value::Unavailable, values.len(), |converted| {
-        for (value, place) in values.iter().zip(converted.iter_mut()) {
-            *place = value.to_core()?;
-        }
-        then(converted)
-    })
-}
-
-/// Converts values for C and hands them on.
-pub(super) fn with_c<R>(values: &[Value], then: impl FnOnce(&mut [pellucid_value_t]) -> R) -> R {
-    with_buffer(pellucid_value_t::default(), values.len(), |converted| {
-        for (value, place) in values.iter().zip(converted.iter_mut()) {
-            *place = pellucid_value_t::from_core(*value);
-        }
-        then(converted)
-    })
-}
-
-/// Converts values for C, hands them on to be changed, and converts them back.
-pub(super) fn with_c_mut(values: &mut [Value], then: impl FnOnce(&mut [pellucid_value_t]) -> Result<()>) -> Result<()> {
-    with_buffer(pellucid_value_t::default(), values.len(), |converted| {
-        for (value, place) in values.iter().zip(converted.iter_mut()) {
-            *place = pellucid_value_t::from_core(*value);
-        }
-        then(converted)?;
-        for (value, place) in converted.iter().zip(values) {
-            *place = value.to_core()?;
-        }
-        Ok(())
-    })
+    let mut room = Room::new();
+    let converted = room.places(Value::Unavailable, values.len());
+    for (value, place) in values.iter().zip(converted.iter_mut()) {
+        *place = value.to_core()?;
+    }
+    then(converted)
 }
 
 impl pellucid_raw_t {
@@ -413,7 +456,7 @@ mod tests {
     fn many_values_are_converted_like_few() {
         for count in [0, FEW, FEW + 1, ON_STACK, ON_STACK + 1] {
             let values: Vec<Value> = (0..count as i32).map(Value::I32).collect();
-            let converted = with_c(&values, |values| values.to_vec());
+            let converted: Vec<_> = values.iter().copied().map(pellucid_value_t::from_core).collect();
             let again = with_core(&converted, |again| Ok(again.to_vec())).unwrap();
             assert_eq!(again, values);
         }

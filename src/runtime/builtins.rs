@@ -1,18 +1,17 @@
 //! The routines that compiled code calls: each is reached through its stub in [`super::switch`], on the host's stack.
 //!
-//! The first argument is the calling instance's context (a host function's, for `host_call`). Invariants: none of them
+//! The first argument is the calling instance's context (a host function's, for `call_host`). Invariants: none of them
 //! panics, since there is nothing above that could catch it; none holds a borrow while a host function runs.
 //! Read next: [`crate::abi::builtins`].
 
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
 use super::Store;
-use super::host_func::HostFunc;
+use super::host_func::{HostBody, HostFunc};
 use super::instance::InstanceData;
 use super::store_context::StoreContext;
 use crate::abi::vmctx::{self, VmMemory, VmTable};
 use crate::base::{DataIndex, ElemIndex, Memory, MemoryIndex, RawValue, Table, TableIndex};
-use std::mem::ManuallyDrop;
 use std::ptr;
 use std::rc::Rc;
 
@@ -24,29 +23,14 @@ type Context = *mut u8;
 /// # Safety
 ///
 /// `context` must be that of an instance.
-unsafe fn caller(context: Context) -> (ManuallyDrop<Store>, Rc<InstanceData>) {
+unsafe fn caller<'a>(context: Context) -> (&'a Store, Rc<InstanceData>) {
     // SAFETY: an instance's context begins with its store's, and knows its number.
     unsafe {
         let store_context = context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read();
-        let store = Store::borrowed(store_context);
+        let store = Store::of_context(store_context);
         let number = context.add(vmctx::INSTANCE as usize).cast::<u64>().read();
         let instance = store.inner().instances.borrow()[number as usize].clone();
         (store, instance)
-    }
-}
-
-/// A memory of the calling instance.
-///
-/// # Safety
-///
-/// `context` must be that of an instance, which has this memory.
-unsafe fn memory(context: Context, index: u32) -> VmMemory {
-    // SAFETY: the caller's promise, and what `InstanceData` writes into contexts.
-    unsafe {
-        let (_, instance) = caller(context);
-        let entry = instance.module().info().layout.memory(MemoryIndex::from_u32(index));
-        let definition = context.add(entry as usize + vmctx::memory::DEFINITION as usize);
-        definition.cast::<*const VmMemory>().read().read()
     }
 }
 
@@ -70,15 +54,15 @@ pub unsafe extern "sysv64" fn memory_grow(context: Context, index: u32, pages: u
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn memory_copy(
-    context: Context,
-    destination_index: u32,
-    source_index: u32,
+    _: Context,
+    destination_memory: *const VmMemory,
+    source_memory: *const VmMemory,
     destination: u64,
     source: u64,
     bytes: u64,
 ) -> u32 {
-    // SAFETY: the caller's promise.
-    let (to, from) = unsafe { (memory(context, destination_index), memory(context, source_index)) };
+    // SAFETY: the caller's promise; the definitions are in memories, which live as long as the store.
+    let (to, from) = unsafe { (destination_memory.read(), source_memory.read()) };
     let to = range(to.base, to.bytes, destination, bytes, 1);
     let from = range(from.base, from.bytes, source, bytes, 1);
     let (Some(to), Some(from)) = (to, from) else { return 0 };
@@ -91,14 +75,14 @@ pub unsafe extern "sysv64" fn memory_copy(
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn memory_fill(
-    context: Context,
-    index: u32,
+    _: Context,
+    memory: *const VmMemory,
     destination: u64,
     byte: u32,
     bytes: u64,
 ) -> u32 {
-    // SAFETY: the caller's promise.
-    let memory = unsafe { memory(context, index) };
+    // SAFETY: as in `memory_copy`.
+    let memory = unsafe { memory.read() };
     let Some(to) = range(memory.base, memory.bytes, destination, bytes, 1) else { return 0 };
     // SAFETY: the range is inside the memory.
     unsafe { ptr::write_bytes(to as *mut u8, byte as u8, bytes as usize) };
@@ -142,36 +126,18 @@ pub unsafe extern "sysv64" fn table_grow(context: Context, index: u32, init: u64
     grown.map_or(-1, |old| old as i64)
 }
 
-/// A table of the calling instance.
-///
-/// # Safety
-///
-/// `context` must be that of an instance, which has this table.
-unsafe fn table(context: Context, index: u32) -> VmTable {
-    let index = TableIndex::from_u32(index);
-    // SAFETY: the caller's promise, and what `InstanceData` writes into contexts.
-    unsafe {
-        let (_, instance) = caller(context);
-        let layout = &instance.module().info().layout;
-        match layout.as_defined_table(index) {
-            Some(defined) => context.add(layout.defined_table(defined) as usize).cast::<VmTable>().read(),
-            None => context.add(layout.imported_table(index) as usize).cast::<*const VmTable>().read().read(),
-        }
-    }
-}
-
 /// # Safety
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn table_fill(
-    context: Context,
-    index: u32,
+    _: Context,
+    table: *const VmTable,
     destination: u64,
     value: u64,
     elements: u64,
 ) -> u32 {
-    // SAFETY: the caller's promise.
-    let table = unsafe { table(context, index) };
+    // SAFETY: the caller's promise; the definition is in a context or a table, which live as long as the store.
+    let table = unsafe { table.read() };
     let Some(to) = range(table.elements, table.length, destination, elements, 8) else { return 0 };
     for place in 0..elements as usize {
         // SAFETY: the range is inside the table.
@@ -184,15 +150,15 @@ pub unsafe extern "sysv64" fn table_fill(
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn table_copy(
-    context: Context,
-    destination_index: u32,
-    source_index: u32,
+    _: Context,
+    destination_table: *const VmTable,
+    source_table: *const VmTable,
     destination: u64,
     source: u64,
     elements: u64,
 ) -> u32 {
-    // SAFETY: the caller's promise.
-    let (to, from) = unsafe { (table(context, destination_index), table(context, source_index)) };
+    // SAFETY: as in `table_fill`.
+    let (to, from) = unsafe { (destination_table.read(), source_table.read()) };
     let to = range(to.elements, to.length, destination, elements, 8);
     let from = range(from.elements, from.length, source, elements, 8);
     let (Some(to), Some(from)) = (to, from) else { return 0 };
@@ -230,19 +196,27 @@ pub unsafe extern "sysv64" fn elem_drop(context: Context, segment: u32) {
     instance.drop_elem(ElemIndex::from_u32(segment));
 }
 
+/// What a host function's stub calls: [`call_host`] for the function's body.
+pub type HostEntry<F> = unsafe extern "sysv64" fn(*const HostFunc<F>, *const u8, *mut RawValue) -> u32;
+
 /// # Safety
 ///
 /// As for every builtin; `callee` is a host function's context.
-pub unsafe extern "sysv64" fn host_call(callee: *const HostFunc, caller: *const u8, values: *mut RawValue) -> u32 {
-    // SAFETY: host functions are kept as long as their store, and begin with its context's address.
-    let (callee, store) = unsafe { (&*callee, Store::borrowed(callee.cast::<*const StoreContext>().read())) };
-    // SAFETY: the trampoline for the function's type passes as many values as it has.
-    let outcome = unsafe { callee.invoke(&store, caller, values) };
-    store.reenter();
+pub unsafe extern "sysv64" fn call_host<F: HostBody>(
+    callee: *const HostFunc<F>,
+    caller: *const u8,
+    values: *mut RawValue,
+) -> u32 {
+    // SAFETY: host functions are kept as long as their store.
+    let callee = unsafe { &*callee };
+    // SAFETY: the trampoline for the function's type passes as many values as it has, and the caller's context.
+    let (store, outcome) = unsafe { callee.invoke(caller, values) };
+    // SAFETY: guest code is what called.
+    unsafe { store.reenter() };
     match outcome {
         Ok(()) => 1,
         Err(error) => {
-            *store.inner().host_error.borrow_mut() = Some(error);
+            store.host_failed(error);
             0
         }
     }

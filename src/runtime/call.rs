@@ -16,11 +16,13 @@
 
 use super::func::FuncEntry;
 use super::guest_stack::{GuestStack, StackPool};
-use super::store_context::RawTrap;
+use super::store::StoreInner;
+use super::store_context::{RawTrap, StoreContext};
+use super::traps::ReadyThread;
 use super::walk::{Activation, FrameKind};
-use super::{Store, switch, traps};
+use super::{Store, switch};
 use crate::base::{
-    Error, ErrorKind, Func, NativePc, RawValue, Result, StoreId, TrapCode, Value,
+    Error, ErrorKind, Func, NativePc, RawValue, Result, TrapCode, ValType, Value,
     error::{MemoryFault, bail},
 };
 use std::cell::{Cell, RefCell};
@@ -78,32 +80,45 @@ pub struct Stopped {
 
 /// A call of a function. Dropping a suspended call drops its guest frames.
 pub struct Call {
-    store: StoreId,
-    id: u64,
+    link: Link,
     func: Func,
     /// Valid as long as the store.
     entry: *const FuncEntry,
-    epoch: Cell<u64>,
     state: Cell<CallState>,
     /// Arguments, later results; owned, or lent for the call's time by [`Store::call_raw_with`].
     values: *mut RawValue,
-    count: u32,
-    _own: Option<Box<[RawValue]>>,
-    /// The store's; kept by a call that may outlive it.
+    /// What a call needs that may outlive its store.
+    own: Option<Box<Own>>,
+    /// The store's, or the one that is kept.
     pool: *const StackPool,
-    _keep: Option<Rc<StackPool>>,
-    /// Leased from the pool when it first runs; null before, and after it finished.
-    stack: Cell<*const GuestStack>,
     /// Where to resume it.
     guest_sp: Cell<usize>,
-    /// Where its guest code was left: at a stop or trap, or for a host function that runs another call.
+    /// Where its guest code was left at a stop or trap.
     left: Cell<Left>,
-    /// The call that was the innermost running one before this.
-    outer: Cell<*const Call>,
-    /// How many calls run under this, while it runs.
-    depth: Cell<u32>,
     /// What made it fail, other than a trap of its own.
     error: RefCell<Option<Error>>,
+}
+
+/// A call's place in the chain of those that run. It is all that there is of a one-shot call until it is left for another
+/// reason than that it finished.
+pub struct Link {
+    /// Its number, or 0 as long as nobody has asked for it.
+    id: Cell<u64>,
+    epoch: Cell<u64>,
+    /// Leased from the pool when it first runs; null before, and after it finished.
+    stack: Cell<*const GuestStack>,
+    /// The call that was the innermost running one before this.
+    outer: Cell<*const Link>,
+    /// How many calls it runs under.
+    depth: Cell<u32>,
+    /// Where its guest code called the host function that runs another call; see
+    /// [`exit_frame`](super::store_context::StoreContext::exit_frame).
+    waits_at: Cell<usize>,
+}
+
+struct Own {
+    values: Box<[RawValue]>,
+    _pool: Rc<StackPool>,
 }
 
 #[derive(Clone, Copy)]
@@ -118,55 +133,54 @@ const NOWHERE: Left = Left { pc: 0, fp: 0, kind: FrameKind::Exact };
 impl Call {
     /// A call with tagged arguments, checked for number, types and stores. Nothing runs yet.
     pub fn new(store: &Store, func: Func, args: &[Value]) -> Result<Call> {
-        let entry = store.callable(func)?;
-        let mut values = vec![RawValue::default(); entry.values as usize].into_boxed_slice();
-        raw_args(store, entry, args, &mut values)?;
-        Ok(Call::owning(store, func, entry, values))
+        let entry = store.func_entry(func)?;
+        let params = &entry.ty().params;
+        if args.len() != params.len() {
+            return Err(wrong_count("arguments", args.len(), params.len()));
+        }
+        let mut values = vec![RawValue::default(); entry.values as usize];
+        raw_args(store, params, args, &mut values)?;
+        Call::new_raw(store, func, &values)
     }
 
     /// A call with raw values, as long as the longer of parameters and results.
     pub fn new_raw(store: &Store, func: Func, values: &[RawValue]) -> Result<Call> {
-        let entry = store.callable(func)?;
-        check_raw(store, entry, values)?;
-        Ok(Call::owning(store, func, entry, values[..entry.values as usize].into()))
+        let entry = store.func_entry(func)?;
+        store.check_call(entry, values)?;
+        let own = Own { values: values[..entry.values as usize].into(), _pool: store.inner().stacks.clone() };
+        let mut own = Box::new(own);
+        let link = Link::default();
+        // SAFETY: the values were just checked, are the call's own, and stay at their address; the stacks are kept too.
+        let mut call = unsafe { Call::with_link(store, link, CallState::Ready, func, entry, own.values.as_mut_ptr()) };
+        call.own = Some(own);
+        Ok(call)
     }
 
-    fn owning(store: &Store, func: Func, entry: &FuncEntry, mut values: Box<[RawValue]>) -> Call {
-        let address = values.as_mut_ptr();
-        // SAFETY: the values are the call's own, at an address that stays.
-        let mut call = unsafe { Call::with_values(store, func, entry, address) };
-        call._own = Some(values);
-        call._keep = Some(store.inner().stacks.clone());
-        call
-    }
-
-    /// A call that owns nothing: it must not outlive the store.
+    /// A call that owns nothing.
     ///
     /// # Safety
     ///
-    /// `values` must be as long as `entry` says, be unused by others while the call exists, and hold good references.
-    #[inline(always)]
-    unsafe fn with_values(store: &Store, func: Func, entry: &FuncEntry, values: *mut RawValue) -> Call {
-        let inner = store.inner();
-        let id = inner.next_call.get();
-        inner.next_call.set(id + 1);
+    /// It must not outlive the store's stacks. `values` must be as long as `entry` says, be unused by others while the call
+    /// exists, and hold good references.
+    unsafe fn with_link(
+        store: &Store,
+        link: Link,
+        state: CallState,
+        func: Func,
+        entry: &FuncEntry,
+        values: *mut RawValue,
+    ) -> Call {
+        link.id(store.inner());
         Call {
-            store: inner.id,
-            id,
+            link,
             func,
             entry,
-            epoch: Cell::new(0),
-            state: Cell::new(CallState::Ready),
+            state: Cell::new(state),
             values,
-            count: entry.values,
-            _own: None,
-            pool: Rc::as_ptr(&inner.stacks),
-            _keep: None,
-            stack: Cell::new(ptr::null()),
+            own: None,
+            pool: Rc::as_ptr(&store.inner().stacks),
             guest_sp: Cell::new(0),
             left: Cell::new(NOWHERE),
-            outer: Cell::new(ptr::null()),
-            depth: Cell::new(0),
             error: RefCell::new(None),
         }
     }
@@ -191,9 +205,7 @@ impl Call {
             if exit != switch::STOPPED {
                 return Ok(self.exit(store, exit));
             }
-            self.state.set(CallState::Suspended);
-            let Left { pc, fp, .. } = self.left.get();
-            let stopped = Stopped { pc: NativePc(pc), fp };
+            let stopped = self.stopped(store);
             if !goes_on(stopped) {
                 return Ok(Exit::Stopped(stopped));
             }
@@ -201,97 +213,50 @@ impl Call {
     }
 
     /// Enters or resumes guest code; answers one of the switch's numbers, or [`NESTED_TOO_DEEPLY`].
-    #[inline(always)]
     fn enter(&self, store: &Store) -> Result<u32> {
-        store.check(self.store)?;
-        store.check_poisoned()?;
-        let inner = store.inner();
+        store.check(self.func.store)?;
         let is_fresh = match self.state.get() {
             CallState::Ready => true,
             CallState::Suspended => false,
             state => return Err(not_in_state("can't be run", state)),
         };
-        let context = inner.context.get();
-        let outer = inner.current.get();
-        // SAFETY: the outer call runs, so it is neither moved nor dropped.
-        let depth = unsafe { outer.as_ref() }.map_or(0, |outer| outer.depth.get() + 1);
-        let limits = inner.limits.get();
-        if depth >= limits.nested_calls {
-            return nested_too_deeply(is_fresh, limits.nested_calls);
+        store.check_poisoned()?;
+        let inner = store.inner();
+        let Some((outer, depth)) = inner.nest() else { return nested_too_deeply(store, is_fresh) };
+        if self.link.stack.get().is_null() {
+            self.link.stack.set(inner.stacks.lease(inner.limits.get().stack_bytes)?);
         }
-        if self.stack.get().is_null() {
-            self.stack.set(inner.stacks.lease(limits.stack_bytes)?);
+        let thread = ReadyThread::get()?;
+        self.link.outer.set(outer);
+        self.link.depth.set(depth);
+        self.state.set(CallState::Running);
+        // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
+        // entry is the store's, which is alive; the trampoline is for the function's type, and the values are as long as it
+        // demands.
+        let exit = unsafe {
+            let (entry, context) = (&*self.entry, inner.context.get());
+            self.link.switch(inner, thread, |stack| {
+                if is_fresh {
+                    entry.switch(context, stack, self.values)
+                } else {
+                    (*context).guest_sp = self.guest_sp.get();
+                    switch::resume(context)
+                }
+            })
+        };
+        if exit == switch::FINISHED {
+            self.state.set(CallState::Finished);
+            // SAFETY: the pool is the store's, and the call doesn't run any more.
+            unsafe { (*self.pool).release(self.link.stack.replace(ptr::null())) };
         }
-        let stack = self.stack.get();
-
-        // SAFETY: the entry is the store's, which is alive. The context is this store's, used on this thread; guest
-        // code, which changes it too, isn't running. The outer call runs, so it is neither moved nor dropped. The guest
-        // stack is leased by this call, and fresh or left at a stop. The trampoline is for the function's type, and the
-        // values are as long as it demands.
-        unsafe {
-            let entry = &*self.entry;
-            if !outer.is_null() {
-                let kind = FrameKind::Return;
-                (*outer).left.set(Left { pc: (*context).exit_pc, fp: (*context).exit_fp, kind });
-            }
-            (*context).stack = stack;
-            self.outer.set(outer);
-            self.depth.set(depth);
-            self.state.set(CallState::Running);
-            inner.current.set(self);
-            self.bump_epoch();
-
-            // Not in a closure, which may become a function of its own: see `run_while`.
-            let exit = match traps::direct_to(context) {
-                Ok(outer_context) => {
-                    let exit = if is_fresh {
-                        switch::enter(context, (*stack).high, entry.enter.get(), entry.code, entry.context, self.values)
-                    } else {
-                        (*context).guest_sp = self.guest_sp.get();
-                        switch::resume(context)
-                    };
-                    traps::direct_back(outer_context);
-                    Ok(exit)
-                }
-                Err(error) => Err(error),
-            };
-
-            inner.current.set(outer);
-            match exit {
-                Ok(switch::FINISHED) => {
-                    self.state.set(CallState::Finished);
-                    self.stack.set(ptr::null());
-                    (*self.pool).release(stack);
-                }
-                Ok(_) => {
-                    let kind = FrameKind::Exact;
-                    // Each by itself: as one they would wait for both to be written.
-                    let (pc, fp) = ((&raw const (*context).exit_pc), (&raw const (*context).exit_fp));
-                    self.left.set(Left { pc: pc.read_volatile(), fp: fp.read_volatile(), kind });
-                    self.guest_sp.set((*context).guest_sp);
-                }
-                // Nothing ran.
-                Err(_) => self.state.set(if is_fresh { CallState::Ready } else { CallState::Suspended }),
-            }
-            // The outer call goes on in the host function that it waits for.
-            (*context).stack = ptr::null();
-            if !outer.is_null() {
-                let Left { pc, fp, .. } = (*outer).left.get();
-                ((*context).exit_pc, (*context).exit_fp, (*context).stack) = (pc, fp, (*outer).stack.get());
-            }
-            exit
-        }
+        Ok(exit)
     }
 
     /// What a number that [`Call::enter`] answered means.
     fn exit(&self, store: &Store, exit: u32) -> Exit {
         match exit {
             switch::FINISHED => Exit::Finished,
-            switch::STOPPED => {
-                self.state.set(CallState::Suspended);
-                let Left { pc, fp, .. } = self.left.get();
-                Exit::Stopped(Stopped { pc: NativePc(pc), fp })
-            }
+            switch::STOPPED => Exit::Stopped(self.stopped(store)),
             NESTED_TOO_DEEPLY => {
                 self.state.set(CallState::Trapped);
                 let code = TrapCode::CallStackExhausted;
@@ -305,6 +270,21 @@ impl Call {
         }
     }
 
+    /// Notes where guest code was left at a stop point.
+    #[inline]
+    fn stopped(&self, store: &Store) -> Stopped {
+        self.state.set(CallState::Suspended);
+        let context = store.inner().context.get();
+        // SAFETY: the context is this store's; guest code isn't running. Each is read by itself: as one they would wait
+        // for both to be written.
+        let (pc, fp) = unsafe {
+            self.guest_sp.set((*context).guest_sp);
+            ((&raw const (*context).exit_pc).read_volatile(), (&raw const (*context).exit_fp).read_volatile())
+        };
+        self.left.set(Left { pc, fp, kind: FrameKind::Exact });
+        Stopped { pc: NativePc(pc), fp }
+    }
+
     #[cold]
     fn trapped(&self, store: &Store, trap: RawTrap) -> TrapInfo {
         self.state.set(CallState::Trapped);
@@ -313,7 +293,7 @@ impl Call {
             if error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Exit) {
                 // The guest wanted its end: there is nothing to look for in its frames.
                 // SAFETY: the pool is the store's. The stack is leased by this call, which never runs again and gives it up.
-                unsafe { (*self.pool).release(self.stack.replace(ptr::null())) };
+                unsafe { (*self.pool).release(self.link.stack.replace(ptr::null())) };
             }
             *self.error.borrow_mut() = error;
         }
@@ -323,7 +303,7 @@ impl Call {
             let is_entry = store.inner().code.borrow().is_entry(trap.pc);
             let words = if is_entry { Some(0) } else { switch::words_above_return_address(trap.pc) };
             // SAFETY: the stack is leased by this call, which ran on it.
-            let stack = unsafe { &*self.stack.get() };
+            let stack = unsafe { &*self.link.stack.get() };
             let address = words.map(|words| trap.sp + words * 8);
             if let Some(address) = address.filter(|address| (stack.base..=stack.high - 8).contains(address)) {
                 // SAFETY: the word is inside the usable part of this call's own stack.
@@ -350,14 +330,13 @@ impl Call {
 
     /// Makes a new epoch: whatever was read from its frames is out of date. Done by every entry, resumption and return
     /// of a host function into the guest; also for a driver that moves on within a run.
-    #[inline]
     pub fn bump_epoch(&self) {
-        self.epoch.set(self.epoch.get() + 1);
+        self.link.bump_epoch();
     }
 
     /// The results of a finished call.
     pub fn results(&self, store: &Store) -> Result<Vec<Value>> {
-        store.check(self.store)?;
+        store.check(self.func.store)?;
         if self.state.get() != CallState::Finished {
             return Err(not_in_state("has no results", self.state.get()));
         }
@@ -368,18 +347,23 @@ impl Call {
 
     /// The values: results if the call has finished, arguments before.
     pub fn raw_values(&self) -> Vec<RawValue> {
+        let count = match &self.own {
+            Some(own) => own.values.len(),
+            // SAFETY: what owns nothing doesn't outlive the store, which has the entry.
+            None => unsafe { (*self.entry).values as usize },
+        };
         // SAFETY: the values are this many, and live as long as the call.
-        (0..self.count as usize).map(|place| unsafe { self.values.add(place).read() }).collect()
+        (0..count).map(|place| unsafe { self.values.add(place).read() }).collect()
     }
 
     /// Its number in the store; never 0 and never reused.
     pub fn id(&self) -> u64 {
-        self.id
+        self.link.id.get()
     }
 
     /// Changes whenever its guest code is entered or resumed.
     pub fn epoch(&self) -> u64 {
-        self.epoch.get()
+        self.link.epoch.get()
     }
 
     /// What it is doing.
@@ -395,23 +379,9 @@ impl Call {
     /// Where its newest frame is, at a stop or trap.
     pub fn activation(&self) -> Option<Activation> {
         match self.state.get() {
-            CallState::Suspended | CallState::Trapped => self.activation_at(self.left.get()),
+            CallState::Suspended | CallState::Trapped => self.link.activation_at(self.left.get()),
             _ => None,
         }
-    }
-
-    fn activation_at(&self, left: Left) -> Option<Activation> {
-        // SAFETY: the stack is leased by this call.
-        let stack = unsafe { self.stack.get().as_ref() }?;
-        Some(Activation {
-            call_id: self.id,
-            epoch: self.epoch.get(),
-            fp: left.fp,
-            pc: NativePc(left.pc),
-            kind: left.kind,
-            stack: stack.base..stack.high,
-            slot: stack.slot,
-        })
     }
 
     /// The error of a call that trapped: the host function's own, the one given to [`Call::fail`], or the trap; with
@@ -428,10 +398,112 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         // A running call is borrowed by `run`, so it isn't dropped.
-        if !self.stack.get().is_null() {
+        if !self.link.stack.get().is_null() {
             // SAFETY: the pool is kept, or its store is there. The stack is leased by this call, which never runs again.
-            unsafe { (*self.pool).release(self.stack.get()) };
+            unsafe { (*self.pool).release(self.link.stack.get()) };
         }
+    }
+}
+
+impl Default for Link {
+    #[inline(always)]
+    fn default() -> Link {
+        Link {
+            id: Cell::new(0),
+            epoch: Cell::new(0),
+            stack: Cell::new(ptr::null()),
+            outer: Cell::new(ptr::null()),
+            depth: Cell::new(0),
+            waits_at: Cell::new(0),
+        }
+    }
+}
+
+impl Link {
+    /// The call's number in its store.
+    fn id(&self, inner: &StoreInner) -> u64 {
+        if self.id.get() == 0 {
+            self.id.set(inner.next_call.get());
+            inner.next_call.set(self.id.get() + 1);
+        }
+        self.id.get()
+    }
+
+    #[inline]
+    fn bump_epoch(&self) {
+        self.epoch.set(self.epoch.get() + 1);
+    }
+
+    /// Has guest code entered or resumed by `run`, which is given the stack; answers one of the switch's numbers.
+    ///
+    /// # Safety
+    ///
+    /// [`StoreInner::nest`] must have allowed it; the link has a stack, which is fresh, or was left at a stop of this call;
+    /// `run` must be fine with it.
+    #[inline(always)]
+    unsafe fn switch(&self, inner: &StoreInner, thread: ReadyThread, run: impl FnOnce(&GuestStack) -> u32) -> u32 {
+        let context = inner.context.get();
+        let (outer, stack) = (self.outer.get(), self.stack.get());
+        self.bump_epoch();
+        // SAFETY: the context is this store's, used on this thread; guest code, which changes it too, isn't running. The
+        // outer call runs, so it is neither moved nor dropped. The stack is leased.
+        unsafe {
+            (*context).stack = stack;
+            inner.current.set(self);
+            if outer.is_null() {
+                let exit = thread.with_context(context, || run(&*stack));
+                inner.current.set(ptr::null());
+                (*context).stack = ptr::null();
+                return exit;
+            }
+            (*outer).waits_at.set((*context).exit_frame);
+            let exit = thread.with_context(context, || run(&*stack));
+            // The outer call goes on in the host function that it waits for.
+            inner.current.set(outer);
+            (*context).stack = (*outer).stack.get();
+            (*context).exit_frame = (*outer).waits_at.get();
+            exit
+        }
+    }
+
+    fn activation_at(&self, left: Left) -> Option<Activation> {
+        // SAFETY: the stack is leased by this call.
+        let stack = unsafe { self.stack.get().as_ref() }?;
+        Some(Activation {
+            call_id: self.id.get(),
+            epoch: self.epoch.get(),
+            fp: left.fp,
+            pc: NativePc(left.pc),
+            kind: left.kind,
+            stack: stack.base..stack.high,
+            slot: stack.slot,
+        })
+    }
+}
+
+impl StoreInner {
+    /// Where a call that is about to run goes: under which one, or null, and under how many. None if the store doesn't allow
+    /// so many.
+    #[inline(always)]
+    fn nest(&self) -> Option<(*const Link, u32)> {
+        let outer = self.current.get();
+        // SAFETY: the outer call runs, so it is neither moved nor dropped.
+        let depth = unsafe { outer.as_ref() }.map_or(0, |outer| outer.depth.get() + 1);
+        (depth < self.nested_calls.get()).then_some((outer, depth))
+    }
+}
+
+impl FuncEntry {
+    /// Runs the function on a fresh stack; answers one of the switch's numbers.
+    ///
+    /// # Safety
+    ///
+    /// As for [`switch::enter`]; the function must have its trampoline, and `values` be as long as it demands.
+    #[inline(always)]
+    unsafe fn switch(&self, context: *mut StoreContext, stack: &GuestStack, values: *mut RawValue) -> u32 {
+        // SAFETY: the trampoline is for the function's type, the context the one that its code expects; the rest is the
+        // caller's promise.
+        unsafe { switch::enter(self.context, stack.high, self.code, values, context, self.enter.get()) }
     }
 }
 
@@ -439,11 +511,11 @@ impl Drop for Call {
 const NESTED_TOO_DEEPLY: u32 = u32::MAX;
 
 #[cold]
-fn nested_too_deeply(is_fresh: bool, limit: u32) -> Result<u32> {
+fn nested_too_deeply(store: &Store, is_fresh: bool) -> Result<u32> {
     if is_fresh {
         return Ok(NESTED_TOO_DEEPLY);
     }
-    bail!(Limit, "the store's limit of {limit} nested calls is reached")
+    bail!(Limit, "the store's limit of {} nested calls is reached", store.limits().nested_calls)
 }
 
 #[cold]
@@ -464,33 +536,47 @@ fn wrong_count(what: &str, given: usize, needed: usize) -> Error {
 }
 
 #[inline]
-fn raw_args(store: &Store, entry: &FuncEntry, args: &[Value], values: &mut [RawValue]) -> Result<()> {
-    let params = &entry.ty().params;
-    if args.len() != params.len() {
-        return Err(wrong_count("arguments", args.len(), params.len()));
-    }
-    for (place, (arg, ty)) in args.iter().zip(params).enumerate() {
+fn raw_args(store: &Store, types: &[ValType], args: &[Value], values: &mut [RawValue]) -> Result<()> {
+    for (place, (arg, ty)) in args.iter().zip(types).enumerate() {
         values[place] = store.raw_as(arg, *ty, "argument #", place)?;
     }
     Ok(())
 }
 
-#[inline]
-fn check_raw(store: &Store, entry: &FuncEntry, values: &[RawValue]) -> Result<()> {
-    if values.len() < entry.values as usize {
-        return Err(wrong_count("values", values.len(), entry.values as usize));
-    }
-    if entry.takes_references { check_references(store, entry, values) } else { Ok(()) }
+/// A call's arguments and places for its results, in a form of the caller's.
+pub trait Convert {
+    /// How many arguments there are, and how many places.
+    fn lengths(&self) -> (usize, usize);
+
+    /// Writes the arguments, which must be of these types. There are as many types as arguments, and at least as many
+    /// raw values, which are zero.
+    fn write_args(&mut self, types: &[ValType], raw: &mut [RawValue]) -> Result<()>;
+
+    /// Reads the results, which are of these types. There are as many types as places, and at least as many raw values.
+    fn read_results(&mut self, types: &[ValType], raw: &[RawValue]);
 }
 
-#[cold]
-fn check_references(store: &Store, entry: &FuncEntry, values: &[RawValue]) -> Result<()> {
-    for (place, (raw, ty)) in values.iter().zip(&entry.ty().params).enumerate() {
-        if !store.is_good(*ty, *raw) {
-            bail!(TypeMismatch, "argument {place} is no {ty} of the store");
+/// The core's own values.
+struct Converted<'a> {
+    store: &'a Store,
+    args: &'a [Value],
+    results: &'a mut [Value],
+}
+
+impl Convert for Converted<'_> {
+    fn lengths(&self) -> (usize, usize) {
+        (self.args.len(), self.results.len())
+    }
+
+    fn write_args(&mut self, types: &[ValType], raw: &mut [RawValue]) -> Result<()> {
+        raw_args(self.store, types, self.args, raw)
+    }
+
+    fn read_results(&mut self, types: &[ValType], raw: &[RawValue]) {
+        for ((result, ty), raw) in self.results.iter_mut().zip(types).zip(raw) {
+            *result = self.store.value_of(*ty, *raw);
         }
     }
-    Ok(())
 }
 
 /// Drives a call to its end, passing over stops.
@@ -529,45 +615,67 @@ impl Store {
         results: &mut [Value],
         drive: impl FnOnce(&Call, Exit) -> Result<()>,
     ) -> Result<()> {
-        let entry = self.callable(func)?;
-        let types = &entry.ty().results;
-        if results.len() != types.len() {
-            return Err(wrong_count("places for results", results.len(), types.len()));
+        let values = Converted { store: self, args, results };
+        self.call_converted(func, values, drive)
+    }
+
+    /// Like [`Store::call_with`] with values of another form.
+    #[inline(always)]
+    pub fn call_converted(
+        &self,
+        func: Func,
+        mut values: impl Convert,
+        drive: impl FnOnce(&Call, Exit) -> Result<()>,
+    ) -> Result<()> {
+        let entry = self.func_entry(func)?;
+        let ty = entry.ty();
+        let (args, results) = values.lengths();
+        if args != ty.params.len() {
+            return Err(wrong_count("arguments", args, ty.params.len()));
         }
-        let mut few = [RawValue::default(); 8];
-        let mut many;
-        let values = if entry.values as usize <= few.len() {
-            &mut few[..]
-        } else {
-            many = vec![RawValue::default(); entry.values as usize];
-            &mut many[..]
+        if results != ty.results.len() {
+            return Err(wrong_count("places for results", results, ty.results.len()));
+        }
+        let (mut few, mut some, mut many);
+        let raw = match entry.values as usize {
+            0..=4 => {
+                few = [RawValue::default(); 4];
+                &mut few[..]
+            }
+            5..=16 => {
+                some = [RawValue::default(); 16];
+                &mut some[..]
+            }
+            count => {
+                many = vec![RawValue::default(); count];
+                &mut many[..]
+            }
         };
-        raw_args(self, entry, args, values)?;
-        // SAFETY: there is room for all values, and the references among them were checked just now.
-        unsafe { self.call_on(func, entry, values, drive) }?;
-        for ((result, ty), raw) in results.iter_mut().zip(types).zip(values) {
-            *result = self.value_of(*ty, *raw);
-        }
+        values.write_args(&ty.params, raw)?;
+        self.check_call(entry, raw)?;
+        // SAFETY: there is room for all values, and everything about them was checked just now.
+        unsafe { self.call_on(func, entry, raw, drive) }?;
+        values.read_results(&ty.results, raw);
         Ok(())
     }
 
     /// Like [`Store::call_with`] with raw values: arguments in, results out.
-    #[inline]
+    #[inline(always)]
     pub fn call_raw_with(
         &self,
         func: Func,
         values: &mut [RawValue],
         drive: impl FnOnce(&Call, Exit) -> Result<()>,
     ) -> Result<()> {
-        let entry = self.callable(func)?;
-        check_raw(self, entry, values)?;
+        let entry = self.func_entry(func)?;
+        self.check_call(entry, values)?;
         // SAFETY: both promises were checked just now.
         unsafe { self.call_on(func, entry, values, drive) }
     }
 
     /// # Safety
     ///
-    /// `values` must be at least as long as `entry` says and hold good references.
+    /// [`Store::check_call`] must have found everything right.
     #[inline(always)]
     unsafe fn call_on(
         &self,
@@ -576,18 +684,75 @@ impl Store {
         values: &mut [RawValue],
         drive: impl FnOnce(&Call, Exit) -> Result<()>,
     ) -> Result<()> {
-        // SAFETY: the caller's promise; the values are lent for longer than the call lives, which `drive` can't keep.
-        let call = unsafe { Call::with_values(self, func, entry, values.as_mut_ptr()) };
+        let inner = self.inner();
+        let values = values.as_mut_ptr();
+        let ready = 'ready: {
+            let Some((outer, depth)) = inner.nest() else { break 'ready None };
+            let Some(thread) = ReadyThread::already() else { break 'ready None };
+            let Some(stack) = inner.stacks.first(inner.limits.get().stack_bytes) else { break 'ready None };
+            Some((outer, depth, thread, stack))
+        };
+        let Some((outer, depth, thread, stack)) = ready else {
+            // SAFETY: the caller's promise.
+            return unsafe { self.call_slowly(func, entry, values, drive) };
+        };
+        inner.stacks.take_first(stack);
+        let link =
+            Link { stack: Cell::new(stack), outer: Cell::new(outer), depth: Cell::new(depth), ..Link::default() };
+        // SAFETY: `nest` has just allowed it, and the stack is fresh. The caller's promise covers the rest.
+        let exit = unsafe { link.switch(inner, thread, |stack| entry.switch(inner.context.get(), stack, values)) };
+        if exit == switch::FINISHED {
+            // SAFETY: it was the first, and nothing runs on it any more.
+            unsafe { inner.stacks.put_first(stack) };
+            return Ok(());
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.leave(link, func, entry, values, exit, drive) }
+    }
+
+    /// The same where something is unusual: no stack is ready, the call isn't allowed, ….
+    ///
+    /// # Safety
+    ///
+    /// As for [`Store::call_on`].
+    #[cold]
+    unsafe fn call_slowly(
+        &self,
+        func: Func,
+        entry: &FuncEntry,
+        values: *mut RawValue,
+        drive: impl FnOnce(&Call, Exit) -> Result<()>,
+    ) -> Result<()> {
+        // SAFETY: the caller's promise, for longer than the call lives, which the closure can't keep.
+        let call = unsafe { Call::with_link(self, Link::default(), CallState::Ready, func, entry, values) };
         match call.enter(self)? {
-            switch::FINISHED => {
-                // It has no stack any more, no error, and owns nothing.
-                std::mem::forget(call);
-                Ok(())
-            }
+            switch::FINISHED => Ok(()),
             exit => self.drive(&call, exit, drive),
         }
     }
 
+    /// Goes on with what becomes a whole call, now that it was left before it finished.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Store::call_on`].
+    #[cold]
+    unsafe fn leave(
+        &self,
+        link: Link,
+        func: Func,
+        entry: &FuncEntry,
+        values: *mut RawValue,
+        exit: u32,
+        drive: impl FnOnce(&Call, Exit) -> Result<()>,
+    ) -> Result<()> {
+        self.inner().stacks.lose_first();
+        // SAFETY: as in `call_slowly`.
+        let call = unsafe { Call::with_link(self, link, CallState::Running, func, entry, values) };
+        self.drive(&call, exit, drive)
+    }
+
+    /// Goes on with a call that was left, or not even entered.
     #[cold]
     fn drive(&self, call: &Call, exit: u32, drive: impl FnOnce(&Call, Exit) -> Result<()>) -> Result<()> {
         drive(call, call.exit(self, exit))?;
@@ -601,17 +766,19 @@ impl Store {
     pub fn activations(&self) -> Vec<Activation> {
         let inner = self.inner();
         // SAFETY: the context is this store's; guest code isn't running.
-        let (pc, fp) = unsafe { ((*inner.context.get()).exit_pc, (*inner.context.get()).exit_fp) };
-        let mut left = Left { pc, fp, kind: FrameKind::Return };
+        let mut frame = unsafe { (*inner.context.get()).exit_frame };
         let mut next = inner.current.get();
         let mut found = Vec::new();
         // SAFETY: the calls in the chain run, so they are neither moved nor dropped.
         while let Some(call) = unsafe { next.as_ref() } {
-            found.extend(call.activation_at(left));
+            // SAFETY: the call waits for a host function, whose stub noted where these two words are on the call's stack.
+            let [fp, pc] = unsafe { *(frame as *const [usize; 2]) };
+            call.id(inner);
+            found.extend(call.activation_at(Left { pc, fp, kind: FrameKind::Return }));
             next = call.outer.get();
             // SAFETY: as above.
             if let Some(outer) = unsafe { next.as_ref() } {
-                left = outer.left.get();
+                frame = outer.waits_at.get();
             }
         }
         found
@@ -621,15 +788,17 @@ impl Store {
     pub fn current_call(&self) -> Option<(u64, u64)> {
         // SAFETY: the call runs, so it is neither moved nor dropped.
         let call = unsafe { self.inner().current.get().as_ref() }?;
-        Some((call.id, call.epoch()))
+        Some((call.id(self.inner()), call.epoch.get()))
     }
 
     /// Notes that a host function is about to return into the guest.
+    ///
+    /// # Safety
+    ///
+    /// To be called while a call runs.
     #[inline]
-    pub(super) fn reenter(&self) {
-        // SAFETY: the call runs, so it is neither moved nor dropped.
-        if let Some(call) = unsafe { self.inner().current.get().as_ref() } {
-            call.bump_epoch();
-        }
+    pub(super) unsafe fn reenter(&self) {
+        // SAFETY: the caller's promise; a call that runs is neither moved nor dropped.
+        unsafe { (*self.inner().current.get()).bump_epoch() };
     }
 }

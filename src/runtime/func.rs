@@ -8,11 +8,10 @@
 
 use super::{Module, Store, TypeId};
 use crate::abi::vmctx::{self, VmFuncRef};
-use crate::base::{Func, FuncIndex, FuncType, Instance, Result, ValType};
-use std::cell::Cell;
+use crate::base::{Func, FuncIndex, FuncType, Instance, RawValue, Result, ValType, error::bail};
+use std::cell::{Cell, UnsafeCell};
 use std::collections::HashSet;
 use std::ptr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// What the host needs to know to call a function. Stays at its address as long as the store.
@@ -29,10 +28,11 @@ pub struct FuncEntry {
     ty: *const FuncType,
     /// The trampoline for its type, or 0 if it wasn't needed yet.
     pub enter: Cell<usize>,
+    /// With how many raw values it can be called as it is. No number is enough as long as it has no trampoline, or if a
+    /// parameter is a reference, which has to be looked at.
+    pub ready_for: Cell<usize>,
     /// The longer of parameters and results.
     pub values: u32,
-    /// Whether a parameter is a reference.
-    pub takes_references: bool,
     /// Whether it is the host's.
     pub is_host: bool,
 }
@@ -42,6 +42,40 @@ impl FuncEntry {
     pub fn ty(&self) -> &FuncType {
         // SAFETY: types are kept by the engine, which the store keeps; entries don't leave the store.
         unsafe { &*self.ty }
+    }
+}
+
+/// The functions that have handles, by number. They are added and never removed.
+#[derive(Default)]
+pub struct FuncEntries {
+    #[expect(clippy::vec_box, reason = "an entry stays at its address")]
+    entries: UnsafeCell<Vec<Box<FuncEntry>>>,
+}
+
+impl FuncEntries {
+    /// How many there are.
+    fn count(&self) -> usize {
+        // SAFETY: `push` changes the vector, for its own time only, in which nobody else can come here: the type isn't
+        // `Sync`.
+        unsafe { (*self.entries.get()).len() }
+    }
+
+    /// The function of this number.
+    #[inline]
+    pub fn get(&self, number: u64) -> Option<&FuncEntry> {
+        // SAFETY: as in `count`; and what is lent is not the vector but a box's contents, which stay as long as `self`.
+        let entry = unsafe { (&*self.entries.get()).get(number as usize)? };
+        // SAFETY: as just said.
+        Some(unsafe { &*ptr::from_ref::<FuncEntry>(entry) })
+    }
+
+    /// Adds one; answers its number.
+    fn push(&self, entry: FuncEntry) -> u64 {
+        let entry = Box::new(entry);
+        // SAFETY: nobody has a reference to the vector: `count` and `get` don't let one out.
+        let entries = unsafe { &mut *self.entries.get() };
+        entries.push(entry);
+        entries.len() as u64 - 1
     }
 }
 
@@ -106,23 +140,21 @@ impl Store {
         let VmFuncRef { code, context, type_id, .. } = unsafe { ptr::read(func_ref) };
         let type_id = TypeId(type_id);
         let ty = inner.engine.type_entry(type_id).ty.clone();
-        let entry = Rc::new(FuncEntry {
+        let number = inner.funcs.push(FuncEntry {
             func_ref,
             code,
             context,
             type_id,
             enter: Cell::new(0),
+            ready_for: Cell::new(usize::MAX),
             values: ty.params.len().max(ty.results.len()) as u32,
-            takes_references: ty.params.iter().any(|ty| matches!(ty, ValType::Ref(_))),
             is_host,
             ty: Arc::as_ptr(&ty),
         });
-        let mut funcs = inner.funcs.borrow_mut();
-        funcs.push(entry);
-        let handle = u32::try_from(funcs.len()).expect("references would fill the address space first");
+        let handle = u32::try_from(number + 1).expect("references would fill the address space first");
         // SAFETY: as above; nobody holds a Rust reference to it.
         unsafe { (*func_ref).handle = handle };
-        Func { store: inner.id, index: u64::from(handle) - 1 }
+        Func { store: inner.id, index: number }
     }
 
     /// The handle of a reference.
@@ -142,27 +174,40 @@ impl Store {
     #[inline]
     pub(super) fn func_entry(&self, func: Func) -> Result<&FuncEntry> {
         self.check(func.store)?;
-        let funcs = self.inner().funcs.borrow();
-        match funcs.get(func.index as usize) {
-            // SAFETY: entries are never removed, so this one lives as long as the store.
-            Some(entry) => Ok(unsafe { &*Rc::as_ptr(entry) }),
-            None => Err(Store::out_of_range("function", func.index, funcs.len() as u64)),
+        let funcs = &self.inner().funcs;
+        match funcs.get(func.index) {
+            Some(entry) => Ok(entry),
+            None => Err(Store::out_of_range("function", func.index, funcs.count() as u64)),
         }
     }
 
-    /// The same with its trampoline.
+    /// Makes sure that a function can be called with these raw values: that it has a trampoline, that they are enough, and
+    /// that references among the arguments are good.
     #[inline]
-    pub(super) fn callable(&self, func: Func) -> Result<&FuncEntry> {
-        let entry = self.func_entry(func)?;
-        if entry.enter.get() != 0 { Ok(entry) } else { self.add_trampoline(entry) }
+    pub(super) fn check_call(&self, entry: &FuncEntry, values: &[RawValue]) -> Result<()> {
+        if values.len() >= entry.ready_for.get() { Ok(()) } else { self.prepare_call(entry, values) }
     }
 
     #[cold]
-    fn add_trampoline<'a>(&self, entry: &'a FuncEntry) -> Result<&'a FuncEntry> {
-        let code = self.engine().trampolines(entry.type_id)?;
-        entry.enter.set(code.enter());
-        self.inner().code.borrow_mut().add_trampolines(code);
-        Ok(entry)
+    fn prepare_call(&self, entry: &FuncEntry, values: &[RawValue]) -> Result<()> {
+        let params = &entry.ty().params;
+        if entry.enter.get() == 0 {
+            let code = self.engine().trampolines(entry.type_id)?;
+            entry.enter.set(code.enter());
+            self.inner().code.borrow_mut().add_trampolines(code);
+            if !params.iter().any(|ty| matches!(ty, ValType::Ref(_))) {
+                entry.ready_for.set(entry.values as usize);
+            }
+        }
+        if values.len() < entry.values as usize {
+            bail!(InvalidArgument, "{} values are given, the function has {}", values.len(), entry.values);
+        }
+        for (place, (raw, ty)) in values.iter().zip(params).enumerate() {
+            if !self.is_good(*ty, *raw) {
+                bail!(TypeMismatch, "argument {place} is no {ty} of the store");
+            }
+        }
+        Ok(())
     }
 
     /// A function's type.

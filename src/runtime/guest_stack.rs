@@ -46,7 +46,7 @@ pub struct StackPool {
     vacant: RefCell<Vec<usize>>,
     /// A chain of stacks that wait to be leased again; the last used is the first.
     free: Cell<*const GuestStack>,
-    /// How many they are.
+    /// How many they are, with those that are lent.
     kept: Cell<usize>,
 }
 
@@ -75,6 +75,37 @@ impl StackPool {
             }
             _ => self.make(bytes),
         }
+    }
+
+    /// The stack that was released last, if it was made for this many bytes.
+    #[inline(always)]
+    pub fn first(&self, bytes: u64) -> Option<&GuestStack> {
+        // SAFETY: what is in the chain is in a slot; a stack stays at its address, and no stack is unmapped before it is
+        // out of the chain.
+        unsafe { self.free.get().as_ref() }.filter(|stack| stack.asked == bytes)
+    }
+
+    /// Lends the first of the chain for a while: it is counted as one that waits, and is to be put back, or lost.
+    #[inline(always)]
+    pub fn take_first(&self, stack: &GuestStack) {
+        debug_assert!(ptr::eq(self.free.get(), stack));
+        self.free.set(stack.next.get());
+    }
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    ///
+    /// `stack` must come from [`StackPool::take_first`] of this pool, and not be used as a stack any more.
+    #[inline(always)]
+    pub unsafe fn put_first(&self, stack: &GuestStack) {
+        stack.next.set(self.free.get());
+        self.free.set(stack);
+    }
+
+    /// Turns a loan into a lease.
+    pub fn lose_first(&self) {
+        self.kept.set(self.kept.get() - 1);
     }
 
     /// Takes a stack back. What is on it stays readable until it is leased again or unmapped.
@@ -106,9 +137,9 @@ impl StackPool {
         // SAFETY: what is in the chain is in a slot.
         while let Some(stack) = unsafe { self.free.get().as_ref() } {
             self.free.set(stack.next.get());
+            self.kept.set(self.kept.get() - 1);
             self.unmap(stack.slot);
         }
-        self.kept.set(0);
         let usable = round_to_pages(usize::try_from(bytes.max(1)).unwrap_or(usize::MAX))?;
         let mapping = Mapping::reserve(usable.saturating_add(GUARD))?;
         mapping.make_writable(GUARD, usable)?;

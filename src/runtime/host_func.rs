@@ -6,8 +6,9 @@
 
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
+use super::builtins::{HostEntry, call_host};
 use super::store_context::StoreContext;
-use super::{Extern, Store, TypeId};
+use super::{Extern, Store, TypeId, switch};
 use crate::abi::vmctx::{self, VmFuncRef};
 use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, ValType, Value};
 use std::cell::UnsafeCell;
@@ -53,92 +54,74 @@ impl<'a> Caller<'a> {
     }
 }
 
+/// What a host function does: as [`RawHostFn`], but of a type of its own.
+pub trait HostBody: Fn(Caller<'_>, &mut [RawValue]) -> Result<()> + 'static {}
+
+impl<F: Fn(Caller<'_>, &mut [RawValue]) -> Result<()> + 'static> HostBody for F {}
+
 /// A host function of a store, where guest code finds it: its address is the callee's context.
 #[repr(C)]
-pub struct HostFunc {
+pub struct HostFunc<F> {
     store_context: *mut StoreContext,
+    /// Where guest code goes, on its own stack.
+    stub: usize,
+    /// Where the stub goes, on the host's.
+    entry: HostEntry<F>,
     func_ref: UnsafeCell<VmFuncRef>,
     ty: Arc<FuncType>,
     /// The longer of parameters and results.
     values: usize,
     /// Whether a result is a reference.
     checks_results: bool,
-    body: Body,
+    body: F,
 }
 
-const _: () = assert!(offset_of!(HostFunc, store_context) == vmctx::STORE_CONTEXT as usize);
+const _: () = {
+    assert!(offset_of!(HostFunc<()>, store_context) == vmctx::STORE_CONTEXT as usize);
+    assert!(offset_of!(HostFunc<()>, stub) == vmctx::host_func::STUB as usize);
+    assert!(offset_of!(HostFunc<()>, entry) == vmctx::host_func::ENTRY as usize);
+};
 
-/// What a host function does.
-pub enum Body {
-    /// On tagged values.
-    Tagged(HostFn),
-    /// On raw ones.
-    Raw(RawHostFn),
-}
-
-impl HostFunc {
+impl<F: HostBody> HostFunc<F> {
     /// A host function whose guest-side entry point is `code`.
-    pub fn new(
-        store_context: *mut StoreContext,
-        code: usize,
-        type_id: TypeId,
-        ty: Arc<FuncType>,
-        body: Body,
-    ) -> Rc<HostFunc> {
+    fn new(store_context: *mut StoreContext, code: usize, type_id: TypeId, ty: Arc<FuncType>, body: F) -> Rc<Self> {
         let func_ref = VmFuncRef { code, context: 0, type_id: type_id.0, handle: 0, func_index: 0, padding: 0 };
-        let values = ty.params.len().max(ty.results.len());
-        let checks_results = ty.results.iter().any(|ty| matches!(ty, ValType::Ref(_)));
-        let func_ref = UnsafeCell::new(func_ref);
-        let func = Rc::new(HostFunc { store_context, func_ref, ty, values, checks_results, body });
+        let func = Rc::new(HostFunc {
+            store_context,
+            stub: switch::host_func as *const () as usize,
+            entry: call_host::<F>,
+            func_ref: UnsafeCell::new(func_ref),
+            values: ty.params.len().max(ty.results.len()),
+            checks_results: ty.results.iter().any(|ty| matches!(ty, ValType::Ref(_))),
+            ty,
+            body,
+        });
         // SAFETY: nobody else knows the reference yet.
         unsafe { (*func.func_ref.get()).context = &raw const *func as usize };
         func
     }
 
-    /// Its reference; stays there as long as the store.
-    pub fn func_ref(&self) -> *mut VmFuncRef {
-        self.func_ref.get()
-    }
-
-    /// Runs it with the arguments in `values`, which receives the results. Panics become errors.
+    /// Runs it with the arguments in `values`, which receives the results. Panics become errors. Answers the store too.
     ///
     /// # Safety
     ///
-    /// `caller` must be null or the context of an instance of the store; `values` must point to as many values as the
-    /// longer of parameters and results.
-    #[inline]
-    pub unsafe fn invoke(&self, store: &Store, caller: *const u8, values: *mut RawValue) -> Result<()> {
+    /// The store must be there; `caller` must be null or the context of an instance of it; `values` must point to as many
+    /// values as the longer of parameters and results.
+    #[inline(always)]
+    pub unsafe fn invoke(&self, caller: *const u8, values: *mut RawValue) -> (&Store, Result<()>) {
+        // SAFETY: the caller's promise.
+        let store = unsafe { Store::of_context(self.store_context) };
         let caller = Caller { store, context: caller };
         // SAFETY: the caller's promise; nobody else uses the values during the call.
         let values = unsafe { std::slice::from_raw_parts_mut(values, self.values) };
-        let outcome = catch_unwind(AssertUnwindSafe(|| match &self.body {
-            Body::Raw(func) => {
-                func(caller, values)?;
-                if self.checks_results { self.check_results(store, values) } else { Ok(()) }
-            }
-            Body::Tagged(func) => self.call_tagged(func, caller, values),
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            (self.body)(caller, values)?;
+            if self.checks_results { self.check_results(store, values) } else { Ok(()) }
         }));
-        outcome.unwrap_or_else(|panic| Err(panicked(panic)))
+        (store, outcome.unwrap_or_else(|panic| Err(panicked(panic))))
     }
 
-    fn call_tagged(&self, func: &HostFn, caller: Caller<'_>, values: &mut [RawValue]) -> Result<()> {
-        let FuncType { params, results } = &*self.ty;
-        with_values(params.len() + results.len(), |tagged| {
-            let (args, out) = tagged.split_at_mut(params.len());
-            for ((arg, ty), raw) in args.iter_mut().zip(params).zip(values.iter()) {
-                *arg = caller.store.value_of(*ty, *raw);
-            }
-            for (out, ty) in out.iter_mut().zip(results) {
-                *out = Value::default_of(*ty);
-            }
-            func(caller, args, out)?;
-            for (place, (value, ty)) in out.iter().zip(results).enumerate() {
-                values[place] = caller.store.raw_as(value, *ty, "result # of a host function", place)?;
-            }
-            Ok(())
-        })
-    }
-
+    #[cold]
     fn check_results(&self, store: &Store, values: &[RawValue]) -> Result<()> {
         for (place, (raw, ty)) in values.iter().zip(&self.ty.results).enumerate() {
             if !store.is_good(*ty, *raw) {
@@ -148,6 +131,25 @@ impl HostFunc {
         }
         Ok(())
     }
+}
+
+/// Runs a function on tagged values with raw ones.
+fn call_tagged(func: &HostFn, ty: &FuncType, caller: Caller<'_>, values: &mut [RawValue]) -> Result<()> {
+    let FuncType { params, results } = ty;
+    with_values(params.len() + results.len(), |tagged| {
+        let (args, out) = tagged.split_at_mut(params.len());
+        for ((arg, ty), raw) in args.iter_mut().zip(params).zip(values.iter()) {
+            *arg = caller.store.value_of(*ty, *raw);
+        }
+        for (out, ty) in out.iter_mut().zip(results) {
+            *out = Value::default_of(*ty);
+        }
+        func(caller, args, out)?;
+        for (place, (value, ty)) in out.iter().zip(results).enumerate() {
+            values[place] = caller.store.raw_as(value, *ty, "result # of a host function", place)?;
+        }
+        Ok(())
+    })
 }
 
 /// Lends as many values as asked for, without allocating for the usual numbers.
@@ -175,25 +177,33 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
 impl Store {
     /// Makes a host function on tagged values.
     pub fn func_new(&self, ty: FuncType, func: HostFn) -> Result<Func> {
-        self.add_host_func(&ty, Body::Tagged(func))
+        let types = ty.clone();
+        self.func_new_with(ty, move |caller, values| call_tagged(&func, &types, caller, values))
     }
 
     /// Makes a host function on raw values.
     pub fn func_new_raw(&self, ty: FuncType, func: RawHostFn) -> Result<Func> {
-        self.add_host_func(&ty, Body::Raw(func))
+        self.func_new_with(ty, func)
     }
 
-    fn add_host_func(&self, ty: &FuncType, body: Body) -> Result<Func> {
+    /// The same for a function that needs no box, which makes calls of it cheaper.
+    pub fn func_new_with(&self, ty: FuncType, body: impl HostBody) -> Result<Func> {
         let inner = self.inner();
-        let type_id = inner.engine.type_id(ty);
+        let type_id = inner.engine.type_id(&ty);
         let trampolines = inner.engine.trampolines(type_id)?;
         let ty = inner.engine.func_type(type_id);
         let func = HostFunc::new(inner.context.get(), trampolines.host_call(), type_id, ty, body);
         inner.code.borrow_mut().add_trampolines(trampolines);
-        let func_ref = func.func_ref();
+        let func_ref = func.func_ref.get();
         inner.func_refs.borrow_mut().add_single(func_ref);
         inner.host_funcs.borrow_mut().push(func);
         // SAFETY: the function is kept as long as the store, its reference inside it, and it was just added.
         Ok(unsafe { self.add_func(func_ref, true) })
+    }
+
+    /// Notes what a host function failed with, for whoever finds the trap.
+    #[cold]
+    pub(super) fn host_failed(&self, error: Error) {
+        *self.inner().host_error.borrow_mut() = Some(error);
     }
 }

@@ -33,9 +33,9 @@ mod store_context;
 mod switch;
 mod traps;
 
-pub use call::{Call, CallState, Exit, Stopped, TrapInfo};
+pub use call::{Call, CallState, Convert, Exit, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
-pub use host_func::{Caller, HostFn, RawHostFn};
+pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;
 pub use linker::Linker;
 pub use module::Module;

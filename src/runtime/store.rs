@@ -6,13 +6,12 @@
 
 #![expect(unsafe_code, reason = "the store is reached by address from guest code")]
 
-use super::call::Call;
+use super::call::Link;
 use super::code_map::CodeMap;
 use super::code_memory::{PatchMethod, StoreCode};
-use super::func::{FuncEntry, FuncRefs};
+use super::func::{FuncEntries, FuncRefs};
 use super::global::GlobalEntry;
 use super::guest_stack::StackPool;
-use super::host_func::HostFunc;
 use super::instance::InstanceData;
 use super::memory::LinearMemory;
 use super::store_context::StoreContext;
@@ -37,7 +36,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// together with all its calls, suspended ones too.
 #[repr(transparent)]
 pub struct Store {
-    /// Owned by the `Store` that [`Store::new`] made; [`Store::borrowed`] makes others that don't drop it.
+    /// Owned by the `Store` that [`Store::new`] made. The store's context holds another, which [`Store::of_context`] lends.
     inner: NonNull<StoreInner>,
 }
 
@@ -49,20 +48,22 @@ pub struct StoreInner {
     pub(super) embedder: Cell<*mut c_void>,
     /// Why the store can't be used any more.
     poisoned: RefCell<Option<String>>,
-    pub(super) is_poisoned: Cell<bool>,
+    /// How many calls may run, one under another: as the limits say, or none if the store is poisoned.
+    pub(super) nested_calls: Cell<u32>,
 
     pub(super) context: UnsafeCell<StoreContext>,
     pub(super) stacks: Rc<StackPool>,
     /// The innermost running call.
-    pub(super) current: Cell<*const Call>,
+    pub(super) current: Cell<*const Link>,
     pub(super) next_call: Cell<u64>,
     /// What the host function that just failed answered.
     pub(super) host_error: RefCell<Option<Error>>,
 
     pub(super) instances: RefCell<Vec<Rc<InstanceData>>>,
-    pub(super) funcs: RefCell<Vec<Rc<FuncEntry>>>,
+    pub(super) funcs: FuncEntries,
     pub(super) func_refs: RefCell<FuncRefs>,
-    pub(super) host_funcs: RefCell<Vec<Rc<HostFunc>>>,
+    /// What the host functions are, for keeping only: guest code has their addresses.
+    pub(super) host_funcs: RefCell<Vec<Rc<dyn Any>>>,
     pub(super) memories: RefCell<Vec<Rc<LinearMemory>>>,
     pub(super) tables: RefCell<Vec<Rc<TableData>>>,
     pub(super) globals: RefCell<Vec<GlobalEntry>>,
@@ -75,6 +76,13 @@ pub struct StoreInner {
     pub(super) code: RefCell<CodeMap>,
 }
 
+impl StoreInner {
+    fn update_nested_calls(&self) {
+        let is_poisoned = self.poisoned.borrow().is_some();
+        self.nested_calls.set(if is_poisoned { 0 } else { self.limits.get().nested_calls });
+    }
+}
+
 impl Store {
     /// An empty store.
     pub fn new(engine: &Engine, limits: StoreLimits) -> Result<Store> {
@@ -85,14 +93,14 @@ impl Store {
             limits: Cell::new(limits),
             embedder: Cell::new(ptr::null_mut()),
             poisoned: RefCell::default(),
-            is_poisoned: Cell::new(false),
+            nested_calls: Cell::new(limits.nested_calls),
             context: UnsafeCell::new(StoreContext::new(switch::builtin_table().as_ptr())),
             stacks: Rc::default(),
             current: Cell::new(ptr::null()),
             next_call: Cell::new(1),
             host_error: RefCell::default(),
             instances: RefCell::default(),
-            funcs: RefCell::default(),
+            funcs: FuncEntries::default(),
             func_refs: RefCell::default(),
             host_funcs: RefCell::default(),
             memories: RefCell::default(),
@@ -112,15 +120,16 @@ impl Store {
         Ok(Store { inner: NonNull::new(inner).expect("a box has an address") })
     }
 
-    /// The store of a context, for code that guests called. Not to be dropped.
+    /// The store of a context, for code that guests called.
     ///
     /// # Safety
     ///
     /// `context` must be that of a store which lives as long as the result is used.
-    pub(super) unsafe fn borrowed(context: *const StoreContext) -> std::mem::ManuallyDrop<Store> {
-        // SAFETY: `Store::new` set the field to the store's address, which isn't null.
-        let inner = unsafe { NonNull::new_unchecked((*context).store.cast_mut()) };
-        std::mem::ManuallyDrop::new(Store { inner })
+    #[inline]
+    pub(super) unsafe fn of_context<'a>(context: *const StoreContext) -> &'a Store {
+        // SAFETY: `Store::new` set the field to the store's address, which isn't null, and nobody changes it. A `Store` is
+        // just such an address. It isn't dropped, since only a reference to it is given out.
+        unsafe { &*(&raw const (*context).store).cast::<Store>() }
     }
 
     #[inline]
@@ -147,6 +156,7 @@ impl Store {
     /// Changes what its guests may use; what they have already isn't taken away.
     pub fn set_limits(&self, limits: StoreLimits) {
         self.inner().limits.set(limits);
+        self.inner().update_nested_calls();
     }
 
     /// Keeps an opaque pointer for the layer above.
@@ -172,20 +182,16 @@ impl Store {
     /// Makes the store unusable: running and instantiating answer `Poisoned` with this reason from now on. The first
     /// reason is kept.
     pub fn poison(&self, reason: &str) {
-        self.inner().is_poisoned.set(true);
         self.inner().poisoned.borrow_mut().get_or_insert_with(|| reason.to_string());
+        self.inner().update_nested_calls();
     }
 
     /// `Poisoned` if the store is.
-    #[inline]
     pub fn check_poisoned(&self) -> Result<()> {
-        if self.inner().is_poisoned.get() { Err(self.poisoned()) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn poisoned(&self) -> Error {
-        let reason = self.inner().poisoned.borrow();
-        Error::new(ErrorKind::Poisoned, format!("the store is unusable: {}", reason.as_deref().unwrap_or("unknown")))
+        match &*self.inner().poisoned.borrow() {
+            Some(reason) => bail!(Poisoned, "the store is unusable: {reason}"),
+            None => Ok(()),
+        }
     }
 
     /// `WrongStore` unless a handle with this stamp is this store's.

@@ -20,10 +20,12 @@ pub struct StoreContext {
     pub host_sp: usize,
     /// The stack pointer of the guest that is about to be resumed, or was just stopped.
     pub guest_sp: usize,
-    /// The frame pointer where guest code was left.
+    /// The frame pointer where guest code stopped last.
     pub exit_fp: usize,
-    /// The code address where guest code was left.
+    /// The code address where guest code stopped last.
     pub exit_pc: usize,
+    /// Where guest code called the host last: the address of its frame pointer and, after it, its code address.
+    pub exit_frame: usize,
     /// The store.
     pub store: *const StoreInner,
 
@@ -59,6 +61,7 @@ impl StoreContext {
             guest_sp: 0,
             exit_fp: 0,
             exit_pc: 0,
+            exit_frame: 0,
             store: ptr::null(),
             stack: ptr::null(),
             code: ptr::null(),
@@ -74,5 +77,6 @@ const _: () = {
     assert!(offset_of!(StoreContext, guest_sp) == abi::GUEST_SP as usize);
     assert!(offset_of!(StoreContext, exit_fp) == abi::EXIT_FP as usize);
     assert!(offset_of!(StoreContext, exit_pc) == abi::EXIT_PC as usize);
+    assert!(offset_of!(StoreContext, exit_frame) == abi::EXIT_FRAME as usize);
     assert!(offset_of!(StoreContext, store) == abi::STORE as usize);
 };

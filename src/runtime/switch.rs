@@ -20,7 +20,7 @@ compile_error!("the switch is written for x86-64 only");
 use super::builtins;
 use super::store_context::StoreContext;
 use crate::abi::builtins::Builtin;
-use crate::abi::vmctx::{STORE_CONTEXT, store_context as offsets};
+use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::RawValue;
 use std::arch::{asm, naked_asm};
 
@@ -34,7 +34,7 @@ pub const STOPPED: u32 = 2;
 /// Bytes that a stop puts on the guest's stack: return address, context, 15 registers, 16 vector registers; and some.
 const STOP_SPACE: usize = 512;
 
-/// Runs `trampoline(code, callee, null, values)` on the guest stack below `stack_high`, until it returns or is left;
+/// Runs `trampoline(callee, null, code, values)` on the guest stack below `stack_high`, until it returns or is left;
 /// answers one of the constants above.
 ///
 /// # Safety
@@ -44,12 +44,12 @@ const STOP_SPACE: usize = 512;
 /// [`Trampolines::enter`](crate::abi::artifact::Trampolines::enter) demands.
 #[unsafe(naked)]
 pub unsafe extern "sysv64" fn enter(
-    context: *mut StoreContext,
-    stack_high: usize,
-    trampoline: usize,
-    code: usize,
     callee: usize,
+    stack_high: usize,
+    code: usize,
     values: *mut RawValue,
+    context: *mut StoreContext,
+    trampoline: usize,
 ) -> u32 {
     naked_asm!(
         "push rbp",
@@ -58,21 +58,25 @@ pub unsafe extern "sysv64" fn enter(
         "push r13",
         "push r14",
         "push r15",
-        "push qword ptr [rdi + {host_sp}]",
-        "mov [rdi + {host_sp}], rsp",
+        "push qword ptr [r8 + {host_sp}]",
+        "mov [r8 + {host_sp}], rsp",
         "mov rsp, rsi",
         "xor ebp, ebp",
-        "mov rbx, rdi",
-        "mov rax, rdx",
-        "mov rdi, rcx",
-        "mov rsi, r8",
-        "xor edx, edx",
-        "mov rcx, r9",
-        "call rax",
+        "xor esi, esi",
+        "mov rbx, r8",
+        "call r9",
         "xor eax, eax",
-        "jmp {leave}",
+        // From here on as in `leave`.
+        "mov rsp, [rbx + {host_sp}]",
+        "pop qword ptr [rbx + {host_sp}]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
         host_sp = const offsets::HOST_SP,
-        leave = sym leave,
     )
 }
 
@@ -235,8 +239,40 @@ pub unsafe extern "sysv64" fn stop() {
     )
 }
 
-/// A stub for each builtin: records where the guest was left, and calls the Rust function of the same name on the host's
-/// stack. The context in `rdi` begins with the store context's address.
+/// The code of a stub: notes where the guest was left, and calls a Rust function on the host's stack with the arguments
+/// that the stub was given. The context in `rdi` begins with the store context's address. `$function` is an operand.
+macro_rules! stub {
+    ($function:literal, $($operands:tt)*) => {
+        naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "mov r11, [rdi + {context}]",
+            // Here are the caller's frame pointer and, above it, its code address.
+            "mov [r11 + {exit_frame}], rbp",
+            "mov rsp, [r11 + {host_sp}]",
+            concat!("call ", $function),
+            "mov rsp, rbp",
+            "pop rbp",
+            "ret",
+            context = const STORE_CONTEXT,
+            exit_frame = const offsets::EXIT_FRAME,
+            host_sp = const offsets::HOST_SP,
+            $($operands)*
+        )
+    };
+}
+
+/// The stub of host functions: which function it calls is in the callee's context.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn host_func() {
+    stub!("[rdi + {entry}]", entry = const vmctx::host_func::ENTRY)
+}
+
+/// A stub for each builtin, for the Rust function of the same name.
 macro_rules! stubs {
     ($($name:ident),* $(,)?) => {
         mod stubs {
@@ -244,25 +280,7 @@ macro_rules! stubs {
             $(
                 #[unsafe(naked)]
                 pub unsafe extern "sysv64" fn $name() {
-                    naked_asm!(
-                        "push rbp",
-                        "mov rbp, rsp",
-                        "mov r11, [rdi + {context}]",
-                        "mov rax, [rbp]",
-                        "mov [r11 + {exit_fp}], rax",
-                        "mov rax, [rbp + 8]",
-                        "mov [r11 + {exit_pc}], rax",
-                        "mov rsp, [r11 + {host_sp}]",
-                        "call {function}",
-                        "mov rsp, rbp",
-                        "pop rbp",
-                        "ret",
-                        context = const STORE_CONTEXT,
-                        exit_fp = const offsets::EXIT_FP,
-                        exit_pc = const offsets::EXIT_PC,
-                        host_sp = const offsets::HOST_SP,
-                        function = sym builtins::$name,
-                    )
+                    stub!("{function}", function = sym builtins::$name)
                 }
             )*
         }
@@ -281,11 +299,15 @@ macro_rules! stubs {
 
 stubs! {
     memory_grow, memory_copy, memory_fill, memory_init, data_drop, table_grow, table_fill, table_copy, table_init,
-    elem_drop, host_call,
+    elem_drop,
 }
 
 /// How many words above the stack pointer the return address is, for a fault at an instruction that comes before its
 /// routine has a frame.
 pub fn words_above_return_address(pc: usize) -> Option<usize> {
-    if pc == stop as *const () as usize { Some(1) } else { builtin_table().contains(&pc).then_some(0) }
+    match pc {
+        _ if pc == stop as *const () as usize => Some(1),
+        _ if pc == host_func as *const () as usize => Some(0),
+        _ => builtin_table().contains(&pc).then_some(0),
+    }
 }

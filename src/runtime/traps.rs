@@ -17,41 +17,92 @@ use super::mapping::{Mapping, page_size};
 use super::store_context::{RawTrap, StoreContext};
 use super::switch;
 use crate::base::{Error, ErrorKind, Result, TrapCode};
+use std::arch::{asm, global_asm};
 use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
 
-/// What the handler knows of a thread.
-pub struct Thread {
+/// What the handler knows of a thread. All zeroes at the thread's start.
+struct Thread {
     /// The store whose guest code runs, innermost; null outside guest code.
     context: Cell<*mut StoreContext>,
     has_alternate_stack: Cell<bool>,
 }
 
+// Each thread's `Thread`, in the storage that the thread's start sets up. Rust's own variables are reached through a call
+// of the dynamic linker's, which every entry into a guest would pay for, and which may allocate, when it is a signal
+// handler that comes first.
+global_asm!(
+    ".pushsection .tbss.pellucid_thread, \"awT\", @nobits",
+    ".hidden pellucid_thread",
+    ".globl pellucid_thread",
+    ".type pellucid_thread, @tls_object",
+    ".size pellucid_thread, {size}",
+    ".p2align 3",
+    "pellucid_thread:",
+    ".zero {size}",
+    ".popsection",
+    size = const size_of::<Thread>(),
+);
+
+const _: () = assert!(align_of::<Thread>() == 8);
+
+impl Thread {
+    /// This thread's.
+    #[inline]
+    fn current<'a>() -> &'a Thread {
+        let thread: *const Thread;
+        // SAFETY: computes an address from what doesn't change during a thread.
+        unsafe {
+            asm!(
+                "mov {thread}, qword ptr fs:[0]",
+                "add {thread}, qword ptr [rip + pellucid_thread@gottpoff]",
+                thread = out(reg) thread,
+                options(pure, readonly, nostack),
+            );
+        }
+        // SAFETY: it is as large and aligned as a `Thread`, for which zeroes are fine, and is there as long as the thread,
+        // which references to it don't leave: they aren't `Send`.
+        unsafe { &*thread }
+    }
+}
+
 thread_local! {
-    // Without destructor, so that reaching it is one address computation.
-    static THREAD: Thread = const { Thread { context: Cell::new(ptr::null_mut()), has_alternate_stack: Cell::new(false) } };
     static ALTERNATE_STACK: OnceCell<AlternateStack> = const { OnceCell::new() };
 }
 
-/// Directs this thread's traps to `context`, whose guest code is about to be entered; answers where they were directed.
-#[inline(always)]
-pub fn direct_to(context: *mut StoreContext) -> Result<*mut StoreContext> {
-    THREAD.with(|thread| {
+/// This thread, with all that guest code needs of it.
+#[derive(Clone, Copy)]
+pub struct ReadyThread<'a>(&'a Thread);
+
+impl ReadyThread<'_> {
+    /// Makes it ready.
+    pub fn get() -> Result<ReadyThread<'static>> {
+        let thread = Thread::current();
         if !thread.has_alternate_stack.get() {
             ensure_alternate_stack()?;
             thread.has_alternate_stack.set(true);
         }
-        Ok(thread.context.replace(context))
-    })
-}
+        Ok(ReadyThread(thread))
+    }
 
-/// Directs this thread's traps back, after guest code was left.
-#[inline(always)]
-pub fn direct_back(outer: *mut StoreContext) {
-    THREAD.with(|thread| thread.context.set(outer));
+    /// The thread, if it is ready.
+    #[inline(always)]
+    pub fn already<'a>() -> Option<ReadyThread<'a>> {
+        let thread = Thread::current();
+        thread.has_alternate_stack.get().then_some(ReadyThread(thread))
+    }
+
+    /// Runs `guest`, which enters guest code of `context`'s store, with this thread's traps directed there.
+    #[inline(always)]
+    pub fn with_context(self, context: *mut StoreContext, guest: impl FnOnce() -> u32) -> u32 {
+        let outer = self.0.context.replace(context);
+        let exit = guest();
+        self.0.context.set(outer);
+        exit
+    }
 }
 
 const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
@@ -108,15 +159,14 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
 
 /// Takes the fault if it is the guest's. Then the context continues in [`switch::leave`].
 fn claim(signal: c_int, info: &libc::siginfo_t, machine: &mut libc::mcontext_t) -> bool {
-    // The thread may be about to end, without its variables.
-    let Ok(context) = THREAD.try_with(|thread| thread.context.get()) else { return false };
+    let context = Thread::current().context.get();
     // Signals that a process sends have codes up to 0.
     if context.is_null() || info.si_code <= 0 {
         return false;
     }
     let register = |register: c_int| machine.gregs[register as usize] as usize;
     let (pc, fp, sp) = (register(libc::REG_RIP), register(libc::REG_RBP), register(libc::REG_RSP));
-    // SAFETY: a thread's context is set between `direct_to` and `direct_back` only, whose caller keeps the store and the stack.
+    // SAFETY: a thread's context is set only while `with_context` runs, whose caller keeps the store and the stack.
     let (stack, code) = unsafe { ((*context).stack.as_ref(), (*context).code) };
     let Some(stack) = stack.filter(|stack| (stack.low..=stack.high).contains(&sp)) else { return false };
     let is_access = signal == libc::SIGSEGV || signal == libc::SIGBUS;

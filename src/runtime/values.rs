@@ -60,7 +60,7 @@ impl Store {
     /// The raw form of a value that must be of type `ty`; `what` names the value in errors,
     /// where `#` stands for `place`.
     #[inline]
-    pub(super) fn raw_as(&self, value: &Value, ty: ValType, what: &str, place: usize) -> Result<RawValue> {
+    pub fn raw_as(&self, value: &Value, ty: ValType, what: &str, place: usize) -> Result<RawValue> {
         Ok(RawValue::new(match (*value, ty) {
             (Value::I32(value), ValType::I32) => u64::from(value as u32),
             (Value::I64(value), ValType::I64) => value as u64,
