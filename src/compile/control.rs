@@ -261,7 +261,6 @@ impl Translator<'_> {
 
     /// An unconditional branch to the label of `control[depth]`; what follows in the block can't be reached.
     fn branch_to(&mut self, depth: usize) {
-        let arity = self.label_arity(depth);
         if self.is_function(depth) {
             let results: Vec<_> = self.stack[self.stack.len() - arity..].iter().map(|operand| operand.value).collect();
             self.builder.ins().return_(&results);
@@ -285,10 +284,11 @@ impl Translator<'_> {
             self.builder.switch_to_block(taken);
             self.branch_to(depth);
         } else {
+            let arity = self.label_arity(depth);
             if let Some(stops) = &mut self.stops {
                 let top = self.stack.len() - arity;
                 let frame = &self.control[depth];
-                let stores = stops.branch(&[frame.number], &self.stack[..frame.height], &self.stack[top..]);
+                let stores = stops.missing(&[frame.number], &self.stack[..frame.height], &self.stack[top..]);
                 stops.store_on_both_ways(&mut self.builder, &self.variables, &stores, &self.stack);
             }
             let label = self.label(depth);
@@ -352,7 +352,7 @@ impl Translator<'_> {
     fn settle_branch(&mut self, blocks: &[usize], height: usize, carried: usize) {
         if let Some(stops) = &mut self.stops {
             let (beneath, top) = (&self.stack[..height], &self.stack[self.stack.len() - carried..]);
-            let stores = stops.branch(blocks, beneath, top);
+            let stores = stops.missing(blocks, beneath, top);
             stops.store(&mut self.builder, &self.variables, &stores);
         }
     }

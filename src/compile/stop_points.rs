@@ -297,8 +297,7 @@ impl StopPoints {
 
     /// What has to be stored for labels of these blocks to find everything where they expect it: `carried` operands
     /// go on top of `beneath`, which the block found on the stack when it was entered.
-    ///
-    pub(super) fn branch(&self, blocks: &[usize], beneath: &[Operand], carried: &[Operand]) -> Vec<(Subject, ValueId)> {
+    pub(super) fn missing(&self, blocks: &[usize], beneath: &[Operand], carried: &[Operand]) -> Vec<(Subject, ValueId)> {
         let mut stores = Vec::new();
         for (subject, id) in self.unsettled_locals() {
             let Subject::Local(local) = subject else { unreachable!("only locals") };
@@ -336,7 +335,7 @@ impl StopPoints {
         self.settle_at(home, id);
     }
 
-    /// Emits what [`StopPoints::branch`] answered before a branch that may not be taken.
+    /// Emits what is [missing](StopPoints::missing) before a branch that may not be taken.
     pub(super) fn store_on_both_ways(
         &mut self,
         builder: &mut FunctionBuilder<'_>,
@@ -344,6 +343,9 @@ impl StopPoints {
         stores: &[(Subject, ValueId)],
         operands: &[Operand],
     ) {
+        if stores.is_empty() {
+            return;
+        }
         for (subject, id) in stores {
             self.place(*subject, *id);
         }
@@ -352,9 +354,9 @@ impl StopPoints {
         if self.unsettled.iter().all(|local| self.is_described(self.locals[*local as usize]))
             && operands.iter().all(|operand| self.is_described(operand.id))
         {
-            self.is_moved |= !stores.is_empty();
+            self.is_moved = true;
         } else {
-            // An operand that the branch doesn't carry, or something that relied on a word overwritten now.
+            // There is an operand that the branch doesn't carry, or a value that relied on a word overwritten now.
             self.pending = true;
         }
     }
@@ -365,7 +367,7 @@ impl StopPoints {
         self.unsettled.retain(|local| words[local_home(*local) as usize] != locals[*local as usize]);
     }
 
-    /// Emits stores.
+    /// Emits stores. What the words hold from then on is for the caller to note, if anything can follow.
     pub(super) fn store(
         &mut self,
         builder: &mut FunctionBuilder<'_>,

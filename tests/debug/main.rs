@@ -11,5 +11,6 @@ mod patch;
 mod random;
 #[path = "../reference/mod.rs"]
 mod reference;
+mod runs;
 mod scene;
 mod stepping;

@@ -21,13 +21,7 @@ pub fn module(engine: &Engine, bytes: &[u8]) -> Module {
 pub fn sizes(debug: bool, bytes: &[u8]) -> (f64, f64) {
     let (_, compiled) = compiled(debug, bytes);
     let code: usize = compiled.functions.values().map(|function| function.length as usize).sum();
-    let mut whole = code
-        + size_of_val(compiled.functions.values().as_slice())
-        + size_of_val(&*compiled.traps)
-        + size_of_val(&*compiled.calls);
-    if let Some(frames) = &compiled.frames {
-        whole += size_of_val(frames.functions.values().as_slice()) + size_of_val(&*frames.stops) + frames.pool.len();
-    }
+    let whole = code + compiled.tables_size();
     (code as f64, whole as f64)
 }
 
