@@ -196,6 +196,29 @@ mod tests {
     }
 
     #[test]
+    fn a_lent_stack_counts_as_kept() {
+        let pool = StackPool::default();
+        release(&pool, lease(&pool, 4096));
+        let lent = pool.first(4096).unwrap();
+        pool.take_first(lent);
+        assert!(pool.first(4096).is_none());
+        assert_eq!(pool.kept.get(), 1);
+        // Stacks of another size replace those that wait, not those that are lent.
+        let larger = lease(&pool, 8192);
+        release(&pool, larger);
+        assert_eq!(pool.kept.get(), 2);
+        // SAFETY: it was lent, and nobody uses it.
+        unsafe { pool.put_first(lent) };
+        assert!(pool.first(8192).is_none() && ptr::eq(lent, pool.first(4096).unwrap()));
+        pool.take_first(lent);
+        pool.lose_first();
+        assert_eq!(pool.kept.get(), 1);
+        release(&pool, lent);
+        lease(&pool, 1 << 20);
+        assert_eq!(pool.kept.get(), 0);
+    }
+
+    #[test]
     fn many_stacks_come_and_go() {
         let pool = StackPool::default();
         let stacks: Vec<_> = (0..3 * KEPT).map(|_| lease(&pool, 4096)).collect();

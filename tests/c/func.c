@@ -91,6 +91,77 @@ static void host_functions(void) {
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_raw(store, &tagged, values, 1, ERR));
 }
 
+/* As many values as its type says, each moved to the place of its mirror image. */
+CALLBACK(mirror) {
+    (void)userdata, (void)caller, (void)out_error;
+    CHECK(n_args == n_results);
+    for (size_t i = 0; i < n_args; i++) {
+        CHECK(results[i].kind == args[n_args - 1 - i].kind && results[i].reserved == 0);
+        CHECK(results[i].of.opaque[0] == 0 && results[i].of.opaque[1] == 0);
+    }
+    for (size_t i = 0; i < n_args; i++) {
+        results[n_args - 1 - i] = args[i];
+    }
+    return PELLUCID_OK;
+}
+
+/* A narrow value among rubbish, which must not reach the guest. */
+CALLBACK(rubbish) {
+    UNUSED;
+    memset(&results[0].of, 0xff, sizeof results[0].of);
+    results[0].of.i32 = 7;
+    return PELLUCID_OK;
+}
+
+static pellucid_value_t value_of_kind(pellucid_kind_t kind, size_t place) {
+    pellucid_value_t value = {.kind = kind};
+    switch (kind) {
+    case PELLUCID_I32: value.of.i32 = -(int32_t)place - 1; break;
+    case PELLUCID_I64: value.of.i64 = -(int64_t)place - 1; break;
+    case PELLUCID_F32: value.of.f32_bits = 0x7fa00001u + (uint32_t)place; break;
+    case PELLUCID_F64: value.of.f64_bits = 0x7ff4000000000001u + place; break;
+    default: break;
+    }
+    return value;
+}
+
+static void values_of_all_kinds(void) {
+    static const pellucid_kind_t KINDS[6] = {PELLUCID_I32,  PELLUCID_EXTERNREF, PELLUCID_F64,
+                                             PELLUCID_F32,  PELLUCID_FUNCREF,   PELLUCID_I64};
+    static const size_t COUNTS[] = {0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 40};
+    pellucid_functype_t *none = type_of(0, 0);
+    pellucid_func_t some_func = host_func(none, NULL, mirror);
+    pellucid_externref_t some_ref;
+    OK(pellucid_externref_new(store, NULL, NULL, &some_ref));
+    for (size_t c = 0; c < sizeof COUNTS / sizeof COUNTS[0]; c++) {
+        size_t count = COUNTS[c];
+        pellucid_kind_t kinds[40], mirrored[40];
+        pellucid_value_t args[40], results[40];
+        for (size_t i = 0; i < count; i++) {
+            kinds[i] = mirrored[count - 1 - i] = KINDS[i % 6];
+            args[i] = value_of_kind(kinds[i], i);
+            if (kinds[i] == PELLUCID_FUNCREF && i % 12 == 4) {
+                args[i].of.funcref = some_func;
+            } else if (kinds[i] == PELLUCID_EXTERNREF && i % 12 == 1) {
+                args[i].of.externref = some_ref;
+            }
+        }
+        pellucid_functype_t *type;
+        MUST(pellucid_functype_new(kinds, count, mirrored, count, &type));
+        pellucid_func_t func = host_func(type, NULL, mirror);
+        memset(results, 0xee, sizeof results);
+        OK(pellucid_func_call(store, &func, args, count, results, count, ERR));
+        for (size_t i = 0; i < count; i++) {
+            CHECK(pellucid_value_is_same(&results[count - 1 - i], &args[i]) && results[i].reserved == 0);
+        }
+    }
+    pellucid_func_t seven = host_func(type_of(0, 1), NULL, rubbish);
+    pellucid_raw_t raw;
+    memset(&raw, 0xff, sizeof raw);
+    OK(pellucid_func_call_raw(store, &seven, &raw, 1, ERR));
+    CHECK(raw.words[0] == 7);
+}
+
 static void misuse(void) {
     int calls = 0, refused = 0;
     pellucid_func_t func = host_func(type_of(2, 1), &calls, add), none;
@@ -257,6 +328,7 @@ int main(void) {
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_world(is_debug);
         host_functions();
+        values_of_all_kinds();
         misuse();
         failures_of_the_host();
         callers();

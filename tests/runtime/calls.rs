@@ -1,6 +1,6 @@
 use crate::{World, both, world};
 use pellucid::base::{ErrorKind, FuncType, RawValue, StoreLimits, ValType, Value};
-use pellucid::runtime::{Call, CallState, Exit};
+use pellucid::runtime::{Call, CallState, Caller, Exit, Extern};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -177,6 +177,41 @@ fn a_poisoned_store_runs_nothing() {
     assert_eq!(error.kind(), ErrorKind::Poisoned);
     assert!(error.message().contains("a test"), "{error}");
     assert_eq!(world.try_instance("(module)", &[]).unwrap_err().kind(), ErrorKind::Poisoned);
+}
+
+#[test]
+fn limits_do_not_bring_a_poisoned_store_back() {
+    let world = world();
+    let mix = world.func(world.instance(MIX, &[]), "mix");
+    let mut values = [RawValue::default(); 4];
+    world.store.call_raw(mix, &mut values).unwrap();
+    world.store.poison("a test");
+    world.store.set_limits(StoreLimits::default());
+    assert_eq!(world.store.call_raw(mix, &mut values).unwrap_err().kind(), ErrorKind::Poisoned);
+}
+
+#[test]
+fn another_limit_for_stacks_counts_from_the_next_call() {
+    let world = world();
+    let depths = Rc::new(Cell::new(0));
+    let go = Rc::new(Cell::new(None));
+    let nest = {
+        let (depths, go) = (depths.clone(), go.clone());
+        Box::new(move |caller: Caller<'_>, _: &mut [RawValue]| {
+            depths.set(depths.get() + 1);
+            let stack_bytes = 1 << (16 + depths.get() % 3);
+            caller.store().set_limits(StoreLimits { stack_bytes, ..StoreLimits::default() });
+            if depths.get() % 20 != 0 { caller.store().call_raw(go.get().unwrap(), &mut []) } else { Ok(()) }
+        })
+    };
+    let host = world.store.func_new_raw(FuncType::default(), nest).unwrap();
+    let text = r#"(module (import "" "h" (func $h)) (func (export "f") (call $h)))"#;
+    let func = world.func(world.instance(text, &[Extern::Func(host)]), "f");
+    go.set(Some(func));
+    for round in 1..=10 {
+        world.store.call_raw(func, &mut []).unwrap();
+        assert_eq!(depths.get(), 20 * round);
+    }
 }
 
 #[test]
