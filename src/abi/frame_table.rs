@@ -108,7 +108,8 @@ pub struct State {
 impl FrameTable {
     /// Bytes that the table takes.
     pub fn size(&self) -> usize {
-        size_of_val(self.functions.values().as_slice()) + size_of_val(&self.stops[..])
+        size_of_val(self.functions.values().as_slice())
+            + size_of_val(&self.stops[..])
             + size_of_val(&self.checkpoints[..])
             + self.pool.len()
     }

@@ -261,6 +261,7 @@ impl Translator<'_> {
 
     /// An unconditional branch to the label of `control[depth]`; what follows in the block can't be reached.
     fn branch_to(&mut self, depth: usize) {
+        let arity = self.label_arity(depth);
         if self.is_function(depth) {
             let results: Vec<_> = self.stack[self.stack.len() - arity..].iter().map(|operand| operand.value).collect();
             self.builder.ins().return_(&results);
@@ -276,7 +277,6 @@ impl Translator<'_> {
         let condition = self.pop();
         let depth = self.depth(relative);
         let next = self.builder.create_block();
-        let arity = self.label_arity(depth);
         if self.is_function(depth) {
             let taken = self.builder.create_block();
             self.builder.ins().brif(condition.value, taken, &[], next, &[]);

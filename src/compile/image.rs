@@ -54,10 +54,12 @@ pub(super) fn link(
                 return_offset: at(offset),
                 state: states_from + state,
             }));
-            frames.checkpoints.extend(debug.checkpoints.into_iter().map(|Checkpoint { pc, state }| Checkpoint {
-                pc,
-                state: states_from + state,
-            }));
+            frames.checkpoints.extend(
+                debug
+                    .checkpoints
+                    .into_iter()
+                    .map(|Checkpoint { pc, state }| Checkpoint { pc, state: states_from + state }),
+            );
             frames.pool.extend(debug.pool);
         }
     }

@@ -297,7 +297,12 @@ impl StopPoints {
 
     /// What has to be stored for labels of these blocks to find everything where they expect it: `carried` operands
     /// go on top of `beneath`, which the block found on the stack when it was entered.
-    pub(super) fn missing(&self, blocks: &[usize], beneath: &[Operand], carried: &[Operand]) -> Vec<(Subject, ValueId)> {
+    pub(super) fn missing(
+        &self,
+        blocks: &[usize],
+        beneath: &[Operand],
+        carried: &[Operand],
+    ) -> Vec<(Subject, ValueId)> {
         let mut stores = Vec::new();
         for (subject, id) in self.unsettled_locals() {
             let Subject::Local(local) = subject else { unreachable!("only locals") };

@@ -32,8 +32,11 @@ fn i32s(values: &[i32]) -> Vec<Value> {
 fn a_breakpoint_behind_a_branch_hits_where_it_is_not_taken() {
     let scene = Scene::new(BRANCHES);
     let ids = [BEHIND_BRANCH, INSIDE_IF].map(|operator| scene.add(0, operator));
-    let cases: [(&[i32], i32, &[usize]); 3] =
-        [(&[4, 0, 5], 7, &[]), (&[4, 1, 5], 6, &[BEHIND_BRANCH, INSIDE_IF]), (&[4, 1, 5], 6, &[BEHIND_BRANCH, INSIDE_IF])];
+    let cases: [(&[i32], i32, &[usize]); 3] = [
+        (&[4, 0, 5], 7, &[]),
+        (&[4, 1, 5], 6, &[BEHIND_BRANCH, INSIDE_IF]),
+        (&[4, 1, 5], 6, &[BEHIND_BRANCH, INSIDE_IF]),
+    ];
     for (args, result, hits) in cases {
         let log = scene.log(EventKind::Breakpoint.bit());
         assert_eq!(scene.call("f", &i32s(args)).unwrap(), i32s(&[result]));
@@ -63,8 +66,8 @@ fn a_paused_run_goes_on_behind_its_branch() {
 #[test]
 fn a_step_follows_a_branch_that_is_taken_and_one_that_is_not() {
     let scene = Scene::new(BRANCHES);
-    let taken: Vec<usize> = (0..8).chain(21..23).collect();
-    let passed: Vec<usize> = (0..23).collect();
+    let taken: Vec<usize> = (0..8).chain(22..24).collect();
+    let passed: Vec<usize> = (0..24).collect();
     for (args, operators) in [([4, 0, 5], &taken), ([4, 1, 5], &passed)] {
         let call = scene.begin("f", &i32s(&args));
         let mut seen = Vec::new();

@@ -35,6 +35,5 @@
 ;;! @002b                               brif v11, block1(v9, v11), block2
 ;;!
 ;;!                                 block2:
-;;! <4> @002d                           call fn0()
 ;;! @0030                               return v9
 ;;! }
