@@ -218,16 +218,15 @@ impl StopPoints {
 
     /// How a value that [`StopPoints::is_described`] is described.
     fn place_of(&self, id: ValueId) -> Place {
-        if let Some(word) = self.word(id) {
-            return Place::Word(word);
-        }
-        match self.origins[id.0 as usize] {
-            Origin::Const(bits) => Place::Const(bits),
-            Origin::Computed { opcode, operands } => {
+        // A constant comes before a word that holds it: zeros of all types are one, and a word may hold a narrow one.
+        match (self.origins[id.0 as usize], self.word(id)) {
+            (Origin::Const(bits), _) => Place::Const(bits),
+            (_, Some(word)) => Place::Word(word),
+            (Origin::Computed { opcode, operands }, None) => {
                 let count = numeric_operands(opcode).expect("a numeric operator").count;
                 Place::Computed { opcode, operands: operands[..count].iter().map(|id| self.place_of(*id)).collect() }
             }
-            Origin::Elsewhere => unreachable!("settled"),
+            (Origin::Elsewhere, None) => unreachable!("settled"),
         }
     }
 

@@ -161,3 +161,29 @@ fn values_that_are_computed_read_as_what_they_are_in_every_frame() {
     let last = states.last().unwrap();
     assert_eq!(last.locals, computed(3));
 }
+
+/// A local that was stored as a narrow zero says nothing about a wide one.
+#[test]
+fn zeros_of_all_widths_are_zero() {
+    let dirt: String = (0..40).map(|local| format!("(local.set {local} (i64.const -1))")).collect();
+    let scene = Scene::new(&format!(
+        r#"(module (global $g (mut i32) (i32.const 0))
+            (func (export "dirt") (local {}) {dirt} (global.set $g (i32.const 3)))
+            (func (export "f") (param $leave i32) (local $narrow i32) (local $wide f64)
+                (block $out
+                    (local.set $narrow (local.get $narrow))
+                    (br_if $out (local.get $leave))
+                    (global.set $g (i32.const 1))
+                    (global.set $g (i32.const 2))
+                    (local.set $narrow (i32.const 5)))))"#,
+        "i64 ".repeat(40),
+    ));
+    // Leaves a stack whose words aren't zero.
+    scene.call("dirt", &[]).unwrap();
+    let log = scene.log(EventKind::Step.bit());
+    scene.edit(|edit| edit.single_step(true));
+    scene.call("f", &[Value::I32(0)]).unwrap();
+    let states: Vec<_> = log.take().into_iter().map(|entry| entry.state.unwrap()).collect();
+    assert_eq!(states.len(), 13);
+    assert!(states.iter().all(|state| state.locals[2] == Value::F64(0)), "{states:?}");
+}
