@@ -359,16 +359,6 @@ impl Inner {
         Inner::new(&operator).expect("numeric operators are replayable")
     }
 
-    /// What a numeric operator gives that was passed before, so that it can't trap; `None` for all others. The second
-    /// operand doesn't count if it takes one.
-    pub fn compute(&self, [first, second]: [u64; 2]) -> Option<u64> {
-        match self {
-            Inner::Unary(_, apply) => apply(first).ok(),
-            Inner::Binary(_, apply) => apply(first, second).ok(),
-            _ => None,
-        }
-    }
-
     /// Applies the operator. If it would trap or leave the run, says so, and `values` is as before.
     ///
     /// Requires: the operator is valid on `values`, which validation of the module guarantees.

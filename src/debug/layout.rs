@@ -27,7 +27,8 @@ enum Source {
 #[derive(Debug)]
 struct Computation {
     operator: Inner,
-    operands: Vec<Source>,
+    /// With one operand, that is there twice.
+    operands: [Source; 2],
     /// The bits of an operand that count.
     mask: u64,
 }
@@ -75,9 +76,11 @@ impl Layout {
             Place::Const(bits) => return Source::Const(*bits),
             Place::Computed { opcode, operands } => {
                 let is_wide = numeric_operands(*opcode).expect("a numeric operator").is_wide;
+                let first = self.source(&operands[0], home);
+                let second = operands.get(1).map_or(first, |operand| self.source(operand, home));
                 let computation = Computation {
                     operator: Inner::numeric(*opcode),
-                    operands: operands.iter().map(|operand| self.source(operand, home)).collect(),
+                    operands: [first, second],
                     mask: if is_wide { u64::MAX } else { u64::from(u32::MAX) },
                 };
                 self.computations.push(computation);
@@ -98,13 +101,15 @@ impl Layout {
         }
     }
 
+    /// What a numeric operator gives that the guest has passed, so that it doesn't trap.
     fn compute<F: FnMut(u32) -> Option<u64>>(&self, place: u32, word: &mut F) -> Option<u64> {
-        let Computation { operator, operands, mask } = &self.computations[place as usize];
-        let mut bits = [0; 2];
-        for (bits, operand) in bits.iter_mut().zip(operands) {
-            *bits = self.bits(*operand, word)? & mask;
+        let Computation { operator, operands: [first, second], mask } = &self.computations[place as usize];
+        let first = self.bits(*first, word)? & mask;
+        match operator {
+            Inner::Unary(_, apply) => apply(first).ok(),
+            Inner::Binary(_, apply) => apply(first, self.bits(*second, word)? & mask).ok(),
+            _ => unreachable!("numeric operators have one or two operands"),
         }
-        operator.compute(bits)
     }
 
     /// Bytes from the start of the state slot up to the frame pointer.
