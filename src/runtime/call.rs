@@ -213,6 +213,7 @@ impl Call {
     }
 
     /// Enters or resumes guest code; answers one of the switch's numbers, or [`NESTED_TOO_DEEPLY`].
+    #[inline(always)]
     fn enter(&self, store: &Store) -> Result<u32> {
         store.check(self.func.store)?;
         let is_fresh = match self.state.get() {
@@ -222,27 +223,29 @@ impl Call {
         };
         store.check_poisoned()?;
         let inner = store.inner();
-        let Some((outer, depth)) = inner.nest() else { return nested_too_deeply(store, is_fresh) };
+        if !inner.nest(&self.link) {
+            return nested_too_deeply(store, is_fresh);
+        }
         if self.link.stack.get().is_null() {
             self.link.stack.set(inner.stacks.lease(inner.limits.get().stack_bytes)?);
         }
         let thread = ReadyThread::get()?;
-        self.link.outer.set(outer);
-        self.link.depth.set(depth);
         self.state.set(CallState::Running);
         // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
         // entry is the store's, which is alive; the trampoline is for the function's type, and the values are as long as it
         // demands.
         let exit = unsafe {
             let (entry, context) = (&*self.entry, inner.context.get());
-            self.link.switch(inner, thread, |stack| {
-                if is_fresh {
-                    entry.switch(context, stack, self.values)
-                } else {
-                    (*context).guest_sp = self.guest_sp.get();
-                    switch::resume(context)
-                }
-            })
+            if is_fresh {
+                self.link.switch(inner, thread, |stack| entry.switch(context, stack, self.values))
+            } else {
+                // Not in a closure, which may become a function of its own: see `run_while`.
+                let outer_context = self.link.before_guest(inner, thread);
+                (*context).guest_sp = self.guest_sp.get();
+                let exit = switch::resume(context);
+                self.link.after_guest(inner, thread, outer_context);
+                exit
+            }
         };
         if exit == switch::FINISHED {
             self.state.set(CallState::Finished);
@@ -270,18 +273,19 @@ impl Call {
         }
     }
 
-    /// Notes where guest code was left at a stop point.
+    /// Where it has just stopped.
     #[inline]
     fn stopped(&self, store: &Store) -> Stopped {
         self.state.set(CallState::Suspended);
         let context = store.inner().context.get();
-        // SAFETY: the context is this store's; guest code isn't running. Each is read by itself: as one they would wait
+        // SAFETY: the context is this store's; guest code isn't running. Each word is read by itself: two as one would wait
         // for both to be written.
-        let (pc, fp) = unsafe {
-            self.guest_sp.set((*context).guest_sp);
-            ((&raw const (*context).exit_pc).read_volatile(), (&raw const (*context).exit_fp).read_volatile())
+        let (pc, fp, guest_sp) = unsafe {
+            let (pc, fp) = (&raw const (*context).exit_pc, &raw const (*context).exit_fp);
+            (pc.read_volatile(), fp.read_volatile(), (*context).guest_sp)
         };
         self.left.set(Left { pc, fp, kind: FrameKind::Exact });
+        self.guest_sp.set(guest_sp);
         Stopped { pc: NativePc(pc), fp }
     }
 
@@ -466,6 +470,47 @@ impl Link {
         }
     }
 
+    /// The first half of [`Link::switch`], for who can't leave running to a closure; answers what the other half takes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Link::switch`], and guest code must be run next.
+    #[inline(always)]
+    unsafe fn before_guest(&self, inner: &StoreInner, thread: ReadyThread) -> *mut StoreContext {
+        let (context, outer) = (inner.context.get(), self.outer.get());
+        self.bump_epoch();
+        // SAFETY: as in `switch`.
+        unsafe {
+            (*context).stack = self.stack.get();
+            inner.current.set(self);
+            if !outer.is_null() {
+                (*outer).waits_at.set((*context).exit_frame);
+            }
+        }
+        thread.direct_to(context)
+    }
+
+    /// The second half.
+    ///
+    /// # Safety
+    ///
+    /// To be called after [`Link::before_guest`], with the same and what it answered, when guest code was left.
+    #[inline(always)]
+    unsafe fn after_guest(&self, inner: &StoreInner, thread: ReadyThread, outer_context: *mut StoreContext) {
+        thread.direct_back(outer_context);
+        let (context, outer) = (inner.context.get(), self.outer.get());
+        inner.current.set(outer);
+        // SAFETY: as in `switch`.
+        unsafe {
+            if outer.is_null() {
+                (*context).stack = ptr::null();
+            } else {
+                (*context).stack = (*outer).stack.get();
+                (*context).exit_frame = (*outer).waits_at.get();
+            }
+        }
+    }
+
     fn activation_at(&self, left: Left) -> Option<Activation> {
         // SAFETY: the stack is leased by this call.
         let stack = unsafe { self.stack.get().as_ref() }?;
@@ -482,14 +527,15 @@ impl Link {
 }
 
 impl StoreInner {
-    /// Where a call that is about to run goes: under which one, or null, and under how many. None if the store doesn't allow
-    /// so many.
+    /// Puts a call that is about to run under the innermost one; false if the store doesn't allow so many.
     #[inline(always)]
-    fn nest(&self) -> Option<(*const Link, u32)> {
+    fn nest(&self, link: &Link) -> bool {
         let outer = self.current.get();
         // SAFETY: the outer call runs, so it is neither moved nor dropped.
         let depth = unsafe { outer.as_ref() }.map_or(0, |outer| outer.depth.get() + 1);
-        (depth < self.nested_calls.get()).then_some((outer, depth))
+        link.outer.set(outer);
+        link.depth.set(depth);
+        depth < self.nested_calls.get()
     }
 }
 
@@ -686,19 +732,21 @@ impl Store {
     ) -> Result<()> {
         let inner = self.inner();
         let values = values.as_mut_ptr();
+        let link = Link::default();
         let ready = 'ready: {
-            let Some((outer, depth)) = inner.nest() else { break 'ready None };
+            if !inner.nest(&link) {
+                break 'ready None;
+            }
             let Some(thread) = ReadyThread::already() else { break 'ready None };
             let Some(stack) = inner.stacks.first(inner.limits.get().stack_bytes) else { break 'ready None };
-            Some((outer, depth, thread, stack))
+            Some((thread, stack))
         };
-        let Some((outer, depth, thread, stack)) = ready else {
+        let Some((thread, stack)) = ready else {
             // SAFETY: the caller's promise.
             return unsafe { self.call_slowly(func, entry, values, drive) };
         };
+        link.stack.set(stack);
         inner.stacks.take_first(stack);
-        let link =
-            Link { stack: Cell::new(stack), outer: Cell::new(outer), depth: Cell::new(depth), ..Link::default() };
         // SAFETY: `nest` has just allowed it, and the stack is fresh. The caller's promise covers the rest.
         let exit = unsafe { link.switch(inner, thread, |stack| entry.switch(inner.context.get(), stack, values)) };
         if exit == switch::FINISHED {

@@ -98,10 +98,22 @@ impl ReadyThread<'_> {
     /// Runs `guest`, which enters guest code of `context`'s store, with this thread's traps directed there.
     #[inline(always)]
     pub fn with_context(self, context: *mut StoreContext, guest: impl FnOnce() -> u32) -> u32 {
-        let outer = self.0.context.replace(context);
+        let outer = self.direct_to(context);
         let exit = guest();
-        self.0.context.set(outer);
+        self.direct_back(outer);
         exit
+    }
+
+    /// Directs this thread's traps to `context`, whose guest code is about to be entered; answers where they were directed.
+    #[inline(always)]
+    pub fn direct_to(self, context: *mut StoreContext) -> *mut StoreContext {
+        self.0.context.replace(context)
+    }
+
+    /// Directs this thread's traps back, after guest code was left.
+    #[inline(always)]
+    pub fn direct_back(self, outer: *mut StoreContext) {
+        self.0.context.set(outer);
     }
 }
 
@@ -166,7 +178,7 @@ fn claim(signal: c_int, info: &libc::siginfo_t, machine: &mut libc::mcontext_t) 
     }
     let register = |register: c_int| machine.gregs[register as usize] as usize;
     let (pc, fp, sp) = (register(libc::REG_RIP), register(libc::REG_RBP), register(libc::REG_RSP));
-    // SAFETY: a thread's context is set only while `with_context` runs, whose caller keeps the store and the stack.
+    // SAFETY: a thread's context is set between `direct_to` and `direct_back` only, whose callers keep the store and the stack.
     let (stack, code) = unsafe { ((*context).stack.as_ref(), (*context).code) };
     let Some(stack) = stack.filter(|stack| (stack.low..=stack.high).contains(&sp)) else { return false };
     let is_access = signal == libc::SIGSEGV || signal == libc::SIGBUS;
