@@ -159,7 +159,7 @@ impl StopPoints {
         self.identity(Origin::Const(bits))
     }
 
-    /// The identity of what the numeric operator with this opcode gives, if it is one that takes `operands`.
+    /// The identity of what the numeric operator with this opcode gives; with one operand, that is there twice.
     pub(super) fn computed(&mut self, opcode: u8, operands: [ValueId; 2]) -> ValueId {
         self.identity(Origin::Computed { opcode, operands })
     }

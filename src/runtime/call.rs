@@ -446,26 +446,11 @@ impl Link {
     /// `run` must be fine with it.
     #[inline(always)]
     unsafe fn switch(&self, inner: &StoreInner, thread: ReadyThread, run: impl FnOnce(&GuestStack) -> u32) -> u32 {
-        let context = inner.context.get();
-        let (outer, stack) = (self.outer.get(), self.stack.get());
-        self.bump_epoch();
-        // SAFETY: the context is this store's, used on this thread; guest code, which changes it too, isn't running. The
-        // outer call runs, so it is neither moved nor dropped. The stack is leased.
+        // SAFETY: the stack is leased. The caller's promise covers the rest.
         unsafe {
-            (*context).stack = stack;
-            inner.current.set(self);
-            if outer.is_null() {
-                let exit = thread.with_context(context, || run(&*stack));
-                inner.current.set(ptr::null());
-                (*context).stack = ptr::null();
-                return exit;
-            }
-            (*outer).waits_at.set((*context).exit_frame);
-            let exit = thread.with_context(context, || run(&*stack));
-            // The outer call goes on in the host function that it waits for.
-            inner.current.set(outer);
-            (*context).stack = (*outer).stack.get();
-            (*context).exit_frame = (*outer).waits_at.get();
+            let outer_context = self.before_guest(inner, thread);
+            let exit = run(&*self.stack.get());
+            self.after_guest(inner, thread, outer_context);
             exit
         }
     }
@@ -479,7 +464,8 @@ impl Link {
     unsafe fn before_guest(&self, inner: &StoreInner, thread: ReadyThread) -> *mut StoreContext {
         let (context, outer) = (inner.context.get(), self.outer.get());
         self.bump_epoch();
-        // SAFETY: as in `switch`.
+        // SAFETY: the context is this store's, used on this thread; guest code, which changes it too, isn't running. The
+        // outer call runs, so it is neither moved nor dropped.
         unsafe {
             (*context).stack = self.stack.get();
             inner.current.set(self);
@@ -500,7 +486,7 @@ impl Link {
         thread.direct_back(outer_context);
         let (context, outer) = (inner.context.get(), self.outer.get());
         inner.current.set(outer);
-        // SAFETY: as in `switch`.
+        // SAFETY: as in `before_guest`.
         unsafe {
             if outer.is_null() {
                 (*context).stack = ptr::null();

@@ -95,15 +95,6 @@ impl ReadyThread<'_> {
         thread.has_alternate_stack.get().then_some(ReadyThread(thread))
     }
 
-    /// Runs `guest`, which enters guest code of `context`'s store, with this thread's traps directed there.
-    #[inline(always)]
-    pub fn with_context(self, context: *mut StoreContext, guest: impl FnOnce() -> u32) -> u32 {
-        let outer = self.direct_to(context);
-        let exit = guest();
-        self.direct_back(outer);
-        exit
-    }
-
     /// Directs this thread's traps to `context`, whose guest code is about to be entered; answers where they were directed.
     #[inline(always)]
     pub fn direct_to(self, context: *mut StoreContext) -> *mut StoreContext {
