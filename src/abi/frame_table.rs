@@ -36,6 +36,8 @@ pub enum Place {
 
 /// The word that holds the instance context.
 pub const CONTEXT_WORD: u32 = 0;
+/// How many operators there are at most in a place that is computed.
+pub const MAX_OPERATORS: usize = 4;
 /// Bytes of a word.
 pub const WORD_SIZE: u32 = 8;
 

@@ -6,7 +6,8 @@ macro_rules! trap_codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
         /// The reason of a trap. Numbers are part of the C ABI and never reused.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        #[repr(u8)]
+        // As wide as a value, so that whatever gives a value or a trap gives it in registers.
+        #[repr(u64)]
         pub enum TrapCode {
             $($(#[$doc])* $name = $number,)*
         }

@@ -17,7 +17,9 @@
 //! forgotten. Read next: [`crate::abi::frame_table`] for how the states are encoded.
 
 use super::blocks::Blocks;
-use crate::abi::frame_table::{CONTEXT_WORD, Checkpoint, Place, WORD_SIZE, encode_state, local_home, operand_home};
+use crate::abi::frame_table::{
+    CONTEXT_WORD, Checkpoint, MAX_OPERATORS, Place, WORD_SIZE, encode_state, local_home, operand_home,
+};
 use crate::abi::operators::numeric_operands;
 use crate::base::{ValType, WasmPc};
 use cranelift_codegen::ir::{
@@ -53,9 +55,6 @@ enum Origin {
     /// It is what a numeric operator gives; with one operand, that is there twice.
     Computed { opcode: u8, operands: [ValueId; 2] },
 }
-
-/// How many operators a description may be made of.
-const MAX_OPERATORS: u32 = 4;
 
 impl ValueId {
     /// The identity that values have without debugging.
@@ -204,7 +203,7 @@ impl StopPoints {
         self.is_described_with(id, &mut { MAX_OPERATORS })
     }
 
-    fn is_described_with(&self, id: ValueId, operators: &mut u32) -> bool {
+    fn is_described_with(&self, id: ValueId, operators: &mut usize) -> bool {
         if self.bits(id).is_some() || self.word(id).is_some() {
             return true;
         }

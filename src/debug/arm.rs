@@ -135,7 +135,7 @@ impl Debuggee {
     /// Arms what a step may lead to from the innermost frame of a call, which stands at `site`: its function, and
     /// where it returns to.
     pub(super) fn arm_frame(&self, standing: &Standing, site: &Site) -> Result<()> {
-        let caller = standing.caller(self.store());
+        let caller = standing.caller();
         let prepared = Prepared {
             generation: self.armed.generation.get(),
             module: site.module.id(),

@@ -37,7 +37,7 @@ pub struct Debuggee {
     pub(super) handling: Cell<u32>,
     pub(super) refused_pauses: Cell<u64>,
     /// The calls being driven that stopped at least once, newest last.
-    current: RefCell<Vec<Rc<Standing>>>,
+    pub(super) current: RefCell<Vec<Rc<Standing>>>,
     /// Standings to use again.
     spare: RefCell<Vec<Rc<Standing>>>,
     pub(super) parked: Rc<Parked>,
@@ -125,13 +125,6 @@ impl Debuggee {
         standing.below.set(self.store.current_call().map(|(call, _)| call));
         self.current.borrow_mut().push(standing.clone());
         Driving { debuggee: self, standing }
-    }
-
-    /// The standing of a call, if it stands still and is the newest that is driven, as mostly.
-    #[inline]
-    pub(super) fn newest_driven(&self, call: u64) -> Option<Rc<Standing>> {
-        let current = self.current.borrow();
-        current.last().filter(|newest| newest.still.get() && newest.call.get() == call).cloned()
     }
 
     /// The standing of a call, if it stands still.

@@ -88,19 +88,26 @@ impl Debuggee {
     }
 
     /// The next older frame of the same activation.
+    // A frame that is written in parts and read as a whole waits for its parts, so it is made where it goes.
+    #[inline]
     pub fn frame_caller(&self, frame: &Frame) -> Result<Option<Frame>> {
-        let standing = self.locate(frame)?;
         let caller = Frame { position: frame.position.saturating_add(1), ..*frame };
-        if standing.has_frame(self.store(), &self.cache, caller.position) {
-            return Ok(Some(caller));
-        }
-        self.check_position(&standing, frame)?;
-        Ok(None)
+        Ok(self.has_caller(frame)?.then_some(caller))
+    }
+
+    fn has_caller(&self, frame: &Frame) -> Result<bool> {
+        self.locate(frame, |standing| {
+            let found = standing.has_frame(self.store(), &self.cache, frame.position.saturating_add(1));
+            if !found {
+                self.check_position(standing, frame)?;
+            }
+            Ok(found)
+        })
     }
 
     /// Whether the frame can be looked at in this store now.
     pub fn frame_is_valid(&self, frame: &Frame) -> bool {
-        self.locate(frame).is_ok_and(|standing| self.check_position(&standing, frame).is_ok())
+        self.locate(frame, |standing| self.check_position(standing, frame)).is_ok()
     }
 
     /// A number that stays the same while the frame lives, across steps, and differs from that of every other frame
@@ -183,38 +190,43 @@ impl Debuggee {
 
     #[inline(always)]
     fn view<T>(&self, frame: &Frame, see: impl FnOnce(View<'_>) -> T) -> Result<T> {
-        let standing = self.locate(frame)?;
-        let mut look = standing.look();
-        match look.frame(self.store(), &self.cache, frame.position) {
-            Some(view) => Ok(see(view)),
-            None => Err(no_such_frame(frame)),
-        }
+        self.locate(frame, |standing| {
+            let mut look = standing.look();
+            match look.frame(self.store(), &self.cache, frame.position) {
+                Some(view) => Ok(see(view)),
+                None => Err(no_such_frame(frame)),
+            }
+        })
     }
 
     fn check_position(&self, standing: &Standing, frame: &Frame) -> Result<()> {
         if standing.has_frame(self.store(), &self.cache, frame.position) { Ok(()) } else { Err(no_such_frame(frame)) }
     }
 
-    /// The call that a frame is of, if it stands still as it did then. It may have fewer frames.
-    #[inline]
-    fn locate(&self, frame: &Frame) -> Result<Rc<Standing>> {
-        if self.is_debug()
-            && frame.store == self.store().id().0
-            && let Some(newest) = self.newest_driven(frame.call)
-            && newest.epoch.get() == frame.epoch
-        {
-            return Ok(newest);
-        }
-        self.locate_anywhere(frame)
+    /// Uses the call that a frame is of, if it stands still as it did then. It may have fewer frames.
+    #[inline(always)]
+    fn locate<T>(&self, frame: &Frame, using: impl FnOnce(&Standing) -> Result<T>) -> Result<T> {
+        let current = self.current.borrow();
+        let found;
+        // Mostly it is the newest.
+        let standing = match current.last() {
+            Some(newest) if self.is_debug() && frame.store == self.store().id().0 && newest.is_of(frame) => newest,
+            _ => {
+                found = self.locate_anywhere(frame)?;
+                &found
+            }
+        };
+        using(standing)
     }
 
+    #[cold]
     fn locate_anywhere(&self, frame: &Frame) -> Result<Rc<Standing>> {
         self.check_debug()?;
         if frame.store != self.store().id().0 {
             bail!(WrongStore, "the frame belongs to another store");
         }
         match self.standing_of(frame.call) {
-            Some(standing) if standing.epoch.get() == frame.epoch => Ok(standing),
+            Some(standing) if standing.is_of(frame) => Ok(standing),
             _ => bail!(StaleHandle, "the frame's call has run on or ended"),
         }
     }
@@ -225,12 +237,17 @@ fn no_such_frame(frame: &Frame) -> Error {
     Error::new(ErrorKind::OutOfRange, format!("the call has no frame {}", frame.position))
 }
 
+#[cold]
+fn past_the_last(count: usize, first: usize, what: &str) -> Error {
+    Error::new(ErrorKind::OutOfRange, format!("the frame has {count} {what}, {first} is past the last"))
+}
+
 /// Which of `count` things there are from `first` on, at most `room`.
 #[inline]
 fn in_range(count: usize, first: u32, room: usize, what: &str) -> Result<Range<usize>> {
     let first = first as usize;
-    let Some(rest) = count.checked_sub(first) else {
-        bail!(OutOfRange, "the frame has {count} {what}, {first} is past the last");
-    };
-    Ok(first..first + rest.min(room))
+    match count.checked_sub(first) {
+        Some(rest) => Ok(first..first + rest.min(room)),
+        None => Err(past_the_last(count, first, what)),
+    }
 }

@@ -3,11 +3,11 @@
 //! Knows nothing of calls or events. Invariant: a layout depends on code alone, so it can be kept for as long as one
 //! likes; the cache bounds how many are. Read next: [`crate::abi::frame_table`].
 
-use super::evaluator::{Inner, Slot, Values};
+use super::computation::Computation;
+use super::evaluator::{Slot, Values};
 use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
-use crate::abi::operators::numeric_operands;
 use crate::base::{DefinedFuncIndex, RawValue, ValType, Value};
-use crate::runtime::{Activation, Module, Store};
+use crate::runtime::{Activation, Module, StackWords, Store};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -23,22 +23,10 @@ enum Source {
     Computed(u32),
 }
 
-/// A numeric operator and what it is applied to.
-#[derive(Debug)]
-struct Computation {
-    operator: Inner,
-    /// With one operand, that is there twice.
-    operands: [Source; 2],
-    /// The bits of an operand that count.
-    mask: u64,
-}
-
 /// Types and places of everything in a frame at one place of its function.
 #[derive(Debug)]
 pub struct Layout {
     slot_to_fp: u32,
-    /// Words of the slot that are in use here.
-    words: u32,
     locals: Vec<(ValType, Source)>,
     operands: Vec<(ValType, Source)>,
     computations: Vec<Computation>,
@@ -52,7 +40,6 @@ impl Layout {
         let frame = table.functions[function];
         let mut layout = Layout {
             slot_to_fp: frame.slot_to_fp,
-            words: CONTEXT_WORD + 1,
             locals: Vec::with_capacity(state.locals.len()),
             operands: Vec::with_capacity(state.operands.len()),
             computations: Vec::new(),
@@ -70,45 +57,24 @@ impl Layout {
     }
 
     fn source(&mut self, place: &Place, home: u32) -> Source {
-        let word = match place {
-            Place::Home => home,
-            Place::Word(word) => *word,
-            Place::Const(bits) => return Source::Const(*bits),
+        match place {
+            Place::Home => Source::Word(home),
+            Place::Word(word) => Source::Word(*word),
+            Place::Const(bits) => Source::Const(*bits),
             Place::Computed { opcode, operands } => {
-                let is_wide = numeric_operands(*opcode).expect("a numeric operator").is_wide;
-                let first = self.source(&operands[0], home);
-                let second = operands.get(1).map_or(first, |operand| self.source(operand, home));
-                let computation = Computation {
-                    operator: Inner::numeric(*opcode),
-                    operands: [first, second],
-                    mask: if is_wide { u64::MAX } else { u64::from(u32::MAX) },
-                };
-                self.computations.push(computation);
-                return Source::Computed(self.computations.len() as u32 - 1);
+                self.computations.push(Computation::new(*opcode, operands));
+                Source::Computed(self.computations.len() as u32 - 1)
             }
-        };
-        self.words = self.words.max(word + 1);
-        Source::Word(word)
-    }
-
-    /// The bits that a source gives; `word` reads a word.
-    #[inline]
-    fn bits<F: FnMut(u32) -> Option<u64>>(&self, source: Source, word: &mut F) -> Option<u64> {
-        match source {
-            Source::Const(bits) => Some(bits),
-            Source::Word(at) => word(at),
-            Source::Computed(place) => self.compute(place, word),
         }
     }
 
-    /// What a numeric operator gives that the guest has passed, so that it doesn't trap.
-    fn compute<F: FnMut(u32) -> Option<u64>>(&self, place: u32, word: &mut F) -> Option<u64> {
-        let Computation { operator, operands: [first, second], mask } = &self.computations[place as usize];
-        let first = self.bits(*first, word)? & mask;
-        match operator {
-            Inner::Unary(_, apply) => apply(first).ok(),
-            Inner::Binary(_, apply) => apply(first, self.bits(*second, word)? & mask).ok(),
-            _ => unreachable!("numeric operators have one or two operands"),
+    /// The bits that a source gives.
+    #[inline(always)]
+    fn bits(&self, source: Source, slot: StateSlot<'_>) -> Option<u64> {
+        match source {
+            Source::Const(bits) => Some(bits),
+            Source::Word(at) => slot.word(at),
+            Source::Computed(place) => self.computations[place as usize].bits(slot),
         }
     }
 
@@ -138,107 +104,76 @@ impl Layout {
     }
 
     /// Reads these locals, and hands out each with its place among them.
-    pub fn read_locals(&self, slot: StateSlot<'_>, which: Range<usize>, put: impl FnMut(usize, Value)) {
-        self.read(slot, &self.locals[which], put);
+    #[inline(always)]
+    pub fn read_locals(&self, slot: StateSlot<'_>, store: &Store, which: Range<usize>, put: impl FnMut(usize, Value)) {
+        self.read(slot, store, &self.locals[which], put);
     }
 
     /// Reads these operands, and hands out each with its place among them.
-    pub fn read_operands(&self, slot: StateSlot<'_>, which: Range<usize>, put: impl FnMut(usize, Value)) {
-        self.read(slot, &self.operands[which], put);
+    #[inline(always)]
+    pub fn read_operands(
+        &self,
+        slot: StateSlot<'_>,
+        store: &Store,
+        which: Range<usize>,
+        put: impl FnMut(usize, Value),
+    ) {
+        self.read(slot, store, &self.operands[which], put);
     }
 
-    #[inline]
-    fn read(&self, mut slot: StateSlot<'_>, sources: &[(ValType, Source)], mut put: impl FnMut(usize, Value)) {
+    #[inline(always)]
+    fn read(
+        &self,
+        slot: StateSlot<'_>,
+        store: &Store,
+        sources: &[(ValType, Source)],
+        mut put: impl FnMut(usize, Value),
+    ) {
         for (place, (ty, source)) in sources.iter().enumerate() {
-            match self.bits(*source, &mut |word| slot.word(self, word)) {
-                Some(bits) => tagged(*ty, bits, slot.store, |value| put(place, value)),
+            match self.bits(*source, slot) {
+                Some(bits) => tagged(*ty, bits, store, |value| put(place, value)),
                 None => put(place, Value::Unavailable),
             }
         }
     }
 
-    /// Reads everything of the newest frame of an activation into `values`, by way of `words`, and answers the instance's
-    /// context; `None` if the stack doesn't reach so far.
-    pub fn read_all(
-        &self,
-        store: &Store,
-        activation: &Activation,
-        words: &mut Vec<u64>,
-        values: &mut Values,
-    ) -> Option<u64> {
-        words.resize(self.words as usize, 0);
-        if !store.read_words(activation, slot_start(activation.fp, self.slot_to_fp)?, words) {
-            return None;
-        }
+    /// Reads everything of the newest frame of an activation into `values`, and answers the instance's context; `None` if
+    /// the stack doesn't reach so far.
+    pub fn read_all(&self, activation: &Activation, values: &mut Values) -> Option<u64> {
+        let slot = StateSlot::new(activation, activation.fp, self.slot_to_fp);
         let Values { locals, operands } = values;
         for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();
             for (ty, source) in sources {
-                let bits = self.bits(*source, &mut |word| Some(words[word as usize]))?;
-                slots.push(Slot::new(*ty, bits));
+                slots.push(Slot::new(*ty, self.bits(*source, slot)?));
             }
         }
-        Some(words[CONTEXT_WORD as usize])
+        slot.context()
     }
 }
 
-/// Words read from the stack at a time.
-const CHUNK: usize = 16;
-/// The first word of no chunk.
-const NOTHING: u32 = u32::MAX;
-
-/// The state slot of a frame, read in chunks.
-pub struct StateSlot<'a> {
-    store: &'a Store,
-    activation: &'a Activation,
-    fp: usize,
-    /// The first word of the chunk that is here, or [`NOTHING`].
-    chunk: u32,
-    words: [u64; CHUNK],
-}
+/// The state slot of a frame.
+#[derive(Clone, Copy)]
+pub struct StateSlot<'a>(StackWords<'a>);
 
 impl<'a> StateSlot<'a> {
-    /// The slot of the frame with this frame pointer.
-    pub fn new(store: &'a Store, activation: &'a Activation, fp: usize) -> StateSlot<'a> {
-        StateSlot { store, activation, fp, chunk: NOTHING, words: [0; CHUNK] }
-    }
-
+    /// The slot of the frame with this frame pointer, without words if the stack doesn't reach so far.
     #[inline]
-    fn word(&mut self, layout: &Layout, word: u32) -> Option<u64> {
-        let first = word - word % CHUNK as u32;
-        if self.chunk != first && !self.fetch(layout, first) {
-            return None;
-        }
-        Some(self.words[(word % CHUNK as u32) as usize])
+    pub fn new(activation: &'a Activation, fp: usize, slot_to_fp: u32) -> StateSlot<'a> {
+        StateSlot(activation.words(fp.wrapping_sub(slot_to_fp as usize), (slot_to_fp / WORD_SIZE) as usize))
     }
 
-    /// Reads the chunk that begins with the word `first`; answers whether it is on the stack.
+    /// A word of it.
+    #[inline(always)]
+    pub fn word(&self, word: u32) -> Option<u64> {
+        self.0.get(word as usize)
+    }
+
+    /// The instance's context.
     #[inline]
-    fn fetch(&mut self, layout: &Layout, first: u32) -> bool {
-        let Some(start) = slot_start(self.fp, layout.slot_to_fp) else { return false };
-        let address = start + (first * WORD_SIZE) as usize;
-        // Above the slot are the frames of callers, so a whole chunk is mostly there.
-        let is_read = self.store.read_array(self.activation, address, &mut self.words)
-            || self.fetch_partly(layout, first, address);
-        self.chunk = if is_read { first } else { NOTHING };
-        is_read
+    pub fn context(&self) -> Option<u64> {
+        self.word(CONTEXT_WORD)
     }
-
-    #[cold]
-    fn fetch_partly(&mut self, layout: &Layout, first: u32, address: usize) -> bool {
-        let words = (layout.words - first).min(CHUNK as u32) as usize;
-        self.store.read_words(self.activation, address, &mut self.words[..words])
-    }
-}
-
-fn slot_start(fp: usize, slot_to_fp: u32) -> Option<usize> {
-    fp.checked_sub(slot_to_fp as usize)
-}
-
-/// The instance's context in the state slot of a frame.
-pub fn context(store: &Store, activation: &Activation, fp: usize, slot_to_fp: u32) -> Option<u64> {
-    let address = slot_start(fp, slot_to_fp)? + (CONTEXT_WORD * WORD_SIZE) as usize;
-    store.read_word(activation, address)
 }
 
 /// Hands out a value as the host sees it. Each type has a call of its own, so that the value is made where it goes: made

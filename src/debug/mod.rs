@@ -8,6 +8,7 @@
 
 mod arm;
 pub mod breakpoints;
+mod computation;
 pub mod debuggee;
 pub mod drive;
 pub mod edit;

@@ -59,8 +59,6 @@ struct State {
     known: Option<u32>,
     /// If it is known: the innermost frame's instance.
     instance: Option<Instance>,
-    /// Words of its slot, while it is read.
-    words: Vec<u64>,
     instances: LastInstance,
 }
 
@@ -151,15 +149,21 @@ impl Standing {
         self.below.set(None);
         let mut state = self.state.borrow_mut();
         // What has room keeps it.
-        let (values, words, mut walked) = (take(&mut state.values), take(&mut state.words), take(&mut state.walked));
+        let (values, mut walked) = (take(&mut state.values), take(&mut state.walked));
         walked.clear();
-        *state = State { values, words, walked, ..State::default() };
+        *state = State { values, walked, ..State::default() };
     }
 
     /// A handle for one of its frames.
     #[inline]
     pub(super) fn frame(&self, store: &Store, position: u32) -> Frame {
         Frame { store: store.id().0, call: self.call.get(), epoch: self.epoch.get(), position, reserved: 0 }
+    }
+
+    /// Whether a frame of the same store is one of its frames, or would be if it had so many.
+    #[inline]
+    pub(super) fn is_of(&self, frame: &Frame) -> bool {
+        self.still.get() && self.call.get() == frame.call && self.epoch.get() == frame.epoch
     }
 
     /// Whether it is at a stop point.
@@ -205,10 +209,10 @@ impl Standing {
 
     /// The link that called the innermost frame, which is stopped.
     #[inline]
-    pub(super) fn caller(&self, store: &Store) -> Option<Link> {
+    pub(super) fn caller(&self) -> Option<Link> {
         let state = self.state.borrow();
         let activation = state.activation.as_ref()?;
-        store.caller(activation, activation.fp)
+        activation.caller(activation.fp)
     }
 
     /// Where the innermost frame of a call is that waits for a host function.
@@ -327,7 +331,7 @@ impl State {
             None => {
                 let activation = self.activation.as_ref()?;
                 let layout = site.layout(cache);
-                let context = layout.read_all(store, activation, &mut self.words, &mut self.values)?;
+                let context = layout.read_all(activation, &mut self.values)?;
                 self.instance = self.instances.at(context, store);
                 0
             }
@@ -357,7 +361,7 @@ impl State {
         let activation = self.activation.as_ref().expect("it stands still");
         let layout = Layout::new(&module, function, from.state);
         let values = &mut self.values;
-        let context = layout.read_all(store, activation, &mut self.words, values);
+        let context = layout.read_all(activation, values);
         let Some(instance) = context.and_then(|context| store.instance_of_context(context)) else { return };
         let (mut passed, world) = (run.inner[..index as usize].iter(), World { store, instance });
         let is_known = passed.all(|inner| inner.apply(values, module.info(), &world).is_ok());
@@ -387,8 +391,8 @@ impl State {
         let Some(activation) = &self.activation else { return false };
         let mut link = match self.next {
             Next::Beginning if self.top == Top::Walked => activation.newest(),
-            Next::Beginning => store.caller(activation, activation.fp),
-            Next::Caller(fp) => store.caller(activation, fp),
+            Next::Beginning => activation.caller(activation.fp),
+            Next::Caller(fp) => activation.caller(fp),
             Next::End => return false,
         };
         // Whoever goes from frame to frame is likely to go on.
@@ -401,7 +405,7 @@ impl State {
                     return true;
                 }
             }
-            link = store.caller(activation, fp);
+            link = activation.caller(fp);
         }
         self.next = Next::End;
         place < self.walked.len()

@@ -5,7 +5,7 @@
 
 use super::evaluator::{Slot, Values};
 use super::frame::FrameKind;
-use super::layout::{self, Layout, StateSlot, tagged};
+use super::layout::{Layout, StateSlot, tagged};
 use crate::base::{DefinedFuncIndex, Instance, ValType, Value, WasmPc};
 use crate::runtime::{Activation, Module, Store};
 use std::cell::Cell;
@@ -43,7 +43,12 @@ impl View<'_> {
             Contents::Unknown if self.kind == FrameKind::Calling => return None,
             _ => self.module.compiled().frames.as_ref()?.functions[self.function].slot_to_fp,
         };
-        self.instances.at(layout::context(store, self.activation, self.fp, slot_to_fp)?, store)
+        self.instances.at(StateSlot::new(self.activation, self.fp, slot_to_fp).context()?, store)
+    }
+
+    #[inline]
+    fn slot(&self, layout: &Layout) -> StateSlot<'_> {
+        StateSlot::new(self.activation, self.fp, layout.slot_to_fp())
     }
 
     /// Number of locals.
@@ -88,7 +93,7 @@ impl View<'_> {
         match &self.contents {
             Contents::Replayed(values) => each_tagged(&values.locals[which], store, put),
             Contents::Stack(layout) => {
-                layout.read_locals(StateSlot::new(store, self.activation, self.fp), which, put);
+                layout.read_locals(self.slot(layout), store, which, put);
             }
             Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
         }
@@ -100,7 +105,7 @@ impl View<'_> {
         match &self.contents {
             Contents::Replayed(values) => each_tagged(&values.operands[which], store, put),
             Contents::Stack(layout) => {
-                layout.read_operands(StateSlot::new(store, self.activation, self.fp), which, put);
+                layout.read_operands(self.slot(layout), store, which, put);
             }
             Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
         }

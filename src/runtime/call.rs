@@ -498,16 +498,19 @@ impl Link {
     }
 
     fn activation_at(&self, left: Left) -> Option<Activation> {
+        let stack = self.stack.get();
+        if stack.is_null() {
+            return None;
+        }
         // SAFETY: the stack is leased by this call.
-        let stack = unsafe { self.stack.get().as_ref() }?;
+        let stack = unsafe { GuestStack::share(stack) };
         Some(Activation {
             call_id: self.id.get(),
             epoch: self.epoch.get(),
             fp: left.fp,
             pc: NativePc(left.pc),
             kind: left.kind,
-            stack: stack.base..stack.high,
-            slot: stack.slot,
+            stack,
         })
     }
 }

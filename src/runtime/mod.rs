@@ -40,4 +40,4 @@ pub use imports::Extern;
 pub use linker::Linker;
 pub use module::Module;
 pub use store::Store;
-pub use walk::{Activation, FrameKind, Link, NoFrame, RawFrame, Walk};
+pub use walk::{Activation, FrameKind, Link, NoFrame, RawFrame, StackWords, Walk};

@@ -1,17 +1,20 @@
 //! Walking the frames of guest code that was left.
 //!
 //! Frames are chained by their frame pointers: at a frame pointer is the caller's, above it the return address. Knows
-//! nothing of what frames mean. Invariant: every read is inside a guest stack that is mapped, whatever the stack holds
-//! and however old the activation is. Read next: [`super::backtrace`].
+//! nothing of what frames mean. Invariant: every read is inside a guest stack that the activation keeps mapped, whatever the
+//! stack holds and however old the activation is. Read next: [`super::backtrace`].
 
 #![expect(unsafe_code, reason = "reads guest stacks")]
 
+use super::guest_stack::GuestStack;
 use super::{Module, Store};
 use crate::base::{CodeOffset, NativePc};
+use std::marker::PhantomData;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// A contiguous run of guest frames, from where guest code was left to where it was entered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Activation {
     /// The call that it belongs to.
     pub call_id: u64,
@@ -23,10 +26,8 @@ pub struct Activation {
     pub pc: NativePc,
     /// What `pc` is.
     pub kind: FrameKind,
-    /// The guest stack.
-    pub stack: Range<usize>,
-    /// The stack's place in the store's pool.
-    pub(super) slot: usize,
+    /// The guest stack, which stays mapped that long.
+    pub(super) stack: Rc<GuestStack>,
 }
 
 /// What a frame's pc is.
@@ -65,6 +66,49 @@ impl Activation {
     pub fn newest(&self) -> Option<Link> {
         (self.fp != 0).then_some(Link { pc: self.pc, fp: self.fp, kind: self.kind })
     }
+
+    /// The link that called the one with this frame pointer, further up the stack. Reads nothing outside the stack.
+    #[inline]
+    pub fn caller(&self, fp: usize) -> Option<Link> {
+        let words = self.words(fp, 2);
+        let (caller, pc) = (words.get(0)? as usize, words.get(1)? as usize);
+        // The chain's end has a null frame pointer; anything else that isn't further up is no chain.
+        (caller == 0 || caller > fp).then_some(Link { pc: NativePc(pc), fp: caller, kind: FrameKind::Return })
+    }
+
+    /// The usable part of the guest stack.
+    #[inline]
+    pub fn stack(&self) -> Range<usize> {
+        self.stack.base..self.stack.high
+    }
+
+    /// So many words from `address` on, or none if not all of them are in the usable part of the stack.
+    #[inline]
+    pub fn words(&self, address: usize, count: usize) -> StackWords<'_> {
+        let Range { start, end } = self.stack();
+        let is_inside = (start..=end).contains(&address) && count <= (end - address) / size_of::<u64>();
+        let words = address as *const u64;
+        StackWords { words, count: if is_inside { count } else { 0 }, stack: PhantomData }
+    }
+}
+
+/// Words of a guest stack that follow each other.
+#[derive(Clone, Copy)]
+pub struct StackWords<'a> {
+    words: *const u64,
+    count: usize,
+    /// Keeps it mapped.
+    stack: PhantomData<&'a GuestStack>,
+}
+
+impl StackWords<'_> {
+    /// What the word at `place` is now; none if there is no such word.
+    #[inline(always)]
+    pub fn get(&self, place: usize) -> Option<u64> {
+        // SAFETY: there are `count` words in the usable part of a stack, which stays mapped for the lifetime. Guest code that
+        // writes there runs on this thread only, so not now.
+        (place < self.count).then(|| unsafe { self.words.add(place).read_unaligned() })
+    }
 }
 
 /// A guest frame.
@@ -101,7 +145,7 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<RawFrame> {
         while let Some(link) = self.next {
-            self.next = self.store.caller(self.activation, link.fp);
+            self.next = self.activation.caller(link.fp);
             if let Ok(frame) = self.store.frame_at(link) {
                 return Some(frame);
             }
@@ -126,23 +170,6 @@ impl Store {
         Walk { store: self, activation, next: activation.newest() }
     }
 
-    /// The link that called the one with this frame pointer, further up the stack. Reads nothing outside the activation's
-    /// stack.
-    #[inline]
-    pub fn caller(&self, activation: &Activation, fp: usize) -> Option<Link> {
-        if !self.is_on_stack(activation.slot, &activation.stack, fp, 2) {
-            return None;
-        }
-        let read = |place: usize| {
-            // SAFETY: both words are inside the usable part of a stack that is mapped, as just checked, and no guest code of
-            // the store runs on this thread now.
-            unsafe { (fp as *const usize).add(place).read_unaligned() }
-        };
-        let (caller, pc) = (read(0), read(1));
-        // The chain's end has a null frame pointer; anything else that isn't further up is no chain.
-        (caller == 0 || caller > fp).then_some(Link { pc: NativePc(pc), fp: caller, kind: FrameKind::Return })
-    }
-
     /// The guest frame that a link is.
     pub fn frame_at(&self, link: Link) -> Result<RawFrame, NoFrame> {
         let Link { pc, fp, kind } = link;
@@ -152,44 +179,5 @@ impl Store {
             Some((None, _)) => Err(NoFrame::Trampoline),
             None => Err(NoFrame::Unknown),
         }
-    }
-
-    /// Reads a word of an activation's stack; none outside it.
-    pub fn read_word(&self, activation: &Activation, address: usize) -> Option<u64> {
-        let mut word = [0];
-        self.read_words(activation, address, &mut word).then_some(word[0])
-    }
-
-    /// Reads words that follow each other on an activation's stack; answers whether all are inside it, and reads none
-    /// otherwise.
-    #[inline]
-    pub fn read_words(&self, activation: &Activation, address: usize, words: &mut [u64]) -> bool {
-        if !self.is_on_stack(activation.slot, &activation.stack, address, words.len()) {
-            return false;
-        }
-        for (place, word) in words.iter_mut().enumerate() {
-            // SAFETY: the words are inside the usable part of a stack that is mapped, both just checked, and no guest code of
-            // the store runs on this thread now.
-            *word = unsafe { (address as *const u64).add(place).read_unaligned() };
-        }
-        true
-    }
-
-    /// The same for a fixed number of words, which is quicker.
-    #[inline]
-    pub fn read_array<const N: usize>(&self, activation: &Activation, address: usize, words: &mut [u64; N]) -> bool {
-        let is_inside = self.is_on_stack(activation.slot, &activation.stack, address, N);
-        if is_inside {
-            // SAFETY: as in `read_words`.
-            *words = unsafe { (address as *const [u64; N]).read_unaligned() };
-        }
-        is_inside
-    }
-
-    #[inline]
-    fn is_on_stack(&self, slot: usize, stack: &Range<usize>, address: usize, words: usize) -> bool {
-        let end = words.checked_mul(8).and_then(|bytes| address.checked_add(bytes));
-        let is_inside = address >= stack.start && end.is_some_and(|end| end <= stack.end);
-        is_inside && self.inner().stacks.is_mapped(slot, stack.start, stack.end)
     }
 }

@@ -60,7 +60,7 @@ fn an_armed_call_stops_and_goes_on() {
                 assert_eq!((backtrace[0].func_index, backtrace[1].func_index), (0, 1));
                 // Word 0 of the state slot is the instance's context.
                 let frame = module.compiled().frames.as_ref().unwrap().functions.values().next().unwrap();
-                let context = world.store.read_word(&activation, stopped.fp - frame.slot_to_fp as usize).unwrap();
+                let context = activation.words(stopped.fp - frame.slot_to_fp as usize, 1).get(0).unwrap();
                 assert_eq!(world.store.instance_of_context(context), Some(instance));
                 pcs.push(backtrace[0].pc);
             }
@@ -345,7 +345,7 @@ fn a_walk_goes_link_by_link_and_tells_trampolines_from_unknown_places() {
     assert!(matches!(call.run(&world.store).unwrap(), Exit::Stopped(_)));
     let activation = call.activation().unwrap();
     let mut links = vec![activation.newest().unwrap()];
-    while let Some(link) = world.store.caller(&activation, links.last().unwrap().fp) {
+    while let Some(link) = activation.caller(links.last().unwrap().fp) {
         links.push(link);
     }
     let found: Vec<_> = links.iter().map(|link| world.store.frame_at(*link).map(|frame| frame.pc)).collect();
@@ -354,6 +354,6 @@ fn a_walk_goes_link_by_link_and_tells_trampolines_from_unknown_places() {
     assert_eq!(found[2], Err(NoFrame::Trampoline));
     let nowhere = Link { pc: pellucid::base::NativePc(8), ..links[0] };
     assert_eq!(world.store.frame_at(nowhere).map(|frame| frame.pc), Err(NoFrame::Unknown));
-    assert_eq!(world.store.caller(&activation, activation.stack.end), None);
-    assert_eq!(world.store.caller(&activation, usize::MAX - 4), None);
+    assert_eq!(activation.caller(activation.stack().end), None);
+    assert_eq!(activation.caller(usize::MAX - 4), None);
 }

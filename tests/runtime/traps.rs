@@ -190,8 +190,14 @@ fn a_trapped_calls_frames_stay() {
         drop(call);
         // Its stack is another's now, or nobody's: reading is harmless.
         let _ = world.store.walk(&activation).count();
-        assert_eq!(world.store.read_word(&activation, activation.stack.end - 4), None);
-        assert_eq!(world.store.read_word(&activation, activation.stack.start - 8), None);
+        let stack = activation.stack();
+        assert!(
+            activation.words(stack.end - 16, 2).get(1).is_some() && activation.words(stack.start, 1).get(0).is_some()
+        );
+        assert_eq!(activation.words(stack.end - 16, 2).get(2), None);
+        for (address, count) in [(stack.end - 4, 1), (stack.start - 8, 2), (stack.end - 16, 3), (8, usize::MAX)] {
+            assert_eq!(activation.words(address, count).get(0), None);
+        }
     });
 }
 

@@ -1,0 +1,90 @@
+//! Values of a frame that are kept nowhere, but computed from others with numeric operators.
+//!
+//! Knows nothing of frames. Invariant: the guest has passed the operators of a computation, so none of them traps.
+//! Read next: `layout.rs`, which says what each value of a frame is.
+
+use super::evaluator::{Inner, Numeric};
+use super::layout::StateSlot;
+use crate::abi::frame_table::{MAX_OPERATORS, Place};
+use crate::abi::operators::numeric_operands;
+
+/// How to compute a value: operators, each of which comes after those that it needs.
+#[derive(Debug)]
+pub struct Computation(Vec<Step>);
+
+/// An operator and what it is applied to.
+#[derive(Debug)]
+enum Step {
+    Unary(fn(u64) -> Numeric, Operand),
+    Binary(fn(u64, u64) -> Numeric, Operand, Operand),
+}
+
+#[derive(Debug)]
+enum Operand {
+    /// Those bits of a word of the state slot that the mask has.
+    Word(u32, u64),
+    Const(u64),
+    /// What the step at this place gave.
+    Result(u32),
+}
+
+/// Opcodes of the operators that only take the lower half.
+const I32_WRAP_I64: u8 = 0xa7;
+const I64_EXTEND_I32_U: u8 = 0xad;
+
+impl Computation {
+    /// What [`Place::Computed`] with this opcode and these operands stands for.
+    pub fn new(opcode: u8, operands: &[Place]) -> Computation {
+        let mut computation = Computation(Vec::new());
+        computation.push(opcode, operands);
+        assert!(computation.0.len() <= MAX_OPERATORS, "the compiler describes values by few operators");
+        computation
+    }
+
+    /// Adds an operator, after those that it needs; answers its place.
+    fn push(&mut self, opcode: u8, operands: &[Place]) -> u32 {
+        let is_wide = numeric_operands(opcode).expect("a numeric operator").is_wide;
+        let mask = if is_wide { u64::MAX } else { u64::from(u32::MAX) };
+        let mut operand = |place: usize| match &operands[place] {
+            Place::Word(word) => Operand::Word(*word, mask),
+            Place::Const(bits) => Operand::Const(bits & mask),
+            Place::Computed { opcode: I32_WRAP_I64 | I64_EXTEND_I32_U, operands }
+                if let [Place::Word(word)] = operands[..] =>
+            {
+                Operand::Word(word, u64::from(u32::MAX))
+            }
+            Place::Computed { opcode, operands } => Operand::Result(self.push(*opcode, operands)),
+            Place::Home => unreachable!("no operand of a computation has a home"),
+        };
+        let step = match Inner::numeric(opcode) {
+            Inner::Unary(_, apply) => Step::Unary(apply, operand(0)),
+            Inner::Binary(_, apply) => Step::Binary(apply, operand(0), operand(1)),
+            _ => unreachable!("numeric operators have one or two operands"),
+        };
+        self.0.push(step);
+        self.0.len() as u32 - 1
+    }
+
+    /// The bits of the value; none if the state slot isn't there.
+    #[inline]
+    pub fn bits(&self, slot: StateSlot<'_>) -> Option<u64> {
+        let mut results = [0; MAX_OPERATORS];
+        let mut last = 0;
+        for (place, step) in self.0.iter().enumerate() {
+            let operand = |operand: &Operand| {
+                Some(match operand {
+                    Operand::Word(word, mask) => slot.word(*word)? & mask,
+                    Operand::Const(bits) => *bits,
+                    Operand::Result(place) => results[*place as usize % MAX_OPERATORS],
+                })
+            };
+            let result = match step {
+                Step::Unary(apply, first) => apply(operand(first)?),
+                Step::Binary(apply, first, second) => apply(operand(first)?, operand(second)?),
+            };
+            last = result.ok()?;
+            results[place % MAX_OPERATORS] = last;
+        }
+        Some(last)
+    }
+}
