@@ -1,7 +1,8 @@
-//! A look ahead over a function's blocks: which locals each one assigns, and whether it is branched to.
+//! A look ahead over a function's blocks: which locals each one assigns and reads, whether it is branched to, and whether
+//! it calls.
 //!
 //! Only debugging needs it: where control flow merges, a local that the block doesn't assign keeps its description,
-//! and a loop that nothing branches back to isn't a merge.
+//! a loop that nothing branches back to isn't a merge, and calls decide from where locals are read.
 
 use crate::base::{DefinedFuncIndex, Result};
 use crate::wasm::ModuleInfo;
@@ -14,7 +15,11 @@ struct Scan {
     /// Its assignments are `assignments[first..end]`; those of blocks inside it are among them.
     first: u32,
     end: u32,
+    /// The same for what it reads.
+    first_read: u32,
+    end_read: u32,
     targeted: bool,
+    calls: bool,
 }
 
 /// The blocks of a function, numbered in the order in which they open; the function is block 0.
@@ -22,6 +27,7 @@ struct Scan {
 pub(super) struct Blocks {
     scans: Vec<Scan>,
     assignments: Vec<u32>,
+    reads: Vec<u32>,
     /// For each local that is assigned, the places in `assignments`, ascending.
     places: std::collections::HashMap<u32, Vec<u32>>,
 }
@@ -39,8 +45,17 @@ impl Blocks {
                 }
                 Operator::End => {
                     let closed = open.pop().expect("validated");
+                    let calls = blocks.scans[closed].calls;
                     blocks.scans[closed].end = blocks.assignments.len() as u32;
+                    blocks.scans[closed].end_read = blocks.reads.len() as u32;
+                    if let Some(outer) = open.last() {
+                        blocks.scans[*outer].calls |= calls;
+                    }
                 }
+                Operator::Call { .. } | Operator::CallIndirect { .. } => {
+                    blocks.scans[*open.last().expect("validated")].calls = true;
+                }
+                Operator::LocalGet { local_index } => blocks.reads.push(local_index),
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                     let place = blocks.assignments.len() as u32;
                     blocks.assignments.push(local_index);
@@ -62,8 +77,8 @@ impl Blocks {
     }
 
     fn open(&mut self) -> usize {
-        let first = self.assignments.len() as u32;
-        self.scans.push(Scan { first, end: first, targeted: false });
+        let (first, first_read) = (self.assignments.len() as u32, self.reads.len() as u32);
+        self.scans.push(Scan { first, end: first, first_read, end_read: first_read, targeted: false, calls: false });
         self.scans.len() - 1
     }
 
@@ -83,6 +98,17 @@ impl Blocks {
             let next = places.partition_point(|place| *place < first);
             places.get(next).is_some_and(|place| *place < end)
         })
+    }
+
+    /// Whether the block, or one inside it, calls a function.
+    pub(super) fn calls(&self, block: usize) -> bool {
+        self.scans[block].calls
+    }
+
+    /// The locals that the block reads, some of them more than once.
+    pub(super) fn read(&self, block: usize) -> &[u32] {
+        let Scan { first_read, end_read, .. } = self.scans[block];
+        &self.reads[first_read as usize..end_read as usize]
     }
 
     /// The locals that the block assigns, some of them more than once.

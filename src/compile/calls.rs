@@ -75,8 +75,8 @@ impl Translator<'_> {
             Callee::Direct(function) => self.builder.ins().call(function, &args),
             Callee::Indirect(signature, code) => self.builder.ins().call_indirect(signature, code, &args),
         };
-        if let (Some(stops), Some(description)) = (&self.stops, description) {
-            stops.tag_call(&mut self.builder, call, description);
+        if let (Some(stops), Some(description)) = (&mut self.stops, description) {
+            stops.after_call(&mut self.builder, call, description);
         }
         let results = self.builder.inst_results(call).to_vec();
         for (ty, value) in ty.results.iter().zip(results) {

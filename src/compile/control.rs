@@ -20,6 +20,8 @@ pub(super) struct Frame {
     exit: Option<Block>,
     /// The block's number in [`Blocks`](super::blocks::Blocks).
     number: usize,
+    /// What [`StopPoints::enter_block`](super::stop_points::StopPoints::enter_block) gave.
+    entered: Vec<u32>,
 }
 
 enum Kind {
@@ -46,7 +48,8 @@ impl Translator<'_> {
         let height = self.stack.len() - params.len();
         let number = self.next_block;
         self.next_block += 1;
-        self.control.push(Frame { kind, params, results, height, exit: None, number });
+        let entered = self.stops.as_ref().map(|stops| stops.enter_block(number)).unwrap_or_default();
+        self.control.push(Frame { kind, params, results, height, exit: None, number, entered });
     }
 
     /// Whether an operator in unreachable code can make what follows it reachable, or must be looked at.
@@ -116,6 +119,7 @@ impl Translator<'_> {
         let height = self.stack.len() - params.len();
         let merges = self.stops.as_ref().is_some_and(|stops| stops.blocks.is_targeted(number));
         if merges {
+            self.refresh_for_loop(number, true);
             self.settle_branch(&[number], height, params.len());
         }
         let args = block_args(&self.stack[height..]);
@@ -124,8 +128,9 @@ impl Translator<'_> {
         for (place, value) in self.builder.block_params(header).to_vec().into_iter().enumerate() {
             self.stack[height + place].value = value;
         }
-        if merges {
-            self.merge(number, height);
+        if merges && let Some(stops) = &mut self.stops {
+            let (beneath, carried) = self.stack.split_at_mut(height);
+            stops.enter_loop(number, beneath, carried);
         }
         self.open(Kind::Loop { header }, params, results);
         Ok(())
@@ -216,7 +221,10 @@ impl Translator<'_> {
                         self.stack.push(Operand { value, ty: *ty, id: ValueId::NONE });
                     }
                     self.reachable = true;
-                    self.merge(frame.number, frame.height);
+                    if let Some(stops) = &mut self.stops {
+                        let (beneath, carried) = self.stack.split_at_mut(frame.height);
+                        stops.leave_block(frame.number, &frame.entered, beneath, carried);
+                    }
                 } else if !self.reachable {
                     self.stack.truncate(frame.height);
                 }
@@ -267,6 +275,7 @@ impl Translator<'_> {
             self.builder.ins().return_(&results);
             return;
         }
+        self.refresh_for_label(depth);
         self.settle_branch(&[self.control[depth].number], self.control[depth].height, arity);
         let label = self.label(depth);
         let args = block_args(&self.stack[self.stack.len() - arity..]);
@@ -285,6 +294,7 @@ impl Translator<'_> {
             self.branch_to(depth);
         } else {
             let arity = self.label_arity(depth);
+            self.refresh_for_label(depth);
             if let Some(stops) = &mut self.stops {
                 let top = self.stack.len() - arity;
                 let frame = &self.control[depth];
@@ -357,10 +367,16 @@ impl Translator<'_> {
         }
     }
 
-    fn merge(&mut self, number: usize, height: usize) {
+    /// Prepares for a branch to the label of `control[depth]`.
+    fn refresh_for_label(&mut self, depth: usize) {
+        if let Kind::Loop { .. } = self.control[depth].kind {
+            self.refresh_for_loop(self.control[depth].number, false);
+        }
+    }
+
+    fn refresh_for_loop(&mut self, number: usize, is_entry: bool) {
         if let Some(stops) = &mut self.stops {
-            let (beneath, carried) = self.stack.split_at_mut(height);
-            stops.merge(number, beneath, carried);
+            stops.refresh_for_loop(&mut self.builder, &self.variables, number, is_entry);
         }
     }
 

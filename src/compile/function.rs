@@ -121,6 +121,9 @@ impl<'a> FunctionCompiler<'a> {
             }
         };
         builder.finalize(self.isa.frontend_config());
+        if let Some(stops) = &stops {
+            stops.sweep(&mut self.context.func);
+        }
         Ok((stops, accesses))
     }
 }
@@ -276,7 +279,7 @@ impl<'a> Translator<'a> {
                 thunk,
                 context,
                 ty.params.len(),
-                translator.variables.len(),
+                translator.local_types.iter().map(|ty| signatures::clif_type(*ty)).collect(),
             ));
         }
         translator.open_function(&ty.results);
@@ -359,7 +362,10 @@ impl<'a> Translator<'a> {
                 self.push(first.ty, value);
             }
             Operator::LocalGet { local_index } => {
-                let value = self.builder.use_var(self.variables[local_index as usize]);
+                let value = match &mut self.stops {
+                    Some(stops) => stops.read_local(&mut self.builder, &self.variables, local_index),
+                    None => self.builder.use_var(self.variables[local_index as usize]),
+                };
                 let id = self.stops.as_ref().map_or(ValueId::NONE, |stops| stops.local(local_index));
                 self.stack.push(Operand { value, ty: self.local_types[local_index as usize], id });
             }

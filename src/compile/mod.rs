@@ -8,6 +8,7 @@
 mod blocks;
 mod calls;
 mod control;
+mod crossings;
 mod function;
 mod image;
 mod memory;

@@ -17,13 +17,14 @@
 //! forgotten. Read next: [`crate::abi::frame_table`] for how the states are encoded.
 
 use super::blocks::Blocks;
+use super::crossings::Crossings;
 use crate::abi::frame_table::{
     CONTEXT_WORD, Checkpoint, MAX_OPERATORS, Place, WORD_SIZE, encode_state, local_home, operand_home,
 };
 use crate::abi::operators::numeric_operands;
 use crate::base::{ValType, WasmPc};
 use cranelift_codegen::ir::{
-    DebugTag, FuncRef, Inst, InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types,
+    DebugTag, FuncRef, Function, Inst, InstBuilder, StackSlot, StackSlotData, StackSlotKind, Type, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, Variable};
 use std::collections::HashMap;
@@ -67,6 +68,7 @@ pub(super) struct Snapshot {
     locals: Vec<ValueId>,
     words: Vec<ValueId>,
     unsettled: Vec<u32>,
+    since: Vec<u32>,
 }
 
 /// What a tagged instruction is.
@@ -81,6 +83,9 @@ pub(super) enum Tagged {
 /// The state slot of the function being translated.
 pub(super) struct StopPoints {
     pub(super) blocks: Blocks,
+    crossings: Crossings,
+    /// The locals' types.
+    types: Vec<Type>,
     /// The next operator starts a run.
     pub(super) pending: bool,
     slot: StackSlot,
@@ -119,12 +124,15 @@ impl StopPoints {
         thunk: FuncRef,
         context: Value,
         params: usize,
-        locals: usize,
+        types: Vec<Type>,
     ) -> StopPoints {
+        let locals = types.len();
         let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, WORD_SIZE, 3));
         builder.ins().stack_store(types::I64, context, slot, (CONTEXT_WORD * WORD_SIZE) as i32);
         let mut stops = StopPoints {
             blocks,
+            crossings: Crossings::new(locals),
+            types,
             pending: true,
             slot,
             thunk,
@@ -174,6 +182,7 @@ impl StopPoints {
     }
 
     pub(super) fn set_local(&mut self, local: u32, id: ValueId) {
+        self.crossings.set(local);
         let was_home = self.is_home(local_home(local), self.locals[local as usize]);
         self.locals[local as usize] = id;
         if was_home && !self.is_home(local_home(local), id) {
@@ -263,9 +272,61 @@ impl StopPoints {
         self.calls.len() as u32 - 1
     }
 
-    /// Attaches the description that [`StopPoints::before_call`] made.
-    pub(super) fn tag_call(&self, builder: &mut FunctionBuilder<'_>, call: Inst, description: u32) {
+    /// Attaches the description that [`StopPoints::before_call`] made to the call.
+    pub(super) fn after_call(&mut self, builder: &mut FunctionBuilder<'_>, call: Inst, description: u32) {
         builder.func.debug_tags.set(call, [DebugTag::User(description * 2 + 1)]);
+        self.crossings.call();
+    }
+
+    /// The value of a local.
+    pub(super) fn read_local(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        local: u32,
+    ) -> Value {
+        if !self.is_better_at_home(local) {
+            return builder.use_var(variables[local as usize]);
+        }
+        self.crossings.read_in(builder.current_block(), local).unwrap_or_else(|| {
+            let value = self.load(builder, local);
+            self.crossings.note_read(local, value);
+            value
+        })
+    }
+
+    /// Before a jump to the header of a loop, or a branch to it: its variables take values that no call came after.
+    pub(super) fn refresh_for_loop(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        block: usize,
+        is_entry: bool,
+    ) {
+        // What a loop without calls only reads is read from its variable there, what one with calls does from its home.
+        let read = if is_entry && !self.blocks.calls(block) { self.blocks.read(block) } else { &[] };
+        let locals = self.blocks.assigned(block).iter().chain(read);
+        let crossed: Vec<_> = locals.copied().filter(|local| self.is_better_at_home(*local)).collect();
+        for local in crossed {
+            // Some come more than once.
+            if self.is_better_at_home(local) {
+                let value = self.load(builder, local);
+                self.crossings.note_early(builder.func.dfg.value_def(value).unwrap_inst());
+                self.crossings.set(local);
+                builder.def_var(variables[local as usize], value);
+            }
+        }
+    }
+
+    fn is_better_at_home(&self, local: u32) -> bool {
+        let id = self.locals[local as usize];
+        self.crossings.is_crossed(local) && self.bits(id).is_none() && self.is_home(local_home(local), id)
+    }
+
+    /// Reads a local from its home.
+    fn load(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> Value {
+        let offset = (local_home(local) * WORD_SIZE) as i32;
+        builder.ins().stack_load(types::I64, self.types[local as usize], self.slot, offset)
     }
 
     /// Brings every local and operand that can't be described otherwise into a word.
@@ -413,7 +474,12 @@ impl StopPoints {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot { locals: self.locals.clone(), words: self.words.clone(), unsettled: self.unsettled.clone() }
+        Snapshot {
+            locals: self.locals.clone(),
+            words: self.words.clone(),
+            unsettled: self.unsettled.clone(),
+            since: self.crossings.snapshot(),
+        }
     }
 
     /// Goes back to an earlier place of the function, where a run starts.
@@ -421,12 +487,30 @@ impl StopPoints {
         self.locals = snapshot.locals;
         self.words = snapshot.words;
         self.unsettled = snapshot.unsettled;
+        self.crossings.restore(snapshot.since);
         self.pending = true;
+    }
+
+    /// What [`StopPoints::leave_block`] has to be told when a block begins.
+    pub(super) fn enter_block(&self, block: usize) -> Vec<u32> {
+        self.crossings.enter(self.blocks.assigned(block))
+    }
+
+    /// Continues where the ways out of a block [merge](StopPoints::merge).
+    pub(super) fn leave_block(&mut self, block: usize, entered: &[u32], beneath: &[Operand], carried: &mut [Operand]) {
+        self.merge(block, beneath, carried);
+        self.crossings.leave(self.blocks.assigned(block), self.blocks.calls(block), entered);
+    }
+
+    /// Continues where the ways into a loop [merge](StopPoints::merge).
+    pub(super) fn enter_loop(&mut self, block: usize, beneath: &[Operand], carried: &mut [Operand]) {
+        self.merge(block, beneath, carried);
+        self.crossings.enter_loop(self.blocks.assigned(block), self.blocks.calls(block));
     }
 
     /// Continues where the ways into (for a loop) or out of a block merge, where a run starts. `beneath` are the
     /// operands under the block, `carried` receive new identities.
-    pub(super) fn merge(&mut self, block: usize, beneath: &[Operand], carried: &mut [Operand]) {
+    fn merge(&mut self, block: usize, beneath: &[Operand], carried: &mut [Operand]) {
         for place in 0..self.blocks.assigned(block).len() {
             let local = self.blocks.assigned(block)[place];
             self.locals[local as usize] = self.fresh();
@@ -477,6 +561,11 @@ impl StopPoints {
 
     pub(super) fn slot(&self) -> StackSlot {
         self.slot
+    }
+
+    /// Removes what nobody needs, once the function is complete.
+    pub(super) fn sweep(&self, func: &mut Function) {
+        self.crossings.sweep(func);
     }
 
     /// The state at a stop point.
