@@ -19,7 +19,7 @@ enum Step {
     Binary(fn(u64, u64) -> Numeric, Operand, Operand),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Operand {
     /// Those bits of a word of the state slot that the mask has.
     Word(u32, u64),
@@ -56,9 +56,12 @@ impl Computation {
             Place::Computed { opcode, operands } => Operand::Result(self.push(*opcode, operands)),
             Place::Home => unreachable!("no operand of a computation has a home"),
         };
+        let first = operand(0);
         let step = match Inner::numeric(opcode) {
-            Inner::Unary(_, apply) => Step::Unary(apply, operand(0)),
-            Inner::Binary(_, apply) => Step::Binary(apply, operand(0), operand(1)),
+            Inner::Unary(_, apply) => Step::Unary(apply, first),
+            // The compiler counts equal operands once.
+            Inner::Binary(_, apply) if operands[0] == operands[1] => Step::Binary(apply, first, first),
+            Inner::Binary(_, apply) => Step::Binary(apply, first, operand(1)),
             _ => unreachable!("numeric operators have one or two operands"),
         };
         self.0.push(step);
@@ -86,5 +89,20 @@ impl Computation {
             results[place % MAX_OPERATORS] = last;
         }
         Some(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const I32_MUL: u8 = 0x6c;
+
+    #[test]
+    fn equal_operands_are_computed_once() {
+        let square = |place: Place| Place::Computed { opcode: I32_MUL, operands: vec![place.clone(), place] };
+        let place = (0..MAX_OPERATORS).fold(Place::Word(1), |place, _| square(place));
+        let Place::Computed { opcode, operands } = place else { unreachable!("just made") };
+        assert_eq!(Computation::new(opcode, &operands).0.len(), MAX_OPERATORS);
     }
 }
