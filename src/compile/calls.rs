@@ -76,7 +76,8 @@ impl Translator<'_> {
             Callee::Indirect(signature, code) => self.builder.ins().call_indirect(signature, code, &args),
         };
         if let (Some(stops), Some(description)) = (&mut self.stops, description) {
-            stops.after_call(&mut self.builder, call, description);
+            let height = self.control.last().expect("the function is open").height;
+            stops.after_call(&mut self.builder, call, description, &mut self.stack[height..]);
         }
         let results = self.builder.inst_results(call).to_vec();
         for (ty, value) in ty.results.iter().zip(results) {

@@ -15,7 +15,7 @@ pub(super) struct Frame {
     params: Vec<ValType>,
     results: Vec<ValType>,
     /// Operands beneath the block's parameters.
-    height: usize,
+    pub(super) height: usize,
     /// Where `end` is reached from elsewhere, once something does.
     exit: Option<Block>,
     /// The block's number in [`Blocks`](super::blocks::Blocks).

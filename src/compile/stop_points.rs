@@ -14,10 +14,11 @@
 //! at the run's start still sees the slot as it was there, a trap behind the branch sees it as it is then.
 //!
 //! A word's content is known only on the straight way from the last merge; at a merge everything but the homes is
-//! forgotten. Read next: [`crate::abi::frame_table`] for how the states are encoded.
+//! forgotten. The code relies on it, too, where it reads what waited for a call from its word. Read next: [`crate::abi::frame_table`] for how the states are encoded.
 
 use super::blocks::Blocks;
 use super::crossings::Crossings;
+use super::signatures;
 use crate::abi::frame_table::{
     CONTEXT_WORD, Checkpoint, MAX_OPERATORS, Place, WORD_SIZE, encode_state, local_home, operand_home,
 };
@@ -272,10 +273,24 @@ impl StopPoints {
         self.calls.len() as u32 - 1
     }
 
-    /// Attaches the description that [`StopPoints::before_call`] made to the call.
-    pub(super) fn after_call(&mut self, builder: &mut FunctionBuilder<'_>, call: Inst, description: u32) {
+    /// Attaches the description that [`StopPoints::before_call`] made to the call, and reads `operands` again that waited
+    /// for it; none that was there before a block that is still open, as that may have another way out.
+    pub(super) fn after_call(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        call: Inst,
+        description: u32,
+        operands: &mut [Operand],
+    ) {
         builder.func.debug_tags.set(call, [DebugTag::User(description * 2 + 1)]);
         self.crossings.call();
+        for operand in operands {
+            if self.bits(operand.id).is_none()
+                && let Some(word) = self.word(operand.id)
+            {
+                operand.value = self.load_early(builder, signatures::clif_type(operand.ty), word);
+            }
+        }
     }
 
     /// The value of a local.
@@ -289,7 +304,7 @@ impl StopPoints {
             return builder.use_var(variables[local as usize]);
         }
         self.crossings.read_in(builder.current_block(), local).unwrap_or_else(|| {
-            let value = self.load(builder, local);
+            let value = self.load(builder, self.types[local as usize], local_home(local));
             self.crossings.note_read(local, value);
             value
         })
@@ -310,8 +325,7 @@ impl StopPoints {
         for local in crossed {
             // Some come more than once.
             if self.is_better_at_home(local) {
-                let value = self.load(builder, local);
-                self.crossings.note_early(builder.func.dfg.value_def(value).unwrap_inst());
+                let value = self.load_early(builder, self.types[local as usize], local_home(local));
                 self.crossings.set(local);
                 builder.def_var(variables[local as usize], value);
             }
@@ -323,10 +337,15 @@ impl StopPoints {
         self.crossings.is_crossed(local) && self.bits(id).is_none() && self.is_home(local_home(local), id)
     }
 
-    /// Reads a local from its home.
-    fn load(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> Value {
-        let offset = (local_home(local) * WORD_SIZE) as i32;
-        builder.ins().stack_load(types::I64, self.types[local as usize], self.slot, offset)
+    fn load(&self, builder: &mut FunctionBuilder<'_>, ty: Type, word: u32) -> Value {
+        builder.ins().stack_load(types::I64, ty, self.slot, (word * WORD_SIZE) as i32)
+    }
+
+    /// The same for what may turn out to be needed by nobody.
+    fn load_early(&mut self, builder: &mut FunctionBuilder<'_>, ty: Type, word: u32) -> Value {
+        let value = self.load(builder, ty, word);
+        self.crossings.note_early(builder.func.dfg.value_def(value).unwrap_inst());
+        value
     }
 
     /// Brings every local and operand that can't be described otherwise into a word.

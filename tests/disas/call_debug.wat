@@ -37,9 +37,11 @@
 ;;! <0> @0025                           call fn0()
 ;;! @0029                               v5 = iconst.i32 7
 ;;! <1> @002b                           v6 = call fn1(v0, v0, v2, v5)  ; v5 = 7
-;;! @002d                               v7 = stack_addr.i64 ss0+24
-;;! @002d                               store notrap v6, v7
+;;! @002b                               v7 = stack_addr.i64 ss0+8
+;;! @002b                               v8 = load.i32 notrap v7
+;;! @002d                               v9 = stack_addr.i64 ss0+24
+;;! @002d                               store notrap v6, v9
 ;;! <2> @002d                           call fn0()
-;;! @002d                               v8 = imul v2, v6
-;;! @002e                               return v8
+;;! @002d                               v10 = imul v8, v6
+;;! @002e                               return v10
 ;;! }
