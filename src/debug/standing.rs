@@ -21,14 +21,17 @@ use std::rc::Rc;
 /// A call that stands still.
 ///
 /// Beginning a standstill at a stop point is on the way of every breakpoint and step, so it writes little.
+// In this order, so that a frame's call and epoch aren't read as one: they are written apart, and reading them together
+// just after that waits for both.
 #[derive(Default)]
+#[repr(C)]
 pub(super) struct Standing {
     pub(super) call: Cell<u64>,
+    /// The call whose host function drives this one.
+    pub(super) below: Cell<Option<u64>>,
     pub(super) epoch: Cell<u64>,
     /// Whether it can be looked at.
     pub(super) still: Cell<bool>,
-    /// The call whose host function drives this one.
-    pub(super) below: Cell<Option<u64>>,
     /// What was raised at the operator where it stands.
     pub(super) raised: Cell<Option<EventKind>>,
     /// The trap that ended it.

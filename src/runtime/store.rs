@@ -187,9 +187,10 @@ impl Store {
     }
 
     /// `Poisoned` if the store is.
+    #[inline]
     pub fn check_poisoned(&self) -> Result<()> {
         match &*self.inner().poisoned.borrow() {
-            Some(reason) => bail!(Poisoned, "the store is unusable: {reason}"),
+            Some(reason) => Err(unusable(reason)),
             None => Ok(()),
         }
     }
@@ -277,6 +278,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn unusable(reason: &str) -> Error {
+    Error::new(ErrorKind::Poisoned, format!("the store is unusable: {reason}"))
 }
 
 impl Drop for Store {
