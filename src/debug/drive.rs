@@ -17,7 +17,7 @@ use super::event::{Counted, Receiver};
 use super::standing::Standing;
 use super::{Action, Debuggee, Event, EventKind, Frame};
 use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, TrapCode, Value, WasmPc, error::bail};
-use crate::runtime::{self, Call, Convert, Exit, Extern, Linker, Module, Stopped, TrapInfo};
+use crate::runtime::{self, Call, Convert, Exit, Extern, Linker, Module, Stopped, TrapInfo, Unusual};
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -246,6 +246,18 @@ impl Debuggee {
         self.store().call_raw_with(func, values, |call, exit| self.drive_one_shot(call, exit))
     }
 
+    /// Whether one-shot calls may be made without this layer, as [`Store::quick_call`](runtime::Store::quick_call) makes them.
+    #[inline(always)]
+    pub fn allows_quick_calls(&self) -> bool {
+        // Both are off without debugging too.
+        !self.single_step.get() && !self.armed.any()
+    }
+
+    /// Goes on with such a call, if it didn't finish.
+    pub fn after_quick_call(&self, call: Unusual<'_>) -> Result<()> {
+        call.drive(|call, exit| self.drive_one_shot(call, exit))
+    }
+
     /// Begins a resumable call; nothing runs yet.
     pub fn call_begin(&self, func: Func, args: &[Value]) -> Result<DebugCall> {
         Ok(DebugCall {
@@ -262,8 +274,7 @@ impl Debuggee {
     /// Arms the function that a call enters, or disarms what was armed for a step that is over.
     #[inline(always)]
     fn before_one_shot(&self, func: Func) -> Result<()> {
-        // Both are off without debugging too.
-        if self.single_step.get() || self.armed.any() { self.rearm_for_one_shot(func) } else { Ok(()) }
+        if self.allows_quick_calls() { Ok(()) } else { self.rearm_for_one_shot(func) }
     }
 
     #[cold]
