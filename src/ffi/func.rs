@@ -17,6 +17,7 @@ use crate::base::{Error, ErrorKind, Func, FuncType, RawValue, Result, ValType, e
 use crate::runtime::{Caller, Convert, HostBody, QuickCall, Store, Unusual};
 use cranelift_entity::EntityRef;
 use std::ffi::{c_char, c_void};
+use std::hint::cold_path;
 use std::ptr::{NonNull, null_mut};
 
 /// Who called a host function. Borrowed: valid until the callback returns.
@@ -405,8 +406,16 @@ unsafe fn quick_call<'a>(
     let values: *mut RawValue = values.cast();
     // SAFETY: as for `ref` and `copy` in `argument!`.
     let (store, func) = unsafe { (present(store)?, *present(func)?) };
-    let is_array = values.is_aligned() && n_values <= isize::MAX as usize / size_of::<RawValue>();
-    if !is_array || (values.is_null() && n_values != 0) || !store.allows_quick_calls() {
+    if !values.is_aligned() || n_values > isize::MAX as usize / size_of::<RawValue>() {
+        return None;
+    }
+    if values.is_null() {
+        cold_path();
+        if n_values != 0 {
+            return None;
+        }
+    }
+    if !store.allows_quick_calls() {
         return None;
     }
     // SAFETY: no values, or the caller gives up the array for the duration (header), it is initialized, both types are 16 bytes

@@ -18,7 +18,7 @@ use super::func::FuncEntry;
 use super::guest_stack::{GuestStack, StackPool};
 use super::store::StoreInner;
 use super::store_context::{RawTrap, StoreContext};
-use super::traps::ReadyThread;
+use super::traps::{IdleThread, ReadyThread};
 use super::walk::{Activation, FrameKind};
 use super::{Store, switch};
 use crate::base::{
@@ -549,16 +549,14 @@ impl FuncEntry {
 /// A call with nothing unusual about it, which can be run as it is; from [`Store::quick_call`].
 pub struct QuickCall<'a> {
     store: &'a Store,
-    func: Func,
     entry: &'a FuncEntry,
     values: *mut RawValue,
-    thread: ReadyThread<'a>,
+    thread: IdleThread<'a>,
 }
 
 /// A quick call after which something has to be looked at.
 pub struct Unusual<'a> {
     store: &'a Store,
-    func: Func,
     entry: &'a FuncEntry,
     values: *mut RawValue,
     exit: u32,
@@ -568,12 +566,12 @@ impl<'a> QuickCall<'a> {
     /// Runs it; answers none if it finished and that was all.
     #[inline(always)]
     pub fn run(self) -> Option<Unusual<'a>> {
-        let QuickCall { store, func, entry, values, thread } = self;
+        let QuickCall { store, entry, values, thread } = self;
         let inner = store.inner();
         let (link, context) = (&inner.quick, inner.context.get());
         link.bump_epoch();
         inner.current.set(link);
-        let outer_context = thread.direct_to(context);
+        thread.direct_to(context);
         // SAFETY: no call of the store runs, and `Store::settle` has left it the stack, which nobody else uses, and the rest of
         // the link as it has to be for an outermost call. The context is this store's, used on this thread; guest code, which
         // changes it too, isn't running. The values are what the entry's trampoline demands (`Store::quick_call`).
@@ -582,12 +580,12 @@ impl<'a> QuickCall<'a> {
             (*context).stack = stack;
             entry.switch(context, stack, values)
         };
-        thread.direct_back(outer_context);
+        thread.direct_back();
         inner.current.set(ptr::null());
         if exit == switch::FINISHED && !inner.unusual.get() {
             return None;
         }
-        Some(Unusual { store, func, entry, values, exit })
+        Some(Unusual { store, entry, values, exit })
     }
 }
 
@@ -595,10 +593,12 @@ impl Unusual<'_> {
     /// Goes on with the call, if it didn't finish.
     #[cold]
     pub fn drive(self, drive: impl FnOnce(&Call, Exit) -> Result<()>) -> Result<()> {
-        let Unusual { store, func, entry, values, exit } = self;
+        let Unusual { store, entry, values, exit } = self;
         if exit == switch::FINISHED {
             return Ok(());
         }
+        // SAFETY: the entry's reference is the store's.
+        let func = unsafe { store.func_of_ref(entry.func_ref) };
         let quick = &store.inner().quick;
         let link = Link::default();
         link.id.swap(&quick.id);
@@ -794,7 +794,7 @@ impl Store {
         if count < entry.ready_for.get() {
             return None;
         }
-        Some(QuickCall { store: self, func, entry, values, thread: ReadyThread::already()? })
+        Some(QuickCall { store: self, entry, values, thread: IdleThread::get()? })
     }
 
     /// Whether the outermost running call is a quick one.
