@@ -246,14 +246,14 @@ impl Debuggee {
         self.store().call_raw_with(func, values, |call, exit| self.drive_one_shot(call, exit))
     }
 
-    /// Whether one-shot calls may be made without this layer, as [`Store::quick_call`](runtime::Store::quick_call) makes them.
-    #[inline(always)]
-    pub fn allows_quick_calls(&self) -> bool {
-        // Both are off without debugging too.
-        !self.single_step.get() && !self.armed.any()
+    /// Makes quick calls possible, see [`Store::quick_call`](runtime::Store::quick_call), if nothing steps.
+    pub fn settle(&self) {
+        if !self.steps_into_calls() {
+            self.store().settle();
+        }
     }
 
-    /// Goes on with such a call, if it didn't finish.
+    /// Goes on with a quick call, if it didn't finish.
     pub fn after_quick_call(&self, call: Unusual<'_>) -> Result<()> {
         call.drive(|call, exit| self.drive_one_shot(call, exit))
     }
@@ -274,7 +274,13 @@ impl Debuggee {
     /// Arms the function that a call enters, or disarms what was armed for a step that is over.
     #[inline(always)]
     fn before_one_shot(&self, func: Func) -> Result<()> {
-        if self.allows_quick_calls() { Ok(()) } else { self.rearm_for_one_shot(func) }
+        if self.steps_into_calls() { self.rearm_for_one_shot(func) } else { Ok(()) }
+    }
+
+    #[inline(always)]
+    fn steps_into_calls(&self) -> bool {
+        // Both are off without debugging too.
+        self.single_step.get() || self.armed.any()
     }
 
     #[cold]

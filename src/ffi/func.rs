@@ -132,11 +132,14 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
         let mut room = Room::new();
         let tagged = room.places(pellucid_value_t::default(), params.len() + kinds_of_results.len());
         let (args, results) = tagged.split_at_mut(params.len());
-        for ((arg, kind), raw) in args.iter_mut().zip(&params).zip(&*values) {
-            *arg = pellucid_value_t::from_raw(store, *kind, *raw);
+        // By place: several slices side by side have their lengths computed and compared first.
+        let raw_args = &values[..params.len()];
+        for (place, kind) in params.iter().enumerate() {
+            args[place] = pellucid_value_t::from_raw(store, *kind, raw_args[place]);
         }
-        for (result, kind) in results.iter_mut().zip(&kinds_of_results) {
-            *result = pellucid_value_t::empty(*kind);
+        let results = &mut results[..kinds_of_results.len()];
+        for (place, kind) in kinds_of_results.iter().enumerate() {
+            results[place] = pellucid_value_t::empty(*kind);
         }
         let mut caller = pellucid_caller_t::new(caller);
         let mut error = null_mut();
@@ -154,8 +157,10 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
             )
         };
         outcome(status, error)?;
-        for (place, ((raw, kind), result)) in values.iter_mut().zip(&kinds_of_results).zip(results).enumerate() {
-            *raw = RawValue::new(result.checked_raw(store, *kind, "result # of a host function", place)?);
+        let values = &mut values[..kinds_of_results.len()];
+        for (place, kind) in kinds_of_results.iter().enumerate() {
+            let raw = results[place].checked_raw(store, *kind, "result # of a host function", place)?;
+            values[place] = RawValue::new(raw);
         }
         Ok(())
     }
@@ -387,6 +392,7 @@ pub unsafe extern "C" fn pellucid_func_call_raw(
             Some(call) => unsafe { after_quick_call(store, call, out_error) },
         };
     }
+    cold_path();
     // SAFETY: nothing has been done yet.
     unsafe { call_raw_checked(store, func, values, n_values, out_error) }
 }
@@ -464,7 +470,7 @@ unsafe fn call_raw_checked(
         // SAFETY: no values, or the caller gives up the array for the duration (header), it is initialized (as in `slice`),
         // both types are 16 bytes of which every bit pattern is valid, and the alignment was just checked.
         store.debuggee().call_raw(func.into(), unsafe { std::slice::from_raw_parts_mut(place, values.len()) })?;
-        store.core().settle();
+        store.debuggee().settle();
         Ok(())
     })
 }

@@ -61,7 +61,7 @@ impl pellucid_store_t {
     /// Whether a quick call can be tried, which holds no reference; see [`pellucid_store_t::give_up_deferred`].
     #[inline(always)]
     pub(super) fn allows_quick_calls(&self) -> bool {
-        self.life.get() != Life::Going && self.debuggee.allows_quick_calls()
+        self.life.get() != Life::Going
     }
 
     /// After a quick call that was left unusual: gives up the reference that C had, if the store was deleted during the call.
