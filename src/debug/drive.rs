@@ -17,7 +17,7 @@ use super::event::{Counted, Receiver};
 use super::standing::Standing;
 use super::{Action, Debuggee, Event, EventKind, Frame};
 use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, TrapCode, Value, WasmPc, error::bail};
-use crate::runtime::{self, Call, Convert, Exit, Extern, Linker, Module, Stopped, TrapInfo};
+use crate::runtime::{self, Call, Convert, Exit, Extern, Linker, Module, Stopped, TrapInfo, Unusual};
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -246,6 +246,18 @@ impl Debuggee {
         self.store().call_raw_with(func, values, |call, exit| self.drive_one_shot(call, exit))
     }
 
+    /// Makes quick calls possible, see [`Store::quick_call`](runtime::Store::quick_call), if nothing steps.
+    pub fn settle(&self) {
+        if !self.steps_into_calls() {
+            self.store().settle();
+        }
+    }
+
+    /// Goes on with a quick call, if it didn't finish.
+    pub fn after_quick_call(&self, call: Unusual<'_>) -> Result<()> {
+        call.drive(|call, exit| self.drive_one_shot(call, exit))
+    }
+
     /// Begins a resumable call; nothing runs yet.
     pub fn call_begin(&self, func: Func, args: &[Value]) -> Result<DebugCall> {
         Ok(DebugCall {
@@ -262,8 +274,13 @@ impl Debuggee {
     /// Arms the function that a call enters, or disarms what was armed for a step that is over.
     #[inline(always)]
     fn before_one_shot(&self, func: Func) -> Result<()> {
+        if self.steps_into_calls() { self.rearm_for_one_shot(func) } else { Ok(()) }
+    }
+
+    #[inline(always)]
+    fn steps_into_calls(&self) -> bool {
         // Both are off without debugging too.
-        if self.single_step.get() || self.armed.any() { self.rearm_for_one_shot(func) } else { Ok(()) }
+        self.single_step.get() || self.armed.any()
     }
 
     #[cold]

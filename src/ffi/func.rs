@@ -8,15 +8,16 @@ use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::entry;
 use super::error::pellucid_error_t;
 use super::handle::{pellucid_func_t, pellucid_instance_t};
-use super::pointer::OutSlice;
-use super::status::{pellucid_status_t, status_name};
+use super::pointer::{OutSlice, present};
+use super::status::{pellucid_status, pellucid_status_t, status_name};
 use super::store::pellucid_store_t;
 use super::types::{kind, pellucid_functype_t, pellucid_kind_t};
 use super::value::{Room, pellucid_extern_t, pellucid_raw_t, pellucid_value_t};
 use crate::base::{Error, ErrorKind, Func, FuncType, RawValue, Result, ValType, error::bail};
-use crate::runtime::{Caller, Convert, HostBody, Store};
+use crate::runtime::{Caller, Convert, HostBody, QuickCall, Store, Unusual};
 use cranelift_entity::EntityRef;
 use std::ffi::{c_char, c_void};
+use std::hint::cold_path;
 use std::ptr::{NonNull, null_mut};
 
 /// Who called a host function. Borrowed: valid until the callback returns.
@@ -131,11 +132,14 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
         let mut room = Room::new();
         let tagged = room.places(pellucid_value_t::default(), params.len() + kinds_of_results.len());
         let (args, results) = tagged.split_at_mut(params.len());
-        for ((arg, kind), raw) in args.iter_mut().zip(&params).zip(&*values) {
-            *arg = pellucid_value_t::from_raw(store, *kind, *raw);
+        // By place: several slices side by side have their lengths computed and compared first.
+        let raw_args = &values[..params.len()];
+        for (place, kind) in params.iter().enumerate() {
+            args[place] = pellucid_value_t::from_raw(store, *kind, raw_args[place]);
         }
-        for (result, kind) in results.iter_mut().zip(&kinds_of_results) {
-            *result = pellucid_value_t::empty(*kind);
+        let results = &mut results[..kinds_of_results.len()];
+        for (place, kind) in kinds_of_results.iter().enumerate() {
+            results[place] = pellucid_value_t::empty(*kind);
         }
         let mut caller = pellucid_caller_t::new(caller);
         let mut error = null_mut();
@@ -153,8 +157,10 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
             )
         };
         outcome(status, error)?;
-        for (place, ((raw, kind), result)) in values.iter_mut().zip(&kinds_of_results).zip(results).enumerate() {
-            *raw = RawValue::new(result.checked_raw(store, *kind, "result # of a host function", place)?);
+        let values = &mut values[..kinds_of_results.len()];
+        for (place, kind) in kinds_of_results.iter().enumerate() {
+            let raw = results[place].checked_raw(store, *kind, "result # of a host function", place)?;
+            values[place] = RawValue::new(raw);
         }
         Ok(())
     }
@@ -378,6 +384,81 @@ pub unsafe extern "C" fn pellucid_func_call_raw(
     n_values: usize,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
+    // SAFETY: the header's promises are those that `quick_call` asks for.
+    if let Some(call) = unsafe { quick_call(store, func, values, n_values) } {
+        return match call.run() {
+            None => pellucid_status::PELLUCID_OK as pellucid_status_t,
+            // SAFETY: the store was there, and isn't deleted during a quick call; `out_error` is as in `entry!`.
+            Some(call) => unsafe { after_quick_call(store, call, out_error) },
+        };
+    }
+    cold_path();
+    // SAFETY: nothing has been done yet.
+    unsafe { call_raw_checked(store, func, values, n_values, out_error) }
+}
+
+/// The call, if there is nothing about the arguments and the store that has to be looked at.
+///
+/// # Safety
+///
+/// As [`pellucid_func_call_raw`] asks of its callers for these arguments.
+#[inline(always)]
+unsafe fn quick_call<'a>(
+    store: *const pellucid_store_t,
+    func: *const pellucid_func_t,
+    values: *mut pellucid_raw_t,
+    n_values: usize,
+) -> Option<QuickCall<'a>> {
+    let values: *mut RawValue = values.cast();
+    // SAFETY: as for `ref` and `copy` in `argument!`.
+    let (store, func) = unsafe { (present(store)?, *present(func)?) };
+    if !values.is_aligned() || n_values > isize::MAX as usize / size_of::<RawValue>() {
+        return None;
+    }
+    if values.is_null() {
+        cold_path();
+        if n_values != 0 {
+            return None;
+        }
+    }
+    if !store.allows_quick_calls() {
+        return None;
+    }
+    // SAFETY: no values, or the caller gives up the array for the duration (header), it is initialized, both types are 16 bytes
+    // of which every bit pattern is valid, and the alignment was just checked.
+    unsafe { store.core().quick_call(func.into(), values, n_values) }
+}
+
+/// Looks at what is unusual after a call.
+///
+/// # Safety
+///
+/// As for [`pellucid_func_call_raw`], in which the quick call was just made.
+#[cold]
+unsafe fn after_quick_call(
+    store: *mut pellucid_store_t,
+    call: Unusual<'_>,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; running store => {
+        store.give_up_deferred();
+        store.debuggee().after_quick_call(call)
+    })
+}
+
+/// The whole call, with an error for everything that is wrong.
+///
+/// # Safety
+///
+/// As for [`pellucid_func_call_raw`].
+#[cold]
+unsafe fn call_raw_checked(
+    store: *mut pellucid_store_t,
+    func: *const pellucid_func_t,
+    values: *mut pellucid_raw_t,
+    n_values: usize,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
     entry!(status out_error; running store, copy func, out_slice values n_values => {
         let mut place: *mut RawValue = values.as_mut_ptr().cast();
         if values.len() == 0 {
@@ -388,7 +469,9 @@ pub unsafe extern "C" fn pellucid_func_call_raw(
         }
         // SAFETY: no values, or the caller gives up the array for the duration (header), it is initialized (as in `slice`),
         // both types are 16 bytes of which every bit pattern is valid, and the alignment was just checked.
-        store.debuggee().call_raw(func.into(), unsafe { std::slice::from_raw_parts_mut(place, values.len()) })
+        store.debuggee().call_raw(func.into(), unsafe { std::slice::from_raw_parts_mut(place, values.len()) })?;
+        store.debuggee().settle();
+        Ok(())
     })
 }
 

@@ -42,6 +42,20 @@ pub(super) unsafe fn required<'a, T>(pointer: *const T, name: &str) -> Result<&'
     Ok(unsafe { pointer.as_ref() })
 }
 
+/// Like [`required`], for who has another way to say what is wrong.
+///
+/// # Safety
+///
+/// As for [`required`].
+#[inline(always)]
+pub(super) unsafe fn present<'a, T>(pointer: *const T) -> Option<&'a T> {
+    if pointer.is_null() || !pointer.is_aligned() {
+        return None;
+    }
+    // SAFETY: neither NULL nor misaligned, so valid by this function's contract.
+    Some(unsafe { &*pointer })
+}
+
 /// # Safety
 ///
 /// As for [`required`].

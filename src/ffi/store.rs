@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of running. Invariants: the C pointer is one strong reference of an `Rc`; calls and edit sessions hold
 //! others, and so does every entry point that runs guest code, so that a store deleted by a callback of its own lives
-//! until the guest has been left. The core's store points back to the object. Read next: [`func`](super::func).
+//! until the guest has been left. Only a quick call holds none: deletion leaves it that of C. The core's store points back to the object. Read next: [`func`](super::func).
 
 use super::callback::{Userdata, pellucid_finalizer_t};
 use super::config::{limit, pellucid_limit_t, set_limit};
@@ -36,11 +36,44 @@ pub struct pellucid_store_t {
     // Declared first: host functions are dropped, and their finalizers run, before the store's own userdata goes.
     debuggee: Debuggee,
     userdata: Userdata,
-    deleted: Cell<bool>,
+    life: Cell<Life>,
     this: Weak<pellucid_store_t>,
 }
 
+/// How far a store's deletion is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Alive,
+    /// Deleted, but the reference that C had is still there, for the quick call that runs to give up.
+    Deferred,
+    Deleted,
+    /// What is in it is being freed.
+    Going,
+}
+
+impl Drop for pellucid_store_t {
+    fn drop(&mut self) {
+        self.life.set(Life::Going);
+    }
+}
+
 impl pellucid_store_t {
+    /// Whether a quick call can be tried, which holds no reference; see [`pellucid_store_t::give_up_deferred`].
+    #[inline(always)]
+    pub(super) fn allows_quick_calls(&self) -> bool {
+        self.life.get() != Life::Going
+    }
+
+    /// After a quick call that was left unusual: gives up the reference that C had, if the store was deleted during the call.
+    pub(super) fn give_up_deferred(&self) {
+        if self.life.get() == Life::Deferred {
+            self.life.set(Life::Deleted);
+            // SAFETY: `this` has the address from `Rc::into_raw` in `pellucid_store_new`, and `Deferred` means that its
+            // reference is still to be given up, which is done once.
+            drop(unsafe { Rc::from_raw(self.this.as_ptr()) });
+        }
+    }
+
     /// The core's store with its debugger.
     pub(super) fn debuggee(&self) -> &Debuggee {
         &self.debuggee
@@ -105,7 +138,7 @@ pub unsafe extern "C" fn pellucid_store_new(
         let engine = engine.engine();
         let debuggee = Debuggee::new(engine, engine.config().limits)?;
         let store = Rc::new_cyclic(|this| {
-            pellucid_store_t { debuggee, userdata, deleted: Cell::new(false), this: this.clone() }
+            pellucid_store_t { debuggee, userdata, life: Cell::new(Life::Alive), this: this.clone() }
         });
         store.core().set_embedder(Rc::as_ptr(&store).cast_mut().cast());
         out_store.set(Rc::into_raw(store).cast_mut());
@@ -127,11 +160,17 @@ pub unsafe extern "C" fn pellucid_store_new(
 pub unsafe extern "C" fn pellucid_store_delete(store: *mut pellucid_store_t) {
     // SAFETY: NULL, or a store that is alive: not deleted, or deleted by a callback of its own that is still running.
     let Some(object) = (unsafe { store.as_ref() }) else { return };
-    if object.deleted.replace(true) {
+    if object.life.get() != Life::Alive {
         return;
     }
+    if object.core().runs_quick_call() {
+        object.life.set(Life::Deferred);
+        object.core().make_unusual();
+        return;
+    }
+    object.life.set(Life::Deleted);
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        // SAFETY: `pellucid_store_new` made the pointer by `Rc::into_raw`, and its reference is given up once (`deleted`).
+        // SAFETY: `pellucid_store_new` made the pointer by `Rc::into_raw`, and its reference is given up once (`life`).
         drop(unsafe { Rc::from_raw(store) });
     }));
 }

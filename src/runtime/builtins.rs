@@ -196,12 +196,13 @@ pub unsafe extern "sysv64" fn elem_drop(context: Context, segment: u32) {
     instance.drop_elem(ElemIndex::from_u32(segment));
 }
 
-/// What a host function's stub calls: [`call_host`] for the function's body.
+/// What a host function's stub calls: [`call_host`] for the function's body, or [`call_host_checked`].
 pub type HostEntry<F> = unsafe extern "sysv64" fn(*const HostFunc<F>, *const u8, *mut RawValue) -> u32;
 
 /// # Safety
 ///
 /// As for every builtin; `callee` is a host function's context.
+#[inline(never)]
 pub unsafe extern "sysv64" fn call_host<F: HostBody>(
     callee: *const HostFunc<F>,
     caller: *const u8,
@@ -219,5 +220,24 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
             store.host_failed(error);
             0
         }
+    }
+}
+
+/// The same for functions with results that have to be looked at, which others needn't pay for.
+///
+/// # Safety
+///
+/// As for [`call_host`].
+pub unsafe extern "sysv64" fn call_host_checked<F: HostBody>(
+    callee: *const HostFunc<F>,
+    caller: *const u8,
+    values: *mut RawValue,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if call_host(callee, caller, values) == 0 {
+            return 0;
+        }
+        u32::from((*callee).has_good_results(values))
     }
 }

@@ -18,7 +18,7 @@ use super::func::FuncEntry;
 use super::guest_stack::{GuestStack, StackPool};
 use super::store::StoreInner;
 use super::store_context::{RawTrap, StoreContext};
-use super::traps::ReadyThread;
+use super::traps::{IdleThread, ReadyThread};
 use super::walk::{Activation, FrameKind};
 use super::{Store, switch};
 use crate::base::{
@@ -429,6 +429,10 @@ impl Link {
         if self.id.get() == 0 {
             self.id.set(inner.next_call.get());
             inner.next_call.set(self.id.get() + 1);
+            if ptr::eq(self, &inner.quick) {
+                // The next quick call is another one.
+                inner.unusual.set(true);
+            }
         }
         self.id.get()
     }
@@ -539,6 +543,72 @@ impl FuncEntry {
         // SAFETY: the trampoline is for the function's type, the context the one that its code expects; the rest is the
         // caller's promise.
         unsafe { switch::enter(self.context, stack.high, self.code, values, context, self.enter.get()) }
+    }
+}
+
+/// A call with nothing unusual about it, which can be run as it is; from [`Store::quick_call`].
+pub struct QuickCall<'a> {
+    store: &'a Store,
+    entry: &'a FuncEntry,
+    values: *mut RawValue,
+    thread: IdleThread<'a>,
+}
+
+/// A quick call after which something has to be looked at.
+pub struct Unusual<'a> {
+    store: &'a Store,
+    entry: &'a FuncEntry,
+    values: *mut RawValue,
+    exit: u32,
+}
+
+impl<'a> QuickCall<'a> {
+    /// Runs it; answers none if it finished and that was all.
+    #[inline(always)]
+    pub fn run(self) -> Option<Unusual<'a>> {
+        let QuickCall { store, entry, values, thread } = self;
+        let inner = store.inner();
+        let (link, context) = (&inner.quick, inner.context.get());
+        link.bump_epoch();
+        inner.current.set(link);
+        thread.direct_to(context);
+        // SAFETY: no call of the store runs, and `Store::settle` has left it the stack, which nobody else uses, and the rest of
+        // the link as it has to be for an outermost call. The context is this store's, used on this thread; guest code, which
+        // changes it too, isn't running. The values are what the entry's trampoline demands (`Store::quick_call`).
+        let exit = unsafe {
+            let stack = &*link.stack.get();
+            (*context).stack = stack;
+            entry.switch(context, stack, values)
+        };
+        thread.direct_back();
+        inner.current.set(ptr::null());
+        if exit == switch::FINISHED && !inner.unusual.get() {
+            return None;
+        }
+        Some(Unusual { store, entry, values, exit })
+    }
+}
+
+impl Unusual<'_> {
+    /// Goes on with the call, if it didn't finish.
+    #[cold]
+    pub fn drive(self, drive: impl FnOnce(&Call, Exit) -> Result<()>) -> Result<()> {
+        let Unusual { store, entry, values, exit } = self;
+        if exit == switch::FINISHED {
+            return Ok(());
+        }
+        // SAFETY: the entry's reference is the store's.
+        let func = unsafe { store.func_of_ref(entry.func_ref) };
+        let quick = &store.inner().quick;
+        let link = Link::default();
+        link.id.swap(&quick.id);
+        link.epoch.set(quick.epoch.get());
+        link.stack.swap(&quick.stack);
+        store.inner().unusual.set(true);
+        // SAFETY: `Store::quick_call` was promised that the values are the call's for its time, and found them right. The stack
+        // is the call's now.
+        let call = unsafe { Call::with_link(store, link, CallState::Running, func, entry, values) };
+        store.drive(&call, exit, drive)
     }
 }
 
@@ -706,6 +776,67 @@ impl Store {
         self.check_call(entry, values)?;
         // SAFETY: both promises were checked just now.
         unsafe { self.call_on(func, entry, values, drive) }
+    }
+
+    /// A call that can be made without looking at more than this: the store's only one, with a stack that waits for it, and
+    /// values that need no check.
+    ///
+    /// # Safety
+    ///
+    /// There must be `count` values, which nobody else uses as long as the result or what comes of it exists.
+    #[inline(always)]
+    pub unsafe fn quick_call(&self, func: Func, values: *mut RawValue, count: usize) -> Option<QuickCall<'_>> {
+        let inner = self.inner();
+        if inner.unusual.get() || !inner.current.get().is_null() || func.store != inner.id {
+            return None;
+        }
+        let entry = inner.funcs.get(func.index)?;
+        if count < entry.ready_for.get() {
+            return None;
+        }
+        Some(QuickCall { store: self, entry, values, thread: IdleThread::get()? })
+    }
+
+    /// Whether the outermost running call is a quick one.
+    pub fn runs_quick_call(&self) -> bool {
+        let mut next = self.inner().current.get();
+        // SAFETY: the calls in the chain run, so they are neither moved nor dropped.
+        while let Some(call) = unsafe { next.as_ref() } {
+            if ptr::eq(call, &self.inner().quick) {
+                return true;
+            }
+            next = call.outer.get();
+        }
+        false
+    }
+
+    /// Has whoever makes the quick call that runs look at what came up in the meantime.
+    pub fn make_unusual(&self) {
+        self.inner().unusual.set(true);
+    }
+
+    /// Makes quick calls possible, if nothing is in their way but what they left behind, and a stack waits for them.
+    pub fn settle(&self) {
+        let inner = self.inner();
+        if !inner.unusual.get() || !inner.current.get().is_null() || inner.nested_calls.get() == 0 {
+            return;
+        }
+        let (quick, bytes) = (&inner.quick, inner.limits.get().stack_bytes);
+        quick.id.set(0);
+        let stack = quick.stack.get();
+        // SAFETY: a stack that the link has is leased by it, and no call runs.
+        unsafe {
+            if stack.as_ref().is_some_and(|stack| !stack.is_for(bytes)) {
+                quick.stack.set(ptr::null());
+                inner.stacks.release(stack);
+            }
+        }
+        if quick.stack.get().is_null() {
+            let waiting = inner.stacks.first(bytes).and_then(|_| inner.stacks.lease(bytes).ok());
+            let Some(stack) = waiting else { return };
+            quick.stack.set(stack);
+        }
+        inner.unusual.set(false);
     }
 
     /// # Safety

@@ -40,6 +40,11 @@ pub struct GuestStack {
 }
 
 impl GuestStack {
+    /// Whether it was made for this many bytes.
+    pub fn is_for(&self, bytes: u64) -> bool {
+        self.asked == bytes
+    }
+
     /// A share in a stack, which keeps it mapped also after its lease.
     ///
     /// # Safety

@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
-use super::builtins::{HostEntry, call_host};
+use super::builtins::{HostEntry, call_host, call_host_checked};
 use super::store_context::StoreContext;
 use super::{Extern, Store, TypeId, switch};
 use crate::abi::vmctx::{self, VmFuncRef};
@@ -71,8 +71,6 @@ pub struct HostFunc<F> {
     ty: Arc<FuncType>,
     /// The longer of parameters and results.
     values: usize,
-    /// Whether a result is a reference.
-    checks_results: bool,
     body: F,
 }
 
@@ -86,13 +84,13 @@ impl<F: HostBody> HostFunc<F> {
     /// A host function whose guest-side entry point is `code`.
     fn new(store_context: *mut StoreContext, code: usize, type_id: TypeId, ty: Arc<FuncType>, body: F) -> Rc<Self> {
         let func_ref = VmFuncRef { code, context: 0, type_id: type_id.0, handle: 0, func_index: 0, padding: 0 };
+        let checks_results = ty.results.iter().any(|ty| matches!(ty, ValType::Ref(_)));
         let func = Rc::new(HostFunc {
             store_context,
             stub: switch::host_func as *const () as usize,
-            entry: call_host::<F>,
+            entry: if checks_results { call_host_checked::<F> } else { call_host::<F> },
             func_ref: UnsafeCell::new(func_ref),
             values: ty.params.len().max(ty.results.len()),
-            checks_results: ty.results.iter().any(|ty| matches!(ty, ValType::Ref(_))),
             ty,
             body,
         });
@@ -114,14 +112,29 @@ impl<F: HostBody> HostFunc<F> {
         let caller = Caller { store, context: caller };
         // SAFETY: the caller's promise; nobody else uses the values during the call.
         let values = unsafe { std::slice::from_raw_parts_mut(values, self.values) };
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            (self.body)(caller, values)?;
-            if self.checks_results { self.check_results(store, values) } else { Ok(()) }
-        }));
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.body)(caller, values)));
         (store, outcome.unwrap_or_else(|panic| Err(panicked(panic))))
     }
 
-    #[cold]
+    /// Whether the references among the results are good; if not, it has failed with that.
+    ///
+    /// # Safety
+    ///
+    /// As for [`HostFunc::invoke`], which must have filled in `values`.
+    pub unsafe fn has_good_results(&self, values: *const RawValue) -> bool {
+        // SAFETY: the caller's promise; nobody changes the values any more.
+        let (store, values) =
+            unsafe { (Store::of_context(self.store_context), std::slice::from_raw_parts(values, self.values)) };
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.check_results(store, values)));
+        match outcome.unwrap_or_else(|panic| Err(panicked(panic))) {
+            Ok(()) => true,
+            Err(error) => {
+                store.host_failed(error);
+                false
+            }
+        }
+    }
+
     fn check_results(&self, store: &Store, values: &[RawValue]) -> Result<()> {
         for (place, (raw, ty)) in values.iter().zip(&self.ty.results).enumerate() {
             if !store.is_good(*ty, *raw) {

@@ -33,7 +33,7 @@ mod store_context;
 mod switch;
 mod traps;
 
-pub use call::{Call, CallState, Convert, Exit, Stopped, TrapInfo};
+pub use call::{Call, CallState, Convert, Exit, QuickCall, Stopped, TrapInfo, Unusual};
 pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;

@@ -55,6 +55,10 @@ pub struct StoreInner {
     pub(super) stacks: Rc<StackPool>,
     /// The innermost running call.
     pub(super) current: Cell<*const Link>,
+    /// What quick calls run on, see [`Store::quick_call`]. It keeps its stack between them.
+    pub(super) quick: Link,
+    /// Whether something has to be looked at before the next quick call, and after the one that runs.
+    pub(super) unusual: Cell<bool>,
     pub(super) next_call: Cell<u64>,
     /// What the host function that just failed answered.
     pub(super) host_error: RefCell<Option<Error>>,
@@ -80,6 +84,7 @@ impl StoreInner {
     fn update_nested_calls(&self) {
         let is_poisoned = self.poisoned.borrow().is_some();
         self.nested_calls.set(if is_poisoned { 0 } else { self.limits.get().nested_calls });
+        self.unusual.set(true);
     }
 }
 
@@ -97,6 +102,8 @@ impl Store {
             context: UnsafeCell::new(StoreContext::new(switch::builtin_table().as_ptr())),
             stacks: Rc::default(),
             current: Cell::new(ptr::null()),
+            quick: Link::default(),
+            unusual: Cell::new(true),
             next_call: Cell::new(1),
             host_error: RefCell::default(),
             instances: RefCell::default(),

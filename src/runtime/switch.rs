@@ -7,8 +7,9 @@
 //!            return, leave (trap), stop
 //! ```
 //!
-//! While the guest runs, the store context holds the host's stack pointer; at that address are the host's saved
-//! registers and, lowest, the stack pointer that the context held before: entries nest. Knows nothing of calls.
+//! While the guest runs, the store context holds the host's stack pointer; at that address are, from below, the stack pointer
+//! that the context held before, since entries nest, the host's `rbx` and `rbp`, and where the host goes on. Its other
+//! registers are the compiler's to save, once for all of the function that enters. Knows nothing of calls.
 //! Invariants: the host's stack pointer is aligned to 16 whenever it is in the context; the frame chain of a
 //! guest stack ends in a null frame pointer. Read next: [`super::traps`], [`super::call`].
 
@@ -42,8 +43,8 @@ const STOP_SPACE: usize = 512;
 /// `context` must belong to a store that this thread uses, with its stack bounds set to the guest stack; `stack_high` is
 /// the end of that stack, which nobody uses; the other arguments must fit together as
 /// [`Trampolines::enter`](crate::abi::artifact::Trampolines::enter) demands.
-#[unsafe(naked)]
-pub unsafe extern "sysv64" fn enter(
+#[inline(always)]
+pub unsafe fn enter(
     callee: usize,
     stack_high: usize,
     code: usize,
@@ -51,33 +52,48 @@ pub unsafe extern "sysv64" fn enter(
     context: *mut StoreContext,
     trampoline: usize,
 ) -> u32 {
-    naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "push qword ptr [r8 + {host_sp}]",
-        "mov [r8 + {host_sp}], rsp",
-        "mov rsp, rsi",
-        "xor ebp, ebp",
-        "xor esi, esi",
-        "mov rbx, r8",
-        "call r9",
-        "xor eax, eax",
-        // From here on as in `leave`.
-        "mov rsp, [rbx + {host_sp}]",
-        "pop qword ptr [rbx + {host_sp}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-        host_sp = const offsets::HOST_SP,
-    )
+    let exit;
+    // SAFETY: it goes on after the first call, with the stack pointer, `rbx` and `rbp` as they were, also after `leave` and
+    // `stop`; all other registers are said to be changed. The rest is the caller's promise.
+    unsafe {
+        asm!(
+            // Where to go on is put there by a call, so that the processor expects the return.
+            "call 3f",
+            "jmp 2f",
+            "3:",
+            "push rbp",
+            "push rbx",
+            "push qword ptr [r8 + {host_sp}]",
+            "mov [r8 + {host_sp}], rsp",
+            "mov rsp, rsi",
+            "xor ebp, ebp",
+            "xor esi, esi",
+            "mov rbx, r8",
+            "call r9",
+            "xor eax, eax",
+            // From here on as in `leave`: the guest may have been resumed by another function since.
+            "mov rsp, [rbx + {host_sp}]",
+            "pop qword ptr [rbx + {host_sp}]",
+            "pop rbx",
+            "pop rbp",
+            "ret",
+            "2:",
+            host_sp = const offsets::HOST_SP,
+            in("rdi") callee,
+            in("rsi") stack_high,
+            in("rdx") code,
+            in("rcx") values,
+            in("r8") context,
+            in("r9") trampoline,
+            lateout("eax") exit,
+            lateout("r12") _,
+            lateout("r13") _,
+            lateout("r14") _,
+            lateout("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    exit
 }
 
 /// Resumes a guest at the stop where it was left: the context's guest stack pointer says which.
@@ -88,18 +104,13 @@ pub unsafe extern "sysv64" fn enter(
 #[inline(always)]
 pub unsafe fn resume(context: *mut StoreContext) -> u32 {
     let exit;
-    // SAFETY: `leave` and `stop` come back to the label with the stack pointer and the registers that a C function
-    // preserves as they were; all others are said to be changed. The rest is the caller's promise.
+    // SAFETY: as in `enter`, at the label.
     unsafe {
         asm!(
             "lea rax, [rip + 2f]",
             "push rax",
             "push rbp",
             "push rbx",
-            "push r12",
-            "push r13",
-            "push r14",
-            "push r15",
             "push qword ptr [rdi + {host_sp}]",
             "mov [rdi + {host_sp}], rsp",
             "mov rsp, [rdi + {guest_sp}]",
@@ -143,6 +154,10 @@ pub unsafe fn resume(context: *mut StoreContext) -> u32 {
             guest_sp = const offsets::GUEST_SP,
             inout("rdi") context => _,
             lateout("eax") exit,
+            lateout("r12") _,
+            lateout("r13") _,
+            lateout("r14") _,
+            lateout("r15") _,
             clobber_abi("sysv64"),
         );
     }
@@ -159,10 +174,6 @@ pub unsafe extern "sysv64" fn leave() {
     naked_asm!(
         "mov rsp, [rbx + {host_sp}]",
         "pop qword ptr [rbx + {host_sp}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
         "pop rbx",
         "pop rbp",
         "ret",
@@ -222,10 +233,6 @@ pub unsafe extern "sysv64" fn stop() {
         // As `leave` does, but the return that the processor expects now is the guest's, to after the stop point.
         "mov rsp, [rbx + {host_sp}]",
         "pop qword ptr [rbx + {host_sp}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
         "pop rbx",
         "pop rbp",
         "pop rcx",

@@ -26,10 +26,13 @@ use std::sync::OnceLock;
 
 /// What the handler knows of a thread. All zeroes at the thread's start.
 struct Thread {
-    /// The store whose guest code runs, innermost; null outside guest code.
+    /// The store whose guest code runs, innermost. Outside guest code [`OUTSIDE`], or null as long as the thread isn't ready.
     context: Cell<*mut StoreContext>,
     has_alternate_stack: Cell<bool>,
 }
+
+/// No context, on a thread that has run guest code.
+const OUTSIDE: *mut StoreContext = ptr::without_provenance_mut(1);
 
 // Each thread's `Thread`, in the storage that the thread's start sets up. Rust's own variables are reached through a call
 // of the dynamic linker's, which every entry into a guest would pay for, and which may allocate, when it is a signal
@@ -84,6 +87,7 @@ impl ReadyThread<'_> {
         if !thread.has_alternate_stack.get() {
             ensure_alternate_stack()?;
             thread.has_alternate_stack.set(true);
+            thread.context.set(OUTSIDE);
         }
         Ok(ReadyThread(thread))
     }
@@ -105,6 +109,31 @@ impl ReadyThread<'_> {
     #[inline(always)]
     pub fn direct_back(self, outer: *mut StoreContext) {
         self.0.context.set(outer);
+    }
+}
+
+/// This thread, ready and outside guest code.
+#[derive(Clone, Copy)]
+pub struct IdleThread<'a>(&'a Thread);
+
+impl IdleThread<'_> {
+    /// The thread, if it is that.
+    #[inline(always)]
+    pub fn get<'a>() -> Option<IdleThread<'a>> {
+        let thread = Thread::current();
+        (thread.context.get() == OUTSIDE).then_some(IdleThread(thread))
+    }
+
+    /// As for a [`ReadyThread`].
+    #[inline(always)]
+    pub fn direct_to(self, context: *mut StoreContext) {
+        self.0.context.set(context);
+    }
+
+    /// As for a [`ReadyThread`].
+    #[inline(always)]
+    pub fn direct_back(self) {
+        self.0.context.set(OUTSIDE);
     }
 }
 
@@ -164,7 +193,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
 fn claim(signal: c_int, info: &libc::siginfo_t, machine: &mut libc::mcontext_t) -> bool {
     let context = Thread::current().context.get();
     // Signals that a process sends have codes up to 0.
-    if context.is_null() || info.si_code <= 0 {
+    if context.is_null() || context == OUTSIDE || info.si_code <= 0 {
         return false;
     }
     let register = |register: c_int| machine.gregs[register as usize] as usize;

@@ -265,6 +265,82 @@ static void inside_the_handler(void) {
     remove_breakpoint(id);
 }
 
+static void step_always(bool on) {
+    pellucid_edit_t *edit;
+    MUST(pellucid_edit_begin(store, &edit));
+    MUST(pellucid_edit_single_step(edit, on));
+    MUST(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+}
+
+/* Raw calls, of which the first prepares the later ones, meet what was set up in between. */
+static void raw_calls(void) {
+    struct handler handler = {.action = PELLUCID_ACTION_CONTINUE};
+    set(&handler, PELLUCID_EVENT_ALL);
+    pellucid_func_t f = func_of(instance, "f");
+    pellucid_raw_t value;
+    int expected = 0;
+    for (int round = 0; round < 4; round++) {
+        value.i32 = 0;
+        for (int i = 1; i <= 3; i++) {
+            OK(pellucid_func_call_raw(store, &f, &value, 1, ERR));
+            CHECK(value.i32 == i && handler.events == expected);
+        }
+        uint64_t id = 0;
+        if (round % 2 == 0) {
+            step_always(true);
+        } else {
+            id = breakpoint();
+        }
+        for (int i = 4; i <= 6; i++) {
+            OK(pellucid_func_call_raw(store, &f, &value, 1, ERR));
+            expected += round % 2 == 0 ? 4 : 1;
+            CHECK(value.i32 == i && handler.events == expected);
+        }
+        if (round % 2 == 0) {
+            step_always(false);
+        } else {
+            remove_breakpoint(id);
+        }
+    }
+    /* A step that goes on after its call ends with it. */
+    uint64_t id = breakpoint();
+    handler.action = PELLUCID_ACTION_STEP;
+    handler.events = 0;
+    OK(pellucid_func_call_raw(store, &f, &value, 1, ERR));
+    CHECK(handler.events == 4);
+    remove_breakpoint(id);
+    for (int i = 0; i < 3; i++) {
+        OK(pellucid_func_call_raw(store, &f, &value, 1, ERR));
+    }
+    CHECK(handler.events == 4 && value.i32 == 10);
+    OK(pellucid_store_clear_event_handler(store));
+}
+
+/* A handler deletes the store in which a raw call stopped. */
+static void delete_the_store(struct handler *handler, pellucid_event_t *event) {
+    (void)event;
+    pellucid_store_delete(store);
+    CHECK(handler->finalized == 0);
+}
+
+static void deletion_in_a_raw_call(int before) {
+    struct handler handler = {.action = PELLUCID_ACTION_CONTINUE, .extra = delete_the_store};
+    set(&handler, PELLUCID_EVENT_ALL);
+    pellucid_func_t f = func_of(instance, "f");
+    pellucid_raw_t value = {.i32 = 0};
+    breakpoint();
+    OK(pellucid_store_clear_event_handler(store));
+    for (int i = 0; i < before; i++) {
+        OK(pellucid_func_call_raw(store, &f, &value, 1, ERR));
+    }
+    handler.finalized = 0;
+    set(&handler, PELLUCID_EVENT_ALL);
+    OK(pellucid_func_call_raw(store, &f, &value, 1, ERR));
+    CHECK(value.i32 == before + 1 && handler.events == 1 && handler.finalized == 1);
+    pellucid_engine_delete(engine);
+}
+
 /* A handler deletes the call that it runs in, and the store. */
 static void delete_everything(struct handler *handler, pellucid_event_t *event) {
     pellucid_call_delete(handler->call);
@@ -312,6 +388,7 @@ int main(void) {
     pausing();
     traps_and_host_errors();
     inside_the_handler();
+    raw_calls();
     pellucid_module_delete(module);
     struct handler last = {0};
     set(&last, PELLUCID_EVENT_ALL);
@@ -322,6 +399,11 @@ int main(void) {
     for (int i = 0; i < 2; i++) {
         open_all(true);
         deletion(actions[i]);
+        pellucid_module_delete(module);
+    }
+    for (int before = 0; before < 3; before++) {
+        open_all(true);
+        deletion_in_a_raw_call(before);
         pellucid_module_delete(module);
     }
 

@@ -324,6 +324,43 @@ static void nesting(void) {
     CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_CALL_STACK_EXHAUSTED);
 }
 
+/* Raw calls one after another, of which the first prepares the later ones. */
+static void repeated_raw_calls(void) {
+    pellucid_instance_t instance = instance_of(
+        "(module (func (export \"div\") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))"
+        "  (func (export \"nop\")))");
+    pellucid_func_t div = func_of(instance, "div"), nop = func_of(instance, "nop"), bad;
+    for (int round = 0; round < 3; round++) {
+        pellucid_raw_t values[3];
+        for (int i = 0; i < 3; i++) {
+            values[0].i32 = 84, values[1].i32 = 2;
+            OK(pellucid_func_call_raw(store, &div, values, 2 + (size_t)i % 2, ERR));
+            CHECK(values[0].i32 == 42);
+            OK(pellucid_func_call_raw(store, &nop, NULL, 0, ERR));
+        }
+        STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_raw(store, &div, values, 1, ERR));
+        STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_raw(store, &div, values, SIZE_MAX, ERR));
+        STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_raw(store, &div, NULL, 0, ERR));
+        STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_func_call_raw(store, &div, NULL, 2, ERR));
+        STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_func_call_raw(store, NULL, values, 2, ERR));
+        STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_func_call_raw(NULL, &div, values, 2, ERR));
+        pellucid_raw_t *odd = (pellucid_raw_t *)((char *)values + 4);
+        STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_raw(store, &div, odd, 2, ERR));
+        bad = div, bad.store++;
+        STATUS(PELLUCID_ERR_WRONG_STORE, pellucid_func_call_raw(store, &bad, values, 2, ERR));
+        bad = div, bad.index += 1000;
+        STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_func_call_raw(store, &bad, values, 2, ERR));
+        values[0].i32 = 84, values[1].i32 = 0;
+        STATUS(PELLUCID_ERR_TRAP, pellucid_func_call_raw(store, &div, values, 2, ERR));
+        CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_INTEGER_DIVIDE_BY_ZERO);
+        /* What is changed between two calls counts for the next one. */
+        OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_NESTED_CALLS, 0));
+        STATUS(PELLUCID_ERR_TRAP, pellucid_func_call_raw(store, &nop, NULL, 0, ERR));
+        OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_NESTED_CALLS, 10));
+        OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_STACK_BYTES, 200000 + (uint64_t)round * 9000));
+    }
+}
+
 int main(void) {
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_world(is_debug);
@@ -333,6 +370,7 @@ int main(void) {
         failures_of_the_host();
         callers();
         nesting();
+        repeated_raw_calls();
         close_world();
     }
     return finish();

@@ -171,6 +171,77 @@ static void deleted_by_a_host_function(void) {
     }
 }
 
+/* What a host function on raw values does with the store that it is called in. */
+enum plan { NOTHING, DELETE, DELETE_AND_FAIL, CALL_AND_DELETE, DELETE_AND_CALL };
+
+struct deletion {
+    struct mark of_store;
+    enum plan plan;
+    pellucid_func_t f;
+};
+
+static pellucid_status_t follow_the_plan(void *userdata, pellucid_caller_t *caller, pellucid_raw_t *values,
+                                         size_t n_values, pellucid_error_t **out_error) {
+    (void)n_values, (void)out_error;
+    struct deletion *deletion = userdata;
+    pellucid_store_t *here = pellucid_caller_store(caller);
+    enum plan plan = deletion->plan;
+    deletion->plan = plan == CALL_AND_DELETE ? DELETE : NOTHING;
+    pellucid_raw_t nested;
+    if (plan == CALL_AND_DELETE) {
+        OK(pellucid_func_call_raw(here, &deletion->f, &nested, 1, ERR));
+        CHECK(nested.i32 == 42);
+    } else if (plan != NOTHING) {
+        pellucid_store_delete(here);
+    }
+    if (plan == DELETE_AND_CALL) {
+        OK(pellucid_func_call_raw(here, &deletion->f, &nested, 1, ERR));
+        CHECK(nested.i32 == 42);
+    }
+    CHECK(deletion->of_store.ran_as == 0 && pellucid_store_userdata(here) == deletion);
+    values[0].i32 = 30;
+    return plan == DELETE_AND_FAIL ? PELLUCID_ERR_HOST : PELLUCID_OK;
+}
+
+/* The same by calls with raw values, of which the first prepares the later ones. */
+static void deleted_in_raw_calls(void) {
+    enum plan plans[] = {DELETE, DELETE_AND_FAIL, CALL_AND_DELETE, DELETE_AND_CALL};
+    for (int i = 0; i < 16; i++) {
+        struct deletion deletion = {.plan = NOTHING};
+        order = 0;
+        open_world(i & 1);
+        pellucid_store_delete(store);
+        MUST(pellucid_store_new(engine, &deletion, mark, &store, ERR));
+        pellucid_kind_t i32 = PELLUCID_I32;
+        pellucid_functype_t *type;
+        MUST(pellucid_functype_new(NULL, 0, &i32, 1, &type));
+        pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
+        MUST(pellucid_func_new_raw(store, type, &deletion, follow_the_plan, NULL, &import.of.func, ERR));
+        pellucid_functype_delete(type);
+        pellucid_module_t *module = module_of(
+            "(module (import \"\" \"\" (func $h (result i32)))"
+            "  (func (export \"f\") (result i32) (i32.add (call $h) (i32.const 12))))");
+        pellucid_instance_t instance;
+        MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
+        pellucid_module_delete(module);
+        deletion.f = func_of(instance, "f");
+        pellucid_raw_t result;
+        for (int before = 0; before < (i & 8 ? 3 : 0); before++) {
+            OK(pellucid_func_call_raw(store, &deletion.f, &result, 1, ERR));
+            CHECK(result.i32 == 42);
+        }
+        deletion.plan = plans[i >> 1 & 3];
+        bool fails = deletion.plan == DELETE_AND_FAIL;
+        STATUS(fails ? PELLUCID_ERR_HOST : PELLUCID_OK,
+               pellucid_func_call_raw(store, &deletion.f, &result, 1, ERR));
+        CHECK(fails || result.i32 == 42);
+        CHECK(deletion.of_store.ran_as == 1);
+        pellucid_engine_delete(engine);
+    }
+}
+
+static pellucid_func_t used_func;
+
 /* A finalizer must not use the library. If it uses the store that goes, that is noticed. */
 static void use_the_store(void *userdata) {
     pellucid_store_t *going = *(pellucid_store_t **)userdata;
@@ -180,6 +251,7 @@ static void use_the_store(void *userdata) {
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_store_instance_count(going, &n));
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_store_limit(going, PELLUCID_LIMIT_TABLES, &limit));
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_edit_begin(going, &edit));
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_func_call_raw(going, &used_func, NULL, 0, NULL));
     pellucid_store_delete(going);
     order++;
 }
@@ -202,5 +274,6 @@ int main(void) {
     contents();
     children_first_and_last();
     deleted_by_a_host_function();
+    deleted_in_raw_calls();
     return finish();
 }
