@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of running. Invariants: the C pointer is one strong reference of an `Rc`; calls and edit sessions hold
 //! others, and so does every entry point that runs guest code, so that a store deleted by a callback of its own lives
-//! until the guest has been left. Only a quick call holds none: deletion leaves it that of C. The core's store points back to the object. Read next: [`func`](super::func).
+//! until the guest has been left. Only a quick call holds none: while it runs, deletion leaves it that of C. The core's
+//! store points back to the object. Read next: [`func`](super::func).
 
 use super::callback::{Userdata, pellucid_finalizer_t};
 use super::config::{limit, pellucid_limit_t, set_limit};
