@@ -476,12 +476,15 @@ impl<'a> Session<'a> {
             self.examine(site, index)?;
             let target = if self.steps() { site.next(index) } else { site.next_mark(index) };
             let Some(target) = target else { return self.leave(site) };
+            let was_seen = self.standing.raised.get().is_some();
             if !self.standing.advance(site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
                 return self.leave(site);
             }
-            // Nothing ran, but the frame isn't what it was.
-            self.call.bump_epoch();
-            self.standing.epoch.set(self.call.epoch());
+            if was_seen {
+                // Nothing ran, but the frame isn't what it was.
+                self.call.bump_epoch();
+                self.standing.epoch.set(self.call.epoch());
+            }
         }
     }
 

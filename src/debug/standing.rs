@@ -188,6 +188,7 @@ impl Standing {
 
     /// Moves past operators of the run of `site`, where it is stopped, up to the one at `target`; answers whether it got
     /// there. It doesn't if an operator before can't be replayed here.
+    #[inline]
     pub(super) fn advance(&self, site: &Site, target: u32, store: &Store, cache: &LayoutCache) -> bool {
         let mut index = self.index.get();
         loop {

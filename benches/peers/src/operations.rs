@@ -100,6 +100,9 @@ fn single_step_switch(table: &mut Table, both: &mut Both, operators: usize) {
     table.row("edit", &name, least[0] * 1e6, least[1] * 1e6, Target::Ours(20.0));
 }
 
+/// How many times as often what takes milliseconds is measured: a machine's slow spells last longer than that.
+const MANY: usize = 20;
+
 /// Group `stop`: nanoseconds.
 pub fn stops(table: &mut Table) {
     if !table.wants("stop") {
@@ -133,7 +136,7 @@ pub fn stops(table: &mut Table) {
                 time / f64::from(TURNS)
             }),
         ];
-        let least = interleaved(table.rounds(), &mut turns);
+        let least = interleaved(table.rounds() * MANY, &mut turns);
         let name = format!("breakpoint hit, handler, resume: {name}");
         table.row("stop", &name, least[0] * 1e9, least[1] * 1e9, Target::Ours(50.0));
     }
@@ -168,7 +171,7 @@ pub fn stops(table: &mut Table) {
             time / peer_steps.load(Ordering::Relaxed) as f64
         }),
     ];
-    let least = interleaved(table.rounds(), &mut turns);
+    let least = interleaved(table.rounds() * MANY, &mut turns);
     drop(turns);
     // Wasmtime doesn't stop at some `end`s.
     let (ours, theirs) = (steps.get() as f64, peer_steps.load(Ordering::Relaxed) as f64);
@@ -222,7 +225,7 @@ pub fn frames(table: &mut Table) {
                 (PEER.lock().unwrap().0 - clock * f64::from(HITS)) / reads
             }),
         ];
-        let least = interleaved(table.rounds() * 3, &mut turns);
+        let least = interleaved(table.rounds() * MANY, &mut turns);
         drop(turns);
         assert_eq!(found.get().1, PEER.lock().unwrap().1, "both read the same");
         let name = format!("walk and read 5 locals: {name}");
