@@ -20,8 +20,6 @@ pub(super) struct Frame {
     exit: Option<Block>,
     /// The block's number in [`Blocks`](super::blocks::Blocks).
     number: usize,
-    /// What [`StopPoints::enter_block`](super::stop_points::StopPoints::enter_block) gave.
-    entered: Vec<u32>,
 }
 
 enum Kind {
@@ -48,8 +46,7 @@ impl Translator<'_> {
         let height = self.stack.len() - params.len();
         let number = self.next_block;
         self.next_block += 1;
-        let entered = self.stops.as_ref().map(|stops| stops.enter_block(number)).unwrap_or_default();
-        self.control.push(Frame { kind, params, results, height, exit: None, number, entered });
+        self.control.push(Frame { kind, params, results, height, exit: None, number });
     }
 
     /// Whether an operator in unreachable code can make what follows it reachable, or must be looked at.
@@ -223,7 +220,7 @@ impl Translator<'_> {
                     self.reachable = true;
                     if let Some(stops) = &mut self.stops {
                         let (beneath, carried) = self.stack.split_at_mut(frame.height);
-                        stops.leave_block(frame.number, &frame.entered, beneath, carried);
+                        stops.leave_block(frame.number, beneath, carried);
                     }
                 } else if !self.reachable {
                     self.stack.truncate(frame.height);

@@ -2,8 +2,8 @@
 //!
 //! Around a call every local is in its home in the state slot, since the frame may be looked at. Whoever reads it from there
 //! afterwards spares the register allocator to keep it a second time: in a spill slot, or in a register that the function
-//! has to save. Knows nothing of homes. It is a guess in the order of the code, made for speed alone: whether a local is read from
-//! its home or from its variable makes no other difference.
+//! has to save. Knows nothing of homes. It is a guess in the order of the code, made for speed alone: whether a local is
+//! read from its home or from its variable makes no other difference.
 
 use cranelift_codegen::ir::{Block, Function, Inst, Value};
 
@@ -13,8 +13,10 @@ pub(super) struct Crossings {
     last_call: u32,
     /// Of each local.
     since: Vec<u32>,
-    /// Values that were read from homes in a block.
-    read: Vec<(u32, Value)>,
+    /// Of each local: the value that was read from its home, and the stretch of code where it holds.
+    read: Vec<Option<(u32, Value)>>,
+    /// The number of the stretch that the code is in, which a call or another block ends.
+    stretch: u32,
     block: Option<Block>,
     /// Loads whose values may turn out to be needed by nobody.
     early: Vec<Inst>,
@@ -22,21 +24,29 @@ pub(super) struct Crossings {
 
 impl Crossings {
     pub(super) fn new(locals: usize) -> Crossings {
-        Crossings { now: 0, last_call: 0, since: vec![0; locals], read: Vec::new(), block: None, early: Vec::new() }
+        Crossings {
+            now: 0,
+            last_call: 0,
+            since: vec![0; locals],
+            read: vec![None; locals],
+            stretch: 0,
+            block: None,
+            early: Vec::new(),
+        }
     }
 
     /// The local has a new value, or a new variable for it.
     pub(super) fn set(&mut self, local: u32) {
         self.now += 1;
         self.since[local as usize] = self.now;
-        self.read.retain(|read| read.0 != local);
+        self.read[local as usize] = None;
     }
 
     /// A function was called.
     pub(super) fn call(&mut self) {
         self.now += 1;
         self.last_call = self.now;
-        self.read.clear();
+        self.stretch += 1;
     }
 
     /// Whether a call came after the local got its value.
@@ -48,14 +58,14 @@ impl Crossings {
     pub(super) fn read_in(&mut self, block: Option<Block>, local: u32) -> Option<Value> {
         if self.block != block {
             self.block = block;
-            self.read.clear();
+            self.stretch += 1;
         }
-        self.read.iter().find(|read| read.0 == local).map(|read| read.1)
+        self.read[local as usize].filter(|read| read.0 == self.stretch).map(|read| read.1)
     }
 
     /// Notes what was read, in the block that [`Crossings::read_in`] was asked about.
     pub(super) fn note_read(&mut self, local: u32, value: Value) {
-        self.read.push((local, value));
+        self.read[local as usize] = Some((self.stretch, value));
     }
 
     /// Notes a load that was made early; [`Crossings::sweep`] removes it if nobody needs it.
@@ -63,19 +73,10 @@ impl Crossings {
         self.early.push(load);
     }
 
-    /// What [`Crossings::leave`] has to be told of the locals that a block assigns, when it begins.
-    pub(super) fn enter(&self, assigned: &[u32]) -> Vec<u32> {
-        if self.last_call == 0 {
-            return Vec::new();
-        }
-        assigned.iter().map(|local| self.since[*local as usize]).collect()
-    }
-
-    /// The ways out of a block merge. A local that it assigns is crossed if it may be on one of them.
-    pub(super) fn leave(&mut self, assigned: &[u32], calls: bool, entered: &[u32]) {
-        for (place, local) in assigned.iter().enumerate() {
-            let before = entered.get(place).copied().unwrap_or(self.now);
-            self.since[*local as usize] = if calls { 0 } else { before };
+    /// The ways out of a block merge. If it calls, what it assigns may be crossed on one of them.
+    pub(super) fn leave(&mut self, assigned: &[u32], calls: bool) {
+        for local in assigned {
+            self.since[*local as usize] = if calls { 0 } else { self.now };
         }
     }
 

@@ -14,7 +14,8 @@
 //! at the run's start still sees the slot as it was there, a trap behind the branch sees it as it is then.
 //!
 //! A word's content is known only on the straight way from the last merge; at a merge everything but the homes is
-//! forgotten. The code relies on it, too, where it reads what waited for a call from its word. Read next: [`crate::abi::frame_table`] for how the states are encoded.
+//! forgotten. The code relies on it, too, where it reads what waited for a call from its word. Read next:
+//! [`crate::abi::frame_table`] for how the states are encoded.
 
 use super::blocks::Blocks;
 use super::crossings::Crossings;
@@ -318,10 +319,16 @@ impl StopPoints {
         block: usize,
         is_entry: bool,
     ) {
+        let (assigned, locals) = (self.blocks.assigned(block), 0..self.locals.len() as u32);
+        let mut crossed: Vec<u32> = if assigned.len() < locals.len() {
+            assigned.iter().copied().filter(|local| self.is_better_at_home(*local)).collect()
+        } else {
+            locals.filter(|local| self.is_better_at_home(*local) && self.blocks.assigns(block, *local)).collect()
+        };
         // What a loop without calls only reads is read from its variable there, what one with calls does from its home.
-        let read = if is_entry && !self.blocks.calls(block) { self.blocks.read(block) } else { &[] };
-        let locals = self.blocks.assigned(block).iter().chain(read);
-        let crossed: Vec<_> = locals.copied().filter(|local| self.is_better_at_home(*local)).collect();
+        if is_entry && !self.blocks.calls(block) {
+            crossed.extend(self.blocks.read(block).iter().filter(|local| self.is_better_at_home(**local)));
+        }
         for local in crossed {
             // Some come more than once.
             if self.is_better_at_home(local) {
@@ -510,15 +517,10 @@ impl StopPoints {
         self.pending = true;
     }
 
-    /// What [`StopPoints::leave_block`] has to be told when a block begins.
-    pub(super) fn enter_block(&self, block: usize) -> Vec<u32> {
-        self.crossings.enter(self.blocks.assigned(block))
-    }
-
     /// Continues where the ways out of a block [merge](StopPoints::merge).
-    pub(super) fn leave_block(&mut self, block: usize, entered: &[u32], beneath: &[Operand], carried: &mut [Operand]) {
+    pub(super) fn leave_block(&mut self, block: usize, beneath: &[Operand], carried: &mut [Operand]) {
         self.merge(block, beneath, carried);
-        self.crossings.leave(self.blocks.assigned(block), self.blocks.calls(block), entered);
+        self.crossings.leave(self.blocks.assigned(block), self.blocks.calls(block));
     }
 
     /// Continues where the ways into a loop [merge](StopPoints::merge).
