@@ -411,7 +411,7 @@ unsafe fn quick_call<'a>(
 ) -> Option<QuickCall<'a>> {
     let values: *mut RawValue = values.cast();
     // SAFETY: as for `ref` and `copy` in `argument!`.
-    let (store, func) = unsafe { (present(store)?, *present(func)?) };
+    let (store, func) = unsafe { (present(store)?.as_ref(), *present(func)?.as_ref()) };
     if !values.is_aligned() || n_values > isize::MAX as usize / size_of::<RawValue>() {
         return None;
     }

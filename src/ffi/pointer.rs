@@ -14,7 +14,10 @@ pub(super) fn null(name: &str) -> Error {
 }
 
 #[cold]
-fn misaligned(name: &str) -> Error {
+fn bad<T>(pointer: *const T, name: &str) -> Error {
+    if pointer.is_null() {
+        return null(name);
+    }
     Error::new(ErrorKind::InvalidArgument, format!("`{name}` is misaligned"))
 }
 
@@ -23,13 +26,16 @@ fn too_many(count: usize, name: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("`{name}` can't have {count} elements"))
 }
 
+/// The pointer, unless it is NULL or misaligned.
+#[inline(always)]
+pub(super) fn present<T>(pointer: *const T) -> Option<NonNull<T>> {
+    let pointer = NonNull::new(pointer.cast_mut())?;
+    if pointer.is_aligned() { Some(pointer) } else { None }
+}
+
 #[inline]
 fn checked<T>(pointer: *const T, name: &str) -> Result<NonNull<T>> {
-    match NonNull::new(pointer.cast_mut()) {
-        Some(pointer) if pointer.is_aligned() => Ok(pointer),
-        Some(_) => Err(misaligned(name)),
-        None => Err(null(name)),
-    }
+    present(pointer).ok_or_else(|| bad(pointer, name))
 }
 
 /// # Safety
@@ -40,20 +46,6 @@ pub(super) unsafe fn required<'a, T>(pointer: *const T, name: &str) -> Result<&'
     let pointer = checked(pointer, name)?;
     // SAFETY: neither NULL nor misaligned, so valid by this function's contract.
     Ok(unsafe { pointer.as_ref() })
-}
-
-/// Like [`required`], for who has another way to say what is wrong.
-///
-/// # Safety
-///
-/// As for [`required`].
-#[inline(always)]
-pub(super) unsafe fn present<'a, T>(pointer: *const T) -> Option<&'a T> {
-    if pointer.is_null() || !pointer.is_aligned() {
-        return None;
-    }
-    // SAFETY: neither NULL nor misaligned, so valid by this function's contract.
-    Some(unsafe { &*pointer })
 }
 
 /// # Safety

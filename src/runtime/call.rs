@@ -18,7 +18,7 @@ use super::func::FuncEntry;
 use super::guest_stack::{GuestStack, StackPool};
 use super::store::StoreInner;
 use super::store_context::{RawTrap, StoreContext};
-use super::traps::{IdleThread, ReadyThread};
+use super::traps::{OUTSIDE, ReadyThread};
 use super::walk::{Activation, FrameKind};
 use super::{Store, switch};
 use crate::base::{
@@ -551,7 +551,7 @@ pub struct QuickCall<'a> {
     store: &'a Store,
     entry: &'a FuncEntry,
     values: *mut RawValue,
-    thread: IdleThread<'a>,
+    thread: ReadyThread<'a>,
 }
 
 /// A quick call after which something has to be looked at.
@@ -580,7 +580,7 @@ impl<'a> QuickCall<'a> {
             (*context).stack = stack;
             entry.switch(context, stack, values)
         };
-        thread.direct_back();
+        thread.direct_back(OUTSIDE);
         inner.current.set(ptr::null());
         if exit == switch::FINISHED && !inner.unusual.get() {
             return None;
@@ -794,7 +794,7 @@ impl Store {
         if count < entry.ready_for.get() {
             return None;
         }
-        Some(QuickCall { store: self, entry, values, thread: IdleThread::get()? })
+        Some(QuickCall { store: self, entry, values, thread: ReadyThread::outside()? })
     }
 
     /// Whether the outermost running call is a quick one.

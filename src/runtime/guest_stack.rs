@@ -41,6 +41,7 @@ pub struct GuestStack {
 
 impl GuestStack {
     /// Whether it was made for this many bytes.
+    #[inline(always)]
     pub fn is_for(&self, bytes: u64) -> bool {
         self.asked == bytes
     }
@@ -88,7 +89,7 @@ impl StackPool {
         let first = self.free.get();
         // SAFETY: what is in the chain is in a slot.
         match unsafe { first.as_ref() } {
-            Some(stack) if stack.asked == bytes => {
+            Some(stack) if stack.is_for(bytes) => {
                 self.free.set(stack.next.get());
                 self.kept.set(self.kept.get() - 1);
                 Ok(first)
@@ -102,7 +103,7 @@ impl StackPool {
     pub fn first(&self, bytes: u64) -> Option<&GuestStack> {
         // SAFETY: what is in the chain is in a slot; a stack stays at its address, and no stack is unmapped before it is
         // out of the chain.
-        unsafe { self.free.get().as_ref() }.filter(|stack| stack.asked == bytes)
+        unsafe { self.free.get().as_ref() }.filter(|stack| stack.is_for(bytes))
     }
 
     /// Lends the first of the chain for a while: it is counted as one that waits, and is to be put back, or lost.

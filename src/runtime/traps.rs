@@ -26,13 +26,13 @@ use std::sync::OnceLock;
 
 /// What the handler knows of a thread. All zeroes at the thread's start.
 struct Thread {
-    /// The store whose guest code runs, innermost. Outside guest code [`OUTSIDE`], or null as long as the thread isn't ready.
+    /// The store whose guest code runs, innermost. Outside guest code [`OUTSIDE`], or null as long as the thread isn't
+    /// ready: it has no alternate stack for signals.
     context: Cell<*mut StoreContext>,
-    has_alternate_stack: Cell<bool>,
 }
 
-/// No context, on a thread that has run guest code.
-const OUTSIDE: *mut StoreContext = ptr::without_provenance_mut(1);
+/// No context, on a thread that is ready for guest code.
+pub const OUTSIDE: *mut StoreContext = ptr::without_provenance_mut(1);
 
 // Each thread's `Thread`, in the storage that the thread's start sets up. Rust's own variables are reached through a call
 // of the dynamic linker's, which every entry into a guest would pay for, and which may allocate, when it is a signal
@@ -84,9 +84,8 @@ impl ReadyThread<'_> {
     /// Makes it ready.
     pub fn get() -> Result<ReadyThread<'static>> {
         let thread = Thread::current();
-        if !thread.has_alternate_stack.get() {
+        if thread.context.get().is_null() {
             ensure_alternate_stack()?;
-            thread.has_alternate_stack.set(true);
             thread.context.set(OUTSIDE);
         }
         Ok(ReadyThread(thread))
@@ -96,7 +95,14 @@ impl ReadyThread<'_> {
     #[inline(always)]
     pub fn already<'a>() -> Option<ReadyThread<'a>> {
         let thread = Thread::current();
-        thread.has_alternate_stack.get().then_some(ReadyThread(thread))
+        (!thread.context.get().is_null()).then_some(ReadyThread(thread))
+    }
+
+    /// The thread, if it is ready and outside guest code.
+    #[inline(always)]
+    pub fn outside<'a>() -> Option<ReadyThread<'a>> {
+        let thread = Thread::current();
+        (thread.context.get() == OUTSIDE).then_some(ReadyThread(thread))
     }
 
     /// Directs this thread's traps to `context`, whose guest code is about to be entered; answers where they were directed.
@@ -109,31 +115,6 @@ impl ReadyThread<'_> {
     #[inline(always)]
     pub fn direct_back(self, outer: *mut StoreContext) {
         self.0.context.set(outer);
-    }
-}
-
-/// This thread, ready and outside guest code.
-#[derive(Clone, Copy)]
-pub struct IdleThread<'a>(&'a Thread);
-
-impl IdleThread<'_> {
-    /// The thread, if it is that.
-    #[inline(always)]
-    pub fn get<'a>() -> Option<IdleThread<'a>> {
-        let thread = Thread::current();
-        (thread.context.get() == OUTSIDE).then_some(IdleThread(thread))
-    }
-
-    /// As for a [`ReadyThread`].
-    #[inline(always)]
-    pub fn direct_to(self, context: *mut StoreContext) {
-        self.0.context.set(context);
-    }
-
-    /// As for a [`ReadyThread`].
-    #[inline(always)]
-    pub fn direct_back(self) {
-        self.0.context.set(OUTSIDE);
     }
 }
 

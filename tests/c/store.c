@@ -134,26 +134,35 @@ static pellucid_status_t delete_store(void *userdata, pellucid_caller_t *caller,
     return PELLUCID_OK;
 }
 
+/* Opens a world with a store of its own, in which a function adds 12 to what a host function gives: one of the two. */
+static pellucid_func_t open_store(bool debug, void *userdata, pellucid_func_cb_t tagged, pellucid_func_raw_cb_t raw) {
+    order = 0;
+    open_world(debug);
+    pellucid_store_delete(store);
+    MUST(pellucid_store_new(engine, userdata, mark, &store, ERR));
+    pellucid_kind_t i32 = PELLUCID_I32;
+    pellucid_functype_t *type;
+    MUST(pellucid_functype_new(NULL, 0, &i32, 1, &type));
+    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
+    if (tagged != NULL) {
+        MUST(pellucid_func_new(store, type, userdata, tagged, NULL, &import.of.func, ERR));
+    } else {
+        MUST(pellucid_func_new_raw(store, type, userdata, raw, NULL, &import.of.func, ERR));
+    }
+    pellucid_functype_delete(type);
+    pellucid_module_t *module = module_of(
+        "(module (import \"\" \"\" (func $h (result i32)))"
+        "  (func (export \"f\") (result i32) (i32.add (call $h) (i32.const 12))))");
+    pellucid_instance_t instance;
+    MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
+    pellucid_module_delete(module);
+    return func_of(instance, "f");
+}
+
 static void deleted_by_a_host_function(void) {
     for (int one_shot = 0; one_shot < 2; one_shot++) {
         struct mark of_store = {0};
-        order = 0;
-        open_world(one_shot);
-        pellucid_store_delete(store);
-        MUST(pellucid_store_new(engine, &of_store, mark, &store, ERR));
-        pellucid_kind_t i32 = PELLUCID_I32;
-        pellucid_functype_t *type;
-        MUST(pellucid_functype_new(NULL, 0, &i32, 1, &type));
-        pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-        MUST(pellucid_func_new(store, type, &of_store, delete_store, NULL, &import.of.func, ERR));
-        pellucid_functype_delete(type);
-        pellucid_module_t *module = module_of(
-            "(module (import \"\" \"\" (func $h (result i32)))"
-            "  (func (export \"f\") (result i32) (i32.add (call $h) (i32.const 12))))");
-        pellucid_instance_t instance;
-        MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
-        pellucid_module_delete(module);
-        pellucid_func_t f = func_of(instance, "f");
+        pellucid_func_t f = open_store(one_shot, &of_store, delete_store, NULL);
         pellucid_value_t result;
         if (one_shot) {
             OK(pellucid_func_call(store, &f, NULL, 0, &result, 1, ERR));
@@ -208,23 +217,7 @@ static void deleted_in_raw_calls(void) {
     enum plan plans[] = {DELETE, DELETE_AND_FAIL, CALL_AND_DELETE, DELETE_AND_CALL};
     for (int i = 0; i < 16; i++) {
         struct deletion deletion = {.plan = NOTHING};
-        order = 0;
-        open_world(i & 1);
-        pellucid_store_delete(store);
-        MUST(pellucid_store_new(engine, &deletion, mark, &store, ERR));
-        pellucid_kind_t i32 = PELLUCID_I32;
-        pellucid_functype_t *type;
-        MUST(pellucid_functype_new(NULL, 0, &i32, 1, &type));
-        pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-        MUST(pellucid_func_new_raw(store, type, &deletion, follow_the_plan, NULL, &import.of.func, ERR));
-        pellucid_functype_delete(type);
-        pellucid_module_t *module = module_of(
-            "(module (import \"\" \"\" (func $h (result i32)))"
-            "  (func (export \"f\") (result i32) (i32.add (call $h) (i32.const 12))))");
-        pellucid_instance_t instance;
-        MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
-        pellucid_module_delete(module);
-        deletion.f = func_of(instance, "f");
+        deletion.f = open_store(i & 1, &deletion, NULL, follow_the_plan);
         pellucid_raw_t result;
         for (int before = 0; before < (i & 8 ? 3 : 0); before++) {
             OK(pellucid_func_call_raw(store, &deletion.f, &result, 1, ERR));
