@@ -24,21 +24,21 @@ const COMPILER_USERS: [&str; 1] = ["runtime/engine.rs"];
 /// Files that may contain `unsafe`. A name that ends in `/` is a folder.
 const UNSAFE_FILES: [&str; 17] = [
     // Code pages.
-    "runtime/code_memory.rs",
-    "runtime/mapping.rs",
+    "runtime/machine/code_memory.rs",
+    "runtime/machine/mapping.rs",
     // The guest machine.
     "runtime/builtins.rs",
     "runtime/call.rs",
     "runtime/func.rs",
-    "runtime/guest_stack.rs",
+    "runtime/machine/guest_stack.rs",
     "runtime/global.rs",
     "runtime/host_func.rs",
     "runtime/instance.rs",
     "runtime/memory.rs",
     "runtime/store.rs",
-    "runtime/switch.rs",
+    "runtime/machine/switch.rs",
     "runtime/table.rs",
-    "runtime/traps.rs",
+    "runtime/machine/traps.rs",
     "runtime/values.rs",
     // Reads of frame slots.
     "runtime/walk.rs",
@@ -47,7 +47,7 @@ const UNSAFE_FILES: [&str; 17] = [
 ];
 
 /// Files that may define functions with C's convention: the border, and what the machine calls itself.
-const C_FILES: [&str; 4] = ["ffi/", "runtime/builtins.rs", "runtime/switch.rs", "runtime/traps.rs"];
+const C_FILES: [&str; 4] = ["ffi/", "runtime/builtins.rs", "runtime/machine/switch.rs", "runtime/machine/traps.rs"];
 
 fn is_listed(list: &[&str], name: &str) -> bool {
     list.iter().any(|file| if file.ends_with('/') { name.starts_with(file) } else { name == *file })

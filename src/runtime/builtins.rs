@@ -1,4 +1,4 @@
-//! The routines that compiled code calls: each is reached through its stub in [`super::switch`], on the host's stack.
+//! The routines that compiled code calls: each is reached through its stub in [`super::machine::switch`], on the host's stack.
 //!
 //! The first argument is the calling instance's context (a host function's, for `call_host`). Invariants: none of them
 //! panics, since there is nothing above that could catch it; none holds a borrow while a host function runs.
@@ -9,7 +9,7 @@
 use super::Store;
 use super::host_func::{HostBody, HostFunc};
 use super::instance::InstanceData;
-use super::store_context::StoreContext;
+use super::machine::store_context::StoreContext;
 use crate::abi::vmctx::{self, VmMemory, VmTable};
 use crate::base::{DataIndex, ElemIndex, Memory, MemoryIndex, RawValue, Table, TableIndex};
 use std::ptr;

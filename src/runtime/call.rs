@@ -10,17 +10,18 @@
 //!
 //! Running calls form a chain through the store, innermost first: a host function may run further calls, each on its own
 //! stack. Invariants: every way into guest code, and back into it, bumps the call's epoch; a call that runs isn't moved
-//! or dropped. Knows nothing of why a stop point was armed. Read next: [`super::switch`], [`super::walk`].
+//! or dropped. Knows nothing of why a stop point was armed. Read next: [`super::machine::switch`], [`super::walk`].
 
 #![expect(unsafe_code, reason = "enters guest code")]
 
+use super::Store;
 use super::func::FuncEntry;
-use super::guest_stack::{GuestStack, StackPool};
+use super::machine::guest_stack::{GuestStack, StackPool};
+use super::machine::store_context::{RawTrap, StoreContext};
+use super::machine::switch;
+use super::machine::traps::{OUTSIDE, ReadyThread};
 use super::store::StoreInner;
-use super::store_context::{RawTrap, StoreContext};
-use super::traps::{OUTSIDE, ReadyThread};
 use super::walk::{Activation, FrameKind};
-use super::{Store, switch};
 use crate::base::{
     Error, ErrorKind, Func, NativePc, RawValue, Result, TrapCode, ValType, Value,
     error::{MemoryFault, bail},
@@ -112,7 +113,7 @@ pub struct Link {
     /// How many calls it runs under.
     depth: Cell<u32>,
     /// Where its guest code called the host function that runs another call; see
-    /// [`exit_frame`](super::store_context::StoreContext::exit_frame).
+    /// [`exit_frame`](super::machine::store_context::StoreContext::exit_frame).
     waits_at: Cell<usize>,
 }
 

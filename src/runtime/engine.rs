@@ -3,8 +3,8 @@
 //! The only file of the runtime that names the compiler. Invariant: a type's number and its entry live as long as the
 //! engine, so stores may keep addresses into them. Read next: [`super::module`].
 
-use super::code_memory::TrampolineCode;
-use super::traps;
+use super::machine::code_memory::TrampolineCode;
+use super::machine::traps;
 use crate::abi::artifact::CompiledModule;
 use crate::base::{Config, FuncType, Result};
 use crate::compile::Compiler;

@@ -7,8 +7,9 @@
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
 use super::builtins::{HostEntry, call_host, call_host_checked};
-use super::store_context::StoreContext;
-use super::{Extern, Store, TypeId, switch};
+use super::machine::store_context::StoreContext;
+use super::machine::switch;
+use super::{Extern, Store, TypeId};
 use crate::abi::vmctx::{self, VmFuncRef};
 use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, ValType, Value};
 use std::cell::UnsafeCell;

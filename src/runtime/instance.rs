@@ -6,9 +6,9 @@
 
 #![expect(unsafe_code, reason = "writes what guest code works on")]
 
-use super::code_memory::StoreCode;
 use super::global::GlobalEntry;
 use super::imports::{Extern, Imports};
+use super::machine::code_memory::StoreCode;
 use super::memory::LinearMemory;
 use super::table::TableData;
 use super::{Module, Store};

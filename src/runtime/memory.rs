@@ -1,12 +1,12 @@
 //! Linear memories.
 //!
 //! Each reserves all addresses that a 32-bit index with a 32-bit offset can reach; what it doesn't have yet is
-//! inaccessible, so compiled code checks no bounds. Its base never moves. Read next: [`super::traps`].
+//! inaccessible, so compiled code checks no bounds. Its base never moves. Read next: [`super::machine::traps`].
 
 #![expect(unsafe_code, reason = "guest code reads and writes memories")]
 
 use super::Store;
-use super::mapping::Mapping;
+use super::machine::mapping::Mapping;
 use crate::abi::vmctx::VmMemory;
 use crate::base::{Memory, MemoryType, Result, StoreLimits, error::MemoryFault, error::bail};
 use std::cell::UnsafeCell;

@@ -25,13 +25,7 @@ pub mod call;
 pub mod walk;
 
 mod builtins;
-mod code_map;
-mod code_memory;
-mod guest_stack;
-mod mapping;
-mod store_context;
-mod switch;
-mod traps;
+mod machine;
 
 pub use call::{Call, CallState, Convert, Exit, QuickCall, Stopped, TrapInfo, Unusual};
 pub use engine::{Engine, TypeId};

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of stores. Read next: [`super::instance`].
 
-use super::code_memory::SharedCode;
+use super::machine::code_memory::SharedCode;
 use super::{Engine, TypeId};
 use crate::abi::artifact::CompiledModule;
 use crate::base::{Result, TypeIndex};

@@ -7,15 +7,15 @@
 #![expect(unsafe_code, reason = "the store is reached by address from guest code")]
 
 use super::call::Link;
-use super::code_map::CodeMap;
-use super::code_memory::{PatchMethod, StoreCode};
 use super::func::{FuncEntries, FuncRefs};
 use super::global::GlobalEntry;
-use super::guest_stack::StackPool;
 use super::instance::InstanceData;
+use super::machine::code_map::CodeMap;
+use super::machine::code_memory::{PatchMethod, StoreCode};
+use super::machine::guest_stack::StackPool;
+use super::machine::store_context::StoreContext;
+use super::machine::switch;
 use super::memory::LinearMemory;
-use super::store_context::StoreContext;
-use super::switch;
 use super::table::TableData;
 use super::{Engine, Module};
 use crate::base::{

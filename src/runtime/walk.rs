@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "reads guest stacks")]
 
-use super::guest_stack::GuestStack;
+use super::machine::guest_stack::GuestStack;
 use super::{Module, Store};
 use crate::base::{CodeOffset, NativePc};
 use std::marker::PhantomData;

@@ -3,7 +3,7 @@
 //! Knows nothing of how code got there. Invariant: it doesn't change while guest code runs, so the trap handler reads it
 //! without a lock. Read next: [`super::traps`].
 
-use super::Module;
+use super::super::Module;
 use super::code_memory::{StoreCode, TrampolineCode};
 use crate::base::{CodeOffset, NativePc, TrapCode};
 use std::ops::Range;

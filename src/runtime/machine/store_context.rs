@@ -3,9 +3,9 @@
 //! The first part's layout is [`crate::abi::vmctx`]'s, the rest is the runtime's own. Invariant: it is only touched
 //! through raw pointers, since guest code and the trap handler change it. Read next: [`super::switch`].
 
+use super::super::store::StoreInner;
 use super::code_map::CodeMap;
 use super::guest_stack::GuestStack;
-use super::store::StoreInner;
 use crate::base::TrapCode;
 use std::cell::RefCell;
 use std::mem::offset_of;

@@ -11,14 +11,14 @@
 //! that the context held before, since entries nest, the host's `rbx` and `rbp`, and where the host goes on. Its other
 //! registers are the compiler's to save, once for all of the function that enters. Knows nothing of calls.
 //! Invariants: the host's stack pointer is aligned to 16 whenever it is in the context; the frame chain of a
-//! guest stack ends in a null frame pointer. Read next: [`super::traps`], [`super::call`].
+//! guest stack ends in a null frame pointer. Read next: [`super::traps`], [`super::super::call`].
 
 #![expect(unsafe_code, reason = "assembly that changes stacks")]
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the switch is written for x86-64 only");
 
-use super::builtins;
+use super::super::builtins;
 use super::store_context::StoreContext;
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
