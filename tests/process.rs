@@ -30,6 +30,7 @@ fn scenario() {
         Ok("ignored signal") => ignored_signal(),
         Ok("traps do not reach others") => traps_do_not_reach_others(),
         Ok("default action, sent") => default_action_sent(),
+        Ok("failures without signals") => failures_without_signals(),
         Ok("small alternate stack") => small_alternate_stack(),
         Ok("no door") => no_door(),
         Ok("no way back") => no_way_back(),
@@ -70,6 +71,7 @@ scenarios! {
     ignored_signals_stay_ignored: "ignored signal" => Outcome::Good;
     traps_stay_out_of_other_handlers: "traps do not reach others" => Outcome::Good;
     the_default_action_for_a_sent_signal: "default action, sent" => Outcome::Killed(libc::SIGFPE);
+    host_errors_and_bulk_operations_leave_the_guest_without_a_signal: "failures without signals" => Outcome::Good;
     a_small_alternate_stack_is_replaced: "small alternate stack" => Outcome::Good;
     code_is_patched_without_the_door: "no door" => Outcome::Good;
     pages_that_cannot_be_executed_poison_the_store: "no way back" => Outcome::Good;
@@ -236,6 +238,52 @@ fn default_action_sent() {
     world(false, || ()).traps();
     // SAFETY: sends a signal to this thread.
     unsafe { libc::raise(libc::SIGFPE) };
+}
+
+fn failures_without_signals() {
+    let engine = Engine::new(Config::default()).unwrap();
+    let store = Store::new(&engine, StoreLimits::default()).unwrap();
+    let text = r#"(module
+        (import "" "host" (func $host (param i32)))
+        (memory 1) (data $data "abc") (table $table 2 funcref) (elem $elem func $host)
+        (func (export "host") (call $host (i32.const 1)))
+        (func (export "copy") (memory.copy (i32.const 0) (i32.const 65535) (i32.const 2)))
+        (func (export "fill") (memory.fill (i32.const 65535) (i32.const 0) (i32.const 2)))
+        (func (export "init") (memory.init $data (i32.const 0) (i32.const 2) (i32.const 2)))
+        (func (export "table copy") (table.copy (i32.const 0) (i32.const 1) (i32.const 2)))
+        (func (export "table fill") (table.fill $table (i32.const 1) (ref.null func) (i32.const 2)))
+        (func (export "table init") (table.init $elem (i32.const 0) (i32.const 1) (i32.const 2))))"#;
+    let module = Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap();
+    let ty = FuncType { params: [pellucid::base::ValType::I32].into(), results: [].into() };
+    let fails = |_: pellucid::runtime::Caller<'_>, _: &mut [RawValue]| Err(Error::exit(7));
+    let host = store.func_new_raw(ty, Box::new(fails)).unwrap();
+    let (instance, _) = store.instantiate(&module, &[Extern::Func(host)]).unwrap();
+    // From here on the guest's faults would kill the process.
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE] {
+        install(signal, libc::SIG_DFL, 0);
+    }
+    let call = |name| {
+        let Ok(Some(Extern::Func(func))) = store.instance_export(instance, name) else { panic!("no {name}") };
+        store.call(func, &[]).unwrap_err()
+    };
+    for _ in 0..2 {
+        let exit = call("host");
+        assert_eq!((exit.kind(), exit.exit_code()), (ErrorKind::Exit, Some(7)));
+        for (name, operator, code) in [
+            ("copy", 0xfc0a, TrapCode::MemoryOutOfBounds),
+            ("fill", 0xfc0b, TrapCode::MemoryOutOfBounds),
+            ("init", 0xfc08, TrapCode::MemoryOutOfBounds),
+            ("table copy", 0xfc0e, TrapCode::TableOutOfBounds),
+            ("table fill", 0xfc11, TrapCode::TableOutOfBounds),
+            ("table init", 0xfc0c, TrapCode::TableOutOfBounds),
+        ] {
+            let error = call(name);
+            assert_eq!((error.kind(), error.trap_code()), (ErrorKind::Trap, Some(code)), "{name}");
+            let pc = error.backtrace()[0].pc.0 as usize;
+            let found = u16::from_be_bytes([module.info().bytes[pc], module.info().bytes[pc + 1]]);
+            assert_eq!(found, operator, "{name}: the trap is at its operator");
+        }
+    }
 }
 
 fn small_alternate_stack() {

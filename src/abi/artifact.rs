@@ -64,7 +64,7 @@ pub struct Trampolines {
     /// of parameters and results, and leaves the results there.
     pub enter: CodeOffset,
     /// Guest → host, in the guest convention, for use as the `code` of a host function: passes the arguments to
-    /// [`host_func::STUB`](crate::abi::vmctx::host_func::STUB), traps with `HostError` if that fails.
+    /// [`host_func::STUB`](crate::abi::vmctx::host_func::STUB).
     pub host_call: CodeOffset,
     /// The instructions that trap, sorted.
     pub traps: Vec<(CodeOffset, TrapCode)>,

@@ -70,6 +70,10 @@ builtins! {
     table_init(table: I32, segment: I32, destination: I64, source: I32, elements: I32) -> I32;
     /// `elem.drop`.
     elem_drop(segment: I32);
+    /// Leaves the guest with a trap, given by its [code](crate::base::TrapCode). It doesn't return, but the trap's place is the
+    /// address that it would return to: the instruction there must be one that traps, with the same code. Unlike the others
+    /// it stays on the guest's stack.
+    trap(code: I64);
 }
 
 #[cfg(test)]

@@ -43,9 +43,9 @@ pub mod store_context {
 
 /// Offsets in a host function's context.
 pub mod host_func {
-    /// Address of the routine that guest code calls, on its own stack: `ok(callee context, caller context, values)`, where
+    /// Address of the routine that guest code calls, on its own stack: `(callee context, caller context, values)`, where
     /// `values` is the address of an array of [`RawValue`](crate::base::RawValue) that holds the arguments and receives
-    /// the results. It takes its arguments as builtins do.
+    /// the results. It takes its arguments as builtins do. If the host function fails it doesn't return.
     pub const STUB: i32 = 8;
     /// Address of the function that the routine calls with the same arguments, on the host's stack.
     pub const ENTRY: i32 = 16;

@@ -489,7 +489,22 @@ impl<'a> Translator<'a> {
     /// Calls a builtin whose result is 0 where the operator traps.
     pub(super) fn checked_builtin(&mut self, builtin: Builtin, args: &[Value], code: TrapCode) {
         let ok = self.builtin(builtin, args).expect("a builtin that answers ok");
-        self.builder.ins().trapz(ok, target::trap(code));
+        self.call_trap_unless(ok, code);
+    }
+
+    /// Traps if `condition` is zero, by a call and not by a fault.
+    pub(super) fn call_trap_unless(&mut self, condition: Value, code: TrapCode) {
+        let (good, bad) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.set_cold_block(bad);
+        self.builder.ins().brif(condition, good, &[], bad, &[]);
+        self.builder.switch_to_block(bad);
+        self.builder.seal_block(bad);
+        let number = self.builder.ins().iconst(types::I64, code as i64);
+        self.builtin(Builtin::trap, &[number]);
+        // Never reached: it says what a trap at the address that the call returns to means, and ends the block.
+        self.builder.ins().trap(target::trap(code));
+        self.builder.switch_to_block(good);
+        self.builder.seal_block(good);
     }
 }
 

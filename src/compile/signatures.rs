@@ -39,11 +39,10 @@ pub(super) fn builtin(builtin: Builtin) -> Signature {
     signature
 }
 
-/// A host function's stub: the callee's context, the caller's, the values' address; answers `ok`.
+/// A host function's stub: the callee's context, the caller's, the values' address.
 pub(super) fn host_func() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 3]);
-    signature.returns.push(AbiParam::new(types::I32));
     signature
 }
 

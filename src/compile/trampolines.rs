@@ -3,7 +3,7 @@
 use super::{control_plane, signatures, target};
 use crate::abi::artifact::Trampolines;
 use crate::abi::vmctx::host_func;
-use crate::base::{CodeOffset, Error, ErrorKind, FuncType, Result, TrapCode};
+use crate::base::{CodeOffset, Error, ErrorKind, FuncType, Result};
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value, types,
@@ -71,9 +71,7 @@ fn host_call(isa: &dyn TargetIsa, ty: &FuncType) -> Function {
         let flags = MemFlagsData::trusted();
         let stub = builder.ins().load(types::I64, flags, callee, host_func::STUB);
         let signature = builder.import_signature(signatures::host_func());
-        let call = builder.ins().call_indirect(signature, stub, &[callee, caller, values]);
-        let ok = builder.inst_results(call)[0];
-        builder.ins().trapz(ok, target::trap(TrapCode::HostError));
+        builder.ins().call_indirect(signature, stub, &[callee, caller, values]);
         let load = |(place, ty): (usize, &_)| {
             builder.ins().load(signatures::clif_type(*ty), flags, values, place as i32 * RAW_VALUE_SIZE)
         };

@@ -197,7 +197,8 @@ pub unsafe extern "sysv64" fn elem_drop(context: Context, segment: u32) {
 }
 
 /// What a host function's stub calls: [`call_host`] for the function's body, or [`call_host_checked`].
-pub type HostEntry<F> = unsafe extern "sysv64" fn(*const HostFunc<F>, *const u8, *mut RawValue) -> u32;
+/// It answers null, or, if the function failed, its store's context, which knows the trap.
+pub type HostEntry<F> = unsafe extern "sysv64" fn(*const HostFunc<F>, *const u8, *mut RawValue) -> *mut StoreContext;
 
 /// # Safety
 ///
@@ -207,7 +208,7 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
     callee: *const HostFunc<F>,
     caller: *const u8,
     values: *mut RawValue,
-) -> u32 {
+) -> *mut StoreContext {
     // SAFETY: host functions are kept as long as their store.
     let callee = unsafe { &*callee };
     // SAFETY: the trampoline for the function's type passes as many values as it has, and the caller's context.
@@ -215,11 +216,8 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
     // SAFETY: guest code is what called.
     unsafe { store.reenter() };
     match outcome {
-        Ok(()) => 1,
-        Err(error) => {
-            store.host_failed(error);
-            0
-        }
+        Ok(()) => ptr::null_mut(),
+        Err(error) => store.host_failed(error),
     }
 }
 
@@ -232,12 +230,10 @@ pub unsafe extern "sysv64" fn call_host_checked<F: HostBody>(
     callee: *const HostFunc<F>,
     caller: *const u8,
     values: *mut RawValue,
-) -> u32 {
+) -> *mut StoreContext {
     // SAFETY: the caller's promise.
     unsafe {
-        if call_host(callee, caller, values) == 0 {
-            return 0;
-        }
-        u32::from((*callee).has_good_results(values))
+        let failed = call_host(callee, caller, values);
+        if failed.is_null() { (*callee).check_raw_results(values) } else { failed }
     }
 }

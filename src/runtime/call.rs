@@ -317,7 +317,7 @@ impl Call {
         }
         self.left.set(left);
         let is_memory = trap.code == TrapCode::MemoryOutOfBounds;
-        let fault = trap.address.filter(|_| is_memory).and_then(|address| store.memory_fault(address));
+        let fault = if is_memory && trap.address != 0 { store.memory_fault(trap.address) } else { None };
         TrapInfo { code: trap.code, fault, pc: NativePc(left.pc), fp: left.fp }
     }
 

@@ -11,10 +11,11 @@ use super::machine::store_context::StoreContext;
 use super::machine::switch;
 use super::{Extern, Store, TypeId};
 use crate::abi::vmctx::{self, VmFuncRef};
-use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, ValType, Value};
+use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, TrapCode, ValType, Value};
 use std::cell::UnsafeCell;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -117,22 +118,19 @@ impl<F: HostBody> HostFunc<F> {
         (store, outcome.unwrap_or_else(|panic| Err(panicked(panic))))
     }
 
-    /// Whether the references among the results are good; if not, it has failed with that.
+    /// Fails, as [`Store::host_failed`] does, if the references among the results aren't good; else answers null.
     ///
     /// # Safety
     ///
     /// As for [`HostFunc::invoke`], which must have filled in `values`.
-    pub unsafe fn has_good_results(&self, values: *const RawValue) -> bool {
+    pub unsafe fn check_raw_results(&self, values: *const RawValue) -> *mut StoreContext {
         // SAFETY: the caller's promise; nobody changes the values any more.
         let (store, values) =
             unsafe { (Store::of_context(self.store_context), std::slice::from_raw_parts(values, self.values)) };
         let outcome = catch_unwind(AssertUnwindSafe(|| self.check_results(store, values)));
         match outcome.unwrap_or_else(|panic| Err(panicked(panic))) {
-            Ok(()) => true,
-            Err(error) => {
-                store.host_failed(error);
-                false
-            }
+            Ok(()) => ptr::null_mut(),
+            Err(error) => store.host_failed(error),
         }
     }
 
@@ -215,9 +213,14 @@ impl Store {
         Ok(unsafe { self.add_func(func_ref, true) })
     }
 
-    /// Notes what a host function failed with, for whoever finds the trap.
+    /// Notes what a host function failed with, for whoever finds the trap. Answers the context, which is what the function's
+    /// stub wants to hear.
     #[cold]
-    pub(super) fn host_failed(&self, error: Error) {
+    pub(super) fn host_failed(&self, error: Error) -> *mut StoreContext {
         *self.inner().host_error.borrow_mut() = Some(error);
+        let context = self.inner().context.get();
+        // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
+        unsafe { (*context).trap.code = TrapCode::HostError };
+        context
     }
 }

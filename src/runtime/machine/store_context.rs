@@ -33,18 +33,19 @@ pub struct StoreContext {
     pub stack: *const GuestStack,
     /// Code that the trap handler takes for the guest's.
     pub code: *const RefCell<CodeMap>,
-    /// What the trap handler found.
+    /// The last trap: from the signal handler, from the switch, or, as yet without a place, from a host function that failed.
     pub trap: RawTrap,
 }
 
-/// A trap as the handler sees it.
+/// A trap, and where the guest was.
+#[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct RawTrap {
     /// The reason.
     pub code: TrapCode,
-    /// The address that couldn't be accessed, for access faults.
-    pub address: Option<usize>,
-    /// The instruction.
+    /// The address that couldn't be accessed, for access faults; else 0.
+    pub address: usize,
+    /// The instruction, or where the call returns to that raised the trap.
     pub pc: usize,
     /// The frame pointer there.
     pub fp: usize,
@@ -65,7 +66,7 @@ impl StoreContext {
             store: ptr::null(),
             stack: ptr::null(),
             code: ptr::null(),
-            trap: RawTrap { code: TrapCode::Unreachable, address: None, pc: 0, fp: 0, sp: 0 },
+            trap: RawTrap { code: TrapCode::Unreachable, address: 0, pc: 0, fp: 0, sp: 0 },
         }
     }
 }

@@ -19,15 +19,16 @@
 compile_error!("the switch is written for x86-64 only");
 
 use super::super::builtins;
-use super::store_context::StoreContext;
+use super::store_context::{RawTrap, StoreContext};
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::RawValue;
 use std::arch::{asm, naked_asm};
+use std::mem::offset_of;
 
 /// Guest code returned.
 pub const FINISHED: u32 = 0;
-/// The trap handler left guest code.
+/// A trap left guest code: the context has it.
 pub const TRAPPED: u32 = 1;
 /// A stop point left guest code.
 pub const STOPPED: u32 = 2;
@@ -246,10 +247,81 @@ pub unsafe extern "sysv64" fn stop() {
     )
 }
 
+/// Where a trap's parts are in the store context.
+mod trap {
+    use super::{RawTrap, StoreContext, offset_of};
+
+    const TRAP: usize = offset_of!(StoreContext, trap);
+    pub const CODE: usize = TRAP + offset_of!(RawTrap, code);
+    pub const ADDRESS: usize = TRAP + offset_of!(RawTrap, address);
+    pub const PC: usize = TRAP + offset_of!(RawTrap, pc);
+    pub const FP: usize = TRAP + offset_of!(RawTrap, fp);
+    pub const SP: usize = TRAP + offset_of!(RawTrap, sp);
+}
+
+/// How compiled code raises a trap without a fault: `leave_with_trap(context, code)`, where the context is the calling
+/// instance's and the code a [`TrapCode`](crate::base::TrapCode)'s number. It doesn't return; the trap's pc is the
+/// address that the call would return to, so there the caller has an instruction that is in its table of traps.
+///
+/// # Safety
+///
+/// Never called from Rust, and only with frame pointers.
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn leave_with_trap() {
+    naked_asm!(
+        "mov rbx, [rdi + {context}]",
+        "mov [rbx + {code}], rsi",
+        "pop rax",
+        "mov [rbx + {pc}], rax",
+        "mov [rbx + {fp}], rbp",
+        "mov [rbx + {sp}], rsp",
+        "mov qword ptr [rbx + {address}], 0",
+        "mov eax, {trapped}",
+        "jmp {leave}",
+        context = const STORE_CONTEXT,
+        code = const trap::CODE,
+        pc = const trap::PC,
+        fp = const trap::FP,
+        sp = const trap::SP,
+        address = const trap::ADDRESS,
+        trapped = const TRAPPED,
+        leave = sym leave,
+    )
+}
+
+/// Leaves a guest whose host function failed, from the function's stub: its frame is at `rbp`, the store context, which has
+/// the trap's code, in `rax`.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn leave_failed() {
+    naked_asm!(
+        "mov rbx, rax",
+        "mov rsp, rbp",
+        "pop rbp",
+        "pop rax",
+        "mov [rbx + {pc}], rax",
+        "mov [rbx + {fp}], rbp",
+        "mov [rbx + {sp}], rsp",
+        "mov qword ptr [rbx + {address}], 0",
+        "mov eax, {trapped}",
+        "jmp {leave}",
+        pc = const trap::PC,
+        fp = const trap::FP,
+        sp = const trap::SP,
+        address = const trap::ADDRESS,
+        trapped = const TRAPPED,
+        leave = sym leave,
+    )
+}
+
 /// The code of a stub: notes where the guest was left, and calls a Rust function on the host's stack with the arguments
 /// that the stub was given. The context in `rdi` begins with the store context's address. `$function` is an operand.
+/// Between the function and the return to the guest comes `$then`.
 macro_rules! stub {
-    ($function:literal, $($operands:tt)*) => {
+    ($function:literal, [$($then:literal),*], $($operands:tt)*) => {
         naked_asm!(
             "push rbp",
             "mov rbp, rsp",
@@ -258,6 +330,7 @@ macro_rules! stub {
             "mov [r11 + {exit_frame}], rbp",
             "mov rsp, [r11 + {host_sp}]",
             concat!("call ", $function),
+            $($then,)*
             "mov rsp, rbp",
             "pop rbp",
             "ret",
@@ -269,14 +342,19 @@ macro_rules! stub {
     };
 }
 
-/// The stub of host functions: which function it calls is in the callee's context.
+/// The stub of host functions: which function it calls is in the callee's context. If that fails the guest is left.
 ///
 /// # Safety
 ///
 /// Never called from Rust.
 #[unsafe(naked)]
 pub unsafe extern "sysv64" fn host_func() {
-    stub!("[rdi + {entry}]", entry = const vmctx::host_func::ENTRY)
+    stub!(
+        "[rdi + {entry}]",
+        ["test rax, rax", "jnz {failed}"],
+        entry = const vmctx::host_func::ENTRY,
+        failed = sym leave_failed,
+    )
 }
 
 /// A stub for each builtin, for the Rust function of the same name.
@@ -287,7 +365,7 @@ macro_rules! stubs {
             $(
                 #[unsafe(naked)]
                 pub unsafe extern "sysv64" fn $name() {
-                    stub!("{function}", function = sym builtins::$name)
+                    stub!("{function}", [], function = sym builtins::$name)
                 }
             )*
         }
@@ -298,6 +376,7 @@ macro_rules! stubs {
             TABLE.get_or_init(|| {
                 let mut table = [0; Builtin::ALL.len()];
                 $(table[Builtin::$name as usize] = stubs::$name as *const () as usize;)*
+                table[Builtin::trap as usize] = leave_with_trap as *const () as usize;
                 table
             })
         }

@@ -194,7 +194,7 @@ fn claim(signal: c_int, info: &libc::siginfo_t, machine: &mut libc::mcontext_t) 
     };
     let Some(code) = code else { return false };
     // SAFETY: as above; the code that was interrupted is the guest's, which holds no reference to the context.
-    unsafe { (*context).trap = RawTrap { code, address, pc, fp, sp } };
+    unsafe { (*context).trap = RawTrap { code, address: address.unwrap_or(0), pc, fp, sp } };
     machine.gregs[libc::REG_RIP as usize] = switch::leave as *const () as i64;
     machine.gregs[libc::REG_RBX as usize] = context as i64;
     machine.gregs[libc::REG_RAX as usize] = i64::from(switch::TRAPPED);
