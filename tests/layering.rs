@@ -252,6 +252,28 @@ fn rooms_use_each_other_in_one_direction() {
 }
 
 #[test]
+fn the_machine_knows_nothing_of_the_rest_of_the_runtime() {
+    let mut wrong = Vec::new();
+    let sources = sources();
+    let machine = sources.iter().filter(|source| source.name.starts_with("runtime/machine/"));
+    for source in machine {
+        let above = "super::".repeat(source.name.matches('/').count() - usize::from(source.name.ends_with("mod.rs")));
+        // What is above a module of tests is the file's own.
+        let code = source.code.split("#[cfg(test)]").next().unwrap_or_default();
+        let named = ["crate::runtime", &above].into_iter().flat_map(|path| code.match_indices(path));
+        for (place, path) in named.filter(|(place, _)| !code[..*place].ends_with(is_word)) {
+            let rest = &code[place + path.len()..];
+            // A macro names the machine by its path in the crate.
+            let is_machine = rest.trim_start_matches("::").starts_with("machine::");
+            if !is_machine {
+                wrong.push(format!("src/{}:{}: `{path}` in the machine", source.name, line(code, place)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn unsafe_code_stays_in_its_rooms() {
     let mut wrong = Vec::new();
     let sources = sources();

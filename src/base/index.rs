@@ -35,3 +35,5 @@ index!(/// A data segment.
     DataIndex);
 index!(/// An element segment.
     ElemIndex);
+index!(/// A piece of machine code that a store has mapped.
+    BlobId);

@@ -10,10 +10,16 @@ use super::Store;
 use super::host_func::{HostBody, HostFunc};
 use super::instance::InstanceData;
 use super::machine::store_context::StoreContext;
+use super::machine::switch::builtin_stubs;
 use crate::abi::vmctx::{self, VmMemory, VmTable};
 use crate::base::{DataIndex, ElemIndex, Memory, MemoryIndex, RawValue, Table, TableIndex};
 use std::ptr;
 use std::rc::Rc;
+
+builtin_stubs! {
+    memory_grow, memory_copy, memory_fill, memory_init, data_drop, table_grow, table_fill, table_copy, table_init,
+    elem_drop,
+}
 
 /// An instance's context, as guest code passes it.
 type Context = *mut u8;

@@ -15,6 +15,7 @@
 #![expect(unsafe_code, reason = "enters guest code")]
 
 use super::Store;
+use super::builtins::builtin_table;
 use super::func::FuncEntry;
 use super::machine::guest_stack::{GuestStack, StackPool};
 use super::machine::store_context::{RawTrap, StoreContext};
@@ -306,7 +307,7 @@ impl Call {
         if trap.code == TrapCode::CallStackExhausted {
             // A routine that has no frame yet doesn't count: its caller's frame is the newest, at the call.
             let is_entry = store.inner().code.borrow().is_entry(trap.pc);
-            let words = if is_entry { Some(0) } else { switch::words_above_return_address(trap.pc) };
+            let words = if is_entry { Some(0) } else { switch::words_above_return_address(trap.pc, builtin_table()) };
             // SAFETY: the stack is leased by this call, which ran on it.
             let stack = unsafe { &*self.link.stack.get() };
             let address = words.map(|words| trap.sp + words * 8);

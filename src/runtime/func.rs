@@ -194,7 +194,7 @@ impl Store {
         if entry.enter.get() == 0 {
             let code = self.engine().trampolines(entry.type_id)?;
             entry.enter.set(code.enter());
-            self.inner().code.borrow_mut().add_trampolines(code);
+            self.add_trampolines(code);
             if !params.iter().any(|ty| matches!(ty, ValType::Ref(_))) {
                 entry.ready_for.set(entry.values as usize);
             }

@@ -205,7 +205,7 @@ impl Store {
         let trampolines = inner.engine.trampolines(type_id)?;
         let ty = inner.engine.func_type(type_id);
         let func = HostFunc::new(inner.context.get(), trampolines.host_call(), type_id, ty, body);
-        inner.code.borrow_mut().add_trampolines(trampolines);
+        self.add_trampolines(trampolines);
         let func_ref = func.func_ref.get();
         inner.func_refs.borrow_mut().add_single(func_ref);
         inner.host_funcs.borrow_mut().push(func);

@@ -2,10 +2,11 @@
 //!
 //! Knows nothing of stores. Read next: [`super::instance`].
 
+use super::machine::code_map::CodeTables;
 use super::machine::code_memory::SharedCode;
 use super::{Engine, TypeId};
 use crate::abi::artifact::CompiledModule;
-use crate::base::{Result, TypeIndex};
+use crate::base::{CodeOffset, Result, TrapCode, TypeIndex};
 use crate::wasm::{self, ModuleInfo};
 use cranelift_entity::PrimaryMap;
 use std::fmt;
@@ -102,6 +103,19 @@ impl Module {
     /// The numbers of all its types, where instances' contexts point to.
     pub(super) fn type_ids(&self) -> &[u32] {
         self.0.type_ids.values().as_slice()
+    }
+}
+
+impl CodeTables for Module {
+    fn trap_at(&self, offset: CodeOffset) -> Option<TrapCode> {
+        self.compiled().trap_at(offset).map(|site| site.code)
+    }
+
+    fn is_entry(&self, offset: CodeOffset) -> bool {
+        let compiled = self.compiled();
+        let function = compiled.function_at(offset);
+        // Outside functions there is the stop thunk only, which has no frame either.
+        function.is_none_or(|function| compiled.functions[function].start == offset)
     }
 }
 

@@ -6,27 +6,29 @@
 
 #![expect(unsafe_code, reason = "the store is reached by address from guest code")]
 
+use super::builtins::builtin_table;
 use super::call::Link;
 use super::func::{FuncEntries, FuncRefs};
 use super::global::GlobalEntry;
 use super::instance::InstanceData;
 use super::machine::code_map::CodeMap;
-use super::machine::code_memory::{PatchMethod, StoreCode};
+use super::machine::code_memory::{PatchMethod, StoreCode, TrampolineCode};
 use super::machine::guest_stack::StackPool;
 use super::machine::store_context::StoreContext;
-use super::machine::switch;
 use super::memory::LinearMemory;
 use super::table::TableData;
 use super::{Engine, Module};
 use crate::base::{
-    CodeOffset, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
+    BlobId, CodeOffset, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
 };
+use cranelift_entity::EntityRef;
 use std::any::Any;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A store. Used by one thread at a time; all operations take it by shared reference, since host functions use it
@@ -77,6 +79,10 @@ pub struct StoreInner {
     pub(super) modules: RefCell<Vec<Module>>,
     /// The code of each module that was mapped, by module number.
     mapped: RefCell<HashMap<u64, Rc<StoreCode>>>,
+    /// What blobs are made from, and their code, by number.
+    pub(super) blobs: RefCell<Vec<(Module, Rc<StoreCode>)>>,
+    /// The trampolines in the code map, for keeping only.
+    trampolines: RefCell<Vec<Arc<TrampolineCode>>>,
     pub(super) code: RefCell<CodeMap>,
 }
 
@@ -99,7 +105,7 @@ impl Store {
             embedder: Cell::new(ptr::null_mut()),
             poisoned: RefCell::default(),
             nested_calls: Cell::new(limits.nested_calls),
-            context: UnsafeCell::new(StoreContext::new(switch::builtin_table().as_ptr())),
+            context: UnsafeCell::new(StoreContext::new(builtin_table().as_ptr())),
             stacks: Rc::default(),
             current: Cell::new(ptr::null()),
             quick: Link::default(),
@@ -116,12 +122,14 @@ impl Store {
             externs: RefCell::default(),
             modules: RefCell::default(),
             mapped: RefCell::default(),
+            blobs: RefCell::default(),
+            trampolines: RefCell::default(),
             code: RefCell::default(),
         }));
         // SAFETY: the box was just made and is at its final address; no guest code runs that could use the context.
         unsafe {
             let context = (*inner).context.get();
-            (*context).store = inner;
+            (*context).store = inner.cast();
             (*context).code = &raw const (*inner).code;
         }
         Ok(Store { inner: NonNull::new(inner).expect("a box has an address") })
@@ -245,9 +253,9 @@ impl Store {
 
     /// The module and place that a code address belongs to.
     pub fn code_at(&self, pc: NativePc) -> Option<(Module, CodeOffset)> {
-        let code = self.inner().code.borrow();
-        let (module, base) = code.module_at(pc)?;
-        Some((module.clone(), CodeOffset((pc.0 - base.0) as u32)))
+        let (blob, base) = self.inner().code.borrow().code_at(pc)?;
+        let module = self.inner().blobs.borrow()[blob?.index()].0.clone();
+        Some((module, CodeOffset((pc.0 - base.0) as u32)))
     }
 
     /// A module's code in this store, mapped when first asked for.
@@ -257,8 +265,18 @@ impl Store {
         }
         let code = Rc::new(module.code().map_for_store(self.inner().context.get())?);
         self.inner().mapped.borrow_mut().insert(module.id(), code.clone());
-        self.inner().code.borrow_mut().add_module(module, code.clone());
+        let mut blobs = self.inner().blobs.borrow_mut();
+        let range = code.base()..code.base() + code.length();
+        self.inner().code.borrow_mut().add(range, Some(BlobId::new(blobs.len())), module.clone());
+        blobs.push((module.clone(), code.clone()));
         Ok(code)
+    }
+
+    /// Has the store know trampolines that its guests go through.
+    pub(super) fn add_trampolines(&self, code: Arc<TrampolineCode>) {
+        if self.inner().code.borrow_mut().add(code.range(), None, code.clone()) {
+            self.inner().trampolines.borrow_mut().push(code);
+        }
     }
 
     /// Arms and disarms stop points of a module in this store, all of them or none: each edit is a stop point's return

@@ -9,6 +9,7 @@
 use super::machine::guest_stack::GuestStack;
 use super::{Module, Store};
 use crate::base::{CodeOffset, NativePc};
+use cranelift_entity::EntityRef;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::rc::Rc;
@@ -173,9 +174,13 @@ impl Store {
     /// The guest frame that a link is.
     pub fn frame_at(&self, link: Link) -> Result<RawFrame, NoFrame> {
         let Link { pc, fp, kind } = link;
-        let map = self.inner().code.borrow();
-        match map.code_at(link.inside()) {
-            Some((Some(module), code)) => Ok(RawFrame { pc, fp, kind, module: module.clone(), code }),
+        let inner = self.inner();
+        let found = inner.code.borrow().code_at(link.inside());
+        match found {
+            Some((Some(blob), code)) => {
+                let module = inner.blobs.borrow()[blob.index()].0.clone();
+                Ok(RawFrame { pc, fp, kind, module, code })
+            }
             Some((None, _)) => Err(NoFrame::Trampoline),
             None => Err(NoFrame::Unknown),
         }

@@ -1,14 +1,30 @@
-//! Which code is where: a store's own sorted map from addresses to modules and trampolines.
+//! Which code is where: a store's own sorted map from addresses to pieces of code.
 //!
-//! Knows nothing of how code got there. Invariant: it doesn't change while guest code runs, so the trap handler reads it
-//! without a lock. Read next: [`super::traps`].
+//! Knows nothing of how code got there, nor what it was made from. Invariant: it doesn't change while guest code runs, so
+//! the trap handler reads it without a lock. Read next: [`super::traps`].
 
-use super::super::Module;
-use super::code_memory::{StoreCode, TrampolineCode};
-use crate::base::{CodeOffset, NativePc, TrapCode};
+use crate::base::{BlobId, CodeOffset, NativePc, TrapCode};
 use std::ops::Range;
-use std::rc::Rc;
 use std::sync::Arc;
+
+/// What the machine asks of a piece of code.
+pub trait CodeTables {
+    /// What a fault at exactly this instruction means, if it is one that is known to trap.
+    fn trap_at(&self, offset: CodeOffset) -> Option<TrapCode>;
+
+    /// Whether this is the first instruction of a function, or of another piece of code that has no frame yet there.
+    fn is_entry(&self, offset: CodeOffset) -> bool;
+}
+
+impl<T: CodeTables> CodeTables for Arc<T> {
+    fn trap_at(&self, offset: CodeOffset) -> Option<TrapCode> {
+        T::trap_at(self, offset)
+    }
+
+    fn is_entry(&self, offset: CodeOffset) -> bool {
+        T::is_entry(self, offset)
+    }
+}
 
 /// Sorted ranges of code.
 #[derive(Default)]
@@ -18,32 +34,20 @@ pub struct CodeMap {
 
 struct Region {
     range: Range<usize>,
-    code: Code,
-}
-
-enum Code {
-    Module(Module, #[expect(dead_code, reason = "keeps the mapping")] Rc<StoreCode>),
-    Trampolines(Arc<TrampolineCode>),
+    /// The blob that is mapped there; none for trampolines.
+    blob: Option<BlobId>,
+    tables: Box<dyn CodeTables>,
 }
 
 impl CodeMap {
-    /// Adds a module's code as mapped for the store.
-    pub fn add_module(&mut self, module: &Module, code: Rc<StoreCode>) {
-        self.add(code.base()..code.base() + code.length(), Code::Module(module.clone(), code));
-    }
-
-    /// Adds trampolines, unless they are there.
-    pub fn add_trampolines(&mut self, code: Arc<TrampolineCode>) {
-        if self.find(code.range().start).is_none() {
-            self.add(code.range(), Code::Trampolines(code));
+    /// Adds code; false if it is there already, or empty. Whoever adds it keeps it mapped as long as the map.
+    pub fn add(&mut self, range: Range<usize>, blob: Option<BlobId>, tables: impl CodeTables + 'static) -> bool {
+        if range.is_empty() || self.find(range.start).is_some() {
+            return false;
         }
-    }
-
-    fn add(&mut self, range: Range<usize>, code: Code) {
-        if !range.is_empty() {
-            let place = self.regions.partition_point(|region| region.range.start < range.start);
-            self.regions.insert(place, Region { range, code });
-        }
+        let place = self.regions.partition_point(|region| region.range.start < range.start);
+        self.regions.insert(place, Region { range, blob, tables: Box::new(tables) });
+        true
     }
 
     fn find(&self, pc: usize) -> Option<&Region> {
@@ -55,41 +59,19 @@ impl CodeMap {
     /// What a fault at this instruction means, if it is one that is known to trap.
     pub fn trap_at(&self, pc: usize) -> Option<TrapCode> {
         let region = self.find(pc)?;
-        let offset = CodeOffset((pc - region.range.start) as u32);
-        match &region.code {
-            Code::Module(module, _) => module.compiled().trap_at(offset).map(|site| site.code),
-            Code::Trampolines(code) => code.trap_at(offset),
-        }
+        region.tables.trap_at(CodeOffset((pc - region.range.start) as u32))
     }
 
-    /// Whose code is at `pc`, a module's or no module's but trampolines, and where it is mapped.
-    pub fn code_at(&self, pc: NativePc) -> Option<(Option<&Module>, NativePc)> {
+    /// The blob whose code is at `pc`, or none for trampolines, and where it is mapped.
+    #[inline]
+    pub fn code_at(&self, pc: NativePc) -> Option<(Option<BlobId>, NativePc)> {
         let region = self.find(pc.0)?;
-        let module = match &region.code {
-            Code::Module(module, _) => Some(module),
-            Code::Trampolines(_) => None,
-        };
-        Some((module, NativePc(region.range.start)))
-    }
-
-    /// The module whose code is at `pc`, and where its image is mapped.
-    pub fn module_at(&self, pc: NativePc) -> Option<(&Module, NativePc)> {
-        let (module, code) = self.code_at(pc)?;
-        Some((module?, code))
+        Some((region.blob, NativePc(region.range.start)))
     }
 
     /// Whether `pc` is the first instruction of a function, where the caller's frame is still the newest.
     pub fn is_entry(&self, pc: usize) -> bool {
-        let Some(region) = self.find(pc) else { return false };
-        let offset = CodeOffset((pc - region.range.start) as u32);
-        match &region.code {
-            Code::Module(module, _) => {
-                let compiled = module.compiled();
-                let function = compiled.function_at(offset);
-                // Outside functions there is the stop thunk only, which has no frame either.
-                function.is_none_or(|function| compiled.functions[function].start == offset)
-            }
-            Code::Trampolines(code) => code.is_entry(offset),
-        }
+        let region = self.find(pc);
+        region.is_some_and(|region| region.tables.is_entry(CodeOffset((pc - region.range.start) as u32)))
     }
 }

@@ -8,6 +8,7 @@
 
 #![expect(unsafe_code, reason = "writes code")]
 
+use super::code_map::CodeTables;
 use super::mapping::{self, Image, Mapping, page_size};
 use super::store_context::StoreContext;
 use super::switch;
@@ -237,15 +238,15 @@ impl TrampolineCode {
     pub fn host_call(&self) -> usize {
         self.mapping.base() + self.code.host_call.0 as usize
     }
+}
 
-    /// What a fault at this place means.
-    pub fn trap_at(&self, offset: CodeOffset) -> Option<TrapCode> {
+impl CodeTables for TrampolineCode {
+    fn trap_at(&self, offset: CodeOffset) -> Option<TrapCode> {
         let found = self.code.traps.binary_search_by_key(&offset, |trap| trap.0).ok()?;
         Some(self.code.traps[found].1)
     }
 
-    /// Whether this is the first instruction of either.
-    pub fn is_entry(&self, offset: CodeOffset) -> bool {
+    fn is_entry(&self, offset: CodeOffset) -> bool {
         offset == self.code.enter || offset == self.code.host_call
     }
 }

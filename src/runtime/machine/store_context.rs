@@ -3,13 +3,18 @@
 //! The first part's layout is [`crate::abi::vmctx`]'s, the rest is the runtime's own. Invariant: it is only touched
 //! through raw pointers, since guest code and the trap handler change it. Read next: [`super::switch`].
 
-use super::super::store::StoreInner;
 use super::code_map::CodeMap;
 use super::guest_stack::GuestStack;
 use crate::base::TrapCode;
 use std::cell::RefCell;
 use std::mem::offset_of;
 use std::ptr;
+
+/// What a context belongs to, for whoever made it.
+#[repr(C)]
+pub struct Owner {
+    _opaque: [u8; 0],
+}
 
 /// A store's side of the machine.
 #[repr(C)]
@@ -26,8 +31,8 @@ pub struct StoreContext {
     pub exit_pc: usize,
     /// Where guest code called the host last: the address of its frame pointer and, after it, its code address.
     pub exit_frame: usize,
-    /// The store.
-    pub store: *const StoreInner,
+    /// The store that it is the context of, which the machine doesn't look into.
+    pub store: *const Owner,
 
     /// The guest stack that is in use, or null.
     pub stack: *const GuestStack,

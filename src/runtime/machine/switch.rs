@@ -11,16 +11,14 @@
 //! that the context held before, since entries nest, the host's `rbx` and `rbp`, and where the host goes on. Its other
 //! registers are the compiler's to save, once for all of the function that enters. Knows nothing of calls.
 //! Invariants: the host's stack pointer is aligned to 16 whenever it is in the context; the frame chain of a
-//! guest stack ends in a null frame pointer. Read next: [`super::traps`], [`super::super::call`].
+//! guest stack ends in a null frame pointer. Read next: [`super::traps`].
 
 #![expect(unsafe_code, reason = "assembly that changes stacks")]
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the switch is written for x86-64 only");
 
-use super::super::builtins;
 use super::store_context::{RawTrap, StoreContext};
-use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::RawValue;
 use std::arch::{asm, naked_asm};
@@ -322,7 +320,7 @@ unsafe extern "sysv64" fn leave_failed() {
 /// Between the function and the return to the guest comes `$then`.
 macro_rules! stub {
     ($function:literal, [$($then:literal),*], $($operands:tt)*) => {
-        naked_asm!(
+        ::std::arch::naked_asm!(
             "push rbp",
             "mov rbp, rsp",
             "mov r11, [rdi + {context}]",
@@ -334,9 +332,9 @@ macro_rules! stub {
             "mov rsp, rbp",
             "pop rbp",
             "ret",
-            context = const STORE_CONTEXT,
-            exit_frame = const offsets::EXIT_FRAME,
-            host_sp = const offsets::HOST_SP,
+            context = const $crate::abi::vmctx::STORE_CONTEXT,
+            exit_frame = const $crate::abi::vmctx::store_context::EXIT_FRAME,
+            host_sp = const $crate::abi::vmctx::store_context::HOST_SP,
             $($operands)*
         )
     };
@@ -357,43 +355,41 @@ pub unsafe extern "sysv64" fn host_func() {
     )
 }
 
-/// A stub for each builtin, for the Rust function of the same name.
-macro_rules! stubs {
+/// Makes `builtin_table`: for each builtin, a stub that calls the Rust function of the same name, which must be in scope.
+/// The functions are the runtime's, and so is this macro to be used there.
+macro_rules! builtin_stubs {
     ($($name:ident),* $(,)?) => {
         mod stubs {
-            use super::*;
             $(
                 #[unsafe(naked)]
                 pub unsafe extern "sysv64" fn $name() {
-                    stub!("{function}", [], function = sym builtins::$name)
+                    $crate::runtime::machine::switch::stub!("{function}", [], function = sym super::$name)
                 }
             )*
         }
 
         /// Entry points of the builtins, in the table's order.
-        pub fn builtin_table() -> &'static [usize; Builtin::ALL.len()] {
+        pub fn builtin_table() -> &'static [usize; $crate::abi::builtins::Builtin::ALL.len()] {
+            use $crate::abi::builtins::Builtin;
             static TABLE: std::sync::OnceLock<[usize; Builtin::ALL.len()]> = std::sync::OnceLock::new();
             TABLE.get_or_init(|| {
                 let mut table = [0; Builtin::ALL.len()];
                 $(table[Builtin::$name as usize] = stubs::$name as *const () as usize;)*
-                table[Builtin::trap as usize] = leave_with_trap as *const () as usize;
+                table[Builtin::trap as usize] = $crate::runtime::machine::switch::leave_with_trap as *const () as usize;
                 table
             })
         }
     };
 }
 
-stubs! {
-    memory_grow, memory_copy, memory_fill, memory_init, data_drop, table_grow, table_fill, table_copy, table_init,
-    elem_drop,
-}
+pub(in super::super) use {builtin_stubs, stub};
 
 /// How many words above the stack pointer the return address is, for a fault at an instruction that comes before its
-/// routine has a frame.
-pub fn words_above_return_address(pc: usize) -> Option<usize> {
+/// routine has a frame. `builtins` are the entry points of their stubs.
+pub fn words_above_return_address(pc: usize, builtins: &[usize]) -> Option<usize> {
     match pc {
         _ if pc == stop as *const () as usize => Some(1),
         _ if pc == host_func as *const () as usize => Some(0),
-        _ => builtin_table().contains(&pc).then_some(0),
+        _ => builtins.contains(&pc).then_some(0),
     }
 }

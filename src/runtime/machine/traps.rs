@@ -6,7 +6,7 @@
 //! guest's stack stays as it is. Everything else goes to the handler that was there before.
 //!
 //! Invariants: the handler takes no lock and allocates nothing; the code map it reads doesn't change while guest code
-//! runs. Read next: [`super::super::call`].
+//! runs. Read next: [`super::switch`].
 
 #![expect(unsafe_code, reason = "signal handlers")]
 
