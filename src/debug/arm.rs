@@ -109,7 +109,7 @@ impl Debuggee {
     /// Changes code: all of `patches`, or nothing.
     pub(super) fn patch(&self, patches: &[Patch]) -> Result<()> {
         // Whatever begins to step comes here first.
-        self.store().make_unusual();
+        self.store().require_slow_path();
         for (done, patch) in patches.iter().enumerate() {
             patch.apply(self).inspect_err(|_| patches[..done].iter().for_each(|patch| patch.undo(self)))?;
         }

@@ -17,7 +17,7 @@ use super::event::{Counted, Receiver};
 use super::standing::Standing;
 use super::{Action, Debuggee, Event, EventKind, Frame};
 use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, TrapCode, Value, WasmPc, error::bail};
-use crate::runtime::{self, Call, Convert, Exit, Extern, Linker, Module, Stopped, TrapInfo, Unusual};
+use crate::runtime::{self, Call, Convert, Exit, Extern, Linker, Module, SlowPath, Stopped, TrapInfo};
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -105,7 +105,7 @@ impl DebugCall {
     fn settle(&self, before: CallState, outcome: Result<Outcome>) -> Result<CallState> {
         let outcome = outcome.inspect_err(|_| {
             // It didn't run, or can't be run any more; what can be looked at, still can.
-            self.state.set(if self.call.state() == runtime::CallState::Ready { CallState::Ready } else { before });
+            self.state.set(if self.call.state() == runtime::RunState::Ready { CallState::Ready } else { before });
             self.park();
         })?;
         let (state, event, error) = match outcome {
@@ -247,14 +247,14 @@ impl Debuggee {
     }
 
     /// Makes quick calls possible, see [`Store::quick_call`](runtime::Store::quick_call), if nothing steps.
-    pub fn settle(&self) {
+    pub fn enable_quick_calls(&self) {
         if !self.steps_into_calls() {
-            self.store().settle();
+            self.store().enable_quick_calls();
         }
     }
 
     /// Goes on with a quick call, if it didn't finish.
-    pub fn after_quick_call(&self, call: Unusual<'_>) -> Result<()> {
+    pub fn after_quick_call(&self, call: SlowPath<'_>) -> Result<()> {
         call.drive(|call, exit| self.drive_one_shot(call, exit))
     }
 

@@ -5,7 +5,7 @@
 
 use super::layout::{Layout, LayoutCache};
 use crate::base::{DefinedFuncIndex, WasmPc};
-use crate::runtime::{FrameKind, Link, Module, NoFrame, RawFrame, Store};
+use crate::runtime::{FrameLink, Module, NoFrame, PcKind, RawFrame, Store};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -43,7 +43,7 @@ pub struct Cache {
 
 struct Entry {
     pc: usize,
-    kind: FrameKind,
+    kind: PcKind,
     /// None for a trampoline.
     location: Option<Rc<Location>>,
 }
@@ -59,7 +59,7 @@ impl Cache {
 
     /// Where the frame is that a link is; none for a trampoline, or what isn't code.
     #[inline]
-    pub fn location(&self, store: &Store, link: Link) -> Option<Rc<Location>> {
+    pub fn location(&self, store: &Store, link: FrameLink) -> Option<Rc<Location>> {
         let place = (link.pc.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - LOCATION_BITS);
         if let Some(Some(entry)) = self.locations.borrow().get(place as usize)
             && (entry.pc, entry.kind) == (link.pc.0, link.kind)
@@ -70,7 +70,7 @@ impl Cache {
     }
 
     #[cold]
-    fn find(&self, store: &Store, link: Link, place: usize) -> Option<Rc<Location>> {
+    fn find(&self, store: &Store, link: FrameLink, place: usize) -> Option<Rc<Location>> {
         let location = match store.frame_at(link) {
             Ok(frame) => Some(Rc::new(Location::new(&frame, &self.layouts)?)),
             Err(NoFrame::Trampoline) => None,

@@ -13,7 +13,7 @@ use super::location::{Cache, Location};
 use super::replay::{Run, World};
 use super::view::{Contents, LastInstance, View};
 use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, WasmPc};
-use crate::runtime::{Activation, Call, FrameKind as PlaceKind, Link, Module, Stopped, Store};
+use crate::runtime::{Activation, Call, FrameLink, Module, PcKind, Stopped, Store};
 use std::cell::{Cell, RefCell, RefMut};
 use std::mem::take;
 use std::rc::Rc;
@@ -105,8 +105,7 @@ impl Standing {
         match &mut state.activation {
             // A call stays on its stack.
             Some(known) if known.call_id == call.id() => {
-                (known.epoch, known.fp, known.pc, known.kind) =
-                    (call.epoch(), stopped.fp, stopped.pc, PlaceKind::Exact);
+                (known.epoch, known.fp, known.pc, known.kind) = (call.epoch(), stopped.fp, stopped.pc, PcKind::Exact);
             }
             other => *other = call.activation(),
         }
@@ -213,7 +212,7 @@ impl Standing {
 
     /// The link that called the innermost frame, which is stopped.
     #[inline]
-    pub(super) fn caller(&self) -> Option<Link> {
+    pub(super) fn caller(&self) -> Option<FrameLink> {
         let state = self.state.borrow();
         let activation = state.activation.as_ref()?;
         activation.caller(activation.fp)
@@ -376,7 +375,7 @@ impl State {
     /// The instruction that the call was left at, unless it was left by a call.
     fn exact_place(&self, store: &Store) -> Option<(Module, CodeOffset)> {
         let activation = self.activation.as_ref()?;
-        (activation.kind == PlaceKind::Exact).then(|| store.code_at(activation.pc))?
+        (activation.kind == PcKind::Exact).then(|| store.code_at(activation.pc))?
     }
 
     /// Which of the walked frames the one at `position` is; none if it isn't walked to.
@@ -401,7 +400,7 @@ impl State {
         };
         // Whoever goes from frame to frame is likely to go on.
         let wanted = (place + 1).max(2 * self.walked.len());
-        while let Some(Link { fp, .. }) = link {
+        while let Some(FrameLink { fp, .. }) = link {
             if let Some(location) = link.and_then(|link| cache.location(store, link)) {
                 self.walked.push((fp, location));
                 if self.walked.len() >= wanted {

@@ -14,7 +14,7 @@ use super::store::pellucid_store_t;
 use super::types::{kind, pellucid_functype_t, pellucid_kind_t};
 use super::value::{Room, pellucid_extern_t, pellucid_raw_t, pellucid_value_t};
 use crate::base::{Error, ErrorKind, Func, FuncType, RawValue, Result, ValType, error::bail};
-use crate::runtime::{Caller, Convert, HostBody, QuickCall, Store, Unusual};
+use crate::runtime::{Caller, Convert, HostBody, QuickCall, SlowPath, Store};
 use cranelift_entity::EntityRef;
 use std::ffi::{c_char, c_void};
 use std::hint::cold_path;
@@ -429,7 +429,7 @@ unsafe fn quick_call<'a>(
     unsafe { store.core().quick_call(func.into(), values, n_values) }
 }
 
-/// Looks at what is unusual after a call.
+/// Looks at what is slow_path after a call.
 ///
 /// # Safety
 ///
@@ -437,7 +437,7 @@ unsafe fn quick_call<'a>(
 #[cold]
 unsafe fn after_quick_call(
     store: *mut pellucid_store_t,
-    call: Unusual<'_>,
+    call: SlowPath<'_>,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; running store => {
@@ -470,7 +470,7 @@ unsafe fn call_raw_checked(
         // SAFETY: no values, or the caller gives up the array for the duration (header), it is initialized (as in `slice`),
         // both types are 16 bytes of which every bit pattern is valid, and the alignment was just checked.
         store.debuggee().call_raw(func.into(), unsafe { std::slice::from_raw_parts_mut(place, values.len()) })?;
-        store.debuggee().settle();
+        store.debuggee().enable_quick_calls();
         Ok(())
     })
 }

@@ -65,7 +65,7 @@ impl pellucid_store_t {
         self.life.get() != Life::Going
     }
 
-    /// After a quick call that was left unusual: gives up the reference that C had, if the store was deleted during the call.
+    /// After a quick call that was left slow_path: gives up the reference that C had, if the store was deleted during the call.
     pub(super) fn give_up_deferred(&self) {
         if self.life.get() == Life::Deferred {
             self.life.set(Life::Deleted);
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn pellucid_store_delete(store: *mut pellucid_store_t) {
     }
     if object.core().runs_quick_call() {
         object.life.set(Life::Deferred);
-        object.core().make_unusual();
+        object.core().require_slow_path();
         return;
     }
     object.life.set(Life::Deleted);

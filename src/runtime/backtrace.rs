@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of stacks. Read next: [`super::walk`].
 
-use super::{Activation, FrameKind, RawFrame, Store};
+use super::{Activation, PcKind, RawFrame, Store};
 use crate::abi::artifact::CallSite;
 use crate::base::{BacktraceFrame, CodeOffset, DefinedFuncIndex, WasmPc};
 
@@ -19,16 +19,16 @@ impl RawFrame {
         let compiled = self.module.compiled();
         let offset = self.offset();
         let inside = match self.kind {
-            FrameKind::Exact => offset,
-            FrameKind::Return => CodeOffset(offset.0.checked_sub(1)?),
+            PcKind::Exact => offset,
+            PcKind::Return => CodeOffset(offset.0.checked_sub(1)?),
         };
         // A stop point may be the last instruction of a function, too.
         let before = CodeOffset(inside.0.saturating_sub(1));
         let function = compiled.function_at(inside).or_else(|| compiled.function_at(before))?;
         let info = self.module.info();
         let trap = match self.kind {
-            FrameKind::Exact => compiled.trap_at(offset).map(|site| site.pc),
-            FrameKind::Return => None,
+            PcKind::Exact => compiled.trap_at(offset).map(|site| site.pc),
+            PcKind::Return => None,
         };
         let pc = trap.or_else(|| self.call_site().map(|site| site.pc));
         Some((function, pc.unwrap_or(info.bodies[function].operators)))
@@ -40,7 +40,7 @@ impl RawFrame {
         compiled.call_at(offset).or_else(|| {
             let next = compiled.call_after(offset).filter(|site| site.return_offset.0 - offset.0 <= CALL_LENGTH)?;
             let is_same = compiled.function_at(CodeOffset(next.return_offset.0 - 1)) == compiled.function_at(offset);
-            (self.kind == FrameKind::Exact && is_same).then_some(next)
+            (self.kind == PcKind::Exact && is_same).then_some(next)
         })
     }
 }

@@ -1,24 +1,30 @@
 //! The routines that compiled code calls: each is reached through its stub in [`super::machine::switch`], on the host's stack.
 //!
-//! The first argument is the calling instance's context (a host function's, for `call_host`). Invariants: none of them
-//! panics, since there is nothing above that could catch it; none holds a borrow while a host function runs.
+//! The first argument is the calling instance's context. Invariants: none of them panics, since there is nothing above that
+//! could catch it; none holds a borrow while a host function runs.
 //! Read next: [`crate::abi::builtins`].
 
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
-use super::Store;
-use super::host_func::{HostBody, HostFunc};
-use super::instance::InstanceData;
+use super::entities::instance::InstanceData;
 use super::machine::store_context::StoreContext;
 use super::machine::switch::builtin_stubs;
+use super::{Engine, Store};
 use crate::abi::vmctx::{self, VmMemory, VmTable};
-use crate::base::{DataIndex, ElemIndex, Memory, MemoryIndex, RawValue, Table, TableIndex};
+use crate::base::{DataIndex, ElemIndex, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex};
 use std::ptr;
 use std::rc::Rc;
 
 builtin_stubs! {
     memory_grow, memory_copy, memory_fill, memory_init, data_drop, table_grow, table_fill, table_copy, table_init,
     elem_drop,
+}
+
+impl Store {
+    /// An empty store.
+    pub fn new(engine: &Engine, limits: StoreLimits) -> Result<Store> {
+        Store::with_builtins(engine, limits, builtin_table())
+    }
 }
 
 /// An instance's context, as guest code passes it.
@@ -200,46 +206,4 @@ pub unsafe extern "sysv64" fn elem_drop(context: Context, segment: u32) {
     // SAFETY: the caller's promise.
     let (_, instance) = unsafe { caller(context) };
     instance.drop_elem(ElemIndex::from_u32(segment));
-}
-
-/// What a host function's stub calls: [`call_host`] for the function's body, or [`call_host_checked`].
-/// It answers null, or, if the function failed, its store's context, which knows the trap.
-pub type HostEntry<F> = unsafe extern "sysv64" fn(*const HostFunc<F>, *const u8, *mut RawValue) -> *mut StoreContext;
-
-/// # Safety
-///
-/// As for every builtin; `callee` is a host function's context.
-#[inline(never)]
-pub unsafe extern "sysv64" fn call_host<F: HostBody>(
-    callee: *const HostFunc<F>,
-    caller: *const u8,
-    values: *mut RawValue,
-) -> *mut StoreContext {
-    // SAFETY: host functions are kept as long as their store.
-    let callee = unsafe { &*callee };
-    // SAFETY: the trampoline for the function's type passes as many values as it has, and the caller's context.
-    let (store, outcome) = unsafe { callee.invoke(caller, values) };
-    // SAFETY: guest code is what called.
-    unsafe { store.reenter() };
-    match outcome {
-        Ok(()) => ptr::null_mut(),
-        Err(error) => store.host_failed(error),
-    }
-}
-
-/// The same for functions with results that have to be looked at, which others needn't pay for.
-///
-/// # Safety
-///
-/// As for [`call_host`].
-pub unsafe extern "sysv64" fn call_host_checked<F: HostBody>(
-    callee: *const HostFunc<F>,
-    caller: *const u8,
-    values: *mut RawValue,
-) -> *mut StoreContext {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let failed = call_host(callee, caller, values);
-        if failed.is_null() { (*callee).check_raw_results(values) } else { failed }
-    }
 }

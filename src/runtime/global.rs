@@ -1,38 +1,19 @@
-//! Globals.
+//! A store's globals: making them, and reading and writing them from the host.
 //!
-//! A global is a 16-byte cell: inside its instance's context, or in a box of the host's. Read next: [`super::instance`].
+//! Read next: [`super::entities::global`].
 
 #![expect(unsafe_code, reason = "guest code reads and writes the cells")]
 
 use super::Store;
-use crate::base::{Global, GlobalType, RawValue, Result, Value, error::bail};
-use std::cell::UnsafeCell;
-use std::rc::Rc;
-
-/// A global of a store.
-#[derive(Clone)]
-pub struct GlobalEntry {
-    /// Its type.
-    pub ty: GlobalType,
-    /// Its value; valid as long as the store.
-    pub cell: *mut RawValue,
-    /// What holds the value of a global that the host made.
-    _own: Option<Rc<UnsafeCell<RawValue>>>,
-}
-
-impl GlobalEntry {
-    /// A global in an instance's context.
-    pub fn in_context(ty: GlobalType, cell: *mut RawValue) -> GlobalEntry {
-        GlobalEntry { ty, cell, _own: None }
-    }
-}
+use super::entities::global::GlobalEntry;
+use crate::base::{Global, GlobalType, Result, Value, error::bail};
 
 impl Store {
     /// Makes a global.
     pub fn global_new(&self, ty: GlobalType, value: Value) -> Result<Global> {
-        let own = Rc::new(UnsafeCell::new(self.raw_as(&value, ty.value, "the global's value", 0)?));
+        let value = self.raw_as(&value, ty.value, "the global's value", 0)?;
         let mut globals = self.inner().globals.borrow_mut();
-        globals.push(GlobalEntry { ty, cell: own.get(), _own: Some(own) });
+        globals.push(GlobalEntry::of_host(ty, value));
         Ok(Global { store: self.id(), index: globals.len() as u64 - 1 })
     }
 

@@ -2,11 +2,10 @@
 //!
 //! A host function's context begins like an instance's, with the store context, so that one trampoline serves every
 //! caller. Invariants: no borrow of the store lasts while the closure runs; a panic doesn't get past here. Read next:
-//! [`super::builtins`] for who calls this.
+//! [`super::machine::switch`] for the stub that calls this.
 
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
-use super::builtins::{HostEntry, call_host, call_host_checked};
 use super::machine::store_context::StoreContext;
 use super::machine::switch;
 use super::{Extern, Store, TypeId};
@@ -184,6 +183,48 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
     // Dropping what was thrown may throw again.
     std::mem::forget(panic);
     error
+}
+
+/// What a host function's stub calls: [`call_host`] for the function's body, or [`call_host_checked`].
+/// It answers null, or, if the function failed, its store's context, which knows the trap.
+pub type HostEntry<F> = unsafe extern "sysv64" fn(*const HostFunc<F>, *const u8, *mut RawValue) -> *mut StoreContext;
+
+/// # Safety
+///
+/// Called by compiled code, like a builtin; `callee` is a host function's context.
+#[inline(never)]
+pub unsafe extern "sysv64" fn call_host<F: HostBody>(
+    callee: *const HostFunc<F>,
+    caller: *const u8,
+    values: *mut RawValue,
+) -> *mut StoreContext {
+    // SAFETY: host functions are kept as long as their store.
+    let callee = unsafe { &*callee };
+    // SAFETY: the trampoline for the function's type passes as many values as it has, and the caller's context.
+    let (store, outcome) = unsafe { callee.invoke(caller, values) };
+    // SAFETY: guest code is what called.
+    unsafe { store.reenter() };
+    match outcome {
+        Ok(()) => ptr::null_mut(),
+        Err(error) => store.host_failed(error),
+    }
+}
+
+/// The same for functions with results that have to be looked at, which others needn't pay for.
+///
+/// # Safety
+///
+/// As for [`call_host`].
+pub unsafe extern "sysv64" fn call_host_checked<F: HostBody>(
+    callee: *const HostFunc<F>,
+    caller: *const u8,
+    values: *mut RawValue,
+) -> *mut StoreContext {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let failed = call_host(callee, caller, values);
+        if failed.is_null() { (*callee).check_raw_results(values) } else { failed }
+    }
 }
 
 impl Store {

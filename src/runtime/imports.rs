@@ -2,10 +2,10 @@
 //!
 //! Read next: [`super::linker`] for how imports are found by name.
 
-use super::func::FuncEntry;
-use super::global::GlobalEntry;
-use super::memory::LinearMemory;
-use super::table::TableData;
+use super::entities::func::FuncEntry;
+use super::entities::global::GlobalEntry;
+use super::entities::memory::LinearMemory;
+use super::entities::table::TableData;
 use super::{Module, Store};
 use crate::base::{
     Error, ErrorKind, ExternType, Func, Global, GlobalType, Memory, Result, StoreId, Table, ValType, error::bail,

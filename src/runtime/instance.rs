@@ -1,143 +1,27 @@
-//! Instances: making them, and reaching what is in them.
+//! A store's instances: making them, and reaching what is in them.
 //!
-//! An instance is a block of memory that guest code works on, laid out by [`crate::abi::vmctx`], and what the runtime
-//! needs to know besides. Invariants: everything that can fail without the guest's doing is done before the store
-//! changes; a context never moves and lives as long as the store. Read next: [`super::imports`], [`super::func`].
+//! Invariants: everything that can fail without the guest's doing is done before the store changes; a context lives as long
+//! as the store. Read next: [`super::imports`], [`super::entities::instance`].
 
 #![expect(unsafe_code, reason = "writes what guest code works on")]
 
-use super::global::GlobalEntry;
+use super::entities::global::GlobalEntry;
+use super::entities::instance::{Context, InstanceData};
+use super::entities::memory::LinearMemory;
+use super::entities::table::TableData;
 use super::imports::{Extern, Imports};
 use super::machine::code_memory::StoreCode;
-use super::memory::LinearMemory;
-use super::table::TableData;
 use super::{Module, Store};
 use crate::abi::vmctx::{self, VmFuncRef, VmMemory, VmTable};
 use crate::base::{
     DataIndex, DefinedTableIndex, ElemIndex, Error, Func, FuncIndex, Global, GlobalIndex, Instance, Memory,
     MemoryIndex, RawValue, Result, Table, TableIndex, TrapCode, error::bail,
 };
-use crate::wasm::{ConstExpr, ElementItems, ElementMode, Item};
+use crate::wasm::{ElementItems, ElementMode, Item};
 use cranelift_entity::EntityRef;
-use std::alloc::{self, Layout};
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::collections::HashMap;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::rc::Rc;
-
-/// An instance of a store.
-pub struct InstanceData {
-    module: Module,
-    code: Rc<StoreCode>,
-    context: Context,
-    /// Numbers in the store of the imported functions.
-    imported_funcs: Box<[u64]>,
-    /// Numbers in the store of all memories, imported ones first.
-    memories: Box<[u64]>,
-    /// Likewise of all tables.
-    tables: Box<[u64]>,
-    /// Likewise of all globals.
-    globals: Box<[u64]>,
-    dropped_data: Box<[Cell<bool>]>,
-    dropped_elems: Box<[Cell<bool>]>,
-    /// References, made on demand, of functions that have none in the context.
-    references: RefCell<HashMap<FuncIndex, Rc<UnsafeCell<VmFuncRef>>>>,
-}
-
-impl InstanceData {
-    /// The module that it is an instance of.
-    pub fn module(&self) -> &Module {
-        &self.module
-    }
-
-    /// A memory's number in the store.
-    pub fn memory(&self, index: MemoryIndex) -> u64 {
-        self.memories[index.index()]
-    }
-
-    /// A table's number in the store.
-    pub fn table(&self, index: TableIndex) -> u64 {
-        self.tables[index.index()]
-    }
-
-    /// Forgets a data segment.
-    pub fn drop_data(&self, segment: DataIndex) {
-        self.dropped_data[segment.index()].set(true);
-    }
-
-    /// Forgets an element segment.
-    pub fn drop_elem(&self, segment: ElemIndex) {
-        self.dropped_elems[segment.index()].set(true);
-    }
-
-    fn evaluate(&self, expr: &ConstExpr) -> u64 {
-        self.context.evaluate(&self.module, expr)
-    }
-}
-
-/// The block of memory that guest code works on.
-struct Context {
-    address: NonNull<u8>,
-    layout: Layout,
-}
-
-impl Context {
-    fn new(size: u32) -> Result<Context> {
-        let layout = Layout::from_size_align(size as usize, 16).expect("contexts are smaller than 2 GiB");
-        // SAFETY: contexts have a header, so the size isn't zero.
-        match NonNull::new(unsafe { alloc::alloc_zeroed(layout) }) {
-            Some(address) => Ok(Context { address, layout }),
-            None => bail!(System, "no memory for an instance of {size} bytes"),
-        }
-    }
-
-    fn at(&self, offset: i32) -> *mut u8 {
-        let offset = offset as usize;
-        assert!(offset < self.layout.size());
-        // SAFETY: the offset is inside the block.
-        unsafe { self.address.as_ptr().add(offset) }
-    }
-
-    fn write<T>(&self, offset: i32, value: T) {
-        assert!(offset as usize + size_of::<T>() <= self.layout.size());
-        // SAFETY: the value fits into the block, and the layout aligns every field. Guest code isn't running.
-        unsafe { self.at(offset).cast::<T>().write(value) }
-    }
-
-    fn read<T: Copy>(&self, offset: i32) -> T {
-        assert!(offset as usize + size_of::<T>() <= self.layout.size());
-        // SAFETY: as in `write`; all fields are numbers, and the block was zeroed.
-        unsafe { self.at(offset).cast::<T>().read() }
-    }
-
-    fn global(&self, module: &Module, index: GlobalIndex) -> *mut RawValue {
-        let layout = &module.info().layout;
-        match layout.as_defined_global(index) {
-            Some(defined) => self.at(layout.defined_global(defined)).cast(),
-            None => self.read(layout.imported_global(index)),
-        }
-    }
-
-    /// The reference of a function that has one in the context.
-    fn func_ref(&self, module: &Module, index: FuncIndex) -> Option<*mut VmFuncRef> {
-        let place = module.info().escaping_place.get(&index)?;
-        Some(self.at(module.info().layout.func_ref(*place)).cast())
-    }
-
-    fn evaluate(&self, module: &Module, expr: &ConstExpr) -> u64 {
-        // SAFETY: cells live as long as the store; guest code isn't running.
-        let global = |index| unsafe { (*self.global(module, index)).lo };
-        let func = |index| self.func_ref(module, index).expect("constant expressions let functions escape") as u64;
-        expr.evaluate(global, func)
-    }
-}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // SAFETY: the block was allocated with this layout.
-        unsafe { alloc::dealloc(self.address.as_ptr(), self.layout) };
-    }
-}
 
 /// What an instance defines, before the store knows it.
 struct Definitions {
@@ -196,7 +80,7 @@ impl Store {
         inner.tables.borrow_mut().extend(tables);
         inner.globals.borrow_mut().extend(globals);
         inner.instances.borrow_mut().push(instance.clone());
-        let start = instance.context.address.as_ptr() as usize;
+        let start = instance.context.at(0) as usize;
         let references = info.escaping.len();
         let first = if references > 0 { instance.context.at(info.layout.func_ref(0)) as usize } else { start };
         inner.func_refs.borrow_mut().add_context(start, first, references, number);
@@ -446,7 +330,7 @@ fn own_reference(context: &Context, module: &Module, code: &StoreCode, index: Fu
     let defined = info.defined_func(index).expect("imported functions have references already");
     VmFuncRef {
         code: code.base() + module.compiled().functions[defined].start.0 as usize,
-        context: context.address.as_ptr() as usize,
+        context: context.at(0) as usize,
         type_id: module.type_id(info.funcs[index]).0,
         handle: 0,
         func_index: index.as_u32(),

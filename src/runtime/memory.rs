@@ -1,101 +1,14 @@
-//! Linear memories.
+//! A store's memories: making them, and reading and writing them from the host.
 //!
-//! Each reserves all addresses that a 32-bit index with a 32-bit offset can reach; what it doesn't have yet is
-//! inaccessible, so compiled code checks no bounds. Its base never moves. Read next: [`super::machine::traps`].
+//! Read next: [`super::entities::memory`].
 
-#![expect(unsafe_code, reason = "guest code reads and writes memories")]
+#![expect(unsafe_code, reason = "reads and writes what guest code works on")]
 
 use super::Store;
-use super::machine::mapping::Mapping;
-use crate::abi::vmctx::VmMemory;
-use crate::base::{Memory, MemoryType, Result, StoreLimits, error::MemoryFault, error::bail};
-use std::cell::UnsafeCell;
+use super::entities::memory::{LinearMemory, MAX_PAGES};
+use crate::base::{Memory, MemoryType, Result, error::MemoryFault, error::bail};
 use std::ptr;
 use std::rc::Rc;
-
-/// Bytes of a page.
-pub const PAGE_SIZE: u64 = 1 << 16;
-/// Pages that a 32-bit memory can have.
-pub const MAX_PAGES: u64 = 1 << 16;
-/// 4 GiB for the index, as much for the offset, and room for the access itself.
-const RESERVATION: usize = (8 << 30) + (64 << 10);
-
-/// A memory of a store.
-pub struct LinearMemory {
-    ty: MemoryType,
-    mapping: Mapping,
-    definition: UnsafeCell<VmMemory>,
-}
-
-impl LinearMemory {
-    /// Makes a memory of its type's minimal size.
-    pub fn new(ty: MemoryType, limits: &StoreLimits) -> Result<LinearMemory> {
-        check_size(ty.minimum, None, limits)?;
-        let mapping = Mapping::reserve(RESERVATION)?;
-        let bytes = (ty.minimum * PAGE_SIZE) as usize;
-        mapping.make_writable(0, bytes)?;
-        let definition = UnsafeCell::new(VmMemory { base: mapping.base(), bytes });
-        Ok(LinearMemory { ty, mapping, definition })
-    }
-
-    /// Where guest code finds its base and size; stays there as long as the memory.
-    pub fn definition(&self) -> *mut VmMemory {
-        self.definition.get()
-    }
-
-    /// Its first byte.
-    pub fn base(&self) -> *mut u8 {
-        self.mapping.base() as *mut u8
-    }
-
-    /// Its size in bytes.
-    pub fn bytes(&self) -> usize {
-        // SAFETY: only `grow` changes it, on this thread.
-        unsafe { (*self.definition.get()).bytes }
-    }
-
-    /// Its size in pages.
-    pub fn pages(&self) -> u64 {
-        self.bytes() as u64 / PAGE_SIZE
-    }
-
-    /// The type that it was made with.
-    pub fn ty(&self) -> MemoryType {
-        self.ty
-    }
-
-    /// Grows by `delta` pages; answers the old size.
-    pub fn grow(&self, delta: u64, limits: &StoreLimits) -> Result<u64> {
-        let old = self.pages();
-        if delta == 0 {
-            return Ok(old);
-        }
-        let new = old.saturating_add(delta);
-        check_size(new, self.ty.maximum, limits)?;
-        self.mapping.make_writable(self.bytes(), (delta * PAGE_SIZE) as usize)?;
-        // SAFETY: no guest code of the store runs now, and nobody holds a reference to the definition.
-        unsafe { (*self.definition.get()).bytes = (new * PAGE_SIZE) as usize };
-        Ok(old)
-    }
-
-    fn range(&self, offset: u64, length: usize) -> Result<*mut u8> {
-        let bytes = self.bytes() as u64;
-        match offset.checked_add(length as u64) {
-            Some(end) if end <= bytes => Ok(self.base().wrapping_add(offset as usize)),
-            _ => bail!(OutOfRange, "{length} bytes at {offset:#x} aren't all in the memory of {bytes:#x} bytes"),
-        }
-    }
-}
-
-fn check_size(pages: u64, maximum: Option<u64>, limits: &StoreLimits) -> Result<()> {
-    if pages > maximum.unwrap_or(MAX_PAGES).min(MAX_PAGES) {
-        bail!(Limit, "{pages} pages are more than the memory's maximum");
-    }
-    if pages * PAGE_SIZE > limits.memory_bytes {
-        bail!(Limit, "{pages} pages are more than the store's limit of {} bytes", limits.memory_bytes);
-    }
-    Ok(())
-}
 
 impl Store {
     /// Makes a memory.
@@ -132,13 +45,13 @@ impl Store {
     /// The memory that an address belongs to, if accessing it is the guest's business.
     pub(super) fn memory_fault(&self, address: usize) -> Option<MemoryFault> {
         let memories = self.inner().memories.borrow();
-        let index = memories.iter().position(|memory| memory.mapping.contains(address))?;
-        Some(MemoryFault { memory: index as u64, address: (address - memories[index].mapping.base()) as u64 })
+        let index = memories.iter().position(|memory| memory.contains(address))?;
+        Some(MemoryFault { memory: index as u64, address: (address - memories[index].base() as usize) as u64 })
     }
 
     /// The type that it was made with.
     pub fn memory_type(&self, memory: Memory) -> Result<MemoryType> {
-        Ok(self.memory(memory)?.ty)
+        Ok(self.memory(memory)?.ty())
     }
 
     /// Its first byte and its present size in bytes. The address is good as long as the store lives.

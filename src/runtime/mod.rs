@@ -20,18 +20,27 @@ pub mod memory;
 pub mod table;
 pub mod values;
 
+pub mod activation;
 pub mod backtrace;
-pub mod call;
 pub mod walk;
 
+pub mod call;
+pub mod call_chain;
+pub mod one_shot_call;
+pub mod quick_call;
+
 mod builtins;
+mod entities;
 mod machine;
 
-pub use call::{Call, CallState, Convert, Exit, QuickCall, Stopped, TrapInfo, Unusual};
+pub use activation::{Activation, FrameLink, PcKind, StackWords};
+pub use call::{Call, Exit, RunState, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;
 pub use linker::Linker;
 pub use module::Module;
+pub use one_shot_call::Convert;
+pub use quick_call::{QuickCall, SlowPath};
 pub use store::Store;
-pub use walk::{Activation, FrameKind, Link, NoFrame, RawFrame, StackWords, Walk};
+pub use walk::{NoFrame, RawFrame, Walk};

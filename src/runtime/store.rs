@@ -6,17 +6,17 @@
 
 #![expect(unsafe_code, reason = "the store is reached by address from guest code")]
 
-use super::builtins::builtin_table;
-use super::call::Link;
-use super::func::{FuncEntries, FuncRefs};
-use super::global::GlobalEntry;
-use super::instance::InstanceData;
+use super::activation::Activation;
+use super::call_chain::CallChain;
+use super::entities::func::{FuncEntries, FuncRefs};
+use super::entities::global::GlobalEntry;
+use super::entities::instance::InstanceData;
+use super::entities::memory::LinearMemory;
+use super::entities::table::TableData;
 use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, StoreCode, TrampolineCode};
 use super::machine::guest_stack::StackPool;
-use super::machine::store_context::StoreContext;
-use super::memory::LinearMemory;
-use super::table::TableData;
+use super::machine::store_context::{BuiltinTable, StoreContext};
 use super::{Engine, Module};
 use crate::base::{
     BlobId, CodeOffset, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// together with all its calls, suspended ones too.
 #[repr(transparent)]
 pub struct Store {
-    /// Owned by the `Store` that [`Store::new`] made. The store's context holds another, which [`Store::of_context`] lends.
+    /// Owned by the `Store` that [`Store::with_builtins`] made. The store's context holds another, which [`Store::of_context`] lends.
     inner: NonNull<StoreInner>,
 }
 
@@ -50,18 +50,10 @@ pub struct StoreInner {
     pub(super) embedder: Cell<*mut c_void>,
     /// Why the store can't be used any more.
     poisoned: RefCell<Option<String>>,
-    /// How many calls may run, one under another: as the limits say, or none if the store is poisoned.
-    pub(super) nested_calls: Cell<u32>,
 
     pub(super) context: UnsafeCell<StoreContext>,
     pub(super) stacks: Rc<StackPool>,
-    /// The innermost running call.
-    pub(super) current: Cell<*const Link>,
-    /// What quick calls run on, see [`Store::quick_call`]. It keeps its stack between them.
-    pub(super) quick: Link,
-    /// Whether something has to be looked at before the next quick call, and after the one that runs.
-    pub(super) unusual: Cell<bool>,
-    pub(super) next_call: Cell<u64>,
+    pub(super) calls: CallChain,
     /// What the host function that just failed answered.
     pub(super) host_error: RefCell<Option<Error>>,
 
@@ -89,14 +81,17 @@ pub struct StoreInner {
 impl StoreInner {
     fn update_nested_calls(&self) {
         let is_poisoned = self.poisoned.borrow().is_some();
-        self.nested_calls.set(if is_poisoned { 0 } else { self.limits.get().nested_calls });
-        self.unusual.set(true);
+        self.calls.set_limit(if is_poisoned { 0 } else { self.limits.get().nested_calls });
     }
 }
 
 impl Store {
-    /// An empty store.
-    pub fn new(engine: &Engine, limits: StoreLimits) -> Result<Store> {
+    /// An empty store, whose guests find the stubs of the builtins in this table.
+    pub(super) fn with_builtins(
+        engine: &Engine,
+        limits: StoreLimits,
+        builtins: &'static BuiltinTable,
+    ) -> Result<Store> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let inner = Box::into_raw(Box::new(StoreInner {
             id: StoreId(NEXT.fetch_add(1, Ordering::Relaxed)),
@@ -104,13 +99,9 @@ impl Store {
             limits: Cell::new(limits),
             embedder: Cell::new(ptr::null_mut()),
             poisoned: RefCell::default(),
-            nested_calls: Cell::new(limits.nested_calls),
-            context: UnsafeCell::new(StoreContext::new(builtin_table().as_ptr())),
+            context: UnsafeCell::new(StoreContext::new(builtins)),
             stacks: Rc::default(),
-            current: Cell::new(ptr::null()),
-            quick: Link::default(),
-            unusual: Cell::new(true),
-            next_call: Cell::new(1),
+            calls: CallChain::new(limits.nested_calls),
             host_error: RefCell::default(),
             instances: RefCell::default(),
             funcs: FuncEntries::default(),
@@ -142,7 +133,7 @@ impl Store {
     /// `context` must be that of a store which lives as long as the result is used.
     #[inline]
     pub(super) unsafe fn of_context<'a>(context: *const StoreContext) -> &'a Store {
-        // SAFETY: `Store::new` set the field to the store's address, which isn't null, and nobody changes it. A `Store` is
+        // SAFETY: `Store::with_builtins` set the field to the store's address, which isn't null, and nobody changes it. A `Store` is
         // just such an address. It isn't dropped, since only a reference to it is given out.
         unsafe { &*(&raw const (*context).store).cast::<Store>() }
     }
@@ -243,6 +234,37 @@ impl Store {
             Some(data) => Ok(unsafe { &*ptr::from_ref::<dyn Any>(&**data) }),
             None => Err(Store::out_of_range("host reference", reference.index, externs.len() as u64)),
         }
+    }
+
+    /// Entry points of the builtins' stubs.
+    pub(super) fn builtin_stubs(&self) -> &'static BuiltinTable {
+        // SAFETY: the context is this store's, and nobody writes this word of it.
+        unsafe { (*self.inner().context.get()).builtins }
+    }
+
+    /// Where guest code waits for host functions, newest first: one entry per running call.
+    pub fn activations(&self) -> Vec<Activation> {
+        let inner = self.inner();
+        // SAFETY: the context is this store's; guest code isn't running.
+        unsafe { inner.calls.activations((*inner.context.get()).exit_frame) }
+    }
+
+    /// The number and epoch of the call whose guest code called the host function now running.
+    pub fn current_call(&self) -> Option<(u64, u64)> {
+        let calls = &self.inner().calls;
+        let call = calls.current()?;
+        Some((calls.number(call), call.epoch.get()))
+    }
+
+    /// Notes that a host function is about to return into the guest.
+    ///
+    /// # Safety
+    ///
+    /// To be called while a call runs.
+    #[inline]
+    pub(super) unsafe fn reenter(&self) {
+        // SAFETY: the caller's promise; a call that runs is neither moved nor dropped.
+        unsafe { (*self.inner().calls.innermost.get()).bump_epoch() };
     }
 
     /// The instance whose context is at this address (word 0 of a frame's state slot).

@@ -70,6 +70,20 @@ impl Store {
             _ => return Err(mismatch(value, ty, what, place)),
         }))
     }
+
+    /// Writes arguments in their raw form. There must be at least as many raw values.
+    #[inline]
+    pub(super) fn raw_args(&self, types: &[ValType], args: &[Value], values: &mut [RawValue]) -> Result<()> {
+        for (place, (arg, ty)) in args.iter().zip(types).enumerate() {
+            values[place] = self.raw_as(arg, *ty, "argument #", place)?;
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+pub(super) fn wrong_count(what: &str, given: usize, needed: usize) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("{given} {what} are given, the function has {needed}"))
 }
 
 #[cold]

@@ -1,116 +1,11 @@
-//! Walking the frames of guest code that was left.
+//! Walking the frames of guest code that was left: which of them are guest frames, and whose.
 //!
-//! Frames are chained by their frame pointers: at a frame pointer is the caller's, above it the return address. Knows
-//! nothing of what frames mean. Invariant: every read is inside a guest stack that the activation keeps mapped, whatever the
-//! stack holds and however old the activation is. Read next: [`super::backtrace`].
+//! Knows nothing of what frames mean, nor how they lie on the stack. Read next: [`super::backtrace`].
 
-#![expect(unsafe_code, reason = "reads guest stacks")]
-
-use super::machine::guest_stack::GuestStack;
+use super::activation::{Activation, FrameLink, PcKind};
 use super::{Module, Store};
 use crate::base::{CodeOffset, NativePc};
 use cranelift_entity::EntityRef;
-use std::marker::PhantomData;
-use std::ops::Range;
-use std::rc::Rc;
-
-/// A contiguous run of guest frames, from where guest code was left to where it was entered.
-#[derive(Clone, Debug)]
-pub struct Activation {
-    /// The call that it belongs to.
-    pub call_id: u64,
-    /// That call's epoch.
-    pub epoch: u64,
-    /// Frame pointer of the newest frame.
-    pub fp: usize,
-    /// Place of the newest frame.
-    pub pc: NativePc,
-    /// What `pc` is.
-    pub kind: FrameKind,
-    /// The guest stack, which stays mapped that long.
-    pub(super) stack: Rc<GuestStack>,
-}
-
-/// What a frame's pc is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FrameKind {
-    /// The instruction that trapped, or the address after the stop point.
-    Exact,
-    /// The address that a call returns to.
-    Return,
-}
-
-/// A link of the chain of frames: a guest frame, or a trampoline's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Link {
-    /// Its place.
-    pub pc: NativePc,
-    /// Its frame pointer.
-    pub fp: usize,
-    /// What `pc` is.
-    pub kind: FrameKind,
-}
-
-impl Link {
-    /// An address inside the instruction that it is at.
-    fn inside(&self) -> NativePc {
-        match self.kind {
-            FrameKind::Exact => self.pc,
-            // A call may be the last instruction of its function.
-            FrameKind::Return => NativePc(self.pc.0.wrapping_sub(1)),
-        }
-    }
-}
-
-impl Activation {
-    /// The newest link, if there is any.
-    pub fn newest(&self) -> Option<Link> {
-        (self.fp != 0).then_some(Link { pc: self.pc, fp: self.fp, kind: self.kind })
-    }
-
-    /// The link that called the one with this frame pointer, further up the stack. Reads nothing outside the stack.
-    #[inline]
-    pub fn caller(&self, fp: usize) -> Option<Link> {
-        let words = self.words(fp, 2);
-        let (caller, pc) = (words.get(0)? as usize, words.get(1)? as usize);
-        // The chain's end has a null frame pointer; anything else that isn't further up is no chain.
-        (caller == 0 || caller > fp).then_some(Link { pc: NativePc(pc), fp: caller, kind: FrameKind::Return })
-    }
-
-    /// The usable part of the guest stack.
-    #[inline]
-    pub fn stack(&self) -> Range<usize> {
-        self.stack.base..self.stack.high
-    }
-
-    /// So many words from `address` on, or none if not all of them are in the usable part of the stack.
-    #[inline]
-    pub fn words(&self, address: usize, count: usize) -> StackWords<'_> {
-        let Range { start, end } = self.stack();
-        let is_inside = (start..=end).contains(&address) && count <= (end - address) / size_of::<u64>();
-        let words = address as *const u64;
-        StackWords { words, count: if is_inside { count } else { 0 }, stack: PhantomData }
-    }
-}
-
-/// Words of a guest stack that follow each other.
-#[derive(Clone, Copy)]
-pub struct StackWords<'a> {
-    words: *const u64,
-    count: usize,
-    /// Keeps it mapped.
-    stack: PhantomData<&'a GuestStack>,
-}
-
-impl StackWords<'_> {
-    /// What the word at `place` is now; none if there is no such word.
-    #[inline(always)]
-    pub fn get(&self, place: usize) -> Option<u64> {
-        // SAFETY: there are `count` words in the usable part of a stack, which stays mapped for the lifetime. Guest code that
-        // writes there runs on this thread only, so not now.
-        (place < self.count).then(|| unsafe { self.words.add(place).read_unaligned() })
-    }
-}
 
 /// A guest frame.
 #[derive(Clone, Debug)]
@@ -120,7 +15,7 @@ pub struct RawFrame {
     /// Its frame pointer.
     pub fp: usize,
     /// What `pc` is.
-    pub kind: FrameKind,
+    pub kind: PcKind,
     /// The module whose code it runs.
     pub module: Module,
     /// Where that module's image is mapped.
@@ -138,7 +33,7 @@ impl RawFrame {
 pub struct Walk<'a> {
     store: &'a Store,
     activation: &'a Activation,
-    next: Option<Link>,
+    next: Option<FrameLink>,
 }
 
 impl Iterator for Walk<'_> {
@@ -172,8 +67,8 @@ impl Store {
     }
 
     /// The guest frame that a link is.
-    pub fn frame_at(&self, link: Link) -> Result<RawFrame, NoFrame> {
-        let Link { pc, fp, kind } = link;
+    pub fn frame_at(&self, link: FrameLink) -> Result<RawFrame, NoFrame> {
+        let FrameLink { pc, fp, kind } = link;
         let inner = self.inner();
         let found = inner.code.borrow().code_at(link.inside());
         match found {

@@ -1,6 +1,6 @@
 use crate::{World, both, world};
 use pellucid::base::{ErrorKind, FuncType, RawValue, StoreLimits, ValType, Value};
-use pellucid::runtime::{Call, CallState, Caller, Exit, Extern};
+use pellucid::runtime::{Call, Caller, Exit, Extern, RunState};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -75,10 +75,10 @@ fn a_call_object_runs_once() {
         let instance = world.instance(MIX, &[]);
         let args = [Value::I32(1), Value::I64(2), Value::F32(3), Value::F64(4)];
         let call = Call::new(&world.store, world.func(instance, "mix"), &args).unwrap();
-        assert_eq!((call.state(), call.epoch()), (CallState::Ready, 0));
+        assert_eq!((call.state(), call.epoch()), (RunState::Ready, 0));
         assert_eq!(call.results(&world.store).unwrap_err().kind(), ErrorKind::InvalidState);
         assert!(matches!(call.run(&world.store).unwrap(), Exit::Finished));
-        assert_eq!((call.state(), call.epoch()), (CallState::Finished, 1));
+        assert_eq!((call.state(), call.epoch()), (RunState::Finished, 1));
         assert_eq!(call.results(&world.store).unwrap(), [args[3], args[2], args[1], args[0]]);
         assert_eq!(call.run(&world.store).unwrap_err().kind(), ErrorKind::InvalidState);
         assert!(call.activation().is_none());
@@ -97,7 +97,7 @@ fn handles_of_another_store_are_refused() {
     assert_eq!(kind(other.store.instance_exports(instance).unwrap_err()), ErrorKind::WrongStore);
     let call = Call::new_raw(&one.store, mix, &[RawValue::default(); 4]).unwrap();
     assert_eq!(kind(call.run(&other.store).unwrap_err()), ErrorKind::WrongStore);
-    assert_eq!(call.state(), CallState::Ready);
+    assert_eq!(call.state(), RunState::Ready);
     let none = pellucid::base::Func { store: one.store.id(), index: 1 << 40 };
     assert_eq!(kind(one.store.call(none, &[]).unwrap_err()), ErrorKind::OutOfRange);
 }

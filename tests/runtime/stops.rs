@@ -2,7 +2,7 @@
 
 use crate::{World, debug_world};
 use pellucid::base::{CodeOffset, ErrorKind, FuncIndex, FuncType, Instance, TrapCode, ValType, Value, WasmPc};
-use pellucid::runtime::{Call, CallState, Exit, Extern, FrameKind, Link, Module, NoFrame};
+use pellucid::runtime::{Call, Exit, Extern, FrameLink, Module, NoFrame, PcKind, RunState};
 
 const SUM: &str = r#"(module
     (func $sum (export "sum") (param $n i32) (result i32) (local $total i32)
@@ -45,12 +45,12 @@ fn an_armed_call_stops_and_goes_on() {
         match call.run(&world.store).unwrap() {
             Exit::Finished => break,
             Exit::Stopped(stopped) => {
-                assert_eq!(call.state(), CallState::Suspended);
+                assert_eq!(call.state(), RunState::Suspended);
                 assert!(call.epoch() > epoch);
                 epoch = call.epoch();
                 let activation = call.activation().unwrap();
                 assert_eq!((activation.pc, activation.fp), (stopped.pc, stopped.fp));
-                assert_eq!(activation.kind, FrameKind::Exact);
+                assert_eq!(activation.kind, PcKind::Exact);
                 let frames: Vec<_> = world.store.walk(&activation).collect();
                 assert_eq!(frames.len(), 2);
                 let (found, offset) = world.store.code_at(stopped.pc).unwrap();
@@ -159,7 +159,7 @@ fn a_call_can_be_ended_at_a_stop() {
     let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(1)]).unwrap();
     let Exit::Stopped(stopped) = call.run(&world.store).unwrap() else { panic!("armed") };
     call.fail(pellucid::base::Error::new(ErrorKind::Trap, "enough")).unwrap();
-    assert_eq!(call.state(), CallState::Trapped);
+    assert_eq!(call.state(), RunState::Trapped);
     assert_eq!(
         call.fail(pellucid::base::Error::new(ErrorKind::Trap, "again")).unwrap_err().kind(),
         ErrorKind::InvalidState
@@ -195,7 +195,7 @@ fn a_stop_without_room_on_the_stack_is_an_overflow() {
         };
         assert_eq!(trap.code, TrapCode::CallStackExhausted);
         let activation = call.activation().unwrap();
-        kinds[usize::from(activation.kind == FrameKind::Exact)] += 1;
+        kinds[usize::from(activation.kind == PcKind::Exact)] += 1;
         let frames: Vec<_> = world.store.walk(&activation).collect();
         assert!(frames.len() > 50);
         // All frames are of the same size, so none is missing or invented.
@@ -311,7 +311,7 @@ fn a_call_goes_on_from_stops_for_as_long_as_it_is_told() {
     let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(3)]).unwrap();
     let (mut epochs, mut last) = (vec![call.epoch()], None);
     let exit = call.run_while(&world.store, |stopped| {
-        assert_eq!(call.state(), CallState::Suspended);
+        assert_eq!(call.state(), RunState::Suspended);
         let activation = call.activation().unwrap();
         assert_eq!((activation.pc, activation.fp), (stopped.pc, stopped.fp));
         assert_eq!(world.store.walk(&activation).count(), 2);
@@ -324,7 +324,7 @@ fn a_call_goes_on_from_stops_for_as_long_as_it_is_told() {
     });
     assert!(matches!(exit.unwrap(), Exit::Stopped(stopped) if Some(stopped) == last));
     assert!(epochs.is_sorted_by(|a, b| a < b));
-    assert_eq!(call.state(), CallState::Suspended);
+    assert_eq!(call.state(), RunState::Suspended);
     assert!(matches!(call.run_while(&world.store, |_| true).unwrap(), Exit::Finished));
     assert_eq!(call.results(&world.store).unwrap(), [Value::I32(12)]);
     // A store that is poisoned at a stop isn't entered again.
@@ -352,7 +352,7 @@ fn a_walk_goes_link_by_link_and_tells_trampolines_from_unknown_places() {
     let walked: Vec<_> = world.store.walk(&activation).map(|frame| frame.pc).collect();
     assert_eq!(found[..2], [Ok(walked[0]), Ok(walked[1])]);
     assert_eq!(found[2], Err(NoFrame::Trampoline));
-    let nowhere = Link { pc: pellucid::base::NativePc(8), ..links[0] };
+    let nowhere = FrameLink { pc: pellucid::base::NativePc(8), ..links[0] };
     assert_eq!(world.store.frame_at(nowhere).map(|frame| frame.pc), Err(NoFrame::Unknown));
     assert_eq!(activation.caller(activation.stack().end), None);
     assert_eq!(activation.caller(usize::MAX - 4), None);

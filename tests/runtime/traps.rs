@@ -1,6 +1,6 @@
 use crate::{World, both};
 use pellucid::base::{ErrorKind, StoreLimits, TrapCode, Value};
-use pellucid::runtime::{Call, CallState, Exit};
+use pellucid::runtime::{Call, Exit, RunState};
 
 fn trap_of(world: &World, body: &str, args: &[Value]) -> (TrapCode, Vec<u32>) {
     let text = format!(
@@ -174,7 +174,7 @@ fn a_trapped_calls_frames_stay() {
         let call = Call::new(&world.store, world.func(instance, "f"), &[Value::I32(0)]).unwrap();
         let Exit::Trapped(trap) = call.run(&world.store).unwrap() else { panic!("it divides by zero") };
         assert_eq!((trap.code, trap.fault), (TrapCode::IntegerDivideByZero, None));
-        assert_eq!(call.state(), CallState::Trapped);
+        assert_eq!(call.state(), RunState::Trapped);
         for _ in 0..3 {
             // Other calls don't disturb it.
             assert!(world.call(instance, "f", &[Value::I32(1)]).is_ok());

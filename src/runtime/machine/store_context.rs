@@ -5,10 +5,14 @@
 
 use super::code_map::CodeMap;
 use super::guest_stack::GuestStack;
+use crate::abi::builtins::Builtin;
 use crate::base::TrapCode;
 use std::cell::RefCell;
 use std::mem::offset_of;
 use std::ptr;
+
+/// Entry points of the builtins' stubs, in the order of [`Builtin::ALL`].
+pub type BuiltinTable = [usize; Builtin::ALL.len()];
 
 /// What a context belongs to, for whoever made it.
 #[repr(C)]
@@ -20,7 +24,7 @@ pub struct Owner {
 #[repr(C)]
 pub struct StoreContext {
     /// Entry points of the builtins.
-    pub builtins: *const usize,
+    pub builtins: &'static BuiltinTable,
     /// The host's stack pointer while guest code runs.
     pub host_sp: usize,
     /// The stack pointer of the guest that is about to be resumed, or was just stopped.
@@ -60,7 +64,7 @@ pub struct RawTrap {
 
 impl StoreContext {
     /// A context of no store yet.
-    pub fn new(builtins: *const usize) -> StoreContext {
+    pub fn new(builtins: &'static BuiltinTable) -> StoreContext {
         StoreContext {
             builtins,
             host_sp: 0,

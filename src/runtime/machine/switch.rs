@@ -369,7 +369,7 @@ macro_rules! builtin_stubs {
         }
 
         /// Entry points of the builtins, in the table's order.
-        pub fn builtin_table() -> &'static [usize; $crate::abi::builtins::Builtin::ALL.len()] {
+        pub fn builtin_table() -> &'static $crate::runtime::machine::store_context::BuiltinTable {
             use $crate::abi::builtins::Builtin;
             static TABLE: std::sync::OnceLock<[usize; Builtin::ALL.len()]> = std::sync::OnceLock::new();
             TABLE.get_or_init(|| {

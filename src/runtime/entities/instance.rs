@@ -1,0 +1,135 @@
+//! Instances: the block of memory that guest code works on, and what the runtime needs to know besides.
+//!
+//! The block is laid out by [`crate::abi::vmctx`]. Knows nothing of stores. Invariant: a context never moves. Read next:
+//! [`super::super::instance`] for how a store makes them.
+
+#![expect(unsafe_code, reason = "reads and writes what guest code works on")]
+
+use super::super::Module;
+use super::super::machine::code_memory::StoreCode;
+use crate::abi::vmctx::VmFuncRef;
+use crate::base::{
+    DataIndex, ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, RawValue, Result, TableIndex, error::bail,
+};
+use crate::wasm::ConstExpr;
+use cranelift_entity::EntityRef;
+use std::alloc::{self, Layout};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::HashMap;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// An instance of a store.
+pub struct InstanceData {
+    pub(in super::super) module: Module,
+    pub(in super::super) code: Rc<StoreCode>,
+    pub(in super::super) context: Context,
+    /// Numbers in the store of the imported functions.
+    pub(in super::super) imported_funcs: Box<[u64]>,
+    /// Numbers in the store of all memories, imported ones first.
+    pub(in super::super) memories: Box<[u64]>,
+    /// Likewise of all tables.
+    pub(in super::super) tables: Box<[u64]>,
+    /// Likewise of all globals.
+    pub(in super::super) globals: Box<[u64]>,
+    pub(in super::super) dropped_data: Box<[Cell<bool>]>,
+    pub(in super::super) dropped_elems: Box<[Cell<bool>]>,
+    /// References, made on demand, of functions that have none in the context.
+    pub(in super::super) references: RefCell<HashMap<FuncIndex, Rc<UnsafeCell<VmFuncRef>>>>,
+}
+
+impl InstanceData {
+    /// A memory's number in the store.
+    pub fn memory(&self, index: MemoryIndex) -> u64 {
+        self.memories[index.index()]
+    }
+
+    /// A table's number in the store.
+    pub fn table(&self, index: TableIndex) -> u64 {
+        self.tables[index.index()]
+    }
+
+    /// Forgets a data segment.
+    pub fn drop_data(&self, segment: DataIndex) {
+        self.dropped_data[segment.index()].set(true);
+    }
+
+    /// Forgets an element segment.
+    pub fn drop_elem(&self, segment: ElemIndex) {
+        self.dropped_elems[segment.index()].set(true);
+    }
+
+    /// The value of a constant expression.
+    pub fn evaluate(&self, expr: &ConstExpr) -> u64 {
+        self.context.evaluate(&self.module, expr)
+    }
+}
+
+/// The block of memory that guest code works on.
+pub struct Context {
+    address: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Context {
+    /// A zeroed block of so many bytes.
+    pub fn new(size: u32) -> Result<Context> {
+        let layout = Layout::from_size_align(size as usize, 16).expect("contexts are smaller than 2 GiB");
+        // SAFETY: contexts have a header, so the size isn't zero.
+        match NonNull::new(unsafe { alloc::alloc_zeroed(layout) }) {
+            Some(address) => Ok(Context { address, layout }),
+            None => bail!(System, "no memory for an instance of {size} bytes"),
+        }
+    }
+
+    /// The address of the byte at `offset`.
+    pub fn at(&self, offset: i32) -> *mut u8 {
+        let offset = offset as usize;
+        assert!(offset < self.layout.size());
+        // SAFETY: the offset is inside the block.
+        unsafe { self.address.as_ptr().add(offset) }
+    }
+
+    /// Writes a field.
+    pub fn write<T>(&self, offset: i32, value: T) {
+        assert!(offset as usize + size_of::<T>() <= self.layout.size());
+        // SAFETY: the value fits into the block, and the layout aligns every field. Guest code isn't running.
+        unsafe { self.at(offset).cast::<T>().write(value) }
+    }
+
+    /// Reads a field.
+    pub fn read<T: Copy>(&self, offset: i32) -> T {
+        assert!(offset as usize + size_of::<T>() <= self.layout.size());
+        // SAFETY: as in `write`; all fields are numbers, and the block was zeroed.
+        unsafe { self.at(offset).cast::<T>().read() }
+    }
+
+    fn global(&self, module: &Module, index: GlobalIndex) -> *mut RawValue {
+        let layout = &module.info().layout;
+        match layout.as_defined_global(index) {
+            Some(defined) => self.at(layout.defined_global(defined)).cast(),
+            None => self.read(layout.imported_global(index)),
+        }
+    }
+
+    /// The reference of a function that has one in the context.
+    pub fn func_ref(&self, module: &Module, index: FuncIndex) -> Option<*mut VmFuncRef> {
+        let place = module.info().escaping_place.get(&index)?;
+        Some(self.at(module.info().layout.func_ref(*place)).cast())
+    }
+
+    /// The value of a constant expression of its module.
+    pub fn evaluate(&self, module: &Module, expr: &ConstExpr) -> u64 {
+        // SAFETY: cells live as long as the store; guest code isn't running.
+        let global = |index| unsafe { (*self.global(module, index)).lo };
+        let func = |index| self.func_ref(module, index).expect("constant expressions let functions escape") as u64;
+        expr.evaluate(global, func)
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: the block was allocated with this layout.
+        unsafe { alloc::dealloc(self.address.as_ptr(), self.layout) };
+    }
+}

@@ -1,0 +1,9 @@
+//! What is in a store, as data: functions, globals, instances, memories, tables.
+//!
+//! Knows nothing of stores: what a store does with its entities is in the files of the same names one floor up.
+
+pub mod func;
+pub mod global;
+pub mod instance;
+pub mod memory;
+pub mod table;
