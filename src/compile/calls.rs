@@ -1,6 +1,6 @@
 //! Calls: direct, to imports, and through tables.
 
-use super::function::{Region, Translator};
+use super::function::Translator;
 use super::stop_points::Operand;
 use super::target;
 use crate::abi::vmctx::{TYPE_IDS, func_ref, imported_func};
@@ -41,12 +41,10 @@ impl Translator<'_> {
     fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
         let index = self.pop();
         let address = self.element_address(table, index.value);
-        let undefined = self.access(TrapCode::UndefinedElement);
-        let element = MemFlagsData::new().with_aligned().with_trap_code(Some(undefined));
-        let region = self.region(Region::TableElements);
-        let function = self.builder.ins().load(types::I64, element.with_alias_region(Some(region)), address, 0);
+        let element = self.element_flags(target::trap(TrapCode::UndefinedElement));
+        let function = self.builder.ins().load(types::I64, element, address, 0);
         // A null reference faults here: its type would be in the first page, which is never mapped.
-        let null = self.access(TrapCode::UninitializedElement);
+        let null = target::trap(TrapCode::UninitializedElement);
         let actual = MemFlagsData::new().with_aligned().with_readonly().with_trap_code(Some(null));
         let actual = self.builder.ins().load(types::I32, actual, function, func_ref::TYPE_ID);
         let type_ids = self.load_constant(self.context, TYPE_IDS);

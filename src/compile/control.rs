@@ -17,9 +17,17 @@ pub(super) struct Frame {
     /// Operands beneath the block's parameters.
     pub(super) height: usize,
     /// Where `end` is reached from elsewhere, once something does.
-    exit: Option<Block>,
+    exit: Option<Exit>,
     /// The block's number in [`Blocks`](super::blocks::Blocks).
     number: usize,
+}
+
+/// Where `end` is reached from elsewhere.
+#[derive(Clone, Copy)]
+struct Exit {
+    block: Block,
+    /// On the first way there, [which code](Translator::store_trap) the last store had.
+    other_store: bool,
 }
 
 enum Kind {
@@ -35,6 +43,7 @@ struct Otherwise {
     block: Block,
     params: Vec<Operand>,
     snapshot: Option<Snapshot>,
+    other_store: bool,
 }
 
 impl Translator<'_> {
@@ -91,6 +100,8 @@ impl Translator<'_> {
             }
             Operator::Unreachable => {
                 self.builder.ins().trap(target::trap(TrapCode::Unreachable));
+                let block = self.builder.current_block().expect("the trap is in it");
+                self.branches.unreachable(self.pc, block);
                 self.reachable = false;
             }
             _ => return Ok(false),
@@ -139,12 +150,14 @@ impl Translator<'_> {
         let then = self.builder.create_block();
         let block = self.builder.create_block();
         self.builder.ins().brif(condition.value, then, &[], block, &[]);
+        self.branches.branch(self.pc, then, block);
         self.builder.seal_block(then);
         self.builder.seal_block(block);
         self.builder.switch_to_block(then);
         let snapshot = self.stops.as_ref().map(|stops| stops.snapshot());
         let params_from = self.stack.len() - params.len();
-        let otherwise = Otherwise { block, params: self.stack[params_from..].to_vec(), snapshot };
+        let params_of_both = self.stack[params_from..].to_vec();
+        let otherwise = Otherwise { block, params: params_of_both, snapshot, other_store: self.other_store };
         self.open(Kind::If { otherwise }, params, results);
         Ok(())
     }
@@ -164,6 +177,7 @@ impl Translator<'_> {
         self.stack.truncate(self.control[depth].height);
         self.stack.extend(otherwise.params);
         self.builder.switch_to_block(otherwise.block);
+        self.other_store = otherwise.other_store;
         if let (Some(stops), Some(snapshot)) = (&mut self.stops, otherwise.snapshot) {
             stops.restore(snapshot);
         }
@@ -209,9 +223,10 @@ impl Translator<'_> {
                     self.branch_to(depth);
                 }
                 let frame = self.control.pop().expect("just seen");
-                if let Some(exit) = frame.exit {
+                if let Some(Exit { block: exit, other_store }) = frame.exit {
                     self.builder.seal_block(exit);
                     self.builder.switch_to_block(exit);
+                    self.other_store = other_store;
                     self.stack.truncate(frame.height);
                     let values = self.builder.block_params(exit).to_vec();
                     for (ty, value) in frame.results.iter().zip(values) {
@@ -239,13 +254,13 @@ impl Translator<'_> {
 
     fn exit(&mut self, depth: usize) -> Block {
         if let Some(exit) = self.control[depth].exit {
-            return exit;
+            return exit.block;
         }
         let results = std::mem::take(&mut self.control[depth].results);
-        let exit = self.block_with_params(&results);
+        let block = self.block_with_params(&results);
         self.control[depth].results = results;
-        self.control[depth].exit = Some(exit);
-        exit
+        self.control[depth].exit = Some(Exit { block, other_store: self.other_store });
+        block
     }
 
     /// The number of operands that a branch to `control[depth]` carries.
@@ -286,6 +301,7 @@ impl Translator<'_> {
         if self.is_function(depth) {
             let taken = self.builder.create_block();
             self.builder.ins().brif(condition.value, taken, &[], next, &[]);
+            self.branches.branch(self.pc, taken, next);
             self.builder.seal_block(taken);
             self.builder.switch_to_block(taken);
             self.branch_to(depth);
@@ -301,6 +317,7 @@ impl Translator<'_> {
             let label = self.label(depth);
             let args = block_args(&self.stack[self.stack.len() - arity..]);
             self.builder.ins().brif(condition.value, label, &args, next, &[]);
+            self.branches.branch(self.pc, label, next);
         }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);

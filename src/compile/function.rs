@@ -2,6 +2,7 @@
 
 use super::blocks::Blocks;
 use super::control::Frame;
+use super::places::{self, Branches, Places};
 use super::stop_points::{Operand, StopPoints, Tagged, ValueId};
 use super::{control_plane, signatures, target};
 use crate::abi::builtins::Builtin;
@@ -12,12 +13,13 @@ use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCod
 use crate::wasm::ModuleInfo;
 use crate::wasm::features::{check_supported, feature_of, unsupported, value_type};
 use crate::wasm::parse::invalid;
+use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::ir::{
-    AliasRegion, AliasRegionData, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, MemFlagsData, SigRef,
-    SourceLoc, UserExternalName, UserExternalNameRef, UserFuncName, Value, types,
+    self, AliasRegion, AliasRegionData, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, MemFlagsData,
+    SigRef, SourceLoc, UserExternalName, UserExternalNameRef, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_codegen::{CodegenError, CodegenResult, CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_entity::PrimaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use std::collections::HashMap;
@@ -57,17 +59,27 @@ pub(super) struct FunctionCompiler<'a> {
     debug: bool,
     builder_context: FunctionBuilderContext,
     context: Context,
+    lower: Box<Lower<'a>>,
     validator: FuncValidatorAllocations,
 }
 
+/// Makes machine code of an optimised function.
+type Lower<'a> = dyn FnMut(&Function, &DominatorTree) -> CodegenResult<CompiledCode> + 'a;
+
 impl<'a> FunctionCompiler<'a> {
     pub(super) fn new(isa: &'a dyn TargetIsa, info: &'a ModuleInfo, debug: bool) -> FunctionCompiler<'a> {
+        // The register allocator's memory.
+        let mut registers = Default::default();
         FunctionCompiler {
             isa,
             info,
             debug,
             builder_context: FunctionBuilderContext::new(),
             context: Context::new(),
+            lower: Box::new(move |func, dominators| {
+                let code = isa.compile_function(func, dominators, &mut registers, false, &mut control_plane())?;
+                Ok(code.apply_params(&func.params))
+            }),
             validator: FuncValidatorAllocations::default(),
         }
     }
@@ -77,13 +89,16 @@ impl<'a> FunctionCompiler<'a> {
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<FunctionOutput> {
-        let (stops, accesses) = self.translate(index, input)?;
-        self.context.compile(self.isa, &mut control_plane()).map_err(|error| {
+        let (stops, branches) = self.translate(index, input)?;
+        let refused = |error: CodegenError| {
             let function = self.info.func_index(index).as_u32();
-            Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {}", error.inner))
-        })?;
-        let code = self.context.compiled_code().expect("just compiled");
-        let output = extract(code, self.context.func.params.user_named_funcs(), stops, &accesses);
+            Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
+        };
+        // The two halves of `Context::compile`.
+        self.context.optimize(self.isa, &mut control_plane()).map_err(refused)?;
+        let places = places::mark(&mut self.context.func, &branches)?;
+        let code = (self.lower)(&self.context.func, &self.context.domtree).map_err(refused)?;
+        let output = extract(&code, self.context.func.params.user_named_funcs(), stops, &places);
         self.context.clear();
         Ok(output)
     }
@@ -101,7 +116,7 @@ impl<'a> FunctionCompiler<'a> {
         &mut self,
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
-    ) -> Result<(Option<StopPoints>, Vec<Access>)> {
+    ) -> Result<(Option<StopPoints>, Branches)> {
         let mut validator = input.into_validator(std::mem::take(&mut self.validator));
         validator.validate(&self.info.body(index)).map_err(|error| invalid(&error))?;
         self.validator = validator.into_allocations();
@@ -109,10 +124,12 @@ impl<'a> FunctionCompiler<'a> {
             UserFuncName::user(FUNCTIONS, index.as_u32()),
             signatures::guest(self.info.func_type(self.info.func_index(index))),
         );
+        // Locations are stored as distances from the first one; none may be what stands for no location.
+        self.context.func.params.ensure_base_srcloc(SourceLoc::new(0));
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
         let translator = Translator::new(self.info, builder, index, self.debug);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, accesses, .. } = match translator {
+        let Translator { builder, stops, branches, .. } = match translator {
             Ok(translator) => translator,
             Err(error) => {
                 // The old one insists on a finished function.
@@ -124,27 +141,18 @@ impl<'a> FunctionCompiler<'a> {
         if let Some(stops) = &stops {
             stops.sweep(&mut self.context.func);
         }
-        Ok((stops, accesses))
+        Ok((stops, branches))
     }
 }
-
-/// An access to a memory or table that may trap: its operator, and how it traps.
-type Access = (WasmPc, TrapCode);
 
 /// Takes from Cranelift's result what the module needs.
 fn extract(
     code: &CompiledCode,
     names: &PrimaryMap<UserExternalNameRef, UserExternalName>,
     stops: Option<StopPoints>,
-    accesses: &[Access],
+    places: &Places,
 ) -> FunctionOutput {
     let buffer = &code.buffer;
-    let locations = buffer.get_srclocs_sorted();
-    let pc_at = |offset: u32| {
-        let after = locations.partition_point(|location| location.start <= offset);
-        let location = locations[..after].last().filter(|location| offset < location.end);
-        location.map_or(WasmPc::default(), |location| WasmPc(location.loc.bits()))
-    };
     let mut bytes = buffer.data().to_vec();
     for site in buffer.patchable_call_sites() {
         assert_eq!(site.len, crate::abi::thunk::STOP_LENGTH, "stop points have one length");
@@ -162,23 +170,8 @@ fn extract(
             calls_to.push((reloc.offset, DefinedFuncIndex::from_u32(index)));
         }
     }
-    let traps = buffer.traps().iter();
-    let traps = traps
-        .map(|trap| match target::access_number(trap.code) {
-            Some(number) => {
-                // An instruction that Cranelift made up has no location; the one before it is near.
-                let until = locations.partition_point(|location| location.start <= trap.offset);
-                let known = locations[..until].iter().rev().find(|location| !location.loc.is_default());
-                let near = known.map_or(0, |location| location.loc.bits());
-                let candidates = accesses.iter().skip(number).step_by(target::ACCESS_NUMBERS);
-                let access = candidates.min_by_key(|(pc, _)| pc.0.abs_diff(near));
-                let (pc, code) = *access.expect("the number of one of the accesses");
-                (trap.offset, code, pc)
-            }
-            None => (trap.offset, target::trap_code(trap.code), pc_at(trap.offset)),
-        })
-        .collect();
-    let mut calls: Vec<_> = buffer.call_sites().map(|site| (site.ret_addr, pc_at(site.ret_addr - 1), None)).collect();
+    let calls = buffer.call_sites();
+    let mut calls: Vec<_> = calls.map(|site| (site.ret_addr, places.pc(buffer, site.ret_addr - 1), None)).collect();
     calls.sort_unstable_by_key(|(offset, ..)| *offset);
     let debug = stops.map(|stops| {
         let mut returns = HashMap::new();
@@ -202,7 +195,7 @@ fn extract(
         let stops = stops.filter_map(|(number, (pc, state))| Some((pc, *returns.get(&number)?, state))).collect();
         DebugOutput { slot_to_fp, locals, stops, checkpoints, pool }
     });
-    FunctionOutput { code: bytes, calls_to, traps, calls, debug }
+    FunctionOutput { code: bytes, calls_to, traps: places.traps(buffer), calls, debug }
 }
 
 /// The state of translating one function.
@@ -221,8 +214,10 @@ pub(super) struct Translator<'a> {
     pub(super) variables: Vec<Variable>,
     pub(super) local_types: Vec<ValType>,
     pub(super) stops: Option<StopPoints>,
-    accesses: Vec<Access>,
-    pc: WasmPc,
+    pub(super) branches: Branches,
+    /// On the way to the current operator, which of its two codes the last store has.
+    pub(super) other_store: bool,
+    pub(super) pc: WasmPc,
     functions: HashMap<FuncIndex, FuncRef>,
     signatures: HashMap<TypeIndex, SigRef>,
     builtins: HashMap<u32, SigRef>,
@@ -254,7 +249,8 @@ impl<'a> Translator<'a> {
             variables: Vec::new(),
             local_types: Vec::new(),
             stops: None,
-            accesses: Vec::new(),
+            branches: Branches::default(),
+            other_store: false,
             pc: info.bodies[index].operators,
             functions: HashMap::new(),
             signatures: HashMap::new(),
@@ -455,10 +451,13 @@ impl<'a> Translator<'a> {
         *cache.entry(index).or_insert_with(|| builder.import_signature(signatures::guest(&info.types[index])))
     }
 
-    /// The number for a trap of an access of the current operator.
-    pub(super) fn access(&mut self, code: TrapCode) -> cranelift_codegen::ir::TrapCode {
-        self.accesses.push((self.pc, code));
-        target::access(self.accesses.len() - 1)
+    /// Cranelift's number for the trap of a store: not the one that the store before it has, on any way to here.
+    ///
+    /// Otherwise, if both are to the same address and nothing between may trap, Cranelift removes the first, and the second
+    /// one traps in its stead. It looks only at a store that is the last on all ways to here, so any of them will do.
+    pub(super) fn store_trap(&mut self, code: TrapCode) -> ir::TrapCode {
+        self.other_store = !self.other_store;
+        target::store(code, self.other_store)
     }
 
     /// Where the current operator is, for errors.

@@ -1,13 +1,13 @@
 //! Linear memories and globals.
 
 use super::function::{Region, Translator};
-use super::signatures;
+use super::{signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::memory;
 use crate::base::{GlobalIndex, MemoryIndex, TrapCode, ValType};
 use crate::wasm::ConstOp;
 use cranelift_codegen::ir::immediates::Offset32;
-use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Opcode, Type, Value, types};
+use cranelift_codegen::ir::{self, Endianness, InstBuilder, MemFlagsData, Opcode, Type, Value, types};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 impl Translator<'_> {
@@ -110,9 +110,8 @@ impl Translator<'_> {
         }
     }
 
-    fn memory_flags(&mut self) -> MemFlagsData {
+    fn memory_flags(&mut self, outside: ir::TrapCode) -> MemFlagsData {
         let region = self.region(Region::Memories);
-        let outside = self.access(TrapCode::MemoryOutOfBounds);
         MemFlagsData::new()
             .with_endianness(Endianness::Little)
             .with_trap_code(Some(outside))
@@ -122,7 +121,7 @@ impl Translator<'_> {
     fn load(&mut self, memarg: MemArg, ty: ValType, register: Type, opcode: Opcode) {
         let index = self.pop();
         let (address, offset) = self.address(memarg, index.value);
-        let flags = self.memory_flags();
+        let flags = self.memory_flags(target::trap(TrapCode::MemoryOutOfBounds));
         let ins = self.builder.ins();
         let value = match opcode {
             Opcode::Load => ins.load(register, flags, address, offset),
@@ -140,7 +139,8 @@ impl Translator<'_> {
     fn store(&mut self, memarg: MemArg, opcode: Opcode) {
         let (index, value) = self.pop2();
         let (address, offset) = self.address(memarg, index.value);
-        let flags = self.memory_flags();
+        let outside = self.store_trap(TrapCode::MemoryOutOfBounds);
+        let flags = self.memory_flags(outside);
         let ins = self.builder.ins();
         match opcode {
             Opcode::Store => ins.store(flags, value.value, address, offset),

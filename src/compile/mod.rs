@@ -13,6 +13,7 @@ mod function;
 mod image;
 mod memory;
 mod numeric;
+mod places;
 mod signatures;
 mod stop_points;
 mod tables;

@@ -1,11 +1,12 @@
 //! Tables, and references as values.
 
 use super::function::{Region, Translator};
+use super::target;
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::table;
 use crate::base::{FuncIndex, RefType, TableIndex, TrapCode, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use wasmparser::Operator;
 
 impl Translator<'_> {
@@ -32,14 +33,15 @@ impl Translator<'_> {
             Operator::TableGet { table } => {
                 let (table, index) = (TableIndex::from_u32(table), self.pop());
                 let address = self.element_address(table, index.value);
-                let flags = self.element_flags();
+                let flags = self.element_flags(target::trap(TrapCode::TableOutOfBounds));
                 let value = self.builder.ins().load(types::I64, flags, address, 0);
                 self.push(ValType::Ref(self.info.tables[table].element), value);
             }
             Operator::TableSet { table } => {
                 let (index, value) = self.pop2();
                 let address = self.element_address(TableIndex::from_u32(table), index.value);
-                let flags = self.element_flags();
+                let outside = self.store_trap(TrapCode::TableOutOfBounds);
+                let flags = self.element_flags(outside);
                 self.builder.ins().store(flags, value.value, address, 0);
             }
             Operator::TableSize { table } => {
@@ -145,9 +147,8 @@ impl Translator<'_> {
         self.builder.ins().select_spectre_guard(outside, null, address)
     }
 
-    fn element_flags(&mut self) -> MemFlagsData {
+    pub(super) fn element_flags(&mut self, outside: ir::TrapCode) -> MemFlagsData {
         let region = self.region(Region::TableElements);
-        let outside = self.access(TrapCode::TableOutOfBounds);
         MemFlagsData::new().with_aligned().with_trap_code(Some(outside)).with_alias_region(Some(region))
     }
 }

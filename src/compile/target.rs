@@ -51,7 +51,12 @@ pub(super) fn trap(code: TrapCode) -> ir::TrapCode {
     }
 }
 
-/// The inverse of [`trap`].
+/// Cranelift's number for the trap of a store, or another one with the same meaning.
+pub(super) fn store(code: TrapCode, other: bool) -> ir::TrapCode {
+    if other { ir::TrapCode::unwrap_user(OTHER_STORES + code as u8) } else { trap(code) }
+}
+
+/// The inverse of [`trap`] and [`store`].
 pub(super) fn trap_code(code: ir::TrapCode) -> TrapCode {
     match code {
         ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
@@ -59,23 +64,29 @@ pub(super) fn trap_code(code: ir::TrapCode) -> TrapCode {
         ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
         ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
         ir::TrapCode::STACK_OVERFLOW => TrapCode::CallStackExhausted,
-        other => TrapCode::from_u8(other.as_raw().get()).expect("only our own numbers are used"),
+        other => {
+            let number = other.as_raw().get();
+            let number = if number < OTHER_STORES { number } else { number - OTHER_STORES };
+            TrapCode::from_u8(number).expect("only our own numbers are used")
+        }
     }
 }
 
-/// The first of the numbers that stand for accesses to memories and tables.
-const FIRST_ACCESS: u8 = 20;
-/// How many such numbers there are. A function with more accesses uses them again.
-pub(super) const ACCESS_NUMBERS: usize = 230;
+/// Added to the number of a store's trap, it makes the other one.
+const OTHER_STORES: u8 = 20;
+/// The first of the numbers that stand for accesses of a stretch of code.
+const FIRST_ACCESS: u8 = 40;
+/// How many such numbers there are.
+pub(super) const ACCESSES: usize = 200;
 
-/// Cranelift's number for a trap of the `nth` access of a function. A load may become part of the instruction that uses
-/// what it loads, whose source location isn't the load's; the number still tells which access it was.
-pub(super) fn access(nth: usize) -> ir::TrapCode {
-    ir::TrapCode::unwrap_user(FIRST_ACCESS + (nth % ACCESS_NUMBERS) as u8)
+/// Cranelift's number for a trap of an access, by its place in its stretch of code.
+pub(super) fn access(number: usize) -> ir::TrapCode {
+    assert!(number < ACCESSES);
+    ir::TrapCode::unwrap_user(FIRST_ACCESS + number as u8)
 }
 
-/// The inverse of [`access`], modulo [`ACCESS_NUMBERS`]; `None` for other traps.
+/// The inverse of [`access`]; `None` for other traps.
 pub(super) fn access_number(code: ir::TrapCode) -> Option<usize> {
     let number = code.as_raw().get().checked_sub(FIRST_ACCESS)? as usize;
-    (number < ACCESS_NUMBERS).then_some(number)
+    (number < ACCESSES).then_some(number)
 }

@@ -9,25 +9,29 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// A reproducible source of choices.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
-    fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 }
@@ -417,7 +421,7 @@ impl Writer<'_> {
 }
 
 fn program(seed: u64) -> String {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Random::new(seed);
     (0..5).for_each(|_| {
         random.next();
     });
@@ -502,7 +506,8 @@ fn interpret(bytes: &[u8]) -> (Vec<Seen>, Result<Vec<u64>, String>) {
     (steps.into_inner(), outcome)
 }
 
-fn same(shown: &Value, bits: u64) -> bool {
+/// Whether a shown value has these bits, or both are NaN.
+pub(crate) fn same(shown: &Value, bits: u64) -> bool {
     match *shown {
         Value::I32(value) => u64::from(value as u32) == bits,
         Value::I64(value) => value as u64 == bits,
