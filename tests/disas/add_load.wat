@@ -11,7 +11,7 @@
 ;;! @0021                               v4 = load.i64 notrap aligned readonly can_move v0+32
 ;;! @0021                               v5 = uextend.i64 v2
 ;;! @0021                               v6 = iadd v4, v5
-;;! @0021                               v7 = load.i32 user20 little region0 v6+8
+;;! @0021                               v7 = load.i32 little region0 v6+8
 ;;! @0026                               v8 = iadd v7, v3
 ;;! @0027                               return v8
 ;;! }

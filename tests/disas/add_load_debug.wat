@@ -22,7 +22,7 @@
 ;;! @0021                               v7 = load.i64 notrap aligned readonly can_move v0+32
 ;;! @0021                               v8 = uextend.i64 v2
 ;;! @0021                               v9 = iadd v7, v8
-;;! @0021                               v10 = load.i32 user20 little region0 v9+8
+;;! @0021                               v10 = load.i32 little region0 v9+8
 ;;! @0026                               v11 = iadd v10, v3
 ;;! @0027                               return v11
 ;;! }
