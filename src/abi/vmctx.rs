@@ -10,7 +10,7 @@
 //!      memories: {base, *definition}           40  where the guest called the host: {frame pointer, code address}
 //!      imported tables: *definition            48  the store
 //!      imported globals: *cell
-//!      defined tables: {elements, length}
+//!      defined tables: {elements, length}      56  the guest stack
 //!      defined globals: 16-byte cells
 //!      function references, one per escaping function
 //! ```
@@ -39,6 +39,14 @@ pub mod store_context {
     pub const EXIT_FRAME: i32 = 40;
     /// The store that owns this context.
     pub const STORE: i32 = 48;
+    /// Address of the guest stack in use; see [`guest_stack`](super::guest_stack).
+    pub const STACK: i32 = 56;
+}
+
+/// Offsets in a guest stack's description.
+pub mod guest_stack {
+    /// What the stack pointer mustn't go below in code that checks it.
+    pub const LIMIT: i32 = 0;
 }
 
 /// Offsets in a host function's context.

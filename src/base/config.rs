@@ -16,6 +16,9 @@ pub enum OptLevel {
 pub struct Config {
     /// Compile modules so that their guests can be debugged.
     pub debug: bool,
+    /// Whether guests' traps come from hardware faults that signal handlers of the process catch. Without handlers, compiled
+    /// code checks what may trap.
+    pub signal_handlers: bool,
     /// How hard to optimise.
     pub opt_level: OptLevel,
     /// Threads used to compile a module; 0 means one for each core.
@@ -26,7 +29,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config { debug: false, opt_level: OptLevel::Speed, compile_threads: 0, limits: StoreLimits::default() }
+        Config {
+            debug: false,
+            signal_handlers: true,
+            opt_level: OptLevel::Speed,
+            compile_threads: 0,
+            limits: StoreLimits::default(),
+        }
     }
 }
 

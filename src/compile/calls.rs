@@ -40,18 +40,22 @@ impl Translator<'_> {
 
     fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
         let index = self.pop();
-        let address = self.element_address(table, index.value);
+        let address = self.element_address(table, index.value, TrapCode::UndefinedElement);
         let element = self.element_flags(target::trap(TrapCode::UndefinedElement));
         let function = self.builder.ins().load(types::I64, element, address, 0);
-        // A null reference faults here: its type would be in the first page, which is never mapped.
+        if self.checks {
+            let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, function, 0);
+            self.trap_if(is_null, TrapCode::UninitializedElement);
+        }
+        // Else a null reference faults here: its type would be in the first page, which is never mapped.
         let null = target::trap(TrapCode::UninitializedElement);
-        let actual = MemFlagsData::new().with_aligned().with_readonly().with_trap_code(Some(null));
+        let actual = self.access_flags(null).with_aligned().with_readonly();
         let actual = self.builder.ins().load(types::I32, actual, function, func_ref::TYPE_ID);
         let type_ids = self.load_constant(self.context, TYPE_IDS);
         let expected = MemFlagsData::trusted().with_readonly().with_can_move();
         let expected = self.builder.ins().load(types::I32, expected, type_ids, ty.as_u32() as i32 * 4);
         let differs = self.builder.ins().icmp(IntCC::NotEqual, actual, expected);
-        self.builder.ins().trapnz(differs, target::trap(TrapCode::IndirectCallTypeMismatch));
+        self.trap_if(differs, TrapCode::IndirectCallTypeMismatch);
         let flags = MemFlagsData::trusted().with_readonly();
         let code = self.builder.ins().load(types::I64, flags, function, func_ref::CODE);
         let context = self.builder.ins().load(types::I64, flags, function, func_ref::CONTEXT);

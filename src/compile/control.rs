@@ -1,8 +1,8 @@
 //! Structured control: blocks, branches, returns.
 
 use super::function::Translator;
+use super::signatures;
 use super::stop_points::{Operand, Snapshot, ValueId};
-use super::{signatures, target};
 use crate::base::{Result, TrapCode, TypeIndex, ValType};
 use crate::wasm::features::value_type;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
@@ -99,7 +99,7 @@ impl Translator<'_> {
                 self.reachable = false;
             }
             Operator::Unreachable => {
-                self.builder.ins().trap(target::trap(TrapCode::Unreachable));
+                self.trap(TrapCode::Unreachable);
                 let block = self.builder.current_block().expect("the trap is in it");
                 self.branches.unreachable(self.pc, block);
                 self.reachable = false;

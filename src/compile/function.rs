@@ -4,7 +4,7 @@ use super::blocks::Blocks;
 use super::control::Frame;
 use super::places::{self, Branches, Places};
 use super::stop_points::{Operand, StopPoints, Tagged, ValueId};
-use super::{control_plane, signatures, target};
+use super::{checks, control_plane, signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::frame_table::Checkpoint;
 use crate::abi::operators::{ends_run, numeric_operands};
@@ -57,6 +57,7 @@ pub(super) struct FunctionCompiler<'a> {
     isa: &'a dyn TargetIsa,
     info: &'a ModuleInfo,
     debug: bool,
+    checks: bool,
     builder_context: FunctionBuilderContext,
     context: Context,
     lower: Box<Lower<'a>>,
@@ -67,13 +68,14 @@ pub(super) struct FunctionCompiler<'a> {
 type Lower<'a> = dyn FnMut(&Function, &DominatorTree) -> CodegenResult<CompiledCode> + 'a;
 
 impl<'a> FunctionCompiler<'a> {
-    pub(super) fn new(isa: &'a dyn TargetIsa, info: &'a ModuleInfo, debug: bool) -> FunctionCompiler<'a> {
+    pub(super) fn new(isa: &'a dyn TargetIsa, info: &'a ModuleInfo, debug: bool, checks: bool) -> FunctionCompiler<'a> {
         // The register allocator's memory.
         let mut registers = Default::default();
         FunctionCompiler {
             isa,
             info,
             debug,
+            checks,
             builder_context: FunctionBuilderContext::new(),
             context: Context::new(),
             lower: Box::new(move |func, dominators| {
@@ -98,7 +100,10 @@ impl<'a> FunctionCompiler<'a> {
         self.context.optimize(self.isa, &mut control_plane()).map_err(refused)?;
         let places = places::mark(&mut self.context.func, &branches)?;
         let code = (self.lower)(&self.context.func, &self.context.domtree).map_err(refused)?;
-        let output = extract(&code, self.context.func.params.user_named_funcs(), stops, &places);
+        let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, &places);
+        if self.checks {
+            checks::lead_overflows_to_routine(&mut output.code, code.buffer.traps());
+        }
         self.context.clear();
         Ok(output)
     }
@@ -126,8 +131,11 @@ impl<'a> FunctionCompiler<'a> {
         );
         // Locations are stored as distances from the first one; none may be what stands for no location.
         self.context.func.params.ensure_base_srcloc(SourceLoc::new(0));
+        if self.checks {
+            checks::check_stack(&mut self.context.func);
+        }
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let translator = Translator::new(self.info, builder, index, self.debug);
+        let translator = Translator::new(self.info, builder, index, self.debug, self.checks);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
         let Translator { builder, stops, branches, .. } = match translator {
             Ok(translator) => translator,
@@ -214,6 +222,8 @@ pub(super) struct Translator<'a> {
     pub(super) variables: Vec<Variable>,
     pub(super) local_types: Vec<ValType>,
     pub(super) stops: Option<StopPoints>,
+    /// No instruction may fault: see [`checks`].
+    pub(super) checks: bool,
     pub(super) branches: Branches,
     /// On the way to the current operator, which of its two codes the last store has.
     pub(super) other_store: bool,
@@ -229,6 +239,7 @@ impl<'a> Translator<'a> {
         mut builder: FunctionBuilder<'a>,
         index: DefinedFuncIndex,
         debug: bool,
+        checks: bool,
     ) -> Result<Translator<'a>> {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
@@ -249,6 +260,7 @@ impl<'a> Translator<'a> {
             variables: Vec::new(),
             local_types: Vec::new(),
             stops: None,
+            checks,
             branches: Branches::default(),
             other_store: false,
             pc: info.bodies[index].operators,
@@ -477,33 +489,21 @@ impl<'a> Translator<'a> {
         let store = self.load_constant(self.context, STORE_CONTEXT);
         let table = self.load_constant(store, store_context::BUILTINS);
         let code = self.load_constant(table, builtin.offset());
-        let Translator { builder, builtins, .. } = self;
-        let signature =
-            *builtins.entry(builtin as u32).or_insert_with(|| builder.import_signature(signatures::builtin(builtin)));
+        let signature = self.builtin_signature(builtin);
         let args: Vec<_> = std::iter::once(self.context).chain(args.iter().copied()).collect();
         let call = self.builder.ins().call_indirect(signature, code, &args);
         self.builder.inst_results(call).first().copied()
+    }
+
+    pub(super) fn builtin_signature(&mut self, builtin: Builtin) -> SigRef {
+        let Translator { builder, builtins, .. } = self;
+        *builtins.entry(builtin as u32).or_insert_with(|| builder.import_signature(signatures::builtin(builtin)))
     }
 
     /// Calls a builtin whose result is 0 where the operator traps.
     pub(super) fn checked_builtin(&mut self, builtin: Builtin, args: &[Value], code: TrapCode) {
         let ok = self.builtin(builtin, args).expect("a builtin that answers ok");
         self.call_trap_unless(ok, code);
-    }
-
-    /// Traps if `condition` is zero, by a call and not by a fault.
-    pub(super) fn call_trap_unless(&mut self, condition: Value, code: TrapCode) {
-        let (good, bad) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.set_cold_block(bad);
-        self.builder.ins().brif(condition, good, &[], bad, &[]);
-        self.builder.switch_to_block(bad);
-        self.builder.seal_block(bad);
-        let number = self.builder.ins().iconst(types::I64, code as i64);
-        self.builtin(Builtin::trap, &[number]);
-        // Never reached: it says what a trap at the address that the call returns to means, and ends the block.
-        self.builder.ins().trap(target::trap(code));
-        self.builder.switch_to_block(good);
-        self.builder.seal_block(good);
     }
 }
 

@@ -91,15 +91,16 @@ impl Translator<'_> {
         self.load_constant(self.context, entry + memory::DEFINITION)
     }
 
-    /// The address that `memarg` and the index operand make, as a base and an immediate offset.
+    /// The address that `memarg` and the index operand make, as a base and an immediate offset, for an access of `bytes` bytes.
     ///
     /// Index and offset are both below 4 GiB, and at least 8 GiB of addresses follow every base, all inaccessible
     /// beyond the memory's size: what is out of bounds faults.
-    fn address(&mut self, memarg: MemArg, index: Value) -> (Value, Offset32) {
+    fn address(&mut self, memarg: MemArg, index: Value, bytes: u32) -> (Value, Offset32) {
         let MemArgTarget::Memory(memory) = memarg.target else { unreachable!("arrays aren't compiled") };
         let entry = self.info.layout.memory(MemoryIndex::from_u32(memory));
         let base = self.load_constant(self.context, entry + memory::BASE);
         let index = self.builder.ins().uextend(types::I64, index);
+        self.check_memory(entry, index, memarg.offset, bytes);
         let address = self.builder.ins().iadd(base, index);
         match i32::try_from(memarg.offset) {
             Ok(offset) => (address, Offset32::new(offset)),
@@ -112,15 +113,12 @@ impl Translator<'_> {
 
     fn memory_flags(&mut self, outside: ir::TrapCode) -> MemFlagsData {
         let region = self.region(Region::Memories);
-        MemFlagsData::new()
-            .with_endianness(Endianness::Little)
-            .with_trap_code(Some(outside))
-            .with_alias_region(Some(region))
+        self.access_flags(outside).with_endianness(Endianness::Little).with_alias_region(Some(region))
     }
 
     fn load(&mut self, memarg: MemArg, ty: ValType, register: Type, opcode: Opcode) {
         let index = self.pop();
-        let (address, offset) = self.address(memarg, index.value);
+        let (address, offset) = self.address(memarg, index.value, access_size(opcode, register));
         let flags = self.memory_flags(target::trap(TrapCode::MemoryOutOfBounds));
         let ins = self.builder.ins();
         let value = match opcode {
@@ -138,7 +136,8 @@ impl Translator<'_> {
 
     fn store(&mut self, memarg: MemArg, opcode: Opcode) {
         let (index, value) = self.pop2();
-        let (address, offset) = self.address(memarg, index.value);
+        let register = signatures::clif_type(value.ty);
+        let (address, offset) = self.address(memarg, index.value, access_size(opcode, register));
         let outside = self.store_trap(TrapCode::MemoryOutOfBounds);
         let flags = self.memory_flags(outside);
         let ins = self.builder.ins();
@@ -186,5 +185,15 @@ impl Translator<'_> {
         };
         let region = self.region(region);
         (base, offset, MemFlagsData::trusted().with_alias_region(Some(region)))
+    }
+}
+
+/// How many bytes a load into such a register, or a store from it, accesses.
+fn access_size(opcode: Opcode, register: Type) -> u32 {
+    match opcode {
+        Opcode::Sload8 | Opcode::Uload8 | Opcode::Istore8 => 1,
+        Opcode::Sload16 | Opcode::Uload16 | Opcode::Istore16 => 2,
+        Opcode::Sload32 | Opcode::Uload32 | Opcode::Istore32 => 4,
+        _ => register.bytes(),
     }
 }

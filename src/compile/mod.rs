@@ -7,6 +7,7 @@
 
 mod blocks;
 mod calls;
+mod checks;
 mod control;
 mod crossings;
 mod function;
@@ -33,6 +34,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Compiler {
     isa: OwnedTargetIsa,
     debug: bool,
+    checks: bool,
     threads: usize,
 }
 
@@ -45,7 +47,7 @@ impl Compiler {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             threads => threads,
         };
-        Ok(Compiler { isa: target::isa(config)?, debug: config.debug, threads })
+        Ok(Compiler { isa: target::isa(config)?, debug: config.debug, checks: !config.signal_handlers, threads })
     }
 
     /// Validates and compiles every function of a module, in parallel.
@@ -61,7 +63,7 @@ impl Compiler {
         let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
         let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
         let work = || {
-            let mut compiler = FunctionCompiler::new(&*self.isa, &info, self.debug);
+            let mut compiler = FunctionCompiler::new(&*self.isa, &info, self.debug, self.checks);
             let mut done = Vec::new();
             // Functions are taken in order, so that the first one at fault is always reached.
             while !failed.load(Ordering::Relaxed) {
@@ -102,7 +104,7 @@ impl Compiler {
     ///
     /// Errors: [`ErrorKind::Limit`] if it has too many parameters or results to compile.
     pub fn compile_trampolines(&self, ty: &FuncType) -> Result<Trampolines> {
-        trampolines::compile(&*self.isa, ty)
+        trampolines::compile(&*self.isa, ty, self.checks)
     }
 
     /// The IR of one function, for people to read.
@@ -112,7 +114,7 @@ impl Compiler {
         let ParsedModule { info, to_validate } = crate::wasm::parse(wasm)?;
         let input = to_validate.into_iter().find(|(candidate, _)| *candidate == index);
         let (_, input) = input.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such function"))?;
-        FunctionCompiler::new(&*self.isa, &info, self.debug).clif(index, input)
+        FunctionCompiler::new(&*self.isa, &info, self.debug, self.checks).clif(index, input)
     }
 }
 

@@ -16,6 +16,7 @@ impl Translator<'_> {
     pub(super) fn numeric(&mut self, operator: &Operator<'_>) -> bool {
         use Operator::*;
         use ValType::{F32, F64, I32, I64};
+        self.check_numeric(operator);
         match *operator {
             I32Const { value } => self.constant(ConstOp::I32Const(value)),
             I64Const { value } => self.constant(ConstOp::I64Const(value)),

@@ -24,7 +24,7 @@
 use super::target;
 use crate::base::{Error, ErrorKind, Result, TrapCode, WasmPc};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
-use cranelift_codegen::ir::{Block, Function, Inst, InstBuilder, InstructionData, Opcode, SourceLoc};
+use cranelift_codegen::ir::{self, Block, Function, Inst, InstBuilder, InstructionData, Opcode, SourceLoc};
 use cranelift_codegen::{Final, MachBufferFinalized};
 use std::collections::HashMap;
 
@@ -118,7 +118,8 @@ impl Places {
 
     /// The instructions that may trap, by their offsets.
     pub(super) fn traps(&self, buffer: &MachBufferFinalized<Final>) -> Vec<(u32, TrapCode, WasmPc)> {
-        let traps = buffer.traps().iter();
+        // A check of the stack's limit belongs to no operator.
+        let traps = buffer.traps().iter().filter(|trap| trap.code != ir::TrapCode::STACK_OVERFLOW);
         let traps: Vec<_> = traps
             .map(|trap| {
                 let place = self.at(buffer, trap.offset).expect("what may trap has a place");

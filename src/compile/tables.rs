@@ -32,14 +32,15 @@ impl Translator<'_> {
             }
             Operator::TableGet { table } => {
                 let (table, index) = (TableIndex::from_u32(table), self.pop());
-                let address = self.element_address(table, index.value);
+                let address = self.element_address(table, index.value, TrapCode::TableOutOfBounds);
                 let flags = self.element_flags(target::trap(TrapCode::TableOutOfBounds));
                 let value = self.builder.ins().load(types::I64, flags, address, 0);
                 self.push(ValType::Ref(self.info.tables[table].element), value);
             }
             Operator::TableSet { table } => {
                 let (index, value) = self.pop2();
-                let address = self.element_address(TableIndex::from_u32(table), index.value);
+                let table = TableIndex::from_u32(table);
+                let address = self.element_address(table, index.value, TrapCode::TableOutOfBounds);
                 let outside = self.store_trap(TrapCode::TableOutOfBounds);
                 let flags = self.element_flags(outside);
                 self.builder.ins().store(flags, value.value, address, 0);
@@ -135,12 +136,16 @@ impl Translator<'_> {
         self.builder.ins().load(types::I64, flags, base, offset + field)
     }
 
-    /// The address of an element, or 0 if the index is out of bounds, also when that is speculated on.
-    pub(super) fn element_address(&mut self, table: TableIndex, index: Value) -> Value {
+    /// The address of an element, or 0 if the index is out of bounds, also when that is speculated on. With checks it traps
+    /// with `code` then.
+    pub(super) fn element_address(&mut self, table: TableIndex, index: Value, code: TrapCode) -> Value {
         let length = self.table_field(table, table::LENGTH);
         let elements = self.table_field(table, table::ELEMENTS);
         let index = self.builder.ins().uextend(types::I64, index);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
+        if self.checks {
+            self.trap_if(outside, code);
+        }
         let offset = self.builder.ins().ishl_imm_u(index, 3);
         let address = self.builder.ins().iadd(elements, offset);
         let null = self.builder.ins().iconst(types::I64, 0);
@@ -149,6 +154,6 @@ impl Translator<'_> {
 
     pub(super) fn element_flags(&mut self, outside: ir::TrapCode) -> MemFlagsData {
         let region = self.region(Region::TableElements);
-        MemFlagsData::new().with_aligned().with_trap_code(Some(outside)).with_alias_region(Some(region))
+        self.access_flags(outside).with_aligned().with_alias_region(Some(region))
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn isa(config: &Config) -> Result<OwnedTargetIsa> {
     // Frames are walked along the frame pointers.
     set("preserve_frame_pointers", "true");
     set("unwind_info", "false");
-    set("enable_probestack", "true");
+    // Without handlers, functions compare the stack pointer with the limit instead.
+    set("enable_probestack", if config.signal_handlers { "true" } else { "false" });
     set("probestack_strategy", "inline");
     set("probestack_size_log2", UNPROBED_FRAME_LOG2);
     set("enable_multi_ret_implicit_sret", "true");

@@ -1,6 +1,6 @@
 //! The two trampolines of a function type: into the guest, and out to a host function.
 
-use super::{control_plane, signatures, target};
+use super::{checks, control_plane, signatures, target};
 use crate::abi::artifact::Trampolines;
 use crate::abi::vmctx::host_func;
 use crate::base::{CodeOffset, Error, ErrorKind, FuncType, Result};
@@ -13,14 +13,17 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 const RAW_VALUE_SIZE: i32 = 16;
 
-pub(super) fn compile(isa: &dyn TargetIsa, ty: &FuncType) -> Result<Trampolines> {
+pub(super) fn compile(isa: &dyn TargetIsa, ty: &FuncType, checks: bool) -> Result<Trampolines> {
     let mut out = Trampolines::default();
-    out.enter = append(isa, &mut out, enter(isa, ty))?;
-    out.host_call = append(isa, &mut out, host_call(isa, ty))?;
+    out.enter = append(isa, &mut out, enter(isa, ty), checks)?;
+    out.host_call = append(isa, &mut out, host_call(isa, ty), checks)?;
     Ok(out)
 }
 
-fn append(isa: &dyn TargetIsa, out: &mut Trampolines, function: Function) -> Result<CodeOffset> {
+fn append(isa: &dyn TargetIsa, out: &mut Trampolines, mut function: Function, checks: bool) -> Result<CodeOffset> {
+    if checks {
+        checks::check_stack(&mut function);
+    }
     let mut context = Context::for_function(function);
     let code = context.compile(isa, &mut control_plane()).map_err(|error| {
         Error::new(ErrorKind::Limit, format!("a function type can't be compiled: {:?}", error.inner))
@@ -28,7 +31,11 @@ fn append(isa: &dyn TargetIsa, out: &mut Trampolines, function: Function) -> Res
     let alignment = isa.function_alignment().preferred as usize;
     out.image.resize(out.image.len().next_multiple_of(alignment), 0);
     let start = out.image.len() as u32;
-    out.image.extend(code.buffer.data());
+    let mut bytes = code.buffer.data().to_vec();
+    if checks {
+        checks::lead_overflows_to_routine(&mut bytes, code.buffer.traps());
+    }
+    out.image.extend(bytes);
     assert!(code.buffer.relocs().is_empty(), "trampolines refer to nothing by name");
     let traps = code.buffer.traps().iter();
     out.traps.extend(traps.map(|trap| (CodeOffset(start + trap.offset), target::trap_code(trap.code))));

@@ -205,7 +205,7 @@ impl Call {
         if self.running.stack.get().is_null() {
             self.running.stack.set(inner.stacks.lease(inner.limits.get().stack_bytes)?);
         }
-        let thread = ReadyThread::get()?;
+        let thread = ReadyThread::get(inner.thread_side)?;
         self.state.set(RunState::Running);
         // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
         // entry is the store's, which is alive; the trampoline is for the function's type, and the values are as long as it

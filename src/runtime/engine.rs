@@ -41,9 +41,11 @@ pub(super) struct TypeEntry {
 }
 
 impl Engine {
-    /// An engine for this machine. Installs the process-wide trap handlers.
+    /// An engine for this machine. Installs the process-wide trap handlers, unless it is to do without.
     pub fn new(config: Config) -> Result<Engine> {
-        traps::install()?;
+        if config.signal_handlers {
+            traps::install()?;
+        }
         let compiler = Compiler::new(&config)?;
         Ok(Engine(Arc::new(EngineInner { config, compiler, types: RwLock::default() })))
     }

@@ -162,7 +162,7 @@ impl Store {
             if !inner.calls.nest(&running) {
                 break 'ready None;
             }
-            let Some(thread) = ReadyThread::already() else { break 'ready None };
+            let Some(thread) = ReadyThread::already(inner.thread_side) else { break 'ready None };
             let Some(stack) = inner.stacks.first(inner.limits.get().stack_bytes) else { break 'ready None };
             Some((thread, stack))
         };

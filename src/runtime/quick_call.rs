@@ -99,7 +99,7 @@ impl Store {
         if count < entry.ready_for.get() {
             return None;
         }
-        Some(QuickCall { store: self, entry, values, thread: ReadyThread::outside()? })
+        Some(QuickCall { store: self, entry, values, thread: ReadyThread::outside(inner.thread_side)? })
     }
 
     /// Whether the outermost running call is a quick one.

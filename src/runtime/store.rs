@@ -15,8 +15,9 @@ use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
 use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, StoreCode, TrampolineCode};
-use super::machine::guest_stack::StackPool;
+use super::machine::guest_stack::{HEADROOM, StackPool};
 use super::machine::store_context::{BuiltinTable, StoreContext};
+use super::machine::traps::Side;
 use super::{Engine, Module};
 use crate::base::{
     BlobId, CodeOffset, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
@@ -53,6 +54,8 @@ pub struct StoreInner {
 
     pub(super) context: UnsafeCell<StoreContext>,
     pub(super) stacks: Rc<StackPool>,
+    /// What of the threads its guests run with.
+    pub(super) thread_side: Side,
     pub(super) calls: CallChain,
     /// What the host function that just failed answered.
     pub(super) host_error: RefCell<Option<Error>>,
@@ -93,6 +96,7 @@ impl Store {
         builtins: &'static BuiltinTable,
     ) -> Result<Store> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let has_handlers = engine.config().signal_handlers;
         let inner = Box::into_raw(Box::new(StoreInner {
             id: StoreId(NEXT.fetch_add(1, Ordering::Relaxed)),
             engine: engine.clone(),
@@ -100,7 +104,8 @@ impl Store {
             embedder: Cell::new(ptr::null_mut()),
             poisoned: RefCell::default(),
             context: UnsafeCell::new(StoreContext::new(builtins)),
-            stacks: Rc::default(),
+            stacks: Rc::new(StackPool::new(if has_handlers { 0 } else { HEADROOM })),
+            thread_side: if has_handlers { Side::Handled } else { Side::Unhandled },
             calls: CallChain::new(limits.nested_calls),
             host_error: RefCell::default(),
             instances: RefCell::default(),

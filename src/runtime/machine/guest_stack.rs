@@ -1,9 +1,12 @@
 //! Stacks that guest code runs on, and the pool that a store keeps them in.
 //!
 //! ```text
-//! low          base                         high
-//!  | guard ...  | usable, grows downward  <- |
+//! low          base           limit                          high
+//!  | guard ...  | headroom ... | usable, grows downward    <- |
 //! ```
+//!
+//! The headroom is for code that compares the stack pointer with the limit before it makes a frame: what is pushed without such
+//! a check has room there, and so have signal handlers of the host that interrupt the guest. Other stacks have none.
 //!
 //! Knows nothing of what runs on them. Invariant: compiled frames under 64 KiB aren't probed, so the guard is larger
 //! than that, and an overflow always hits it. Read next: [`super::switch`].
@@ -21,9 +24,15 @@ pub const GUARD: usize = 256 << 10;
 /// Stacks that a pool keeps for later; more are given back to the system.
 const KEPT: usize = 16;
 
+/// Bytes below the limit on stacks of code that checks it: for a stop point's registers, and a host's signal handler.
+pub const HEADROOM: usize = 64 << 10;
+
 /// A guest stack.
 #[derive(Debug)]
+#[repr(C)]
 pub struct GuestStack {
+    /// What frames of code that checks it don't go below.
+    limit: usize,
     /// The guard's first byte.
     pub low: usize,
     /// The first usable byte.
@@ -69,20 +78,30 @@ pub struct StackPool {
     free: Cell<*const GuestStack>,
     /// How many they are, with those that are lent.
     kept: Cell<usize>,
+    /// Bytes of headroom that each stack has.
+    headroom: usize,
 }
+
+const _: () = assert!(std::mem::offset_of!(GuestStack, limit) == crate::abi::vmctx::guest_stack::LIMIT as usize);
 
 impl Default for StackPool {
     fn default() -> StackPool {
+        StackPool::new(0)
+    }
+}
+
+impl StackPool {
+    /// A pool of stacks with so many bytes of headroom.
+    pub fn new(headroom: usize) -> StackPool {
         StackPool {
+            headroom,
             slots: RefCell::default(),
             vacant: RefCell::default(),
             free: Cell::new(ptr::null()),
             kept: Cell::new(0),
         }
     }
-}
 
-impl StackPool {
     /// Leases a stack of at least this many usable bytes, rounded up to pages. To be released to the same pool.
     #[inline]
     pub fn lease(&self, bytes: u64) -> Result<*const GuestStack> {
@@ -155,7 +174,8 @@ impl StackPool {
             self.kept.set(self.kept.get() - 1);
             self.unmap(stack.slot);
         }
-        let usable = round_to_pages(usize::try_from(bytes.max(1)).unwrap_or(usize::MAX))?;
+        let bytes_asked = usize::try_from(bytes.max(1)).unwrap_or(usize::MAX);
+        let usable = round_to_pages(bytes_asked.saturating_add(self.headroom))?;
         let mapping = Mapping::reserve(usable.saturating_add(GUARD))?;
         mapping.make_writable(GUARD, usable)?;
         let slot = self.vacant.borrow_mut().pop().unwrap_or_else(|| {
@@ -164,7 +184,8 @@ impl StackPool {
         });
         let low = mapping.base();
         let (base, high, next) = (low + GUARD, low + GUARD + usable, Cell::new(ptr::null()));
-        let stack = Rc::new(GuestStack { low, base, high, slot, asked: bytes, next, _mapping: mapping });
+        let limit = base + self.headroom;
+        let stack = Rc::new(GuestStack { limit, low, base, high, slot, asked: bytes, next, _mapping: mapping });
         let address = Rc::as_ptr(&stack);
         self.slots.borrow_mut()[slot] = Some(stack);
         Ok(address)

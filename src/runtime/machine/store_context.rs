@@ -37,9 +37,9 @@ pub struct StoreContext {
     pub exit_frame: usize,
     /// The store that it is the context of, which the machine doesn't look into.
     pub store: *const Owner,
-
     /// The guest stack that is in use, or null.
     pub stack: *const GuestStack,
+
     /// Code that the trap handler takes for the guest's.
     pub code: *const RefCell<CodeMap>,
     /// The last trap: from the signal handler, from the switch, or, as yet without a place, from a host function that failed.
@@ -89,4 +89,5 @@ const _: () = {
     assert!(offset_of!(StoreContext, exit_pc) == abi::EXIT_PC as usize);
     assert!(offset_of!(StoreContext, exit_frame) == abi::EXIT_FRAME as usize);
     assert!(offset_of!(StoreContext, store) == abi::STORE as usize);
+    assert!(offset_of!(StoreContext, stack) == abi::STACK as usize);
 };

@@ -20,7 +20,7 @@ compile_error!("the switch is written for x86-64 only");
 
 use super::store_context::{RawTrap, StoreContext};
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
-use crate::base::RawValue;
+use crate::base::{RawValue, TrapCode};
 use std::arch::{asm, naked_asm};
 use std::mem::offset_of;
 
@@ -180,6 +180,37 @@ pub unsafe extern "sysv64" fn leave() {
     )
 }
 
+/// Where guest code goes whose frame has no room on the stack; see [`Builtin::stack_overflow`](crate::abi::builtins::Builtin). What is
+/// noted is this routine's own place, as of one that couldn't be called.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn overflow() {
+    naked_asm!(
+        "mov rbx, rax",
+        "pop rbp",
+        "lea rax, [rip + {overflow}]",
+        "mov qword ptr [rbx + {code}], {exhausted}",
+        "mov qword ptr [rbx + {address}], 0",
+        "mov [rbx + {pc}], rax",
+        "mov [rbx + {fp}], rbp",
+        "mov [rbx + {sp}], rsp",
+        "mov eax, {trapped}",
+        "jmp {leave}",
+        overflow = sym overflow,
+        exhausted = const TrapCode::CallStackExhausted as u64,
+        code = const trap::CODE,
+        address = const trap::ADDRESS,
+        pc = const trap::PC,
+        fp = const trap::FP,
+        sp = const trap::SP,
+        trapped = const TRAPPED,
+        leave = sym leave,
+    )
+}
+
 /// Where an armed stop point arrives by way of the [thunk](crate::abi::thunk): on the stack are the store context and the
 /// address after the stop point, in the registers whatever the guest has there.
 ///
@@ -287,6 +318,35 @@ pub unsafe extern "sysv64" fn leave_with_trap() {
     )
 }
 
+/// The same for an access to a memory that couldn't be made: the second argument is the address.
+///
+/// # Safety
+///
+/// As for [`leave_with_trap`].
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn leave_with_memory_trap() {
+    naked_asm!(
+        "mov rbx, [rdi + {context}]",
+        "mov [rbx + {address}], rsi",
+        "mov qword ptr [rbx + {code}], {outside}",
+        "pop rax",
+        "mov [rbx + {pc}], rax",
+        "mov [rbx + {fp}], rbp",
+        "mov [rbx + {sp}], rsp",
+        "mov eax, {trapped}",
+        "jmp {leave}",
+        context = const STORE_CONTEXT,
+        outside = const TrapCode::MemoryOutOfBounds as u64,
+        code = const trap::CODE,
+        pc = const trap::PC,
+        fp = const trap::FP,
+        sp = const trap::SP,
+        address = const trap::ADDRESS,
+        trapped = const TRAPPED,
+        leave = sym leave,
+    )
+}
+
 /// Leaves a guest whose host function failed, from the function's stub: its frame is at `rbp`, the store context, which has
 /// the trap's code, in `rax`.
 ///
@@ -376,6 +436,9 @@ macro_rules! builtin_stubs {
                 let mut table = [0; Builtin::ALL.len()];
                 $(table[Builtin::$name as usize] = stubs::$name as *const () as usize;)*
                 table[Builtin::trap as usize] = $crate::runtime::machine::switch::leave_with_trap as *const () as usize;
+                table[Builtin::memory_trap as usize] =
+                    $crate::runtime::machine::switch::leave_with_memory_trap as *const () as usize;
+                table[Builtin::stack_overflow as usize] = $crate::runtime::machine::switch::overflow as *const () as usize;
                 table
             })
         }

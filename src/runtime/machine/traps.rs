@@ -20,7 +20,7 @@ use crate::base::{Error, ErrorKind, Result, TrapCode};
 use std::arch::{asm, global_asm};
 use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::ffi::{c_int, c_void};
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -29,6 +29,18 @@ struct Thread {
     /// The store whose guest code runs, innermost. Outside guest code [`OUTSIDE`], or null as long as the thread isn't
     /// ready: it has no alternate stack for signals.
     context: Cell<*mut StoreContext>,
+    /// The same for stores whose code never faults, which no handler looks at.
+    unhandled: Cell<*mut StoreContext>,
+}
+
+/// Which of a thread's two contexts a store uses: that which the handler knows, or the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Side {
+    /// The guest's faults are handled.
+    Handled = offset_of!(Thread, context),
+    /// Its code never faults.
+    Unhandled = offset_of!(Thread, unhandled),
 }
 
 /// No context, on a thread that is ready for guest code.
@@ -70,6 +82,13 @@ impl Thread {
         // which references to it don't leave: they aren't `Send`.
         unsafe { &*thread }
     }
+
+    /// The context on this side.
+    #[inline(always)]
+    fn side(&self, side: Side) -> &Cell<*mut StoreContext> {
+        // SAFETY: a side is the offset of such a field.
+        unsafe { &*ptr::from_ref(self).byte_add(side as usize).cast() }
+    }
 }
 
 thread_local! {
@@ -78,43 +97,45 @@ thread_local! {
 
 /// This thread, with all that guest code needs of it.
 #[derive(Clone, Copy)]
-pub struct ReadyThread<'a>(&'a Thread);
+pub struct ReadyThread<'a>(&'a Cell<*mut StoreContext>);
 
 impl ReadyThread<'_> {
     /// Makes it ready.
-    pub fn get() -> Result<ReadyThread<'static>> {
-        let thread = Thread::current();
-        if thread.context.get().is_null() {
-            ensure_alternate_stack()?;
-            thread.context.set(OUTSIDE);
+    pub fn get(side: Side) -> Result<ReadyThread<'static>> {
+        let context = Thread::current().side(side);
+        if context.get().is_null() {
+            if side == Side::Handled {
+                ensure_alternate_stack()?;
+            }
+            context.set(OUTSIDE);
         }
-        Ok(ReadyThread(thread))
+        Ok(ReadyThread(context))
     }
 
     /// The thread, if it is ready.
     #[inline(always)]
-    pub fn already<'a>() -> Option<ReadyThread<'a>> {
-        let thread = Thread::current();
-        (!thread.context.get().is_null()).then_some(ReadyThread(thread))
+    pub fn already<'a>(side: Side) -> Option<ReadyThread<'a>> {
+        let context = Thread::current().side(side);
+        (!context.get().is_null()).then_some(ReadyThread(context))
     }
 
     /// The thread, if it is ready and outside guest code.
     #[inline(always)]
-    pub fn outside<'a>() -> Option<ReadyThread<'a>> {
-        let thread = Thread::current();
-        (thread.context.get() == OUTSIDE).then_some(ReadyThread(thread))
+    pub fn outside<'a>(side: Side) -> Option<ReadyThread<'a>> {
+        let context = Thread::current().side(side);
+        (context.get() == OUTSIDE).then_some(ReadyThread(context))
     }
 
     /// Directs this thread's traps to `context`, whose guest code is about to be entered; answers where they were directed.
     #[inline(always)]
     pub fn direct_to(self, context: *mut StoreContext) -> *mut StoreContext {
-        self.0.context.replace(context)
+        self.0.replace(context)
     }
 
     /// Directs this thread's traps back, after guest code was left.
     #[inline(always)]
     pub fn direct_back(self, outer: *mut StoreContext) {
-        self.0.context.set(outer);
+        self.0.set(outer);
     }
 }
 

@@ -1,0 +1,229 @@
+//! Traps without a hardware fault: a comparison, and a branch to a block that calls the trap routine.
+//!
+//! With [`Config::signal_handlers`](crate::base::Config::signal_handlers) off every trap is one: accesses, divisions and
+//! conversions are looked at before they are made, and the stack's limit on entry. The blocks are cold, so what goes on costs
+//! the comparison and the branch. The call is followed by an instruction that is known to trap with the same code, and never
+//! runs: its place, which is the call's return address, tells the operator like that of any other trap.
+//!
+//! Invariant: with handlers off, no instruction can fault. Knows nothing of how operators are translated otherwise. Read
+//! next: [`Builtin::trap`].
+
+use super::function::{Region, Translator};
+use super::target;
+use crate::abi::builtins::Builtin;
+use crate::abi::vmctx::{STORE_CONTEXT, guest_stack, memory, store_context};
+use crate::base::TrapCode;
+use cranelift_codegen::MachTrap;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
+use cranelift_codegen::ir::{
+    self, ArgumentPurpose, Function, GlobalValue, GlobalValueData, InstBuilder, InstructionData, MemFlagsData, Opcode,
+    Value, types,
+};
+use wasmparser::Operator;
+
+impl Translator<'_> {
+    /// Traps; what follows can't be reached.
+    pub(super) fn trap(&mut self, code: TrapCode) {
+        if self.checks {
+            let number = self.builder.ins().iconst(types::I64, code as i64);
+            self.call_trap(Builtin::trap, number, code);
+        } else {
+            self.builder.ins().trap(target::trap(code));
+        }
+    }
+
+    /// Calls a routine that leaves the guest.
+    fn call_trap(&mut self, routine: Builtin, argument: Value, code: TrapCode) {
+        // These loads mustn't be moved to where they would be made for nothing.
+        let flags = MemFlagsData::trusted();
+        let store = self.builder.ins().load(types::I64, flags, self.context, STORE_CONTEXT);
+        let table = self.builder.ins().load(types::I64, flags, store, store_context::BUILTINS);
+        let address = self.builder.ins().load(types::I64, flags, table, routine.offset());
+        let signature = self.builtin_signature(routine);
+        self.builder.ins().call_indirect(signature, address, &[self.context, argument]);
+        // Never reached: it says what a trap at the address that the call returns to means, and ends the block.
+        self.builder.ins().trap(target::trap(code));
+    }
+
+    /// Traps if `ok` is zero, also with handlers by a call and not by a fault.
+    pub(super) fn call_trap_unless(&mut self, ok: Value, code: TrapCode) {
+        let is_bad = self.builder.ins().icmp_imm_u(IntCC::Equal, ok, 0);
+        self.branch_if_bad(is_bad, |translator| {
+            let number = translator.builder.ins().iconst(types::I64, code as i64);
+            translator.call_trap(Builtin::trap, number, code);
+        });
+    }
+
+    /// Traps if `condition` isn't zero.
+    pub(super) fn trap_if(&mut self, condition: Value, code: TrapCode) {
+        if self.checks {
+            self.branch_if_bad(condition, |translator| translator.trap(code));
+        } else {
+            self.builder.ins().trapnz(condition, target::trap(code));
+        }
+    }
+
+    /// Goes where `bad` emits code, which ends in a trap, if `condition` isn't zero.
+    fn branch_if_bad(&mut self, condition: Value, bad: impl FnOnce(&mut Self)) {
+        let (next, cold) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.set_cold_block(cold);
+        self.builder.ins().brif(condition, cold, &[], next, &[]);
+        self.builder.seal_block(next);
+        self.builder.seal_block(cold);
+        self.builder.switch_to_block(cold);
+        bad(self);
+        self.builder.switch_to_block(next);
+    }
+
+    /// Flags for an access: what it does if it can't be made, or that it was checked before.
+    pub(super) fn access_flags(&self, code: ir::TrapCode) -> MemFlagsData {
+        if self.checks { MemFlagsData::new().with_notrap() } else { MemFlagsData::new().with_trap_code(Some(code)) }
+    }
+
+    /// Before an access of `bytes` bytes to the memory with this entry in the context, at the sum of `index`, of 64 bits, and
+    /// `offset`.
+    pub(super) fn check_memory(&mut self, entry: i32, index: Value, offset: u64, bytes: u32) {
+        if !self.checks {
+            return;
+        }
+        let definition = self.load_constant(self.context, entry + memory::DEFINITION);
+        let region = self.region(Region::MemoryFields);
+        let flags = MemFlagsData::trusted().with_alias_region(Some(region));
+        let size = self.builder.ins().load(types::I64, flags, definition, memory::BYTES);
+        // Index and offset are below 4 GiB, so nothing wraps.
+        let end = self.builder.ins().iadd_imm_s(index, (offset + u64::from(bytes)) as i64);
+        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+        self.branch_if_bad(is_outside, |translator| {
+            // The first byte of the access that isn't there.
+            let first = translator.builder.ins().iadd_imm_s(index, offset as i64);
+            let first = translator.builder.ins().umax(first, size);
+            let base = translator.builder.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE);
+            let address = translator.builder.ins().iadd(base, first);
+            translator.call_trap(Builtin::memory_trap, address, TrapCode::MemoryOutOfBounds);
+        });
+    }
+
+    /// Before a division, or what can't be computed for another reason: looks at the operands, which stay on the stack.
+    pub(super) fn check_numeric(&mut self, operator: &Operator<'_>) {
+        use Operator::*;
+        if !self.checks {
+            return;
+        }
+        let (f32, f64) = (Float::Single, Float::Double);
+        match operator {
+            I32DivU | I64DivU | I32RemU | I64RemU | I32RemS | I64RemS => self.check_division(false),
+            I32DivS | I64DivS => self.check_division(true),
+            // The nearest numbers outside that the operand's type has, or the limit itself.
+            I32TruncF32S => self.check_conversion(f32(-2_147_483_648.0), true, f32(2_147_483_648.0)),
+            I32TruncF32U => self.check_conversion(f32(-1.0), false, f32(4_294_967_296.0)),
+            I64TruncF32S => {
+                self.check_conversion(f32(-9_223_372_036_854_775_808.0), true, f32(9_223_372_036_854_775_808.0))
+            }
+            I64TruncF32U => self.check_conversion(f32(-1.0), false, f32(18_446_744_073_709_551_616.0)),
+            I32TruncF64S => self.check_conversion(f64(-2_147_483_649.0), false, f64(2_147_483_648.0)),
+            I32TruncF64U => self.check_conversion(f64(-1.0), false, f64(4_294_967_296.0)),
+            I64TruncF64S => {
+                self.check_conversion(f64(-9_223_372_036_854_775_808.0), true, f64(9_223_372_036_854_775_808.0))
+            }
+            I64TruncF64U => self.check_conversion(f64(-1.0), false, f64(18_446_744_073_709_551_616.0)),
+            _ => {}
+        }
+    }
+
+    fn check_division(&mut self, may_overflow: bool) {
+        let [.., left, right] = self.stack[..] else { unreachable!("validated") };
+        let bits = self.builder.func.dfg.value_type(right.value).bits();
+        let known = self.known(right.value);
+        if known.is_none_or(|known| known == 0) {
+            let is_zero = self.builder.ins().icmp_imm_u(IntCC::Equal, right.value, 0);
+            self.trap_if(is_zero, TrapCode::IntegerDivideByZero);
+        }
+        if may_overflow && known.is_none_or(|known| known == u64::MAX >> (64 - bits)) {
+            let is_minus_one = self.builder.ins().icmp_imm_s(IntCC::Equal, right.value, -1);
+            let least = self.builder.ins().iconst(super::signatures::clif_type(left.ty), 1 << (bits - 1));
+            let is_least = self.builder.ins().icmp(IntCC::Equal, left.value, least);
+            let overflows = self.builder.ins().band(is_minus_one, is_least);
+            self.trap_if(overflows, TrapCode::IntegerOverflow);
+        }
+    }
+
+    /// The bits of a value that is a constant.
+    fn known(&self, value: Value) -> Option<u64> {
+        let dfg = &self.builder.func.dfg;
+        let inst = dfg.value_def(dfg.resolve_aliases(value)).inst()?;
+        match dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
+                Some(imm.bits() as u64 & (u64::MAX >> (64 - dfg.value_type(value).bits())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Traps unless the operand is above `low`, or is `low` if that is included, and below `high`.
+    fn check_conversion(&mut self, low: Float, includes_low: bool, high: Float) {
+        let value = self.stack.last().expect("validated").value;
+        let (low, high) = (self.float(low), self.float(high));
+        let above = if includes_low { FloatCC::GreaterThanOrEqual } else { FloatCC::GreaterThan };
+        let is_above = self.builder.ins().fcmp(above, value, low);
+        let is_below = self.builder.ins().fcmp(FloatCC::LessThan, value, high);
+        let is_inside = self.builder.ins().band(is_above, is_below);
+        let is_outside = self.builder.ins().icmp_imm_u(IntCC::Equal, is_inside, 0);
+        self.branch_if_bad(is_outside, |translator| {
+            let is_nan = translator.builder.ins().fcmp(FloatCC::Unordered, value, value);
+            translator.trap_if(is_nan, TrapCode::InvalidConversionToInteger);
+            translator.trap(TrapCode::IntegerOverflow);
+        });
+    }
+
+    fn float(&mut self, float: Float) -> Value {
+        match float {
+            Float::Single(value) => self.builder.ins().f32const(Ieee32::with_float(value)),
+            Float::Double(value) => self.builder.ins().f64const(Ieee64::with_float(value)),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Float {
+    Single(f32),
+    Double(f64),
+}
+
+/// Has a function compare its stack pointer with the limit of the guest stack before it makes its frame. Its first parameter
+/// is a context that begins with the store context's address.
+pub(super) fn check_stack(func: &mut Function) {
+    func.signature.params[0].purpose = ArgumentPurpose::VMContext;
+    let context = func.create_global_value(GlobalValueData::VMContext);
+    let store = load_global(func, context, STORE_CONTEXT);
+    let stack = load_global(func, store, store_context::STACK);
+    func.stack_limit = Some(load_global(func, stack, guest_stack::LIMIT));
+}
+
+fn load_global(func: &mut Function, base: GlobalValue, offset: i32) -> GlobalValue {
+    let flags = func.dfg.mem_flags.insert_unchecked(MemFlagsData::trusted());
+    func.create_global_value(GlobalValueData::Load { base, offset: offset.into(), global_type: types::I64, flags })
+}
+
+/// Leads the branches to the faults that Cranelift makes where the stack's limit is exceeded to the overflow
+/// routine, by way of a few instructions at the code's end: there the first parameter is still in its register, and nothing is
+/// on the stack but the caller's frame pointer.
+pub(super) fn lead_overflows_to_routine(code: &mut Vec<u8>, traps: &[MachTrap]) {
+    let way = code.len();
+    for fault in traps.iter().filter(|trap| trap.code == ir::TrapCode::STACK_OVERFLOW).map(|trap| trap.offset) {
+        // `ja fault`: the comparison's branch is the first such one, as it is in the prologue.
+        let branch = (0..way.saturating_sub(6)).find(|place| {
+            let displacement = i32::from_le_bytes(code[place + 2..place + 6].try_into().expect("four bytes"));
+            code[*place..place + 2] == [0x0f, 0x87] && (*place as i64 + 6 + i64::from(displacement)) == i64::from(fault)
+        });
+        let branch = branch.expect("a branch leads to each check's fault");
+        code[branch + 2..branch + 6].copy_from_slice(&((way - branch - 6) as i32).to_le_bytes());
+    }
+    // `mov rax, [rdi + STORE_CONTEXT]; mov r11, [rax + BUILTINS]; jmp [r11 + offset]`.
+    code.extend([0x48, 0x8b, 0x47, STORE_CONTEXT as u8]);
+    code.extend([0x4c, 0x8b, 0x58, store_context::BUILTINS as u8]);
+    code.extend([0x41, 0xff, 0xa3]);
+    code.extend(Builtin::stack_overflow.offset().to_le_bytes());
+}
+
+const _: () = assert!(STORE_CONTEXT < 128 && store_context::BUILTINS < 128);
