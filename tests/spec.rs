@@ -1,10 +1,12 @@
-//! Runs the official specification's scripts (`.wast`) on the core, with debugging off and on.
+//! Runs the official specification's scripts (`.wast`) on the core, with debugging off and on, with signal handlers and
+//! without.
 //!
 //! `cargo test --release --test spec -- --nocapture [part of a path…]`. The last line counts assertions:
 //! `N passed, F failed, S skipped`. What isn't run is listed in `tests/spec.skip`.
 //!
 //! Environment: `PELLUCID_SPEC_DIR` runs the scripts under a folder instead of the suite; `PELLUCID_SPEC_DEBUG=1` (0)
-//! only runs with debugging on (off); `PELLUCID_SPEC_VERBOSE=1` names each file before it runs, one after the other,
+//! only runs with debugging on (off); `PELLUCID_SPEC_HANDLERS=1` (0) only with (without) signal handlers;
+//! `PELLUCID_SPEC_VERBOSE=1` names each file before it runs, one after the other,
 //! so that a crash can be attributed; `PELLUCID_SPEC_STEP=1` single-steps every guest function with debugging on.
 
 #[path = "spec/list.rs"]
@@ -61,21 +63,35 @@ impl Tally {
 struct Options {
     directory: Option<PathBuf>,
     filters: Vec<String>,
-    modes: Vec<bool>,
+    modes: Vec<Mode>,
     verbose: bool,
     step: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Mode {
+    debug: bool,
+    handlers: bool,
 }
 
 impl Options {
     fn read() -> Options {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
         let step = is_set("PELLUCID_SPEC_STEP");
-        let modes = match std::env::var("PELLUCID_SPEC_DEBUG").as_deref() {
-            Ok("1") => vec![true],
-            Ok("0") => vec![false],
-            _ if step => vec![true],
-            _ => vec![false, true],
+        let debug: &[bool] = match std::env::var("PELLUCID_SPEC_DEBUG").as_deref() {
+            Ok("1") => &[true],
+            Ok("0") => &[false],
+            _ if step => &[true],
+            _ => &[false, true],
         };
+        let handlers: &[bool] = match std::env::var("PELLUCID_SPEC_HANDLERS").as_deref() {
+            Ok("1") => &[true],
+            Ok("0") => &[false],
+            _ => &[true, false],
+        };
+        let mode = |handlers, debug: &bool| Mode { debug: *debug, handlers };
+        let modes =
+            handlers.iter().flat_map(|handlers| debug.iter().map(move |debug| mode(*handlers, debug))).collect();
         Options {
             directory: std::env::var_os("PELLUCID_SPEC_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from),
             filters: filters(std::env::args().skip(1)),
@@ -130,12 +146,13 @@ fn run(options: &Options) -> Result<Tally, String> {
     };
     files.retain(|file| options.selects(&file.path));
     let mut total = Tally::default();
-    for debug in &options.modes {
+    for Mode { debug, handlers } in &options.modes {
         let start = Instant::now();
-        let engine = Engine::new(script::config(*debug)).map_err(|error| error.to_string())?;
+        let engine = Engine::new(script::config(*debug, *handlers)).map_err(|error| error.to_string())?;
         check_judgement(&engine, options)?;
         let tally = run_files(&files, &list, &engine, options)?;
         let mode = if *debug { "on" } else { "off" };
+        let mode = format!("{mode}, handlers {}", if *handlers { "on" } else { "off" });
         let events = match script::EVENTS.swap(0, Ordering::Relaxed) {
             0 => String::new(),
             count => format!(" and {count} events"),

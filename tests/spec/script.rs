@@ -456,6 +456,6 @@ fn define_spectest(debuggee: &Debuggee, linker: &mut Linker) -> Result<(), Error
 }
 
 /// A configuration for scripts: their modules are small.
-pub fn config(debug: bool) -> Config {
-    Config { debug, compile_threads: 1, ..Config::default() }
+pub fn config(debug: bool, signal_handlers: bool) -> Config {
+    Config { debug, signal_handlers, compile_threads: 1, ..Config::default() }
 }
