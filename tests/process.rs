@@ -126,7 +126,7 @@ impl World {
     }
 
     fn patch(&self, armed: bool) -> Result<(), Error> {
-        self.store.patch(&self.module, self.stops().into_iter().map(|stop| (stop, armed)))
+        self.store.patch(&self.store.blobs_of(&self.module)[0], self.stops().into_iter().map(|stop| (stop, armed)))
     }
 
     /// How many stops a count to five makes.

@@ -1,15 +1,30 @@
-//! A compiled module: inert bytes and tables, made by the compiler and mapped by the runtime.
+//! Compiled code: inert bytes and tables, made by the compiler and mapped by the runtime.
+//!
+//! A blob is some functions of one module, each in one or more forms. A module may have any number of blobs over time.
 //!
 //! The image is position-independent: calls between its functions are relative, everything else goes through the
 //! contexts of [`crate::abi::vmctx`]. Nothing here knows where, or how often, it is mapped.
 
 use super::frame_table::FrameTable;
-use crate::base::{CodeOffset, DefinedFuncIndex, TrapCode, WasmPc};
-use cranelift_entity::PrimaryMap;
+use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, TrapCode, WasmPc};
+use cranelift_entity::{EntityRef, PrimaryMap};
+
+/// What a function was compiled for. Forms differ in what they keep in their frames, and in where they can be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// For speed alone: no stop points, and no state in its frames.
+    Plain,
+    /// With a stop point at the start of each run, and the state that the frame table describes.
+    Debuggable,
+}
 
 /// Where a function's machine code is in the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionCode {
+    /// The function.
+    pub function: DefinedFuncIndex,
+    /// The form that it is in here.
+    pub form: Form,
     /// Its entry point.
     pub start: CodeOffset,
     /// Its length in bytes.
@@ -39,13 +54,13 @@ pub struct CallSite {
     pub state: Option<u32>,
 }
 
-/// What compiling a module gives.
+/// What compiling functions of a module gives.
 #[derive(Clone, Debug, Default)]
 pub struct CompiledModule {
     /// Machine code. With debugging on it begins with the [stop thunk](crate::abi::thunk).
     pub image: Vec<u8>,
-    /// Where each function is, in the order of the image.
-    pub functions: PrimaryMap<DefinedFuncIndex, FunctionCode>,
+    /// Where each function is, in the order of the image, which is that of the functions' indices and then of their forms.
+    pub functions: PrimaryMap<BodyIndex, FunctionCode>,
     /// Sorted by offset.
     pub traps: Vec<TrapSite>,
     /// Sorted by return offset.
@@ -84,10 +99,24 @@ impl CompiledModule {
             + self.frames.as_ref().map_or(0, FrameTable::size)
     }
 
-    /// The function that `offset` is in.
-    pub fn function_at(&self, offset: CodeOffset) -> Option<DefinedFuncIndex> {
+    /// The code of a function in each form that is here.
+    pub fn bodies_of(&self, function: DefinedFuncIndex) -> impl Iterator<Item = BodyIndex> + use<> {
+        let all = self.functions.values().as_slice();
+        let is_own_place = all.get(function.index()).is_some_and(|code| code.function == function);
+        // In a blob of a whole module every function is at its own place.
+        let first = if is_own_place && (function.index() == 0 || all[function.index() - 1].function < function) {
+            function.index()
+        } else {
+            all.partition_point(|code| code.function < function)
+        };
+        let count = all[first..].partition_point(|code| code.function == function);
+        (first..first + count).map(BodyIndex::new)
+    }
+
+    /// The function, in its form, that `offset` is in.
+    pub fn body_at(&self, offset: CodeOffset) -> Option<BodyIndex> {
         let after = self.functions.values().as_slice().partition_point(|code| code.start <= offset);
-        let index = DefinedFuncIndex::from_u32(u32::try_from(after.checked_sub(1)?).ok()?);
+        let index = BodyIndex::new(after.checked_sub(1)?);
         let code = self.functions[index];
         (offset.0 - code.start.0 < code.length).then_some(index)
     }
@@ -105,5 +134,26 @@ impl CompiledModule {
     /// The first call site of a function that returns after `offset`: for a fault of the call instruction itself.
     pub fn call_after(&self, offset: CodeOffset) -> Option<&CallSite> {
         self.calls.get(self.calls.partition_point(|site| site.return_offset <= offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_may_hold_some_functions_in_several_forms() {
+        let function = DefinedFuncIndex::from_u32;
+        let code =
+            |index, form, start| FunctionCode { function: function(index), form, start: CodeOffset(start), length: 4 };
+        let functions = [code(3, Form::Plain, 16), code(3, Form::Debuggable, 32), code(7, Form::Debuggable, 48)];
+        let blob = CompiledModule { functions: functions.into_iter().collect(), ..CompiledModule::default() };
+        let bodies = |index| blob.bodies_of(function(index)).map(|body| body.as_u32()).collect::<Vec<_>>();
+        assert_eq!(bodies(0), []);
+        assert_eq!(bodies(3), [0, 1]);
+        assert_eq!(bodies(7), [2]);
+        assert_eq!(bodies(8), []);
+        let at = |offset| blob.body_at(CodeOffset(offset)).map(|body| body.as_u32());
+        assert_eq!([15, 16, 19, 20, 35, 51].map(at), [None, Some(0), Some(0), None, Some(1), Some(2)]);
     }
 }

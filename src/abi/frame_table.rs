@@ -13,7 +13,7 @@
 //! Encoder, decoder and their round-trip test live here together, so that they can't drift apart.
 
 use super::operators::numeric_operands;
-use crate::base::{CodeOffset, DefinedFuncIndex, ValType, WasmPc};
+use crate::base::{BodyIndex, CodeOffset, ValType, WasmPc};
 use cranelift_entity::PrimaryMap;
 
 /// Where a local or operand is.
@@ -88,8 +88,8 @@ pub struct Checkpoint {
 /// Every function's stop points and states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameTable {
-    /// Per function.
-    pub functions: PrimaryMap<DefinedFuncIndex, FunctionFrame>,
+    /// Per function of the blob, in its form.
+    pub functions: PrimaryMap<BodyIndex, FunctionFrame>,
     /// Function by function; within one sorted by `pc`, each at most once.
     pub stops: Vec<Stop>,
     /// Of all functions, sorted by `pc`.
@@ -117,29 +117,29 @@ impl FrameTable {
     }
 
     /// The stop points of a function, sorted by pc.
-    pub fn stops_of(&self, function: DefinedFuncIndex) -> &[Stop] {
-        let frame = &self.functions[function];
+    pub fn stops_of(&self, body: BodyIndex) -> &[Stop] {
+        let frame = &self.functions[body];
         &self.stops[frame.first_stop as usize..][..frame.stops as usize]
     }
 
-    /// The run of `function` that the operator at `pc` belongs to: the last that starts at or before it.
-    pub fn run_at(&self, function: DefinedFuncIndex, pc: WasmPc) -> Option<&Stop> {
-        let stops = self.stops_of(function);
+    /// The run of `body` that the operator at `pc` belongs to: the last that starts at or before it.
+    pub fn run_at(&self, body: BodyIndex, pc: WasmPc) -> Option<&Stop> {
+        let stops = self.stops_of(body);
         stops[..stops.partition_point(|stop| stop.pc <= pc)].last()
     }
 
     /// Where replay up to a trap at `pc` starts: the operator and the state before it.
-    pub fn replay_from(&self, function: DefinedFuncIndex, pc: WasmPc) -> Option<Checkpoint> {
-        let run = self.run_at(function, pc)?;
+    pub fn replay_from(&self, body: BodyIndex, pc: WasmPc) -> Option<Checkpoint> {
+        let run = self.run_at(body, pc)?;
         let before = &self.checkpoints[..self.checkpoints.partition_point(|checkpoint| checkpoint.pc <= pc)];
         let inside = before.last().filter(|checkpoint| checkpoint.pc > run.pc);
         Some(inside.copied().unwrap_or(Checkpoint { pc: run.pc, state: run.state }))
     }
 
-    /// Decodes the state at `offset` of the pool, for a frame of `function`.
-    pub fn state(&self, function: DefinedFuncIndex, offset: u32) -> State {
+    /// Decodes the state at `offset` of the pool, for a frame of `body`.
+    pub fn state(&self, body: BodyIndex, offset: u32) -> State {
         let mut reader = Reader { bytes: &self.pool[offset as usize..] };
-        let mut locals = vec![Place::Home; self.functions[function].locals as usize];
+        let mut locals = vec![Place::Home; self.functions[body].locals as usize];
         for _ in 0..reader.leb() {
             let (first, count) = (reader.leb() as usize, reader.leb() as usize);
             locals[first..first + count].fill(reader.place());
@@ -259,7 +259,7 @@ mod tests {
             (ValType::I32, Place::Word(1)),
             (ValType::FUNCREF, Place::Const(1 << 40)),
         ];
-        let function = DefinedFuncIndex::from_u32(0);
+        let function = BodyIndex::from_u32(0);
         encode_state(&mut table.pool, &[], &[]);
         let second = table.pool.len() as u32;
         let exceptions = [1, 2, 3, 5, 6].map(|local| (local, places[local as usize].clone()));
@@ -275,7 +275,7 @@ mod tests {
         let checkpoint = |pc, state| Checkpoint { pc: WasmPc(pc), state };
         let mut table = table(0, vec![stop(10, 1), stop(20, 2)]);
         table.checkpoints = vec![checkpoint(5, 3), checkpoint(14, 4), checkpoint(16, 5), checkpoint(30, 6)];
-        let replay_from = |pc| table.replay_from(DefinedFuncIndex::from_u32(0), WasmPc(pc));
+        let replay_from = |pc| table.replay_from(BodyIndex::from_u32(0), WasmPc(pc));
         assert_eq!(replay_from(9), None);
         assert_eq!(replay_from(13), Some(checkpoint(10, 1)));
         assert_eq!(replay_from(14), Some(checkpoint(14, 4)));
@@ -288,7 +288,7 @@ mod tests {
     fn an_operator_belongs_to_the_last_run_before_it() {
         let stop = |pc| Stop { pc: WasmPc(pc), return_offset: CodeOffset(0), state: 0 };
         let table = table(0, vec![stop(10), stop(14), stop(20)]);
-        let run_at = |pc| table.run_at(DefinedFuncIndex::from_u32(0), WasmPc(pc)).map(|stop| stop.pc.0);
+        let run_at = |pc| table.run_at(BodyIndex::from_u32(0), WasmPc(pc)).map(|stop| stop.pc.0);
         assert_eq!(run_at(9), None);
         assert_eq!(run_at(10), Some(10));
         assert_eq!(run_at(13), Some(10));

@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct WasmPc(pub u32);
 
-/// A byte offset in a module's machine code image.
+/// A byte offset in the machine code of one blob.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct CodeOffset(pub u32);
 

@@ -35,5 +35,7 @@ index!(/// A data segment.
     DataIndex);
 index!(/// An element segment.
     ElemIndex);
-index!(/// A piece of machine code that a store has mapped.
+index!(/// A blob, a piece of machine code with its tables, that a store has mapped; by its place among them.
     BlobId);
+index!(/// The code of one function in one form, by its place in its blob.
+    BodyIndex);

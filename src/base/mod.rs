@@ -16,8 +16,8 @@ pub use config::{Config, OptLevel, StoreLimits};
 pub use error::{BacktraceFrame, Error, ErrorKind, Result};
 pub use handle::{ExternRef, Func, Global, Instance, Memory, StoreId, Table};
 pub use index::{
-    BlobId, DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedMemoryIndex, DefinedTableIndex, ElemIndex,
-    FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
+    BlobId, BodyIndex, DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedMemoryIndex, DefinedTableIndex,
+    ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
 };
 pub use trap::TrapCode;
 pub use types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType, ValType};

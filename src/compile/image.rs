@@ -1,10 +1,10 @@
 //! Puts compiled functions together: one image, one set of tables.
 
 use super::function::FunctionOutput;
-use crate::abi::artifact::{CallSite, CompiledModule, FunctionCode, TrapSite};
+use crate::abi::artifact::{CallSite, CompiledModule, Form, FunctionCode, TrapSite};
 use crate::abi::frame_table::{Checkpoint, FrameTable, FunctionFrame, Stop};
 use crate::abi::thunk;
-use crate::base::{CodeOffset, Error, ErrorKind, Result};
+use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, Result};
 use cranelift_codegen::isa::TargetIsa;
 
 pub(super) fn link(
@@ -19,7 +19,8 @@ pub(super) fn link(
         module.image.extend(thunk::X86_64);
     }
     let mut calls_to = Vec::new();
-    for function in functions {
+    let form = if debug { Form::Debuggable } else { Form::Plain };
+    for (function, index) in functions.zip(0..) {
         module.image.resize(module.image.len().next_multiple_of(alignment), 0);
         // Displacements in the image are 32-bit and signed.
         let fits = i32::try_from(module.image.len() + function.code.len()).is_ok();
@@ -28,7 +29,8 @@ pub(super) fn link(
         }
         let start = module.image.len() as u32;
         let at = |offset: u32| CodeOffset(start + offset);
-        module.functions.push(FunctionCode { start: at(0), length: function.code.len() as u32 });
+        let (index, length) = (DefinedFuncIndex::from_u32(index), function.code.len() as u32);
+        module.functions.push(FunctionCode { function: index, form, start: at(0), length });
         module.image.extend(&function.code);
         calls_to.extend(function.calls_to.into_iter().map(|(offset, callee)| (start + offset, callee)));
         module.traps.extend(function.traps.into_iter().map(|(offset, code, pc)| TrapSite {
@@ -64,6 +66,8 @@ pub(super) fn link(
         }
     }
     for (offset, callee) in calls_to {
+        // All functions of the module are here, once.
+        let callee = BodyIndex::from_u32(callee.as_u32());
         let displacement = module.functions[callee].start.0.wrapping_sub(offset + 4);
         module.image[offset as usize..][..4].copy_from_slice(&displacement.to_le_bytes());
     }

@@ -4,19 +4,23 @@
 //! after the call. So a step is as cheap in a deep stack as in a shallow one, and whoever is returned to is armed when
 //! the guest gets there. Nothing is armed before the guest is about to run, nor disarmed.
 //!
+//! A function may be in several blobs, in several forms: what is armed is armed in all that the store has mapped, and in those
+//! that it maps later.
+//!
 //! Must not know events. Invariant: a stop point is armed exactly if its run has an enabled breakpoint or it is in
 //! [`Armed`]; a change of code that fails is undone before anything else changes.
 
 use super::Debuggee;
-use super::breakpoints::{Site, SiteKey};
+use super::breakpoints::{Book, Place, Site, SiteKey};
 use super::hash::NumberMap;
 use super::location::Location;
 use super::standing::Standing;
 use crate::abi::frame_table::Stop;
 use crate::base::{CodeOffset, DefinedFuncIndex, Func, FuncIndex, NativePc, Result};
-use crate::runtime::Module;
-use cranelift_entity::EntityRef;
+use crate::runtime::{CodeObserver, MappedBlob, Module, Store};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// A function of a module.
 pub(super) type Function = (Module, DefinedFuncIndex);
@@ -24,7 +28,7 @@ pub(super) type Function = (Module, DefinedFuncIndex);
 /// What is armed for stepping.
 #[derive(Default)]
 pub(super) struct Armed {
-    /// Functions, with all their stop points.
+    /// Functions, with all their stop points in every form.
     functions: RefCell<NumberMap<(u64, u32), Module>>,
     /// Stop points that a stepped frame returns to.
     returns: RefCell<NumberMap<SiteKey, Return>>,
@@ -36,13 +40,13 @@ pub(super) struct Armed {
 
 /// The stop point that a call returns to.
 pub(super) struct Return {
-    pub(super) module: Module,
+    pub(super) blob: Rc<MappedBlob>,
     pub(super) stop: Stop,
 }
 
 impl Return {
     pub(super) fn key(&self) -> SiteKey {
-        SiteKey::new(&self.module, &self.stop)
+        SiteKey::new(&self.blob, &self.stop)
     }
 }
 
@@ -82,27 +86,30 @@ impl Armed {
     }
 }
 
-/// Changes of the code of one module: stop points, and whether each is to be armed.
+/// Changes of the code of one blob: stop points, and whether each is to be armed.
 pub(super) struct Patch {
-    pub(super) module: Module,
+    pub(super) blob: Rc<MappedBlob>,
     pub(super) stops: Vec<(CodeOffset, bool)>,
 }
 
 impl Patch {
     fn apply(&self, debuggee: &Debuggee) -> Result<()> {
-        debuggee.store().patch(&self.module, self.stops.iter().copied())
+        debuggee.store().patch(&self.blob, self.stops.iter().copied())
     }
 
     fn undo(&self, debuggee: &Debuggee) {
         let stops = self.stops.iter().map(|(stop, armed)| (*stop, !armed));
-        if let Err(error) = debuggee.store().patch(&self.module, stops) {
+        if let Err(error) = debuggee.store().patch(&self.blob, stops) {
             debuggee.store().poison(&format!("an edit of code could not be undone: {error}"));
         }
     }
 }
 
-fn stops_of(module: &Module, function: DefinedFuncIndex) -> &[Stop] {
-    module.compiled().frames.as_ref().map_or(&[], |frames| frames.stops_of(function))
+/// The stop points of a function in a blob, in every form that is there.
+fn stops_in(blob: &MappedBlob, function: DefinedFuncIndex) -> impl Iterator<Item = &Stop> {
+    let frames = blob.frames();
+    let bodies = blob.tables().bodies_of(function);
+    bodies.flat_map(move |body| frames.map_or(&[][..], |frames| frames.stops_of(body)))
 }
 
 impl Debuggee {
@@ -121,17 +128,14 @@ impl Debuggee {
         if self.armed.contains_function((&function.0, function.1)) {
             return Ok(());
         }
-        let module = function.0.clone();
-        let stops = self.unmarked(&module, stops_of(&module, function.1)).map(|stop| (stop, true)).collect();
-        self.patch(&[Patch { module, stops }])?;
+        let patch = |blob: Rc<MappedBlob>| {
+            let stops = self.book.unmarked(&blob, stops_in(&blob, function.1)).map(|stop| (stop, true)).collect();
+            Patch { blob, stops }
+        };
+        let patches: Vec<Patch> = self.store().blobs_of(&function.0).into_iter().map(patch).collect();
+        self.patch(&patches)?;
         self.armed.insert_function(function);
         Ok(())
-    }
-
-    /// Those of a module's stop points that no breakpoint needs.
-    fn unmarked(&self, module: &Module, stops: &[Stop]) -> impl Iterator<Item = CodeOffset> {
-        let unmarked = stops.iter().filter(|stop| self.book.enabled_at(SiteKey::new(module, stop)) == 0);
-        unmarked.map(|stop| stop.return_offset)
     }
 
     /// Arms what a step may lead to from the innermost frame of a call, which stands at `site`: its function, and
@@ -140,14 +144,14 @@ impl Debuggee {
         let caller = standing.caller();
         let prepared = Prepared {
             generation: self.armed.generation.get(),
-            module: site.module.id(),
-            function: site.function,
+            module: site.blob.module().id(),
+            function: site.blob.function(site.body),
             caller: caller.map(|link| link.pc),
         };
         if standing.prepared.get() == Some(prepared) {
             return Ok(());
         }
-        self.arm_function((site.module.clone(), site.function))?;
+        self.arm_function((site.blob.module().clone(), site.blob.function(site.body)))?;
         if let Some(location) = caller.and_then(|link| self.cache.location(self.store(), link))
             && let Some(place) = self.return_to_arm(&location)
         {
@@ -160,33 +164,35 @@ impl Debuggee {
 
     /// The stop point that a frame of this location, which waits for a call, goes on at; none if it is armed for stepping.
     pub(super) fn return_to_arm(&self, location: &Location) -> Option<Return> {
-        let Location { module, function, pc, .. } = location;
-        let stops = stops_of(module, *function);
+        let Location { blob, body, pc, .. } = location;
+        let stops = blob.frames()?.stops_of(*body);
         let stop = *stops.get(stops.partition_point(|stop| stop.pc <= *pc))?;
-        let place = Return { module: module.clone(), stop };
-        (!self.armed.contains((module, *function), place.key())).then_some(place)
+        let place = Return { blob: blob.clone(), stop };
+        (!self.armed.contains((blob.module(), blob.function(*body)), place.key())).then_some(place)
     }
 
     /// What it takes to arm a stop point for stepping.
     fn arming(&self, place: &Return) -> Vec<Patch> {
-        let stops = self.unmarked(&place.module, &[place.stop]).map(|stop| (stop, true)).collect();
-        vec![Patch { module: place.module.clone(), stops }]
+        let stops = self.book.unmarked(&place.blob, [&place.stop]).map(|stop| (stop, true)).collect();
+        vec![Patch { blob: place.blob.clone(), stops }]
     }
 
     /// Disarms everything that is armed for stepping.
     pub(super) fn disarm(&self) -> Result<()> {
-        let mut patches: NumberMap<u64, Patch> = NumberMap::default();
-        let mut disarm = |module: &Module, stops: &[Stop]| {
-            let patch = patches.entry(module.id());
-            let patch = patch.or_insert_with(|| Patch { module: module.clone(), stops: Vec::new() });
-            patch.stops.extend(self.unmarked(module, stops).map(|stop| (stop, false)));
+        let mut patches: NumberMap<u32, Patch> = NumberMap::default();
+        let mut disarm = |blob: &Rc<MappedBlob>, stops: &mut dyn Iterator<Item = &Stop>| {
+            let patch = patches.entry(blob.id().as_u32());
+            let patch = patch.or_insert_with(|| Patch { blob: blob.clone(), stops: Vec::new() });
+            patch.stops.extend(self.book.unmarked(blob, stops).map(|stop| (stop, false)));
         };
         let (functions, returns) = (self.armed.functions.borrow(), self.armed.returns.borrow());
         for ((_, function), module) in &*functions {
-            disarm(module, stops_of(module, DefinedFuncIndex::from_u32(*function)));
+            for blob in self.store().blobs_of(module) {
+                disarm(&blob, &mut stops_in(&blob, DefinedFuncIndex::from_u32(*function)));
+            }
         }
         for place in returns.values() {
-            disarm(&place.module, &[place.stop]);
+            disarm(&place.blob, &mut [&place.stop].into_iter());
         }
         drop((functions, returns));
         self.patch(&patches.into_values().collect::<Vec<_>>())?;
@@ -200,8 +206,10 @@ impl Debuggee {
         self.armed.any.set(false);
         self.armed.generation.set(self.armed.generation.get() + 1);
         for ((_, function), module) in functions {
-            for stop in stops_of(&module, DefinedFuncIndex::from_u32(function)) {
-                self.book.forget_unused(SiteKey::new(&module, stop));
+            for blob in self.store().blobs_of(&module) {
+                for stop in stops_in(&blob, DefinedFuncIndex::from_u32(function)) {
+                    self.book.forget_unused(SiteKey::new(&blob, stop));
+                }
             }
         }
         for key in returns.into_keys() {
@@ -218,8 +226,37 @@ impl Debuggee {
 
 /// The function at `index` of a module, if the module defines it and was compiled for debugging.
 pub(super) fn defined(module: Module, index: FuncIndex) -> Option<Function> {
-    module.compiled().frames.as_ref()?;
-    let function = module.info().defined_func(index)?;
-    debug_assert!(function.index() < module.compiled().functions.len());
+    let function = module.info().defined_func(index).filter(|_| module.engine().is_debug())?;
     Some((module, function))
+}
+
+/// Keeps code that is mapped later armed as the code before it.
+pub(super) struct ArmNewCode {
+    pub(super) book: Rc<Book>,
+    pub(super) armed: Rc<Armed>,
+}
+
+impl CodeObserver for ArmNewCode {
+    fn mapped(&self, store: &Store, blob: &Rc<MappedBlob>) -> Result<()> {
+        let breakpoints = self.book.of_module(blob.module());
+        let places: Vec<Vec<Place>> = breakpoints.iter().map(|breakpoint| breakpoint.places_in(blob)).collect();
+        let enabled = breakpoints.iter().zip(&places).filter(|(breakpoint, _)| breakpoint.enabled.get());
+        let mut armed: BTreeSet<CodeOffset> =
+            enabled.flat_map(|(_, places)| places.iter().map(|place| place.stop.return_offset)).collect();
+        for ((module, function), _) in &*self.armed.functions.borrow() {
+            if *module == blob.module().id() {
+                armed.extend(stops_in(blob, DefinedFuncIndex::from_u32(*function)).map(|stop| stop.return_offset));
+            }
+        }
+        if !armed.is_empty() {
+            store.patch(blob, armed.into_iter().map(|stop| (stop, true)))?;
+        }
+        for (breakpoint, places) in breakpoints.iter().zip(places) {
+            if breakpoint.enabled.get() {
+                places.iter().for_each(|place| self.book.mark_at(breakpoint, place, true));
+            }
+            breakpoint.places.borrow_mut().extend(places);
+        }
+        Ok(())
+    }
 }

@@ -9,8 +9,8 @@ use super::layout::{Layout, LayoutCache};
 use super::quiet::is_quiet;
 use super::replay::Run;
 use crate::abi::frame_table::Stop;
-use crate::base::{CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
-use crate::runtime::{Module, Store};
+use crate::base::{BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
+use crate::runtime::{MappedBlob, Module, Store};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -41,11 +41,29 @@ pub(super) struct Breakpoint {
     pub(super) function: DefinedFuncIndex,
     pub(super) asked: WasmPc,
     pub(super) actual: WasmPc,
-    /// The stop point and the place of the operator in its run; none in dead code, which is never reached.
-    pub(super) place: Option<(Stop, u32)>,
+    /// Where it is in the code that the store has mapped: once in each form of its function. Nowhere in dead code, which is
+    /// never reached.
+    pub(super) places: RefCell<Vec<Place>>,
     pub(super) enabled: Cell<bool>,
     hits: Cell<u64>,
     passed_over: Cell<u64>,
+}
+
+/// A breakpoint's place in one form of its function.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) blob: Rc<MappedBlob>,
+    pub(super) body: BodyIndex,
+    /// The stop point of the run that the operator belongs to.
+    pub(super) stop: Stop,
+    /// The operator's place in the run.
+    index: u32,
+}
+
+impl Place {
+    pub(super) fn key(&self) -> SiteKey {
+        SiteKey::new(&self.blob, &self.stop)
+    }
 }
 
 impl Breakpoint {
@@ -56,18 +74,13 @@ impl Breakpoint {
         asked: WasmPc,
         actual: WasmPc,
     ) -> Breakpoint {
-        let frames = module.compiled().frames.as_ref().expect("compiled for debugging");
-        let place = frames.run_at(function, actual).and_then(|stop| {
-            let run = Run::new(module, function, stop.pc);
-            Some((*stop, run.index_of(actual)?))
-        });
         Breakpoint {
             id,
             module: module.clone(),
             function,
             asked,
             actual,
-            place,
+            places: RefCell::default(),
             enabled: Cell::new(true),
             hits: Cell::new(0),
             passed_over: Cell::new(0),
@@ -86,33 +99,35 @@ impl Breakpoint {
         }
     }
 
-    /// The key of its site.
-    pub(super) fn site(&self) -> Option<SiteKey> {
-        self.place.map(|(stop, _)| SiteKey::new(&self.module, &stop))
+    /// Where it is in a blob of its module.
+    pub(super) fn places_in(&self, blob: &Rc<MappedBlob>) -> Vec<Place> {
+        let Some(frames) = blob.frames() else { return Vec::new() };
+        let place = |body| {
+            let stop = *frames.run_at(body, self.actual)?;
+            let index = Run::new(blob, body, stop.pc).index_of(self.actual)?;
+            Some(Place { blob: blob.clone(), body, stop, index })
+        };
+        blob.tables().bodies_of(self.function).filter_map(place).collect()
     }
 }
 
-/// Names a stop point in a store: its module and its return offset in the module's image.
+/// Names a stop point in a store: its blob and its return offset there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct SiteKey {
-    module: u64,
+    blob: BlobId,
     return_offset: u32,
 }
 
 impl SiteKey {
-    pub(super) fn new(module: &Module, stop: &Stop) -> SiteKey {
-        SiteKey::at(module, stop.return_offset)
-    }
-
-    pub(super) fn at(module: &Module, return_offset: CodeOffset) -> SiteKey {
-        SiteKey { module: module.id(), return_offset: return_offset.0 }
+    pub(super) fn new(blob: &MappedBlob, stop: &Stop) -> SiteKey {
+        SiteKey { blob: blob.id(), return_offset: stop.return_offset.0 }
     }
 }
 
 /// A stop point that matters now, with what was decoded for it.
 pub(super) struct Site {
-    pub(super) module: Module,
-    pub(super) function: DefinedFuncIndex,
+    pub(super) blob: Rc<MappedBlob>,
+    pub(super) body: BodyIndex,
     pub(super) stop: Stop,
     run: OnceCell<Run>,
     /// For each operator of the run, the first from there on that isn't quiet.
@@ -136,10 +151,10 @@ struct Mark {
 }
 
 impl Site {
-    fn new(module: &Module, function: DefinedFuncIndex, stop: Stop) -> Site {
+    fn new(blob: &Rc<MappedBlob>, body: BodyIndex, stop: Stop) -> Site {
         Site {
-            module: module.clone(),
-            function,
+            blob: blob.clone(),
+            body,
             stop,
             run: OnceCell::new(),
             loud: OnceCell::new(),
@@ -153,7 +168,7 @@ impl Site {
 
     /// Its run.
     pub(super) fn run(&self) -> &Run {
-        self.run.get_or_init(|| Run::new(&self.module, self.function, self.stop.pc))
+        self.run.get_or_init(|| Run::new(&self.blob, self.body, self.stop.pc))
     }
 
     /// The first operator of the run, from the one at `index` on, that can't be passed without being applied.
@@ -167,7 +182,7 @@ impl Site {
         let Run { pcs, inner, .. } = self.run();
         let mut loud: Vec<u32> = (0..inner.len() as u32).collect();
         for index in (0..inner.len()).rev() {
-            if is_quiet(&self.module.info().operator_at(pcs[index])) {
+            if is_quiet(&self.blob.module().info().operator_at(pcs[index])) {
                 loud[index] = loud.get(index + 1).copied().unwrap_or(index as u32 + 1);
             }
         }
@@ -192,7 +207,7 @@ impl Site {
 
     /// Where everything is at the stop point.
     pub(super) fn layout(&self, cache: &LayoutCache) -> &Rc<Layout> {
-        self.layout.get_or_init(|| cache.layout(&self.module, self.function, self.stop.state))
+        self.layout.get_or_init(|| cache.layout(&self.blob, self.body, self.stop.state))
     }
 
     /// Whether any operator of the run has an enabled breakpoint.
@@ -240,9 +255,8 @@ impl Site {
         Some(mark.ids.clone())
     }
 
-    /// Enters or strikes out a breakpoint of one of its operators.
-    fn mark(&self, breakpoint: &Rc<Breakpoint>, enabled: bool) {
-        let index = breakpoint.place.expect("it has a site").1;
+    /// Enters or strikes out a breakpoint of the operator at `index`.
+    fn mark(&self, breakpoint: &Rc<Breakpoint>, index: u32, enabled: bool) {
         let mut marks = self.marks.borrow_mut();
         let found = marks.binary_search_by_key(&index, |mark| mark.index);
         let place = found.unwrap_or_else(|place| {
@@ -296,16 +310,26 @@ impl Book {
         self.breakpoints.borrow_mut().remove(&id);
     }
 
-    /// Enables or disables a breakpoint in its site, which exists from then on, or not.
+    /// All breakpoints of a module's functions.
+    pub(super) fn of_module(&self, module: &Module) -> Vec<Rc<Breakpoint>> {
+        let breakpoints = self.breakpoints.borrow();
+        breakpoints.values().filter(|breakpoint| breakpoint.module.is_same(module)).cloned().collect()
+    }
+
+    /// Enables or disables a breakpoint in its sites, which exist from then on, or not.
     pub(super) fn mark(&self, breakpoint: &Rc<Breakpoint>, enabled: bool) {
         breakpoint.enabled.set(enabled);
-        let Some((stop, _)) = breakpoint.place else { return };
-        let key = SiteKey::new(&breakpoint.module, &stop);
-        let site = self.site(&breakpoint.module, breakpoint.function, stop);
-        site.mark(breakpoint, enabled);
+        for place in &*breakpoint.places.borrow() {
+            self.mark_at(breakpoint, place, enabled);
+        }
+    }
+
+    pub(super) fn mark_at(&self, breakpoint: &Rc<Breakpoint>, place: &Place, enabled: bool) {
+        let site = self.site(&place.blob, place.body, place.stop);
+        site.mark(breakpoint, place.index, enabled);
         if !site.is_marked() {
             drop(site);
-            self.forget_unused(key);
+            self.forget_unused(place.key());
         }
     }
 
@@ -315,10 +339,20 @@ impl Book {
         sites.get(&key).map_or(0, |site| site.marks.borrow().iter().map(|mark| mark.breakpoints.len()).sum())
     }
 
-    fn site(&self, module: &Module, function: DefinedFuncIndex, stop: Stop) -> Rc<Site> {
+    /// Where those of a blob's stop points return to that no breakpoint needs.
+    pub(super) fn unmarked<'a>(
+        &self,
+        blob: &MappedBlob,
+        stops: impl IntoIterator<Item = &'a Stop>,
+    ) -> impl Iterator<Item = CodeOffset> {
+        let unmarked = stops.into_iter().filter(|stop| self.enabled_at(SiteKey::new(blob, stop)) == 0);
+        unmarked.map(|stop| stop.return_offset)
+    }
+
+    fn site(&self, blob: &Rc<MappedBlob>, body: BodyIndex, stop: Stop) -> Rc<Site> {
         let mut sites = self.sites.borrow_mut();
-        let site = sites.entry(SiteKey::new(module, &stop));
-        site.or_insert_with(|| Rc::new(Site::new(module, function, stop))).clone()
+        let site = sites.entry(SiteKey::new(blob, &stop));
+        site.or_insert_with(|| Rc::new(Site::new(blob, body, stop))).clone()
     }
 
     /// The site whose stop point returns to `address`.
@@ -326,11 +360,11 @@ impl Book {
         if let Some(site) = self.sites_by_address.borrow().get(&address.0) {
             return Some(site.clone());
         }
-        let (module, offset) = store.code_at(address)?;
-        let function = module.compiled().function_at(offset)?;
-        let stops = module.compiled().frames.as_ref()?.stops_of(function);
-        let stop = *stops.iter().find(|stop| stop.return_offset == offset)?;
-        let site = self.site(&module, function, stop);
+        let blob = store.blob_at(address)?;
+        let offset = blob.offset(address);
+        let body = blob.tables().body_at(offset)?;
+        let stop = *blob.frames()?.stops_of(body).iter().find(|stop| stop.return_offset == offset)?;
+        let site = self.site(&blob, body, stop);
         site.address.set(Some(address));
         self.sites_by_address.borrow_mut().insert(address.0, site.clone());
         Some(site)

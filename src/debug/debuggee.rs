@@ -4,7 +4,7 @@
 //! Invariant: a call is in at most one of the lists: driven and stopped, parked, or waiting for a host function.
 //! Read next: [`super::drive`].
 
-use super::arm::Armed;
+use super::arm::{ArmNewCode, Armed};
 use super::breakpoints::Book;
 use super::event::Registered;
 use super::hash::NumberMap;
@@ -22,8 +22,8 @@ use std::rc::Rc;
 pub struct Debuggee {
     store: Store,
     is_debug: bool,
-    pub(super) book: Book,
-    pub(super) armed: Armed,
+    pub(super) book: Rc<Book>,
+    pub(super) armed: Rc<Armed>,
     /// Single-step mode.
     pub(super) single_step: Cell<bool>,
     /// The call that was asked to step by one operator.
@@ -67,11 +67,16 @@ pub struct Spaces {
 impl Debuggee {
     /// A new store.
     pub fn new(engine: &Engine, limits: StoreLimits) -> Result<Debuggee> {
+        let store = Store::new(engine, limits)?;
+        let (book, armed): (Rc<Book>, Rc<Armed>) = Default::default();
+        if engine.is_debug() {
+            store.set_code_observer(Rc::new(ArmNewCode { book: book.clone(), armed: armed.clone() }));
+        }
         Ok(Debuggee {
             is_debug: engine.is_debug(),
-            store: Store::new(engine, limits)?,
-            book: Book::default(),
-            armed: Armed::default(),
+            store,
+            book,
+            armed,
             single_step: Cell::new(false),
             step_request: Cell::new(None),
             outer_requests: Cell::new(0),

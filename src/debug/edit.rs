@@ -8,7 +8,7 @@ use super::arm::{Patch, Return};
 use super::breakpoints::{Breakpoint, SiteKey};
 use super::replay::operator_at_or_after;
 use crate::base::{CodeOffset, FuncIndex, Result, StoreId, WasmPc, error::bail};
-use crate::runtime::Module;
+use crate::runtime::{MappedBlob, Module};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::rc::Rc;
@@ -45,6 +45,20 @@ impl Fate {
 
     fn will_be_enabled(&self) -> bool {
         self.exists && self.enabled
+    }
+
+    /// Has the breakpoint know where it is in the code. Those that are listed know it as long as they are.
+    fn find_places(&self, debuggee: &Debuggee) -> Result<()> {
+        let module = &self.breakpoint.module;
+        if self.will_be_enabled() {
+            debuggee.store().map(module)?;
+        }
+        if !self.is_listed {
+            let places =
+                debuggee.store().blobs_of(module).iter().flat_map(|blob| self.breakpoint.places_in(blob)).collect();
+            self.breakpoint.places.replace(places);
+        }
+        Ok(())
     }
 }
 
@@ -119,6 +133,9 @@ impl Edit {
         let (fates, single_step) = self.fates(debuggee)?;
         let starts = single_step && !debuggee.single_step.get();
         let returns = if starts { debuggee.returns_from_hosts() } else { Vec::new() };
+        for fate in fates.values() {
+            fate.find_places(debuggee)?;
+        }
         debuggee.patch(&debuggee.changes(&fates, &returns))?;
 
         debuggee.single_step.set(single_step);
@@ -207,15 +224,17 @@ impl Debuggee {
     fn changes(&self, fates: &BTreeMap<u64, Fate>, returns: &[Return]) -> Vec<Patch> {
         let mut changes: BTreeMap<SiteKey, Change> = BTreeMap::new();
         for place in returns {
-            let change = Change::new(&place.module, place.stop.return_offset);
+            let change = Change::new(&place.blob, place.stop.return_offset);
             changes.entry(place.key()).or_insert(change).is_return = true;
         }
         for fate in fates.values() {
-            let (Some(key), Some((stop, _))) = (fate.breakpoint.site(), fate.breakpoint.place) else { continue };
-            let Breakpoint { module, function, .. } = &*fate.breakpoint;
-            let change = changes.entry(key).or_insert_with(|| Change::new(module, stop.return_offset));
-            change.breakpoints += isize::from(fate.will_be_enabled()) - isize::from(fate.was_enabled());
-            change.is_stepped = self.armed.contains((module, *function), key);
+            let Breakpoint { module, function, places, .. } = &*fate.breakpoint;
+            for place in &*places.borrow() {
+                let key = place.key();
+                let change = changes.entry(key).or_insert_with(|| Change::new(&place.blob, place.stop.return_offset));
+                change.breakpoints += isize::from(fate.will_be_enabled()) - isize::from(fate.was_enabled());
+                change.is_stepped = self.armed.contains((module, *function), key);
+            }
         }
         let mut patches: Vec<Patch> = Vec::new();
         for (key, change) in changes {
@@ -227,8 +246,8 @@ impl Debuggee {
                 continue;
             }
             match patches.last_mut() {
-                Some(last) if last.module.is_same(change.module) => last.stops.push((change.offset, will_be_armed)),
-                _ => patches.push(Patch { module: change.module.clone(), stops: vec![(change.offset, will_be_armed)] }),
+                Some(last) if last.blob.id() == change.blob.id() => last.stops.push((change.offset, will_be_armed)),
+                _ => patches.push(Patch { blob: change.blob, stops: vec![(change.offset, will_be_armed)] }),
             }
         }
         patches
@@ -236,8 +255,8 @@ impl Debuggee {
 }
 
 /// What changes for a stop point.
-struct Change<'a> {
-    module: &'a Module,
+struct Change {
+    blob: Rc<MappedBlob>,
     offset: CodeOffset,
     /// How many more of its breakpoints will be enabled.
     breakpoints: isize,
@@ -247,8 +266,8 @@ struct Change<'a> {
     is_return: bool,
 }
 
-impl Change<'_> {
-    fn new(module: &Module, offset: CodeOffset) -> Change<'_> {
-        Change { module, offset, breakpoints: 0, is_stepped: false, is_return: false }
+impl Change {
+    fn new(blob: &Rc<MappedBlob>, offset: CodeOffset) -> Change {
+        Change { blob: blob.clone(), offset, breakpoints: 0, is_stepped: false, is_return: false }
     }
 }

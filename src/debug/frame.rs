@@ -116,7 +116,7 @@ impl Debuggee {
         self.view(frame, |view| {
             // No two live frames have the same frame pointer, which leaves the upper 16 bits free: with the function in
             // them, a frame that takes another's place seldom looks like it.
-            let function = (view.module.id() << 32 ^ u64::from(view.function.as_u32()) ^ frame.call << 16)
+            let function = (view.module().id() << 32 ^ u64::from(view.function().as_u32()) ^ frame.call << 16)
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15);
             function >> 48 << 48 ^ view.fp as u64
         })
@@ -125,14 +125,14 @@ impl Debuggee {
     /// Where and what the frame is.
     pub fn frame_info(&self, frame: &Frame) -> Result<FrameInfo> {
         self.view(frame, |view| {
-            let info = view.module.info();
+            let info = view.module().info();
             FrameInfo {
                 kind: view.kind,
                 instance: view.instance(self.store()),
-                module_id: view.module.id(),
-                func_index: info.func_index(view.function),
+                module_id: view.module().id(),
+                func_index: info.func_index(view.function()),
                 pc: view.pc,
-                func_offset: view.pc.0 - info.bodies[view.function].range.start,
+                func_offset: view.pc.0 - info.bodies[view.function()].range.start,
                 n_locals: view.n_locals() as u32,
                 n_operands: view.n_operands() as u32,
             }
@@ -141,7 +141,7 @@ impl Debuggee {
 
     /// The module whose code the frame runs.
     pub fn frame_module(&self, frame: &Frame) -> Result<Module> {
-        self.view(frame, |view| view.module.clone())
+        self.view(frame, |view| view.module().clone())
     }
 
     /// The types of the locals, parameters first.

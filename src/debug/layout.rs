@@ -6,8 +6,8 @@
 use super::computation::Computation;
 use super::evaluator::{Slot, Values};
 use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
-use crate::base::{DefinedFuncIndex, RawValue, ValType, Value};
-use crate::runtime::{Activation, Module, StackWords, Store};
+use crate::base::{BlobId, BodyIndex, RawValue, ValType, Value};
+use crate::runtime::{Activation, MappedBlob, StackWords, Store};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -33,18 +33,18 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Decodes the state at `offset` of the pool of the module's frame table.
-    pub fn new(module: &Module, function: DefinedFuncIndex, offset: u32) -> Layout {
-        let table = module.compiled().frames.as_ref().expect("compiled for debugging");
-        let state = table.state(function, offset);
-        let frame = table.functions[function];
+    /// Decodes the state at `offset` of the pool of the blob's frame table. Requires: the blob was compiled for debugging.
+    pub fn new(blob: &MappedBlob, body: BodyIndex, offset: u32) -> Layout {
+        let table = blob.frames().expect("compiled for debugging");
+        let state = table.state(body, offset);
+        let frame = table.functions[body];
         let mut layout = Layout {
             slot_to_fp: frame.slot_to_fp,
             locals: Vec::with_capacity(state.locals.len()),
             operands: Vec::with_capacity(state.operands.len()),
             computations: Vec::new(),
         };
-        let types = module.info().local_types(function);
+        let types = blob.module().info().local_types(blob.function(body));
         for ((ty, place), local) in types.into_iter().zip(&state.locals).zip(0..) {
             let source = layout.source(place, local_home(local));
             layout.locals.push((ty, source));
@@ -189,15 +189,15 @@ pub fn tagged(ty: ValType, bits: u64, store: &Store, put: impl FnOnce(Value)) {
     }
 }
 
-/// Layouts that were decoded lately. Bounded: a new one takes the place of whichever was where it belongs.
+/// Layouts of one store's code that were decoded lately. Bounded: a new one takes the place of whichever was where it belongs.
 pub struct LayoutCache {
     entries: RefCell<Vec<Option<Entry>>>,
 }
 
 struct Entry {
-    module: u64,
+    blob: BlobId,
     offset: u32,
-    function: DefinedFuncIndex,
+    body: BodyIndex,
     layout: Rc<Layout>,
 }
 
@@ -210,22 +210,23 @@ impl LayoutCache {
         LayoutCache { entries: RefCell::new(Vec::new()) }
     }
 
-    /// The layout of the state at `offset` of the module's pool.
-    pub fn layout(&self, module: &Module, function: DefinedFuncIndex, offset: u32) -> Rc<Layout> {
+    /// The layout of the state at `offset` of the blob's pool.
+    pub fn layout(&self, blob: &MappedBlob, body: BodyIndex, offset: u32) -> Rc<Layout> {
         let mut entries = self.entries.borrow_mut();
         if entries.is_empty() {
             entries.resize_with(CACHED_LAYOUTS, || None);
         }
-        let place = (module.id() ^ u64::from(offset)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 8);
+        let place =
+            (u64::from(blob.id().as_u32()) << 32 ^ u64::from(offset)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 8);
         let entry = &mut entries[place as usize % CACHED_LAYOUTS];
         match entry {
             // Equal states of different functions may be shared in the pool, so the function counts too.
-            Some(found) if found.module == module.id() && found.offset == offset && found.function == function => {
+            Some(found) if found.blob == blob.id() && found.offset == offset && found.body == body => {
                 found.layout.clone()
             }
             _ => {
-                let layout = Rc::new(Layout::new(module, function, offset));
-                *entry = Some(Entry { module: module.id(), offset, function, layout: layout.clone() });
+                let layout = Rc::new(Layout::new(blob, body, offset));
+                *entry = Some(Entry { blob: blob.id(), offset, body, layout: layout.clone() });
                 layout
             }
         }

@@ -4,18 +4,18 @@
 //! its store lives; the cache bounds how many are kept. Read next: `layout.rs`, `standing.rs`.
 
 use super::layout::{Layout, LayoutCache};
-use crate::base::{DefinedFuncIndex, WasmPc};
-use crate::runtime::{FrameLink, Module, NoFrame, PcKind, RawFrame, Store};
+use crate::base::{BodyIndex, WasmPc};
+use crate::runtime::{FrameLink, MappedBlob, NoFrame, PcKind, RawFrame, Store};
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Where a frame is that isn't at a stop point.
 #[derive(Debug)]
 pub struct Location {
-    /// The module whose code it runs.
-    pub module: Module,
-    /// Its function.
-    pub function: DefinedFuncIndex,
+    /// The blob whose code it runs.
+    pub blob: Rc<MappedBlob>,
+    /// Its function, in its form.
+    pub body: BodyIndex,
     /// The operator that it is at.
     pub pc: WasmPc,
     /// Where its values are, if that is known.
@@ -24,13 +24,13 @@ pub struct Location {
 
 impl Location {
     fn new(frame: &RawFrame, layouts: &LayoutCache) -> Option<Location> {
-        let (function, pc) = frame.place()?;
-        let frames = frame.module.compiled().frames.as_ref()?;
+        let (body, pc) = frame.place()?;
+        let frames = frame.blob.frames()?;
         // An armed stop point can overflow the stack, too.
-        let stop = || frames.stops_of(function).iter().find(|stop| stop.return_offset == frame.offset());
+        let stop = || frames.stops_of(body).iter().find(|stop| stop.return_offset == frame.offset());
         let state = frame.call_site().and_then(|call| call.state).or_else(|| stop().map(|stop| stop.state));
-        let layout = state.map(|state| layouts.layout(&frame.module, function, state));
-        Some(Location { module: frame.module.clone(), function, pc, layout })
+        let layout = state.map(|state| layouts.layout(&frame.blob, body, state));
+        Some(Location { blob: frame.blob.clone(), body, pc, layout })
     }
 }
 

@@ -4,12 +4,14 @@
 //! another stop point begins. It goes on past a conditional branch, which leaves it where it is taken. Operators of dead code belong to no run. Must not know calls or events. Read next: [`super::evaluator`].
 
 use super::evaluator::{Inner, Outside};
+use crate::abi::artifact::CompiledModule;
 use crate::abi::frame_table::Stop;
 use crate::abi::operators::ends_run;
 use crate::base::{
-    DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, Result, TableIndex, Value, WasmPc,
+    BodyIndex, DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, Result, TableIndex, Value,
+    WasmPc,
 };
-use crate::runtime::{Module, Store};
+use crate::runtime::{MappedBlob, Module, Store};
 use wasmparser::{BinaryReader, Operator, OperatorsReader};
 
 /// A decoded run.
@@ -33,9 +35,11 @@ pub enum Callee {
 }
 
 impl Run {
-    /// Decodes the run that begins at `start`, a stop point of `function`, or what remains of it at a checkpoint.
-    pub fn new(module: &Module, function: DefinedFuncIndex, start: WasmPc) -> Run {
-        let stops = Stops::after(module, function, start);
+    /// Decodes the run that begins at `start`, a stop point of `body`, or what remains of it at a checkpoint. Requires: the
+    /// blob was compiled for debugging.
+    pub fn new(blob: &MappedBlob, body: BodyIndex, start: WasmPc) -> Run {
+        let (module, function) = (blob.module(), blob.function(body));
+        let stops = Stops::after(blob.tables(), body, start);
         let (mut pcs, mut inner, mut calls) = (Vec::new(), Vec::new(), None);
         for (pc, operator) in operators_from(module, function, start) {
             if stops.passes(pc) {
@@ -69,8 +73,8 @@ struct Stops<'a> {
 }
 
 impl Stops<'_> {
-    fn after(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> Stops<'_> {
-        let stops = module.compiled().frames.as_ref().expect("compiled for debugging").stops_of(function);
+    fn after(code: &CompiledModule, body: BodyIndex, pc: WasmPc) -> Stops<'_> {
+        let stops = code.frames.as_ref().expect("compiled for debugging").stops_of(body);
         Stops { rest: &stops[stops.partition_point(|stop| stop.pc <= pc)..] }
     }
 
@@ -118,11 +122,13 @@ const ELSE: u8 = 0x05;
 
 /// The operator of `function` at `pc` or, if `pc` isn't an operator, the next one. Requires: `pc` is in its body.
 ///
-/// Looks at no more than the operators of one run and the dead code after it.
+/// Looks at no more than the operators of one run and the dead code after it, if the function was compiled when its module
+/// was loaded.
 pub fn operator_at_or_after(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> WasmPc {
     let first = module.info().bodies[function].operators;
-    let frames = module.compiled().frames.as_ref().expect("compiled for debugging");
-    let from = frames.run_at(function, pc).map_or(first, |stop| stop.pc);
+    let code = module.compiled();
+    let run = code.frames.as_ref().and_then(|frames| frames.run_at(code.bodies_of(function).next()?, pc));
+    let from = run.map_or(first, |stop| stop.pc);
     let mut operators = operators_from(module, function, from);
     operators.find(|(operator, _)| *operator >= pc).expect("the last byte of a body is an operator").0
 }

@@ -12,8 +12,8 @@ use super::layout::{Layout, LayoutCache};
 use super::location::{Cache, Location};
 use super::replay::{Run, World};
 use super::view::{Contents, LastInstance, View};
-use crate::base::{CodeOffset, DefinedFuncIndex, Func, Instance, TrapCode, WasmPc};
-use crate::runtime::{Activation, Call, FrameLink, Module, PcKind, Stopped, Store};
+use crate::base::{BodyIndex, CodeOffset, Func, Instance, TrapCode, WasmPc};
+use crate::runtime::{Activation, Call, FrameLink, MappedBlob, PcKind, Stopped, Store};
 use std::cell::{Cell, RefCell, RefMut};
 use std::mem::take;
 use std::rc::Rc;
@@ -56,7 +56,7 @@ struct State {
     /// If it is stopped: the stop point. It is kept while the call runs on, as it often comes back.
     site: Option<Rc<Site>>,
     /// If it trapped: where.
-    trapped: Option<(Module, DefinedFuncIndex, WasmPc)>,
+    trapped: Option<(Rc<MappedBlob>, BodyIndex, WasmPc)>,
     /// The innermost frame's state before the operator of its run that `known` says, if it was read or replayed.
     values: Values,
     known: Option<u32>,
@@ -260,8 +260,8 @@ impl Look<'_> {
         let trapped = position == 0 && standing.ended.get().is_some_and(|code| code != TrapCode::HostError);
         Some(View {
             kind: if trapped { FrameKind::Trapped } else { FrameKind::Calling },
-            module: &location.module,
-            function: location.function,
+            blob: &location.blob,
+            body: location.body,
             pc: location.pc,
             fp: *fp,
             contents: location.layout.as_ref().map_or(Contents::Unknown, |layout| Contents::Stack(layout)),
@@ -287,8 +287,8 @@ impl Look<'_> {
         let ended = standing.ended.get().is_some();
         Some(View {
             kind: if ended { FrameKind::Trapped } else { FrameKind::Stopped },
-            module: &site.module,
-            function: site.function,
+            blob: &site.blob,
+            body: site.body,
             pc: site.pc(index),
             fp: activation.fp,
             contents: match state.known {
@@ -307,10 +307,10 @@ impl State {
     fn trapped_view(&self) -> Option<View<'_>> {
         let State { values, instances, .. } = self;
         let activation = self.activation.as_ref()?;
-        let (module, function, pc) = self.trapped.as_ref()?;
-        let (kind, function, pc, fp) = (FrameKind::Trapped, *function, *pc, activation.fp);
+        let (blob, body, pc) = self.trapped.as_ref()?;
+        let (kind, body, pc, fp) = (FrameKind::Trapped, *body, *pc, activation.fp);
         let contents = if self.known.is_some() { Contents::Replayed(values) } else { Contents::Unknown };
-        Some(View { kind, module, function, pc, fp, contents, activation, instances })
+        Some(View { kind, blob, body, pc, fp, contents, activation, instances })
     }
 
     /// Applies the operator at `index` of the run of `site`, where the innermost frame is stopped; answers whether that
@@ -319,7 +319,8 @@ impl State {
         let Some(instance) = self.replay(site, index, store, cache) else { return false };
         let world = World { store, instance };
         let inner = site.run().inner.get(index as usize);
-        let is_applied = inner.is_some_and(|inner| inner.apply(&mut self.values, site.module.info(), &world).is_ok());
+        let is_applied =
+            inner.is_some_and(|inner| inner.apply(&mut self.values, site.blob.module().info(), &world).is_ok());
         if is_applied {
             self.known = Some(index + 1);
         }
@@ -341,7 +342,7 @@ impl State {
         };
         self.known = Some(known);
         let instance = self.instance?;
-        let (world, info) = (World { store, instance }, site.module.info());
+        let (world, info) = (World { store, instance }, site.blob.module().info());
         while known < index {
             site.run().inner[known as usize].apply(&mut self.values, info, &world).ok()?;
             known += 1;
@@ -351,31 +352,32 @@ impl State {
     }
 
     fn replay_trap(&mut self, store: &Store) {
-        let Some((module, offset)) = self.exact_place(store) else { return };
-        let compiled = module.compiled();
-        let (Some(frames), Some(trap)) = (&compiled.frames, compiled.trap_at(offset)) else { return };
-        let Some(function) = compiled.function_at(offset) else { return };
+        let Some((blob, offset)) = self.exact_place(store) else { return };
+        let (Some(frames), Some(trap)) = (blob.frames(), blob.tables().trap_at(offset)) else { return };
+        let Some(body) = blob.tables().body_at(offset) else { return };
         let pc = trap.pc;
         self.top = Top::Trapped;
-        self.trapped = Some((module.clone(), function, pc));
-        let Some(from) = frames.replay_from(function, pc) else { return };
-        let run = Run::new(&module, function, from.pc);
+        self.trapped = Some((blob.clone(), body, pc));
+        let Some(from) = frames.replay_from(body, pc) else { return };
+        let run = Run::new(&blob, body, from.pc);
         let Some(index) = run.index_of(pc) else { return };
         let activation = self.activation.as_ref().expect("it stands still");
-        let layout = Layout::new(&module, function, from.state);
+        let layout = Layout::new(&blob, body, from.state);
         let values = &mut self.values;
         let context = layout.read_all(activation, values);
         let Some(instance) = context.and_then(|context| store.instance_of_context(context)) else { return };
         let (mut passed, world) = (run.inner[..index as usize].iter(), World { store, instance });
-        let is_known = passed.all(|inner| inner.apply(values, module.info(), &world).is_ok());
+        let is_known = passed.all(|inner| inner.apply(values, blob.module().info(), &world).is_ok());
         self.known = is_known.then_some(index);
         self.instance = Some(instance);
     }
 
     /// The instruction that the call was left at, unless it was left by a call.
-    fn exact_place(&self, store: &Store) -> Option<(Module, CodeOffset)> {
-        let activation = self.activation.as_ref()?;
-        (activation.kind == PcKind::Exact).then(|| store.code_at(activation.pc))?
+    fn exact_place(&self, store: &Store) -> Option<(Rc<MappedBlob>, CodeOffset)> {
+        let activation = self.activation.as_ref().filter(|activation| activation.kind == PcKind::Exact)?;
+        let blob = store.blob_at(activation.pc)?;
+        let offset = blob.offset(activation.pc);
+        Some((blob, offset))
     }
 
     /// Which of the walked frames the one at `position` is; none if it isn't walked to.

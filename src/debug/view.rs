@@ -6,16 +6,16 @@
 use super::evaluator::{Slot, Values};
 use super::frame::FrameKind;
 use super::layout::{Layout, StateSlot, tagged};
-use crate::base::{DefinedFuncIndex, Instance, ValType, Value, WasmPc};
-use crate::runtime::{Activation, Module, Store};
+use crate::base::{BodyIndex, DefinedFuncIndex, Instance, ValType, Value, WasmPc};
+use crate::runtime::{Activation, MappedBlob, Module, Store};
 use std::cell::Cell;
 use std::ops::Range;
 
 /// A frame and where its values are.
 pub(super) struct View<'a> {
     pub(super) kind: FrameKind,
-    pub(super) module: &'a Module,
-    pub(super) function: DefinedFuncIndex,
+    pub(super) blob: &'a MappedBlob,
+    pub(super) body: BodyIndex,
     pub(super) pc: WasmPc,
     pub(super) fp: usize,
     pub(super) contents: Contents<'a>,
@@ -34,6 +34,14 @@ pub(super) enum Contents<'a> {
 }
 
 impl View<'_> {
+    pub(super) fn module(&self) -> &Module {
+        self.blob.module()
+    }
+
+    pub(super) fn function(&self) -> DefinedFuncIndex {
+        self.blob.function(self.body)
+    }
+
     /// The instance that it runs in; none if the guest's stack ended before the frame was complete.
     #[inline]
     pub(super) fn instance(&self, store: &Store) -> Option<Instance> {
@@ -41,7 +49,7 @@ impl View<'_> {
             Contents::Stack(layout) => layout.slot_to_fp(),
             // The slot of a frame that isn't complete may hold anything.
             Contents::Unknown if self.kind == FrameKind::Calling => return None,
-            _ => self.module.compiled().frames.as_ref()?.functions[self.function].slot_to_fp,
+            _ => self.blob.frames()?.functions[self.body].slot_to_fp,
         };
         self.instances.at(StateSlot::new(self.activation, self.fp, slot_to_fp).context()?, store)
     }
@@ -74,7 +82,7 @@ impl View<'_> {
         match &self.contents {
             Contents::Replayed(values) => values.locals.iter().map(|slot| slot.ty).collect(),
             Contents::Stack(layout) => layout.local_types(),
-            Contents::Unknown => self.module.info().local_types(self.function),
+            Contents::Unknown => self.module().info().local_types(self.function()),
         }
     }
 

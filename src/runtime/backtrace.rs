@@ -4,7 +4,7 @@
 
 use super::{Activation, PcKind, RawFrame, Store};
 use crate::abi::artifact::CallSite;
-use crate::base::{BacktraceFrame, CodeOffset, DefinedFuncIndex, WasmPc};
+use crate::base::{BacktraceFrame, BodyIndex, CodeOffset, WasmPc};
 
 /// Frames that a backtrace has at most: the innermost, of a recursion without end.
 pub const MAX_FRAMES: usize = 256;
@@ -13,10 +13,10 @@ pub const MAX_FRAMES: usize = 256;
 const CALL_LENGTH: u32 = 8;
 
 impl RawFrame {
-    /// The function that it runs, and the operator that it is at. For an overflow of the stack, where no instruction is
+    /// The function that it runs, in its form, and the operator that it is at. For an overflow of the stack, where no instruction is
     /// known to trap, it is the call that was about to be made, else the function's first operator.
-    pub fn place(&self) -> Option<(DefinedFuncIndex, WasmPc)> {
-        let compiled = self.module.compiled();
+    pub fn place(&self) -> Option<(BodyIndex, WasmPc)> {
+        let compiled = self.blob.tables();
         let offset = self.offset();
         let inside = match self.kind {
             PcKind::Exact => offset,
@@ -24,22 +24,22 @@ impl RawFrame {
         };
         // A stop point may be the last instruction of a function, too.
         let before = CodeOffset(inside.0.saturating_sub(1));
-        let function = compiled.function_at(inside).or_else(|| compiled.function_at(before))?;
-        let info = self.module.info();
+        let body = compiled.body_at(inside).or_else(|| compiled.body_at(before))?;
+        let info = self.blob.module().info();
         let trap = match self.kind {
             PcKind::Exact => compiled.trap_at(offset).map(|site| site.pc),
             PcKind::Return => None,
         };
         let pc = trap.or_else(|| self.call_site().map(|site| site.pc));
-        Some((function, pc.unwrap_or(info.bodies[function].operators)))
+        Some((body, pc.unwrap_or(info.bodies[self.blob.function(body)].operators)))
     }
 
     /// The call that it is in, or that it was about to make when the stack overflowed.
     pub fn call_site(&self) -> Option<&CallSite> {
-        let (compiled, offset) = (self.module.compiled(), self.offset());
+        let (compiled, offset) = (self.blob.tables(), self.offset());
         compiled.call_at(offset).or_else(|| {
             let next = compiled.call_after(offset).filter(|site| site.return_offset.0 - offset.0 <= CALL_LENGTH)?;
-            let is_same = compiled.function_at(CodeOffset(next.return_offset.0 - 1)) == compiled.function_at(offset);
+            let is_same = compiled.body_at(CodeOffset(next.return_offset.0 - 1)) == compiled.body_at(offset);
             (self.kind == PcKind::Exact && is_same).then_some(next)
         })
     }
@@ -53,11 +53,12 @@ impl Store {
 }
 
 fn describe(frame: &RawFrame) -> Option<BacktraceFrame> {
-    let (function, pc) = frame.place()?;
-    let info = frame.module.info();
+    let (body, pc) = frame.place()?;
+    let (module, function) = (frame.blob.module(), frame.blob.function(body));
+    let info = module.info();
     let index = info.func_index(function);
     Some(BacktraceFrame {
-        module_name: frame.module.name().unwrap_or_default().to_string(),
+        module_name: module.name().unwrap_or_default().to_string(),
         func_index: index.as_u32(),
         func_name: info.func_name(index).unwrap_or_default().to_string(),
         pc,

@@ -10,7 +10,7 @@ use super::entities::instance::{Context, InstanceData};
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
 use super::imports::{Extern, Imports};
-use super::machine::code_memory::StoreCode;
+use super::mapped_blob::StoreModule;
 use super::{Module, Store};
 use crate::abi::vmctx::{self, VmFuncRef, VmMemory, VmTable};
 use crate::base::{
@@ -54,7 +54,7 @@ impl Store {
         }
         self.check_memories(info.memories.len() - info.imported_memories as usize)?;
         self.check_tables(info.tables.len() - info.imported_tables as usize)?;
-        let code = self.code_of(module)?;
+        let code = self.mapped(module)?;
         let context = Context::new(info.layout.size())?;
         self.fill_context(&context, module, &imports, &code, number);
         let Definitions { memories, tables, globals } = self.define(&context, module)?;
@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// Writes everything that doesn't depend on the instance's own definitions.
-    fn fill_context(&self, context: &Context, module: &Module, imports: &Imports<'_>, code: &StoreCode, number: u64) {
+    fn fill_context(&self, context: &Context, module: &Module, imports: &Imports<'_>, code: &StoreModule, number: u64) {
         let info = module.info();
         let layout = &info.layout;
         context.write(vmctx::STORE_CONTEXT, self.inner().context.get());
@@ -325,11 +325,11 @@ fn write_memory(context: &Context, module: &Module, index: MemoryIndex, memory: 
 }
 
 /// A reference of a function that the module defines.
-fn own_reference(context: &Context, module: &Module, code: &StoreCode, index: FuncIndex) -> VmFuncRef {
+fn own_reference(context: &Context, module: &Module, code: &StoreModule, index: FuncIndex) -> VmFuncRef {
     let info = module.info();
     let defined = info.defined_func(index).expect("imported functions have references already");
     VmFuncRef {
-        code: code.base() + module.compiled().functions[defined].start.0 as usize,
+        code: code.entry(defined).expect("a mapped module has all its functions").0,
         context: context.at(0) as usize,
         type_id: module.type_id(info.funcs[index]).0,
         handle: 0,

@@ -5,7 +5,9 @@
 //! cells is held while guest or host code runs; every handle is checked against store and range before use.
 //! Read next: [`store`], then [`call`] for how guest code is entered and left.
 
+pub mod blob;
 pub mod engine;
+pub mod mapped_blob;
 pub mod module;
 
 pub mod store;
@@ -39,8 +41,9 @@ pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;
 pub use linker::Linker;
+pub use mapped_blob::MappedBlob;
 pub use module::Module;
 pub use one_shot_call::Convert;
 pub use quick_call::{QuickCall, SlowPath};
-pub use store::Store;
+pub use store::{CodeObserver, Store};
 pub use walk::{NoFrame, RawFrame, Walk};

@@ -2,11 +2,10 @@
 //!
 //! Knows nothing of stores. Read next: [`super::instance`].
 
-use super::machine::code_map::CodeTables;
-use super::machine::code_memory::SharedCode;
+use super::blob::Blob;
 use super::{Engine, TypeId};
 use crate::abi::artifact::CompiledModule;
-use crate::base::{CodeOffset, Result, TrapCode, TypeIndex};
+use crate::base::{Result, TypeIndex};
 use crate::wasm::{self, ModuleInfo};
 use cranelift_entity::PrimaryMap;
 use std::fmt;
@@ -22,8 +21,8 @@ struct ModuleInner {
     engine: Engine,
     name: Option<String>,
     info: ModuleInfo,
-    compiled: CompiledModule,
-    code: SharedCode,
+    /// What it was compiled to when it was loaded.
+    blob: Arc<Blob>,
     type_ids: PrimaryMap<TypeIndex, u32>,
 }
 
@@ -37,15 +36,13 @@ impl Module {
 
     /// Like [`Module::new`], with a name that the host gives: it wins over the name section's.
     pub fn with_name(engine: &Engine, bytes: &[u8], name: Option<&str>) -> Result<Module> {
-        let (info, mut compiled) = engine.compile(wasm::parse(bytes)?)?;
-        let code = SharedCode::new(&compiled.image, engine.is_debug())?;
-        // It is mapped now, and needn't be in memory twice.
-        compiled.image = Vec::new();
+        let (info, compiled) = engine.compile(wasm::parse(bytes)?)?;
+        let blob = Arc::new(Blob::new(compiled, engine.is_debug())?);
         let type_ids = info.types.values().map(|ty| engine.type_id(ty).0).collect();
         let name = name.map(str::to_string).or_else(|| info.names.module.clone());
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, compiled, code, type_ids })))
+        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, blob, type_ids })))
     }
 
     /// Validates a module and its function bodies, without compiling it. A valid module may still use an unsupported
@@ -76,9 +73,17 @@ impl Module {
         &self.0.info
     }
 
-    /// Tables on its machine code. The image itself is mapped, not here.
+    /// Tables on the machine code that it was compiled to when it was loaded. The image itself is mapped, not here.
     pub fn compiled(&self) -> &CompiledModule {
-        &self.0.compiled
+        &self.0.blob.tables
+    }
+
+    /// Compiles it once more, all of it.
+    ///
+    /// Errors: as [`Module::new`].
+    pub fn compile_again(&self) -> Result<Arc<Blob>> {
+        let (_, compiled) = self.0.engine.compile(wasm::parse(&self.0.info.bytes)?)?;
+        Ok(Arc::new(Blob::new(compiled, self.0.engine.is_debug())?))
     }
 
     /// The host's name for it, else the name section's.
@@ -91,8 +96,8 @@ impl Module {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    pub(super) fn code(&self) -> &SharedCode {
-        &self.0.code
+    pub(super) fn blob(&self) -> &Arc<Blob> {
+        &self.0.blob
     }
 
     /// The engine-wide number of one of its types.
@@ -103,19 +108,6 @@ impl Module {
     /// The numbers of all its types, where instances' contexts point to.
     pub(super) fn type_ids(&self) -> &[u32] {
         self.0.type_ids.values().as_slice()
-    }
-}
-
-impl CodeTables for Module {
-    fn trap_at(&self, offset: CodeOffset) -> Option<TrapCode> {
-        self.compiled().trap_at(offset).map(|site| site.code)
-    }
-
-    fn is_entry(&self, offset: CodeOffset) -> bool {
-        let compiled = self.compiled();
-        let function = compiled.function_at(offset);
-        // Outside functions there is the stop thunk only, which has no frame either.
-        function.is_none_or(|function| compiled.functions[function].start == offset)
     }
 }
 

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "the store is reached by address from guest code")]
 
 use super::activation::Activation;
+use super::blob::Blob;
 use super::call_chain::CallChain;
 use super::entities::func::{FuncEntries, FuncRefs};
 use super::entities::global::GlobalEntry;
@@ -14,10 +15,11 @@ use super::entities::instance::InstanceData;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
 use super::machine::code_map::CodeMap;
-use super::machine::code_memory::{PatchMethod, StoreCode, TrampolineCode};
+use super::machine::code_memory::{PatchMethod, TrampolineCode};
 use super::machine::guest_stack::{HEADROOM, StackPool};
 use super::machine::store_context::{BuiltinTable, StoreContext};
 use super::machine::traps::Side;
+use super::mapped_blob::{MappedBlob, StoreModule};
 use super::{Engine, Module};
 use crate::base::{
     BlobId, CodeOffset, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
@@ -41,6 +43,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Store {
     /// Owned by the `Store` that [`Store::with_builtins`] made. The store's context holds another, which [`Store::of_context`] lends.
     inner: NonNull<StoreInner>,
+}
+
+/// Who is told when a store maps code.
+pub trait CodeObserver {
+    /// A blob was mapped. None of its code is reachable yet; if this fails, it never will be.
+    fn mapped(&self, store: &Store, blob: &Rc<MappedBlob>) -> Result<()>;
 }
 
 /// What a store is made of.
@@ -72,10 +80,11 @@ pub struct StoreInner {
 
     /// Modules in the order of first instantiation.
     pub(super) modules: RefCell<Vec<Module>>,
-    /// The code of each module that was mapped, by module number.
-    mapped: RefCell<HashMap<u64, Rc<StoreCode>>>,
-    /// What blobs are made from, and their code, by number.
-    pub(super) blobs: RefCell<Vec<(Module, Rc<StoreCode>)>>,
+    /// The modules that have code here, by module number.
+    mapped: RefCell<HashMap<u64, Rc<StoreModule>>>,
+    /// Their code, by number.
+    pub(super) blobs: RefCell<Vec<Rc<MappedBlob>>>,
+    code_observer: RefCell<Option<Rc<dyn CodeObserver>>>,
     /// The trampolines in the code map, for keeping only.
     trampolines: RefCell<Vec<Arc<TrampolineCode>>>,
     pub(super) code: RefCell<CodeMap>,
@@ -119,6 +128,7 @@ impl Store {
             modules: RefCell::default(),
             mapped: RefCell::default(),
             blobs: RefCell::default(),
+            code_observer: RefCell::default(),
             trampolines: RefCell::default(),
             code: RefCell::default(),
         }));
@@ -278,25 +288,67 @@ impl Store {
         Some(Instance { store: self.id(), index })
     }
 
-    /// The module and place that a code address belongs to.
-    pub fn code_at(&self, pc: NativePc) -> Option<(Module, CodeOffset)> {
-        let (blob, base) = self.inner().code.borrow().code_at(pc)?;
-        let module = self.inner().blobs.borrow()[blob?.index()].0.clone();
-        Some((module, CodeOffset((pc.0 - base.0) as u32)))
+    /// The blob whose code is at an address.
+    #[inline]
+    pub fn blob_at(&self, pc: NativePc) -> Option<Rc<MappedBlob>> {
+        let found = self.inner().code.borrow().code_at(pc);
+        Some(self.inner().blobs.borrow()[found??.index()].clone())
     }
 
-    /// A module's code in this store, mapped when first asked for.
-    pub(super) fn code_of(&self, module: &Module) -> Result<Rc<StoreCode>> {
-        if let Some(code) = self.inner().mapped.borrow().get(&module.id()) {
-            return Ok(code.clone());
+    /// The blobs of a module that are mapped, oldest first.
+    pub fn blobs_of(&self, module: &Module) -> Vec<Rc<MappedBlob>> {
+        let known = self.inner().mapped.borrow().get(&module.id()).cloned();
+        known.map_or_else(Vec::new, |known| known.blobs.borrow().clone())
+    }
+
+    /// Makes sure that a module's code is mapped.
+    ///
+    /// Errors: `InvalidArgument` for a module of another engine; `System`; what the [`CodeObserver`] answers.
+    pub fn map(&self, module: &Module) -> Result<()> {
+        self.check_engine(module)?;
+        self.mapped(module).map(|_| ())
+    }
+
+    /// A module as the store has it, mapped when first asked for.
+    pub(super) fn mapped(&self, module: &Module) -> Result<Rc<StoreModule>> {
+        if let Some(known) = self.inner().mapped.borrow().get(&module.id()) {
+            return Ok(known.clone());
         }
-        let code = Rc::new(module.code().map_for_store(self.inner().context.get())?);
-        self.inner().mapped.borrow_mut().insert(module.id(), code.clone());
-        let mut blobs = self.inner().blobs.borrow_mut();
+        let new = Rc::new(StoreModule::new(module.clone()));
+        self.map_into(&new, module.blob().clone())?;
+        self.inner().mapped.borrow_mut().insert(module.id(), new.clone());
+        Ok(new)
+    }
+
+    /// Maps one more blob of a module. Functions that are in it are entered there from now on, wherever a function is
+    /// entered by a reference that is made after this.
+    ///
+    /// Errors: as [`Store::map`].
+    pub fn map_blob(&self, module: &Module, blob: Arc<Blob>) -> Result<Rc<MappedBlob>> {
+        self.check_engine(module)?;
+        let known = self.mapped(module)?;
+        self.map_into(&known, blob)
+    }
+
+    fn map_into(&self, module: &StoreModule, blob: Arc<Blob>) -> Result<Rc<MappedBlob>> {
+        let inner = self.inner();
+        let code = blob.code.map_for_store(inner.context.get())?;
         let range = code.base()..code.base() + code.length();
-        self.inner().code.borrow_mut().add(range, Some(BlobId::new(blobs.len())), module.clone());
-        blobs.push((module.clone(), code.clone()));
-        Ok(code)
+        let id = BlobId::new(inner.blobs.borrow().len());
+        let mapped = Rc::new(MappedBlob::new(id, module.module.clone(), blob.clone(), code));
+        let observer = inner.code_observer.borrow().clone();
+        if let Some(observer) = observer {
+            observer.mapped(self, &mapped)?;
+        }
+        inner.code.borrow_mut().add(range, Some(id), blob);
+        inner.blobs.borrow_mut().push(mapped.clone());
+        module.blobs.borrow_mut().push(mapped.clone());
+        Ok(mapped)
+    }
+
+    /// Has `observer` told of every blob that is mapped from now on.
+    pub fn set_code_observer(&self, observer: Rc<dyn CodeObserver>) {
+        *self.inner().code_observer.borrow_mut() = Some(observer);
     }
 
     /// Has the store know trampolines that its guests go through.
@@ -306,15 +358,14 @@ impl Store {
         }
     }
 
-    /// Arms and disarms stop points of a module in this store, all of them or none: each edit is a stop point's return
-    /// offset and whether to arm it. Maps the module's code if it isn't yet.
+    /// Arms and disarms stop points of a blob of this store, all of them or none: each edit is a stop point's return offset
+    /// and whether to arm it.
     ///
     /// Errors: `OutOfRange` before anything is written; `System`, or `DebugDisabled` for code without stop points. If the
     /// system leaves pages that can't be executed, or code that is changed in part, the store is poisoned.
-    pub fn patch(&self, module: &Module, edits: impl Iterator<Item = (CodeOffset, bool)>) -> Result<()> {
-        self.check_engine(module)?;
+    pub fn patch(&self, blob: &MappedBlob, edits: impl Iterator<Item = (CodeOffset, bool)>) -> Result<()> {
         let mut edits: Vec<_> = edits.collect();
-        let patched = self.code_of(module)?.patch(&mut edits, PatchMethod::preferred());
+        let patched = blob.code.patch(&mut edits, PatchMethod::preferred());
         patched.map_err(|refused| {
             if !refused.usable {
                 self.poison(refused.error.message());

@@ -2,10 +2,12 @@
 //!
 //! Knows nothing of what frames mean, nor how they lie on the stack. Read next: [`super::backtrace`].
 
+use super::Store;
 use super::activation::{Activation, FrameLink, PcKind};
-use super::{Module, Store};
+use super::mapped_blob::MappedBlob;
 use crate::base::{CodeOffset, NativePc};
 use cranelift_entity::EntityRef;
+use std::rc::Rc;
 
 /// A guest frame.
 #[derive(Clone, Debug)]
@@ -16,16 +18,14 @@ pub struct RawFrame {
     pub fp: usize,
     /// What `pc` is.
     pub kind: PcKind,
-    /// The module whose code it runs.
-    pub module: Module,
-    /// Where that module's image is mapped.
-    pub code: NativePc,
+    /// The blob whose code it runs.
+    pub blob: Rc<MappedBlob>,
 }
 
 impl RawFrame {
-    /// The frame's place in the image.
+    /// The frame's place in the blob.
     pub fn offset(&self) -> CodeOffset {
-        CodeOffset((self.pc.0 - self.code.0) as u32)
+        self.blob.offset(self.pc)
     }
 }
 
@@ -72,11 +72,8 @@ impl Store {
         let inner = self.inner();
         let found = inner.code.borrow().code_at(link.inside());
         match found {
-            Some((Some(blob), code)) => {
-                let module = inner.blobs.borrow()[blob.index()].0.clone();
-                Ok(RawFrame { pc, fp, kind, module, code })
-            }
-            Some((None, _)) => Err(NoFrame::Trampoline),
+            Some(Some(blob)) => Ok(RawFrame { pc, fp, kind, blob: inner.blobs.borrow()[blob.index()].clone() }),
+            Some(None) => Err(NoFrame::Trampoline),
             None => Err(NoFrame::Unknown),
         }
     }

@@ -1,6 +1,7 @@
 //! The debugger's promises, row by row: scenarios, replay against the machine, and random programs against a plain
 //! interpreter. `debug_oracle.rs` beside this folder does the latter on programs compiled from C.
 
+mod blobs;
 mod breakpoints;
 mod disabled;
 mod events;

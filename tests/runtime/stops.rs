@@ -18,13 +18,16 @@ const SUM: &str = r#"(module
 /// All stop points of a function of a module.
 fn stops(module: &Module, index: u32) -> Vec<(WasmPc, CodeOffset)> {
     let defined = module.info().defined_func(FuncIndex::from_u32(index)).unwrap();
-    let frames = module.compiled().frames.as_ref().unwrap();
-    frames.stops_of(defined).iter().map(|stop| (stop.pc, stop.return_offset)).collect()
+    let code = module.compiled();
+    let body = code.bodies_of(defined).next().unwrap();
+    code.frames.as_ref().unwrap().stops_of(body).iter().map(|stop| (stop.pc, stop.return_offset)).collect()
 }
 
 fn arm(world: &World, module: &Module, index: u32, armed: bool) {
     let stops = stops(module, index);
-    world.store.patch(module, stops.iter().map(|(_, offset)| (*offset, armed))).unwrap();
+    world.store.map(module).unwrap();
+    let blob = &world.store.blobs_of(module)[0];
+    world.store.patch(blob, stops.iter().map(|(_, offset)| (*offset, armed))).unwrap();
 }
 
 fn sum(world: &World) -> (Module, Instance) {
@@ -53,8 +56,9 @@ fn an_armed_call_stops_and_goes_on() {
                 assert_eq!(activation.kind, PcKind::Exact);
                 let frames: Vec<_> = world.store.walk(&activation).collect();
                 assert_eq!(frames.len(), 2);
-                let (found, offset) = world.store.code_at(stopped.pc).unwrap();
-                assert!(found.is_same(&module));
+                let found = world.store.blob_at(stopped.pc).unwrap();
+                let offset = found.offset(stopped.pc);
+                assert!(found.module().is_same(&module));
                 assert!(stops(&module, 0).iter().any(|(_, stop)| *stop == offset));
                 let backtrace = world.store.backtrace(&activation);
                 assert_eq!((backtrace[0].func_index, backtrace[1].func_index), (0, 1));
@@ -288,7 +292,9 @@ fn code_without_debugging_is_not_patched() {
     let world = crate::world();
     let module = world.module(SUM);
     let edit = [(CodeOffset(64), true)];
-    assert_eq!(world.store.patch(&module, edit.into_iter()).unwrap_err().kind(), ErrorKind::DebugDisabled);
+    world.store.map(&module).unwrap();
+    let blob = &world.store.blobs_of(&module)[0];
+    assert_eq!(world.store.patch(blob, edit.into_iter()).unwrap_err().kind(), ErrorKind::DebugDisabled);
     assert!(world.store.check_poisoned().is_ok());
 }
 

@@ -28,9 +28,8 @@ pub fn sizes(debug: bool, bytes: &[u8]) -> (f64, f64) {
 /// The machine code, and where which function starts.
 pub fn code(debug: bool, bytes: &[u8]) -> (Vec<u8>, Vec<(usize, u32)>) {
     let (info, compiled) = compiled(debug, bytes);
-    let starts =
-        compiled.functions.iter().map(|(index, code)| (code.start.0 as usize, info.func_index(index).as_u32()));
-    let starts = starts.collect();
+    let functions = compiled.functions.values();
+    let starts = functions.map(|code| (code.start.0 as usize, info.func_index(code.function).as_u32())).collect();
     (compiled.image, starts)
 }
 

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "reads and writes what guest code works on")]
 
 use super::super::Module;
-use super::super::machine::code_memory::StoreCode;
+use super::super::mapped_blob::StoreModule;
 use crate::abi::vmctx::VmFuncRef;
 use crate::base::{
     DataIndex, ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, RawValue, Result, TableIndex, error::bail,
@@ -22,7 +22,8 @@ use std::rc::Rc;
 /// An instance of a store.
 pub struct InstanceData {
     pub(in super::super) module: Module,
-    pub(in super::super) code: Rc<StoreCode>,
+    /// The module as its store has it.
+    pub(in super::super) code: Rc<StoreModule>,
     pub(in super::super) context: Context,
     /// Numbers in the store of the imported functions.
     pub(in super::super) imported_funcs: Box<[u64]>,

@@ -62,11 +62,10 @@ impl CodeMap {
         region.tables.trap_at(CodeOffset((pc - region.range.start) as u32))
     }
 
-    /// The blob whose code is at `pc`, or none for trampolines, and where it is mapped.
+    /// The blob whose code is at `pc`, or none for trampolines.
     #[inline]
-    pub fn code_at(&self, pc: NativePc) -> Option<(Option<BlobId>, NativePc)> {
-        let region = self.find(pc.0)?;
-        Some((region.blob, NativePc(region.range.start)))
+    pub fn code_at(&self, pc: NativePc) -> Option<Option<BlobId>> {
+        Some(self.find(pc.0)?.blob)
     }
 
     /// Whether `pc` is the first instruction of a function, where the caller's frame is still the newest.

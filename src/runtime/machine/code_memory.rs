@@ -15,7 +15,6 @@ use super::switch;
 use crate::abi::artifact::Trampolines;
 use crate::abi::thunk;
 use crate::base::{CodeOffset, Error, ErrorKind, Result, TrapCode, error::bail};
-use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -84,8 +83,6 @@ pub struct StoreCode {
     base: usize,
     length: usize,
     private: Option<Mapping>,
-    /// Whether the module was instantiated in the store, rather than only armed.
-    pub is_instantiated: Cell<bool>,
 }
 
 /// How stop points are written.
@@ -134,7 +131,7 @@ impl From<Error> for PatchError {
 
 impl StoreCode {
     fn new(base: usize, length: usize, private: Option<Mapping>) -> StoreCode {
-        StoreCode { base, length, private, is_instantiated: Cell::new(false) }
+        StoreCode { base, length, private }
     }
 
     /// Where the image is mapped.

@@ -1,0 +1,39 @@
+//! Blobs: pieces of a module's machine code with their tables, as all stores share them.
+//!
+//! Knows nothing of modules and stores. Immutable. Read next: [`super::mapped_blob`].
+
+use super::machine::code_map::CodeTables;
+use super::machine::code_memory::SharedCode;
+use crate::abi::artifact::CompiledModule;
+use crate::base::{CodeOffset, Result, TrapCode};
+
+/// A piece of machine code with its tables.
+pub struct Blob {
+    /// Its tables. The image itself is mapped, not here.
+    pub(super) tables: CompiledModule,
+    pub(super) code: SharedCode,
+}
+
+impl Blob {
+    /// Code to be mapped once or, if it is to be debugged, by each store.
+    ///
+    /// Errors: `System` if there is no memory for it.
+    pub(super) fn new(mut compiled: CompiledModule, is_debug: bool) -> Result<Blob> {
+        let code = SharedCode::new(&compiled.image, is_debug)?;
+        // It is mapped now, and needn't be in memory twice.
+        compiled.image = Vec::new();
+        Ok(Blob { tables: compiled, code })
+    }
+}
+
+impl CodeTables for Blob {
+    fn trap_at(&self, offset: CodeOffset) -> Option<TrapCode> {
+        self.tables.trap_at(offset).map(|site| site.code)
+    }
+
+    fn is_entry(&self, offset: CodeOffset) -> bool {
+        let body = self.tables.body_at(offset);
+        // Outside functions there is the stop thunk only, which has no frame either.
+        body.is_none_or(|body| self.tables.functions[body].start == offset)
+    }
+}

@@ -1,0 +1,102 @@
+//! Blobs as one store has them mapped, and a module as the store has it: any number of blobs.
+//!
+//! Knows nothing of stores. Invariant: a blob stays where it is as long as its store. Read next: [`super::walk`], which leads
+//! from an address to a blob and the function in it.
+
+use super::Module;
+use super::blob::Blob;
+use super::machine::code_memory::StoreCode;
+use crate::abi::artifact::{CompiledModule, Form};
+use crate::abi::frame_table::FrameTable;
+use crate::base::{BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, NativePc};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A blob that a store has mapped.
+pub struct MappedBlob {
+    id: BlobId,
+    module: Module,
+    blob: Arc<Blob>,
+    pub(super) code: StoreCode,
+}
+
+impl MappedBlob {
+    pub(super) fn new(id: BlobId, module: Module, blob: Arc<Blob>, code: StoreCode) -> MappedBlob {
+        MappedBlob { id, module, blob, code }
+    }
+
+    /// Its number in the store.
+    #[inline]
+    pub fn id(&self) -> BlobId {
+        self.id
+    }
+
+    /// The module whose functions are in it.
+    #[inline]
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// Its tables.
+    #[inline]
+    pub fn tables(&self) -> &CompiledModule {
+        &self.blob.tables
+    }
+
+    /// Stop points and frame states, if it was compiled for debugging.
+    #[inline]
+    pub fn frames(&self) -> Option<&FrameTable> {
+        self.blob.tables.frames.as_ref()
+    }
+
+    /// Which function a piece of its code is.
+    #[inline]
+    pub fn function(&self, body: BodyIndex) -> DefinedFuncIndex {
+        self.blob.tables.functions[body].function
+    }
+
+    /// The form that a piece of its code is in.
+    pub fn form(&self, body: BodyIndex) -> Form {
+        self.blob.tables.functions[body].form
+    }
+
+    /// Where a piece of its code is entered.
+    pub fn entry(&self, body: BodyIndex) -> NativePc {
+        NativePc(self.code.base() + self.blob.tables.functions[body].start.0 as usize)
+    }
+
+    /// The place of an address, which must be in it.
+    #[inline]
+    pub fn offset(&self, pc: NativePc) -> CodeOffset {
+        CodeOffset((pc.0 - self.code.base()) as u32)
+    }
+}
+
+impl fmt::Debug for MappedBlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MappedBlob").field("id", &self.id).field("module", &self.module).finish()
+    }
+}
+
+/// A module as a store has it.
+pub struct StoreModule {
+    pub(super) module: Module,
+    /// Its blobs that are mapped, oldest first.
+    pub(super) blobs: RefCell<Vec<Rc<MappedBlob>>>,
+    /// Whether it was instantiated, rather than only mapped.
+    pub(super) is_instantiated: Cell<bool>,
+}
+
+impl StoreModule {
+    pub(super) fn new(module: Module) -> StoreModule {
+        StoreModule { module, blobs: RefCell::default(), is_instantiated: Cell::new(false) }
+    }
+
+    /// Where a function is entered from now on: in the newest blob that has it.
+    pub(super) fn entry(&self, function: DefinedFuncIndex) -> Option<NativePc> {
+        let blobs = self.blobs.borrow();
+        blobs.iter().rev().find_map(|blob| Some(blob.entry(blob.tables().bodies_of(function).next()?)))
+    }
+}
