@@ -3152,7 +3152,10 @@ enum pellucid_wasi_stream {
 enum pellucid_wasi_source {
     /** Empty, and to nowhere; the default. */
     PELLUCID_WASI_NULL = 0,
-    /** The host's own stream. Flush what the host has buffered before the guest writes. */
+    /**
+     * The host's own stream, as it is when the functions are defined. Flush what the host has buffered before the guest
+     * writes. If the host has none, the guest gets `EBADF`; if it is a pipe that nobody reads, `EPIPE`, without a signal.
+     */
     PELLUCID_WASI_INHERIT = 1,
     /** For output: kept until `pellucid_wasi_read` takes it. */
     PELLUCID_WASI_CAPTURE = 2,
@@ -3426,6 +3429,9 @@ pellucid_status_t pellucid_wasi_config_set_output_callback(pellucid_wasi_config_
 /**
  * Lets the guest reach a folder of the host with all that is in it, and nothing outside. It is opened now.
  *
+ * What shows the inside of the system can't be opened by the guest, wherever in the folder it is mounted: `/proc`, `/sys`
+ * and the like, and devices other than `null`, `zero`, `full`, `random` and `urandom`.
+ *
  * - `config`: the configuration.
  * - `host_path`, `n_host_path`: its path on the host, UTF-8.
  * - `guest_path`, `n_guest_path`: its path for the guest, UTF-8, such as `/` or `/data`.
@@ -3433,7 +3439,8 @@ pellucid_status_t pellucid_wasi_config_set_output_callback(pellucid_wasi_config_
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` or `PELLUCID_ERR_SYSTEM` if it can't be opened;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for a path that isn't UTF-8, and for a guest's path that is empty or contains NUL.
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a path that isn't UTF-8, for a guest's path that is empty or contains NUL, and for a
+ * folder that shows the inside of the system.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any thread.

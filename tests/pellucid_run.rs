@@ -152,3 +152,139 @@ fn what_makes_no_sense_is_refused() {
     let (code, _, errors) = run(&[&unknown]);
     assert!(code == Some(1) && errors.contains("env.what"), "{errors}");
 }
+
+/// A module of WASI functions and a function `_start`.
+fn wasi(name: &str, start: &str) -> String {
+    let mut imports = String::new();
+    for (function, params) in [
+        ("fd_allocate", "i32 i64 i64"),
+        ("fd_fdstat_get", "i32 i32"),
+        ("fd_filestat_get", "i32 i32"),
+        ("fd_filestat_set_size", "i32 i64"),
+        ("fd_pwrite", "i32 i32 i32 i64 i32"),
+        ("fd_read", "i32 i32 i32 i32"),
+        ("fd_write", "i32 i32 i32 i32"),
+        ("path_open", "i32 i32 i32 i32 i32 i64 i64 i32 i32"),
+    ] {
+        let import = format!("(import \"wasi_snapshot_preview1\" \"{function}\"");
+        imports += &format!("{import} (func ${function} (param {params}) (result i32)))");
+    }
+    imports += "(import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))";
+    // The buffer at 64 is a mebibyte from 65536 on; that at 72 is eight bytes.
+    let data = r#"(data (i32.const 64) "\00\00\01\00\00\00\10\00\00\00\01\00\08\00\00\00")"#;
+    let is = "(func $is (param $place i32) (param $found i32) (param $right i32)
+        (if (i32.ne (local.get $found) (local.get $right)) (then (call $exit (local.get $place)))))";
+    let memory = "(memory (export \"memory\") 20)";
+    module(
+        name,
+        &format!(
+            "(module {imports} {memory} {data} (data (i32.const 0) \"new\") {is} (func (export \"_start\") {start}))"
+        ),
+    )
+}
+
+/// Runs a program after commands of the shell.
+fn run_after(commands: &str, args: &[&str]) -> Output {
+    let script = format!("{commands} \"$0\" \"$@\"");
+    Command::new("sh").args(["-c", &script]).arg(program()).args(args).output().expect("there is a shell")
+}
+
+#[test]
+fn a_stream_that_the_host_does_not_have_is_none_for_the_guest() {
+    let folder = place("absent");
+    fs::create_dir_all(&folder).unwrap();
+    let folder = folder.to_str().unwrap();
+    for (fd, closing) in [(0, "<&-"), (1, ">&-"), (2, "2>&-"), (1, "<&- >&-"), (1, "<&- >&- 2>&-"), (0, "<&- >&- 2>&-")]
+    {
+        let open = "(call $path_open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 3) (i32.const 1)
+            (i64.const 0x40) (i64.const 0) (i32.const 0) (i32.const 8))";
+        let start = format!(
+            "(call $is (i32.const 1) (call $fd_write (i32.const {fd}) (i32.const 64) (i32.const 1) (i32.const 16)) (i32.const 8))
+            (call $is (i32.const 2) (call $fd_read (i32.const {fd}) (i32.const 64) (i32.const 1) (i32.const 16)) (i32.const 8))
+            (call $is (i32.const 3) (call $fd_filestat_get (i32.const {fd}) (i32.const 1024)) (i32.const 8))
+            (call $is (i32.const 4) (call $fd_fdstat_get (i32.const {fd}) (i32.const 1024)) (i32.const 8))
+            (call $is (i32.const 5) {open} (i32.const 0))
+            (call $is (i32.const 6) (i32.load (i32.const 8)) (i32.const 4))
+            (call $is (i32.const 7) (call $fd_write (i32.const {fd}) (i32.const 64) (i32.const 1) (i32.const 16)) (i32.const 8))
+            (call $exit (i32.const 42))"
+        );
+        let guest = wasi(&format!("absent_{fd}.wasm"), &start);
+        for mode in ["--debug", "--"] {
+            let directory = format!("{folder}::/");
+            let args = ["--dir", &directory, mode, &guest];
+            let status = run_after(&format!("exec {closing}; exec"), &args).status;
+            assert_eq!(status.code(), Some(42), "{mode} {closing} {fd}: {status}");
+        }
+        // What the guest opened isn't a stream of the host's either: nothing went there.
+        assert_eq!(fs::read(format!("{folder}/new")).unwrap(), b"");
+    }
+}
+
+#[test]
+fn beyond_the_limit_of_file_sizes_is_an_error_of_the_guests() {
+    let folder = place("limited");
+    fs::create_dir_all(&folder).unwrap();
+    let start = "(call $is (i32.const 1) (call $path_open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 3) (i32.const 9)
+            (i64.const 0x40) (i64.const 0) (i32.const 0) (i32.const 8)) (i32.const 0))
+        (call $is (i32.const 2) (call $fd_filestat_set_size (i32.const 4) (i64.const 1048577)) (i32.const 22))
+        (call $is (i32.const 3) (call $fd_allocate (i32.const 4) (i64.const 1048000) (i64.const 577)) (i32.const 22))
+        (call $is (i32.const 4) (call $fd_pwrite (i32.const 4) (i32.const 72) (i32.const 1) (i64.const 1048576) (i32.const 16)) (i32.const 22))
+        (call $is (i32.const 5) (call $fd_pwrite (i32.const 4) (i32.const 64) (i32.const 1) (i64.const 1) (i32.const 16)) (i32.const 0))
+        (call $is (i32.const 6) (i32.load (i32.const 16)) (i32.const 1048575))
+        (call $is (i32.const 7) (call $fd_write (i32.const 4) (i32.const 64) (i32.const 1) (i32.const 16)) (i32.const 0))
+        (call $is (i32.const 8) (call $fd_write (i32.const 4) (i32.const 64) (i32.const 1) (i32.const 16)) (i32.const 22))
+        (call $is (i32.const 9) (call $fd_filestat_set_size (i32.const 4) (i64.const 1048576)) (i32.const 0))
+        (call $exit (i32.const 42))";
+    let guest = wasi("limited.wasm", start);
+    let directory = format!("{}::/", folder.display());
+    // In blocks of 512 bytes. Also the machine code is in a file, which is smaller than that.
+    let output = run_after("ulimit -f 2048; exec", &["--dir", &directory, &guest]);
+    assert_eq!(output.status.code(), Some(42), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::metadata(folder.join("new")).unwrap().len(), 1 << 20);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_an_error_of_the_guests() {
+    let start = "(call $exit (call $fd_write (i32.const 1) (i32.const 72) (i32.const 1) (i32.const 16)))";
+    let guest = wasi("pipe.wasm", start);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(program()).arg(&guest).stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(64), "{status}");
+}
+
+#[test]
+fn the_inside_of_processes_is_out_of_reach_wherever_it_is_mounted() {
+    let folder = place("mounted");
+    fs::create_dir_all(folder.join("p")).unwrap();
+    fs::write(folder.join("m"), "").unwrap();
+    let start = |path: &str, n: usize| {
+        format!(
+            "(i64.store (i32.const 0) (i64.const {})) (i64.store (i32.const 8) (i64.const {}))
+            (call $exit (call $path_open (i32.const 3) (i32.const 1) (i32.const 0) (i32.const {n}) (i32.const 0)
+            (i64.const 0x2) (i64.const 0) (i32.const 0) (i32.const 32)))",
+            i64::from_le_bytes(path.as_bytes()[..8].try_into().unwrap()),
+            i64::from_le_bytes(path.as_bytes()[8..16].try_into().unwrap()),
+        )
+    };
+    let mounts = "mount -t proc proc p && mount --bind /proc/$$/mem m";
+    let works = Command::new("unshare").args(["-m", "sh", "-c", mounts]).current_dir(&folder).status();
+    if !works.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: nothing can be mounted here");
+        return;
+    }
+    for (path, n) in
+        [("p/self/mem      ", 10), ("m               ", 1), ("p               ", 1), ("./p/self/maps   ", 13)]
+    {
+        let guest = wasi("mounted.wasm", &start(path, n));
+        let script = format!("{mounts}; exec \"$0\" \"$@\"");
+        let output = Command::new("unshare")
+            .args(["-m", "sh", "-c", &script])
+            .arg(program())
+            .args(["--dir", ".::/", &guest])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -101,7 +101,7 @@ impl Clocks {
 }
 
 /// A point in time as guests count it. Before 1970 there is nothing.
-pub fn nanoseconds(time: SystemTime) -> u64 {
+fn nanoseconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, saturated)
 }
 

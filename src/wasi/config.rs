@@ -4,10 +4,8 @@
 
 use super::clocks::ClockChoice;
 use super::stdio::{Input, Output, ReadFn, WriteFn};
+use super::system::{self, Directory};
 use crate::base::{Error, ErrorKind, Result, error::bail};
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
-use std::fs::File;
 use std::sync::Arc;
 
 /// How many bytes a captured stream holds unless it is told otherwise.
@@ -29,7 +27,7 @@ pub enum StreamName {
 #[derive(Clone)]
 pub struct Preopen {
     /// The folder.
-    pub dir: Arc<Dir>,
+    pub dir: Arc<Directory>,
     /// Its path, as the guest knows it.
     pub guest_path: String,
     /// Whether nothing in it can be changed.
@@ -128,7 +126,7 @@ impl WasiConfig {
 
     /// Makes a stream a file, which is opened for reading, or made or emptied for writing.
     pub fn set_file(&mut self, stream: StreamName, path: &str) -> Result<()> {
-        let file = if stream == StreamName::Stdin { File::open(path) } else { File::create(path) };
+        let file = if stream == StreamName::Stdin { system::open(path) } else { system::create(path) };
         let file = Arc::new(file.map_err(|error| cannot_open(path, &error))?);
         self.set_stream(stream, Input::File(file.clone()), Output::File(file));
         Ok(())
@@ -146,14 +144,16 @@ impl WasiConfig {
     }
 
     /// Lets the guest reach a folder. `NotFound` or `System` if it can't be opened, `InvalidArgument` for an empty path
-    /// or NUL.
+    /// or NUL, and for a folder that shows the inside of the system, as `/proc` does.
     pub fn preopen(&mut self, host_path: &str, guest_path: &str, is_read_only: bool) -> Result<()> {
         no_nul(guest_path)?;
         if guest_path.is_empty() {
             bail!(InvalidArgument, "the path that the guest knows a folder by can't be empty");
         }
-        let dir = Dir::open_ambient_dir(host_path, ambient_authority());
-        let dir = Arc::new(dir.map_err(|error| cannot_open(host_path, &error))?);
+        let dir = Arc::new(Directory::of_host(host_path).map_err(|error| cannot_open(host_path, &error))?);
+        if !dir.is_storage() {
+            bail!(InvalidArgument, "{host_path:?} can't be given to a guest: it shows the inside of the system");
+        }
         self.folders.push(Preopen { dir, guest_path: guest_path.to_string(), is_read_only });
         Ok(())
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing of it is borrowed while a callback of the host's runs. Read next: [`super::descriptors`].
 
+use super::Errno;
 use super::WasiConfig;
 use super::clocks::Clocks;
 use super::config::StreamName;
@@ -70,23 +71,22 @@ impl Context {
         ];
         for (stream, right) in streams {
             let stream = stream.map_err(|error| Error::new(ErrorKind::System, format!("no stdio: {error}")))?;
+            let Some(stream) = stream else {
+                context.descriptors.add_absent().map_err(too_many)?;
+                continue;
+            };
             let object = Object::of_stream(stream);
             let positions = rights::FD_SEEK | rights::FD_TELL | rights::FD_ADVISE;
             let more = if let Object::File(_) = object { positions } else { 0 };
-            context.open(Descriptor::new(object, rights::STREAM | right | more, 0))?;
+            context.descriptors.add(Descriptor::new(object, rights::STREAM | right | more, 0)).map_err(too_many)?;
         }
         for folder in &config.folders {
             let path = Some(folder.guest_path.clone());
-            let opened = Folder::new(folder.dir.clone(), folder.is_read_only);
+            let opened = Folder::of_host(folder.dir.clone(), folder.is_read_only);
             let descriptor = Descriptor::of_folder(opened, rights::FOLDER, rights::FOLDER | rights::FILE, path);
-            context.open(descriptor)?;
+            context.descriptors.add(descriptor).map_err(too_many)?;
         }
         Ok((context, wasi))
-    }
-
-    fn open(&self, descriptor: Descriptor) -> Result<u32> {
-        let added = self.descriptors.add(descriptor);
-        added.map_err(|_| Error::new(ErrorKind::Limit, "there are too many folders"))
     }
 
     /// The memory of whoever called: its export `memory`.
@@ -105,4 +105,8 @@ impl Context {
         };
         Guest::new(caller.store(), memory)
     }
+}
+
+fn too_many(_: Errno) -> Error {
+    Error::new(ErrorKind::Limit, "there are too many folders")
 }

@@ -3,12 +3,11 @@
 //! Invariants: a descriptor's rights only ever shrink; what it is never changes. The table hands out counted
 //! references, so that nothing is borrowed while a descriptor is in use.
 
+use super::Errno;
 use super::guest::Result;
 use super::stdio::Stream;
+use super::system::{self, Directory, Listing};
 use super::types::{FileStat, FileType, rights};
-use super::{Errno, clocks, readdir, system};
-use cap_fs_ext::MetadataExt;
-use cap_std::fs::{Dir, Metadata};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::rc::Rc;
@@ -20,17 +19,24 @@ const MOST_DESCRIPTORS: usize = 512;
 /// A folder, and what may be done in it.
 pub struct Folder {
     /// The folder.
-    pub dir: Arc<Dir>,
+    pub dir: Arc<Directory>,
     /// Whether nothing in it can be changed.
     pub is_read_only: bool,
-    /// What `fd_readdir` lists.
-    pub listing: RefCell<Rc<readdir::Listing>>,
+    /// Whether other contexts use the same open folder.
+    pub is_shared: bool,
+    /// Where `fd_readdir` is.
+    pub listing: RefCell<Option<Listing>>,
 }
 
 impl Folder {
-    /// An open folder.
-    pub fn new(dir: Arc<Dir>, is_read_only: bool) -> Folder {
-        Folder { dir, is_read_only, listing: RefCell::default() }
+    /// A folder that a guest has opened.
+    pub fn new(dir: Directory, is_read_only: bool) -> Folder {
+        Folder { dir: Arc::new(dir), is_read_only, is_shared: false, listing: RefCell::default() }
+    }
+
+    /// A folder that the host has opened, for any number of contexts.
+    pub fn of_host(dir: Arc<Directory>, is_read_only: bool) -> Folder {
+        Folder { dir, is_read_only, is_shared: true, listing: RefCell::default() }
     }
 
     /// `Rofs` if nothing in it can be changed.
@@ -133,80 +139,67 @@ impl Descriptor {
     /// What is known of it.
     pub fn stat(&self) -> Result<FileStat> {
         match &self.object {
-            Object::Stream(Stream::File(file)) => {
-                let stat = stat(&Metadata::from_file(file)?);
-                Ok(FileStat { file_type: self.file_type(), ..stat })
-            }
+            Object::Stream(Stream::File(file)) => Ok(FileStat { file_type: self.file_type(), ..system::stat(file)? }),
             Object::Stream(_) => Ok(FileStat::of_stream(self.file_type())),
-            Object::File(file) => Ok(stat(&Metadata::from_file(file)?)),
-            Object::Folder(folder) => Ok(stat(&folder.dir.dir_metadata()?)),
+            Object::File(file) => system::stat(file),
+            Object::Folder(folder) => folder.dir.own_stat(),
         }
     }
 }
 
-/// What is known of a file of the host's.
-pub fn stat(metadata: &Metadata) -> FileStat {
-    let time =
-        |time: std::io::Result<cap_std::time::SystemTime>| time.map_or(0, |time| clocks::nanoseconds(time.into_std()));
-    let times = [time(metadata.accessed()), time(metadata.modified()), system::changed(metadata)];
-    FileStat {
-        device: metadata.dev(),
-        inode: metadata.ino(),
-        file_type: file_type(metadata.file_type()),
-        links: metadata.nlink(),
-        size: metadata.len(),
-        times,
-    }
-}
-
-/// The kind of a file of the host's.
-pub fn file_type(of: cap_std::fs::FileType) -> FileType {
-    use cap_fs_ext::FileTypeExt;
-    if of.is_file() {
-        FileType::RegularFile
-    } else if of.is_dir() {
-        FileType::Directory
-    } else if of.is_symlink() {
-        FileType::SymbolicLink
-    } else if of.is_char_device() {
-        FileType::CharacterDevice
-    } else if of.is_block_device() {
-        FileType::BlockDevice
-    } else if of.is_socket() {
-        FileType::SocketStream
-    } else {
-        FileType::Unknown
-    }
+/// What a number stands for.
+#[derive(Default)]
+enum Slot {
+    #[default]
+    Free,
+    /// A stream of the host's that the host itself doesn't have. What is opened later isn't taken for it.
+    Absent,
+    Open(Rc<Descriptor>),
 }
 
 /// The descriptors of a context.
 #[derive(Default)]
-pub struct Descriptors(RefCell<Vec<Option<Rc<Descriptor>>>>);
+pub struct Descriptors(RefCell<Vec<Slot>>);
 
 impl Descriptors {
     /// What a number stands for.
     pub fn get(&self, fd: u32) -> Result<Rc<Descriptor>> {
-        self.0.borrow().get(fd as usize).cloned().flatten().ok_or(Errno::Badf)
+        match self.0.borrow().get(fd as usize) {
+            Some(Slot::Open(descriptor)) => Ok(descriptor.clone()),
+            _ => Err(Errno::Badf),
+        }
     }
 
     /// Gives a descriptor the lowest number that is free.
     pub fn add(&self, descriptor: Descriptor) -> Result<u32> {
+        self.put(Slot::Open(Rc::new(descriptor)))
+    }
+
+    /// Makes the lowest number that is free stand for nothing.
+    pub fn add_absent(&self) -> Result<u32> {
+        self.put(Slot::Absent)
+    }
+
+    fn put(&self, slot: Slot) -> Result<u32> {
         let mut slots = self.0.borrow_mut();
-        let free = slots.iter().position(Option::is_none).unwrap_or(slots.len());
+        let free = slots.iter().position(|slot| matches!(slot, Slot::Free)).unwrap_or(slots.len());
         if free == MOST_DESCRIPTORS {
             return Err(Errno::Mfile);
         }
         if free == slots.len() {
-            slots.push(None);
+            slots.push(slot);
+        } else {
+            slots[free] = slot;
         }
-        slots[free] = Some(Rc::new(descriptor));
         Ok(free as u32)
     }
 
     /// Frees a number.
     pub fn remove(&self, fd: u32) -> Result<()> {
-        let removed = self.0.borrow_mut().get_mut(fd as usize).and_then(Option::take);
-        removed.map(drop).ok_or(Errno::Badf)
+        let removed = self.get(fd)?;
+        self.0.borrow_mut()[fd as usize] = Slot::Free;
+        drop(removed);
+        Ok(())
     }
 
     /// Gives a descriptor another number, which must be in use; what had that is closed.
@@ -216,7 +209,7 @@ impl Descriptors {
         if from != to {
             let replaced = {
                 let mut slots = self.0.borrow_mut();
-                let moved = slots[from as usize].take();
+                let moved = std::mem::take(&mut slots[from as usize]);
                 std::mem::replace(&mut slots[to as usize], moved)
             };
             drop(replaced);
@@ -241,5 +234,15 @@ mod tests {
         descriptors.remove(3).unwrap();
         assert_eq!((add(), add(), add()), (Ok(3), Ok(7), Err(Errno::Mfile)));
         assert_eq!(descriptors.remove(MOST_DESCRIPTORS as u32), Err(Errno::Badf));
+    }
+
+    #[test]
+    fn an_absent_stream_keeps_its_number() {
+        let descriptors = Descriptors::default();
+        let add = || descriptors.add(Descriptor::new(Object::Stream(Stream::Null), 0, 0));
+        assert_eq!((descriptors.add_absent(), add()), (Ok(0), Ok(1)));
+        assert_eq!(descriptors.get(0).err(), Some(Errno::Badf));
+        assert_eq!((descriptors.remove(0), descriptors.renumber(1, 0)), (Err(Errno::Badf), Err(Errno::Badf)));
+        assert_eq!(add(), Ok(2));
     }
 }

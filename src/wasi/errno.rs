@@ -44,6 +44,7 @@ pub enum Errno {
     Notconn = 53,
     Notdir = 54,
     Notempty = 55,
+    Notsock = 57,
     Notsup = 58,
     Notty = 59,
     Nxio = 60,
@@ -67,8 +68,7 @@ impl From<io::Error> for Errno {
         }
         match error.kind() {
             io::ErrorKind::NotFound => Errno::Noent,
-            // Of cap-std: the path leads out of its folder.
-            io::ErrorKind::PermissionDenied => Errno::Perm,
+            io::ErrorKind::PermissionDenied => Errno::Acces,
             io::ErrorKind::AlreadyExists => Errno::Exist,
             io::ErrorKind::InvalidInput => Errno::Inval,
             io::ErrorKind::NotADirectory => Errno::Notdir,

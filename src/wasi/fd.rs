@@ -2,24 +2,18 @@
 //!
 //! Invariant: every pointer is checked before anything happens, so that a bad one has no effect.
 
+use super::Errno;
 use super::clocks::Clock;
 use super::context::Context;
 use super::descriptors::{Descriptor, Object};
 use super::guest::{Buffers, Guest, Result};
 use super::stdio::{Readiness, Stream, again, read_file, write_file};
+use super::system::{self, Time};
 use super::types::{Dialect, FileStat, fdflags, fdstat, fstflags, rights};
-use super::{Errno, system};
-use cap_fs_ext::{DirExt, SystemTimeSpec};
-use std::fs::FileTimes;
 use std::io::{Seek, SeekFrom};
-use std::os::fd::AsFd;
-use std::time::{Duration, SystemTime};
 
 /// How many bytes pass at once.
 const CHUNK: usize = 1 << 16;
-
-/// A folder's path in itself.
-const ITSELF: &str = ".";
 
 impl Context {
     /// `fd_advise`
@@ -35,7 +29,7 @@ impl Context {
         let descriptor = self.descriptors.get(fd)?;
         let file = descriptor.file()?;
         descriptor.require(rights::FD_ALLOCATE)?;
-        system::allocate(file, offset, length)
+        Ok(system::allocate(file, offset, length)?)
     }
 
     /// `fd_close`
@@ -60,7 +54,7 @@ impl Context {
             Object::Stream(_) => {}
             Object::File(file) if right == rights::FD_DATASYNC => file.sync_data()?,
             Object::File(file) => file.sync_all()?,
-            Object::Folder(folder) => folder.dir.open(ITSELF)?.sync_all()?,
+            Object::Folder(folder) => folder.dir.sync()?,
         }
         Ok(())
     }
@@ -114,7 +108,7 @@ impl Context {
         let descriptor = self.descriptors.get(fd)?;
         let file = descriptor.file()?;
         descriptor.require(rights::FD_FILESTAT_SET_SIZE)?;
-        Ok(file.set_len(size)?)
+        Ok(system::set_size(file, size)?)
     }
 
     /// `fd_filestat_set_times`
@@ -125,27 +119,24 @@ impl Context {
             Object::Stream(_) => return Err(Errno::Inval),
             Object::File(file) => {
                 descriptor.require(rights::FD_FILESTAT_SET_TIMES)?;
-                let times = times.into_iter().zip([FileTimes::set_accessed, FileTimes::set_modified]);
-                let times = times.filter_map(|(time, set)| Some((time?, set)));
-                file.set_times(times.fold(FileTimes::new(), |times, (time, set)| set(times, time)))?;
+                system::set_times(file, times)?;
             }
             Object::Folder(folder) => {
                 descriptor.require(rights::FD_FILESTAT_SET_TIMES)?;
                 folder.check_writable()?;
-                let [accessed, modified] = times.map(|time| time.map(spec));
-                folder.dir.set_times(ITSELF, accessed, modified)?;
+                folder.dir.set_own_times(times)?;
             }
         }
         Ok(())
     }
 
     /// The times to set: accessed and modified.
-    pub fn times(&self, accessed: u64, modified: u64, flags: u32) -> Result<[Option<SystemTime>; 2]> {
+    pub fn times(&self, accessed: u64, modified: u64, flags: u32) -> Result<[Option<Time>; 2]> {
         let flags = u16::try_from(flags).ok().filter(|flags| flags & !fstflags::ALL == 0).ok_or(Errno::Inval)?;
-        let now = SystemTime::UNIX_EPOCH + Duration::from_nanos(self.clocks.now(Clock::Realtime)?);
+        let now = if self.clocks.are_fixed() { Time::At(self.clocks.now(Clock::Realtime)?) } else { Time::Now };
         let choose = |time: u64, this: u16, is_now: u16| match (flags & this != 0, flags & is_now != 0) {
             (true, true) => Err(Errno::Inval),
-            (true, false) => Ok(Some(SystemTime::UNIX_EPOCH + Duration::from_nanos(time))),
+            (true, false) => Ok(Some(Time::At(time))),
             (false, true) => Ok(Some(now)),
             (false, false) => Ok(None),
         };
@@ -338,17 +329,12 @@ impl Context {
     }
 }
 
-/// A time to set.
-pub fn spec(time: SystemTime) -> SystemTimeSpec {
-    SystemTimeSpec::Absolute(cap_std::time::SystemTime::from_std(time))
-}
-
 /// `Again` if reading a stream would wait, and the guest has asked not to.
 fn check_ready(stream: &Stream, descriptor: &Descriptor) -> Result<()> {
     if descriptor.flags.get() & fdflags::NONBLOCK != 0
         && let Readiness::AsFile(file) = stream.readiness()
     {
-        let ready = system::wait(&[system::Wait { fd: file.as_fd(), for_writing: false }], Some(0))?;
+        let ready = system::wait(&[system::Wait { file: &file, for_writing: false }], Some(0))?;
         if ready[0].is_none() {
             return Err(Errno::Again);
         }

@@ -103,11 +103,17 @@ const FUNCTIONS: [Function; 45] = [
         std::thread::yield_now();
         Ok(())
     }),
-    function("sock_accept", &[I, I, I], |_, _, _, _| Err(Errno::Notsup)),
-    function("sock_recv", &[I, I, I, I, I, I], |_, _, _, _| Err(Errno::Notsup)),
-    function("sock_send", &[I, I, I, I, I], |_, _, _, _| Err(Errno::Notsup)),
-    function("sock_shutdown", &[I, I], |_, _, _, _| Err(Errno::Notsup)),
+    function("sock_accept", &[I, I, I], no_socket),
+    function("sock_recv", &[I, I, I, I, I, I], no_socket),
+    function("sock_send", &[I, I, I, I, I], no_socket),
+    function("sock_shutdown", &[I, I], no_socket),
 ];
+
+/// What the functions on sockets answer: no descriptor is one.
+fn no_socket(context: &Context, _: Guest<'_>, _: Dialect, args: Args<'_>) -> Result<()> {
+    context.descriptors.get(args.u32(0))?;
+    Err(Errno::Notsock)
+}
 
 const EXIT: &str = "proc_exit";
 

@@ -2,8 +2,8 @@
 //!
 //! A [`WasiConfig`] says what a guest gets: arguments, environment, stdio, folders, clocks, random numbers. [`define`]
 //! copies it into a context of its own and defines the functions in a linker. Knows nothing of debugging or C.
-//! Invariants: a guest's pointers are used through [`guest`] only, which checks them; paths are resolved by cap-std
-//! only, inside a preopened folder; no borrow of a context is held while a callback of the host's runs. No `unsafe`.
+//! Invariants: a guest's pointers are used through [`guest`] only, which checks them; paths are resolved by
+//! [`system`] only, inside a folder that the host gave; no borrow of a context is held while a callback of the host's runs. No `unsafe`.
 //! Read next: [`linker`] for the list of functions, [`descriptors`] for what a number of the guest's stands for.
 
 pub mod config;

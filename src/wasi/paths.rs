@@ -1,31 +1,18 @@
 //! The functions on paths, all below a folder of the guest's.
 //!
-//! cap-std resolves the paths: no `..`, no absolute path and no symbolic link leads out of the folder. Invariant:
-//! nothing changes in a folder that is read-only, or through one.
+//! The folder resolves the paths: no `..`, no absolute path and no symbolic link leads out of it. Invariant: nothing
+//! changes in a folder that is read-only, or through one.
 
 use super::Errno;
 use super::context::Context;
-use super::descriptors::{Descriptor, Folder, Object, stat};
-use super::fd::spec;
+use super::descriptors::{Descriptor, Folder, Object};
 use super::guest::{Guest, Result};
+use super::system::{Opened, Opening};
 use super::types::{Dialect, FileStat, SYMLINK_FOLLOW, fdflags, oflags, rights};
-use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt};
-use cap_std::fs::{Dir, OpenOptions};
-use std::fs::File;
-use std::io;
 use std::sync::Arc;
 
 /// A path of the guest's: its address and length.
 type Path = (u32, u32);
-
-/// What `path_open` is asked for.
-struct Opening {
-    follows: bool,
-    oflags: u16,
-    fdflags: u16,
-    reads: bool,
-    writes: bool,
-}
 
 impl Context {
     /// `path_create_directory`
@@ -34,7 +21,7 @@ impl Context {
         let path = guest.path(path.0, path.1)?;
         let folder = descriptor.folder(rights::PATH_CREATE_DIRECTORY)?;
         folder.check_writable()?;
-        Ok(folder.dir.create_dir(path)?)
+        folder.dir.create_dir(&path)
     }
 
     /// `path_filestat_get`
@@ -51,8 +38,8 @@ impl Context {
         let path = guest.path(path.0, path.1)?;
         guest.check(out, u64::from(FileStat::size_in(dialect)))?;
         let folder = descriptor.folder(rights::PATH_FILESTAT_GET)?;
-        let metadata = if follows(lookup)? { folder.dir.metadata(path)? } else { folder.dir.symlink_metadata(path)? };
-        guest.write(out, &stat(&metadata).encode(dialect))
+        let stat = folder.dir.stat(&path, follows(lookup)?)?;
+        guest.write(out, &stat.encode(dialect))
     }
 
     /// `path_filestat_set_times`
@@ -69,14 +56,9 @@ impl Context {
         let path = guest.path(path.0, path.1)?;
         let folder = descriptor.folder(rights::PATH_FILESTAT_SET_TIMES)?;
         let follows = follows(lookup)?;
-        let [accessed, modified] = self.times(accessed, modified, flags)?.map(|time| time.map(spec));
+        let times = self.times(accessed, modified, flags)?;
         folder.check_writable()?;
-        if follows {
-            folder.dir.set_times(path, accessed, modified)?;
-        } else {
-            folder.dir.set_symlink_times(path, accessed, modified)?;
-        }
-        Ok(())
+        folder.dir.set_times(&path, follows, times)
     }
 
     /// `path_link`; what a symbolic link leads to can't be linked to through it.
@@ -100,7 +82,7 @@ impl Context {
         // Through the new name what the old one protects could be changed.
         from.check_writable()?;
         to.check_writable()?;
-        Ok(from.dir.hard_link(from_path, &to.dir, to_path)?)
+        from.dir.link(&from_path, &to.dir, &to_path)
     }
 
     /// `path_open`
@@ -131,14 +113,22 @@ impl Context {
         }
         let inherited = descriptor.inheriting.get();
         let granted = wanted & inherited;
+        let has = |flag: u16| oflags & flag != 0;
         let opening = Opening {
             follows: follows(lookup)?,
-            oflags,
-            fdflags: flags,
             reads: granted & rights::FD_READ != 0,
             writes: granted & rights::FD_WRITE != 0,
+            creates: has(oflags::CREAT),
+            is_new: has(oflags::EXCL),
+            truncates: has(oflags::TRUNC),
+            is_folder: has(oflags::DIRECTORY),
+            fdflags: flags,
         };
-        let opened = match opening.open(folder, &path)? {
+        // Neither says what the other wants.
+        if opening.is_folder && opening.creates {
+            return Err(Errno::Inval);
+        }
+        let opened = match open(folder, &path, &opening)? {
             Object::Folder(opened) => {
                 Descriptor::of_folder(opened, descriptor.base.get() & rights::FOLDER, inherited, None)
             }
@@ -167,8 +157,8 @@ impl Context {
         guest.check(address, u64::from(length))?;
         guest.check(out, 4)?;
         let folder = descriptor.folder(rights::PATH_READLINK)?;
-        let link = folder.dir.read_link(path)?;
-        let link = link.to_str().ok_or(Errno::Ilseq)?.as_bytes();
+        let link = folder.dir.read_link(&path)?;
+        let link = std::str::from_utf8(&link).map_err(|_| Errno::Ilseq)?.as_bytes();
         let link = &link[..link.len().min(length as usize)];
         guest.write(address, link)?;
         guest.write_u32(out, link.len() as u32)
@@ -180,9 +170,7 @@ impl Context {
         let path = guest.path(path.0, path.1)?;
         let folder = descriptor.folder(rights::PATH_REMOVE_DIRECTORY)?;
         folder.check_writable()?;
-        // cap-std would add a dot, and a folder can't be removed by that name.
-        let stripped = path.trim_end_matches('/');
-        Ok(folder.dir.remove_dir(if stripped.is_empty() { &path } else { stripped })?)
+        folder.dir.remove_dir(&path)
     }
 
     /// `path_rename`
@@ -194,7 +182,7 @@ impl Context {
         let to = to.folder(rights::PATH_RENAME_TARGET)?;
         from.check_writable()?;
         to.check_writable()?;
-        Ok(from.dir.rename(from_path, &to.dir, to_path)?)
+        from.dir.rename(&from_path, &to.dir, &to_path)
     }
 
     /// `path_symlink`
@@ -204,7 +192,7 @@ impl Context {
         let path = guest.path(path.0, path.1)?;
         let folder = descriptor.folder(rights::PATH_SYMLINK)?;
         folder.check_writable()?;
-        Ok(folder.dir.symlink(content, path)?)
+        folder.dir.symlink(&content, &path)
     }
 
     /// `path_unlink_file`
@@ -213,7 +201,7 @@ impl Context {
         let path = guest.path(path.0, path.1)?;
         let folder = descriptor.folder(rights::PATH_UNLINK_FILE)?;
         folder.check_writable()?;
-        Ok(folder.dir.remove_file_or_symlink(path)?)
+        folder.dir.remove_file(&path)
     }
 }
 
@@ -226,80 +214,33 @@ fn follows(lookup: u32) -> Result<bool> {
     }
 }
 
-impl Opening {
-    fn has(&self, flag: u16) -> bool {
-        self.oflags & flag != 0
-    }
+/// Opens something in a folder.
+fn open(folder: &Folder, path: &str, opening: &Opening) -> Result<Object> {
+    let opened =
+        if folder.is_read_only { open_protected(folder, path, opening)? } else { folder.dir.open(path, opening)? };
+    Ok(match opened {
+        Opened::Folder(opened) => Object::Folder(Folder::new(opened, folder.is_read_only)),
+        Opened::File(file) => Object::of_file(Arc::new(file)),
+    })
+}
 
-    fn open(&self, folder: &Folder, path: &str) -> Result<Object> {
-        if self.has(oflags::DIRECTORY) {
-            if self.has(oflags::CREAT | oflags::EXCL | oflags::TRUNC) {
-                return Err(Errno::Inval);
-            }
-            let dir = if self.follows { folder.dir.open_dir(path) } else { folder.dir.open_dir_nofollow(path) };
-            return Ok(Object::Folder(Folder::new(Arc::new(dir?), folder.is_read_only)));
-        }
-        let file = if folder.is_read_only {
-            self.open_protected(&folder.dir, path)
-        } else {
-            self.open_file(&folder.dir, path)
-        };
-        let file = file?;
-        if file.metadata()?.is_dir() {
-            let dir = Dir::from_std_file(file);
-            return Ok(Object::Folder(Folder::new(Arc::new(dir), folder.is_read_only)));
-        }
-        Ok(Object::of_file(Arc::new(file)))
+/// Opens what is there in a folder in which nothing can be changed.
+fn open_protected(folder: &Folder, path: &str, opening: &Opening) -> Result<Opened> {
+    if opening.creates && opening.is_new {
+        return Err(folder
+            .dir
+            .stat(path, false)
+            .map_or_else(|errno| if errno == Errno::Noent { Errno::Rofs } else { errno }, |_| Errno::Exist));
     }
-
-    /// Opens a file, or a folder; makes it if need be.
-    fn open_file(&self, dir: &Dir, path: &str) -> Result<File> {
-        let writes = self.writes || self.has(oflags::TRUNC);
-        let mut options = self.options(writes);
-        options.truncate(self.has(oflags::TRUNC));
-        if !self.has(oflags::CREAT) {
-            return self.attempt(dir, path, &options);
-        }
-        // Making a file needs the system's permission to write, opening one that is there doesn't.
-        if !writes && !self.has(oflags::EXCL) {
-            match self.attempt(dir, path, &options) {
-                Err(Errno::Noent) => {}
-                found => return found,
-            }
-        }
-        options.write(true);
-        if self.has(oflags::EXCL) {
-            options.create_new(true)
-        } else {
-            options.create(true)
-        };
-        self.attempt(dir, path, &options)
-    }
-
-    /// Opens what is there in a folder in which nothing can be changed.
-    fn open_protected(&self, dir: &Dir, path: &str) -> Result<File> {
-        if self.writes || self.has(oflags::TRUNC) {
-            return Err(Errno::Rofs);
-        }
-        match self.attempt(dir, path, &self.options(false)) {
-            Ok(_) if self.has(oflags::CREAT) && self.has(oflags::EXCL) => Err(Errno::Exist),
-            Err(Errno::Noent) if self.has(oflags::CREAT) => Err(Errno::Rofs),
-            outcome => outcome,
-        }
-    }
-
-    fn options(&self, writes: bool) -> OpenOptions {
-        let mut options = OpenOptions::new();
-        let has = |flag: u16| self.fdflags & flag != 0;
-        options.read(self.reads || !writes).write(writes).append(writes && has(fdflags::APPEND));
-        options.follow(if self.follows { FollowSymlinks::Yes } else { FollowSymlinks::No });
-        options.maybe_dir(true).nonblock(has(fdflags::NONBLOCK));
-        options.dsync(has(fdflags::DSYNC)).rsync(has(fdflags::RSYNC)).sync(has(fdflags::SYNC));
-        options
-    }
-
-    fn attempt(&self, dir: &Dir, path: &str, options: &OpenOptions) -> Result<File> {
-        let opened: io::Result<_> = dir.open_with(path, options);
-        Ok(opened?.into_std())
+    let harmless = Opening { reads: true, writes: false, creates: false, truncates: false, ..*opening };
+    let changes = opening.writes || opening.truncates;
+    let opened = match folder.dir.open(path, &harmless) {
+        Err(Errno::Noent) if opening.creates => return Err(Errno::Rofs),
+        outcome => outcome?,
+    };
+    match opened {
+        Opened::Folder(_) if changes || opening.creates => Err(Errno::Isdir),
+        _ if changes => Err(Errno::Rofs),
+        opened => Ok(opened),
     }
 }

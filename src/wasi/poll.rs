@@ -10,7 +10,6 @@ use super::types::{ABSTIME, Dialect, Event, Subscription, Wanted, rights};
 use super::{Errno, system};
 use std::fs::File;
 use std::io::Seek;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -106,7 +105,7 @@ impl Context {
         let mut waits = Vec::new();
         for state in states {
             if let State::AsFile { file, for_writing } = state {
-                waits.push(Wait { fd: file.as_fd(), for_writing: *for_writing });
+                waits.push(Wait { file, for_writing: *for_writing });
             }
         }
         loop {

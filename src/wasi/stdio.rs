@@ -8,7 +8,7 @@ use super::types::FileType;
 use super::{Errno, system};
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::io::{ErrorKind, IsTerminal, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Fills bytes and answers how many; 0 is the end.
@@ -113,30 +113,34 @@ pub enum Readiness {
 }
 
 impl Stream {
-    /// The stream, or the file, that standard input is.
-    pub fn of_input(input: &Input) -> std::io::Result<Stream> {
-        Ok(match input {
+    /// The stream that standard input is; none if it shall be the host's, and the host has none.
+    pub fn of_input(input: &Input) -> std::io::Result<Option<Stream>> {
+        Ok(Some(match input {
             Input::Null => Stream::Null,
-            Input::Inherit => Stream::inherited(StreamName::Stdin)?,
+            Input::Inherit => return Stream::inherited(StreamName::Stdin),
             Input::Bytes(bytes) => Stream::Bytes(bytes.clone(), Cell::new(0)),
             Input::File(file) => Stream::File(file.clone()),
             Input::Callback(read) => Stream::Reader(read.clone()),
-        })
+        }))
     }
 
-    /// The stream that an output stream is; captured bytes go to `buffer`.
-    pub fn of_output(output: &Output, name: StreamName, buffer: Option<&Arc<Captured>>) -> std::io::Result<Stream> {
-        Ok(match output {
+    /// The stream that an output stream is, or none; captured bytes go to `buffer`.
+    pub fn of_output(
+        output: &Output,
+        name: StreamName,
+        buffer: Option<&Arc<Captured>>,
+    ) -> std::io::Result<Option<Stream>> {
+        Ok(Some(match output {
             Output::Null => Stream::Null,
-            Output::Inherit => Stream::inherited(name)?,
+            Output::Inherit => return Stream::inherited(name),
             Output::Buffer => buffer.map_or(Stream::Null, |buffer| Stream::Buffer(buffer.clone())),
             Output::File(file) => Stream::File(file.clone()),
             Output::Callback(write) => Stream::Writer(write.clone()),
-        })
+        }))
     }
 
-    fn inherited(name: StreamName) -> std::io::Result<Stream> {
-        Ok(system::inherited(name)?.map_or(Stream::Null, |file| Stream::File(Arc::new(file))))
+    fn inherited(name: StreamName) -> std::io::Result<Option<Stream>> {
+        Ok(system::inherited(name)?.map(|file| Stream::File(Arc::new(file))))
     }
 
     /// Reads at most as many bytes as fit; 0 is the end.
@@ -194,8 +198,8 @@ pub fn read_file(mut file: &File, out: &mut [u8]) -> Result<usize> {
 }
 
 /// Writes once.
-pub fn write_file(mut file: &File, bytes: &[u8]) -> Result<usize> {
-    again(|| file.write(bytes))
+pub fn write_file(file: &File, bytes: &[u8]) -> Result<usize> {
+    again(|| system::write(file, bytes))
 }
 
 /// Repeats what a signal interrupted.

@@ -1,8 +1,8 @@
 //! The functions on descriptors, arguments and environment, and the end of a program.
 
 use crate::guest::{
-    APPEND, BADF, CREAT, DATA, DIRECTORY, FOLDER, Guest, INVAL, ISDIR, NAMETOOLONG, NONBLOCK, NOTCAPABLE, NOTSUP, OUT,
-    READ, SPIPE, SUCCESS, TRUNC, WRITE, both,
+    APPEND, BADF, CREAT, DATA, DIRECTORY, FOLDER, Guest, INVAL, ISDIR, NAMETOOLONG, NONBLOCK, NOTCAPABLE, NOTSOCK,
+    NOTSUP, OUT, READ, SPIPE, SUCCESS, TRUNC, WRITE, both,
 };
 use pellucid::base::{ErrorKind, Value};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, Resume};
@@ -295,10 +295,14 @@ fn descriptors_are_renumbered_and_numbers_used_again() {
 #[test]
 fn sockets_and_signals_are_not_supported() {
     both(|guest, _| {
-        assert_eq!(guest.call("sock_accept", &[FOLDER.into(), 0, OUT.into()]), NOTSUP);
-        assert_eq!(guest.call("sock_recv", &[0, 0, 0, 0, OUT.into(), OUT.into()]), NOTSUP);
-        assert_eq!(guest.call("sock_send", &[0, 0, 0, 0, OUT.into()]), NOTSUP);
-        assert_eq!(guest.call("sock_shutdown", &[0, 0]), NOTSUP);
+        let file = guest.open("file", CREAT, WRITE);
+        for (fd, errno) in [(FOLDER, NOTSOCK), (0, NOTSOCK), (1, NOTSOCK), (file, NOTSOCK), (77, BADF), (-1, BADF)] {
+            let fd = i64::from(fd);
+            assert_eq!(guest.call("sock_accept", &[fd, 0, OUT.into()]), errno);
+            assert_eq!(guest.call("sock_recv", &[fd, 0, 0, 0, OUT.into(), OUT.into()]), errno);
+            assert_eq!(guest.call("sock_send", &[fd, 0, 0, 0, OUT.into()]), errno);
+            assert_eq!(guest.call("sock_shutdown", &[fd, 1]), errno);
+        }
         assert_eq!(guest.call("proc_raise", &[6]), NOTSUP);
         assert_eq!(guest.call("sched_yield", &[]), SUCCESS);
     });

@@ -72,6 +72,7 @@ pub const DATA: u32 = 1 << 16;
 
 // Error numbers.
 pub const SUCCESS: i32 = 0;
+pub const ACCES: i32 = 2;
 pub const AGAIN: i32 = 6;
 pub const BADF: i32 = 8;
 pub const EXIST: i32 = 20;
@@ -85,6 +86,7 @@ pub const NOENT: i32 = 44;
 pub const NOSPC: i32 = 51;
 pub const NOTDIR: i32 = 54;
 pub const NOTEMPTY: i32 = 55;
+pub const NOTSOCK: i32 = 57;
 pub const NOTSUP: i32 = 58;
 pub const PERM: i32 = 63;
 pub const ROFS: i32 = 69;

@@ -1,8 +1,8 @@
 //! The functions on paths, on what is there and may be used.
 
 use crate::guest::{
-    CREAT, DATA, DIRECTORY, EXCL, EXIST, FOLDER, ILSEQ, INVAL, ISDIR, LOOP, NAMETOOLONG, NOENT, NOTDIR, NOTEMPTY, OUT,
-    PERM, READ, SUCCESS, TRUNC, WRITE, both,
+    CREAT, DATA, DIRECTORY, EXCL, EXIST, FOLDER, Guest, ILSEQ, INVAL, ISDIR, LOOP, NAMETOOLONG, NOENT, NOTDIR,
+    NOTEMPTY, OUT, PERM, Place, READ, SUCCESS, TRUNC, WRITE, both,
 };
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -24,8 +24,9 @@ fn opening_heeds_its_flags() {
         assert_eq!(guest.try_open("file", true, DIRECTORY, READ, 0), Err(NOTDIR));
         assert_eq!(guest.try_open("file/", true, 0, READ, 0), Err(NOTDIR));
         assert_eq!(guest.try_open("file/x", true, 0, READ, 0), Err(NOTDIR));
-        for oflags in [CREAT, EXCL, TRUNC] {
-            assert_eq!(guest.try_open("new", true, DIRECTORY | oflags, READ, 0), Err(INVAL));
+        assert_eq!(guest.try_open("new", true, DIRECTORY | CREAT, READ, 0), Err(INVAL));
+        for oflags in [EXCL, TRUNC] {
+            assert_eq!(guest.try_open("new", true, DIRECTORY | oflags, READ, 0), Err(NOENT));
         }
         assert_eq!(guest.try_open("file", true, 16, READ, 0), Err(INVAL));
         let [at, length] = guest.path("file");
@@ -189,28 +190,103 @@ fn listings_go_on_from_where_they_were() {
         };
         assert_eq!(readdir(0, 0), (SUCCESS, 0));
         assert_eq!(readdir(10, 0), (SUCCESS, 10));
-        for cookie in [54, 1000, i64::MAX, -1] {
-            assert_eq!(readdir(1000, cookie), (SUCCESS, 0), "{cookie}");
+        // A place that no listing has told of is somewhere, nowhere, or wrong.
+        for cookie in [1, 54, 1000, i64::MAX, i64::MAX - 1] {
+            let (errno, used) = readdir(1000, cookie);
+            assert!(errno == SUCCESS && used <= 1000 || errno == INVAL, "{cookie}: {errno}");
+        }
+        for cookie in [-1, i64::MIN] {
+            assert_eq!(readdir(1000, cookie).0, INVAL, "{cookie}");
         }
         // Removing what was listed doesn't shift what wasn't.
-        let (_, used) = readdir(200, 0);
-        assert_eq!(used, 200);
-        let listed = guest.read(DATA, 200);
-        let next = i64::from_le_bytes(listed[..8].try_into().unwrap());
-        fs::remove_file(place.inside("0")).unwrap();
+        let head = |at: u32| guest.read(at, 24);
         let name_at = |cookie: i64| {
             readdir(24 + 60, cookie);
-            let head = guest.read(DATA, 24);
-            guest.read(DATA + 24, u32::from_le_bytes(head[16..20].try_into().unwrap()) as usize)
+            let length = u32::from_le_bytes(head(DATA)[16..20].try_into().unwrap()) as usize;
+            (guest.read(DATA + 24, length), i64::from_le_bytes(head(DATA)[..8].try_into().unwrap()))
         };
-        let before = [name_at(next), name_at(20), name_at(40)];
-        fs::remove_file(place.inside("n1")).unwrap();
-        assert_eq!([name_at(next), name_at(20), name_at(40)], before);
+        let mut cookies = vec![0];
+        let mut names = Vec::new();
+        for _ in 0..expected.len() {
+            let (name, next) = name_at(*cookies.last().unwrap());
+            names.push(String::from_utf8(name).unwrap());
+            cookies.push(next);
+        }
+        let mut sorted = names.clone();
+        sorted.sort();
+        assert_eq!(sorted, expected.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+        let is_file = |name: &str| ![".", "..", "folder", "link", "nn2"].contains(&name);
+        let removed: Vec<_> = (0..20).filter(|place| place % 2 == 0 && is_file(&names[*place])).collect();
+        for number in &removed {
+            fs::remove_file(place.inside(&names[*number])).unwrap();
+        }
+        for number in (0..names.len()).filter(|number| !removed.contains(number)) {
+            assert_eq!(name_at(cookies[number]).0, names[number].as_bytes());
+        }
         // Beginning anew sees what is there now.
-        assert_eq!(guest.list(FOLDER, 1000).len(), expected.len() - 2);
+        assert_eq!(guest.list(FOLDER, 1000).len(), expected.len() - removed.len());
         let file = guest.open("folder/../nn2", 0, READ);
         assert_eq!(guest.call("fd_readdir", &[file.into(), DATA.into(), 100, 0, OUT.into()]), NOTDIR);
     });
+}
+
+#[test]
+fn a_large_folder_is_emptied_while_it_is_listed() {
+    both(|guest, place| {
+        fs::create_dir(place.inside("large")).unwrap();
+        for number in 0..3000 {
+            fs::write(place.inside(&format!("large/file {number}")), "").unwrap();
+        }
+        let large = guest.open("large", DIRECTORY, READ);
+        let (mut cookie, mut removed) = (0, 0);
+        loop {
+            let room = 500 + removed % 100;
+            let args = [large.into(), DATA.into(), room, cookie, OUT.into()];
+            assert_eq!(guest.call("fd_readdir", &args), SUCCESS);
+            let used = guest.read_u32(OUT) as usize;
+            let bytes = guest.read(DATA, used);
+            let mut rest = &bytes[..];
+            while rest.len() >= 24 {
+                let length = u32::from_le_bytes(rest[16..20].try_into().unwrap()) as usize;
+                let Some(name) = rest.get(24..24 + length) else { break };
+                cookie = i64::from_le_bytes(rest[..8].try_into().unwrap());
+                if name.starts_with(b"file") {
+                    let path = format!("large/{}", std::str::from_utf8(name).unwrap());
+                    assert_eq!(guest.on_path("path_unlink_file", FOLDER, &path), SUCCESS);
+                    removed += 1;
+                }
+                rest = &rest[24 + length..];
+            }
+            if used < room as usize {
+                break;
+            }
+        }
+        assert_eq!(removed, 3000);
+        assert_eq!(guest.on_path("path_remove_directory", FOLDER, "large"), SUCCESS);
+        // What was removed while it is open has nothing in it.
+        guest.call("fd_readdir", &[large.into(), DATA.into(), 1000, 0, OUT.into()]);
+        assert_eq!(guest.read_u32(OUT), 0);
+    });
+}
+
+#[test]
+fn contexts_of_one_configuration_list_a_folder_apart() {
+    let place = Place::new();
+    for number in 0..300 {
+        fs::write(place.inside(&format!("file {number}")), "").unwrap();
+    }
+    let config = place.config(false);
+    let (one, other) = (Guest::new(false, &config), Guest::new(false, &config));
+    let next = |guest: &Guest, cookie: u64| {
+        let args = [FOLDER.into(), DATA.into(), 100, cookie as i64, OUT.into()];
+        assert_eq!(guest.call("fd_readdir", &args), SUCCESS);
+        guest.read_u64(DATA)
+    };
+    let (mut mine, mut theirs) = (0, 0);
+    for _ in 0..301 {
+        (mine, theirs) = (next(&one, mine), next(&other, theirs));
+        assert_eq!(mine, theirs);
+    }
 }
 
 #[test]

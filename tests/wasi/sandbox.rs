@@ -1,8 +1,10 @@
 //! No path leads out of a folder, and nothing changes in one that is read-only.
 
 use crate::guest::{
-    CREAT, DIRECTORY, EXCL, EXIST, FOLDER, Guest, NOENT, OUT, PERM, Place, READ, ROFS, SUCCESS, TRUNC, WRITE, both,
+    ACCES, CREAT, DIRECTORY, EXCL, EXIST, FOLDER, Guest, NOENT, OUT, PERM, Place, READ, ROFS, SUCCESS, TRUNC, WRITE,
+    both,
 };
+use pellucid::base::ErrorKind;
 use pellucid::wasi::WasiConfig;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -208,6 +210,88 @@ fn nothing_changes_in_a_folder_that_is_read_only() {
         assert_eq!(fs::read_to_string(place.inside("file")).unwrap(), "content");
         assert_eq!(fs::read_dir(place.inside("")).unwrap().count(), 2);
         assert_eq!(fs::read_dir(place.outside("writable")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn what_the_system_shows_of_itself_is_out_of_reach() {
+    let place = Place::new();
+    // From the root, links may lead to everywhere.
+    let up = "../".repeat(place.inside("").components().count() - 1);
+    symlink(format!("{up}proc"), place.inside("to_proc")).unwrap();
+    symlink(format!("{up}proc/self/mem"), place.inside("to_memory")).unwrap();
+    symlink(format!("{up}proc/self/fd"), place.inside("to_descriptors")).unwrap();
+    let inside = place.inside("").to_str().unwrap().trim_start_matches('/').to_string();
+    let pid = std::process::id();
+    for is_read_only in [false, true] {
+        let mut config = WasiConfig::default();
+        config.preopen("/", "/", is_read_only).unwrap();
+        let guest = Guest::new(false, &config);
+        let files = [
+            "proc/self/mem".to_string(),
+            "proc/self/maps".to_string(),
+            "proc/thread-self/mem".to_string(),
+            format!("proc/{pid}/mem"),
+            format!("proc/{pid}/task/{pid}/mem"),
+            "proc/1/environ".to_string(),
+            "dev/../proc/self/mem".to_string(),
+            "proc/self/../self/mem".to_string(),
+            "proc/cpuinfo".to_string(),
+            "sys/kernel/uevent_seqnum".to_string(),
+            format!("{inside}to_memory"),
+            format!("{inside}to_proc/self/mem"),
+        ];
+        for path in &files {
+            for (oflags, rights) in [(0, READ), (0, READ | WRITE), (CREAT, READ), (TRUNC, WRITE), (0, 0)] {
+                let opened = guest.try_open(path, true, oflags, rights, 0);
+                assert!(matches!(opened, Err(ACCES | ROFS | PERM)), "{path}: {opened:?}");
+                assert!(rights != READ || oflags != 0 || opened == Err(ACCES) || path.contains("thread"), "{path}");
+            }
+            assert!(matches!(guest.stat(path, true), Err(ACCES)), "{path}");
+        }
+        let folders =
+            ["proc", "proc/", "proc/self", "proc/self/fd", "proc/self/task", "proc/sys/kernel", "sys", "sys/kernel"];
+        for path in folders
+            .map(str::to_string)
+            .iter()
+            .chain(&["to_proc", "to_descriptors"].map(|name| format!("{inside}{name}")))
+        {
+            for oflags in [0, DIRECTORY] {
+                assert_eq!(guest.try_open(path, true, oflags, READ, 0), Err(ACCES), "{path}");
+            }
+        }
+        // Links of the kernel's own, which lead to what they say nothing of.
+        for path in [
+            "proc/self/exe",
+            "proc/self/fd/0",
+            "proc/self/cwd/Cargo.toml",
+            "proc/self/root/etc/passwd",
+            "dev/fd/0",
+            "dev/stdin",
+        ] {
+            let opened = guest.try_open(path, true, 0, READ, 0);
+            assert!(matches!(opened, Err(ACCES | PERM | crate::guest::LOOP | NOENT)), "{path}: {opened:?}");
+            let [at, length] = guest.path(path);
+            assert_ne!(
+                guest.call("path_readlink", &[FOLDER.into(), at, length, 65536, 64, OUT.into()]),
+                SUCCESS,
+                "{path}"
+            );
+        }
+        // Devices lead out too, but for the harmless ones.
+        for path in ["dev/null", "dev/zero", "dev/urandom"] {
+            let file = guest.try_open(path, true, 0, READ, 0).unwrap();
+            guest.close(file);
+        }
+        for path in ["dev/mem", "dev/kmsg", "dev/tty", "dev/console", "dev/sda", "dev/vda", "dev/loop0"] {
+            let opened = guest.try_open(path, true, 0, READ, 0);
+            assert!(matches!(opened, Err(ACCES | NOENT)), "{path}: {opened:?}");
+        }
+    }
+    let mut config = WasiConfig::default();
+    for path in ["/proc", "/proc/self", "/proc/self/fd", "/sys"] {
+        let error = config.preopen(path, "/", true).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{path}: {error}");
     }
 }
 

@@ -136,6 +136,11 @@ impl Image {
             .ok_or_else(|| system("making a file for code"))?;
         // SAFETY: the descriptor was just made and belongs to nobody else.
         let file = unsafe { File::from_raw_fd(fd) };
+        // If the host has no stdio, its numbers are free, and a guest may be writing to one of them.
+        let file = rustix::io::fcntl_dupfd_cloexec(&file, libc::STDERR_FILENO + 1);
+        let file = File::from(
+            file.map_err(|error| Error::new(ErrorKind::System, format!("making a file for code: {error}")))?,
+        );
         let written = file.write_all_at(code, 0);
         written.map_err(|error| Error::new(ErrorKind::System, format!("writing code: {error}")))?;
         Ok(Image { file, length: code.len() })

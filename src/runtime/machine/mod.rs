@@ -9,3 +9,4 @@ pub mod mapping;
 pub mod store_context;
 pub mod switch;
 pub mod traps;
+pub mod write_signals;
