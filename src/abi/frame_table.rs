@@ -6,9 +6,14 @@
 //! its home, otherwise an exception tells where, or how to compute it from words and constants. A state is encoded as
 //!
 //! ```text
-//! state     := exceptions:leb n × (first-local:leb locals:leb place)   operands:leb m × (type:byte place)
+//! state     := exceptions:leb n × (first-local:leb locals:leb place)   operands
+//! operands  := count:leb lowest:leb [back:leb, if lowest isn't 0]   (count - lowest) × (type:byte place)
 //! place     := 0 (home) | 1 word:leb | 2 bits:8 bytes little-endian | 3 (zero or null) | 4 opcode:byte place+
 //! ```
+//!
+//! The `lowest` operands, counted from the bottom, are all those of the `operands` that begin `back` bytes before these: the
+//! states of a function that piles up operands share them. A local that no exception names is in its home, unless it is among
+//! the function's *zeros*: those that nothing ever assigns.
 //!
 //! Encoder, decoder and their round-trip test live here together, so that they can't drift apart.
 
@@ -62,6 +67,10 @@ pub struct FunctionFrame {
     pub first_stop: u32,
     /// The number of its stop points.
     pub stops: u32,
+    /// Its first range in [`FrameTable::zeros`].
+    pub first_zeros: u32,
+    /// The number of its ranges there.
+    pub zeros: u32,
 }
 
 /// A stop point, the start of a run.
@@ -94,6 +103,8 @@ pub struct FrameTable {
     pub stops: Vec<Stop>,
     /// Of all functions, sorted by `pc`.
     pub checkpoints: Vec<Checkpoint>,
+    /// Ranges of locals that are zero unless a state says otherwise, function by function: the first and how many.
+    pub zeros: Vec<(u32, u32)>,
     /// Encoded states.
     pub pool: Vec<u8>,
 }
@@ -113,6 +124,7 @@ impl FrameTable {
         size_of_val(self.functions.values().as_slice())
             + size_of_val(&self.stops[..])
             + size_of_val(&self.checkpoints[..])
+            + size_of_val(&self.zeros[..])
             + self.pool.len()
     }
 
@@ -138,24 +150,54 @@ impl FrameTable {
 
     /// Decodes the state at `offset` of the pool, for a frame of `body`.
     pub fn state(&self, body: BodyIndex, offset: u32) -> State {
-        let mut reader = Reader { bytes: &self.pool[offset as usize..] };
-        let mut locals = vec![Place::Home; self.functions[body].locals as usize];
-        for _ in 0..reader.leb() {
-            let (first, count) = (reader.leb() as usize, reader.leb() as usize);
-            locals[first..first + count].fill(reader.place());
-        }
-        let operands = (0..reader.leb())
-            .map(|_| {
-                let ty = ValType::from_u8(reader.byte()).expect("the encoder writes types");
-                (ty, reader.place())
-            })
-            .collect();
-        State { locals, operands }
+        let frame = &self.functions[body];
+        let zeros = &self.zeros[frame.first_zeros as usize..][..frame.zeros as usize];
+        decode_state(&self.pool, frame.locals, zeros, offset)
     }
 }
 
-/// Appends the encoding of a state to `pool`: the locals that aren't in their homes, by index, and the operands.
-pub fn encode_state(pool: &mut Vec<u8>, exceptions: &[(u32, Place)], operands: &[(ValType, Place)]) {
+/// Decodes the state at `offset` of a pool, for a function with so many locals, of which those in `zeros` are zero by
+/// default.
+pub fn decode_state(pool: &[u8], locals: u32, zeros: &[(u32, u32)], offset: u32) -> State {
+    let mut reader = Reader { bytes: &pool[offset as usize..] };
+    let mut places = vec![Place::Home; locals as usize];
+    for (first, count) in zeros {
+        places[*first as usize..][..*count as usize].fill(Place::Const(0));
+    }
+    for _ in 0..reader.leb() {
+        let (first, count) = (reader.leb() as usize, reader.leb() as usize);
+        places[first..first + count].fill(reader.place());
+    }
+    // From the top down, by parts.
+    let mut operands = Vec::new();
+    loop {
+        let at = pool.len() - reader.bytes.len();
+        let (count, lowest) = (reader.leb() as usize, reader.leb() as usize);
+        let back = if lowest == 0 { 0 } else { reader.leb() as usize };
+        let first = operands.len();
+        operands.extend((lowest..count).map(|_| {
+            let ty = ValType::from_u8(reader.byte()).expect("the encoder writes types");
+            (ty, reader.place())
+        }));
+        operands[first..].reverse();
+        if lowest == 0 {
+            break;
+        }
+        reader.bytes = &pool[at - back..];
+    }
+    operands.reverse();
+    State { locals: places, operands }
+}
+
+/// Appends the encoding of a state to `pool`: the locals that aren't where they are by default, by index, and the operands.
+/// The lowest of these may have been encoded before: `lowest` is their number and the offset that was answered then. Answers
+/// the offset of the operands.
+pub fn encode_state(
+    pool: &mut Vec<u8>,
+    exceptions: &[(u32, Place)],
+    operands: &[(ValType, Place)],
+    lowest: Option<(u32, u32)>,
+) -> u32 {
     // Locals that weren't assigned yet are many, side by side, and all zero.
     let ranges = || exceptions.chunk_by(|left, right| left.0 + 1 == right.0 && left.1 == right.1);
     leb(pool, ranges().count() as u32);
@@ -164,11 +206,18 @@ pub fn encode_state(pool: &mut Vec<u8>, exceptions: &[(u32, Place)], operands: &
         leb(pool, range.len() as u32);
         encode_place(pool, &range[0].1);
     }
-    leb(pool, operands.len() as u32);
+    let start = pool.len() as u32;
+    let (shared, offset) = lowest.unwrap_or((0, 0));
+    leb(pool, operands.len() as u32 + shared);
+    leb(pool, shared);
+    if shared != 0 {
+        leb(pool, start - offset);
+    }
     for (ty, place) in operands {
         pool.push(ty.to_u8());
         encode_place(pool, place);
     }
+    start
 }
 
 fn encode_place(pool: &mut Vec<u8>, place: &Place) {
@@ -242,17 +291,26 @@ mod tests {
     use super::*;
 
     fn table(locals: u32, stops: Vec<Stop>) -> FrameTable {
-        let frame = FunctionFrame { slot_to_fp: 64, locals, first_stop: 0, stops: stops.len() as u32 };
-        FrameTable { functions: [frame].into_iter().collect(), stops, ..FrameTable::default() }
+        let frame = FunctionFrame {
+            slot_to_fp: 64,
+            locals,
+            first_stop: 0,
+            stops: stops.len() as u32,
+            first_zeros: 0,
+            zeros: 1,
+        };
+        let zeros = vec![(5, 1)];
+        FrameTable { functions: [frame].into_iter().collect(), stops, zeros, ..FrameTable::default() }
     }
 
     #[test]
     fn states_survive_the_round_trip() {
-        let mut table = table(7, Vec::new());
+        let mut table = table(8, Vec::new());
         let zero = || Place::Const(0);
         let sum = Place::Computed { opcode: 0x6a, operands: vec![Place::Word(7), Place::Const(8)] };
         let is_zero = Place::Computed { opcode: 0x45, operands: vec![sum] };
-        let places = [Place::Home, Place::Word(300), zero(), zero(), Place::Home, Place::Const(u64::MAX), is_zero];
+        let high = Place::Const(u64::MAX);
+        let places = [Place::Home, Place::Word(300), zero(), zero(), Place::Home, zero(), is_zero, high];
         let operands = [
             (ValType::F64, Place::Home),
             (ValType::EXTERNREF, Place::Const(0)),
@@ -260,13 +318,22 @@ mod tests {
             (ValType::FUNCREF, Place::Const(1 << 40)),
         ];
         let function = BodyIndex::from_u32(0);
-        encode_state(&mut table.pool, &[], &[]);
+        let none = encode_state(&mut table.pool, &[], &[], None);
         let second = table.pool.len() as u32;
-        let exceptions = [1, 2, 3, 5, 6].map(|local| (local, places[local as usize].clone()));
-        encode_state(&mut table.pool, &exceptions, &operands);
-        let first = table.state(function, 0);
-        assert_eq!(first, State { locals: vec![Place::Home; 7], operands: Vec::new() });
-        assert_eq!(table.state(function, second), State { locals: places.to_vec(), operands: operands.to_vec() });
+        let exceptions = [1, 2, 3, 6, 7].map(|local| (local, places[local as usize].clone()));
+        let lowest = encode_state(&mut table.pool, &exceptions, &operands[..2], Some((0, none)));
+        let third = table.pool.len() as u32;
+        let all = encode_state(&mut table.pool, &exceptions, &operands[2..], Some((2, lowest)));
+        let fourth = table.pool.len() as u32;
+        encode_state(&mut table.pool, &[(5, Place::Home)], &[], Some((4, all)));
+        let mut defaults = vec![Place::Home; 8];
+        defaults[5] = zero();
+        assert_eq!(table.state(function, 0), State { locals: defaults, operands: Vec::new() });
+        let state = |operands: &[_]| State { locals: places.to_vec(), operands: operands.to_vec() };
+        assert_eq!(table.state(function, second), state(&operands[..2]));
+        assert_eq!(table.state(function, third), state(&operands));
+        let homes = State { locals: vec![Place::Home; 8], operands: operands.to_vec() };
+        assert_eq!(table.state(function, fourth), homes);
     }
 
     #[test]

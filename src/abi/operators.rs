@@ -8,6 +8,7 @@
 //! Numeric operators have a second part to play: a state may say that a value is what such an operator gives, instead
 //! of where it is. Read next: [`crate::abi::frame_table`].
 
+use crate::base::ValType;
 use wasmparser::Operator;
 
 /// Whether `operator` ends the run that it is in. Everything not listed as replayable does, so an operator that the
@@ -223,4 +224,41 @@ pub fn numeric_operands(opcode: u8) -> Option<NumericOperands> {
         _ => return None,
     };
     Some(NumericOperands { count, is_wide })
+}
+
+/// The type of what the numeric operator with this one-byte opcode gives; `None` if there is no such operator.
+pub fn numeric_result(opcode: u8) -> Option<ValType> {
+    Some(match opcode {
+        0x45..=0x78 | 0xa7..=0xab | 0xbc | 0xc0..=0xc1 => ValType::I32,
+        0x79..=0x8a | 0xac..=0xb1 | 0xbd | 0xc2..=0xc4 => ValType::I64,
+        0x8b..=0x98 | 0xb2..=0xb6 | 0xbe => ValType::F32,
+        0x99..=0xa6 | 0xb7..=0xbb | 0xbf => ValType::F64,
+        _ => return None,
+    })
+}
+
+/// The type of what it takes.
+pub fn numeric_operand(opcode: u8) -> Option<ValType> {
+    Some(match opcode {
+        0x45..=0x4f | 0x67..=0x78 | 0xac..=0xad | 0xb2..=0xb3 | 0xb7..=0xb8 | 0xbe | 0xc0..=0xc1 => ValType::I32,
+        0x50..=0x5a | 0x79..=0x8a | 0xa7 | 0xb4..=0xb5 | 0xb9..=0xba | 0xbf | 0xc2..=0xc4 => ValType::I64,
+        0x5b..=0x60 | 0x8b..=0x98 | 0xa8..=0xa9 | 0xae..=0xaf | 0xbb | 0xbc => ValType::F32,
+        0x61..=0x66 | 0x99..=0xa6 | 0xaa..=0xab | 0xb0..=0xb1 | 0xb6 | 0xbd => ValType::F64,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_numeric_operators_agree() {
+        for opcode in 0..=u8::MAX {
+            let operands = numeric_operands(opcode);
+            assert_eq!(operands.is_some(), numeric_result(opcode).is_some(), "{opcode:#x}");
+            let is_wide = |ty| matches!(ty, ValType::I64 | ValType::F64);
+            assert_eq!(operands.map(|operands| operands.is_wide), numeric_operand(opcode).map(is_wide), "{opcode:#x}");
+        }
+    }
 }

@@ -25,6 +25,12 @@ pub struct Config {
     pub compile_threads: usize,
     /// What a store may use if it isn't told otherwise.
     pub limits: StoreLimits,
+    /// Prove for each function that is compiled for debugging that its frames will be described rightly; a module whose
+    /// proof fails isn't made. By default if the environment variable `PELLUCID_VERIFY` is `1`.
+    pub verify: bool,
+    /// Fill the unused part of each guest stack with a pattern before a call, so that nothing relies on zeros there. By
+    /// default if the environment variable `PELLUCID_POISON` is `1`.
+    pub poison_stacks: bool,
 }
 
 impl Default for Config {
@@ -35,8 +41,14 @@ impl Default for Config {
             opt_level: OptLevel::Speed,
             compile_threads: 0,
             limits: StoreLimits::default(),
+            verify: is_switched_on("PELLUCID_VERIFY"),
+            poison_stacks: is_switched_on("PELLUCID_POISON"),
         }
     }
+}
+
+fn is_switched_on(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value == "1")
 }
 
 /// What the guests of one store may use. Exceeding a limit fails the operation (a grow answers -1), never the process.

@@ -1,7 +1,8 @@
 //! Calls: direct, to imports, and through tables.
 
+use super::emitter::Operand;
 use super::function::Translator;
-use super::stop_points::Operand;
+use super::model::Moment;
 use super::target;
 use crate::abi::vmctx::{TYPE_IDS, func_ref, imported_func};
 use crate::base::{FuncIndex, TableIndex, TrapCode, TypeIndex};
@@ -69,18 +70,15 @@ impl Translator<'_> {
         let operands: Vec<Operand> = self.stack.drain(args_from..).collect();
         let mut args = vec![context, self.context];
         args.extend(operands.iter().map(|operand| operand.value));
-        let description = match &mut self.stops {
-            Some(stops) => Some(stops.before_call(&mut self.builder, &self.variables, &self.stack)),
-            None => None,
-        };
+        self.emit(Moment::Call);
         let call: Inst = match callee {
             Callee::Direct(function) => self.builder.ins().call(function, &args),
             Callee::Indirect(signature, code) => self.builder.ins().call_indirect(signature, code, &args),
         };
-        if let (Some(stops), Some(description)) = (&mut self.stops, description) {
-            let height = self.control.last().expect("the function is open").height;
-            stops.after_call(&mut self.builder, call, description, &mut self.stack[height..]);
+        if let Some(stops) = &mut self.stops {
+            stops.called(&mut self.builder, call);
         }
+        self.emit(Moment::Returned);
         let results = self.builder.inst_results(call).to_vec();
         for (ty, value) in ty.results.iter().zip(results) {
             self.push(*ty, value);

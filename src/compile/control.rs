@@ -1,8 +1,9 @@
 //! Structured control: blocks, branches, returns.
 
+use super::emitter::Operand;
 use super::function::Translator;
+use super::model::Moment;
 use super::signatures;
-use super::stop_points::{Operand, Snapshot, ValueId};
 use crate::base::{Result, TrapCode, TypeIndex, ValType};
 use crate::wasm::features::value_type;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
@@ -18,8 +19,6 @@ pub(super) struct Frame {
     pub(super) height: usize,
     /// Where `end` is reached from elsewhere, once something does.
     exit: Option<Exit>,
-    /// The block's number in [`Blocks`](super::blocks::Blocks).
-    number: usize,
 }
 
 /// Where `end` is reached from elsewhere.
@@ -42,7 +41,6 @@ enum Kind {
 struct Otherwise {
     block: Block,
     params: Vec<Operand>,
-    snapshot: Option<Snapshot>,
     other_store: bool,
 }
 
@@ -53,9 +51,7 @@ impl Translator<'_> {
 
     fn open(&mut self, kind: Kind, params: Vec<ValType>, results: Vec<ValType>) {
         let height = self.stack.len() - params.len();
-        let number = self.next_block;
-        self.next_block += 1;
-        self.control.push(Frame { kind, params, results, height, exit: None, number });
+        self.control.push(Frame { kind, params, results, height, exit: None });
     }
 
     /// Whether an operator in unreachable code can make what follows it reachable, or must be looked at.
@@ -63,7 +59,6 @@ impl Translator<'_> {
         match operator {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                 self.dead_depth += 1;
-                self.next_block += 1;
                 false
             }
             Operator::Else => self.dead_depth == 0,
@@ -81,6 +76,7 @@ impl Translator<'_> {
         match *operator {
             Operator::Block { blockty } => {
                 let (params, results) = self.block_type(blockty)?;
+                self.emit(Moment::Branch);
                 self.open(Kind::Block, params, results);
             }
             Operator::Loop { blockty } => self.open_loop(blockty)?,
@@ -89,13 +85,13 @@ impl Translator<'_> {
             Operator::End => self.end(),
             Operator::Br { relative_depth } => {
                 let depth = self.depth(relative_depth);
-                self.branch_to(depth);
+                self.branch_to(depth, Moment::Branch);
                 self.reachable = false;
             }
             Operator::BrIf { relative_depth } => self.branch_if(relative_depth),
             Operator::BrTable { ref targets } => self.branch_table(targets),
             Operator::Return => {
-                self.branch_to(0);
+                self.branch_to(0, Moment::Branch);
                 self.reachable = false;
             }
             Operator::Unreachable => {
@@ -123,22 +119,13 @@ impl Translator<'_> {
     fn open_loop(&mut self, ty: BlockType) -> Result<()> {
         let (params, results) = self.block_type(ty)?;
         let header = self.block_with_params(&params);
-        let number = self.next_block;
         let height = self.stack.len() - params.len();
-        let merges = self.stops.as_ref().is_some_and(|stops| stops.blocks.is_targeted(number));
-        if merges {
-            self.refresh_for_loop(number, true);
-            self.settle_branch(&[number], height, params.len());
-        }
+        self.emit(Moment::Branch);
         let args = block_args(&self.stack[height..]);
         self.builder.ins().jump(header, &args);
         self.builder.switch_to_block(header);
         for (place, value) in self.builder.block_params(header).to_vec().into_iter().enumerate() {
             self.stack[height + place].value = value;
-        }
-        if merges && let Some(stops) = &mut self.stops {
-            let (beneath, carried) = self.stack.split_at_mut(height);
-            stops.enter_loop(number, beneath, carried);
         }
         self.open(Kind::Loop { header }, params, results);
         Ok(())
@@ -147,6 +134,7 @@ impl Translator<'_> {
     fn open_if(&mut self, ty: BlockType) -> Result<()> {
         let (params, results) = self.block_type(ty)?;
         let condition = self.pop();
+        self.emit(Moment::Branch);
         let then = self.builder.create_block();
         let block = self.builder.create_block();
         self.builder.ins().brif(condition.value, then, &[], block, &[]);
@@ -154,10 +142,9 @@ impl Translator<'_> {
         self.builder.seal_block(then);
         self.builder.seal_block(block);
         self.builder.switch_to_block(then);
-        let snapshot = self.stops.as_ref().map(|stops| stops.snapshot());
         let params_from = self.stack.len() - params.len();
         let params_of_both = self.stack[params_from..].to_vec();
-        let otherwise = Otherwise { block, params: params_of_both, snapshot, other_store: self.other_store };
+        let otherwise = Otherwise { block, params: params_of_both, other_store: self.other_store };
         self.open(Kind::If { otherwise }, params, results);
         Ok(())
     }
@@ -165,7 +152,7 @@ impl Translator<'_> {
     fn open_else(&mut self) {
         let depth = self.control.len() - 1;
         if self.reachable {
-            self.branch_to(depth);
+            self.branch_to(depth, Moment::Branch);
         }
         let Kind::If { otherwise } = std::mem::replace(&mut self.control[depth].kind, Kind::Else) else {
             unreachable!("validated")
@@ -178,9 +165,6 @@ impl Translator<'_> {
         self.stack.extend(otherwise.params);
         self.builder.switch_to_block(otherwise.block);
         self.other_store = otherwise.other_store;
-        if let (Some(stops), Some(snapshot)) = (&mut self.stops, otherwise.snapshot) {
-            stops.restore(snapshot);
-        }
         self.reachable = true;
     }
 
@@ -191,7 +175,7 @@ impl Translator<'_> {
             // here, the other way is the only one, and nothing merges.
             let merges = self.reachable || self.control[depth].exit.is_some();
             if self.reachable {
-                self.branch_to(depth);
+                self.branch_to(depth, Moment::Branch);
             }
             let Kind::If { otherwise } = std::mem::replace(&mut self.control[depth].kind, Kind::Else) else {
                 unreachable!("just seen")
@@ -206,7 +190,7 @@ impl Translator<'_> {
         match frame.kind {
             Kind::Function => {
                 if self.reachable {
-                    self.branch_to(depth);
+                    self.branch_to(depth, Moment::Branch);
                     self.reachable = false;
                 }
                 self.control.pop();
@@ -220,7 +204,7 @@ impl Translator<'_> {
             }
             _ => {
                 if self.reachable && frame.exit.is_some() {
-                    self.branch_to(depth);
+                    self.branch_to(depth, Moment::Otherwise);
                 }
                 let frame = self.control.pop().expect("just seen");
                 if let Some(Exit { block: exit, other_store }) = frame.exit {
@@ -230,13 +214,9 @@ impl Translator<'_> {
                     self.stack.truncate(frame.height);
                     let values = self.builder.block_params(exit).to_vec();
                     for (ty, value) in frame.results.iter().zip(values) {
-                        self.stack.push(Operand { value, ty: *ty, id: ValueId::NONE });
+                        self.stack.push(Operand { value, ty: *ty });
                     }
                     self.reachable = true;
-                    if let Some(stops) = &mut self.stops {
-                        let (beneath, carried) = self.stack.split_at_mut(frame.height);
-                        stops.leave_block(frame.number, beneath, carried);
-                    }
                 } else if !self.reachable {
                     self.stack.truncate(frame.height);
                 }
@@ -280,15 +260,14 @@ impl Translator<'_> {
     }
 
     /// An unconditional branch to the label of `control[depth]`; what follows in the block can't be reached.
-    fn branch_to(&mut self, depth: usize) {
+    fn branch_to(&mut self, depth: usize, moment: Moment) {
         let arity = self.label_arity(depth);
         if self.is_function(depth) {
             let results: Vec<_> = self.stack[self.stack.len() - arity..].iter().map(|operand| operand.value).collect();
             self.builder.ins().return_(&results);
             return;
         }
-        self.refresh_for_label(depth);
-        self.settle_branch(&[self.control[depth].number], self.control[depth].height, arity);
+        self.emit(moment);
         let label = self.label(depth);
         let args = block_args(&self.stack[self.stack.len() - arity..]);
         self.builder.ins().jump(label, &args);
@@ -304,16 +283,10 @@ impl Translator<'_> {
             self.branches.branch(self.pc, taken, next);
             self.builder.seal_block(taken);
             self.builder.switch_to_block(taken);
-            self.branch_to(depth);
+            self.branch_to(depth, Moment::Branch);
         } else {
             let arity = self.label_arity(depth);
-            self.refresh_for_label(depth);
-            if let Some(stops) = &mut self.stops {
-                let top = self.stack.len() - arity;
-                let frame = &self.control[depth];
-                let stores = stops.missing(&[frame.number], &self.stack[..frame.height], &self.stack[top..]);
-                stops.store_on_both_ways(&mut self.builder, &self.variables, &stores, &self.stack);
-            }
+            self.emit(Moment::Branch);
             let label = self.label(depth);
             let args = block_args(&self.stack[self.stack.len() - arity..]);
             self.builder.ins().brif(condition.value, label, &args, next, &[]);
@@ -333,13 +306,8 @@ impl Translator<'_> {
         let arity = self.label_arity(depths[0]);
         let direct = arity == 0 && depths.iter().all(|depth| !self.is_function(*depth));
         let mut calls: Vec<BlockCall> = Vec::with_capacity(depths.len());
+        self.emit(Moment::Branch);
         if direct {
-            // Nothing is carried, so what one label wants stored doesn't hurt another.
-            let mut numbers: Vec<_> = depths.iter().map(|depth| self.control[*depth].number).collect();
-            numbers.sort_unstable();
-            numbers.dedup();
-            let height = depths.iter().map(|depth| self.control[*depth].height).max();
-            self.settle_branch(&numbers, height.expect("there is a default"), 0);
             for depth in &depths {
                 let label = self.label(*depth);
                 calls.push(BlockCall::new(label, [], &mut self.builder.func.dfg.value_lists));
@@ -353,14 +321,10 @@ impl Translator<'_> {
                 calls.push(BlockCall::new(edge, [], &mut self.builder.func.dfg.value_lists));
             }
             self.finish_branch_table(index.value, calls);
-            let snapshot = self.stops.as_ref().map(|stops| stops.snapshot());
             for (depth, block) in edges {
                 self.builder.seal_block(block);
                 self.builder.switch_to_block(block);
-                if let (Some(stops), Some(snapshot)) = (&mut self.stops, &snapshot) {
-                    stops.restore(snapshot.clone());
-                }
-                self.branch_to(depth);
+                self.branch_to(depth, Moment::Way(depth as u32));
             }
         }
         self.reachable = false;
@@ -370,28 +334,6 @@ impl Translator<'_> {
         let default = calls.pop().expect("the default comes last");
         let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(index, table);
-    }
-
-    /// Stores what the labels of these blocks want stored; `height` operands stay beneath the `carried` top ones.
-    fn settle_branch(&mut self, blocks: &[usize], height: usize, carried: usize) {
-        if let Some(stops) = &mut self.stops {
-            let (beneath, top) = (&self.stack[..height], &self.stack[self.stack.len() - carried..]);
-            let stores = stops.missing(blocks, beneath, top);
-            stops.store(&mut self.builder, &self.variables, &stores);
-        }
-    }
-
-    /// Prepares for a branch to the label of `control[depth]`.
-    fn refresh_for_label(&mut self, depth: usize) {
-        if let Kind::Loop { .. } = self.control[depth].kind {
-            self.refresh_for_loop(self.control[depth].number, false);
-        }
-    }
-
-    fn refresh_for_loop(&mut self, number: usize, is_entry: bool) {
-        if let Some(stops) = &mut self.stops {
-            stops.refresh_for_loop(&mut self.builder, &self.variables, number, is_entry);
-        }
     }
 
     fn block_with_params(&mut self, types: &[ValType]) -> Block {

@@ -1,13 +1,12 @@
 //! One function: the walk over its operators, and what comes out of Cranelift.
 
-use super::blocks::Blocks;
 use super::control::Frame;
+use super::emitter::{Emitter, Operand, Site, Tagged};
+use super::model::{self, Blocks, Moment};
 use super::places::{self, Branches, Places};
-use super::stop_points::{Operand, StopPoints, Tagged, ValueId};
-use super::{checks, control_plane, signatures, target};
+use super::{Mode, checker, checks, control_plane, signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::frame_table::Checkpoint;
-use crate::abi::operators::{ends_run, numeric_operands};
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, ValType, WasmPc};
 use crate::wasm::ModuleInfo;
@@ -49,6 +48,8 @@ pub(super) struct DebugOutput {
     /// Sorted by pc: the operator, the address after the patchable instruction, the state.
     pub(super) stops: Vec<(WasmPc, u32, u32)>,
     pub(super) checkpoints: Vec<Checkpoint>,
+    /// Ranges of locals: the first and how many.
+    pub(super) zeros: Vec<(u32, u32)>,
     pub(super) pool: Vec<u8>,
 }
 
@@ -56,8 +57,7 @@ pub(super) struct DebugOutput {
 pub(super) struct FunctionCompiler<'a> {
     isa: &'a dyn TargetIsa,
     info: &'a ModuleInfo,
-    debug: bool,
-    checks: bool,
+    mode: Mode,
     builder_context: FunctionBuilderContext,
     context: Context,
     lower: Box<Lower<'a>>,
@@ -68,14 +68,13 @@ pub(super) struct FunctionCompiler<'a> {
 type Lower<'a> = dyn FnMut(&Function, &DominatorTree) -> CodegenResult<CompiledCode> + 'a;
 
 impl<'a> FunctionCompiler<'a> {
-    pub(super) fn new(isa: &'a dyn TargetIsa, info: &'a ModuleInfo, debug: bool, checks: bool) -> FunctionCompiler<'a> {
+    pub(super) fn new(isa: &'a dyn TargetIsa, info: &'a ModuleInfo, mode: Mode) -> FunctionCompiler<'a> {
         // The register allocator's memory.
         let mut registers = Default::default();
         FunctionCompiler {
             isa,
             info,
-            debug,
-            checks,
+            mode,
             builder_context: FunctionBuilderContext::new(),
             context: Context::new(),
             lower: Box::new(move |func, dominators| {
@@ -101,7 +100,7 @@ impl<'a> FunctionCompiler<'a> {
         let places = places::mark(&mut self.context.func, &branches)?;
         let code = (self.lower)(&self.context.func, &self.context.domtree).map_err(refused)?;
         let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, &places);
-        if self.checks {
+        if self.mode.checks {
             checks::lead_overflows_to_routine(&mut output.code, code.buffer.traps());
         }
         self.context.clear();
@@ -121,7 +120,7 @@ impl<'a> FunctionCompiler<'a> {
         &mut self,
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
-    ) -> Result<(Option<StopPoints>, Branches)> {
+    ) -> Result<(Option<Emitter>, Branches)> {
         let mut validator = input.into_validator(std::mem::take(&mut self.validator));
         validator.validate(&self.info.body(index)).map_err(|error| invalid(&error))?;
         self.validator = validator.into_allocations();
@@ -131,11 +130,11 @@ impl<'a> FunctionCompiler<'a> {
         );
         // Locations are stored as distances from the first one; none may be what stands for no location.
         self.context.func.params.ensure_base_srcloc(SourceLoc::new(0));
-        if self.checks {
+        if self.mode.checks {
             checks::check_stack(&mut self.context.func);
         }
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let translator = Translator::new(self.info, builder, index, self.debug, self.checks);
+        let translator = Translator::new(self.info, builder, index, self.mode);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
         let Translator { builder, stops, branches, .. } = match translator {
             Ok(translator) => translator,
@@ -147,7 +146,7 @@ impl<'a> FunctionCompiler<'a> {
         };
         builder.finalize(self.isa.frontend_config());
         if let Some(stops) = &stops {
-            stops.sweep(&mut self.context.func);
+            stops.finish(&mut self.context.func);
         }
         Ok((stops, branches))
     }
@@ -157,7 +156,7 @@ impl<'a> FunctionCompiler<'a> {
 fn extract(
     code: &CompiledCode,
     names: &PrimaryMap<UserExternalNameRef, UserExternalName>,
-    stops: Option<StopPoints>,
+    stops: Option<Emitter>,
     places: &Places,
 ) -> FunctionOutput {
     let buffer = &code.buffer;
@@ -196,12 +195,11 @@ fn extract(
         }
         let layout = buffer.frame_layout().expect("the function has a frame");
         let slot_to_fp = layout.frame_to_fp_offset - layout.stackslots[stops.slot()].offset;
-        let locals = stops.locals_count();
-        let (stops, checkpoints, pool) = stops.into_tables();
+        let model::Plan { stops, checkpoints, zeros, pool, locals, .. } = stops.into_plan();
         // A stop point that Cranelift found unreachable isn't in the code.
         let stops = stops.into_iter().enumerate();
         let stops = stops.filter_map(|(number, (pc, state))| Some((pc, *returns.get(&number)?, state))).collect();
-        DebugOutput { slot_to_fp, locals, stops, checkpoints, pool }
+        DebugOutput { slot_to_fp, locals, stops, checkpoints, zeros, pool }
     });
     FunctionOutput { code: bytes, calls_to, traps: places.traps(buffer), calls, debug }
 }
@@ -217,11 +215,9 @@ pub(super) struct Translator<'a> {
     pub(super) reachable: bool,
     /// Blocks opened in unreachable code.
     pub(super) dead_depth: u32,
-    /// The number that the next block gets.
-    pub(super) next_block: usize,
     pub(super) variables: Vec<Variable>,
     pub(super) local_types: Vec<ValType>,
-    pub(super) stops: Option<StopPoints>,
+    pub(super) stops: Option<Emitter>,
     /// No instruction may fault: see [`checks`].
     pub(super) checks: bool,
     pub(super) branches: Branches,
@@ -238,8 +234,7 @@ impl<'a> Translator<'a> {
         info: &'a ModuleInfo,
         mut builder: FunctionBuilder<'a>,
         index: DefinedFuncIndex,
-        debug: bool,
-        checks: bool,
+        mode: Mode,
     ) -> Result<Translator<'a>> {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
@@ -256,11 +251,10 @@ impl<'a> Translator<'a> {
             control: Vec::new(),
             reachable: true,
             dead_depth: 0,
-            next_block: 0,
             variables: Vec::new(),
             local_types: Vec::new(),
             stops: None,
-            checks,
+            checks: mode.checks,
             branches: Branches::default(),
             other_store: false,
             pc: info.bodies[index].operators,
@@ -279,16 +273,15 @@ impl<'a> Translator<'a> {
                 translator.declare_local(ty, zero);
             }
         }
-        if debug {
+        if mode.debug {
+            let plan = model::plan(info, index, &Blocks::scan(info, index)?)?;
+            if mode.verify {
+                checker::check(info, index, &plan)?;
+            }
             let thunk = translator.thunk();
-            translator.stops = Some(StopPoints::new(
-                &mut translator.builder,
-                Blocks::scan(info, index)?,
-                thunk,
-                context,
-                ty.params.len(),
-                translator.local_types.iter().map(|ty| signatures::clif_type(*ty)).collect(),
-            ));
+            let types = translator.local_types.clone();
+            translator.stops = Some(Emitter::new(&mut translator.builder, plan, thunk, context, types));
+            translator.emit(Moment::Entry);
         }
         translator.open_function(&ty.results);
         Ok(translator)
@@ -312,32 +305,20 @@ impl<'a> Translator<'a> {
                 check_supported(&operator, offset)?;
                 continue;
             }
-            if let Some(stops) = &mut self.stops
-                && self.reachable
-            {
-                stops.before_operator(&mut self.builder, &self.variables, &self.stack, self.pc);
+            if self.reachable {
+                self.emit(Moment::Before);
             }
-            let origin = self.stops.as_ref().and_then(|_| self.numeric_origin());
             self.operator(&operator)?;
-            if let Some(stops) = &mut self.stops {
-                if let Some((opcode, operands)) = origin {
-                    self.stack.last_mut().expect("its result").id = stops.computed(opcode, operands);
-                }
-                stops.pending |= ends_run(&operator);
-            }
-        }
-        if let Some(stops) = &mut self.stops {
-            stops.finish(&mut self.builder);
         }
         Ok(())
     }
 
-    /// The opcode and the operands' identities, if the operator at `pc` is a numeric one.
-    fn numeric_origin(&self) -> Option<(u8, [ValueId; 2])> {
-        let opcode = self.info.bytes[self.pc.0 as usize];
-        let count = numeric_operands(opcode)?.count;
-        let operand = |depth: usize| self.stack[self.stack.len() - depth].id;
-        Some((opcode, [operand(count), operand(1)]))
+    /// Emits what debugging adds at this moment of the current operator.
+    pub(super) fn emit(&mut self, moment: Moment) {
+        if let Some(stops) = &mut self.stops {
+            let Translator { builder, variables, stack, .. } = self;
+            stops.emit(self.pc, moment, Site { builder, variables, stack });
+        }
     }
 
     fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
@@ -371,11 +352,10 @@ impl<'a> Translator<'a> {
             }
             Operator::LocalGet { local_index } => {
                 let value = match &mut self.stops {
-                    Some(stops) => stops.read_local(&mut self.builder, &self.variables, local_index),
+                    Some(stops) => stops.read_local(self.pc, &mut self.builder, &self.variables, local_index),
                     None => self.builder.use_var(self.variables[local_index as usize]),
                 };
-                let id = self.stops.as_ref().map_or(ValueId::NONE, |stops| stops.local(local_index));
-                self.stack.push(Operand { value, ty: self.local_types[local_index as usize], id });
+                self.push(self.local_types[local_index as usize], value);
             }
             Operator::LocalSet { local_index } => {
                 let operand = self.pop();
@@ -393,19 +373,12 @@ impl<'a> Translator<'a> {
     fn set_local(&mut self, local: u32, operand: Operand) {
         self.builder.def_var(self.variables[local as usize], operand.value);
         if let Some(stops) = &mut self.stops {
-            stops.set_local(local, operand.id);
+            stops.local_changed(local);
         }
     }
 
     pub(super) fn push(&mut self, ty: ValType, value: Value) {
-        let id = self.stops.as_mut().map_or(ValueId::NONE, StopPoints::fresh);
-        self.stack.push(Operand { value, ty, id });
-    }
-
-    /// Pushes a constant, whose value debugging needn't store.
-    pub(super) fn push_constant(&mut self, ty: ValType, value: Value, bits: u64) {
-        let id = self.stops.as_mut().map_or(ValueId::NONE, |stops| stops.constant(bits));
-        self.stack.push(Operand { value, ty, id });
+        self.stack.push(Operand { value, ty });
     }
 
     pub(super) fn pop(&mut self) -> Operand {

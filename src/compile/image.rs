@@ -50,7 +50,10 @@ pub(super) fn link(
                 locals: debug.locals,
                 first_stop: frames.stops.len() as u32,
                 stops: debug.stops.len() as u32,
+                first_zeros: frames.zeros.len() as u32,
+                zeros: debug.zeros.len() as u32,
             });
+            frames.zeros.extend(debug.zeros);
             frames.stops.extend(debug.stops.into_iter().map(|(pc, offset, state)| Stop {
                 pc,
                 return_offset: at(offset),

@@ -5,7 +5,6 @@ use super::{signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::memory;
 use crate::base::{GlobalIndex, MemoryIndex, TrapCode, ValType};
-use crate::wasm::ConstOp;
 use cranelift_codegen::ir::immediates::Offset32;
 use cranelift_codegen::ir::{self, Endianness, InstBuilder, MemFlagsData, Opcode, Type, Value, types};
 use wasmparser::{MemArg, MemArgTarget, Operator};
@@ -152,26 +151,13 @@ impl Translator<'_> {
 
     fn global_get(&mut self, index: GlobalIndex) {
         let ty = self.info.globals[index].value;
-        if let Some(constant) = self.constant_global(index) {
+        if let Some(constant) = self.info.constant_global(index) {
             self.constant(constant);
             return;
         }
         let (base, offset, flags) = self.global(index);
         let value = self.builder.ins().load(signatures::clif_type(ty), flags, base, offset);
         self.push(ty, value);
-    }
-
-    /// The value of a global that every instance sets to the same number and nothing changes.
-    fn constant_global(&self, index: GlobalIndex) -> Option<ConstOp> {
-        let defined = self.info.layout.as_defined_global(index)?;
-        match *self.info.global_inits[defined].0 {
-            [op @ (ConstOp::I32Const(_) | ConstOp::I64Const(_) | ConstOp::F32Const(_) | ConstOp::F64Const(_))]
-                if !self.info.globals[index].mutable =>
-            {
-                Some(op)
-            }
-            _ => None,
-        }
     }
 
     fn global(&mut self, index: GlobalIndex) -> (Value, i32, MemFlagsData) {

@@ -3,20 +3,20 @@
 //! Takes a parsed module, gives inert bytes and tables ([`crate::abi::artifact`]). Knows nothing of stores, mappings
 //! or where the code will run. Invariant: a function compiled for debugging has a stop point at the start of every
 //! run, and the frame table describes every local and operand there. Read next: [`function`] for the walk over the
-//! operators, [`stop_points`] for what debugging adds, [`image`] for how functions become a module.
+//! operators, [`model`] for what debugging adds, [`image`] for how functions become a module.
 
-mod blocks;
 mod calls;
+mod checker;
 mod checks;
 mod control;
-mod crossings;
+mod emitter;
 mod function;
 mod image;
 mod memory;
+mod model;
 mod numeric;
 mod places;
 mod signatures;
-mod stop_points;
 mod tables;
 mod target;
 mod trampolines;
@@ -33,9 +33,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// Compiles modules and trampolines for the machine that it runs on.
 pub struct Compiler {
     isa: OwnedTargetIsa,
-    debug: bool,
-    checks: bool,
+    mode: Mode,
     threads: usize,
+}
+
+/// How functions are compiled.
+#[derive(Clone, Copy, Debug)]
+struct Mode {
+    debug: bool,
+    /// Whether no instruction may fault: see [`checks`].
+    checks: bool,
+    /// Whether what debugging adds is proved.
+    verify: bool,
 }
 
 impl Compiler {
@@ -47,7 +56,8 @@ impl Compiler {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             threads => threads,
         };
-        Ok(Compiler { isa: target::isa(config)?, debug: config.debug, checks: !config.signal_handlers, threads })
+        let mode = Mode { debug: config.debug, checks: !config.signal_handlers, verify: config.verify };
+        Ok(Compiler { isa: target::isa(config)?, mode, threads })
     }
 
     /// Validates and compiles every function of a module, in parallel.
@@ -63,7 +73,7 @@ impl Compiler {
         let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
         let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
         let work = || {
-            let mut compiler = FunctionCompiler::new(&*self.isa, &info, self.debug, self.checks);
+            let mut compiler = FunctionCompiler::new(&*self.isa, &info, self.mode);
             let mut done = Vec::new();
             // Functions are taken in order, so that the first one at fault is always reached.
             while !failed.load(Ordering::Relaxed) {
@@ -96,7 +106,8 @@ impl Compiler {
             return Err(error);
         }
         let outputs = outputs.into_inner().expect("no one panics with it");
-        let module = image::link(&*self.isa, outputs.into_iter().map(|output| output.expect("compiled")), self.debug)?;
+        let module =
+            image::link(&*self.isa, outputs.into_iter().map(|output| output.expect("compiled")), self.mode.debug)?;
         Ok((info, module))
     }
 
@@ -104,7 +115,7 @@ impl Compiler {
     ///
     /// Errors: [`ErrorKind::Limit`] if it has too many parameters or results to compile.
     pub fn compile_trampolines(&self, ty: &FuncType) -> Result<Trampolines> {
-        trampolines::compile(&*self.isa, ty, self.checks)
+        trampolines::compile(&*self.isa, ty, self.mode.checks)
     }
 
     /// The IR of one function, for people to read.
@@ -114,7 +125,7 @@ impl Compiler {
         let ParsedModule { info, to_validate } = crate::wasm::parse(wasm)?;
         let input = to_validate.into_iter().find(|(candidate, _)| *candidate == index);
         let (_, input) = input.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such function"))?;
-        FunctionCompiler::new(&*self.isa, &info, self.debug, self.checks).clif(index, input)
+        FunctionCompiler::new(&*self.isa, &info, self.mode).clif(index, input)
     }
 }
 

@@ -113,17 +113,14 @@ impl Translator<'_> {
     /// Pushes a constant. Only the numeric ones are passed here.
     pub(super) fn constant(&mut self, constant: ConstOp) {
         let ins = self.builder.ins();
-        let (ty, value, bits) = match constant {
-            ConstOp::I32Const(value) => {
-                let bits = u64::from(value as u32);
-                (ValType::I32, ins.iconst(types::I32, bits as i64), bits)
-            }
-            ConstOp::I64Const(value) => (ValType::I64, ins.iconst(types::I64, value), value as u64),
-            ConstOp::F32Const(bits) => (ValType::F32, ins.f32const(Ieee32::with_bits(bits)), u64::from(bits)),
-            ConstOp::F64Const(bits) => (ValType::F64, ins.f64const(Ieee64::with_bits(bits)), bits),
+        let (ty, value) = match constant {
+            ConstOp::I32Const(value) => (ValType::I32, ins.iconst(types::I32, i64::from(value as u32))),
+            ConstOp::I64Const(value) => (ValType::I64, ins.iconst(types::I64, value)),
+            ConstOp::F32Const(bits) => (ValType::F32, ins.f32const(Ieee32::with_bits(bits))),
+            ConstOp::F64Const(bits) => (ValType::F64, ins.f64const(Ieee64::with_bits(bits))),
             other => unreachable!("{other:?} isn't a number"),
         };
-        self.push_constant(ty, value, bits);
+        self.push(ty, value);
     }
 
     fn push_bool(&mut self, value: Value) {

@@ -16,7 +16,7 @@ impl Translator<'_> {
                 let external = hty == wasmparser::HeapType::EXTERN;
                 let ty = ValType::Ref(if external { RefType::Extern } else { RefType::Func });
                 let null = self.builder.ins().iconst(types::I64, 0);
-                self.push_constant(ty, null, 0);
+                self.push(ty, null);
             }
             Operator::RefIsNull => {
                 let reference = self.pop();

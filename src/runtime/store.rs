@@ -113,7 +113,7 @@ impl Store {
             embedder: Cell::new(ptr::null_mut()),
             poisoned: RefCell::default(),
             context: UnsafeCell::new(StoreContext::new(builtins)),
-            stacks: Rc::new(StackPool::new(if has_handlers { 0 } else { HEADROOM })),
+            stacks: Rc::new(StackPool::new(if has_handlers { 0 } else { HEADROOM }, engine.config().poison_stacks)),
             thread_side: if has_handlers { Side::Handled } else { Side::Unhandled },
             calls: CallChain::new(limits.nested_calls),
             host_error: RefCell::default(),

@@ -33,6 +33,19 @@ pub enum ConstOp {
     I64Mul,
 }
 
+impl ConstOp {
+    /// The bits of the number that it gives; `None` if it isn't a constant of a number type.
+    pub fn bits(self) -> Option<u64> {
+        match self {
+            ConstOp::I32Const(value) => Some(u64::from(value as u32)),
+            ConstOp::I64Const(value) => Some(value as u64),
+            ConstOp::F32Const(bits) => Some(u64::from(bits)),
+            ConstOp::F64Const(bits) => Some(bits),
+            _ => None,
+        }
+    }
+}
+
 /// A constant expression in evaluation order, without its `end`. Validated: it leaves exactly one value.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ConstExpr(pub Box<[ConstOp]>);

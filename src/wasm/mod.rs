@@ -9,6 +9,7 @@ pub mod features;
 pub mod module_info;
 pub mod names;
 pub mod parse;
+pub mod stack_effect;
 
 pub use const_expr::{ConstExpr, ConstOp};
 pub use module_info::{

@@ -1,6 +1,6 @@
 //! What a module declares: types, imports, exports, index spaces, segments, names.
 
-use super::{ConstExpr, Names};
+use super::{ConstExpr, ConstOp, Names};
 use crate::abi::vmctx::VmCtxLayout;
 use crate::base::{
     DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedTableIndex, ElemIndex, ExternType, FuncIndex, FuncType,
@@ -181,6 +181,19 @@ pub struct ModuleInfo {
 }
 
 impl ModuleInfo {
+    /// The value of a global that every instance sets to the same number and nothing changes.
+    pub fn constant_global(&self, index: GlobalIndex) -> Option<ConstOp> {
+        let defined = self.layout.as_defined_global(index)?;
+        match *self.global_inits[defined].0 {
+            [op @ (ConstOp::I32Const(_) | ConstOp::I64Const(_) | ConstOp::F32Const(_) | ConstOp::F64Const(_))]
+                if !self.globals[index].mutable =>
+            {
+                Some(op)
+            }
+            _ => None,
+        }
+    }
+
     /// The type of a function.
     pub fn func_type(&self, index: FuncIndex) -> &FuncType {
         &self.types[self.funcs[index]]

@@ -21,6 +21,8 @@ use std::rc::Rc;
 
 /// Bytes of the guard region.
 pub const GUARD: usize = 256 << 10;
+/// What stacks are filled with on request, in each byte: no value of a guest's is made of it by accident.
+const POISON: u8 = 0xa7;
 /// Stacks that a pool keeps for later; more are given back to the system.
 const KEPT: usize = 16;
 
@@ -80,31 +82,44 @@ pub struct StackPool {
     kept: Cell<usize>,
     /// Bytes of headroom that each stack has.
     headroom: usize,
+    /// Whether stacks are filled with [`POISON`] before each lease.
+    poisons: bool,
 }
 
 const _: () = assert!(std::mem::offset_of!(GuestStack, limit) == crate::abi::vmctx::guest_stack::LIMIT as usize);
 
 impl Default for StackPool {
     fn default() -> StackPool {
-        StackPool::new(0)
+        StackPool::new(0, false)
     }
 }
 
 impl StackPool {
-    /// A pool of stacks with so many bytes of headroom.
-    pub fn new(headroom: usize) -> StackPool {
+    /// A pool of stacks with so many bytes of headroom, which are filled with a pattern before each use or not.
+    pub fn new(headroom: usize, poisons: bool) -> StackPool {
         StackPool {
             headroom,
             slots: RefCell::default(),
             vacant: RefCell::default(),
             free: Cell::new(ptr::null()),
             kept: Cell::new(0),
+            poisons,
         }
     }
 
     /// Leases a stack of at least this many usable bytes, rounded up to pages. To be released to the same pool.
     #[inline]
     pub fn lease(&self, bytes: u64) -> Result<*const GuestStack> {
+        let leased = self.lease_as_it_is(bytes)?;
+        if self.poisons {
+            // SAFETY: it was just leased, and nobody uses it yet; all bytes from its base on are writable.
+            unsafe { ptr::write_bytes((*leased).base as *mut u8, POISON, (*leased).high - (*leased).base) };
+        }
+        Ok(leased)
+    }
+
+    #[inline(always)]
+    fn lease_as_it_is(&self, bytes: u64) -> Result<*const GuestStack> {
         let first = self.free.get();
         // SAFETY: what is in the chain is in a slot.
         match unsafe { first.as_ref() } {
@@ -117,9 +132,12 @@ impl StackPool {
         }
     }
 
-    /// The stack that was released last, if it was made for this many bytes.
+    /// The stack that was released last, if it was made for this many bytes and can be used as it is.
     #[inline(always)]
     pub fn first(&self, bytes: u64) -> Option<&GuestStack> {
+        if self.poisons {
+            return None;
+        }
         // SAFETY: what is in the chain is in a slot; a stack stays at its address, and no stack is unmapped before it is
         // out of the chain.
         unsafe { self.free.get().as_ref() }.filter(|stack| stack.is_for(bytes))
@@ -249,6 +267,20 @@ mod tests {
         release(&pool, lent);
         lease(&pool, 1 << 20);
         assert_eq!(pool.kept.get(), 0);
+    }
+
+    #[test]
+    fn a_poisoned_stack_holds_no_trace() {
+        let pool = StackPool::new(0, true);
+        for _ in 0..2 {
+            let stack = lease(&pool, 8192);
+            // SAFETY: the stack is leased, and these are its bytes.
+            let bytes = unsafe { std::slice::from_raw_parts_mut(stack.base as *mut u8, stack.high - stack.base) };
+            assert!(bytes.iter().all(|byte| *byte == POISON));
+            bytes.fill(1);
+            release(&pool, stack);
+            assert!(pool.first(8192).is_none());
+        }
     }
 
     #[test]

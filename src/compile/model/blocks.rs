@@ -24,21 +24,23 @@ struct Scan {
 
 /// The blocks of a function, numbered in the order in which they open; the function is block 0.
 #[derive(Debug, Default)]
-pub(super) struct Blocks {
+pub(in crate::compile) struct Blocks {
     scans: Vec<Scan>,
     assignments: Vec<u32>,
     reads: Vec<u32>,
     /// For each local that is assigned, the places in `assignments`, ascending.
     places: std::collections::HashMap<u32, Vec<u32>>,
+    operators: u64,
 }
 
 impl Blocks {
-    pub(super) fn scan(info: &ModuleInfo, function: DefinedFuncIndex) -> Result<Blocks> {
+    pub(in crate::compile) fn scan(info: &ModuleInfo, function: DefinedFuncIndex) -> Result<Blocks> {
         let mut blocks = Blocks::default();
         let mut open = vec![blocks.open()];
         let body = info.body(function);
         let mut reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
         while !reader.eof() {
+            blocks.operators += 1;
             match reader.read().map_err(|error| invalid(&error))? {
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
                     open.push(blocks.open());
@@ -86,14 +88,19 @@ impl Blocks {
         self.scans[open[open.len() - 1 - depth as usize]].targeted = true;
     }
 
+    /// The function's operators.
+    pub(in crate::compile) fn operators(&self) -> u64 {
+        self.operators
+    }
+
     /// Whether a branch names the block.
-    pub(super) fn is_targeted(&self, block: usize) -> bool {
-        self.scans[block].targeted
+    pub(in crate::compile) fn is_targeted(&self, block: u32) -> bool {
+        self.scans[block as usize].targeted
     }
 
     /// Whether the block, or one inside it, assigns the local.
-    pub(super) fn assigns(&self, block: usize, local: u32) -> bool {
-        let Scan { first, end, .. } = self.scans[block];
+    pub(in crate::compile) fn assigns(&self, block: u32, local: u32) -> bool {
+        let Scan { first, end, .. } = self.scans[block as usize];
         self.places.get(&local).is_some_and(|places| {
             let next = places.partition_point(|place| *place < first);
             places.get(next).is_some_and(|place| *place < end)
@@ -101,19 +108,27 @@ impl Blocks {
     }
 
     /// Whether the block, or one inside it, calls a function.
-    pub(super) fn calls(&self, block: usize) -> bool {
-        self.scans[block].calls
+    pub(in crate::compile) fn calls(&self, block: u32) -> bool {
+        self.scans[block as usize].calls
     }
 
     /// The locals that the block reads, some of them more than once.
-    pub(super) fn read(&self, block: usize) -> &[u32] {
-        let Scan { first_read, end_read, .. } = self.scans[block];
+    pub(in crate::compile) fn read(&self, block: u32) -> &[u32] {
+        let Scan { first_read, end_read, .. } = self.scans[block as usize];
         &self.reads[first_read as usize..end_read as usize]
     }
 
+    /// The parameters and the locals that are assigned somewhere, ascending; all others are zero everywhere.
+    pub(in crate::compile) fn live(&self, params: u32) -> Vec<u32> {
+        let assigned = self.places.keys().copied().filter(|local| *local >= params);
+        let mut live: Vec<u32> = (0..params).chain(assigned).collect();
+        live.sort_unstable();
+        live
+    }
+
     /// The locals that the block assigns, some of them more than once.
-    pub(super) fn assigned(&self, block: usize) -> &[u32] {
-        let Scan { first, end, .. } = self.scans[block];
+    pub(in crate::compile) fn assigned(&self, block: u32) -> &[u32] {
+        let Scan { first, end, .. } = self.scans[block as usize];
         &self.assignments[first as usize..end as usize]
     }
 }

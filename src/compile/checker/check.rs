@@ -1,0 +1,571 @@
+//! The abstract run over a function.
+
+use super::facts::Facts;
+use super::state::State;
+use super::symbols::{Symbol, Symbols};
+use crate::abi::frame_table::{MAX_OPERATORS, Place, decode_state, local_home, operand_home};
+use crate::abi::operators::{ends_run, numeric_operand, numeric_operands};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, ValType, WasmPc};
+use crate::compile::model::{Cursor, Effect, Moment, Plan};
+use crate::wasm::ModuleInfo;
+use crate::wasm::parse::invalid;
+use crate::wasm::stack_effect::{block_type, constant, stack_effect};
+use std::collections::HashSet;
+use wasmparser::{BrTable, Operator};
+
+/// Checks the plan of a function that was validated.
+///
+/// Errors: [`ErrorKind::Panic`] if the plan isn't right: the model made a mistake.
+pub(in crate::compile) fn check(info: &ModuleInfo, function: DefinedFuncIndex, plan: &Plan) -> Result<()> {
+    if !plan.is_complete {
+        // Nothing will be compiled.
+        return Ok(());
+    }
+    let facts = Facts::new(info, function, plan)?;
+    let mut given_up = HashSet::new();
+    loop {
+        let known = given_up.len();
+        let mut check = Check::new(info, function, plan, &facts, &mut given_up);
+        let found = check.run();
+        if let Err(Fault(what)) = found {
+            let index = info.func_index(function).as_u32();
+            let message = format!("function {index} at {:#x}: the state model is wrong: {what}", check.pc.0);
+            return Err(Error::new(ErrorKind::Panic, message));
+        }
+        if given_up.len() == known {
+            return Ok(());
+        }
+    }
+}
+
+/// What is wrong with a plan.
+#[derive(Debug)]
+struct Fault(String);
+
+type Checked<T = ()> = std::result::Result<T, Fault>;
+
+fn fault<T>(what: impl Into<String>) -> Checked<T> {
+    Err(Fault(what.into()))
+}
+
+struct Check<'a> {
+    info: &'a ModuleInfo,
+    function: DefinedFuncIndex,
+    plan: &'a Plan,
+    facts: &'a Facts,
+    /// Assumptions that failed: the loop and the word.
+    given_up: &'a mut HashSet<(WasmPc, u32)>,
+    cursor: Cursor,
+    symbols: Symbols,
+    types: Vec<ValType>,
+    state: State,
+    control: Vec<Frame>,
+    is_reachable: bool,
+    dead_depth: u32,
+    pc: WasmPc,
+    /// A run starts here.
+    is_stop_due: bool,
+    /// The slot was changed inside a run, and nothing has described it since.
+    is_changed: bool,
+    stops: usize,
+    checkpoints: usize,
+}
+
+struct Frame {
+    kind: Kind,
+    params: Vec<ValType>,
+    results: Vec<ValType>,
+    height: usize,
+    /// What the ways to its `end` have in common, once there is one.
+    end: Option<State>,
+}
+
+enum Kind {
+    Function,
+    Block,
+    Loop { pc: WasmPc, assumed: Vec<(u32, Subject)> },
+    If { otherwise: Box<State> },
+    Else,
+}
+
+/// What has its home in a word.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    Local(u32),
+    /// Counted from the bottom, where a label finds it.
+    Operand(usize),
+}
+
+impl<'a> Check<'a> {
+    fn new(
+        info: &'a ModuleInfo,
+        function: DefinedFuncIndex,
+        plan: &'a Plan,
+        facts: &'a Facts,
+        given_up: &'a mut HashSet<(WasmPc, u32)>,
+    ) -> Check<'a> {
+        let types = info.local_types(function);
+        let ty = info.func_type(info.func_index(function));
+        let mut symbols = Symbols::default();
+        let locals = types.iter().enumerate().map(|(local, ty_of)| {
+            if local < ty.params.len() { symbols.new_one(*ty_of) } else { symbols.constant(*ty_of, 0) }
+        });
+        let state = State { locals: locals.collect(), operands: Vec::new(), words: vec![None; plan.words as usize] };
+        let frame =
+            Frame { kind: Kind::Function, params: Vec::new(), results: ty.results.to_vec(), height: 0, end: None };
+        Check {
+            info,
+            function,
+            plan,
+            facts,
+            given_up,
+            cursor: Cursor::default(),
+            symbols,
+            types,
+            state,
+            control: vec![frame],
+            is_reachable: true,
+            dead_depth: 0,
+            pc: info.bodies[function].operators,
+            is_stop_due: true,
+            is_changed: false,
+            stops: 0,
+            checkpoints: 0,
+        }
+    }
+
+    fn run(&mut self) -> Checked {
+        self.effects(Moment::Entry)?;
+        let body = self.info.body(self.function);
+        let reader = body.get_operators_reader().map_err(|error| Fault(invalid(&error).to_string()))?;
+        for operator in reader.into_iter_with_offsets() {
+            let (operator, offset) = operator.map_err(|error| Fault(invalid(&error).to_string()))?;
+            self.pc = WasmPc(offset as u32);
+            if self.is_reachable {
+                self.before_operator()?;
+            } else if !self.revives(&operator) {
+                continue;
+            }
+            self.operator(&operator)?;
+            self.is_stop_due |= ends_run(&operator);
+        }
+        if !self.cursor.is_at_end(&self.plan.effects) {
+            return fault("there are effects at moments that never come");
+        }
+        if (self.stops, self.checkpoints) != (self.plan.stops.len(), self.plan.checkpoints.len()) {
+            return fault("there are stop points or checkpoints that nothing gets to");
+        }
+        Ok(())
+    }
+
+    fn before_operator(&mut self) -> Checked {
+        let (stops, checkpoints) = (self.stops, self.checkpoints);
+        self.effects(Moment::Before)?;
+        if self.is_stop_due && self.stops == stops {
+            return fault("a run starts here without a stop point");
+        }
+        if self.is_changed && self.stops == stops && self.checkpoints == checkpoints {
+            return fault("the slot was changed inside a run and isn't described again");
+        }
+        (self.is_stop_due, self.is_changed) = (false, false);
+        Ok(())
+    }
+
+    /// Runs the effects of this moment; answers whether one changed the slot.
+    fn effects(&mut self, moment: Moment) -> Checked<bool> {
+        let mut changes = false;
+        for effect in self.cursor.take(&self.plan.effects, self.pc, moment) {
+            changes |= effect.stored(self.plan.locals).is_some();
+            self.effect(*effect)?;
+        }
+        Ok(changes)
+    }
+
+    fn effect(&mut self, effect: Effect) -> Checked {
+        match effect {
+            Effect::StoreLocal { local } => self.store(local_home(local), self.state.locals[local as usize]),
+            Effect::StoreOperand { operand, place } => {
+                let Some(symbol) = self.state.operands.get(operand as usize).copied() else {
+                    return fault(format!("operand {operand} is stored and isn't there"));
+                };
+                self.store(operand_home(self.plan.locals, place), symbol)
+            }
+            Effect::ZeroLocals { first, count } => {
+                for local in first..first + count {
+                    let zero = self.symbols.constant(self.types[local as usize], 0);
+                    self.store(local_home(local), zero)?;
+                }
+                Ok(())
+            }
+            Effect::ReloadOperand { operand, word } => match self.state.operands.get(operand as usize) {
+                Some(symbol) if self.word(word) == Some(*symbol) => Ok(()),
+                _ => fault(format!("operand {operand} is read back from word {word}, which doesn't hold it")),
+            },
+            Effect::ReloadLocal { local } | Effect::ReadHome { local } => {
+                if self.word(local_home(local)) == Some(self.state.locals[local as usize]) {
+                    return Ok(());
+                }
+                fault(format!("local {local} is read from its home, which doesn't hold it"))
+            }
+            Effect::Stop { number } => {
+                let place = self.stops;
+                self.stops += 1;
+                match self.plan.stops.get(number as usize) {
+                    Some((pc, state)) if *pc == self.pc && number as usize == place => self.described(*state),
+                    _ => fault("the stop point's number is another one's"),
+                }
+            }
+            Effect::Checkpoint { number } => {
+                let place = self.checkpoints;
+                self.checkpoints += 1;
+                match self.plan.checkpoints.get(number as usize) {
+                    Some(found) if found.pc == self.pc && number as usize == place => self.described(found.state),
+                    _ => fault("the checkpoint's number is another one's"),
+                }
+            }
+            Effect::Call { state } => self.described(state),
+        }
+    }
+
+    fn store(&mut self, word: u32, symbol: Symbol) -> Checked {
+        match self.state.words.get_mut(word as usize) {
+            Some(content) => {
+                *content = Some(symbol);
+                Ok(())
+            }
+            None => fault(format!("the slot has no word {word}")),
+        }
+    }
+
+    fn word(&self, word: u32) -> Option<Symbol> {
+        self.state.words.get(word as usize).copied().flatten()
+    }
+
+    /// Checks that the encoded state at `offset` is the state here.
+    fn described(&mut self, offset: u32) -> Checked {
+        let described = decode_state(&self.plan.pool, self.plan.locals, &self.plan.zeros, offset);
+        if described.operands.len() != self.state.operands.len() {
+            return fault(format!("{} operands are described", described.operands.len()));
+        }
+        for (place, local) in described.locals.iter().zip(0..) {
+            let symbol = self.state.locals[local as usize];
+            if self.symbol_at(place, Some(local_home(local)), self.symbols.ty(symbol)) != Some(symbol) {
+                return fault(format!("local {local} isn't {place:?}"));
+            }
+        }
+        for ((ty, place), operand) in described.operands.iter().zip(0..) {
+            let symbol = self.state.operands[operand as usize];
+            let home = Some(operand_home(self.plan.locals, operand));
+            if *ty != self.symbols.ty(symbol) || self.symbol_at(place, home, *ty) != Some(symbol) {
+                return fault(format!("operand {operand} isn't {place:?} of type {ty}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The symbol that whoever reads this place finds.
+    fn symbol_at(&mut self, place: &Place, home: Option<u32>, ty: ValType) -> Option<Symbol> {
+        if operators(place) > MAX_OPERATORS {
+            return None;
+        }
+        self.symbol_in(place, home, ty)
+    }
+
+    fn symbol_in(&mut self, place: &Place, home: Option<u32>, ty: ValType) -> Option<Symbol> {
+        let symbol = match place {
+            Place::Home => self.word(home?)?,
+            Place::Word(word) => self.word(*word)?,
+            Place::Const(bits) => self.symbols.constant(ty, *bits),
+            Place::Computed { opcode, operands } => {
+                let of = numeric_operand(*opcode)?;
+                let first = self.symbol_in(operands.first()?, None, of)?;
+                let second = match operands.get(1) {
+                    Some(second) => self.symbol_in(second, None, of)?,
+                    None => first,
+                };
+                self.symbols.numeric(*opcode, [first, second])
+            }
+        };
+        (self.symbols.ty(symbol) == ty).then_some(symbol)
+    }
+
+    fn push_new(&mut self, ty: ValType) {
+        let symbol = self.symbols.new_one(ty);
+        self.state.operands.push(symbol);
+    }
+
+    fn pop(&mut self) -> Symbol {
+        self.state.operands.pop().expect("validated")
+    }
+
+    fn revives(&mut self, operator: &Operator<'_>) -> bool {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                self.dead_depth += 1;
+                false
+            }
+            Operator::Else => self.dead_depth == 0,
+            Operator::End if self.dead_depth > 0 => {
+                self.dead_depth -= 1;
+                false
+            }
+            Operator::End => true,
+            _ => false,
+        }
+    }
+
+    fn operator(&mut self, operator: &Operator<'_>) -> Checked {
+        match *operator {
+            Operator::Drop => {
+                self.pop();
+            }
+            Operator::Select | Operator::TypedSelect { .. } => {
+                self.pop();
+                self.pop();
+                let ty = self.pop();
+                self.push_new(self.symbols.ty(ty));
+            }
+            Operator::LocalGet { local_index } => {
+                self.effects(Moment::Read)?;
+                self.state.operands.push(self.state.locals[local_index as usize]);
+            }
+            Operator::LocalSet { local_index } => self.state.locals[local_index as usize] = self.pop(),
+            Operator::LocalTee { local_index } => {
+                self.state.locals[local_index as usize] = *self.state.operands.last().expect("validated");
+            }
+            Operator::Block { blockty } => {
+                self.is_changed |= self.effects(Moment::Branch)?;
+                self.open(Kind::Block, blockty)?;
+            }
+            Operator::Loop { blockty } => self.open_loop(blockty)?,
+            Operator::If { blockty } => {
+                self.pop();
+                self.is_changed |= self.effects(Moment::Branch)?;
+                let otherwise = Box::new(self.state.clone());
+                self.open(Kind::If { otherwise }, blockty)?;
+            }
+            Operator::Else => {
+                if self.is_reachable {
+                    self.branch_to(self.control.len() - 1, Moment::Branch)?;
+                }
+                self.enter_otherwise();
+            }
+            Operator::End => self.end()?,
+            Operator::Br { relative_depth } => {
+                self.branch_to(self.depth(relative_depth), Moment::Branch)?;
+                self.is_reachable = false;
+            }
+            Operator::BrIf { relative_depth } => {
+                self.pop();
+                let depth = self.depth(relative_depth);
+                let changes = self.effects(Moment::Branch)?;
+                self.reach(depth);
+                self.is_changed |= changes;
+            }
+            Operator::BrTable { ref targets } => self.branch_table(targets)?,
+            Operator::Return | Operator::Unreachable => self.is_reachable = false,
+            Operator::Call { function_index } => self.call(self.info.funcs[FuncIndex::from_u32(function_index)])?,
+            Operator::CallIndirect { type_index, .. } => {
+                self.pop();
+                self.call(TypeIndex::from_u32(type_index))?;
+            }
+            _ => self.other(operator)?,
+        }
+        Ok(())
+    }
+
+    fn other(&mut self, operator: &Operator<'_>) -> Checked {
+        let opcode = self.info.bytes[self.pc.0 as usize];
+        let Some(effect) = stack_effect(self.info, operator, opcode) else {
+            return fault("an operator that isn't known");
+        };
+        let taken = self.state.operands.len() - effect.pops as usize;
+        let operands = self.state.operands.split_off(taken);
+        let Some(ty) = effect.pushes else { return Ok(()) };
+        let symbol = if let Some(bits) = constant(self.info, operator) {
+            self.symbols.constant(ty, bits)
+        } else if numeric_operands(opcode).is_some() {
+            self.symbols.numeric(opcode, [operands[0], *operands.last().expect("one or two")])
+        } else {
+            self.symbols.new_one(ty)
+        };
+        self.state.operands.push(symbol);
+        Ok(())
+    }
+
+    fn call(&mut self, ty: TypeIndex) -> Checked {
+        let ty = &self.info.types[ty];
+        self.state.operands.truncate(self.state.operands.len() - ty.params.len());
+        let before = self.cursor.clone();
+        self.effects(Moment::Call)?;
+        let described = before.clone().take(&self.plan.effects, self.pc, Moment::Call);
+        let last = described.iter().rposition(|effect| matches!(effect, Effect::Call { .. }));
+        if last.is_none_or(|last| last + 1 != described.len()) {
+            return fault("a call without its state");
+        }
+        if self.effects(Moment::Returned)? {
+            return fault("a store between a call and its results");
+        }
+        for ty in &ty.results {
+            self.push_new(*ty);
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, kind: Kind, ty: wasmparser::BlockType) -> Checked {
+        let Some((params, results)) = block_type(self.info, ty) else { return fault("a type that isn't known") };
+        let height = self.state.operands.len() - params.len();
+        self.control.push(Frame { kind, params, results, height, end: None });
+        Ok(())
+    }
+
+    fn open_loop(&mut self, ty: wasmparser::BlockType) -> Checked {
+        let changes = self.effects(Moment::Branch)?;
+        let pc = self.pc;
+        self.open(Kind::Loop { pc, assumed: Vec::new() }, ty)?;
+        if !self.facts.is_target(pc) {
+            self.is_changed |= changes;
+            return Ok(());
+        }
+        let frame = self.control.last_mut().expect("just opened");
+        let (height, arity) = (frame.height, frame.params.len());
+        let entry = self.state.clone();
+        for local in self.facts.assigned(pc) {
+            self.state.locals[local as usize] = self.symbols.new_one(self.types[local as usize]);
+        }
+        for operand in &mut self.state.operands[height..height + arity] {
+            *operand = self.symbols.new_one(self.symbols.ty(*operand));
+        }
+        // The words in question: those that the loop stores to, and the homes of what has new symbols.
+        let mut words: Vec<u32> = self.facts.stored(pc).collect();
+        words.extend(self.facts.assigned(pc).map(local_home));
+        words.extend((height..height + arity).map(|operand| operand_home(self.plan.locals, operand as u32)));
+        words.sort_unstable();
+        words.dedup();
+        let mut assumed = Vec::new();
+        for word in words.into_iter().filter(|word| *word < self.plan.words) {
+            let (subject, on_entry, here) = if word < local_home(self.plan.locals) {
+                let local = word - local_home(0);
+                (Subject::Local(local), Some(entry.locals[local as usize]), Some(self.state.locals[local as usize]))
+            } else {
+                let operand = (word - operand_home(self.plan.locals, 0)) as usize;
+                let symbol = |state: &State| state.operands.get(operand).copied();
+                (Subject::Operand(operand), symbol(&entry), symbol(&self.state))
+            };
+            let holds = on_entry.is_some() && entry.words[word as usize] == on_entry;
+            if holds && !self.given_up.contains(&(pc, word)) {
+                self.state.words[word as usize] = here;
+                assumed.push((word, subject));
+            } else {
+                self.state.words[word as usize] = None;
+            }
+        }
+        self.control.last_mut().expect("just opened").kind = Kind::Loop { pc, assumed };
+        self.is_stop_due = true;
+        Ok(())
+    }
+
+    fn enter_otherwise(&mut self) {
+        let frame = self.control.last_mut().expect("validated");
+        let Kind::If { otherwise } = std::mem::replace(&mut frame.kind, Kind::Else) else { unreachable!("validated") };
+        self.state = *otherwise;
+        self.is_reachable = true;
+        (self.is_stop_due, self.is_changed) = (true, false);
+    }
+
+    fn end(&mut self) -> Checked {
+        let depth = self.control.len() - 1;
+        if let Kind::If { .. } = self.control[depth].kind {
+            if self.is_reachable {
+                self.branch_to(depth, Moment::Branch)?;
+            }
+            self.enter_otherwise();
+            if self.control[depth].end.is_none() {
+                self.control.pop();
+                return Ok(());
+            }
+        }
+        match self.control[depth].kind {
+            Kind::Function => self.is_reachable = false,
+            Kind::Loop { .. } => {}
+            _ => {
+                if self.is_reachable && self.control[depth].end.is_some() {
+                    self.branch_to(depth, Moment::Otherwise)?;
+                }
+                if let Some(state) = self.control[depth].end.take() {
+                    self.state = state;
+                    self.is_reachable = true;
+                    (self.is_stop_due, self.is_changed) = (true, false);
+                }
+            }
+        }
+        self.control.pop();
+        Ok(())
+    }
+
+    fn depth(&self, relative: u32) -> usize {
+        self.control.len() - 1 - relative as usize
+    }
+
+    fn branch_to(&mut self, depth: usize, moment: Moment) -> Checked {
+        if !matches!(self.control[depth].kind, Kind::Function) {
+            self.effects(moment)?;
+        }
+        self.reach(depth);
+        Ok(())
+    }
+
+    /// A way leads from here to the label of `control[depth]`.
+    fn reach(&mut self, depth: usize) {
+        let frame = &mut self.control[depth];
+        match &frame.kind {
+            Kind::Function => {}
+            Kind::Loop { pc, assumed } => {
+                for (word, subject) in assumed {
+                    let symbol = match *subject {
+                        Subject::Local(local) => self.state.locals[local as usize],
+                        Subject::Operand(operand) if operand < frame.height => self.state.operands[operand],
+                        Subject::Operand(operand) => {
+                            let from = self.state.operands.len() - frame.params.len();
+                            self.state.operands[from + operand - frame.height]
+                        }
+                    };
+                    if self.state.words[*word as usize] != Some(symbol) {
+                        self.given_up.insert((*pc, *word));
+                    }
+                }
+            }
+            _ => {
+                let here = self.state.at_label(frame.height, frame.results.len());
+                match &mut frame.end {
+                    Some(end) => end.join(&here, &mut self.symbols),
+                    None => frame.end = Some(here),
+                }
+            }
+        }
+    }
+
+    fn branch_table(&mut self, table: &BrTable<'_>) -> Checked {
+        self.pop();
+        let targets = table.targets().chain([Ok(table.default())]);
+        let mut depths: Vec<_> = targets.map(|depth| self.depth(depth.expect("validated"))).collect();
+        depths.sort_unstable();
+        depths.dedup();
+        self.effects(Moment::Branch)?;
+        let here = self.state.clone();
+        for depth in depths {
+            self.effects(Moment::Way(depth as u32))?;
+            self.reach(depth);
+            self.state.clone_from(&here);
+        }
+        self.is_reachable = false;
+        Ok(())
+    }
+}
+
+/// How many operators whoever reads the place applies. Equal operands are computed once.
+fn operators(place: &Place) -> usize {
+    let Place::Computed { operands, .. } = place else { return 0 };
+    let distinct = if operands.len() == 2 && operands[0] == operands[1] { 1 } else { operands.len() };
+    1 + operands[..distinct].iter().map(operators).sum::<usize>()
+}

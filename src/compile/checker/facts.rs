@@ -1,0 +1,102 @@
+//! Facts about loops that a look over the whole function gives: what each assigns and stores, and whether anything branches
+//! back to it.
+
+use crate::base::{DefinedFuncIndex, Result, WasmPc};
+use crate::compile::model::{Cursor, Effect, Plan};
+use crate::wasm::ModuleInfo;
+use crate::wasm::parse::invalid;
+use std::collections::{HashMap, HashSet};
+use wasmparser::Operator;
+
+/// The facts of one function.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Every assignment of a local, in order.
+    assignments: Vec<(WasmPc, u32)>,
+    /// Every effect that changes words: the first and how many, in order.
+    stores: Vec<(WasmPc, u32, u32)>,
+    /// The `end` of each loop.
+    ends: HashMap<WasmPc, WasmPc>,
+    /// Loops that something branches to.
+    targets: HashSet<WasmPc>,
+}
+
+impl Facts {
+    pub(super) fn new(info: &ModuleInfo, function: DefinedFuncIndex, plan: &Plan) -> Result<Facts> {
+        let mut facts = Facts::default();
+        let mut open: Vec<(WasmPc, bool)> = vec![(WasmPc(0), false)];
+        let body = info.body(function);
+        let reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
+        for operator in reader.into_iter_with_offsets() {
+            let (operator, offset) = operator.map_err(|error| invalid(&error))?;
+            let pc = WasmPc(offset as u32);
+            let mut target = |depth: u32| {
+                let (pc, is_loop) = open[open.len() - 1 - depth as usize];
+                if is_loop {
+                    facts.targets.insert(pc);
+                }
+            };
+            match operator {
+                Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => target(relative_depth),
+                Operator::BrTable { targets } => {
+                    targets
+                        .targets()
+                        .chain([Ok(targets.default())])
+                        .for_each(|depth| target(depth.expect("validated")));
+                }
+                Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                    facts.assignments.push((pc, local_index));
+                }
+                Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => open.push((pc, false)),
+                Operator::Loop { .. } => open.push((pc, true)),
+                Operator::End => {
+                    if let Some((start, true)) = open.pop() {
+                        facts.ends.insert(start, pc);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (pc, effects) in Cursor::groups(&plan.effects) {
+            for effect in effects {
+                if let Some((first, count)) = effect.stored(plan.locals) {
+                    facts.stores.push((pc, first, count));
+                }
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Whether something branches to the loop that begins at `pc`.
+    pub(super) fn is_target(&self, pc: WasmPc) -> bool {
+        self.targets.contains(&pc)
+    }
+
+    /// The locals that the loop assigns, some more than once.
+    pub(super) fn assigned(&self, pc: WasmPc) -> impl Iterator<Item = u32> {
+        let end = self.ends[&pc];
+        let from = self.assignments.partition_point(|(at, _)| *at <= pc);
+        self.assignments[from..].iter().take_while(move |(at, _)| *at <= end).map(|(_, local)| *local)
+    }
+
+    /// The words that the loop stores to, some more than once.
+    pub(super) fn stored(&self, pc: WasmPc) -> impl Iterator<Item = u32> {
+        let end = self.ends[&pc];
+        let from = self.stores.partition_point(|(at, ..)| *at <= pc);
+        let stores = self.stores[from..].iter().take_while(move |(at, ..)| *at <= end);
+        stores.flat_map(|(_, first, count)| *first..first + count)
+    }
+}
+
+impl Effect {
+    /// The words that it changes, as the first and how many.
+    pub(super) fn stored(self, locals: u32) -> Option<(u32, u32)> {
+        use crate::abi::frame_table::{local_home, operand_home};
+        match self {
+            Effect::StoreLocal { local } => Some((local_home(local), 1)),
+            Effect::StoreOperand { place, .. } => Some((operand_home(locals, place), 1)),
+            Effect::ZeroLocals { first, count } => Some((local_home(first), count)),
+            _ => None,
+        }
+    }
+}

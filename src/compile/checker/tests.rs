@@ -1,0 +1,245 @@
+//! The checker finds nothing in what the model plans, and each of the mistakes that the model can be made to make.
+
+use super::check;
+use crate::base::DefinedFuncIndex;
+use crate::compile::model::mistakes::{Mistake, with};
+use crate::compile::model::{Blocks, Plan, plan, plan_every_value};
+use crate::wasm::{ModuleInfo, parse};
+use std::path::Path;
+
+/// Functions that use what the model knows: each would be wrong with one mistake or another.
+const FUNCTIONS: &str = r#"(module
+  (memory 1) (table 2 funcref) (global $g (mut i32) (i32.const 0))
+  (func $f (param i32) (result i32) local.get 0)
+  (func $nop)
+  ;; Zeros of two types meet at labels that carry them.
+  (func (param i32) (result i64) (local i32 i64)
+    (block $a (result i64)
+      (block $b (result i32)
+        local.get 1
+        local.get 0
+        br_if $b
+        drop
+        local.get 2
+        local.get 0
+        i32.eqz
+        br_if $a
+        drop
+        i32.const 5)
+      i64.extend_i32_s)
+    call $nop)
+  ;; A loop with carried operands, assigned locals, calls and constants.
+  (func (param i32 i64) (result i64) (local i32 i64)
+    local.get 1
+    i64.const 0x1234567890
+    local.set 3
+    (loop $l (param i64) (result i64)
+      local.get 3
+      i64.add
+      local.get 2
+      i32.const 1
+      i32.add
+      local.tee 2
+      call $f
+      drop
+      local.get 2
+      local.get 0
+      i32.lt_s
+      br_if $l
+      local.get 3
+      i64.sub)
+    local.get 3
+    i64.xor)
+  ;; Arms that assign and store differently, values that rely on words, loads that wait for calls.
+  (func (param i32 i32) (result i32) (local i32 i32 i32)
+    local.get 0
+    local.get 1
+    i32.sub
+    local.set 2
+    (i32.store (i32.const 0) (local.get 2))
+    (i32.load (i32.const 4))
+    (i32.load (i32.const 8))
+    local.get 2
+    (if (param i32 i32) (result i32 i32)
+      (then
+        (local.set 3 (i32.load (i32.const 12)))
+        (local.set 0 (i32.mul (local.get 0) (local.get 3)))
+        (i32.store (i32.const 4) (local.get 3))
+        call $f)
+      (else
+        (local.set 4 (i32.const -1))
+        (call $nop)
+        (global.set $g (local.get 4))))
+    i32.add
+    (call $f (local.get 0))
+    i32.add
+    (local.set 0 (i32.add (local.get 2) (local.get 3)))
+    (i32.store (i32.const 8) (local.get 0))
+    (local.set 2 (i32.const 7))
+    (call $f (local.get 2))
+    i32.add
+    local.get 0
+    i32.add)
+  ;; Branches from the middle of a run, with traps behind them.
+  (func (param i32 i32) (result i32) (local i32)
+    (block $out (result i32)
+      (local.set 2 (i32.add (local.get 0) (local.get 1)))
+      (i32.const 3)
+      local.get 2
+      (local.set 0 (i32.load (i32.const 0)))
+      local.get 0
+      br_if $out
+      drop
+      (i32.load (local.get 2))
+      i32.add
+      (local.set 1 (i32.load (local.get 0)))
+      local.get 1
+      br_if $out
+      (i32.div_u (local.get 0) (local.get 1))
+      i32.add))
+  ;; A table of ways that carry values, and one of ways that carry none.
+  (func (param i32 i32) (result i32)
+    (block $a (result i32)
+      (block $b (result i32)
+        (i32.load (local.get 1))
+        (local.tee 1 (i32.load (local.get 0)))
+        local.get 0
+        (br_table $a $b 2))
+      i32.const 2
+      i32.mul)
+    (block $c
+      (block $d
+        (local.set 0 (i32.load (local.get 0)))
+        local.get 0
+        (br_table $c $d $c))
+      (local.set 1 (i32.const 9))
+      call $nop)
+    local.get 1
+    i32.add)
+  ;; What waits for a call is read again, in loops too.
+  (func (param i32 f64) (result f64) (local f64 i32)
+    (loop $l
+      local.get 1
+      (local.set 2 (f64.add (local.get 1) (f64.load (i32.const 0))))
+      (local.set 3 (call $f (i32.load (i32.const 16))))
+      local.get 2
+      (drop (call $f (local.get 3)))
+      f64.mul
+      local.set 1
+      (call $nop)
+      (br_if $l (i32.lt_u (local.get 3) (local.get 0))))
+    local.get 2)
+  ;; A value that is computed from one whose word another way overwrites.
+  (func (param i32) (result i32) (local i32 i32)
+    (i32.load (i32.const 0))
+    (call $nop)
+    i32.const 1
+    i32.add
+    local.set 2
+    (if (local.get 0)
+      (then
+        (i32.load (i32.const 8))
+        (call $nop)
+        drop))
+    local.get 2
+    (local.set 2 (i32.load (i32.const 4)))
+    (call $nop)
+    local.get 2
+    i32.add)
+  ;; A tee of what a home holds, and homes that are overwritten.
+  (func (param i32) (result i32)
+    (call $nop)
+    (local.tee 0 (i32.load (local.get 0)))
+    (call $nop)
+    (local.tee 0 (i32.load (i32.const 64)))
+    drop
+    (i32.store (i32.const 0) (i32.const 1))
+    (call $f (local.get 0))
+    i32.add
+    local.get 0
+    (block (result i32) (i32.load (i32.const 3)))
+    (call $nop)
+    i32.add
+    i32.add))
+"#;
+
+fn functions(info: &ModuleInfo) -> impl Iterator<Item = DefinedFuncIndex> {
+    info.bodies.keys()
+}
+
+type Planner = fn(&ModuleInfo, DefinedFuncIndex, &Blocks) -> crate::base::Result<Plan>;
+
+/// The faults that the checker finds in a module's plans.
+fn faults(wasm: &[u8], planner: Planner) -> Vec<String> {
+    let info = parse(wasm).unwrap().info;
+    let fault = |function| {
+        let plan = planner(&info, function, &Blocks::scan(&info, function).unwrap()).unwrap();
+        assert!(plan.is_complete, "the corpus uses supported operators");
+        check(&info, function, &plan).err().map(|error| error.to_string())
+    };
+    functions(&info).filter_map(fault).collect()
+}
+
+#[test]
+fn nothing_is_wrong_with_what_is_planned() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut modules = vec![wat::parse_str(FUNCTIONS).unwrap()];
+    for folder in ["tests/programs", "benches/programs"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "wasm") {
+                modules.push(std::fs::read(path).unwrap());
+            }
+        }
+    }
+    assert!(modules.len() > 10);
+    for wasm in &modules {
+        for planner in [plan as Planner, plan_every_value] {
+            assert_eq!(faults(wasm, planner), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn every_mistake_is_found() {
+    let wasm = wat::parse_str(FUNCTIONS).unwrap();
+    let runs = [
+        Mistake::OneZero,
+        Mistake::StaleWord,
+        Mistake::LoadIsZero,
+        Mistake::AssignedKeeps,
+        Mistake::LoopKeeps,
+        Mistake::WordsSurviveMerge,
+        Mistake::WordsSurviveElse,
+        Mistake::BranchStoresNothing,
+        Mistake::CarriedNotStored,
+        Mistake::NoCheckpoint,
+        Mistake::ArgumentsWait,
+        Mistake::StaleHome,
+        Mistake::SwappedOperands,
+        Mistake::WrongOpcode,
+        Mistake::WrongWord,
+        Mistake::TeeKeepsHome,
+        Mistake::NoStop,
+        Mistake::NarrowConst,
+    ];
+    let every_value = [
+        Mistake::TeeNotStored,
+        Mistake::OperandsNotStored,
+        Mistake::NoCheckpoint,
+        Mistake::ArgumentsWait,
+        Mistake::NoStop,
+    ];
+    let mut missed = Vec::new();
+    let planners = [(&runs[..], plan as Planner), (&every_value, plan_every_value)];
+    for (mistakes, planner) in planners {
+        assert_eq!(faults(&wasm, planner), Vec::<String>::new());
+        for mistake in mistakes {
+            let found = with(Some(*mistake), || faults(&wasm, planner));
+            if found.is_empty() {
+                missed.push(*mistake);
+            }
+        }
+    }
+    assert_eq!(missed, []);
+}

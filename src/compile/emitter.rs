@@ -1,0 +1,267 @@
+//! Effects → Cranelift IR: stores to the state slot, reads from it, stop points, and the tags that tie machine code to states.
+//!
+//! Knows nothing of why a value is stored. Invariant: effects are emitted in the order of the plan, each at its moment;
+//! [`Emitter::finish`] asserts that none was left out. Read next: [`super::model`].
+
+use super::model::{Cursor, Effect, Moment, Plan};
+use super::signatures;
+use crate::abi::frame_table::{CONTEXT_WORD, WORD_SIZE, local_home, operand_home};
+use crate::base::{ValType, WasmPc};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    Block, DebugTag, FuncRef, Function, Inst, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind,
+    Value, types,
+};
+use cranelift_frontend::{FunctionBuilder, Variable};
+
+/// An operand on the translator's stack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operand {
+    pub(super) value: Value,
+    pub(super) ty: ValType,
+}
+
+/// What a tagged instruction is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tagged {
+    /// The stop point of this number.
+    Stop(usize),
+    /// A call with this state.
+    Call(u32),
+}
+
+/// Puts the effects of a plan into a function.
+pub(super) struct Emitter {
+    plan: Plan,
+    cursor: Cursor,
+    slot: StackSlot,
+    thunk: FuncRef,
+    types: Vec<ValType>,
+    /// The state of the call that is being made.
+    call_state: Option<u32>,
+    /// The states of the calls.
+    calls: Vec<u32>,
+    reads: Reads,
+    /// Loads whose values may turn out to be needed by nobody.
+    early: Vec<Inst>,
+}
+
+/// Where a function is being translated.
+pub(super) struct Site<'a, 'b> {
+    pub(super) builder: &'a mut FunctionBuilder<'b>,
+    pub(super) variables: &'a [Variable],
+    pub(super) stack: &'a mut [Operand],
+}
+
+/// Zeros up to this number are stored one by one.
+const UNROLLED_ZEROS: u32 = 16;
+
+impl Emitter {
+    /// Reserves the state slot and stores the instance's context in it.
+    pub(super) fn new(
+        builder: &mut FunctionBuilder<'_>,
+        plan: Plan,
+        thunk: FuncRef,
+        context: Value,
+        types: Vec<ValType>,
+    ) -> Emitter {
+        let bytes = plan.words * WORD_SIZE;
+        let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3));
+        builder.ins().stack_store(types::I64, context, slot, (CONTEXT_WORD * WORD_SIZE) as i32);
+        let reads = Reads { read: vec![None; types.len()], stretch: 0, block: None };
+        Emitter {
+            plan,
+            cursor: Cursor::default(),
+            slot,
+            thunk,
+            types,
+            call_state: None,
+            calls: Vec::new(),
+            reads,
+            early: Vec::new(),
+        }
+    }
+
+    /// Emits the effects of this moment.
+    pub(super) fn emit(&mut self, pc: WasmPc, moment: Moment, site: Site<'_, '_>) {
+        let plan = std::mem::take(&mut self.plan);
+        for effect in self.cursor.take(&plan.effects, pc, moment) {
+            self.emit_one(*effect, site.builder, site.variables, site.stack);
+        }
+        self.plan = plan;
+    }
+
+    fn emit_one(
+        &mut self,
+        effect: Effect,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        stack: &mut [Operand],
+    ) {
+        match effect {
+            Effect::StoreLocal { local } => {
+                let value = builder.use_var(variables[local as usize]);
+                self.store(builder, value, local_home(local));
+            }
+            Effect::StoreOperand { operand, place } => {
+                let word = operand_home(self.types.len() as u32, place);
+                self.store(builder, stack[operand as usize].value, word);
+            }
+            Effect::ZeroLocals { first, count } => self.zero(builder, local_home(first), count),
+            Effect::ReloadOperand { operand, word } => {
+                let operand = &mut stack[operand as usize];
+                operand.value = self.load_early(builder, operand.ty, word);
+            }
+            Effect::ReloadLocal { local } => {
+                let value = self.load_early(builder, self.types[local as usize], local_home(local));
+                self.local_changed(local);
+                builder.def_var(variables[local as usize], value);
+            }
+            Effect::Stop { number } => {
+                let stop = builder.ins().call(self.thunk, &[]);
+                builder.func.debug_tags.set(stop, [DebugTag::User(number * 2)]);
+            }
+            Effect::Call { state } => self.call_state = Some(state),
+            // The operator asks for it; a description is no code.
+            Effect::ReadHome { .. } | Effect::Checkpoint { .. } => {}
+        }
+    }
+
+    /// The value of a local, for `local.get`.
+    pub(super) fn read_local(
+        &mut self,
+        pc: WasmPc,
+        builder: &mut FunctionBuilder<'_>,
+        variables: &[Variable],
+        local: u32,
+    ) -> Value {
+        let [Effect::ReadHome { .. }] = self.cursor.take(&self.plan.effects, pc, Moment::Read) else {
+            return builder.use_var(variables[local as usize]);
+        };
+        self.reads.read_in(builder.current_block(), local).unwrap_or_else(|| {
+            let value = self.load(builder, self.types[local as usize], local_home(local));
+            self.reads.note(local, value);
+            value
+        })
+    }
+
+    /// A local's variable has got another value.
+    pub(super) fn local_changed(&mut self, local: u32) {
+        self.reads.read[local as usize] = None;
+    }
+
+    /// A call was emitted, whose state was among the effects.
+    pub(super) fn called(&mut self, builder: &mut FunctionBuilder<'_>, call: Inst) {
+        let state = self.call_state.take().expect("each call has a state");
+        builder.func.debug_tags.set(call, [DebugTag::User(self.calls.len() as u32 * 2 + 1)]);
+        self.calls.push(state);
+        self.reads.stretch += 1;
+    }
+
+    fn store(&self, builder: &mut FunctionBuilder<'_>, value: Value, word: u32) {
+        builder.ins().stack_store(types::I64, value, self.slot, (word * WORD_SIZE) as i32);
+    }
+
+    fn load(&self, builder: &mut FunctionBuilder<'_>, ty: ValType, word: u32) -> Value {
+        let ty = signatures::clif_type(ty);
+        builder.ins().stack_load(types::I64, ty, self.slot, (word * WORD_SIZE) as i32)
+    }
+
+    /// The same for what may turn out to be needed by nobody.
+    fn load_early(&mut self, builder: &mut FunctionBuilder<'_>, ty: ValType, word: u32) -> Value {
+        let value = self.load(builder, ty, word);
+        self.early.push(builder.func.dfg.value_def(value).unwrap_inst());
+        value
+    }
+
+    /// Stores zeros into `count` words from `first` on; many by a loop.
+    fn zero(&self, builder: &mut FunctionBuilder<'_>, first: u32, count: u32) {
+        let zero = builder.ins().iconst(types::I64, 0);
+        if count <= UNROLLED_ZEROS {
+            for word in first..first + count {
+                self.store(builder, zero, word);
+            }
+            return;
+        }
+        let from = builder.ins().stack_addr(types::I64, self.slot, (first * WORD_SIZE) as i32);
+        let bytes = i64::from(count * WORD_SIZE);
+        let until = builder.ins().iadd_imm_s(from, bytes);
+        let (body, behind) = (builder.create_block(), builder.create_block());
+        builder.append_block_param(body, types::I64);
+        builder.ins().jump(body, &[from.into()]);
+        builder.switch_to_block(body);
+        let address = builder.block_params(body)[0];
+        builder.ins().store(MemFlagsData::trusted(), zero, address, 0);
+        let next = builder.ins().iadd_imm_s(address, i64::from(WORD_SIZE));
+        let goes_on = builder.ins().icmp(IntCC::UnsignedLessThan, next, until);
+        builder.ins().brif(goes_on, body, &[next.into()], behind, &[]);
+        builder.seal_block(body);
+        builder.seal_block(behind);
+        builder.switch_to_block(behind);
+    }
+
+    /// What a tagged instruction is.
+    pub(super) fn tagged(&self, tag: &DebugTag) -> Tagged {
+        let DebugTag::User(tag) = tag else { unreachable!("only numbers are used as tags") };
+        let number = (tag / 2) as usize;
+        if tag % 2 == 0 { Tagged::Stop(number) } else { Tagged::Call(self.calls[number]) }
+    }
+
+    /// Checks that everything was emitted, and removes what nobody needs. The function is complete.
+    pub(super) fn finish(&self, func: &mut Function) {
+        assert!(self.cursor.is_at_end(&self.plan.effects), "an effect was left out");
+        if self.early.is_empty() {
+            return;
+        }
+        let mut needed = vec![false; func.dfg.num_values()];
+        for block in func.layout.blocks() {
+            for inst in func.layout.block_insts(block) {
+                for value in func.dfg.inst_values(inst) {
+                    needed[func.dfg.resolve_aliases(value).as_u32() as usize] = true;
+                }
+            }
+        }
+        for load in &self.early {
+            if !needed[func.dfg.first_result(*load).as_u32() as usize] {
+                func.layout.remove_inst(*load);
+            }
+        }
+    }
+
+    pub(super) fn slot(&self) -> StackSlot {
+        self.slot
+    }
+
+    /// What was planned, for its tables.
+    pub(super) fn into_plan(self) -> Plan {
+        self.plan
+    }
+
+    /// The state at a stop point.
+    pub(super) fn state_of_stop(&self, number: usize) -> u32 {
+        self.plan.stops[number].1
+    }
+}
+
+/// What was read from the homes of locals on the present stretch of code, which a call or another block ends.
+struct Reads {
+    /// Of each local: the value, and the stretch where it holds.
+    read: Vec<Option<(u32, Value)>>,
+    stretch: u32,
+    block: Option<Block>,
+}
+
+impl Reads {
+    fn read_in(&mut self, block: Option<Block>, local: u32) -> Option<Value> {
+        if self.block != block {
+            self.block = block;
+            self.stretch += 1;
+        }
+        self.read[local as usize].filter(|read| read.0 == self.stretch).map(|read| read.1)
+    }
+
+    /// Notes what was read in the block that [`Reads::read_in`] was asked about.
+    fn note(&mut self, local: u32, value: Value) {
+        self.read[local as usize] = Some((self.stretch, value));
+    }
+}

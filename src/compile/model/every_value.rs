@@ -1,0 +1,168 @@
+//! What the state slot holds where every local and operand is kept in its home.
+//!
+//! For functions on which finding the fewest stores would be too much work. A local is stored once after it was assigned, an
+//! operand once after it was pushed: at the next stop point, call, branch or opening of a block. So work and tables grow with
+//! the operators alone. Invariants: every local that isn't the same zero everywhere is in its home, unless it is `assigned`; the
+//! `stored` lowest operands are in theirs; inside a block all of that holds for what was there before it.
+
+use super::effects::Effect;
+use super::identity::{NOTHING, ValueId};
+use super::mistakes::{Mistake, makes};
+use super::states::{States, Tail};
+use super::walk::{Behind, Operand, Slot};
+use crate::abi::frame_table::Place;
+use crate::base::ValType;
+
+pub(super) struct EveryValue<'a> {
+    live: &'a [u32],
+    params: u32,
+    /// Locals that aren't stored yet; some more than once.
+    assigned: Vec<u32>,
+    /// How many operands are in their homes, from the bottom.
+    stored: u32,
+    /// Descriptions of the lowest operands; each of more than the one before.
+    tails: Vec<Tail>,
+}
+
+impl EveryValue<'_> {
+    pub(super) fn new(live: &[u32], params: u32) -> EveryValue<'_> {
+        EveryValue { live, params, assigned: Vec::new(), stored: 0, tails: Vec::new() }
+    }
+
+    /// Stores what isn't in its home yet.
+    fn store(&mut self, operands: &[Operand], effects: &mut Vec<Effect>) -> Behind {
+        let before = effects.len();
+        self.assigned.sort_unstable();
+        self.assigned.dedup();
+        effects.extend(self.assigned.drain(..).map(|local| Effect::StoreLocal { local }));
+        let count = operands.len() as u32;
+        effects.extend((self.stored..count).map(|place| Effect::StoreOperand { operand: place, place }));
+        self.stored = count;
+        if effects.len() == before { Behind::Unchanged } else { Behind::Described }
+    }
+}
+
+impl Slot for EveryValue<'_> {
+    type Snapshot = ();
+
+    fn is_exhausted(&self) -> bool {
+        false
+    }
+
+    fn unknown(&mut self, _ty: ValType) -> ValueId {
+        NOTHING
+    }
+
+    fn constant(&mut self, _ty: ValType, _bits: u64) -> ValueId {
+        NOTHING
+    }
+
+    fn loaded(&mut self, _ty: ValType) -> ValueId {
+        NOTHING
+    }
+
+    fn computed(&mut self, _opcode: u8, _operands: [ValueId; 2]) -> ValueId {
+        NOTHING
+    }
+
+    fn entry(&mut self, effects: &mut Vec<Effect>) {
+        let (params, others) = self.live.split_at(self.params as usize);
+        effects.extend(params.iter().map(|local| Effect::StoreLocal { local: *local }));
+        let ranges = others.chunk_by(|left, right| left + 1 == *right);
+        effects.extend(ranges.map(|range| Effect::ZeroLocals { first: range[0], count: range.len() as u32 }));
+    }
+
+    fn get_local(&mut self, _local: u32, _effects: &mut Vec<Effect>) -> ValueId {
+        NOTHING
+    }
+
+    fn set_local(&mut self, local: u32, _operand: Operand, is_tee: bool) {
+        if !(is_tee && makes(Mistake::TeeNotStored)) {
+            self.assigned.push(local);
+        }
+    }
+
+    fn before_stop(&mut self, operands: &[Operand], effects: &mut Vec<Effect>) {
+        self.store(operands, effects);
+    }
+
+    fn state(&mut self, operands: &[Operand], states: &mut States) -> u32 {
+        let known = self.tails.last().copied();
+        let own = &operands[known.map_or(0, |tail| tail.count as usize)..];
+        let own: Vec<_> = own.iter().map(|operand| (operand.ty, Place::Home)).collect();
+        let (state, tail) = states.add(&[], &own, known);
+        if !own.is_empty() {
+            self.tails.push(tail);
+        }
+        state
+    }
+
+    fn after_call(&mut self, _operands: &[Operand], _height: u32, _effects: &mut Vec<Effect>) {}
+
+    fn open_block(&mut self, operands: &[Operand], effects: &mut Vec<Effect>) -> Behind {
+        if makes(Mistake::OperandsNotStored) {
+            self.stored = operands.len() as u32;
+        }
+        self.store(operands, effects)
+    }
+
+    fn before_label(&mut self, _block: u32, _is_loop: bool, _is_entry: bool, _effects: &mut Vec<Effect>) {}
+
+    fn before_ways(&mut self, operands: &[Operand], effects: &mut Vec<Effect>) {
+        self.store(operands, effects);
+    }
+
+    fn branch(&mut self, _blocks: &[u32], operands: &[Operand], height: u32, arity: u32, effects: &mut Vec<Effect>) {
+        self.store(operands, effects);
+        effects.extend(carried(operands, height, arity));
+    }
+
+    fn branch_if(
+        &mut self,
+        _block: u32,
+        operands: &[Operand],
+        height: u32,
+        arity: u32,
+        effects: &mut Vec<Effect>,
+    ) -> Behind {
+        let behind = self.store(operands, effects);
+        let before = effects.len();
+        effects.extend(carried(operands, height, arity));
+        if effects.len() == before {
+            return behind;
+        }
+        // These homes belong to other operands, where the branch isn't taken.
+        self.truncate(height);
+        Behind::Undescribed
+    }
+
+    fn enter_loop(&mut self, _block: u32, beneath: &[Operand], carried: &mut [Operand]) {
+        self.stored = (beneath.len() + carried.len()) as u32;
+        self.assigned.clear();
+    }
+
+    fn leave_block(&mut self, block: u32, beneath: &[Operand], carried: &mut [Operand]) {
+        self.truncate(beneath.len() as u32);
+        self.enter_loop(block, beneath, carried);
+    }
+
+    fn truncate(&mut self, height: u32) {
+        self.stored = self.stored.min(height);
+        while self.tails.last().is_some_and(|tail| tail.count > height) {
+            self.tails.pop();
+        }
+    }
+
+    fn snapshot(&mut self) {}
+
+    fn restore(&mut self, (): &()) {
+        self.assigned.clear();
+    }
+}
+
+/// The stores for the operands that a branch carries to other places.
+fn carried(operands: &[Operand], height: u32, arity: u32) -> impl Iterator<Item = Effect> {
+    let from = operands.len() as u32 - arity;
+    let moves = (0..arity).map(move |nth| Effect::StoreOperand { operand: from + nth, place: height + nth });
+    moves.filter(move |_| from != height)
+}

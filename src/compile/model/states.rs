@@ -1,0 +1,52 @@
+//! Encoded states: the pool that the frame table's offsets lead into.
+
+use crate::abi::frame_table::{Place, encode_state};
+use crate::base::ValType;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+
+/// A description of the lowest operands, which later states share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Tail {
+    /// How many operands.
+    pub(super) count: u32,
+    /// Where they are described in the pool.
+    offset: u32,
+}
+
+/// The states of a function, each once.
+#[derive(Debug, Default)]
+pub(super) struct States {
+    pub(super) pool: Vec<u8>,
+    hasher: RandomState,
+    /// By the hash of its encoding: the last state that has it, and its operands.
+    known: HashMap<u64, (Range<usize>, Tail)>,
+}
+
+impl States {
+    /// The offset of a state: the locals that aren't where they are by default, by index, and the operands that come after
+    /// those of `tail`; and how later states share all its operands.
+    pub(super) fn add(
+        &mut self,
+        exceptions: &[(u32, Place)],
+        operands: &[(ValType, Place)],
+        tail: Option<Tail>,
+    ) -> (u32, Tail) {
+        let start = self.pool.len();
+        let count = operands.len() as u32 + tail.map_or(0, |tail| tail.count);
+        let offset = encode_state(&mut self.pool, exceptions, operands, tail.map(|tail| (tail.count, tail.offset)));
+        let new = Tail { count, offset };
+        let encoding = &self.pool[start..];
+        let hash = self.hasher.hash_one(encoding);
+        if let Some((range, known)) = self.known.get(&hash)
+            && self.pool[range.clone()] == *encoding
+        {
+            let known = (range.start as u32, *known);
+            self.pool.truncate(start);
+            return known;
+        }
+        self.known.insert(hash, (start..self.pool.len(), new));
+        (start as u32, new)
+    }
+}

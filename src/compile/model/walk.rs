@@ -1,0 +1,593 @@
+//! The walk over a function's operators: the operand stack and the control stack as far as the state slot needs them.
+//!
+//! It mirrors what the translator does with values. Knows of the slot only what [`Slot`] promises. Invariant: the groups
+//! of effects come in the order in which the translator gets to them.
+
+use super::blocks::Blocks;
+use super::effects::{Effect, Moment, Plan};
+use super::every_value::EveryValue;
+use super::identity::{NOTHING, ValueId};
+use super::mistakes::{Mistake, makes};
+use super::runs::Runs;
+use super::states::States;
+use crate::abi::frame_table::{Checkpoint, operand_home};
+use crate::abi::operators::{ends_run, numeric_operands, numeric_result};
+use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, Result, TypeIndex, ValType, WasmPc};
+use crate::wasm::ModuleInfo;
+use crate::wasm::parse::invalid;
+use crate::wasm::stack_effect::{block_type, constant, stack_effect};
+use wasmparser::{BrTable, Operator};
+
+/// An operand on the stack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operand {
+    pub(super) ty: ValType,
+    pub(super) id: ValueId,
+}
+
+/// What an effect in the middle of a run means for what comes behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Behind {
+    /// The slot is as it was.
+    Unchanged,
+    /// It changed, and describes everything: a checkpoint is due.
+    Described,
+    /// It changed, and doesn't describe everything: a stop point is due.
+    Undescribed,
+}
+
+/// A way to keep the state slot up to date.
+pub(super) trait Slot {
+    /// What it knows at one place of the function.
+    type Snapshot;
+
+    /// Whether this way has turned out to be too much work for the function.
+    fn is_exhausted(&self) -> bool;
+
+    /// The identity of a value of which nothing is known.
+    fn unknown(&mut self, ty: ValType) -> ValueId;
+    /// Of a constant.
+    fn constant(&mut self, ty: ValType, bits: u64) -> ValueId;
+    /// Of what comes from outside the frame: nothing is known of it either.
+    fn loaded(&mut self, ty: ValType) -> ValueId;
+    /// Of what a numeric operator gives; with one operand, that is there twice.
+    fn computed(&mut self, opcode: u8, operands: [ValueId; 2]) -> ValueId;
+
+    /// The function begins.
+    fn entry(&mut self, effects: &mut Vec<Effect>);
+    /// `local.get`; answers what it pushes.
+    fn get_local(&mut self, local: u32, effects: &mut Vec<Effect>) -> ValueId;
+    /// `local.set` or `local.tee`.
+    fn set_local(&mut self, local: u32, operand: Operand, is_tee: bool);
+    /// Makes it possible to describe every local and these operands.
+    fn before_stop(&mut self, operands: &[Operand], effects: &mut Vec<Effect>);
+    /// Describes them, which must be possible.
+    fn state(&mut self, operands: &[Operand], states: &mut States) -> u32;
+    /// A call has returned; the operands below `height` were there before a block that is still open, and may be needed on
+    /// another way out of it.
+    fn after_call(&mut self, operands: &[Operand], height: u32, effects: &mut Vec<Effect>);
+    /// A block opens.
+    fn open_block(&mut self, operands: &[Operand], effects: &mut Vec<Effect>) -> Behind;
+    /// Before a branch to the label of a block, or into a loop.
+    fn before_label(&mut self, block: u32, is_loop: bool, is_entry: bool, effects: &mut Vec<Effect>);
+    /// Before a branch whose ways store for themselves.
+    fn before_ways(&mut self, operands: &[Operand], effects: &mut Vec<Effect>);
+    /// A branch to the labels of these blocks, which all find `height` operands and are given the top `arity` ones.
+    fn branch(&mut self, blocks: &[u32], operands: &[Operand], height: u32, arity: u32, effects: &mut Vec<Effect>);
+    /// A branch that may not be taken.
+    fn branch_if(
+        &mut self,
+        block: u32,
+        operands: &[Operand],
+        height: u32,
+        arity: u32,
+        effects: &mut Vec<Effect>,
+    ) -> Behind;
+    /// Ways into a loop merge, above `beneath` operands; those that are `carried` are new values.
+    fn enter_loop(&mut self, block: u32, beneath: &[Operand], carried: &mut [Operand]);
+    /// Ways out of a block merge, likewise.
+    fn leave_block(&mut self, block: u32, beneath: &[Operand], carried: &mut [Operand]);
+    /// The stack has no more than `height` operands now.
+    fn truncate(&mut self, height: u32);
+    /// To come back to this place.
+    fn snapshot(&mut self) -> Self::Snapshot;
+    /// Comes back to it, with the operands of then.
+    fn restore(&mut self, snapshot: &Self::Snapshot);
+}
+
+/// Plans what debugging adds to a function. One that is too much work gets every value stored.
+pub(in crate::compile) fn plan(info: &ModuleInfo, function: DefinedFuncIndex, blocks: &Blocks) -> Result<Plan> {
+    let ty = info.func_type(info.func_index(function));
+    let types = info.local_types(function);
+    let params = ty.params.len() as u32;
+    let live = blocks.live(params);
+    let runs = Runs::new(blocks, &live, &types, params, blocks.operators());
+    match Walk::new(info, function, blocks, &types, ty, runs).walk()? {
+        Some(plan) => Ok(Plan { zeros: zeros(&live, plan.locals), ..plan }),
+        None => plan_every_value(info, function, blocks),
+    }
+}
+
+/// The locals that aren't among these, as ranges.
+fn zeros(live: &[u32], locals: u32) -> Vec<(u32, u32)> {
+    let starts = std::iter::once(0).chain(live.iter().map(|local| local + 1));
+    let ends = live.iter().copied().chain([locals]);
+    starts.zip(ends).filter(|(start, end)| start < end).map(|(start, end)| (start, end - start)).collect()
+}
+
+pub(in crate::compile) fn plan_every_value(
+    info: &ModuleInfo,
+    function: DefinedFuncIndex,
+    blocks: &Blocks,
+) -> Result<Plan> {
+    let ty = info.func_type(info.func_index(function));
+    let types = info.local_types(function);
+    let params = ty.params.len() as u32;
+    let live = blocks.live(params);
+    let slot = EveryValue::new(&live, params);
+    let plan = Walk::new(info, function, blocks, &types, ty, slot).walk()?.expect("it is never too much work");
+    Ok(Plan { zeros: zeros(&live, plan.locals), ..plan })
+}
+
+struct Walk<'a, S: Slot> {
+    info: &'a ModuleInfo,
+    function: DefinedFuncIndex,
+    blocks: &'a Blocks,
+    types: &'a [ValType],
+    slot: S,
+    stack: Vec<Operand>,
+    control: Vec<Frame<S::Snapshot>>,
+    /// Whether the current operator can be reached.
+    is_reachable: bool,
+    /// Blocks opened in unreachable code.
+    dead_depth: u32,
+    /// The number that the next block gets.
+    next_block: u32,
+    pc: WasmPc,
+    /// What is due at the next operator.
+    due: Behind,
+    /// The most operands that were on the stack where that matters.
+    operands: u32,
+    /// Reused.
+    batch: Vec<Effect>,
+    states: States,
+    plan: Plan,
+}
+
+/// An open block. Blocks in unreachable code have none.
+struct Frame<N> {
+    kind: Kind<N>,
+    params: Vec<ValType>,
+    results: Vec<ValType>,
+    /// Operands beneath the block's parameters.
+    height: usize,
+    /// Whether something gets to its `end` from elsewhere.
+    is_targeted: bool,
+    /// Its number in [`Blocks`].
+    number: u32,
+}
+
+enum Kind<N> {
+    Function,
+    Block,
+    Loop,
+    If { params: Vec<Operand>, snapshot: N },
+    Else,
+}
+
+/// The walk can't go on: an operator isn't supported, which the translator will say.
+struct Unsupported;
+
+impl<'a, S: Slot> Walk<'a, S> {
+    fn new(
+        info: &'a ModuleInfo,
+        function: DefinedFuncIndex,
+        blocks: &'a Blocks,
+        types: &'a [ValType],
+        ty: &FuncType,
+        slot: S,
+    ) -> Walk<'a, S> {
+        let mut walk = Walk {
+            info,
+            function,
+            blocks,
+            types,
+            slot,
+            stack: Vec::new(),
+            control: Vec::new(),
+            is_reachable: true,
+            dead_depth: 0,
+            next_block: 0,
+            pc: info.bodies[function].operators,
+            due: Behind::Undescribed,
+            operands: 0,
+            batch: Vec::new(),
+            states: States::default(),
+            plan: Plan { locals: types.len() as u32, ..Plan::default() },
+        };
+        walk.open(Kind::Function, Vec::new(), ty.results.to_vec());
+        walk
+    }
+
+    /// The plan, or none if it is too much work this way.
+    fn walk(mut self) -> Result<Option<Plan>> {
+        self.at(Moment::Entry, |walk, effects| walk.slot.entry(effects));
+        let body = self.info.body(self.function);
+        let reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
+        self.plan.is_complete = true;
+        for operator in reader.into_iter_with_offsets() {
+            let (operator, offset) = operator.map_err(|error| invalid(&error))?;
+            self.pc = WasmPc(offset as u32);
+            if !self.is_reachable && !self.revives(&operator) {
+                continue;
+            }
+            if self.is_reachable {
+                self.before_operator();
+            }
+            if let Err(Unsupported) = self.operator(&operator) {
+                self.plan.is_complete = false;
+                break;
+            }
+            if ends_run(&operator) && !makes(Mistake::NoStop) {
+                self.due = Behind::Undescribed;
+            }
+            if self.slot.is_exhausted() {
+                return Ok(None);
+            }
+        }
+        self.plan.words = operand_home(self.plan.locals, self.operands);
+        self.plan.pool = self.states.pool;
+        Ok(Some(self.plan))
+    }
+
+    /// Adds effects at this moment of the current operator.
+    fn at<R>(&mut self, moment: Moment, effects: impl FnOnce(&mut Self, &mut Vec<Effect>) -> R) -> R {
+        let mut batch = std::mem::take(&mut self.batch);
+        let result = effects(self, &mut batch);
+        for effect in &batch {
+            if let Effect::StoreOperand { place, .. } = effect {
+                self.operands = self.operands.max(place + 1);
+            }
+        }
+        self.plan.effects.add(self.pc, moment, batch.drain(..));
+        self.batch = batch;
+        result
+    }
+
+    /// The stop point or checkpoint before an operator, if one is due.
+    fn before_operator(&mut self) {
+        match std::mem::replace(&mut self.due, Behind::Unchanged) {
+            Behind::Unchanged => {}
+            Behind::Described if makes(Mistake::NoCheckpoint) => {}
+            Behind::Described => self.at(Moment::Before, |walk, effects| {
+                let state = walk.slot.state(&walk.stack, &mut walk.states);
+                effects.push(Effect::Checkpoint { number: walk.plan.checkpoints.len() as u32 });
+                walk.plan.checkpoints.push(Checkpoint { pc: walk.pc, state });
+            }),
+            Behind::Undescribed => self.at(Moment::Before, |walk, effects| {
+                walk.slot.before_stop(&walk.stack, effects);
+                let state = walk.slot.state(&walk.stack, &mut walk.states);
+                effects.push(Effect::Stop { number: walk.plan.stops.len() as u32 });
+                walk.plan.stops.push((walk.pc, state));
+            }),
+        }
+    }
+
+    fn now_due(&mut self, behind: Behind) {
+        if self.due != Behind::Undescribed && behind != Behind::Unchanged {
+            self.due = behind;
+        }
+    }
+
+    fn push(&mut self, ty: ValType, id: ValueId) {
+        self.stack.push(Operand { ty, id });
+    }
+
+    fn pop(&mut self) -> Operand {
+        let operand = self.stack.pop().expect("validated");
+        self.slot.truncate(self.stack.len() as u32);
+        operand
+    }
+
+    fn truncate(&mut self, height: usize) {
+        self.stack.truncate(height);
+        self.slot.truncate(height as u32);
+    }
+
+    /// Whether an operator in unreachable code can make what follows it reachable.
+    fn revives(&mut self, operator: &Operator<'_>) -> bool {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                self.dead_depth += 1;
+                self.next_block += 1;
+                false
+            }
+            Operator::Else => self.dead_depth == 0,
+            Operator::End if self.dead_depth > 0 => {
+                self.dead_depth -= 1;
+                false
+            }
+            Operator::End => true,
+            _ => false,
+        }
+    }
+
+    fn operator(&mut self, operator: &Operator<'_>) -> Result<(), Unsupported> {
+        match *operator {
+            Operator::Drop => {
+                self.pop();
+            }
+            Operator::Select | Operator::TypedSelect { .. } => {
+                self.pop();
+                self.pop();
+                let ty = self.pop().ty;
+                let id = self.slot.unknown(ty);
+                self.push(ty, id);
+            }
+            Operator::LocalGet { local_index } => {
+                let id = self.at(Moment::Read, |walk, effects| walk.slot.get_local(local_index, effects));
+                self.push(self.types[local_index as usize], id);
+            }
+            Operator::LocalSet { local_index } => {
+                let operand = self.pop();
+                self.slot.set_local(local_index, operand, false);
+            }
+            Operator::LocalTee { local_index } => {
+                let operand = *self.stack.last().expect("validated");
+                self.slot.set_local(local_index, operand, true);
+            }
+            Operator::Block { blockty } => {
+                let (params, results) = block_type(self.info, blockty).ok_or(Unsupported)?;
+                self.open_block();
+                self.open(Kind::Block, params, results);
+            }
+            Operator::Loop { blockty } => {
+                let (params, results) = block_type(self.info, blockty).ok_or(Unsupported)?;
+                self.open_loop(params, results);
+            }
+            Operator::If { blockty } => {
+                let (params, results) = block_type(self.info, blockty).ok_or(Unsupported)?;
+                self.pop();
+                self.open_block();
+                let snapshot = self.slot.snapshot();
+                let params_from = self.stack.len() - params.len();
+                let operands = self.stack[params_from..].to_vec();
+                self.open(Kind::If { params: operands, snapshot }, params, results);
+            }
+            Operator::Else => self.open_else(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => {
+                let depth = self.depth(relative_depth);
+                self.branch_to(depth, Moment::Branch);
+                self.is_reachable = false;
+            }
+            Operator::BrIf { relative_depth } => self.branch_if(relative_depth),
+            Operator::BrTable { ref targets } => self.branch_table(targets),
+            Operator::Return | Operator::Unreachable => self.is_reachable = false,
+            Operator::Call { function_index } => {
+                self.call(self.info.funcs[FuncIndex::from_u32(function_index)]);
+            }
+            Operator::CallIndirect { type_index, .. } => {
+                self.pop();
+                self.call(TypeIndex::from_u32(type_index));
+            }
+            _ => self.other(operator)?,
+        }
+        Ok(())
+    }
+
+    /// Operators that make at most one value out of operands.
+    fn other(&mut self, operator: &Operator<'_>) -> Result<(), Unsupported> {
+        let opcode = self.info.bytes[self.pc.0 as usize];
+        let effect = stack_effect(self.info, operator, opcode).ok_or(Unsupported)?;
+        let mut ids = [NOTHING; 2];
+        for _ in 0..effect.pops {
+            ids = [self.pop().id, ids[0]];
+        }
+        let Some(ty) = effect.pushes else { return Ok(()) };
+        let id = if let Some(bits) = constant(self.info, operator) {
+            self.slot.constant(ty, bits)
+        } else if let Some(operands) = numeric_operands(opcode).filter(|_| numeric_result(opcode).is_some()) {
+            let [first, second] = ids;
+            self.slot.computed(opcode, if operands.count == 1 { [first; 2] } else { [first, second] })
+        } else if effect.pops == 1 {
+            self.slot.loaded(ty)
+        } else {
+            self.slot.unknown(ty)
+        };
+        self.push(ty, id);
+        Ok(())
+    }
+
+    fn call(&mut self, ty: TypeIndex) {
+        let ty = &self.info.types[ty];
+        let from = self.stack.len() - if makes(Mistake::ArgumentsWait) { 0 } else { ty.params.len() };
+        let arguments = self.stack.split_off(from);
+        self.slot.truncate(from as u32);
+        self.at(Moment::Call, |walk, effects| {
+            walk.slot.before_stop(&walk.stack, effects);
+            let state = walk.slot.state(&walk.stack, &mut walk.states);
+            effects.push(Effect::Call { state });
+        });
+        let height = self.control.last().expect("the function is open").height as u32;
+        self.at(Moment::Returned, |walk, effects| walk.slot.after_call(&walk.stack, height, effects));
+        self.truncate(from + arguments.len() - ty.params.len());
+        for ty in &ty.results {
+            let id = self.slot.unknown(*ty);
+            self.push(*ty, id);
+        }
+    }
+
+    fn open(&mut self, kind: Kind<S::Snapshot>, params: Vec<ValType>, results: Vec<ValType>) {
+        let height = self.stack.len() - params.len();
+        let number = self.next_block;
+        self.next_block += 1;
+        self.control.push(Frame { kind, params, results, height, is_targeted: false, number });
+    }
+
+    fn open_block(&mut self) {
+        let behind = self.at(Moment::Branch, |walk, effects| walk.slot.open_block(&walk.stack, effects));
+        self.now_due(behind);
+    }
+
+    fn open_loop(&mut self, params: Vec<ValType>, results: Vec<ValType>) {
+        let number = self.next_block;
+        let (height, arity) = (self.stack.len() - params.len(), params.len() as u32);
+        self.open_block();
+        if self.blocks.is_targeted(number) {
+            self.at(Moment::Branch, |walk, effects| {
+                walk.slot.before_label(number, true, true, effects);
+                walk.slot.branch(&[number], &walk.stack, height as u32, arity, effects);
+            });
+            let (beneath, carried) = self.stack.split_at_mut(height);
+            self.slot.enter_loop(number, beneath, carried);
+            self.due = Behind::Undescribed;
+        }
+        self.open(Kind::Loop, params, results);
+    }
+
+    fn open_else(&mut self) {
+        let depth = self.control.len() - 1;
+        if self.is_reachable {
+            self.branch_to(depth, Moment::Branch);
+        }
+        self.enter_otherwise(depth);
+    }
+
+    fn enter_otherwise(&mut self, depth: usize) {
+        let Kind::If { params, snapshot } = std::mem::replace(&mut self.control[depth].kind, Kind::Else) else {
+            unreachable!("validated")
+        };
+        self.truncate(self.control[depth].height);
+        self.stack.extend(params);
+        self.slot.restore(&snapshot);
+        self.due = Behind::Undescribed;
+        self.is_reachable = true;
+    }
+
+    fn end(&mut self) {
+        let depth = self.control.len() - 1;
+        if let Kind::If { .. } = self.control[depth].kind {
+            // Without an `else` the parameters are the results. If the arm never gets here and nothing branches here, the
+            // other way is the only one, and nothing merges.
+            let merges = self.is_reachable || self.control[depth].is_targeted;
+            if self.is_reachable {
+                self.branch_to(depth, Moment::Branch);
+            }
+            self.enter_otherwise(depth);
+            if !merges {
+                self.control.pop();
+                return;
+            }
+        }
+        let frame = &self.control[depth];
+        match frame.kind {
+            Kind::Function => {
+                self.is_reachable = false;
+                self.control.pop();
+            }
+            Kind::Loop => {
+                let height = frame.height;
+                self.control.pop();
+                if !self.is_reachable {
+                    self.truncate(height);
+                }
+            }
+            _ => {
+                if self.is_reachable && frame.is_targeted {
+                    self.branch_to(depth, Moment::Otherwise);
+                }
+                let frame = self.control.pop().expect("just seen");
+                if frame.is_targeted {
+                    self.truncate(frame.height);
+                    self.stack.extend(frame.results.iter().map(|ty| Operand { ty: *ty, id: NOTHING }));
+                    self.is_reachable = true;
+                    let (beneath, carried) = self.stack.split_at_mut(frame.height);
+                    self.slot.leave_block(frame.number, beneath, carried);
+                    self.due = Behind::Undescribed;
+                } else if !self.is_reachable {
+                    self.truncate(frame.height);
+                }
+            }
+        }
+    }
+
+    fn depth(&self, relative: u32) -> usize {
+        self.control.len() - 1 - relative as usize
+    }
+
+    fn is_loop(&self, depth: usize) -> bool {
+        matches!(self.control[depth].kind, Kind::Loop)
+    }
+
+    /// The number of operands that a branch to `control[depth]` carries.
+    fn arity(&self, depth: usize) -> u32 {
+        let frame = &self.control[depth];
+        if self.is_loop(depth) { frame.params.len() as u32 } else { frame.results.len() as u32 }
+    }
+
+    fn is_function(&self, depth: usize) -> bool {
+        matches!(self.control[depth].kind, Kind::Function)
+    }
+
+    /// An unconditional branch to the label of `control[depth]`.
+    fn branch_to(&mut self, depth: usize, moment: Moment) {
+        if self.is_function(depth) {
+            return;
+        }
+        self.control[depth].is_targeted |= !self.is_loop(depth);
+        let (arity, is_loop) = (self.arity(depth), self.is_loop(depth));
+        let (number, height) = (self.control[depth].number, self.control[depth].height as u32);
+        self.at(moment, |walk, effects| {
+            walk.slot.before_label(number, is_loop, false, effects);
+            walk.slot.branch(&[number], &walk.stack, height, arity, effects);
+        });
+    }
+
+    fn branch_if(&mut self, relative: u32) {
+        self.pop();
+        let depth = self.depth(relative);
+        if self.is_function(depth) {
+            return;
+        }
+        self.control[depth].is_targeted |= !self.is_loop(depth);
+        let (arity, is_loop) = (self.arity(depth), self.is_loop(depth));
+        let (number, height) = (self.control[depth].number, self.control[depth].height as u32);
+        let behind = self.at(Moment::Branch, |walk, effects| {
+            walk.slot.before_label(number, is_loop, false, effects);
+            walk.slot.branch_if(number, &walk.stack, height, arity, effects)
+        });
+        self.now_due(behind);
+    }
+
+    fn branch_table(&mut self, table: &BrTable<'_>) {
+        self.pop();
+        let targets = table.targets().chain(std::iter::once(Ok(table.default())));
+        let mut depths: Vec<_> = targets.map(|relative| self.depth(relative.expect("validated"))).collect();
+        depths.sort_unstable();
+        depths.dedup();
+        let arity = self.arity(depths[0]);
+        if arity == 0 && depths.iter().all(|depth| !self.is_function(*depth)) {
+            // Nothing is carried, so what one label wants stored doesn't hurt another.
+            for depth in &depths {
+                self.control[*depth].is_targeted |= !self.is_loop(*depth);
+            }
+            let numbers: Vec<_> = depths.iter().map(|depth| self.control[*depth].number).collect();
+            let height = depths.iter().map(|depth| self.control[*depth].height).max().expect("there is a default");
+            self.at(Moment::Branch, |walk, effects| {
+                walk.slot.branch(&numbers, &walk.stack, height as u32, 0, effects);
+            });
+        } else {
+            self.at(Moment::Branch, |walk, effects| walk.slot.before_ways(&walk.stack, effects));
+            let snapshot = self.slot.snapshot();
+            for depth in depths {
+                if self.slot.is_exhausted() {
+                    break;
+                }
+                self.slot.restore(&snapshot);
+                self.branch_to(depth, Moment::Way(depth as u32));
+            }
+        }
+        self.is_reachable = false;
+    }
+}

@@ -1,0 +1,97 @@
+//! What operators take from the operand stack and leave on it (Wasm core spec, 3.3 "Instructions").
+
+use super::ModuleInfo;
+use super::features::value_type;
+use crate::abi::operators::{numeric_operands, numeric_result};
+use crate::base::{GlobalIndex, RefType, TableIndex, TypeIndex, ValType};
+use wasmparser::{BlockType, HeapType, Operator};
+
+/// What an operator pops, and what it pushes then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StackEffect {
+    /// Operands that it takes.
+    pub pops: u32,
+    /// The operand that it leaves, if it does.
+    pub pushes: Option<ValType>,
+}
+
+/// The effect of an operator with this opcode that neither branches nor calls, nor moves values that it doesn't make, as
+/// locals, `drop` and `select` do. `None` for those, and for what isn't supported.
+pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> Option<StackEffect> {
+    use Operator::*;
+    use ValType::{F32, F64, I32, I64};
+    let effect = |pops, pushes| Some(StackEffect { pops, pushes });
+    if let (Some(operands), pushes) = (numeric_operands(opcode), numeric_result(opcode)) {
+        return effect(operands.count as u32, pushes);
+    }
+    match *operator {
+        Nop | DataDrop { .. } | ElemDrop { .. } => effect(0, None),
+        I32Const { .. } | MemorySize { .. } | TableSize { .. } => effect(0, Some(I32)),
+        I64Const { .. } => effect(0, Some(I64)),
+        F32Const { .. } => effect(0, Some(F32)),
+        F64Const { .. } => effect(0, Some(F64)),
+        I32TruncSatF32S | I32TruncSatF32U | I32TruncSatF64S | I32TruncSatF64U => effect(1, Some(I32)),
+        I64TruncSatF32S | I64TruncSatF32U | I64TruncSatF64S | I64TruncSatF64U => effect(1, Some(I64)),
+        I32Load { .. } | I32Load8S { .. } | I32Load8U { .. } | I32Load16S { .. } | I32Load16U { .. } => {
+            effect(1, Some(I32))
+        }
+        I64Load { .. }
+        | I64Load8S { .. }
+        | I64Load8U { .. }
+        | I64Load16S { .. }
+        | I64Load16U { .. }
+        | I64Load32S { .. }
+        | I64Load32U { .. } => effect(1, Some(I64)),
+        F32Load { .. } => effect(1, Some(F32)),
+        F64Load { .. } => effect(1, Some(F64)),
+        I32Store { .. }
+        | I64Store { .. }
+        | F32Store { .. }
+        | F64Store { .. }
+        | I32Store8 { .. }
+        | I32Store16 { .. }
+        | I64Store8 { .. }
+        | I64Store16 { .. }
+        | I64Store32 { .. } => effect(2, None),
+        MemoryGrow { .. } => effect(1, Some(I32)),
+        MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => effect(3, None),
+        TableFill { .. } | TableCopy { .. } | TableInit { .. } => effect(3, None),
+        TableGrow { .. } => effect(2, Some(I32)),
+        TableGet { table } => effect(1, Some(ValType::Ref(info.tables[TableIndex::from_u32(table)].element))),
+        TableSet { .. } => effect(2, None),
+        GlobalGet { global_index } => effect(0, Some(info.globals[GlobalIndex::from_u32(global_index)].value)),
+        GlobalSet { .. } => effect(1, None),
+        RefNull { hty: HeapType::FUNC } => effect(0, Some(ValType::FUNCREF)),
+        RefNull { hty: HeapType::EXTERN } => effect(0, Some(ValType::Ref(RefType::Extern))),
+        RefIsNull => effect(1, Some(I32)),
+        RefFunc { .. } => effect(0, Some(ValType::FUNCREF)),
+        _ => None,
+    }
+}
+
+/// The constant that an operator pushes, as bits.
+pub fn constant(info: &ModuleInfo, operator: &Operator<'_>) -> Option<u64> {
+    match *operator {
+        Operator::I32Const { value } => Some(u64::from(value as u32)),
+        Operator::I64Const { value } => Some(value as u64),
+        Operator::F32Const { value } => Some(u64::from(value.bits())),
+        Operator::F64Const { value } => Some(value.bits()),
+        Operator::RefNull { .. } => Some(0),
+        Operator::GlobalGet { global_index } => {
+            info.constant_global(GlobalIndex::from_u32(global_index)).and_then(super::ConstOp::bits)
+        }
+        _ => None,
+    }
+}
+
+/// Parameters and results of a block; `None` if they aren't supported.
+pub fn block_type(info: &ModuleInfo, ty: BlockType) -> Option<(Vec<ValType>, Vec<ValType>)> {
+    Some(match ty {
+        BlockType::Empty => (Vec::new(), Vec::new()),
+        BlockType::Type(ty) => (Vec::new(), vec![value_type(ty, 0).ok()?]),
+        BlockType::FuncType(index) => {
+            let ty = &info.types[TypeIndex::from_u32(index)];
+            (ty.params.to_vec(), ty.results.to_vec())
+        }
+    })
+}
