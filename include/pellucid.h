@@ -371,7 +371,7 @@ typedef struct {
 /**
  * Makes an error, for a host function or handler to fail with.
  *
- * - `message`, `n_message`: one line for people, UTF-8.
+ * - `message`, `n_message`: one line for people, UTF-8. Of several lines the library makes one.
  * - `out_error`: gets the error; its status is `PELLUCID_ERR_HOST`.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8.
@@ -488,7 +488,8 @@ pellucid_status_t pellucid_error_fault(const pellucid_error_t *error,
  *
  * - `error`: the error.
  *
- * Returns their number; 0 if no guest code was running, or if `error` is NULL.
+ * Returns their number; 0 if no guest code was running, or if `error` is NULL. A backtrace ends at 256 frames: those
+ * are the innermost, and what called them isn't told.
  *
  * Owns: nothing.
  * Context: any thread.
@@ -1191,7 +1192,8 @@ pellucid_status_t pellucid_module_new_named(const pellucid_engine_t *engine,
  * - `engine`: what to compile with.
  * - `wat`, `n_wat`: the module's text, UTF-8.
  * - `out_module`: gets the module.
- * - `out_error`: gets an error object on failure; may be NULL. For bad text its message has several lines.
+ * - `out_error`: gets an error object on failure; may be NULL. For bad text its message
+ *   says the line and column.
  *
  * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
  * `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).
