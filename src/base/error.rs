@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Panic,
     /// The guest ended itself.
     Exit,
+    /// Another thread is using the store.
+    Busy,
 }
 
 /// One Wasm frame of a backtrace, innermost first.
