@@ -97,10 +97,7 @@ impl Compiler {
         };
         std::thread::scope(|scope| {
             for _ in 1..self.threads.min(count) {
-                if let Err(refused) = std::thread::Builder::new().spawn_scoped(scope, &work) {
-                    log::debug!("no more threads to compile on: {refused}");
-                    break;
-                }
+                scope.spawn(work);
             }
             work();
         });

@@ -1,0 +1,225 @@
+//! A module under test, and what is done with it: the same in every engine and mode.
+
+use crate::random::{Random, mix};
+use crate::value::Val;
+use crate::{smith, writer};
+use pellucid::base::{FuncIndex, FuncType, GlobalType, TrapCode, ValType};
+use pellucid::wasm::{self, Item, ModuleInfo};
+use std::collections::HashSet;
+
+/// How much work a function may do, in entries of functions and turns of loops.
+pub const FUEL: i32 = 150;
+
+/// Bytes that a memory may have.
+pub const MEMORY_LIMIT: u64 = 24 << 16;
+
+/// Elements that a table may have.
+pub const TABLE_LIMIT: u64 = 400;
+
+/// What the global that holds the fuel is exported as.
+pub const FUEL_EXPORT: &str = "__fuel";
+
+/// Who wrote a module.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The crate wasm-smith.
+    Smith,
+    /// [`writer`].
+    Writer,
+    /// Somebody else; see [`crate::bytes`].
+    Mutated,
+}
+
+/// A call of an exported function.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub func: u32,
+    pub export: String,
+    pub args: Vec<Val>,
+}
+
+/// A module and the calls of its functions.
+pub struct Case {
+    pub seed: u64,
+    pub origin: Origin,
+    pub bytes: Vec<u8>,
+    pub info: ModuleInfo,
+    pub calls: Vec<Call>,
+    /// Whether it counts down [`FUEL_EXPORT`].
+    pub has_fuel: bool,
+    pub exported_funcs: HashSet<u32>,
+    /// What can be looked at in both engines: the exported globals, memories and tables, each once.
+    pub globals: Vec<(u32, String)>,
+    pub memories: Vec<(u32, String)>,
+    pub tables: Vec<(u32, String)>,
+}
+
+impl Case {
+    /// The case of a seed; none if the generator gave up.
+    pub fn new(seed: u64) -> Option<Case> {
+        let mut random = Random::new(seed);
+        let (origin, bytes) = if random.chance(60) {
+            (Origin::Smith, smith::module(&mut random)?)
+        } else {
+            (Origin::Writer, writer::module(&mut random))
+        };
+        Some(
+            Case::of(seed, origin, bytes).unwrap_or_else(|error| panic!("{origin:?} wrote an invalid module: {error}")),
+        )
+    }
+
+    /// A module that exists, with random calls.
+    pub fn of(seed: u64, origin: Origin, bytes: Vec<u8>) -> Result<Case, pellucid::base::Error> {
+        let info = wasm::parse(&bytes)?.info;
+        let mut random = Random::new(seed ^ 0xca11);
+        let functions = info.funcs.len() as u32;
+        let exported_funcs: HashSet<u32> = info
+            .exports
+            .iter()
+            .filter_map(|export| if let Item::Func(index) = export.item { Some(index.as_u32()) } else { None })
+            .collect();
+        let mut calls = Vec::new();
+        let mut exports: Vec<_> = info
+            .exports
+            .iter()
+            .filter_map(|export| match export.item {
+                Item::Func(index) if info.defined_func(index).is_some() => Some((index, export.name.clone())),
+                _ => None,
+            })
+            .collect();
+        while !exports.is_empty() && calls.len() < 5 {
+            let (index, export) = exports.swap_remove(random.below(exports.len()));
+            let params = &info.func_type(index).params;
+            let args = params.iter().map(|ty| match Val::random(&mut random, *ty, functions) {
+                // The peer knows functions by their exports.
+                Val::Func(Some(index)) if !exported_funcs.contains(&index) => Val::Func(None),
+                other => other,
+            });
+            let args = args.collect();
+            calls.push(Call { func: index.as_u32(), export, args });
+        }
+        let exported = |index_of: fn(Item) -> Option<u32>| {
+            let mut found: Vec<(u32, String)> = Vec::new();
+            for export in &info.exports {
+                if let Some(index) = index_of(export.item).filter(|index| found.iter().all(|(other, _)| other != index))
+                {
+                    found.push((index, export.name.clone()));
+                }
+            }
+            found
+        };
+        let globals = exported(|item| if let Item::Global(index) = item { Some(index.as_u32()) } else { None });
+        let memories = exported(|item| if let Item::Memory(index) = item { Some(index.as_u32()) } else { None });
+        let tables = exported(|item| if let Item::Table(index) = item { Some(index.as_u32()) } else { None });
+        let fuel = match info.export(FUEL_EXPORT) {
+            Some(Item::Global(index)) => info.globals[index] == GlobalType { value: ValType::I32, mutable: true },
+            _ => false,
+        };
+        Ok(Case { seed, origin, bytes, info, calls, has_fuel: fuel, exported_funcs, globals, memories, tables })
+    }
+
+    /// The type of a function.
+    pub fn func_type(&self, index: u32) -> &FuncType {
+        self.info.func_type(FuncIndex::from_u32(index))
+    }
+
+    /// The module as text, and the calls as comments.
+    pub fn text(&self) -> String {
+        let calls: String = self.calls.iter().map(|call| format!(";; {:?} {:?}\n", call.export, call.args)).collect();
+        let text = wasmprinter::print_bytes(&self.bytes);
+        format!("{calls}{}", text.unwrap_or_else(|error| format!(";; it has no text: {error}\n")))
+    }
+}
+
+/// What an imported function does: its results depend on what it is, on its arguments and on how often any was called.
+pub struct Host {
+    /// A hash of all calls so far.
+    pub log: u64,
+    calls: u64,
+}
+
+impl Host {
+    /// Nothing was called yet.
+    pub fn new() -> Host {
+        Host { log: 0, calls: 0 }
+    }
+
+    /// The call of import number `import`; none if it fails.
+    pub fn call(&mut self, import: usize, args: &[Val], results: &[ValType]) -> Option<Vec<Val>> {
+        self.calls += 1;
+        // While the start function runs, the peer can't say which function is which.
+        let known = |arg: &Val| if let Val::Func(Some(_)) = arg { Val::Func(Some(0)) } else { *arg };
+        self.log = args.iter().fold(mix(self.log, import as u64), |log, arg| mix(log, known(arg).hash()));
+        let mut random = Random::new(self.log);
+        // No functions: those of another engine are hard to name.
+        (!random.chance(3)).then(|| results.iter().map(|ty| Val::random(&mut random, *ty, 0)).collect())
+    }
+}
+
+impl Default for Host {
+    fn default() -> Host {
+        Host::new()
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Ended {
+    Returned(Vec<Val>),
+    Trapped {
+        code: TrapCode,
+        /// The innermost frames: function and pc.
+        backtrace: Vec<(u32, u32)>,
+    },
+    /// Another error: its kind.
+    Failed(String),
+}
+
+impl Ended {
+    /// Whether the stack was exhausted, which is up to the engine and to the mode.
+    pub fn is_exhausted(&self) -> bool {
+        matches!(self, Ended::Trapped { code: TrapCode::CallStackExhausted, .. })
+    }
+}
+
+/// All that a call can change.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Snapshot {
+    /// The exported globals.
+    pub globals: Vec<Val>,
+    /// Bytes, and a hash of them.
+    pub memories: Vec<(u64, u64)>,
+    pub tables: Vec<Vec<Val>>,
+    pub host: u64,
+}
+
+/// What one engine did with a case in one mode: first the instantiation, then the calls.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Report {
+    pub ends: Vec<Ended>,
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// A state before an operator.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Step {
+    pub func: u32,
+    pub pc: u32,
+    /// How many frames there are.
+    pub depth: u32,
+    /// Of the locals and operands.
+    pub values: u64,
+    /// Of the callers, as far as both engines show them: functions and locals; 0 if they weren't looked at.
+    pub callers: u64,
+}
+
+/// The operators that one call executed, as far as they were recorded.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    pub steps: Vec<Step>,
+    /// Whether it ends before the call does.
+    pub is_cut: bool,
+}
+
+/// Steps of a call that are recorded.
+pub const MOST_STEPS: usize = 4000;

@@ -1,0 +1,211 @@
+//! One module in all modes of Pellucid, and in Wasmtime: results, traps, memories, globals and tables must be the same,
+//! and so must each step.
+
+use crate::case::{Case, Report, Step, Trace};
+use crate::driver::{Failure, Outcome};
+use crate::random::Random;
+use crate::{known, ours, peer, wander};
+use pellucid::base::{OptLevel, WasmPc};
+use pellucid::runtime::Engine;
+use std::cell::OnceCell;
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+/// The engines, which are made once.
+pub struct Engines {
+    off: [Engine; 3],
+    on: [Engine; 3],
+    /// Without signal handlers, debugging off and on.
+    checking: [Engine; 2],
+    peer: OnceCell<wasmtime::Engine>,
+    peer_debug: OnceCell<wasmtime::Engine>,
+}
+
+impl Engines {
+    #[expect(clippy::new_without_default, reason = "it does a lot")]
+    pub fn new() -> Engines {
+        let levels = [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize];
+        Engines {
+            off: levels.map(|level| ours::engine(false, level)),
+            on: levels.map(|level| ours::engine(true, level)),
+            checking: [false, true].map(ours::checking_engine),
+            peer: OnceCell::new(),
+            peer_debug: OnceCell::new(),
+        }
+    }
+
+    fn peer(&self) -> &wasmtime::Engine {
+        self.peer.get_or_init(|| peer::engine(false))
+    }
+
+    fn peer_debug(&self) -> &wasmtime::Engine {
+        self.peer_debug.get_or_init(|| peer::engine(true))
+    }
+}
+
+/// The case of a seed, compared in all ways that its seed chooses.
+pub fn run(engines: &Engines, seed: u64) -> Result<Outcome, Failure> {
+    let Some(case) = Case::new(seed) else { return Ok(Outcome::discarded("wasm-smith gave up")) };
+    check(engines, &Rc::new(case))
+}
+
+/// A case, compared.
+pub fn check(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, Failure> {
+    if case.calls.is_empty() {
+        return Ok(Outcome::discarded("nothing to call"));
+    }
+    let result = catch_unwind(AssertUnwindSafe(|| compare(engines, case)));
+    let result = result.unwrap_or_else(|panic| Err(message_of(&*panic)));
+    result.map_err(|message| Failure { message, text: case.text() })
+}
+
+/// The words of a panic.
+pub fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("panicked: {}", text.unwrap_or("with no text"))
+}
+
+fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
+    let mut random = Random::new(case.seed ^ 0xd1ff);
+    let off_level = random.below(3);
+    let on_level = random.below(3);
+    let (on, off) = (&engines.on[on_level], &engines.off[off_level]);
+
+    let plain = ours::run(case, off);
+    if plain.ends.iter().any(|end| end.is_exhausted()) {
+        return Ok(Outcome::discarded("the stack was exhausted"));
+    }
+    if random.chance(25) {
+        let other = ours::run(case, &engines.off[(off_level + 1) % 3]);
+        same(case, "debugging off", &plain, "debugging off, other optimisation", &other)?;
+    }
+    if random.chance(25) {
+        for engine in &engines.checking {
+            let checking = ours::run(case, engine);
+            same(case, "debugging off", &plain, "no signal handlers", &checking)?;
+        }
+    }
+    let unarmed = ours::run(case, on);
+    same(case, "debugging off", &plain, "debugging on, nothing armed", &unarmed)?;
+    let (stepped, traces) = ours::step(case, on);
+    same(case, "debugging off", &plain, "single-stepping", &stepped)?;
+    let wandered = wander::run(case, on, &traces, random.clone());
+    same(case, "debugging off", &plain, "debugging at random", &wandered)?;
+
+    let mut outcome = Outcome::done();
+    outcome.count("calls", plain.ends.len() as u64 - 1);
+    outcome.count("steps", traces.iter().map(|trace| trace.steps.len() as u64).sum());
+    let traps = plain.ends.iter().filter(|end| !matches!(end, crate::case::Ended::Returned(_))).count();
+    outcome.count("traps", traps as u64);
+    if random.chance(60) {
+        let theirs = peer::run(case, engines.peer()).map_err(|error| format!("the peer refuses it: {error}"))?;
+        same_as_peer(case, &plain, &theirs)?;
+    } else {
+        let (theirs, their_traces) =
+            peer::step(case, engines.peer_debug()).map_err(|error| format!("the peer refuses it: {error}"))?;
+        same_as_peer(case, &plain, &theirs)?;
+        let compared = same_steps(engines, on, case, &traces, &their_traces)?;
+        outcome.count("steps compared with the peer", compared);
+    }
+    Ok(outcome)
+}
+
+fn differ(what: &str, one: (&str, &dyn Debug), other: (&str, &dyn Debug)) -> String {
+    format!("{what} differs\n{}: {:x?}\n{}: {:x?}", one.0, one.1, other.0, other.1)
+}
+
+fn what_of(case: &Case, call: usize) -> String {
+    match call.checked_sub(1) {
+        None => "the instantiation".into(),
+        Some(call) => format!("call {call}, of {:?},", case.calls[call].export),
+    }
+}
+
+fn same(case: &Case, one_name: &str, one: &Report, other_name: &str, other: &Report) -> Result<(), String> {
+    for (call, (end, other_end)) in one.ends.iter().zip(&other.ends).enumerate() {
+        if end != other_end {
+            return Err(differ(&format!("how {} ends", what_of(case, call)), (one_name, end), (other_name, other_end)));
+        }
+        let (state, other_state) = (&one.snapshots[call], &other.snapshots[call]);
+        if state != other_state {
+            let what = format!("the state after {}", what_of(case, call));
+            return Err(differ(&what, (one_name, state), (other_name, other_state)));
+        }
+    }
+    if one.ends.len() == other.ends.len() { Ok(()) } else { Err("different numbers of calls".into()) }
+}
+
+fn same_as_peer(case: &Case, ours: &Report, theirs: &Report) -> Result<(), String> {
+    for (call, (end, their_end)) in ours.ends.iter().zip(&theirs.ends).enumerate() {
+        if !known::is_peers_end(end, their_end) {
+            return Err(differ(&format!("how {} ends", what_of(case, call)), ("ours", end), ("the peer's", their_end)));
+        }
+        let (state, their_state) = (&ours.snapshots[call], &theirs.snapshots[call]);
+        if state != their_state {
+            let what = format!("the state after {}", what_of(case, call));
+            return Err(differ(&what, ("ours", state), ("the peer's", their_state)));
+        }
+    }
+    if ours.ends.len() == theirs.ends.len() { Ok(()) } else { Err("different numbers of calls".into()) }
+}
+
+/// Compares each step of the peer with ours; how many there were.
+fn same_steps(
+    engines: &Engines,
+    on: &Engine,
+    case: &Rc<Case>,
+    ours: &[Trace],
+    theirs: &[Trace],
+) -> Result<u64, String> {
+    let mut compared = 0;
+    for (call, (our_trace, their_trace)) in ours.iter().zip(theirs).enumerate().skip(1) {
+        let mut at = 0;
+        let explain = |what: &str, at: usize, number: usize| {
+            let shown = if at < our_trace.steps.len() { ours::explain(case, on, call, at) } else { "the end".into() };
+            let theirs = if number < their_trace.steps.len() {
+                peer::explain(case, engines.peer_debug(), call, number)
+            } else {
+                "the end".into()
+            };
+            let what = format!("{what} at step {at} (the peer's {number}) of {}", what_of(case, call));
+            Err(differ(&what, ("ours", &shown), ("the peer's", &theirs)))
+        };
+        for (number, step) in their_trace.steps.iter().enumerate() {
+            while let Some(skipped) = our_trace.steps.get(at)
+                && (skipped.func, skipped.pc) != (step.func, step.pc)
+                && known::is_step_of_ours_alone(&case.info.operator_at(WasmPc(skipped.pc)))
+            {
+                at += 1;
+            }
+            let Some(shown) = our_trace.steps.get(at) else {
+                if our_trace.is_cut {
+                    break;
+                }
+                return explain("the number of steps", at, number);
+            };
+            if !is_same_step(shown, step) {
+                return explain("the state", at, number);
+            }
+            at += 1;
+            compared += 1;
+        }
+    }
+    Ok(compared)
+}
+
+fn is_same_step(ours: &Step, theirs: &Step) -> bool {
+    (ours.func, ours.pc, ours.values) == (theirs.func, theirs.pc, theirs.values)
+        && (ours.callers == 0 || theirs.callers == 0 || (ours.callers, ours.depth) == (theirs.callers, theirs.depth))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::driver;
+
+    #[test]
+    fn smoke() {
+        let engines = super::Engines::new();
+        driver::smoke(|seed| super::run(&engines, seed));
+    }
+}

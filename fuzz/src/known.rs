@@ -1,0 +1,46 @@
+//! Differences that are known, each with its reason: the one place where any is let through.
+//!
+//! No difference is let through between two modes of Pellucid. That NaNs are one value, and functions that aren't exported another, is in
+//! [`crate::value`]; that what exhausts the stack isn't compared, in [`crate::differential`].
+
+use crate::case::Ended;
+use pellucid::base::TrapCode;
+use wasmparser::Operator;
+
+/// Frames of Wasmtime's backtraces.
+const PEERS_FRAMES: usize = 20;
+
+/// Whether Wasmtime may end a call so, if Pellucid ends it as `ours` says.
+///
+/// - It has one code for an index outside a table, whether of a call or of an access.
+/// - Its backtraces are short.
+/// - It names another operator of the function where its compiler has moved or merged what traps: an `unreachable` behind
+///   a branch is a conditional trap at the branch, a load that is part of another instruction is at that one's operator.
+///   Our place is the operator that single-stepping came to last.
+/// - What isn't a trap is told in its own words.
+pub fn is_peers_end(ours: &Ended, theirs: &Ended) -> bool {
+    match (ours, theirs) {
+        (Ended::Trapped { code, backtrace }, Ended::Trapped { code: their_code, backtrace: their_backtrace }) => {
+            let is_element = (*code, *their_code) == (TrapCode::UndefinedElement, TrapCode::TableOutOfBounds);
+            let may_be_elsewhere = matches!(code, TrapCode::Unreachable | TrapCode::MemoryOutOfBounds);
+            let pairs = backtrace.iter().zip(their_backtrace).enumerate();
+            (code == their_code || is_element)
+                && backtrace.len().min(PEERS_FRAMES) == their_backtrace.len()
+                && pairs
+                    .into_iter()
+                    .all(|(depth, (one, other))| one == other || depth == 0 && one.0 == other.0 && may_be_elsewhere)
+        }
+        (Ended::Failed(_), Ended::Failed(_)) => true,
+        _ => ours == theirs,
+    }
+}
+
+/// Whether Wasmtime doesn't stop at an operator when it steps, where Pellucid does: it has nothing to execute.
+pub fn is_step_of_ours_alone(operator: &Operator<'_>) -> bool {
+    matches!(operator, Operator::End | Operator::Else)
+}
+
+/// Whether a message may have several lines: wasmparser's own about a bad header has, and is passed on.
+pub fn is_long_message(message: &str) -> bool {
+    message.starts_with("magic header not detected")
+}

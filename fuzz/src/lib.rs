@@ -1,0 +1,19 @@
+//! Pellucid on random modules, bytes and calls, compared with itself and with Wasmtime. `docs/FUZZING.md` says how to use it.
+//!
+//! The bodies of the fuzzers are here, each with a test that takes a second; `src/bin` has what runs them for longer.
+
+pub mod driver;
+pub mod random;
+
+pub mod case;
+pub mod smith;
+pub mod value;
+pub mod writer;
+
+pub mod known;
+pub mod ours;
+pub mod peer;
+pub mod wander;
+
+pub mod bytes;
+pub mod differential;

@@ -1,0 +1,462 @@
+//! Cases in Pellucid.
+
+use crate::case::{
+    Call, Case, Ended, FUEL, FUEL_EXPORT, Host, MEMORY_LIMIT, MOST_STEPS, Report, Snapshot, Step, TABLE_LIMIT, Trace,
+};
+use crate::random::{hash_bytes, mix};
+use crate::value::{UNKNOWN_FUNCTION, Val, hash_values};
+use pellucid::base::{
+    Config, Error, ErrorKind, ExternRef, ExternType, Func, FuncIndex, GlobalIndex, Instance, MemoryIndex, OptLevel,
+    StoreLimits, TableIndex, TrapCode, ValType, Value,
+};
+use pellucid::debug::{Action, DebugCall, Debuggee, Edit, Event, EventKind, Frame, FrameKind};
+use pellucid::runtime::{Engine, Extern, Module};
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+/// An engine that compiles on the calling thread, and checks itself as far as it can.
+pub fn engine(debug: bool, opt_level: OptLevel) -> Engine {
+    engine_of(Config { debug, opt_level, ..hardened() })
+}
+
+/// The same without signal handlers: compiled code checks what may trap.
+pub fn checking_engine(debug: bool) -> Engine {
+    engine_of(Config { debug, signal_handlers: false, ..hardened() })
+}
+
+/// Everything by which the engine checks itself: descriptions of frames are proved, stacks are filled with garbage.
+fn hardened() -> Config {
+    Config { compile_threads: 1, verify: true, poison_stacks: true, ..Config::default() }
+}
+
+fn engine_of(config: Config) -> Engine {
+    Engine::new(config).expect("an engine can be made")
+}
+
+/// Which bits, functions and host values are which.
+struct Names {
+    externs: RefCell<Vec<ExternRef>>,
+    /// The host's functions: one for each imported function.
+    imports: RefCell<Vec<Func>>,
+    host: RefCell<Host>,
+    case: Rc<Case>,
+}
+
+/// A store with the module of a case.
+pub struct Session {
+    pub case: Rc<Case>,
+    pub debuggee: Rc<Debuggee>,
+    pub module: Module,
+    instance: Cell<Option<Instance>>,
+    names: Rc<Names>,
+}
+
+impl Session {
+    /// A store; nothing is instantiated yet.
+    pub fn new(case: &Rc<Case>, engine: &Engine, module: &Module) -> Session {
+        let limits = StoreLimits {
+            memory_bytes: MEMORY_LIMIT,
+            table_elements: TABLE_LIMIT,
+            // Frames are larger with debugging; this is enough for as many as the fuel allows.
+            stack_bytes: 2 << 20,
+            ..StoreLimits::default()
+        };
+        let debuggee = Rc::new(Debuggee::new(engine, limits).expect("a store can be made"));
+        let names = Rc::new(Names {
+            externs: RefCell::default(),
+            imports: RefCell::default(),
+            host: RefCell::default(),
+            case: case.clone(),
+        });
+        let externs = (0..8u64).map(|number| debuggee.store().externref_new(Box::new(number))).collect();
+        names.externs.replace(externs);
+        Session { case: case.clone(), debuggee, module: module.clone(), instance: Cell::new(None), names }
+    }
+
+    /// Instantiates the module, with what it imports.
+    pub fn instantiate(&self) -> Ended {
+        let imports: Vec<_> = self.case.info.imports.iter().enumerate().map(|(place, _)| self.import(place)).collect();
+        let instance = self.debuggee.instantiate(&self.module, &imports);
+        self.instance.set(instance.as_ref().ok().copied());
+        self.ended(instance.map(|_| Vec::new()))
+    }
+
+    fn import(&self, place: usize) -> Extern {
+        let store = self.debuggee.store();
+        let import = &self.case.info.imports[place];
+        match self.case.info.import_type(import) {
+            ExternType::Func(ty) => {
+                let (names, weak): (_, Weak<Debuggee>) = (self.names.clone(), Rc::downgrade(&self.debuggee));
+                let result_types = ty.results.clone();
+                let call = move |_: pellucid::runtime::Caller<'_>, args: &[Value], results: &mut [Value]| {
+                    let debuggee = weak.upgrade().expect("its guest runs");
+                    let args: Vec<_> = args.iter().map(|arg| names.show(&debuggee, arg)).collect();
+                    let answer = names.host.borrow_mut().call(place, &args, &result_types);
+                    let Some(answer) = answer else { return Err(Error::new(ErrorKind::Host, "as it happens")) };
+                    for (result, value) in results.iter_mut().zip(answer) {
+                        *result = names.value(value);
+                    }
+                    Ok(())
+                };
+                let func = store.func_new(ty.clone(), Box::new(call)).expect("a host function can be made");
+                self.names.imports.borrow_mut().push(func);
+                Extern::Func(func)
+            }
+            ExternType::Global(ty) => {
+                let value = self.names.value(imported_global(place, ty.value));
+                Extern::Global(store.global_new(ty, value).expect("a global can be made"))
+            }
+            ExternType::Memory(ty) => Extern::Memory(store.memory_new(ty).expect("a memory can be made")),
+            ExternType::Table(ty) => {
+                let null = Value::default_of(ValType::Ref(ty.element));
+                Extern::Table(store.table_new(ty, null).expect("a table can be made"))
+            }
+        }
+    }
+
+    /// The function of a call, and its arguments. The fuel is as at the beginning.
+    pub fn prepare(&self, call: &Call) -> (Func, Vec<Value>) {
+        let store = self.debuggee.store();
+        let instance = self.instance();
+        if self.case.has_fuel
+            && let Some(Extern::Global(fuel)) = store.instance_export(instance, FUEL_EXPORT).expect("an instance")
+        {
+            store.global_set(fuel, Value::I32(FUEL)).expect("the fuel can be set");
+        }
+        let value = |arg: &Val| match *arg {
+            Val::Func(Some(index)) => Value::FuncRef(Some(self.func(index))),
+            other => self.names.value(other),
+        };
+        (self.func(call.func), call.args.iter().map(value).collect())
+    }
+
+    /// A call to the end.
+    pub fn call(&self, call: &Call) -> Ended {
+        let (func, args) = self.prepare(call);
+        self.ended(self.debuggee.call(func, &args))
+    }
+
+    fn instance(&self) -> Instance {
+        self.instance.get().expect("an instance was made")
+    }
+
+    fn func(&self, index: u32) -> Func {
+        self.debuggee.store().instance_func(self.instance(), FuncIndex::from_u32(index)).expect("one of its functions")
+    }
+
+    /// How something ended.
+    pub fn ended(&self, result: Result<Vec<Value>, Error>) -> Ended {
+        match result {
+            Ok(values) => Ended::Returned(self.show_all(&values)),
+            Err(error) => {
+                match error.trap_code().or((error.kind() == ErrorKind::Host).then_some(TrapCode::HostError)) {
+                    Some(code) => {
+                        let backtrace = error.backtrace().iter().map(|frame| (frame.func_index, frame.pc.0)).collect();
+                        Ended::Trapped { code, backtrace }
+                    }
+                    None => Ended::Failed(format!("{:?}", error.kind())),
+                }
+            }
+        }
+    }
+
+    /// What a finished call of this session ended with.
+    pub fn ended_call(&self, call: &DebugCall) -> Ended {
+        match call.error() {
+            Some(error) => self.ended(Err(error)),
+            None => self.ended(call.results(&self.debuggee)),
+        }
+    }
+
+    fn show_all(&self, values: &[Value]) -> Vec<Val> {
+        values.iter().map(|value| self.names.show(&self.debuggee, value)).collect()
+    }
+
+    /// All that a call can change.
+    pub fn snapshot(&self) -> Snapshot {
+        let Some(instance) = self.instance.get() else { return Snapshot::default() };
+        let store = self.debuggee.store();
+        let globals = self.case.globals.iter().map(|(index, _)| {
+            let global = store.instance_global(instance, GlobalIndex::from_u32(*index)).expect("its global");
+            self.names.show(&self.debuggee, &store.global_get(global).expect("a global can be read"))
+        });
+        let memories = self.case.memories.iter().map(|(index, _)| {
+            let memory = store.instance_memory(instance, MemoryIndex::from_u32(*index)).expect("its memory");
+            let (_, size) = store.memory_base(memory).expect("a memory has a base");
+            let mut bytes = vec![0; size];
+            store.memory_read(memory, 0, &mut bytes).expect("all of it can be read");
+            (size as u64, hash_bytes(&bytes))
+        });
+        let tables = self.case.tables.iter().map(|(index, _)| {
+            let table = store.instance_table(instance, TableIndex::from_u32(*index)).expect("its table");
+            let size = store.table_size(table).expect("a table has a size");
+            let get = |place| store.table_get(table, place).expect("an element can be read");
+            self.show_all(&(0..size).map(get).collect::<Vec<_>>())
+        });
+        Snapshot {
+            globals: globals.collect(),
+            memories: memories.collect(),
+            tables: tables.collect(),
+            host: self.names.host.borrow().log,
+        }
+    }
+
+    /// An edit of breakpoints.
+    pub fn edit<T>(&self, change: impl FnOnce(&mut Edit) -> T) -> T {
+        let mut edit = Edit::begin(&self.debuggee).expect("debugging is on");
+        let result = change(&mut edit);
+        edit.commit(&self.debuggee).expect("the edit is good");
+        result
+    }
+}
+
+/// What an imported global holds at first.
+pub fn imported_global(place: usize, ty: ValType) -> Val {
+    Val::random(&mut crate::random::Random::new(place as u64), ty, 0)
+}
+
+impl Names {
+    fn show(&self, debuggee: &Debuggee, value: &Value) -> Val {
+        match *value {
+            Value::I32(value) => Val::I32(value),
+            Value::I64(value) => Val::I64(value),
+            Value::F32(bits) => Val::f32(bits),
+            Value::F64(bits) => Val::f64(bits),
+            Value::FuncRef(None) => Val::Func(None),
+            Value::FuncRef(Some(func)) => {
+                let index = match debuggee.store().func_location(func).expect("a function of the store") {
+                    Some((_, _, index)) => index.as_u32(),
+                    None => {
+                        let place = self.imports.borrow().iter().position(|import| *import == func);
+                        place.map_or(UNKNOWN_FUNCTION, |place| place as u32)
+                    }
+                };
+                // As far as the peer can tell.
+                let is_exported = self.case.exported_funcs.contains(&index);
+                Val::Func(Some(if is_exported { index } else { UNKNOWN_FUNCTION }))
+            }
+            Value::ExternRef(reference) => Val::Extern(reference.map(|reference| {
+                let data = debuggee.store().externref_data(reference).expect("a host value of the store");
+                *data.downcast_ref::<u64>().expect("the host values are numbers")
+            })),
+            Value::Unavailable => Val::Unavailable,
+        }
+    }
+
+    /// A value that names no function.
+    fn value(&self, value: Val) -> Value {
+        match value {
+            Val::I32(value) => Value::I32(value),
+            Val::I64(value) => Value::I64(value),
+            Val::F32(bits) => Value::F32(bits),
+            Val::F64(bits) => Value::F64(bits),
+            Val::Func(None) => Value::FuncRef(None),
+            Val::Extern(number) => Value::ExternRef(number.map(|number| self.externs.borrow()[number as usize])),
+            Val::Func(Some(_)) | Val::Unavailable => unreachable!("it names a function or nothing"),
+        }
+    }
+}
+
+/// A case to the end, without anybody looking.
+pub fn run(case: &Rc<Case>, engine: &Engine) -> Report {
+    let module = Module::new(engine, &case.bytes).unwrap_or_else(|error| panic!("it is refused: {error}"));
+    let session = Session::new(case, engine, &module);
+    run_session(&session, |call| session.call(call))
+}
+
+/// Instantiates, and makes each call with `make`.
+pub fn run_session(session: &Session, mut make: impl FnMut(&Call) -> Ended) -> Report {
+    let mut report = Report { ends: vec![session.instantiate()], snapshots: vec![session.snapshot()] };
+    if session.instance.get().is_some() {
+        for call in &session.case.calls {
+            report.ends.push(make(call));
+            report.snapshots.push(session.snapshot());
+        }
+    }
+    report
+}
+
+/// What a frame shows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct State {
+    pub kind: FrameKind,
+    pub func: u32,
+    pub pc: u32,
+    pub locals: Vec<Val>,
+    pub operands: Vec<Val>,
+}
+
+impl State {
+    /// One word for its values.
+    pub fn values(&self) -> u64 {
+        mix(hash_values(&self.locals), hash_values(&self.operands))
+    }
+}
+
+impl Session {
+    /// All of a frame.
+    pub fn state(&self, frame: &Frame) -> State {
+        show(&self.names, &self.debuggee, frame)
+    }
+}
+
+fn show(names: &Names, debuggee: &Debuggee, frame: &Frame) -> State {
+    let info = debuggee.frame_info(frame).expect("the frame is fresh");
+    let mut locals = vec![Value::Unavailable; info.n_locals as usize];
+    let mut operands = vec![Value::Unavailable; info.n_operands as usize];
+    assert_eq!(debuggee.frame_read_locals(frame, 0, &mut locals).expect("locals can be read"), info.n_locals);
+    assert_eq!(debuggee.frame_read_operands(frame, 0, &mut operands).expect("operands can be read"), info.n_operands);
+    let all = |values: &[Value]| values.iter().map(|value| names.show(debuggee, value)).collect();
+    State {
+        kind: info.kind,
+        func: info.func_index.as_u32(),
+        pc: info.pc.0,
+        locals: all(&locals),
+        operands: all(&operands),
+    }
+}
+
+/// All frames of an activation, innermost first.
+pub fn frames(debuggee: &Debuggee, innermost: &Frame) -> Vec<Frame> {
+    let mut frames = vec![*innermost];
+    while let Some(caller) = debuggee.frame_caller(&frames[frames.len() - 1]).expect("the frame is fresh") {
+        frames.push(caller);
+    }
+    frames
+}
+
+/// From so many frames on the callers aren't looked at each time.
+pub const DEEP: u32 = 8;
+
+/// Writes down each step, and holds callers against what they showed when they called.
+struct Recorder {
+    names: Rc<Names>,
+    trace: Trace,
+    /// The last state of each frame, outermost first.
+    shadows: Vec<State>,
+    /// Whether the values of steps are kept, and of which.
+    wanted: Option<usize>,
+    found: String,
+}
+
+impl Recorder {
+    fn new(names: Rc<Names>, wanted: Option<usize>) -> Recorder {
+        Recorder { names, trace: Trace::default(), shadows: Vec::new(), wanted, found: String::new() }
+    }
+
+    fn step(&mut self, debuggee: &Debuggee, event: &Event) {
+        let frames = frames(debuggee, &event.frame.expect("a step has a frame"));
+        let number = self.trace.steps.len();
+        let innermost = show(&self.names, debuggee, &frames[0]);
+        assert_eq!(event.pc.0, innermost.pc, "the event and its frame disagree");
+        let depth = frames.len();
+        self.shadows.truncate(depth);
+        let is_entered = self.shadows.len() < depth;
+        let mut callers = 0;
+        // Of a deep stack all frames are read seldom.
+        if (depth as u32) < DEEP || number % 16 == 0 {
+            callers = 1;
+            for (above, frame) in frames[1..].iter().enumerate() {
+                let caller = show(&self.names, debuggee, frame);
+                callers = mix(callers, mix(u64::from(caller.func), hash_values(&caller.locals)));
+                let shadow = &self.shadows[depth - 2 - above];
+                let is_same = caller.kind == FrameKind::Calling
+                    && (caller.func, caller.pc) == (shadow.func, shadow.pc)
+                    && caller.locals == shadow.locals
+                    && shadow.operands.starts_with(&caller.operands);
+                assert!(
+                    is_same,
+                    "step {number}: a caller shows\n{caller:x?}\nbut when it called it showed\n{shadow:x?}"
+                );
+            }
+        }
+        if self.wanted == Some(number) {
+            self.found = format!("{innermost:x?}");
+        }
+        self.trace.steps.push(Step {
+            func: innermost.func,
+            pc: innermost.pc,
+            depth: depth as u32,
+            values: innermost.values(),
+            callers,
+        });
+        assert!(depth <= self.shadows.len() + 1, "step {number}: {depth} frames after {}", self.shadows.len());
+        if is_entered {
+            self.shadows.push(innermost);
+        } else {
+            self.shadows[depth - 1] = innermost;
+        }
+    }
+}
+
+/// A case to the end, step by step: how each call ended and the steps it took, the instantiation first.
+pub fn step(case: &Rc<Case>, engine: &Engine) -> (Report, Vec<Trace>) {
+    let (report, traces, _) = step_and_look(case, engine, None);
+    (report, traces)
+}
+
+/// The state before a step, in words.
+pub fn explain(case: &Rc<Case>, engine: &Engine, call: usize, step: usize) -> String {
+    step_and_look(case, engine, Some((call, step))).2
+}
+
+fn step_and_look(case: &Rc<Case>, engine: &Engine, wanted: Option<(usize, usize)>) -> (Report, Vec<Trace>, String) {
+    let module = Module::new(engine, &case.bytes).unwrap_or_else(|error| panic!("it is refused: {error}"));
+    let session = Session::new(case, engine, &module);
+    let wanted_of = |call| wanted.and_then(|(wanted, step)| (wanted == call).then_some(step));
+    let recorder = Rc::new(RefCell::new(Recorder::new(session.names.clone(), wanted_of(0))));
+    let (writer, trapped) = (recorder.clone(), Rc::new(Cell::new(None)));
+    let at_trap = trapped.clone();
+    let handle = move |debuggee: &Debuggee, event: &Event| {
+        if event.kind == EventKind::Step {
+            let mut writer = writer.borrow_mut();
+            if writer.trace.steps.len() < MOST_STEPS {
+                writer.step(debuggee, event);
+            } else if !writer.trace.is_cut {
+                writer.trace.is_cut = true;
+                let mut edit = Edit::begin(debuggee).expect("debugging is on");
+                edit.single_step(false);
+                edit.commit(debuggee).expect("the edit is good");
+            }
+        } else if let Some(frame) = &event.frame {
+            let state = show(&writer.borrow().names, debuggee, frame);
+            // A frame that called a host function shows what is beneath the arguments.
+            let values = (event.kind == EventKind::Trap).then(|| state.values());
+            at_trap.set(Some((event.pc.0, state.pc, state.func, values)));
+        }
+        Action::Continue
+    };
+    session.debuggee.set_event_handler(EventKind::ALL, Box::new(handle)).expect("debugging is on");
+    session.edit(|edit| edit.single_step(true));
+    let (mut traces, mut found) = (Vec::new(), String::new());
+    let finish = |traces: &mut Vec<Trace>, found: &mut String| {
+        let next = Recorder::new(session.names.clone(), wanted_of(traces.len() + 1));
+        let Recorder { trace, found: text, .. } = recorder.replace(next);
+        // What trapped is what was about to be executed.
+        if let (Some((pc, frame_pc, func, values)), Some(last), false) =
+            (trapped.take(), trace.steps.last(), trace.is_cut)
+        {
+            let shown = (pc, frame_pc, func, values);
+            let expected = (last.pc, last.pc, last.func, values.map(|_| last.values));
+            assert_eq!(
+                shown, expected,
+                "the trap's pc, its frame's pc, function and values, and those of the last step"
+            );
+        }
+        traces.push(trace);
+        *found += &text;
+    };
+    let mut report = Report { ends: vec![session.instantiate()], snapshots: vec![session.snapshot()] };
+    finish(&mut traces, &mut found);
+    if session.instance.get().is_some() {
+        for call in &case.calls {
+            if !session.debuggee.is_single_stepping().expect("debugging is on") {
+                session.edit(|edit| edit.single_step(true));
+            }
+            report.ends.push(session.call(call));
+            report.snapshots.push(session.snapshot());
+            finish(&mut traces, &mut found);
+        }
+    }
+    (report, traces, found)
+}

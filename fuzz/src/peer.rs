@@ -1,0 +1,406 @@
+//! Cases in Wasmtime.
+
+use crate::case::{
+    Call, Case, Ended, FUEL, FUEL_EXPORT, Host, MEMORY_LIMIT, MOST_STEPS, Report, Snapshot, Step, TABLE_LIMIT, Trace,
+};
+use crate::ours::{DEEP, imported_global};
+use crate::random::{hash_bytes, mix};
+use crate::value::{UNKNOWN_FUNCTION, Val, hash_values};
+use pellucid::base::{ExternType, RefType, TrapCode, ValType};
+use pellucid::wasm::Item;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use wasmtime::{
+    AsContextMut, Config, DebugEvent, DebugHandler, Engine, ExternRef, FrameHandle, Global, GlobalType, Instance,
+    Memory, MemoryType, Module, Mutability, Ref, RootScope, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder,
+    Table, TableType, Trap, WasmBacktrace,
+};
+
+/// An engine; with `debug` its guests can be stepped.
+pub fn engine(debug: bool) -> Engine {
+    let mut config = Config::new();
+    config.guest_debug(debug).max_wasm_stack(4 << 20).async_stack_size(6 << 20);
+    // Like ours: what a module may use is up to the limits.
+    config.cranelift_opt_level(wasmtime::OptLevel::None).wasm_memory64(false).wasm_threads(false);
+    Engine::new(&config).expect("an engine can be made")
+}
+
+/// A module; an error if it refuses the bytes.
+pub fn module(engine: &Engine, bytes: &[u8]) -> Result<Module, String> {
+    Module::new(engine, bytes).map_err(|error| format!("{error:#}"))
+}
+
+/// What belongs to a store.
+struct Data {
+    limits: StoreLimits,
+    host: Host,
+    imported_funcs: u32,
+    /// Which function is which, by address.
+    functions: HashMap<usize, u32>,
+}
+
+/// A host function failed.
+#[derive(Debug)]
+struct HostFailed;
+
+impl fmt::Display for HostFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("as it happens")
+    }
+}
+
+impl std::error::Error for HostFailed {}
+
+struct Session<'a> {
+    case: &'a Case,
+    store: Store<Data>,
+    instance: Option<Instance>,
+}
+
+/// A case to the end.
+pub fn run(case: &Case, engine: &Engine) -> Result<Report, String> {
+    let module = module(engine, &case.bytes)?;
+    Ok(run_session(case, engine, &module, |store| {
+        // Only an engine that meters takes it.
+        let _ = store.set_fuel(METERED);
+    }))
+}
+
+/// An engine that ends what runs for too long.
+pub fn metering_engine() -> Engine {
+    let mut config = Config::new();
+    config.consume_fuel(true).max_wasm_stack(4 << 20).async_stack_size(6 << 20);
+    config.cranelift_opt_level(wasmtime::OptLevel::None).wasm_memory64(false).wasm_threads(false);
+    Engine::new(&config).expect("an engine can be made")
+}
+
+/// Operators that a call may execute where they are metered.
+const METERED: u64 = 50_000;
+
+/// A case to the end, step by step. The steps of the instantiation aren't recorded.
+pub fn step(case: &Case, engine: &Engine) -> Result<(Report, Vec<Trace>), String> {
+    let (report, traces, _) = step_and_look(case, engine, None)?;
+    Ok((report, traces))
+}
+
+/// The state before a step, in words.
+pub fn explain(case: &Case, engine: &Engine, call: usize, step: usize) -> String {
+    step_and_look(case, engine, Some((call, step))).map_or_else(|error| error, |(.., text)| text)
+}
+
+fn step_and_look(
+    case: &Case,
+    engine: &Engine,
+    wanted: Option<(usize, usize)>,
+) -> Result<(Report, Vec<Trace>, String), String> {
+    let module = module(engine, &case.bytes)?;
+    let recorder = Recorder(Arc::new(Mutex::new(Recorded { wanted, ..Recorded::default() })));
+    let report = run_session(case, engine, &module, |store| {
+        let mut recorded = recorder.0.lock().expect("nobody panics");
+        recorded.traces.push(Trace::default());
+        if recorded.traces.len() == 2 {
+            store.set_debug_handler(recorder.clone());
+        }
+        if recorded.traces.len() >= 2 {
+            store.edit_breakpoints().expect("debugging is on").single_step(true).expect("it can be switched on");
+        }
+    });
+    let mut recorded = recorder.0.lock().expect("nobody panics");
+    Ok((report, std::mem::take(&mut recorded.traces), std::mem::take(&mut recorded.found)))
+}
+
+fn run_session(case: &Case, engine: &Engine, module: &Module, mut before: impl FnMut(&mut Store<Data>)) -> Report {
+    let limits =
+        StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT as usize).table_elements(TABLE_LIMIT as usize).build();
+    let mut store = Store::new(
+        engine,
+        Data { limits, host: Host::new(), imported_funcs: case.info.imported_funcs, functions: HashMap::new() },
+    );
+    store.limiter(|data| &mut data.limits);
+    before(&mut store);
+    let mut session = Session { case, store, instance: None };
+    let mut report = Report { ends: vec![session.instantiate(module)], snapshots: vec![session.snapshot()] };
+    if session.instance.is_some() {
+        for call in &case.calls {
+            before(&mut session.store);
+            report.ends.push(session.call(call));
+            report.snapshots.push(session.snapshot());
+        }
+    }
+    report
+}
+
+impl Session<'_> {
+    fn instantiate(&mut self, module: &Module) -> Ended {
+        let imports: Vec<_> = (0..self.case.info.imports.len()).map(|place| self.import(module, place)).collect();
+        let instance = wait(Instance::new_async(&mut self.store, module, &imports));
+        let ended = ended(&instance.as_ref().map(|_| Vec::new()));
+        let Ok(instance) = instance else { return ended };
+        for export in &self.case.info.exports {
+            if let Item::Func(index) = export.item {
+                let func = instance.get_func(&mut self.store, &export.name).expect("an export");
+                let address = func.to_raw(&mut self.store) as usize;
+                self.store.data_mut().functions.insert(address, index.as_u32());
+            }
+        }
+        self.instance = Some(instance);
+        ended
+    }
+
+    fn import(&mut self, module: &Module, place: usize) -> wasmtime::Extern {
+        let store = &mut self.store;
+        let import = &self.case.info.imports[place];
+        let limit = |limit: Option<u64>| limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        match self.case.info.import_type(import) {
+            ExternType::Func(ty) => {
+                let results = ty.results.clone();
+                let call =
+                    move |mut caller: wasmtime::Caller<'_, Data>, args: &[wasmtime::Val], out: &mut [wasmtime::Val]| {
+                        let args: Vec<_> = args.iter().map(|arg| show(caller.as_context_mut(), arg)).collect();
+                        let answer = caller.data_mut().host.call(place, &args, &results);
+                        let Some(answer) = answer else { return Err(wasmtime::Error::new(HostFailed)) };
+                        for (out, value) in out.iter_mut().zip(answer) {
+                            *out = value_of(caller.as_context_mut(), value);
+                        }
+                        Ok(())
+                    };
+                let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_func().clone();
+                wasmtime::Func::new(store, ty, call).into()
+            }
+            ExternType::Global(ty) => {
+                let value = value_of(store.as_context_mut(), imported_global(place, ty.value));
+                let mutability = if ty.mutable { Mutability::Var } else { Mutability::Const };
+                let ty = GlobalType::new(value_type(ty.value), mutability);
+                Global::new(store, ty, value).expect("a global can be made").into()
+            }
+            ExternType::Memory(ty) => {
+                let ty = MemoryType::new(ty.minimum as u32, limit(ty.maximum));
+                Memory::new(store, ty).expect("a memory can be made").into()
+            }
+            ExternType::Table(ty) => {
+                let (element, null) = match ty.element {
+                    RefType::Func => (wasmtime::RefType::FUNCREF, Ref::Func(None)),
+                    RefType::Extern => (wasmtime::RefType::EXTERNREF, Ref::Extern(None)),
+                };
+                let ty = TableType::new(element, ty.minimum as u32, limit(ty.maximum));
+                Table::new(store, ty, null).expect("a table can be made").into()
+            }
+        }
+    }
+
+    fn call(&mut self, call: &Call) -> Ended {
+        let instance = self.instance.expect("an instance was made");
+        let mut store = RootScope::new(&mut self.store);
+        if self.case.has_fuel
+            && let Some(fuel) = instance.get_global(&mut store, FUEL_EXPORT)
+        {
+            fuel.set(&mut store, wasmtime::Val::I32(FUEL)).expect("the fuel can be set");
+        }
+        let mut args = Vec::new();
+        for arg in &call.args {
+            args.push(match *arg {
+                Val::Func(Some(index)) => {
+                    let name = self.case.info.exports.iter().find(|export| match export.item {
+                        Item::Func(func) => func.as_u32() == index,
+                        _ => false,
+                    });
+                    let name = &name.expect("every function is exported").name;
+                    wasmtime::Val::FuncRef(Some(instance.get_func(&mut store, name).expect("an export")))
+                }
+                other => value_of(store.as_context_mut(), other),
+            });
+        }
+        let func = instance.get_func(&mut store, &call.export).expect("an export");
+        let mut results = vec![wasmtime::Val::I32(0); self.case.func_type(call.func).results.len()];
+        let result = wait(func.call_async(&mut store, &args, &mut results));
+        let shown = results.iter().map(|value| show(store.as_context_mut(), value)).collect();
+        ended(&result.as_ref().map(|()| shown))
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let Some(instance) = self.instance else { return Snapshot::default() };
+        let mut store = RootScope::new(&mut self.store);
+        let mut snapshot = Snapshot { host: store.as_context_mut().data().host.log, ..Snapshot::default() };
+        for (_, name) in &self.case.globals {
+            let value = instance.get_global(&mut store, name).expect("an export").get(&mut store);
+            snapshot.globals.push(show(store.as_context_mut(), &value));
+        }
+        for (_, name) in &self.case.memories {
+            let memory = instance.get_memory(&mut store, name).expect("an export");
+            let bytes = memory.data(&store);
+            snapshot.memories.push((bytes.len() as u64, hash_bytes(bytes)));
+        }
+        for (_, name) in &self.case.tables {
+            let table = instance.get_table(&mut store, name).expect("an export");
+            let mut elements = Vec::new();
+            for place in 0..table.size(&store) {
+                let element = table.get(&mut store, place).expect("an element").into();
+                elements.push(show(store.as_context_mut(), &element));
+            }
+            snapshot.tables.push(elements);
+        }
+        snapshot
+    }
+}
+
+fn value_type(ty: ValType) -> wasmtime::ValType {
+    match ty {
+        ValType::I32 => wasmtime::ValType::I32,
+        ValType::I64 => wasmtime::ValType::I64,
+        ValType::F32 => wasmtime::ValType::F32,
+        ValType::F64 => wasmtime::ValType::F64,
+        ValType::Ref(RefType::Func) => wasmtime::ValType::FUNCREF,
+        ValType::Ref(RefType::Extern) => wasmtime::ValType::EXTERNREF,
+    }
+}
+
+fn value_of(store: StoreContextMut<'_, Data>, value: Val) -> wasmtime::Val {
+    match value {
+        Val::I32(value) => wasmtime::Val::I32(value),
+        Val::I64(value) => wasmtime::Val::I64(value),
+        Val::F32(bits) => wasmtime::Val::F32(bits),
+        Val::F64(bits) => wasmtime::Val::F64(bits),
+        Val::Func(None) => wasmtime::Val::FuncRef(None),
+        Val::Extern(None) => wasmtime::Val::ExternRef(None),
+        Val::Extern(Some(number)) => {
+            wasmtime::Val::ExternRef(Some(ExternRef::new(store, number).expect("a reference can be made")))
+        }
+        Val::Func(Some(_)) | Val::Unavailable => unreachable!("it names a function or nothing"),
+    }
+}
+
+fn show(mut store: StoreContextMut<'_, Data>, value: &wasmtime::Val) -> Val {
+    match value {
+        wasmtime::Val::I32(value) => Val::I32(*value),
+        wasmtime::Val::I64(value) => Val::I64(*value),
+        wasmtime::Val::F32(bits) => Val::f32(*bits),
+        wasmtime::Val::F64(bits) => Val::f64(*bits),
+        wasmtime::Val::FuncRef(func) => Val::Func(func.map(|func| {
+            let address = func.to_raw(&mut store) as usize;
+            store.data().functions.get(&address).copied().unwrap_or(UNKNOWN_FUNCTION)
+        })),
+        wasmtime::Val::ExternRef(reference) => Val::Extern(reference.map(|reference| {
+            let data = reference.data(&store).expect("it is rooted").expect("the host's");
+            *data.downcast_ref::<u64>().expect("the host values are numbers")
+        })),
+        other => panic!("{other:?} isn't used"),
+    }
+}
+
+fn ended(result: &Result<Vec<Val>, &wasmtime::Error>) -> Ended {
+    let error = match result {
+        Ok(values) => return Ended::Returned(values.clone()),
+        Err(error) => error,
+    };
+    let code = match error.downcast_ref::<Trap>() {
+        Some(Trap::UnreachableCodeReached) => TrapCode::Unreachable,
+        Some(Trap::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
+        Some(Trap::TableOutOfBounds) => TrapCode::TableOutOfBounds,
+        Some(Trap::IndirectCallToNull) => TrapCode::UninitializedElement,
+        Some(Trap::BadSignature) => TrapCode::IndirectCallTypeMismatch,
+        Some(Trap::IntegerOverflow) => TrapCode::IntegerOverflow,
+        Some(Trap::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
+        Some(Trap::BadConversionToInteger) => TrapCode::InvalidConversionToInteger,
+        Some(Trap::StackOverflow) => TrapCode::CallStackExhausted,
+        None if error.downcast_ref::<HostFailed>().is_some() => TrapCode::HostError,
+        _ => return Ended::Failed(format!("{error:#}")),
+    };
+    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], |backtrace| backtrace.frames());
+    let place = |frame: &wasmtime::FrameInfo| (frame.func_index(), frame.module_offset().unwrap_or(0) as u32);
+    Ended::Trapped { code, backtrace: frames.iter().map(place).collect() }
+}
+
+/// Runs to the end what is ready whenever it is asked.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return result;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Recorded {
+    traces: Vec<Trace>,
+    wanted: Option<(usize, usize)>,
+    found: String,
+}
+
+/// Writes down each step.
+#[derive(Clone)]
+struct Recorder(Arc<Mutex<Recorded>>);
+
+impl DebugHandler for Recorder {
+    type Data = Data;
+
+    fn handle(&self, mut store: StoreContextMut<'_, Data>, event: DebugEvent<'_>) -> impl Future<Output = ()> + Send {
+        if matches!(event, DebugEvent::Breakpoint) {
+            let mut recorded = self.0.lock().expect("nobody panics");
+            let call = recorded.traces.len() - 1;
+            let trace = &recorded.traces[call];
+            if trace.steps.len() >= MOST_STEPS {
+                recorded.traces[call].is_cut = true;
+                store.edit_breakpoints().expect("debugging is on").single_step(false).expect("it can be switched off");
+            } else {
+                let is_wanted = recorded.wanted == Some((call, trace.steps.len()));
+                let (step, text) = look(&mut store, is_wanted);
+                recorded.traces[call].steps.push(step);
+                recorded.found += &text;
+            }
+        }
+        std::future::ready(())
+    }
+}
+
+fn look(store: &mut StoreContextMut<'_, Data>, in_words: bool) -> (Step, String) {
+    let mut store = RootScope::new(store);
+    let innermost = store.as_context_mut().debug_exit_frames().next().expect("an event of guest code has a frame");
+    let (func, pc) = place(&mut store.as_context_mut(), &innermost);
+    let locals = locals(store.as_context_mut(), &innermost);
+    let count = innermost.num_stacks(&mut store).expect("the frame is fresh");
+    let operands: Vec<_> = (0..count)
+        .map(|place| {
+            let value = innermost.stack(&mut store, place).expect("the frame is fresh");
+            show(store.as_context_mut(), &value)
+        })
+        .collect();
+    let text = if in_words { format!("pc {pc:#x} locals {locals:x?} operands {operands:x?}") } else { String::new() };
+    let values = mix(hash_values(&locals), hash_values(&operands));
+    let (mut callers, mut depth) = (1, 1);
+    let mut next = innermost.parent(&mut store).expect("the frame is fresh");
+    while let Some(frame) = next {
+        let (func, _) = place(&mut store.as_context_mut(), &frame);
+        let locals = self::locals(store.as_context_mut(), &frame);
+        callers = mix(callers, mix(u64::from(func), hash_values(&locals)));
+        depth += 1;
+        next = frame.parent(&mut store).expect("the frame is fresh");
+        if depth == DEEP {
+            // Reading all of a deep stack at each step takes too long.
+            callers = 0;
+            break;
+        }
+    }
+    (Step { func, pc, depth, values, callers }, text)
+}
+
+fn place(store: &mut StoreContextMut<'_, Data>, frame: &FrameHandle) -> (u32, u32) {
+    let place = frame.wasm_function_index_and_pc(store.as_context_mut()).expect("the frame is fresh");
+    let (func, pc) = place.expect("a frame of guest code");
+    // It counts without imports.
+    (func.as_u32() + store.data().imported_funcs, pc.raw())
+}
+
+fn locals(mut store: StoreContextMut<'_, Data>, frame: &FrameHandle) -> Vec<Val> {
+    let count = frame.num_locals(&mut store).expect("the frame is fresh");
+    (0..count)
+        .map(|place| {
+            let value = frame.local(&mut store, place).expect("the frame is fresh");
+            show(store.as_context_mut(), &value)
+        })
+        .collect()
+}

@@ -1,0 +1,102 @@
+//! Modules by the crate wasm-smith, of what both engines support.
+
+use crate::case::{FUEL, FUEL_EXPORT};
+use crate::random::Random;
+use arbitrary::Unstructured;
+use wasm_encoder::reencode::{Reencode, utils};
+use wasm_encoder::{ExportKind, ExportSection};
+use wasm_smith::{Config, MemoryOffsetChoices, Module};
+
+/// The configuration: everything that is compiled, and nothing else.
+pub fn config(random: &mut Random) -> Config {
+    let floats = random.chance(70);
+    Config {
+        allow_floats: floats,
+        // Which bits a NaN has is up to the engine.
+        canonicalize_nans: true,
+        allow_start_export: random.chance(20),
+        disallow_traps: random.chance(20),
+        export_everything: true,
+        bulk_memory_enabled: true,
+        reference_types_enabled: true,
+        multi_value_enabled: true,
+        saturating_float_to_int_enabled: true,
+        sign_extension_ops_enabled: true,
+        extended_const_enabled: true,
+        exceptions_enabled: false,
+        gc_enabled: false,
+        compact_imports_enabled: false,
+        custom_descriptors_enabled: false,
+        custom_page_sizes_enabled: false,
+        memory64_enabled: false,
+        relaxed_simd_enabled: false,
+        simd_enabled: false,
+        tail_call_enabled: false,
+        threads_enabled: false,
+        shared_everything_threads_enabled: false,
+        wide_arithmetic_enabled: false,
+        min_funcs: 1,
+        max_funcs: 1 + random.below(8),
+        max_imports: random.below(8),
+        max_instructions: random.pick(&[20, 60, 150, 400]),
+        max_memories: random.pick(&[0, 1, 1, 3]),
+        max_tables: random.pick(&[0, 1, 1, 3]),
+        max_memory32_bytes: 9 << 16,
+        max_table_elements: 100,
+        max_globals: random.below(10),
+        max_types: 1 + random.below(12),
+        max_values: 20,
+        max_data_segments: 4,
+        max_element_segments: 4,
+        max_elements: 10,
+        // Mostly inside, so that not every access traps.
+        memory_offset_choices: MemoryOffsetChoices(95, 4, 1),
+        ..Config::default()
+    }
+}
+
+/// A module whose functions end. None if wasm-smith can't make one of these choices.
+pub fn module(random: &mut Random) -> Option<Vec<u8>> {
+    let config = config(random);
+    let size = random.pick(&[300, 1000, 3000]);
+    let entropy = random.bytes(size);
+    let mut module = Module::new(config, &mut Unstructured::new(&entropy)).ok()?;
+    let fuel = module.ensure_termination(FUEL as u32).ok()?;
+    Some(with_export(&module.to_bytes(), fuel))
+}
+
+/// The same module with the global that holds the fuel exported.
+fn with_export(bytes: &[u8], global: u32) -> Vec<u8> {
+    struct Exporter {
+        global: u32,
+        is_done: bool,
+    }
+
+    impl Exporter {
+        fn add(&mut self, exports: &mut ExportSection) {
+            exports.export(FUEL_EXPORT, ExportKind::Global, self.global);
+            self.is_done = true;
+        }
+    }
+
+    impl Reencode for Exporter {
+        type Error = std::convert::Infallible;
+
+        fn parse_export_section(
+            &mut self,
+            exports: &mut ExportSection,
+            section: wasmparser::ExportSectionReader<'_>,
+        ) -> Result<(), wasm_encoder::reencode::Error<Self::Error>> {
+            utils::parse_export_section(self, exports, section)?;
+            self.add(exports);
+            Ok(())
+        }
+    }
+
+    let mut exporter = Exporter { global, is_done: false };
+    let mut module = wasm_encoder::Module::new();
+    exporter
+        .parse_core_module(&mut module, wasmparser::Parser::new(0), bytes)
+        .expect("wasm-smith writes valid modules");
+    module.finish()
+}

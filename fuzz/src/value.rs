@@ -1,0 +1,85 @@
+//! Values as both engines have them.
+//!
+//! NaNs are one value: which bits an operation's NaN has is up to the engine. Where a module could tell them apart, its
+//! generator makes it replace them first. Functions are told by their index in the module, host values by their number.
+
+use crate::random::{Random, mix};
+use pellucid::base::{RefType, ValType};
+
+/// A value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Val {
+    I32(i32),
+    I64(i64),
+    /// The bits.
+    F32(u32),
+    /// The bits.
+    F64(u64),
+    /// A function's index, or null.
+    Func(Option<u32>),
+    /// A host value's number, or null.
+    Extern(Option<u64>),
+    /// The debugger doesn't know it.
+    Unavailable,
+}
+
+/// Stands for a function that the module under test doesn't have.
+pub const UNKNOWN_FUNCTION: u32 = u32::MAX;
+
+const NAN_32: u32 = 0x7fc0_0000;
+const NAN_64: u64 = 0x7ff8_0000_0000_0000;
+
+impl Val {
+    /// A 32-bit float.
+    pub fn f32(bits: u32) -> Val {
+        Val::F32(if f32::from_bits(bits).is_nan() { NAN_32 } else { bits })
+    }
+
+    /// A 64-bit float.
+    pub fn f64(bits: u64) -> Val {
+        Val::F64(if f64::from_bits(bits).is_nan() { NAN_64 } else { bits })
+    }
+
+    /// One word for it and its type.
+    pub fn hash(self) -> u64 {
+        let (kind, bits) = match self {
+            Val::I32(value) => (1, u64::from(value as u32)),
+            Val::I64(value) => (2, value as u64),
+            Val::F32(bits) => (3, u64::from(bits)),
+            Val::F64(bits) => (4, bits),
+            Val::Func(None) => (5, u64::MAX),
+            Val::Func(Some(index)) => (5, u64::from(index)),
+            Val::Extern(None) => (6, u64::MAX),
+            Val::Extern(Some(number)) => (6, number),
+            Val::Unavailable => (7, 0),
+        };
+        mix(kind, bits)
+    }
+
+    /// A value of a type. `functions` is how many functions the module has.
+    pub fn random(random: &mut Random, ty: ValType, functions: u32) -> Val {
+        let word = match random.below(4) {
+            0 => random.below(4) as u64,
+            1 => 1 << random.below(64),
+            2 => (random.below(9) as u64).wrapping_sub(4),
+            _ => random.next(),
+        };
+        match ty {
+            ValType::I32 => Val::I32(word as i32),
+            ValType::I64 => Val::I64(word as i64),
+            ValType::F32 if random.chance(40) => Val::f32((word as i32 as f32).to_bits()),
+            ValType::F32 => Val::f32(word as u32),
+            ValType::F64 if random.chance(40) => Val::f64((word as i64 as f64).to_bits()),
+            ValType::F64 => Val::f64(word),
+            ValType::Ref(RefType::Func) => {
+                Val::Func((functions != 0 && random.chance(60)).then(|| random.below(functions as usize) as u32))
+            }
+            ValType::Ref(RefType::Extern) => Val::Extern(random.chance(60).then(|| random.below(5) as u64)),
+        }
+    }
+}
+
+/// The hash of values in their order.
+pub fn hash_values(values: &[Val]) -> u64 {
+    values.iter().fold(values.len() as u64, |hash, value| mix(hash, value.hash()))
+}

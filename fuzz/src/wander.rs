@@ -1,0 +1,258 @@
+//! Debugging at random: breakpoints that come and go, steps, pauses and answers of handlers by chance. Each event must be
+//! the one that follows from the steps the call takes, which [`crate::ours::step`] found out.
+
+use crate::case::{Call, Case, Ended, Report, Step, Trace};
+use crate::ours::{Session, run_session};
+use crate::random::Random;
+use pellucid::base::WasmPc;
+use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Resume};
+use pellucid::runtime::{Engine, Module};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// A breakpoint as it should be.
+#[derive(Clone, Debug)]
+struct Breakpoint {
+    id: u64,
+    pc: u32,
+    enabled: bool,
+    hits: u64,
+}
+
+/// What the debugger was asked for, and where the call should be.
+struct Model {
+    random: Random,
+    session: Rc<Session>,
+    steps: Rc<[Step]>,
+    pcs: Vec<u32>,
+    breakpoints: Vec<Breakpoint>,
+    single_step: bool,
+    /// The step that the call stands at.
+    at: Option<usize>,
+    /// Whether the breakpoints there were raised.
+    is_raised: bool,
+    events: u32,
+    log: Vec<String>,
+}
+
+impl Model {
+    /// Some edits, seldom none of which changes anything.
+    fn edit(&mut self) {
+        if self.events > 300 {
+            // Enough was seen; the rest of the call need not take longer.
+            self.quieten();
+            return;
+        }
+        for _ in 0..self.random.below(3) {
+            let session = self.session.clone();
+            let choice = self.random.below(10);
+            if choice == 0 {
+                self.single_step = !self.single_step;
+                session.edit(|edit| edit.single_step(self.single_step));
+                self.note(format!("single step {}", self.single_step));
+            } else if choice < 6 || self.breakpoints.is_empty() {
+                let pc = self.random.pick(&self.pcs);
+                let debuggee = &session.debuggee;
+                let (id, actual) =
+                    session.edit(|edit| edit.add(debuggee, &session.module, WasmPc(pc)).expect("a good pc"));
+                assert_eq!(actual.0, pc, "a breakpoint at an operator lands there");
+                self.breakpoints.push(Breakpoint { id, pc, enabled: true, hits: 0 });
+                self.note(format!("breakpoint {id} at {pc:#x}"));
+            } else {
+                let place = self.random.below(self.breakpoints.len());
+                let Breakpoint { id, enabled, .. } = self.breakpoints[place];
+                if choice < 8 {
+                    self.breakpoints[place].enabled = !enabled;
+                    session.edit(|edit| edit.enable(id, !enabled));
+                    self.note(format!("breakpoint {id} enabled: {}", !enabled));
+                } else {
+                    self.breakpoints.remove(place);
+                    session.edit(|edit| edit.remove(id));
+                    self.note(format!("breakpoint {id} removed"));
+                }
+            }
+        }
+        if self.random.chance(10) {
+            self.check_book();
+        }
+    }
+
+    fn note(&mut self, what: String) {
+        self.log.push(what);
+    }
+
+    fn quieten(&mut self) {
+        if !self.breakpoints.is_empty() || self.single_step {
+            self.note("quiet".into());
+            self.session.edit(|edit| {
+                self.breakpoints.iter().for_each(|breakpoint| edit.remove(breakpoint.id));
+                edit.single_step(false);
+            });
+            self.breakpoints.clear();
+            self.single_step = false;
+        }
+    }
+
+    fn check_book(&self) {
+        let listed = self.session.debuggee.breakpoints().expect("debugging is on");
+        let listed: Vec<_> = listed.iter().map(|info| (info.id, info.actual.0, info.enabled, info.hits)).collect();
+        let expected: Vec<_> = self.breakpoints.iter().map(|it| (it.id, it.pc, it.enabled, it.hits)).collect();
+        assert_eq!(listed, expected, "breakpoints: id, pc, enabled, hits");
+    }
+
+    fn is_break(&self, step: usize) -> bool {
+        self.breakpoints.iter().any(|breakpoint| breakpoint.enabled && breakpoint.pc == self.steps[step].pc)
+    }
+
+    /// Where the next event is if the guest goes on like this.
+    fn next(&self, steps: bool) -> Option<usize> {
+        let steps = steps || self.single_step;
+        let from = self.at.map_or(0, |at| at + 1);
+        match self.at {
+            // A breakpoint that came where a step ended.
+            Some(at) if !steps && !self.is_raised && self.is_break(at) => Some(at),
+            _ if steps => (from < self.steps.len()).then_some(from),
+            _ => (from..self.steps.len()).find(|step| self.is_break(*step)),
+        }
+    }
+
+    /// An event happened where `expected` says; it must show what stood there when all was stepped through.
+    fn arrive(&mut self, event: &Event, expected: Option<usize>) {
+        self.events += 1;
+        let Some(next) = expected else {
+            panic!("{:?} at {}, but nothing should happen until the end\n{}", event.kind, event.pc, self.history())
+        };
+        let step = self.steps[next].clone();
+        let mut ids = Vec::new();
+        for breakpoint in &mut self.breakpoints {
+            if breakpoint.enabled && breakpoint.pc == step.pc {
+                breakpoint.hits += 1;
+                ids.push(breakpoint.id);
+            }
+        }
+        let kind = if ids.is_empty() { EventKind::Step } else { EventKind::Breakpoint };
+        let shown = (event.kind, event.pc.0, event.breakpoints.to_vec());
+        assert_eq!(shown, (kind, step.pc, ids), "the event at step {next}\n{}", self.history());
+        self.note(format!("{kind:?} at step {next}, {:#x}", step.pc));
+        let state = self.session.state(&event.frame.expect("an event of guest code has a frame"));
+        let same = (state.func, state.pc, state.values()) == (step.func, step.pc, step.values);
+        assert!(same, "step {next} shows\n{state:x?}\nwhich isn't what single-stepping showed\n{}", self.history());
+        self.at = Some(next);
+        self.is_raised = kind == EventKind::Breakpoint;
+    }
+
+    fn history(&self) -> String {
+        let from = self.log.len().saturating_sub(30);
+        format!("after:\n  {}", self.log[from..].join("\n  "))
+    }
+}
+
+/// A case to the end, debugged at random. The traces are those of the instantiation and of each call.
+pub fn run(case: &Rc<Case>, engine: &Engine, traces: &[Trace], mut random: Random) -> Report {
+    let module = Module::new(engine, &case.bytes).unwrap_or_else(|error| panic!("it is refused: {error}"));
+    let session = Rc::new(Session::new(case, engine, &module));
+    let mut call = 0;
+    run_session(&session, |what| {
+        call += 1;
+        let seed = random.next();
+        match traces.get(call) {
+            Some(trace) if !trace.is_cut && !trace.steps.is_empty() => {
+                debug(&session, what, trace.steps.as_slice().into(), Random::new(seed))
+            }
+            _ => session.call(what),
+        }
+    })
+}
+
+/// One call. Whether a handler sees the events, or only whoever resumes, is up to chance.
+fn debug(session: &Rc<Session>, what: &Call, steps: Rc<[Step]>, mut random: Random) -> Ended {
+    let (func, args) = session.prepare(what);
+    let call = session.debuggee.call_begin(func, &args).expect("the call is good");
+    let has_handler = random.chance(50);
+    let mut pcs: Vec<u32> = steps.iter().map(|step| step.pc).collect();
+    // Operators that aren't reached count too.
+    let info = session.module.info();
+    pcs.extend(info.bodies.keys().flat_map(|body| info.operator_pcs(body)).map(|pc| pc.0));
+    let model = Model {
+        random,
+        session: session.clone(),
+        steps,
+        pcs,
+        breakpoints: Vec::new(),
+        single_step: false,
+        at: None,
+        is_raised: false,
+        events: 0,
+        log: Vec::new(),
+    };
+    let turns = Rc::new(Turns { model: RefCell::new(model), expected: Cell::new(None), is_told: Cell::new(false) });
+    if has_handler {
+        let turns = turns.clone();
+        let handle = move |_: &Debuggee, event: &Event| turns.on_event(event);
+        session.debuggee.set_event_handler(EventKind::ALL, Box::new(handle)).expect("debugging is on");
+    }
+    let ended = turns.drive(&call);
+    // The handler and the session hold each other.
+    session.debuggee.clear_event_handler().expect("debugging is on");
+    let mut model = turns.model.borrow_mut();
+    model.check_book();
+    model.quieten();
+    ended
+}
+
+/// The handler and whoever resumes the call, who take turns.
+struct Turns {
+    model: RefCell<Model>,
+    /// Where the next event is.
+    expected: Cell<Option<usize>>,
+    /// Whether the handler saw what the call is paused at.
+    is_told: Cell<bool>,
+}
+
+impl Turns {
+    fn on_event(&self, event: &Event) -> Action {
+        if !matches!(event.kind, EventKind::Step | EventKind::Breakpoint) {
+            return Action::Continue;
+        }
+        let mut model = self.model.borrow_mut();
+        model.arrive(event, self.expected.get());
+        model.edit();
+        let action = match model.random.below(4) {
+            0 | 1 => Action::Continue,
+            2 => Action::Step,
+            _ => Action::Pause,
+        };
+        model.note(format!("the handler answers {action:?}"));
+        if action == Action::Pause {
+            assert!(event.can_pause, "the call is resumable");
+            self.is_told.set(true);
+        } else {
+            self.expected.set(model.next(action == Action::Step));
+        }
+        action
+    }
+
+    fn drive(&self, call: &DebugCall) -> Ended {
+        let session = self.model.borrow().session.clone();
+        loop {
+            let how = {
+                let mut model = self.model.borrow_mut();
+                model.edit();
+                let how = if model.random.chance(40) { Resume::Step } else { Resume::Continue };
+                model.note(format!("resume {how:?}"));
+                self.expected.set(model.next(how == Resume::Step));
+                how
+            };
+            let state = call.resume(&session.debuggee, how).expect("the call can be resumed");
+            let mut model = self.model.borrow_mut();
+            let expected = self.expected.get();
+            if state != CallState::Paused {
+                assert_eq!(expected, None, "the step that had no event\n{}", model.history());
+                return session.ended_call(call);
+            }
+            if !self.is_told.replace(false) {
+                model.arrive(&call.event().expect("a paused call has an event"), expected);
+            }
+        }
+    }
+}

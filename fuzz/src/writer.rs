@@ -1,0 +1,752 @@
+//! Modules that are mostly what debugging compiles specially: many locals of all types, zeros that were never set,
+//! constants, copies, branches that carry values, calls in the middle of expressions, traps inside runs.
+
+use crate::case::{FUEL, FUEL_EXPORT};
+use crate::random::Random;
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType, ExportKind, ExportSection,
+    Function, FunctionSection, GlobalSection, GlobalType, HeapType, ImportSection, Instruction as I, MemArg,
+    MemArgTarget, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+};
+
+const TYPES: [ValType; 6] =
+    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF, ValType::EXTERNREF];
+const NUMBERS: [ValType; 4] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+
+/// What each module has of globals beside the fuel, which is the first; all are mutable.
+const GLOBALS: [ValType; 6] = TYPES;
+
+/// Elements of the table.
+const TABLE: u32 = 12;
+
+#[derive(Clone, PartialEq)]
+struct Signature {
+    params: Vec<ValType>,
+    results: Vec<ValType>,
+}
+
+/// Block types that aren't empty or one result stand among the module's types.
+#[derive(Default)]
+struct Types(Vec<Signature>);
+
+impl Types {
+    fn index(&mut self, signature: &Signature) -> u32 {
+        let found = self.0.iter().position(|other| other == signature);
+        found.unwrap_or_else(|| {
+            self.0.push(signature.clone());
+            self.0.len() - 1
+        }) as u32
+    }
+}
+
+/// A module whose functions end.
+pub fn module(random: &mut Random) -> Vec<u8> {
+    let mut types = Types::default();
+    let mut signatures = Vec::new();
+    let imported = random.below(3);
+    let count = imported + 1 + random.below(5);
+    for number in 0..count {
+        let (params, results) = if random.chance(10) { (12, 5) } else { (4, 3) };
+        let signature = Signature { params: some_types(random, params), results: some_types(random, results) };
+        // The first function that isn't imported is one that others can call in any place.
+        let signature =
+            if number == imported { Signature { results: vec![random.pick(&TYPES)], ..signature } } else { signature };
+        signatures.push(signature);
+    }
+    let traps_without_fuel = random.chance(20);
+    let mut code = CodeSection::new();
+    for number in imported..count {
+        let extra = match random.below(10) {
+            0 => 60,
+            1 | 2 => 20,
+            _ => 8,
+        };
+        let extra = some_types(random, extra);
+        let mut locals = signatures[number].params.clone();
+        locals.extend(&extra);
+        let mut writer = Writer {
+            code: Vec::new(),
+            locals,
+            labels: vec![Some(signatures[number].results.clone())],
+            signatures: &signatures,
+            types: &mut types,
+            counters: Vec::new(),
+            budget: random.pick(&[20, 60, 150, 250]),
+            // Temporaries, of which nobody else knows.
+            scratch: 0,
+            traps_without_fuel,
+            before: number,
+            random,
+        };
+        writer.scratch = writer.locals.len() as u32;
+        let results = writer.labels[0].clone().expect("a function's label");
+        writer.fuel();
+        writer.statements(4);
+        writer.statements(4);
+        writer.expressions(&results, 4);
+        let body = writer.code;
+        let declared: Vec<_> = extra.iter().chain(&[ValType::F32, ValType::F64]).map(|ty| (1, *ty)).collect();
+        let mut function = Function::new(declared);
+        for instruction in &body {
+            function.instruction(instruction);
+        }
+        function.instruction(&I::End);
+        code.function(&function);
+    }
+    let mut functions = FunctionSection::new();
+    let mut imports = ImportSection::new();
+    for (number, signature) in signatures.iter().enumerate() {
+        let ty = types.index(signature);
+        if number < imported {
+            imports.import("host", "f", EntityType::Function(ty));
+        } else {
+            functions.function(ty);
+        }
+    }
+    let mut tables = TableSection::new();
+    let (minimum, maximum) = (u64::from(TABLE), Some(u64::from(TABLE) + 3));
+    let table = |element_type| TableType { element_type, table64: false, minimum, maximum, shared: false };
+    tables.table(table(RefType::FUNCREF)).table(table(RefType::EXTERNREF));
+    let mut memories = MemorySection::new();
+    memories.memory(MemoryType { minimum: 1, maximum: Some(3), memory64: false, shared: false, page_size_log2: None });
+    let mut globals = GlobalSection::new();
+    let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
+    globals.global(global(ValType::I32), &ConstExpr::i32_const(FUEL));
+    for ty in GLOBALS {
+        let init = match ty {
+            ValType::I32 => ConstExpr::i32_const(random.next() as i32),
+            ValType::I64 => ConstExpr::i64_const(random.next() as i64),
+            ValType::F32 => ConstExpr::f32_const(1.5.into()),
+            ValType::F64 => ConstExpr::f64_const((-0.5).into()),
+            ValType::FUNCREF => ConstExpr::ref_func(random.below(count) as u32),
+            _ => ConstExpr::ref_null(HeapType::EXTERN),
+        };
+        globals.global(global(ty), &init);
+    }
+    let mut exports = ExportSection::new();
+    exports.export(FUEL_EXPORT, ExportKind::Global, 0);
+    for number in 0..count {
+        exports.export(&format!("f{number}"), ExportKind::Func, number as u32);
+    }
+    for number in 0..GLOBALS.len() {
+        exports.export(&format!("g{number}"), ExportKind::Global, number as u32 + 1);
+    }
+    exports.export("t0", ExportKind::Table, 0).export("t1", ExportKind::Table, 1).export("m", ExportKind::Memory, 0);
+    let mut elements = ElementSection::new();
+    let all: Vec<u32> = (0..count as u32).collect();
+    elements.active(None, &ConstExpr::i32_const(1), Elements::Functions(all.into()));
+    let mut data = DataSection::new();
+    data.active(0, &ConstExpr::i32_const(0), random.bytes(256));
+    let mut type_section = TypeSection::new();
+    for signature in &types.0 {
+        type_section.ty().function(signature.params.clone(), signature.results.clone());
+    }
+    let mut module = Module::new();
+    module.section(&type_section);
+    if imported != 0 {
+        module.section(&imports);
+    }
+    module.section(&functions).section(&tables).section(&memories).section(&globals).section(&exports);
+    module.section(&elements).section(&code).section(&data);
+    module.finish()
+}
+
+fn some_types(random: &mut Random, limit: usize) -> Vec<ValType> {
+    (0..random.below(limit))
+        .map(|_| if random.chance(80) { random.pick(&NUMBERS) } else { random.pick(&TYPES) })
+        .collect()
+}
+
+/// Writes a function's body; every expression leaves its value on the stack, above whatever is there.
+struct Writer<'a> {
+    random: &'a mut Random,
+    code: Vec<I<'static>>,
+    locals: Vec<ValType>,
+    /// What a branch to each label carries; none for loops, which only their own back edge branches to.
+    labels: Vec<Option<Vec<ValType>>>,
+    signatures: &'a [Signature],
+    types: &'a mut Types,
+    /// Locals that count the turns of loops.
+    counters: Vec<usize>,
+    budget: i32,
+    /// The first of two locals, an f32 and an f64, by which NaNs are replaced.
+    scratch: u32,
+    traps_without_fuel: bool,
+    /// How many of the functions are called mostly: those before this one, so that most calls come to an end.
+    before: usize,
+}
+
+const fn at(offset: u64) -> MemArg {
+    MemArg { offset, align: 0, target: MemArgTarget::Memory(0), ordering: None }
+}
+
+impl Writer<'_> {
+    fn emit(&mut self, instruction: I<'static>) {
+        self.code.push(instruction);
+    }
+
+    fn all(&mut self, instructions: &[I<'static>]) {
+        self.code.extend_from_slice(instructions);
+    }
+
+    /// Returns zeros if there is no fuel left, or traps.
+    fn fuel(&mut self) {
+        self.all(&[I::GlobalGet(0), I::I32Eqz, I::If(BlockType::Empty)]);
+        if self.traps_without_fuel {
+            self.emit(I::Unreachable);
+        } else {
+            for ty in self.labels[0].clone().expect("a function's label") {
+                self.emit(match ty {
+                    ValType::I32 => I::I32Const(0),
+                    ValType::I64 => I::I64Const(0),
+                    ValType::F32 => I::F32Const(0.0.into()),
+                    ValType::F64 => I::F64Const(0.0.into()),
+                    ValType::FUNCREF => I::RefNull(HeapType::FUNC),
+                    _ => I::RefNull(HeapType::EXTERN),
+                });
+            }
+            self.emit(I::Return);
+        }
+        self.all(&[I::End, I::GlobalGet(0), I::I32Const(1), I::I32Sub, I::GlobalSet(0)]);
+    }
+
+    fn local_of(&mut self, ty: ValType) -> Option<u32> {
+        let is_good = |local: &usize| self.locals[*local] == ty && !self.counters.contains(local);
+        let all: Vec<_> = (0..self.locals.len()).filter(is_good).collect();
+        (!all.is_empty()).then(|| self.random.pick(&all) as u32)
+    }
+
+    fn constant(&mut self, ty: ValType) {
+        let word = self.random.next();
+        let instruction = match ty {
+            ValType::I32 => {
+                I::I32Const(self.random.pick(&[0, 0, 1, -1, 7, i32::MAX, i32::MIN, 65535, 100, word as i32]))
+            }
+            ValType::I64 => I::I64Const(self.random.pick(&[0, 0, 1, -1, 9, i64::MAX, i64::MIN, 1 << 32, word as i64])),
+            ValType::F32 => I::F32Const(self.random.pick(&[0.0, -0.0, 1.0, 1.5, -2.25, 1e10, f32::INFINITY]).into()),
+            ValType::F64 => I::F64Const(self.random.pick(&[0.0, -0.0, 1.0, 1.5, -2.25, 1e300, f64::INFINITY]).into()),
+            ValType::FUNCREF if word % 3 != 0 => I::RefFunc((word / 3 % self.signatures.len() as u64) as u32),
+            ValType::FUNCREF => I::RefNull(HeapType::FUNC),
+            _ => I::RefNull(HeapType::EXTERN),
+        };
+        self.emit(instruction);
+    }
+
+    fn expressions(&mut self, types: &[ValType], depth: u32) {
+        for ty in types {
+            self.expression(*ty, depth);
+        }
+    }
+
+    fn block_type(&mut self, params: &[ValType], results: &[ValType]) -> BlockType {
+        match (params, results) {
+            ([], []) => BlockType::Empty,
+            ([], [one]) => BlockType::Result(*one),
+            _ => {
+                let signature = Signature { params: params.to_vec(), results: results.to_vec() };
+                BlockType::FunctionType(self.types.index(&signature))
+            }
+        }
+    }
+
+    fn open(&mut self, block: fn(BlockType) -> I<'static>, params: &[ValType], results: &[ValType]) {
+        let ty = self.block_type(params, results);
+        self.emit(block(ty));
+        self.labels.push(Some(results.to_vec()));
+    }
+
+    fn close(&mut self) {
+        self.labels.pop();
+        self.emit(I::End);
+    }
+
+    fn drops(&mut self, count: usize) {
+        for _ in 0..count {
+            self.emit(I::Drop);
+        }
+    }
+
+    fn expression(&mut self, ty: ValType, depth: u32) {
+        self.budget -= 1;
+        let choice = if depth == 0 || self.budget < 0 { self.random.below(3) } else { self.random.below(24) };
+        let deeper = depth.saturating_sub(1);
+        match choice {
+            0 => self.constant(ty),
+            1 | 2 => self.get(ty),
+            3..=6 => self.operation(ty, deeper),
+            7 => {
+                self.open(I::Block, &[], &[ty]);
+                self.statements(deeper);
+                self.expression(ty, deeper);
+                if self.random.chance(60) {
+                    self.expression(ValType::I32, deeper);
+                    self.emit(I::BrIf(0));
+                }
+                if self.random.chance(20) {
+                    self.emit(I::Br(0));
+                }
+                self.close();
+            }
+            8 => {
+                self.expression(ValType::I32, deeper);
+                self.open(I::If, &[], &[ty]);
+                self.statements(deeper);
+                self.expression(ty, deeper);
+                self.emit(I::Else);
+                self.statements(deeper);
+                self.expression(ty, deeper);
+                self.close();
+            }
+            9 => {
+                self.expressions(&[ty, ty, ValType::I32], deeper);
+                self.emit(if matches!(ty, ValType::Ref(_)) { I::TypedSelect(ty) } else { I::Select });
+            }
+            10 | 11 => match self.local_of(ty) {
+                Some(local) => {
+                    self.expression(ty, deeper);
+                    self.emit(I::LocalTee(local));
+                }
+                None => self.constant(ty),
+            },
+            12 => self.load(ty, deeper),
+            13 => {
+                let place = GLOBALS.iter().position(|global| *global == ty).expect("one of each type");
+                self.emit(I::GlobalGet(place as u32 + 1));
+            }
+            14 => {
+                // Several results, of which the lowest stays.
+                let mut results = vec![ty];
+                results.extend(some_types(self.random, 4));
+                self.open(I::Block, &[], &results);
+                self.expressions(&results, deeper);
+                if self.random.chance(50) {
+                    self.expression(ValType::I32, deeper);
+                    self.emit(I::BrIf(0));
+                }
+                self.close();
+                self.drops(results.len() - 1);
+            }
+            15 => {
+                // A parameter goes into a block, or a loop that isn't one.
+                self.expression(ty, deeper);
+                let is_loop = self.random.chance(50);
+                self.open(if is_loop { I::Loop } else { I::Block }, &[ty], &[ty]);
+                if is_loop {
+                    *self.labels.last_mut().expect("it was opened") = None;
+                }
+                self.statements(deeper);
+                self.close();
+            }
+            16 => self.table_of_values(ty, deeper),
+            17 => {
+                // Operands wait beneath a statement.
+                self.expression(ty, deeper);
+                self.statements(deeper);
+            }
+            18 if matches!(ty, ValType::FUNCREF | ValType::EXTERNREF) => {
+                self.element(deeper);
+                self.emit(I::TableGet(u32::from(ty == ValType::EXTERNREF)));
+            }
+            _ => {
+                let callable = self.callable();
+                let fitting: Vec<_> =
+                    (0..callable).filter(|func| self.signatures[*func].results.first() == Some(&ty)).collect();
+                if fitting.is_empty() {
+                    self.get(ty);
+                } else {
+                    let function = self.random.pick(&fitting);
+                    self.call(function, deeper);
+                    self.drops(self.signatures[function].results.len() - 1);
+                }
+            }
+        }
+    }
+
+    fn get(&mut self, ty: ValType) {
+        match self.local_of(ty) {
+            Some(local) => self.emit(I::LocalGet(local)),
+            None => self.constant(ty),
+        }
+    }
+
+    /// A `br_table` whose targets all carry a value.
+    fn table_of_values(&mut self, ty: ValType, depth: u32) {
+        let count = 1 + self.random.below(4) as u32;
+        for _ in 0..count {
+            self.open(I::Block, &[], &[ty]);
+        }
+        self.expression(ty, depth);
+        self.expression(ValType::I32, depth);
+        let targets: Vec<u32> = (0..self.random.below(6)).map(|_| self.random.below(count as usize) as u32).collect();
+        let default = self.random.below(count as usize) as u32;
+        self.emit(I::BrTable(targets.into(), default));
+        for _ in 0..count {
+            self.close();
+            if self.random.chance(30) {
+                self.statements(depth.min(1));
+            }
+        }
+    }
+
+    /// How many of the functions may be called next.
+    fn callable(&mut self) -> usize {
+        if self.random.chance(6) { self.signatures.len() } else { self.before }
+    }
+
+    fn call(&mut self, function: usize, depth: u32) {
+        let signature = self.signatures[function].clone();
+        self.expressions(&signature.params, depth);
+        if self.random.chance(70) {
+            return self.emit(I::Call(function as u32));
+        }
+        // Through the table, seldom with an element that traps.
+        let element = if self.random.chance(92) { function + 1 } else { self.random.below(TABLE as usize + 2) };
+        self.emit(I::I32Const(element as i32));
+        let type_index = self.types.index(&signature);
+        self.emit(I::CallIndirect { type_index, table_index: 0 });
+    }
+
+    /// An address, nearly always inside the memory.
+    fn address(&mut self, depth: u32) {
+        self.expression(ValType::I32, depth);
+        if self.random.chance(96) {
+            self.all(&[I::I32Const(255), I::I32And]);
+        }
+    }
+
+    /// An element's place, nearly always inside the table.
+    fn element(&mut self, depth: u32) {
+        self.expression(ValType::I32, depth);
+        if self.random.chance(94) {
+            self.all(&[I::I32Const(7), I::I32And]);
+        }
+    }
+
+    fn load(&mut self, ty: ValType, depth: u32) {
+        let instruction = match ty {
+            ValType::I32 => {
+                let access = at(self.random.pick(&[0, 1, 64, 65_500]));
+                self.random.pick(&[
+                    I::I32Load(access),
+                    I::I32Load8S(access),
+                    I::I32Load8U(access),
+                    I::I32Load16S(access),
+                ])
+            }
+            ValType::I64 => {
+                let access = at(self.random.pick(&[0, 3, 128, 65_500]));
+                self.random.pick(&[
+                    I::I64Load(access),
+                    I::I64Load8S(access),
+                    I::I64Load16U(access),
+                    I::I64Load32S(access),
+                ])
+            }
+            ValType::F32 => I::F32Load(at(4096)),
+            ValType::F64 => I::F64Load(at(8192)),
+            _ => return self.get(ty),
+        };
+        self.address(depth);
+        self.emit(instruction);
+    }
+
+    fn operation(&mut self, ty: ValType, depth: u32) {
+        let trap = self.random.chance(6);
+        let (operands, instruction) = match ty {
+            ValType::I32 => match self.random.below(5) {
+                0 => {
+                    let of = self.random.pick(&TYPES);
+                    let choices: &[I<'static>] = match of {
+                        ValType::I32 => &[I::I32Eq, I::I32Ne, I::I32LtS, I::I32LtU, I::I32GtS, I::I32GeU, I::I32LeS],
+                        ValType::I64 => &[I::I64Eq, I::I64Ne, I::I64LtS, I::I64LtU, I::I64GtS, I::I64GeU, I::I64LeS],
+                        ValType::F32 => &[I::F32Eq, I::F32Ne, I::F32Lt, I::F32Gt, I::F32Le, I::F32Ge],
+                        ValType::F64 => &[I::F64Eq, I::F64Ne, I::F64Lt, I::F64Gt, I::F64Le, I::F64Ge],
+                        _ => {
+                            self.expression(of, depth);
+                            return self.emit(I::RefIsNull);
+                        }
+                    };
+                    (vec![of, of], self.random.pick(choices))
+                }
+                1 => self.random.pick(&[
+                    (vec![ValType::I32], I::I32Eqz),
+                    (vec![ValType::I32], I::I32Clz),
+                    (vec![ValType::I32], I::I32Popcnt),
+                    (vec![ValType::I32], I::I32Extend8S),
+                    (vec![ValType::I64], I::I32WrapI64),
+                    (vec![ValType::I64], I::I64Eqz),
+                    (vec![ValType::F32], I::I32TruncSatF32S),
+                    (vec![ValType::F64], I::I32TruncSatF64U),
+                    (vec![], I::MemorySize(0)),
+                    (vec![], I::TableSize(1)),
+                ]),
+                _ if trap => self.random.pick(&[
+                    (vec![ValType::I32; 2], I::I32DivS),
+                    (vec![ValType::I32; 2], I::I32RemU),
+                    (vec![ValType::F32], I::I32TruncF32S),
+                    (vec![ValType::F64], I::I32TruncF64U),
+                ]),
+                _ => {
+                    let choices = [
+                        I::I32Add,
+                        I::I32Sub,
+                        I::I32Mul,
+                        I::I32And,
+                        I::I32Or,
+                        I::I32Xor,
+                        I::I32Shl,
+                        I::I32ShrS,
+                        I::I32ShrU,
+                        I::I32Rotl,
+                        I::I32Rotr,
+                    ];
+                    (vec![ValType::I32; 2], self.random.pick(&choices))
+                }
+            },
+            ValType::I64 => match self.random.below(4) {
+                0 => self.random.pick(&[
+                    (vec![ValType::I64], I::I64Ctz),
+                    (vec![ValType::I64], I::I64Extend32S),
+                    (vec![ValType::I32], I::I64ExtendI32S),
+                    (vec![ValType::I32], I::I64ExtendI32U),
+                    (vec![ValType::F64], I::I64TruncSatF64S),
+                ]),
+                _ if trap => self.random.pick(&[
+                    (vec![ValType::I64; 2], I::I64DivU),
+                    (vec![ValType::I64; 2], I::I64RemS),
+                    (vec![ValType::F32], I::I64TruncF32U),
+                ]),
+                _ => {
+                    let choices = [
+                        I::I64Add,
+                        I::I64Sub,
+                        I::I64Mul,
+                        I::I64And,
+                        I::I64Or,
+                        I::I64Xor,
+                        I::I64Shl,
+                        I::I64ShrS,
+                        I::I64Rotl,
+                    ];
+                    (vec![ValType::I64; 2], self.random.pick(&choices))
+                }
+            },
+            ValType::F32 if self.random.chance(40) => self.random.pick(&[
+                (vec![ValType::F32], I::F32Neg),
+                (vec![ValType::F32], I::F32Sqrt),
+                (vec![ValType::F32], I::F32Floor),
+                (vec![ValType::I32], I::F32ConvertI32S),
+                (vec![ValType::I64], I::F32ConvertI64U),
+                (vec![ValType::F64], I::F32DemoteF64),
+                (vec![ValType::I32], I::F32ReinterpretI32),
+            ]),
+            ValType::F32 => {
+                let choices = [I::F32Add, I::F32Sub, I::F32Mul, I::F32Div, I::F32Min, I::F32Max];
+                (vec![ValType::F32; 2], self.random.pick(&choices))
+            }
+            ValType::F64 if self.random.chance(40) => self.random.pick(&[
+                (vec![ValType::F64], I::F64Abs),
+                (vec![ValType::F64], I::F64Nearest),
+                (vec![ValType::F64], I::F64Ceil),
+                (vec![ValType::I32], I::F64ConvertI32U),
+                (vec![ValType::I64], I::F64ConvertI64S),
+                (vec![ValType::F32], I::F64PromoteF32),
+                (vec![ValType::I64], I::F64ReinterpretI64),
+            ]),
+            ValType::F64 => {
+                let choices = [I::F64Add, I::F64Sub, I::F64Mul, I::F64Div, I::F64Min, I::F64Max];
+                (vec![ValType::F64; 2], self.random.pick(&choices))
+            }
+            _ => return self.get(ty),
+        };
+        self.expressions(&operands, depth);
+        self.emit(instruction);
+    }
+
+    /// Replaces a NaN on the stack by one whose bits are known.
+    fn plain_nan(&mut self, ty: ValType) {
+        let is_single = ty == ValType::F32;
+        let local = self.scratch + u32::from(!is_single);
+        self.emit(I::LocalTee(local));
+        self.emit(if is_single { I::F32Const(0.0.into()) } else { I::F64Const(0.0.into()) });
+        self.all(&[I::LocalGet(local), I::LocalGet(local)]);
+        self.all(&[if is_single { I::F32Eq } else { I::F64Eq }, I::Select]);
+    }
+
+    fn statements(&mut self, depth: u32) {
+        for _ in 0..self.random.below(4) {
+            self.statement(depth);
+        }
+    }
+
+    fn statement(&mut self, depth: u32) {
+        self.budget -= 1;
+        if self.budget < 0 {
+            return;
+        }
+        let deeper = depth.saturating_sub(1);
+        let choice = if depth == 0 { self.random.below(9) } else { self.random.below(19) };
+        match choice {
+            0..=3 => {
+                let ty = self.random.pick(&TYPES);
+                if let Some(local) = self.local_of(ty) {
+                    self.expression(ty, deeper);
+                    self.emit(I::LocalSet(local));
+                }
+            }
+            4 => {
+                let place = self.random.below(GLOBALS.len());
+                self.expression(GLOBALS[place], deeper);
+                self.emit(I::GlobalSet(place as u32 + 1));
+            }
+            5 | 6 => self.store(deeper),
+            7 => {
+                let ty = self.random.pick(&TYPES);
+                self.expression(ty, deeper);
+                self.emit(I::Drop);
+            }
+            8 => self.simple(),
+            9 | 10 => {
+                self.expression(ValType::I32, deeper);
+                self.open(I::If, &[], &[]);
+                self.statements(deeper);
+                if self.random.chance(50) {
+                    self.emit(I::Else);
+                    self.statements(deeper);
+                }
+                self.close();
+            }
+            11 => {
+                self.open(I::Block, &[], &[]);
+                self.statements(deeper);
+                self.expression(ValType::I32, deeper);
+                self.emit(I::BrIf(0));
+                self.statements(deeper);
+                self.close();
+            }
+            12 | 13 => self.counted_loop(deeper),
+            14 | 15 => self.branch(deeper),
+            16 => self.branch_table(deeper),
+            17 => self.bulk(deeper),
+            _ => {
+                let callable = self.callable();
+                if callable != 0 {
+                    let function = self.random.below(callable);
+                    self.call(function, deeper);
+                    self.drops(self.signatures[function].results.len());
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, depth: u32) {
+        let ty = self.random.pick(&TYPES);
+        match ty {
+            ValType::Ref(_) => {
+                self.element(depth);
+                self.expression(ty, depth);
+                self.emit(I::TableSet(u32::from(ty == ValType::EXTERNREF)));
+            }
+            _ => {
+                self.address(depth);
+                self.expression(ty, depth);
+                let access = at(self.random.pick(&[0, 1, 64, 65_500]));
+                let instruction = match ty {
+                    ValType::I32 => {
+                        self.random.pick(&[I::I32Store(access), I::I32Store8(access), I::I32Store16(access)])
+                    }
+                    ValType::I64 => self.random.pick(&[I::I64Store(access), I::I64Store32(access)]),
+                    ValType::F32 => {
+                        self.plain_nan(ty);
+                        I::F32Store(at(4096))
+                    }
+                    _ => {
+                        self.plain_nan(ty);
+                        I::F64Store(at(8192))
+                    }
+                };
+                self.emit(instruction);
+            }
+        }
+    }
+
+    fn simple(&mut self) {
+        let choice = self.random.below(100);
+        let instructions: &[I<'static>] = match choice {
+            0..60 => &[I::Nop],
+            60..75 => &[I::MemorySize(0), I::Drop],
+            75..90 => &[I::I32Const(1), I::MemoryGrow(0), I::Drop],
+            90..98 => &[I::RefNull(HeapType::EXTERN), I::I32Const(1), I::TableGrow(1), I::Drop],
+            _ => &[I::Unreachable],
+        };
+        self.all(instructions);
+    }
+
+    fn bulk(&mut self, depth: u32) {
+        self.address(depth);
+        if self.random.chance(50) {
+            self.address(depth);
+            self.all(&[I::I32Const(9), I::MemoryCopy { src_mem: 0, dst_mem: 0 }]);
+        } else {
+            self.expression(ValType::I32, depth);
+            self.all(&[I::I32Const(5), I::MemoryFill(0)]);
+        }
+    }
+
+    fn counted_loop(&mut self, depth: u32) {
+        let Some(counter) = self.local_of(ValType::I32) else { return };
+        self.counters.push(counter as usize);
+        let turns = 1 + self.random.below(5) as i32;
+        self.all(&[I::I32Const(turns), I::LocalSet(counter)]);
+        // Values that the loop carries around.
+        let carried = if self.random.chance(40) { some_types(self.random, 3) } else { Vec::new() };
+        self.expressions(&carried, depth.min(1));
+        self.open(I::Loop, &carried, &carried);
+        *self.labels.last_mut().expect("it was opened") = None;
+        self.fuel();
+        self.statements(depth);
+        self.all(&[I::LocalGet(counter), I::I32Const(1), I::I32Sub, I::LocalTee(counter), I::BrIf(0)]);
+        self.statements(depth.min(1));
+        self.close();
+        self.drops(carried.len());
+        self.counters.pop();
+    }
+
+    /// A branch outwards, conditional or not, with what it carries; dead code may follow.
+    fn branch(&mut self, depth: u32) {
+        let forward: Vec<_> = (0..self.labels.len()).filter(|label| self.labels[*label].is_some()).collect();
+        let label = self.random.pick(&forward);
+        let carried = self.labels[label].clone().expect("just filtered");
+        let relative = (self.labels.len() - 1 - label) as u32;
+        // What lies beneath is thrown away by the branch.
+        let beneath = some_types(self.random, 3);
+        self.expressions(&beneath, depth.min(1));
+        self.expressions(&carried, depth);
+        if self.random.chance(80) {
+            self.expression(ValType::I32, depth);
+            self.emit(I::BrIf(relative));
+            self.drops(carried.len() + beneath.len());
+        } else {
+            let returns = label == 0 && self.random.chance(50);
+            self.emit(if returns { I::Return } else { I::Br(relative) });
+        }
+    }
+
+    fn branch_table(&mut self, depth: u32) {
+        let count = 1 + self.random.below(4) as u32;
+        for _ in 0..count {
+            self.open(I::Block, &[], &[]);
+        }
+        self.expression(ValType::I32, depth);
+        if self.random.chance(80) {
+            self.all(&[I::I32Const(7), I::I32And]);
+        }
+        let targets: Vec<u32> = (0..self.random.below(6)).map(|_| self.random.below(count as usize) as u32).collect();
+        let default = self.random.below(count as usize) as u32;
+        self.emit(I::BrTable(targets.into(), default));
+        for _ in 0..count {
+            self.close();
+            self.statements(depth.min(1));
+        }
+    }
+}
