@@ -325,7 +325,16 @@ impl Writer<'_> {
                 self.expression(ty, deeper);
                 self.emit("drop");
             }
-            7 => self.simple(),
+            7 if self.random.chance(80) => self.simple(),
+            7 => {
+                self.expression("i32", deeper);
+                let trap = self.random.pick(&[
+                    "i32.const 31 i32.and i32.eqz if nop unreachable end",
+                    "i32.const 31 i32.and if else unreachable end",
+                    "i32.const 77 i32.eq if unreachable end",
+                ]);
+                self.emit(trap);
+            }
             8 | 9 => {
                 self.expression("i32", deeper);
                 self.emit("if");
