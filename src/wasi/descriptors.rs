@@ -194,6 +194,13 @@ impl Descriptors {
         Ok(free as u32)
     }
 
+    /// `Mfile` if no number is free.
+    pub fn check_room(&self) -> Result<()> {
+        let slots = self.0.borrow();
+        let is_full = slots.len() == MOST_DESCRIPTORS && !slots.iter().any(|slot| matches!(slot, Slot::Free));
+        if is_full { Err(Errno::Mfile) } else { Ok(()) }
+    }
+
     /// Frees a number.
     pub fn remove(&self, fd: u32) -> Result<()> {
         let removed = self.get(fd)?;
@@ -229,9 +236,10 @@ mod tests {
         for number in 0..MOST_DESCRIPTORS as u32 {
             assert_eq!(add(), Ok(number));
         }
-        assert_eq!(add(), Err(Errno::Mfile));
+        assert_eq!((add(), descriptors.check_room()), (Err(Errno::Mfile), Err(Errno::Mfile)));
         descriptors.remove(7).unwrap();
         descriptors.remove(3).unwrap();
+        assert_eq!(descriptors.check_room(), Ok(()));
         assert_eq!((add(), add(), add()), (Ok(3), Ok(7), Err(Errno::Mfile)));
         assert_eq!(descriptors.remove(MOST_DESCRIPTORS as u32), Err(Errno::Badf));
     }

@@ -7,6 +7,7 @@ use super::Errno;
 use super::context::Context;
 use super::descriptors::{Descriptor, Folder, Object};
 use super::guest::{Guest, Result};
+use super::stdio::Stream;
 use super::system::{Opened, Opening};
 use super::types::{Dialect, FileStat, SYMLINK_FOLLOW, fdflags, oflags, rights};
 use std::sync::Arc;
@@ -128,6 +129,8 @@ impl Context {
         if opening.is_folder && opening.creates {
             return Err(Errno::Inval);
         }
+        // A call that fails for that doesn't make or empty a file.
+        self.descriptors.check_room()?;
         let opened = match open(folder, &path, &opening)? {
             Object::Folder(opened) => {
                 Descriptor::of_folder(opened, descriptor.base.get() & rights::FOLDER, inherited, None)
@@ -220,7 +223,8 @@ fn open(folder: &Folder, path: &str, opening: &Opening) -> Result<Object> {
         if folder.is_read_only { open_protected(folder, path, opening)? } else { folder.dir.open(path, opening)? };
     Ok(match opened {
         Opened::Folder(opened) => Object::Folder(Folder::new(opened, folder.is_read_only)),
-        Opened::File(file) => Object::of_file(Arc::new(file)),
+        Opened::File(file) => Object::File(Arc::new(file)),
+        Opened::Stream(file) => Object::Stream(Stream::File(Arc::new(file))),
     })
 }
 

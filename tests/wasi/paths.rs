@@ -69,6 +69,44 @@ fn paths_may_be_roundabout_but_not_malformed() {
 }
 
 #[test]
+fn long_paths_and_links_are_as_long_as_the_systems() {
+    both(|guest, place| {
+        // Together they are longer than a path may be, one by one they aren't.
+        let deep = "n".repeat(200);
+        let folder = [&deep[..]; 15].join("/");
+        let mut inside = guest.open(".", DIRECTORY, 0);
+        for _ in 0..15 {
+            let [at, length] = guest.path(&deep);
+            assert_eq!(guest.call("path_create_directory", &[inside.into(), at, length]), SUCCESS);
+            inside = guest.try_open_in(inside, &deep, false, DIRECTORY, READ, 0).unwrap();
+        }
+        fs::write(place.inside("file"), "content").unwrap();
+        let up = format!("{}{}file", "../".repeat(15), "./".repeat(800));
+        assert!(folder.len() + up.len() > 4096);
+        let ([old, n_old], [new, n_new]) = (guest.path(&up), guest.other_path("link"));
+        assert_eq!(guest.call("path_symlink", &[old, n_old, inside.into(), new, n_new]), SUCCESS);
+        let link = format!("{folder}/link");
+        let file = guest.open(&link, 0, READ);
+        assert_eq!(guest.try_read(file, 100).unwrap(), b"content");
+        assert_eq!(guest.stat(&link, true).unwrap().2, 7);
+        assert_eq!(guest.try_open(&"./".repeat(2047), true, 0, READ, 0).map(drop), Ok(()));
+        assert_eq!(guest.try_open(&"./".repeat(2048), true, 0, READ, 0), Err(NAMETOOLONG));
+    });
+}
+
+#[test]
+fn without_a_free_number_nothing_is_made() {
+    both(|guest, place| {
+        fs::write(place.inside("file"), "content").unwrap();
+        while guest.try_open("file", true, 0, READ, 0).is_ok() {}
+        assert_eq!(guest.try_open("new", true, CREAT, WRITE, 0), Err(33));
+        assert_eq!(guest.try_open("file", true, TRUNC, WRITE, 0), Err(33));
+        assert_eq!(fs::read(place.inside("file")).unwrap(), b"content");
+        assert!(!place.inside("new").exists());
+    });
+}
+
+#[test]
 fn folders_and_files_come_and_go() {
     both(|guest, place| {
         assert_eq!(guest.on_path("path_create_directory", FOLDER, "sub"), SUCCESS);

@@ -6,8 +6,13 @@ use crate::guest::{
 };
 use pellucid::base::ErrorKind;
 use pellucid::wasi::WasiConfig;
+use rustix::fs::{CWD, RenameFlags};
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// A place with something to protect beside the guest's folder, and ways that might lead there.
 fn prepare(place: &Place) {
@@ -211,6 +216,122 @@ fn nothing_changes_in_a_folder_that_is_read_only() {
         assert_eq!(fs::read_dir(place.inside("")).unwrap().count(), 2);
         assert_eq!(fs::read_dir(place.outside("writable")).unwrap().count(), 0);
     }
+}
+
+/// Does something again and again in another thread while a test runs; answers what the test answers.
+fn meanwhile<T>(disturb: impl Fn() + Sync, test: impl FnOnce() -> T) -> T {
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Relaxed) {
+                disturb();
+            }
+        });
+        // Also if the test panics, the other thread has to end.
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(test));
+        is_over.store(true, Relaxed);
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// How long a race is run.
+const RACE: Duration = Duration::from_millis(700);
+
+fn exchange(one: &Path, other: &Path) {
+    let _ = rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
+}
+
+#[test]
+fn what_is_exchanged_meanwhile_leads_nowhere() {
+    let place = Place::new();
+    fs::create_dir_all(place.outside("out/deep")).unwrap();
+    fs::write(place.outside("out/secret"), "secret").unwrap();
+    fs::write(place.outside("out/deep/secret"), "secret").unwrap();
+    fs::create_dir_all(place.inside("x/deep")).unwrap();
+    fs::write(place.inside("x/secret"), "mine").unwrap();
+    fs::write(place.inside("x/deep/secret"), "mine").unwrap();
+    symlink("../out", place.inside("y")).unwrap();
+    fs::write(place.inside("f"), "mine").unwrap();
+    symlink("../out/secret", place.inside("l")).unwrap();
+    let guest = Guest::new(false, &place.config(false));
+    let (x, y, f, l) = (place.inside("x"), place.inside("y"), place.inside("f"), place.inside("l"));
+    let disturb = || {
+        exchange(&x, &y);
+        exchange(&f, &l);
+    };
+    let outside = |name: &str| fs::read_dir(place.outside(name)).unwrap().count();
+    let mut n_opened = 0;
+    meanwhile(disturb, || {
+        let begun = Instant::now();
+        while begun.elapsed() < RACE {
+            for path in ["x/secret", "x/deep/secret", "x/deep/../secret", "./x/./deep/secret", "f", "y/secret", "l"] {
+                if let Ok(file) = guest.try_open(path, true, 0, READ | WRITE, 0) {
+                    n_opened += 1;
+                    assert_eq!(guest.try_read(file, 100).unwrap(), b"mine", "{path}");
+                    guest.close(file);
+                }
+                if let Ok((kind, _, size)) = guest.stat(path, true) {
+                    assert_eq!((kind, size), (4, 4), "{path}");
+                }
+            }
+            // What is made and removed is inside as well.
+            let _ = guest.try_open("x/new", true, CREAT, WRITE, 0).map(|file| guest.close(file));
+            guest.on_path("path_create_directory", FOLDER, "x/folder");
+            guest.on_path("path_create_directory", FOLDER, "x/deep/folder/");
+            let ([old, n_old], [new, n_new]) = (guest.path("x/secret"), guest.other_path("x/linked"));
+            guest.call("path_link", &[FOLDER.into(), 0, old, n_old, FOLDER.into(), new, n_new]);
+            guest.call("path_symlink", &[old, n_old, FOLDER.into(), new, n_new]);
+            let ([old, n_old], [new, n_new]) = (guest.path("x/new"), guest.other_path("x/deep/moved"));
+            guest.call("path_rename", &[FOLDER.into(), old, n_old, FOLDER.into(), new, n_new]);
+            assert_eq!((outside("out"), outside("out/deep")), (2, 1));
+            for (name, path) in [
+                ("path_unlink_file", "x/new"),
+                ("path_unlink_file", "x/linked"),
+                ("path_unlink_file", "x/deep/moved"),
+                ("path_remove_directory", "x/folder/"),
+                ("path_remove_directory", "x/deep/folder"),
+            ] {
+                guest.on_path(name, FOLDER, path);
+            }
+        }
+    });
+    assert!(n_opened > 0);
+    assert_eq!(fs::read_to_string(place.outside("out/secret")).unwrap(), "secret");
+}
+
+#[test]
+fn a_folder_that_is_moved_away_is_no_way_out() {
+    let place = Place::new();
+    fs::create_dir_all(place.inside("p/q/r/s")).unwrap();
+    fs::create_dir(place.outside("out")).unwrap();
+    fs::write(place.outside("secret"), "secret").unwrap();
+    fs::write(place.outside("out/secret"), "secret").unwrap();
+    let guest = Guest::new(false, &place.config(false));
+    let (inside, outside) = (place.inside("p/q/r"), place.outside("out/r"));
+    let disturb = || {
+        let _ = fs::rename(&inside, &outside);
+        let _ = fs::rename(&outside, &inside);
+    };
+    let n_looks = meanwhile(disturb, || {
+        let begun = Instant::now();
+        let mut n_looks = 0;
+        while begun.elapsed() < RACE {
+            for up in ["..", "../..", "../../..", "s/../..", "s/../../..", "s/../../../.."] {
+                let path = format!("p/q/r/{up}/secret");
+                assert!(guest.try_open(&path, true, 0, READ, 0).is_err(), "{path}");
+                assert!(guest.stat(&path, false).is_err(), "{path}");
+                // Where it ends in `..`, the folder that is opened has to be inside.
+                let path = format!("p/q/r/{up}");
+                if let Ok(folder) = guest.try_open(&path, true, DIRECTORY, READ, 0) {
+                    assert!(guest.try_open_in(folder, "secret", true, 0, READ, 0).is_err(), "{path}");
+                    guest.close(folder);
+                }
+                n_looks += 1;
+            }
+        }
+        n_looks
+    });
+    assert!(n_looks > 0);
 }
 
 #[test]

@@ -83,8 +83,10 @@ pub struct Opening {
 
 /// What was opened.
 pub enum Opened {
-    /// A file, a pipe, a device.
+    /// A regular file.
     File(File),
+    /// A pipe or a device.
+    Stream(File),
     /// A folder.
     Folder(Directory),
 }
@@ -205,7 +207,7 @@ impl Directory {
 
     /// Gives a file one more path; a symbolic link isn't followed.
     pub fn link(&self, path: &str, to: &Directory, to_path: &str) -> Result<()> {
-        let mut from = find(self.fd.as_fd(), path.as_bytes(), true)?;
+        let mut from = find(self.fd.as_fd(), bytes_of(path)?, true)?;
         if from.has_slash() {
             // It has to be a folder, maybe behind a link. Nothing can be linked to one, and the system says so.
             from.folder = Parent::Opened(look(self.fd.as_fd(), path.as_bytes())?);
@@ -219,7 +221,7 @@ impl Directory {
 
     /// What a symbolic link says. `Perm` if it is absolute: what the host's folders are called is not for guests.
     pub fn read_link(&self, path: &str) -> Result<Vec<u8>> {
-        let place = find(self.fd.as_fd(), path.as_bytes(), true)?;
+        let place = find(self.fd.as_fd(), bytes_of(path)?, true)?;
         if place.has_slash() {
             look(self.fd.as_fd(), path.as_bytes())?;
             return Err(Errno::INVAL.into());
@@ -268,13 +270,14 @@ impl Directory {
         let fd = above_stdio(fd)?;
         Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => Opened::Folder(Directory { fd }),
-            _ => Opened::File(File::from(fd)),
+            FileType::RegularFile => Opened::File(File::from(fd)),
+            _ => Opened::Stream(File::from(fd)),
         })
     }
 
     /// Where the last part of a path lies, which is to be made, moved or removed.
     fn place<'a>(&'a self, path: &'a str) -> rustix::io::Result<Place<'a>> {
-        find(self.fd.as_fd(), path.as_bytes(), false)
+        find(self.fd.as_fd(), bytes_of(path)?, false)
     }
 
     /// Acts on the last part of a path. If `act` says `LOOP` or `NOTDIR` because that is a symbolic link which is to be
@@ -285,7 +288,7 @@ impl Directory {
         follows: bool,
         mut act: impl FnMut(&Place<'_>) -> rustix::io::Result<T>,
     ) -> rustix::io::Result<T> {
-        let mut path = Cow::Borrowed(path.as_bytes());
+        let mut path = Cow::Borrowed(bytes_of(path)?);
         for _ in 0..=MOST_LINKS {
             let place = find(self.fd.as_fd(), &path, true)?;
             let refusal = match act(&place) {
@@ -340,9 +343,6 @@ fn find<'a>(base: BorrowedFd<'a>, path: &'a [u8], is_looked_up: bool) -> rustix:
     if path.is_empty() {
         return Err(Errno::NOENT);
     }
-    if path.len() >= TOO_LONG {
-        return Err(Errno::NAMETOOLONG);
-    }
     let path = relative(path)?;
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     let start = path[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
@@ -355,6 +355,11 @@ fn find<'a>(base: BorrowedFd<'a>, path: &'a [u8], is_looked_up: bool) -> rustix:
         }
     }
     Ok(Place { folder, before, name, given })
+}
+
+/// `NAMETOOLONG` for a path that is. One that links have made longer is fine.
+fn bytes_of(path: &str) -> rustix::io::Result<&[u8]> {
+    if path.len() >= TOO_LONG { Err(Errno::NAMETOOLONG) } else { Ok(path.as_bytes()) }
 }
 
 /// `PERM` for an absolute path, which leads out.
@@ -516,6 +521,49 @@ mod tests {
         assert_eq!(walk(&"d/".repeat(MOST_FOLDERS)), Ok(()));
         assert_eq!(walk(&"down/../../".repeat(MOST_LINKS + 1)), Err(Errno::LOOP));
         assert_eq!(walk("/in"), Err(Errno::PERM));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_is_renamed_meanwhile_leads_nowhere_part_by_part() {
+        use rustix::fs::{CWD, RenameFlags};
+        use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+        let root = place("races");
+        fs::create_dir(root.join("out/b")).unwrap();
+        let base = Directory::of_host(root.join("in").to_str().unwrap()).unwrap();
+        let inode = |path: &str| fs::metadata(root.join(path)).unwrap().ino();
+        let out = [inode("."), inode("out"), inode("out/b")];
+        let is_over = AtomicBool::new(false);
+        let arrived = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // The folder becomes a link that leads out; a folder in it is moved out.
+                let exchange = || {
+                    let _ = rustix::fs::renameat_with(
+                        CWD,
+                        root.join("in/a"),
+                        CWD,
+                        root.join("in/sideways"),
+                        RenameFlags::EXCHANGE,
+                    );
+                };
+                while !is_over.load(Relaxed) {
+                    exchange();
+                    exchange();
+                    let _ = fs::rename(root.join("in/a/b/c"), root.join("out/c"));
+                    let _ = fs::rename(root.join("out/c"), root.join("in/a/b/c"));
+                }
+            });
+            let mut arrived = Vec::new();
+            for _ in 0..4000 {
+                for path in ["a", "a/b", "a/b/..", "a/b/c/..", "a/b/c/../..", "a/b/c/../../.."] {
+                    let found = walk(base.as_fd(), path.as_bytes());
+                    arrived.extend(found.map(|fd| File::from(fd).metadata().unwrap().ino()));
+                }
+            }
+            is_over.store(true, Relaxed);
+            arrived
+        });
+        assert!(!arrived.is_empty() && arrived.iter().all(|inode| !out.contains(inode)));
         fs::remove_dir_all(root).unwrap();
     }
 }
