@@ -282,6 +282,150 @@ fn the_machine_knows_nothing_of_the_rest_of_the_runtime() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// All paths that a use path with groups stands for: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let text = text.trim_start();
+    if let Some(group) = text.strip_prefix('{') {
+        let (mut depth, mut start, mut found) = (1, 0, Vec::new());
+        for (place, character) in group.char_indices() {
+            depth += i32::from(character == '{') - i32::from(character == '}');
+            if depth == 0 || depth == 1 && character == ',' {
+                found.extend(paths(&group[start..place]));
+                start = place + 1;
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        return found;
+    }
+    let name: String = text.chars().take_while(|character| is_word(*character)).collect();
+    if name.is_empty() {
+        return Vec::new();
+    }
+    match text[name.len()..].trim_start().strip_prefix("::") {
+        Some(rest) => {
+            let rest = paths(rest);
+            let rest = if rest.is_empty() { vec![Vec::new()] } else { rest };
+            rest.into_iter().map(|rest| [vec![name.clone()], rest].concat()).collect()
+        }
+        None => vec![vec![name]],
+    }
+}
+
+/// For each file of the runtime, the others that it names.
+fn runtime_uses(sources: &[Source]) -> BTreeMap<String, Vec<String>> {
+    let files: Vec<&Source> = sources.iter().filter(|source| source.name.starts_with("runtime/")).collect();
+    let is_file = |name: &str| files.iter().any(|source| source.name == name);
+    // What `mod.rs` of a folder makes known under its own name, and the file that it is from.
+    let mut reexported: BTreeMap<(String, String), String> = BTreeMap::new();
+    for source in files.iter().filter(|source| source.name.ends_with("/mod.rs")) {
+        let folder = source.name.trim_end_matches("/mod.rs");
+        for place in words(&source.code, "use").filter(|place| source.code[..*place].trim_end().ends_with("pub")) {
+            for path in paths(&source.code[place + 3..]) {
+                let (file, item) = (format!("{folder}/{}.rs", path[0]), path[path.len() - 1].clone());
+                reexported.insert((folder.to_string(), item), file);
+            }
+        }
+    }
+    let resolve = |mut folder: String, path: &[String]| {
+        for name in path {
+            if is_file(&format!("{folder}/{name}.rs")) {
+                return Some(format!("{folder}/{name}.rs"));
+            }
+            if let Some(file) = reexported.get(&(folder.clone(), name.clone())) {
+                return Some(file.clone());
+            }
+            folder = format!("{folder}/{name}");
+            if !is_file(&format!("{folder}/mod.rs")) {
+                return None;
+            }
+        }
+        None
+    };
+    let mut uses = BTreeMap::new();
+    for source in files.iter().filter(|source| !source.name.ends_with("/mod.rs")) {
+        // Tests are below what they test.
+        let code = source.code.split("#[cfg(test)]").next().unwrap_or_default();
+        let mut named = Vec::new();
+        let mut note = |folder: String, path: &[String]| {
+            named.extend(resolve(folder, path).filter(|file| *file != source.name));
+        };
+        for place in words(code, "super").filter(|place| !code[..*place].ends_with("::")) {
+            for path in paths(&code[place..]) {
+                let up = path.iter().take_while(|name| *name == "super").count();
+                let parts: Vec<&str> = source.name.split('/').collect();
+                if let Some(folder) = parts.len().checked_sub(up).filter(|length| *length > 0) {
+                    note(parts[..folder].join("/"), &path[up..]);
+                }
+            }
+        }
+        for place in words(code, "crate") {
+            for path in
+                paths(&code[place..]).into_iter().filter(|path| path.get(1).is_some_and(|room| room == "runtime"))
+            {
+                note("runtime".to_string(), &path[2..]);
+            }
+        }
+        named.sort();
+        named.dedup();
+        uses.insert(source.name.clone(), named);
+    }
+    uses
+}
+
+/// Files that lead to themselves, each with the way.
+fn circles(uses: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut found = Vec::new();
+    for start in uses.keys() {
+        // The shortest way back, breadth first.
+        let (mut ways, mut seen) = (vec![vec![start.clone()]], Vec::new());
+        while !ways.is_empty() {
+            let way = ways.remove(0);
+            let last = &way[way.len() - 1];
+            for next in uses.get(last).into_iter().flatten() {
+                if next == start {
+                    found.push(format!("{} -> {start}", way.join(" -> ")));
+                    ways.clear();
+                    break;
+                }
+                if !seen.contains(next) {
+                    seen.push(next.clone());
+                    ways.push([way.clone(), vec![next.clone()]].concat());
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn files_of_the_runtime_use_each_other_without_circles() {
+    let uses = runtime_uses(&sources());
+    // The reader sees what is there.
+    assert!(uses["runtime/store.rs"].contains(&"runtime/machine/store_context.rs".to_string()), "{uses:?}");
+    assert!(uses["runtime/instance.rs"].contains(&"runtime/module.rs".to_string()), "{uses:?}");
+    assert!(uses["runtime/entities/func.rs"].contains(&"runtime/machine/switch.rs".to_string()), "{uses:?}");
+    let found = circles(&uses);
+    assert!(found.is_empty(), "circles of files:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_circle_of_files_is_found() {
+    let file = |name: &str, code: &str| Source { name: name.into(), code: blank(code) };
+    let sources = [
+        file("runtime/mod.rs", "pub use a::{Alpha, Beta as Other};"),
+        file("runtime/a.rs", "use super::b::deep::Deep; // use super::c;"),
+        file("runtime/b/mod.rs", ""),
+        file("runtime/b/deep.rs", "use super::super::{Alpha, c::{self, C}};"),
+        file("runtime/c.rs", "#[cfg(test)] mod tests { use super::super::a; }"),
+    ];
+    let uses = runtime_uses(&sources);
+    assert_eq!(uses["runtime/b/deep.rs"], ["runtime/a.rs", "runtime/c.rs"]);
+    assert_eq!(uses["runtime/c.rs"], [""; 0]);
+    assert_eq!(circles(&uses)[0], "runtime/a.rs -> runtime/b/deep.rs -> runtime/a.rs");
+}
+
 #[test]
 fn unsafe_code_stays_in_its_rooms() {
     let mut wrong = Vec::new();

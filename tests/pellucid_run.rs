@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 mod library;
+mod skip;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -270,8 +271,10 @@ fn the_inside_of_processes_is_out_of_reach_wherever_it_is_mounted() {
     let mounts = "mount -t proc proc p && mount --bind /proc/$$/mem m";
     let works = Command::new("unshare").args(["-m", "sh", "-c", mounts]).current_dir(&folder).status();
     if !works.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: nothing can be mounted here");
-        return;
+        return skip::skipped(
+            "the_inside_of_processes_is_out_of_reach_wherever_it_is_mounted",
+            "nothing can be mounted here",
+        );
     }
     for (path, n) in
         [("p/self/mem      ", 10), ("m               ", 1), ("p               ", 1), ("./p/self/maps   ", 13)]

@@ -8,5 +8,6 @@ pub mod artifact;
 pub mod builtins;
 pub mod frame_table;
 pub mod operators;
+pub mod stack;
 pub mod thunk;
 pub mod vmctx;

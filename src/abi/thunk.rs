@@ -1,7 +1,7 @@
 //! The stop thunk: how an armed stop point reaches its store from code that belongs to no store.
 //!
 //! An image that was compiled for debugging begins with the thunk. Each store maps the image privately, right after
-//! a writable page of its own:
+//! a page of its own, which can only be read once it is filled:
 //!
 //! ```text
 //!   page            … | stop routine (8) | store context (8) |

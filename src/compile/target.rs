@@ -1,16 +1,15 @@
 //! The instruction set and the settings that code is made for.
 
+use crate::abi::stack::PROBED_STRETCH_LOG2;
 use crate::base::{Config, Error, ErrorKind, OptLevel, Result, TrapCode};
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 
-/// Frames of at least this many bytes touch every page on entry; smaller ones can't step over the guard region.
-pub(super) const UNPROBED_FRAME_LOG2: &str = "16";
-
 /// This machine's instruction set, with all that it offers.
 pub(super) fn isa(config: &Config) -> Result<OwnedTargetIsa> {
     let mut flags = settings::builder();
+    let probed_stretch = PROBED_STRETCH_LOG2.to_string();
     let mut set = |name, value| flags.set(name, value).expect("a setting that Cranelift has");
     set(
         "opt_level",
@@ -28,7 +27,7 @@ pub(super) fn isa(config: &Config) -> Result<OwnedTargetIsa> {
     // Without handlers, functions compare the stack pointer with the limit instead.
     set("enable_probestack", if config.signal_handlers { "true" } else { "false" });
     set("probestack_strategy", "inline");
-    set("probestack_size_log2", UNPROBED_FRAME_LOG2);
+    set("probestack_size_log2", &probed_stretch);
     set("enable_multi_ret_implicit_sret", "true");
     set("enable_heap_access_spectre_mitigation", "false");
     let unsupported = |what: &str| Error::new(ErrorKind::Unsupported, format!("this machine isn't supported: {what}"));

@@ -90,7 +90,7 @@ macro_rules! argument {
     // Plain data, copied, so that an out-parameter may point to the same place.
     (copy $name:ident) => {
         // SAFETY: the header asks of the caller that a pointer to plain data is NULL or points to initialized data of
-        // that type (CONVENTIONS.md, "Nullability").
+        // that type (CONVENTIONS.md, "Pointers").
         let $name = *unsafe { $crate::ffi::pointer::required($name, stringify!($name)) }?;
     };
     // An array of `count` elements.

@@ -6,6 +6,8 @@ mod breakpoints;
 mod disabled;
 mod events;
 mod frames;
+#[cfg(target_os = "linux")]
+mod mappings;
 mod numeric;
 #[cfg(target_os = "linux")]
 mod patch;
@@ -14,5 +16,7 @@ mod random;
 mod reference;
 mod runs;
 mod scene;
+#[path = "../skip/mod.rs"]
+mod skip;
 mod stepping;
 mod traps;

@@ -8,12 +8,13 @@
 //! The headroom is for code that compares the stack pointer with the limit before it makes a frame: what is pushed without such
 //! a check has room there, and so have signal handlers of the host that interrupt the guest. Other stacks have none.
 //!
-//! Knows nothing of what runs on them. Invariant: compiled frames under 64 KiB aren't probed, so the guard is larger
-//! than that, and an overflow always hits it. Read next: [`super::switch`].
+//! Knows nothing of what runs on them. Invariant: a frame is touched on entry at least once in each [`PROBED_STRETCH`], and the guard is larger
+//! than that, so an overflow always hits it. Read next: [`super::switch`].
 
 #![expect(unsafe_code, reason = "hands out stacks by address")]
 
 use super::mapping::{Mapping, round_to_pages};
+use crate::abi::stack::PROBED_STRETCH;
 use crate::base::Result;
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -21,6 +22,9 @@ use std::rc::Rc;
 
 /// Bytes of the guard region.
 pub const GUARD: usize = 256 << 10;
+
+// What lies below a frame's last probe, and what a routine of ours pushes below that.
+const _: () = assert!(GUARD >= 2 * PROBED_STRETCH);
 /// What stacks are filled with on request, in each byte: no value of a guest's is made of it by accident.
 const POISON: u8 = 0xa7;
 /// Stacks that a pool keeps for later; more are given back to the system.
@@ -289,9 +293,11 @@ mod tests {
         let stacks: Vec<_> = (0..3 * KEPT).map(|_| lease(&pool, 4096)).collect();
         stacks.into_iter().for_each(|stack| release(&pool, stack));
         assert_eq!(pool.slots.borrow().iter().flatten().count(), KEPT);
-        for _ in 0..3 * KEPT {
-            lease(&pool, 4096);
-        }
+        // Those that were kept are leased first, and slots are used again.
+        let mut lows: Vec<_> = (0..3 * KEPT).map(|_| lease(&pool, 4096).low).collect();
+        lows.sort();
+        lows.dedup();
+        assert_eq!((lows.len(), pool.slots.borrow().len(), pool.kept.get()), (3 * KEPT, 3 * KEPT, 0));
     }
 
     #[test]
