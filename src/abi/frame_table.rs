@@ -206,6 +206,11 @@ pub fn encode_state(
         leb(pool, range.len() as u32);
         encode_place(pool, &range[0].1);
     }
+    encode_operands(pool, operands, lowest)
+}
+
+/// Appends the encoding of operands alone, for states to share; as [`encode_state`] does.
+pub fn encode_operands(pool: &mut Vec<u8>, operands: &[(ValType, Place)], lowest: Option<(u32, u32)>) -> u32 {
     let start = pool.len() as u32;
     let (shared, offset) = lowest.unwrap_or((0, 0));
     leb(pool, operands.len() as u32 + shared);

@@ -4,7 +4,7 @@ use super::control::Frame;
 use super::emitter::{Emitter, Operand, Site, Tagged};
 use super::model::{self, Blocks, Moment};
 use super::places::{self, Branches, Places};
-use super::{Mode, checker, checks, control_plane, signatures, target};
+use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::frame_table::Checkpoint;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
@@ -55,7 +55,7 @@ pub(super) struct DebugOutput {
 
 /// Compiles functions of one module, one after another, reusing memory.
 pub(super) struct FunctionCompiler<'a> {
-    isa: &'a dyn TargetIsa,
+    isas: Isas<'a>,
     info: &'a ModuleInfo,
     mode: Mode,
     builder_context: FunctionBuilderContext,
@@ -65,19 +65,24 @@ pub(super) struct FunctionCompiler<'a> {
 }
 
 /// Makes machine code of an optimised function.
-type Lower<'a> = dyn FnMut(&Function, &DominatorTree) -> CodegenResult<CompiledCode> + 'a;
+type Lower<'a> = dyn FnMut(&dyn TargetIsa, &Function, &DominatorTree) -> CodegenResult<CompiledCode> + 'a;
+
+/// Bodies of more bytes are compiled without optimising, in time and memory that grow with their size and no faster. No
+/// program was seen that has one; a hostile module can make each byte of a body cost the optimiser ten microseconds and a
+/// kilobyte.
+const LARGE_BODY: u32 = 256 << 10;
 
 impl<'a> FunctionCompiler<'a> {
-    pub(super) fn new(isa: &'a dyn TargetIsa, info: &'a ModuleInfo, mode: Mode) -> FunctionCompiler<'a> {
+    pub(super) fn new(isas: Isas<'a>, info: &'a ModuleInfo, mode: Mode) -> FunctionCompiler<'a> {
         // The register allocator's memory.
         let mut registers = Default::default();
         FunctionCompiler {
-            isa,
+            isas,
             info,
             mode,
             builder_context: FunctionBuilderContext::new(),
             context: Context::new(),
-            lower: Box::new(move |func, dominators| {
+            lower: Box::new(move |isa, func, dominators| {
                 let code = isa.compile_function(func, dominators, &mut registers, false, &mut control_plane())?;
                 Ok(code.apply_params(&func.params))
             }),
@@ -95,10 +100,12 @@ impl<'a> FunctionCompiler<'a> {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
+        let body = &self.info.bodies[index].range;
+        let isa = if body.end - body.start > LARGE_BODY { self.isas.unoptimised } else { self.isas.chosen };
         // The two halves of `Context::compile`.
-        self.context.optimize(self.isa, &mut control_plane()).map_err(refused)?;
+        self.context.optimize(isa, &mut control_plane()).map_err(refused)?;
         let places = places::mark(&mut self.context.func, &branches)?;
-        let code = (self.lower)(&self.context.func, &self.context.domtree).map_err(refused)?;
+        let code = (self.lower)(isa, &self.context.func, &self.context.domtree).map_err(refused)?;
         let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, &places);
         if self.mode.checks {
             checks::lead_overflows_to_routine(&mut output.code, code.buffer.traps());
@@ -144,7 +151,7 @@ impl<'a> FunctionCompiler<'a> {
                 return Err(error);
             }
         };
-        builder.finalize(self.isa.frontend_config());
+        builder.finalize(self.isas.chosen.frontend_config());
         if let Some(stops) = &stops {
             stops.finish(&mut self.context.func);
         }

@@ -27,6 +27,10 @@ pub(super) fn link(
         if !fits {
             return Err(Error::new(ErrorKind::Limit, "the module's machine code would exceed 2 GiB"));
         }
+        let states = frames.pool.len() + function.debug.as_ref().map_or(0, |debug| debug.pool.len());
+        if u32::try_from(states).is_err() {
+            return Err(Error::new(ErrorKind::Limit, "the module's frame states would exceed 4 GiB"));
+        }
         let start = module.image.len() as u32;
         let at = |offset: u32| CodeOffset(start + offset);
         let (index, length) = (DefinedFuncIndex::from_u32(index), function.code.len() as u32);

@@ -22,10 +22,10 @@ mod target;
 mod trampolines;
 
 use crate::abi::artifact::{CompiledModule, Trampolines};
-use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, Result};
+use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, OptLevel, Result};
 use crate::wasm::{ModuleInfo, ParsedModule};
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use function::{FunctionCompiler, FunctionOutput};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,8 +33,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// Compiles modules and trampolines for the machine that it runs on.
 pub struct Compiler {
     isa: OwnedTargetIsa,
+    unoptimised: OwnedTargetIsa,
     mode: Mode,
     threads: usize,
+}
+
+/// The instruction set, with two settings.
+#[derive(Clone, Copy)]
+struct Isas<'a> {
+    /// As the configuration says.
+    chosen: &'a dyn TargetIsa,
+    unoptimised: &'a dyn TargetIsa,
 }
 
 /// How functions are compiled.
@@ -57,7 +66,8 @@ impl Compiler {
             threads => threads,
         };
         let mode = Mode { debug: config.debug, checks: !config.signal_handlers, verify: config.verify };
-        Ok(Compiler { isa: target::isa(config)?, mode, threads })
+        let unoptimised = target::isa(&Config { opt_level: OptLevel::None, ..config.clone() })?;
+        Ok(Compiler { isa: target::isa(config)?, unoptimised, mode, threads })
     }
 
     /// Validates and compiles every function of a module, in parallel.
@@ -73,7 +83,7 @@ impl Compiler {
         let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
         let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
         let work = || {
-            let mut compiler = FunctionCompiler::new(&*self.isa, &info, self.mode);
+            let mut compiler = FunctionCompiler::new(self.isas(), &info, self.mode);
             let mut done = Vec::new();
             // Functions are taken in order, so that the first one at fault is always reached.
             while !failed.load(Ordering::Relaxed) {
@@ -111,6 +121,10 @@ impl Compiler {
         Ok((info, module))
     }
 
+    fn isas(&self) -> Isas<'_> {
+        Isas { chosen: &*self.isa, unoptimised: &*self.unoptimised }
+    }
+
     /// Compiles the trampolines of a function type.
     ///
     /// Errors: [`ErrorKind::Limit`] if it has too many parameters or results to compile.
@@ -125,7 +139,7 @@ impl Compiler {
         let ParsedModule { info, to_validate } = crate::wasm::parse(wasm)?;
         let input = to_validate.into_iter().find(|(candidate, _)| *candidate == index);
         let (_, input) = input.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such function"))?;
-        FunctionCompiler::new(&*self.isa, &info, self.mode).clif(index, input)
+        FunctionCompiler::new(self.isas(), &info, self.mode).clif(index, input)
     }
 }
 

@@ -12,6 +12,10 @@ use super::states::{States, Tail};
 use super::walk::{Behind, Operand, Slot};
 use crate::abi::frame_table::Place;
 use crate::base::ValType;
+use std::ops::Range;
+
+/// Operands that are described together.
+const PART: usize = 16;
 
 pub(super) struct EveryValue<'a> {
     live: &'a [u32],
@@ -87,14 +91,18 @@ impl Slot for EveryValue<'_> {
     }
 
     fn state(&mut self, operands: &[Operand], states: &mut States) -> u32 {
-        let known = self.tails.last().copied();
-        let own = &operands[known.map_or(0, |tail| tail.count as usize)..];
-        let own: Vec<_> = own.iter().map(|operand| (operand.ty, Place::Home)).collect();
-        let (state, tail) = states.add(&[], &own, known);
-        if !own.is_empty() {
-            self.tails.push(tail);
+        // Many operands are described by parts, so that most of them can be shared when some are gone.
+        let described = |range: Range<usize>| -> Vec<_> {
+            operands[range].iter().map(|operand| (operand.ty, Place::Home)).collect()
+        };
+        loop {
+            let known = self.tails.last().copied();
+            let first = known.map_or(0, |tail| tail.count as usize);
+            if operands.len() - first <= PART {
+                return states.add(&[], &described(first..operands.len()), known);
+            }
+            self.tails.push(states.add_tail(&described(first..first + PART), known));
         }
-        state
     }
 
     fn after_call(&mut self, _operands: &[Operand], _height: u32, _effects: &mut Vec<Effect>) {}

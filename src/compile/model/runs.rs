@@ -313,7 +313,7 @@ impl Slot for Runs<'_> {
             operands.map(|(operand, index)| (operand.ty, place(operand_home(self.n_locals, index), operand.id)));
         let operands: Vec<_> = operands.collect();
         let before = states.pool.len();
-        let state = states.add(&exceptions, &operands, None).0;
+        let state = states.add(&exceptions, &operands, None);
         self.work += (states.pool.len() - before) as u64;
         state
     }
