@@ -13,7 +13,7 @@ fn source(name: &str) -> PathBuf {
 
 fn compile(source: &Path, program: &Path, extra: &[&str]) -> Output {
     let rpath = format!("-Wl,-rpath,{}", library::directory().display());
-    compile_with(source, program, extra, &library::shared(), &[&rpath])
+    compile_with(source, program, extra, &library::shared(), &[&rpath, "-lm"])
 }
 
 fn compile_with(source: &Path, program: &Path, extra: &[&str], library: &Path, to_link: &[&str]) -> Output {
@@ -75,7 +75,7 @@ macro_rules! programs {
 }
 
 programs! {
-    call config edit error event externref frame func global instance layout library linker memory misuse module store
+    call config edit error event externref floats frame func global instance layout library linker memory misuse module store
     table threads types value wasi
 }
 

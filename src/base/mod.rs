@@ -5,6 +5,7 @@
 pub mod address;
 pub mod config;
 pub mod error;
+pub mod floats;
 pub mod handle;
 pub mod index;
 pub mod trap;

@@ -7,10 +7,15 @@ use super::evaluator::{Inner, Numeric};
 use super::layout::StateSlot;
 use crate::abi::frame_table::{MAX_OPERATORS, Place};
 use crate::abi::operators::numeric_operands;
+use crate::base::floats::in_default_environment;
 
 /// How to compute a value: operators, each of which comes after those that it needs.
 #[derive(Debug)]
-pub struct Computation(Vec<Step>);
+pub struct Computation {
+    steps: Vec<Step>,
+    /// One of them depends on the floating-point environment.
+    has_floats: bool,
+}
 
 /// An operator and what it is applied to.
 #[derive(Debug)]
@@ -35,9 +40,9 @@ const I64_EXTEND_I32_U: u8 = 0xad;
 impl Computation {
     /// What [`Place::Computed`] with this opcode and these operands stands for.
     pub fn new(opcode: u8, operands: &[Place]) -> Computation {
-        let mut computation = Computation(Vec::new());
+        let mut computation = Computation { steps: Vec::new(), has_floats: false };
         computation.push(opcode, operands);
-        assert!(computation.0.len() <= MAX_OPERATORS, "the compiler describes values by few operators");
+        assert!(computation.steps.len() <= MAX_OPERATORS, "the compiler describes values by few operators");
         computation
     }
 
@@ -45,6 +50,8 @@ impl Computation {
     fn push(&mut self, opcode: u8, operands: &[Place]) -> u32 {
         let is_wide = numeric_operands(opcode).expect("a numeric operator").is_wide;
         let mask = if is_wide { u64::MAX } else { u64::from(u32::MAX) };
+        // Comparisons, arithmetic, conversions of floats.
+        self.has_floats |= matches!(opcode, 0x5b..=0x66 | 0x8b..=0xa6 | 0xa8..=0xab | 0xae..=0xbb);
         let mut operand = |place: usize| match &operands[place] {
             Place::Word(word) => Operand::Word(*word, mask),
             Place::Const(bits) => Operand::Const(bits & mask),
@@ -64,16 +71,21 @@ impl Computation {
             Inner::Binary(_, apply) => Step::Binary(apply, first, operand(1)),
             _ => unreachable!("numeric operators have one or two operands"),
         };
-        self.0.push(step);
-        self.0.len() as u32 - 1
+        self.steps.push(step);
+        self.steps.len() as u32 - 1
     }
 
     /// The bits of the value; none if the state slot isn't there.
     #[inline]
     pub fn bits(&self, slot: StateSlot<'_>) -> Option<u64> {
+        if self.has_floats { in_default_environment(|| self.compute(slot)) } else { self.compute(slot) }
+    }
+
+    #[inline]
+    fn compute(&self, slot: StateSlot<'_>) -> Option<u64> {
         let mut results = [0; MAX_OPERATORS];
         let mut last = 0;
-        for (place, step) in self.0.iter().enumerate() {
+        for (place, step) in self.steps.iter().enumerate() {
             let operand = |operand: &Operand| {
                 Some(match operand {
                     Operand::Word(word, mask) => slot.word(*word)? & mask,
@@ -103,6 +115,6 @@ mod tests {
         let square = |place: Place| Place::Computed { opcode: I32_MUL, operands: vec![place.clone(), place] };
         let place = (0..MAX_OPERATORS).fold(Place::Word(1), |place, _| square(place));
         let Place::Computed { opcode, operands } = place else { unreachable!("just made") };
-        assert_eq!(Computation::new(opcode, &operands).0.len(), MAX_OPERATORS);
+        assert_eq!(Computation::new(opcode, &operands).steps.len(), MAX_OPERATORS);
     }
 }

@@ -10,6 +10,7 @@ mod numeric;
 #[cfg(test)]
 mod tests;
 
+use crate::base::floats::in_default_environment;
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
 use numeric::*;
 use wasmparser::{AbstractHeapType, BinaryReader, HeapType, MemArg, MemArgTarget, Operator, OperatorsReader};
@@ -410,17 +411,26 @@ impl Inner {
             }
             Inner::Unary(ty, apply) => {
                 let top = operands.last_mut().expect("validated");
-                *top = Slot { ty, bits: apply(top.bits)? };
+                let bits = in_environment(ty, top.ty, || apply(top.bits))?;
+                *top = Slot { ty, bits };
             }
             Inner::Binary(ty, apply) => {
                 let length = operands.len();
-                let bits = apply(operands[length - 2].bits, operands[length - 1].bits)?;
+                let (first, second) = (operands[length - 2], operands[length - 1]);
+                let bits = in_environment(ty, first.ty, || apply(first.bits, second.bits))?;
                 operands[length - 2] = Slot { ty, bits };
                 operands.truncate(length - 1);
             }
         }
         Ok(())
     }
+}
+
+/// Computes as the guest does, if an operand or the result is a float.
+#[inline]
+fn in_environment(result: ValType, operand: ValType, compute: impl FnOnce() -> Numeric) -> Numeric {
+    let is_float = |ty| matches!(ty, ValType::F32 | ValType::F64);
+    if is_float(result) || is_float(operand) { in_default_environment(compute) } else { compute() }
 }
 
 fn null_type(heap: &HeapType) -> ValType {

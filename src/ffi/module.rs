@@ -9,6 +9,8 @@ use super::entry::entry;
 use super::error::pellucid_error_t;
 use super::status::pellucid_status_t;
 use super::types::{extern_kind, pellucid_extern_kind_t, pellucid_externtype_t, pellucid_functype_t};
+#[cfg(feature = "wat")]
+use crate::base::floats::in_default_environment;
 use crate::base::{ExternType, FuncIndex, Result, WasmPc, error::bail};
 use crate::runtime::Module;
 use crate::wasm::ModuleInfo;
@@ -116,7 +118,9 @@ pub unsafe extern "C" fn pellucid_module_new_named(
 #[cfg(feature = "wat")]
 fn text_to_wasm(text: &str) -> Result<Vec<u8>> {
     use crate::base::{Error, ErrorKind};
-    wat::parse_str(text).map_err(|error| Error::new(ErrorKind::InvalidModule, error.to_string()))
+    // Numbers are rounded as the format says.
+    let parsed = in_default_environment(|| wat::parse_str(text));
+    parsed.map_err(|error| Error::new(ErrorKind::InvalidModule, error.to_string()))
 }
 
 #[cfg(not(feature = "wat"))]

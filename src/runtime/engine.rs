@@ -6,6 +6,7 @@
 use super::machine::code_memory::TrampolineCode;
 use super::machine::traps;
 use crate::abi::artifact::CompiledModule;
+use crate::base::floats::in_default_environment;
 use crate::base::{Config, FuncType, Result};
 use crate::compile::Compiler;
 use crate::wasm::{ModuleInfo, ParsedModule};
@@ -100,13 +101,14 @@ impl Engine {
         if let Some(code) = entry.trampolines.get() {
             return Ok(code.clone());
         }
-        let code = TrampolineCode::new(self.0.compiler.compile_trampolines(&entry.ty)?)?;
+        let code = TrampolineCode::new(in_default_environment(|| self.0.compiler.compile_trampolines(&entry.ty))?)?;
         // If another thread was faster, its code is the one that is used.
         Ok(entry.trampolines.get_or_init(|| Arc::new(code)).clone())
     }
 
     pub(super) fn compile(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledModule)> {
-        self.0.compiler.compile_module(parsed)
+        // The compiler computes what is constant.
+        in_default_environment(|| self.0.compiler.compile_module(parsed))
     }
 
     fn types(&self) -> RwLockReadGuard<'_, Types> {

@@ -6,7 +6,7 @@
 use super::code_map::CodeMap;
 use super::guest_stack::GuestStack;
 use crate::abi::builtins::Builtin;
-use crate::base::TrapCode;
+use crate::base::{TrapCode, floats};
 use std::cell::RefCell;
 use std::mem::offset_of;
 use std::ptr;
@@ -39,6 +39,8 @@ pub struct StoreContext {
     pub store: *const Owner,
     /// The guest stack that is in use, or null.
     pub stack: *const GuestStack,
+    /// The host's floating-point environment while guest code runs.
+    pub host_floats: u32,
 
     /// Code that the trap handler takes for the guest's.
     pub code: *const RefCell<CodeMap>,
@@ -74,6 +76,7 @@ impl StoreContext {
             exit_frame: 0,
             store: ptr::null(),
             stack: ptr::null(),
+            host_floats: floats::DEFAULT,
             code: ptr::null(),
             trap: RawTrap { code: TrapCode::Unreachable, address: 0, pc: 0, fp: 0, sp: 0 },
         }

@@ -20,7 +20,7 @@ compile_error!("the switch is written for x86-64 only");
 
 use super::store_context::{RawTrap, StoreContext};
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
-use crate::base::{RawValue, TrapCode};
+use crate::base::{RawValue, TrapCode, floats};
 use std::arch::{asm, naked_asm};
 use std::mem::offset_of;
 
@@ -30,6 +30,10 @@ pub const FINISHED: u32 = 0;
 pub const TRAPPED: u32 = 1;
 /// A stop point left guest code.
 pub const STOPPED: u32 = 2;
+
+/// Where the host's floating-point environment is in the store context while guest code runs: guests run in the default one, so
+/// that they compute the same whatever the host does with its own.
+const HOST_FLOATS: usize = offset_of!(StoreContext, host_floats);
 
 /// Bytes that a stop puts on the guest's stack: return address, context, 15 registers, 16 vector registers; and some.
 const STOP_SPACE: usize = 512;
@@ -64,6 +68,8 @@ pub unsafe fn enter(
             "push rbx",
             "push qword ptr [r8 + {host_sp}]",
             "mov [r8 + {host_sp}], rsp",
+            "stmxcsr [r8 + {host_floats}]",
+            "ldmxcsr [rip + {guest_floats}]",
             "mov rsp, rsi",
             "xor ebp, ebp",
             "xor esi, esi",
@@ -71,6 +77,7 @@ pub unsafe fn enter(
             "call r9",
             "xor eax, eax",
             // From here on as in `leave`: the guest may have been resumed by another function since.
+            "ldmxcsr [rbx + {host_floats}]",
             "mov rsp, [rbx + {host_sp}]",
             "pop qword ptr [rbx + {host_sp}]",
             "pop rbx",
@@ -78,6 +85,8 @@ pub unsafe fn enter(
             "ret",
             "2:",
             host_sp = const offsets::HOST_SP,
+            host_floats = const HOST_FLOATS,
+            guest_floats = sym floats::DEFAULT,
             in("rdi") callee,
             in("rsi") stack_high,
             in("rdx") code,
@@ -112,6 +121,8 @@ pub unsafe fn resume(context: *mut StoreContext) -> u32 {
             "push rbx",
             "push qword ptr [rdi + {host_sp}]",
             "mov [rdi + {host_sp}], rsp",
+            "stmxcsr [rdi + {host_floats}]",
+            "ldmxcsr [rip + {guest_floats}]",
             "mov rsp, [rdi + {guest_sp}]",
             "movups xmm0, [rsp]",
             "movups xmm1, [rsp + 16]",
@@ -150,6 +161,8 @@ pub unsafe fn resume(context: *mut StoreContext) -> u32 {
             "ret",
             "2:",
             host_sp = const offsets::HOST_SP,
+            host_floats = const HOST_FLOATS,
+            guest_floats = sym floats::DEFAULT,
             guest_sp = const offsets::GUEST_SP,
             inout("rdi") context => _,
             lateout("eax") exit,
@@ -171,12 +184,14 @@ pub unsafe fn resume(context: *mut StoreContext) -> u32 {
 #[unsafe(naked)]
 pub unsafe extern "sysv64" fn leave() {
     naked_asm!(
+        "ldmxcsr [rbx + {host_floats}]",
         "mov rsp, [rbx + {host_sp}]",
         "pop qword ptr [rbx + {host_sp}]",
         "pop rbx",
         "pop rbp",
         "ret",
         host_sp = const offsets::HOST_SP,
+        host_floats = const HOST_FLOATS,
     )
 }
 
@@ -260,6 +275,7 @@ pub unsafe extern "sysv64" fn stop() {
         "mov [rbx + {exit_pc}], rax",
         "mov [rbx + {guest_sp}], rsp",
         "mov eax, {stopped}",
+        "ldmxcsr [rbx + {host_floats}]",
         // As `leave` does, but the return that the processor expects now is the guest's, to after the stop point.
         "mov rsp, [rbx + {host_sp}]",
         "pop qword ptr [rbx + {host_sp}]",
@@ -273,6 +289,7 @@ pub unsafe extern "sysv64" fn stop() {
         guest_sp = const offsets::GUEST_SP,
         stopped = const STOPPED,
         host_sp = const offsets::HOST_SP,
+        host_floats = const HOST_FLOATS,
     )
 }
 
@@ -377,9 +394,9 @@ unsafe extern "sysv64" fn leave_failed() {
 
 /// The code of a stub: notes where the guest was left, and calls a Rust function on the host's stack with the arguments
 /// that the stub was given. The context in `rdi` begins with the store context's address. `$function` is an operand.
-/// Between the function and the return to the guest comes `$then`.
+/// Before the function comes `$first`, with the store context in `r11`, and between it and the return to the guest `$then`.
 macro_rules! stub {
-    ($function:literal, [$($then:literal),*], $($operands:tt)*) => {
+    ($function:literal, [$($first:literal),*], [$($then:literal),*], $($operands:tt)*) => {
         ::std::arch::naked_asm!(
             "push rbp",
             "mov rbp, rsp",
@@ -387,6 +404,7 @@ macro_rules! stub {
             // Here are the caller's frame pointer and, above it, its code address.
             "mov [r11 + {exit_frame}], rbp",
             "mov rsp, [r11 + {host_sp}]",
+            $($first,)*
             concat!("call ", $function),
             $($then,)*
             "mov rsp, rbp",
@@ -409,9 +427,19 @@ macro_rules! stub {
 pub unsafe extern "sysv64" fn host_func() {
     stub!(
         "[rdi + {entry}]",
-        ["test rax, rax", "jnz {failed}"],
+        // The host's function runs in the host's floating-point environment, and may change it.
+        ["push r11", "push r11", "ldmxcsr [r11 + {host_floats}]"],
+        [
+            "mov r11, [rsp]",
+            "stmxcsr [r11 + {host_floats}]",
+            "ldmxcsr [rip + {guest_floats}]",
+            "test rax, rax",
+            "jnz {failed}"
+        ],
         entry = const vmctx::host_func::ENTRY,
         failed = sym leave_failed,
+        host_floats = const HOST_FLOATS,
+        guest_floats = sym floats::DEFAULT,
     )
 }
 
@@ -423,7 +451,7 @@ macro_rules! builtin_stubs {
             $(
                 #[unsafe(naked)]
                 pub unsafe extern "sysv64" fn $name() {
-                    $crate::runtime::machine::switch::stub!("{function}", [], function = sym super::$name)
+                    $crate::runtime::machine::switch::stub!("{function}", [], [], function = sym super::$name)
                 }
             )*
         }
