@@ -179,6 +179,8 @@ enum pellucid_status {
     PELLUCID_ERR_PANIC = -19,
     /** The guest ended itself, see `pellucid_error_exit_code`. */
     PELLUCID_ERR_EXIT = -20,
+    /** Another thread is using the store, or the call or edit session of it. Nothing was done. */
+    PELLUCID_ERR_BUSY = -21,
 };
 
 /**
@@ -371,7 +373,7 @@ typedef struct {
 /**
  * Makes an error, for a host function or handler to fail with.
  *
- * - `message`, `n_message`: one line for people, UTF-8.
+ * - `message`, `n_message`: one line for people, UTF-8. Of several lines the library makes one.
  * - `out_error`: gets the error; its status is `PELLUCID_ERR_HOST`.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8.
@@ -488,7 +490,8 @@ pellucid_status_t pellucid_error_fault(const pellucid_error_t *error,
  *
  * - `error`: the error.
  *
- * Returns their number; 0 if no guest code was running, or if `error` is NULL.
+ * Returns their number; 0 if no guest code was running, or if `error` is NULL. A backtrace ends at 256 frames: those
+ * are the innermost, and what called them isn't told.
  *
  * Owns: nothing.
  * Context: any thread.
@@ -708,6 +711,26 @@ void pellucid_config_delete(pellucid_config_t *config);
  * Since: 0.1.
  */
 pellucid_status_t pellucid_config_set_debug(pellucid_config_t *config, bool is_on);
+
+/**
+ * Sets whether traps of guests come from hardware faults, which signal handlers of the process catch.
+ *
+ * With handlers, the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE, and every thread that runs guests
+ * has an alternate signal stack. Without, the engine installs nothing and its guests cause no faults: their code compares
+ * addresses, divisors and the stack pointer itself, which makes it slower and larger. All that the guest and its debugger can
+ * see is the same.
+ *
+ * - `config`: the configuration.
+ * - `is_on`: true by default.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.2.
+ */
+pellucid_status_t pellucid_config_set_signal_handlers(pellucid_config_t *config,
+                                                      bool is_on);
 
 /**
  * Sets how hard to optimise.
@@ -1191,7 +1214,8 @@ pellucid_status_t pellucid_module_new_named(const pellucid_engine_t *engine,
  * - `engine`: what to compile with.
  * - `wat`, `n_wat`: the module's text, UTF-8.
  * - `out_module`: gets the module.
- * - `out_error`: gets an error object on failure; may be NULL. For bad text its message has several lines.
+ * - `out_error`: gets an error object on failure; may be NULL. For bad text its message
+ *   says the line and column.
  *
  * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
  * `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).
@@ -1620,7 +1644,8 @@ typedef struct {
  *     pellucid_store_delete(store);
  *
  * One thread at a time uses a store and its calls and edit sessions; between uses they may move to another thread, also
- * while a call is paused. Callbacks use the store that called them.
+ * while a call is paused. Callbacks use the store that called them, on the thread that called them. Whatever another thread
+ * tries meanwhile is refused with `PELLUCID_ERR_BUSY`; functions that return no status answer as if the store were NULL.
  *
  * Since: 0.1.
  */
@@ -1651,7 +1676,8 @@ pellucid_status_t pellucid_store_new(const pellucid_engine_t *engine,
  * Deletes a store with all that lives in it.
  *
  * Its calls and edit sessions keep what they need of it until they are deleted too. A callback may delete the store
- * that called it: the store then stays usable until the outermost function that runs guest code in it returns.
+ * that called it: the store then stays usable until the outermost function that runs guest code in it returns. While another
+ * thread is using the store nothing is deleted, and an error is logged.
  *
  * - `store`: the store; NULL is fine.
  *
@@ -2400,7 +2426,8 @@ pellucid_status_t pellucid_memory_grow(pellucid_store_t *store,
  * - `store`: the store.
  * - `memory`: the memory.
  * - `offset`: the first byte to read.
- * - `out_bytes`, `n_bytes`: where to copy them, and how many.
+ * - `out_bytes`, `n_bytes`: where to copy them, and how many; may be in a guest's memory, also in this one, and overlap what is
+ *   read, as with `memmove`.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that
  * the store never made; `PELLUCID_ERR_WRONG_STORE`.
@@ -2421,7 +2448,8 @@ pellucid_status_t pellucid_memory_read(const pellucid_store_t *store,
  * - `store`: the store.
  * - `memory`: the memory.
  * - `offset`: the first byte to write.
- * - `bytes`, `n_bytes`: what to copy.
+ * - `bytes`, `n_bytes`: what to copy; may be in a guest's memory, also in this one, and overlap where it goes, as with
+ *   `memmove`.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a
  * memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
@@ -4391,7 +4419,8 @@ pellucid_status_t pellucid_call_begin(pellucid_store_t *store,
  * Deletes a call. One that hasn't finished is given up: its guest code never runs on.
  *
  * A callback may delete the call that it is running in: the guest then runs on to its next event or its end, and the
- * call goes when `pellucid_call_resume` returns.
+ * call goes when `pellucid_call_resume` returns. While another thread is using the store nothing is deleted, and an error is
+ * logged.
  *
  * - `call`: the call; NULL is fine.
  *
@@ -4568,7 +4597,8 @@ typedef struct pellucid_edit_t pellucid_edit_t;
 pellucid_status_t pellucid_edit_begin(pellucid_store_t *store, pellucid_edit_t **out_edit);
 
 /**
- * Deletes an edit session, and discards it unless it was committed.
+ * Deletes an edit session, and discards it unless it was committed. While another thread is using the store nothing is
+ * deleted, and an error is logged.
  *
  * - `edit`: the session; NULL is fine.
  *

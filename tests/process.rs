@@ -1,10 +1,10 @@
-//! What the library does to its process: signal handlers of others, refused system calls, forks. Each scenario runs in a
-//! child process of its own: this program again, told by an environment variable what to do.
+//! What the library does to its process: signal handlers of others, signals, addresses. Each scenario runs in a child process
+//! of its own: this program again, told by an environment variable what to do.
 
-#![expect(unsafe_code, reason = "installs signal handlers and system call filters")]
+#![expect(unsafe_code, reason = "installs signal handlers and sets limits")]
 
-use pellucid::base::{CodeOffset, Config, Error, ErrorKind, FuncType, RawValue, StoreLimits, TrapCode};
-use pellucid::runtime::{Call, Engine, Exit, Extern, Module, Store};
+use pellucid::base::{Config, Error, ErrorKind, FuncType, RawValue, StoreLimits, TrapCode};
+use pellucid::runtime::{Engine, Extern, Module, Store};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
@@ -32,9 +32,6 @@ fn scenario() {
         Ok("default action, sent") => default_action_sent(),
         Ok("failures without signals") => failures_without_signals(),
         Ok("small alternate stack") => small_alternate_stack(),
-        Ok("no door") => no_door(),
-        Ok("no way back") => no_way_back(),
-        Ok("fork") => fork(),
         Ok("no addresses") => no_addresses(),
         Ok("no memory") => no_memory(),
         other => panic!("no scenario {other:?}"),
@@ -73,11 +70,8 @@ scenarios! {
     the_default_action_for_a_sent_signal: "default action, sent" => Outcome::Killed(libc::SIGFPE);
     host_errors_and_bulk_operations_leave_the_guest_without_a_signal: "failures without signals" => Outcome::Good;
     a_small_alternate_stack_is_replaced: "small alternate stack" => Outcome::Good;
-    code_is_patched_without_the_door: "no door" => Outcome::Good;
-    pages_that_cannot_be_executed_poison_the_store: "no way back" => Outcome::Good;
     memories_without_addresses_are_refused: "no addresses" => Outcome::Good;
     memories_that_cannot_grow_do_not: "no memory" => Outcome::Good;
-    a_forked_child_patches_its_own_code: "fork" => Outcome::Good;
 }
 
 const LOOP: &str = r#"(module
@@ -93,7 +87,6 @@ const LOOP: &str = r#"(module
 
 struct World {
     store: Store,
-    module: Module,
     instance: pellucid::base::Instance,
 }
 
@@ -107,7 +100,7 @@ fn world(debug: bool, host: impl Fn() + 'static) -> World {
     });
     let host = store.func_new_raw(FuncType::default(), host).unwrap();
     let (instance, _) = store.instantiate(&module, &[Extern::Func(host)]).unwrap();
-    World { store, module, instance }
+    World { store, instance }
 }
 
 impl World {
@@ -119,32 +112,6 @@ impl World {
     fn traps(&self) {
         assert_eq!(self.call("overflow", &mut []).unwrap_err().trap_code(), Some(TrapCode::CallStackExhausted));
         assert_eq!(self.call("zero", &mut []).unwrap_err().trap_code(), Some(TrapCode::IntegerDivideByZero));
-    }
-
-    fn stops(&self) -> Vec<CodeOffset> {
-        self.module.compiled().frames.as_ref().unwrap().stops.iter().map(|stop| stop.return_offset).collect()
-    }
-
-    fn patch(&self, armed: bool) -> Result<(), Error> {
-        self.store.patch(&self.store.blobs_of(&self.module)[0], self.stops().into_iter().map(|stop| (stop, armed)))
-    }
-
-    /// How many stops a count to five makes.
-    fn count_stops(&self) -> usize {
-        let Ok(Some(Extern::Func(func))) = self.store.instance_export(self.instance, "count") else {
-            panic!("no count")
-        };
-        let call = Call::new_raw(&self.store, func, &[RawValue::new(5)]).unwrap();
-        let mut stops = 0;
-        loop {
-            match call.run(&self.store).unwrap() {
-                Exit::Finished => break,
-                Exit::Stopped(_) => stops += 1,
-                Exit::Trapped(trap) => panic!("{trap:?}"),
-            }
-        }
-        assert_eq!(call.raw_values(), [RawValue::new(10)]);
-        stops
     }
 }
 
@@ -302,76 +269,6 @@ fn small_alternate_stack() {
         });
         thread.join().unwrap();
     }
-}
-
-/// Refuses a system call, or only those with a bit set in the third argument.
-fn refuse(number: libc::c_long, third_argument_bit: Option<u32>) {
-    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
-    let jump = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
-    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    let bit = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
-    let answer = libc::BPF_RET | libc::BPF_K;
-    let refused = statement(answer, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32);
-    let allowed = statement(answer, libc::SECCOMP_RET_ALLOW);
-    let mut filter = match third_argument_bit {
-        None => vec![statement(load, 0), jump(equal, number as u32, 0, 1), refused, allowed],
-        Some(wanted) => {
-            let third = statement(load, 16 + 2 * 8);
-            vec![statement(load, 0), jump(equal, number as u32, 0, 3), third, jump(bit, wanted, 0, 1), refused, allowed]
-        }
-    };
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: the filter is complete, and this process wants it.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
-    }
-}
-
-fn no_door() {
-    let world = world(true, || ());
-    refuse(libc::SYS_openat, None);
-    for _ in 0..3 {
-        world.patch(true).unwrap();
-        assert!(world.count_stops() >= 5);
-        world.patch(false).unwrap();
-        assert_eq!(world.count_stops(), 0);
-    }
-}
-
-fn no_way_back() {
-    let world = world(true, || ());
-    refuse(libc::SYS_openat, None);
-    refuse(libc::SYS_mprotect, Some(libc::PROT_EXEC as u32));
-    assert_eq!(world.patch(true).unwrap_err().kind(), ErrorKind::System);
-    assert_eq!(world.store.check_poisoned().unwrap_err().kind(), ErrorKind::Poisoned);
-    assert_eq!(world.call("zero", &mut []).unwrap_err().kind(), ErrorKind::Poisoned);
-    // Another store has code of its own.
-    let other = Store::new(world.store.engine(), StoreLimits::default()).unwrap();
-    let host = other.func_new_raw(FuncType::default(), Box::new(|_, _| Ok(()))).unwrap();
-    let (instance, _) = other.instantiate(&world.module, &[Extern::Func(host)]).unwrap();
-    let Ok(Some(Extern::Func(zero))) = other.instance_export(instance, "zero") else { panic!("no zero") };
-    assert_eq!(other.call(zero, &[]).unwrap_err().kind(), ErrorKind::Trap);
-}
-
-fn fork() {
-    let world = world(true, || ());
-    world.patch(true).unwrap();
-    world.patch(false).unwrap();
-    // SAFETY: the child runs this thread's code only, and ends by `_exit`.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        world.patch(true).unwrap();
-        let good = world.count_stops() >= 5;
-        // SAFETY: ends the process without running anything else.
-        unsafe { libc::_exit(if good { GOOD } else { 1 }) }
-    }
-    let mut status = 0;
-    // SAFETY: waits for the child.
-    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-    assert_eq!(libc::WEXITSTATUS(status), GOOD);
-    assert_eq!(world.count_stops(), 0);
 }
 
 fn limit(resource: libc::__rlimit_resource_t, bytes: u64) {

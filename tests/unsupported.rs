@@ -37,6 +37,18 @@ fn features_are_named() {
         ("memory64", "(module (memory i64 1))"),
         ("memory64", "(module (table i64 1 funcref))"),
         ("wide arithmetic", "(module (func (i64.mul_wide_s (i64.const 1) (i64.const 2)) drop drop))"),
+        ("legacy exceptions", "(module (func try end))"),
+        ("legacy exceptions", "(module (func try delegate 0))"),
+        ("custom page sizes", "(module (memory 1 (pagesize 1)))"),
+        ("custom page sizes", "(module (import \"\" \"\" (memory 1 (pagesize 1))))"),
+        ("stack switching", "(module (type $f (func)) (type (cont $f)))"),
+        ("memory control", "(module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))))"),
+        ("shared-everything threads", "(module (global (shared i32) (i32.const 0)))"),
+        ("custom descriptors", "(module (rec (type $a (descriptor $b) (struct)) (type $b (describes $a) (struct))))"),
+        // More than one, each by its name.
+        ("custom page sizes, legacy exceptions", "(module (memory 1 (pagesize 1)) (func try end))"),
+        // One that is known, and one that isn't even known.
+        ("legacy exceptions", "(module (func (drop (v128.const i64x2 0 0))) (func try end))"),
     ];
     for (feature, wat) in cases {
         let error = refusal(wat);
@@ -47,10 +59,51 @@ fn features_are_named() {
 }
 
 #[test]
+fn no_proposal_of_the_validator_is_unnamed() {
+    // What a new one is called, and how it is refused, is for the cases above.
+    let known = wasmparser::WasmFeatures::all().difference(wasmparser::WasmFeatures::default());
+    let known: Vec<_> = known.iter_names().map(|(name, _)| name).collect();
+    let known: Vec<_> = known.into_iter().filter(|name| !name.starts_with("CM")).collect();
+    let named = [
+        "SHARED_EVERYTHING_THREADS",
+        "MEMORY_CONTROL",
+        "CUSTOM_PAGE_SIZES",
+        "LEGACY_EXCEPTIONS",
+        "STACK_SWITCHING",
+        "CUSTOM_DESCRIPTORS",
+        // These two need others, which are refused first.
+        "ACQUIRE_RELEASE_ATOMICS",
+        "MULTIBYTE_ARRAY_ACCESS",
+    ];
+    assert!(known.iter().all(|name| named.contains(name)), "{known:?}");
+}
+
+#[test]
+fn validation_alone_names_features_too() {
+    let engine = Engine::new(Config::default()).unwrap();
+    let wasm = wat::parse_str("(module (func try end))").unwrap();
+    let error = Module::validate(&engine, &wasm).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Unsupported, "unsupported: legacy exceptions (at offset 0x17)")
+    );
+}
+
+#[test]
 fn invalid_outweighs_unsupported() {
-    let error = refusal("(module (func (param v128)) (func (result i32)))");
-    assert_eq!(error.kind(), ErrorKind::InvalidModule);
-    assert!(error.message().contains("type mismatch") && error.message().contains("at offset 0x"), "{error}");
+    for wat in [
+        "(module (func (param v128)) (func (result i32)))",
+        "(module (func try end) (func (result i32)))",
+        "(module (memory 1 (pagesize 1)) (func (result i32)))",
+        "(module (func (result i32)) (func try end))",
+    ] {
+        let error = refusal(wat);
+        assert_eq!(error.kind(), ErrorKind::InvalidModule, "{wat}: {error}");
+        assert!(
+            error.message().contains("type mismatch") && error.message().contains("at offset 0x"),
+            "{wat}: {error}"
+        );
+    }
 }
 
 #[test]

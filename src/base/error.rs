@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Panic,
     /// The guest ended itself.
     Exit,
+    /// Another thread is using the store.
+    Busy,
 }
 
 /// One Wasm frame of a backtrace, innermost first.
@@ -90,9 +92,10 @@ struct Inner {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of `kind`, whose `message` is one lower-case line on what was wrong with this input.
+    /// An error of `kind`, whose `message` is one lower-case line on what was wrong with this input. If it isn't one line, as
+    /// it quotes somebody else, it becomes one.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        let (message, backtrace) = (message.into(), Vec::new());
+        let (message, backtrace) = (one_line(message.into()), Vec::new());
         Error(Box::new(Inner { kind, message, trap: None, fault: None, exit_code: None, backtrace }))
     }
 
@@ -120,7 +123,7 @@ impl Error {
 
     /// The same error with another message.
     pub fn with_message(mut self, message: impl Into<String>) -> Error {
-        self.0.message = message.into();
+        self.0.message = one_line(message.into());
         self
     }
 
@@ -155,6 +158,19 @@ impl Error {
     }
 }
 
+/// The text without what would break or hide parts of a line: ends of lines, with the spaces around them, become a space,
+/// other control characters the sign for something unknown.
+fn one_line(text: String) -> String {
+    let ends_line =
+        |character| matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    if !text.contains(|character: char| character.is_control() || ends_line(character)) {
+        return text;
+    }
+    let lines = text.split(ends_line).map(str::trim).filter(|line| !line.is_empty());
+    let line = lines.collect::<Vec<_>>().join(" ");
+    line.replace('\t', " ").replace(char::is_control, "\u{fffd}")
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
@@ -175,3 +191,19 @@ macro_rules! bail {
     };
 }
 pub(crate) use bail;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_one_line() {
+        let message = |text: &str| Error::new(ErrorKind::Host, text).message().to_string();
+        assert_eq!(message("as it is: é \u{1f980}"), "as it is: é \u{1f980}");
+        assert_eq!(message("expected=[\n    0x0,\n    0x61,\n] actual=[]\n"), "expected=[ 0x0, 0x61, ] actual=[]");
+        assert_eq!(message("a\r\nb\u{2028}c\u{85}d\te\u{1b}[m\0"), "a b c d e\u{fffd}[m\u{fffd}");
+        assert_eq!(message("\n \n"), "");
+        let error = Error::new(ErrorKind::Host, "").with_message("a\nb");
+        assert_eq!(error.message(), "a b");
+    }
+}

@@ -107,7 +107,10 @@ impl Compiler {
         };
         std::thread::scope(|scope| {
             for _ in 1..self.threads.min(count) {
-                scope.spawn(work);
+                if let Err(refused) = std::thread::Builder::new().spawn_scoped(scope, &work) {
+                    log::debug!("no more threads to compile on: {refused}");
+                    break;
+                }
             }
             work();
         });

@@ -14,7 +14,7 @@ use super::Debuggee;
 use super::breakpoints::{Book, Place, Site, SiteKey};
 use super::hash::NumberMap;
 use super::location::Location;
-use super::standing::Standing;
+use super::stopped_call::StoppedCall;
 use crate::abi::frame_table::Stop;
 use crate::base::{CodeOffset, DefinedFuncIndex, Func, FuncIndex, NativePc, Result};
 use crate::runtime::{CodeObserver, MappedBlob, Module, Store};
@@ -138,17 +138,17 @@ impl Debuggee {
         Ok(())
     }
 
-    /// Arms what a step may lead to from the innermost frame of a call, which stands at `site`: its function, and
+    /// Arms what a step may lead to from the innermost frame of a call, which is stopped at `site`: its function, and
     /// where it returns to.
-    pub(super) fn arm_frame(&self, standing: &Standing, site: &Site) -> Result<()> {
-        let caller = standing.caller();
+    pub(super) fn arm_frame(&self, stopped_call: &StoppedCall, site: &Site) -> Result<()> {
+        let caller = stopped_call.caller();
         let prepared = Prepared {
             generation: self.armed.generation.get(),
             module: site.blob.module().id(),
             function: site.blob.function(site.body),
             caller: caller.map(|link| link.pc),
         };
-        if standing.prepared.get() == Some(prepared) {
+        if stopped_call.prepared.get() == Some(prepared) {
             return Ok(());
         }
         self.arm_function((site.blob.module().clone(), site.blob.function(site.body)))?;
@@ -158,7 +158,7 @@ impl Debuggee {
             self.patch(&self.arming(&place))?;
             self.armed.insert_return(place);
         }
-        standing.prepared.set(Some(prepared));
+        stopped_call.prepared.set(Some(prepared));
         Ok(())
     }
 

@@ -370,7 +370,7 @@ impl Book {
         Some(site)
     }
 
-    /// Forgets a site that has no breakpoints and that no call stands at.
+    /// Forgets a site that has no breakpoints and that no call is stopped at.
     pub(super) fn forget_unused(&self, key: SiteKey) {
         let mut sites = self.sites.borrow_mut();
         let Some(site) = sites.get(&key) else { return };

@@ -1,15 +1,15 @@
 //! A store with its debugger.
 //!
-//! Here is what the other files of this room share, who stands still, and the store's contents as a debugger lists them.
+//! Here is what the other files of this room share, which calls are stopped, and the store's contents as a debugger lists them.
 //! Invariant: a call is in at most one of the lists: driven and stopped, parked, or waiting for a host function.
-//! Read next: [`super::drive`].
+//! Read next: `session.rs`.
 
 use super::arm::{ArmNewCode, Armed};
 use super::breakpoints::Book;
 use super::event::Registered;
 use super::hash::NumberMap;
 use super::location::Cache;
-use super::standing::Standing;
+use super::stopped_call::StoppedCall;
 use crate::base::error::bail;
 use crate::base::{
     Func, FuncIndex, Global, GlobalIndex, Instance, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex,
@@ -37,12 +37,12 @@ pub struct Debuggee {
     pub(super) handling: Cell<u32>,
     pub(super) refused_pauses: Cell<u64>,
     /// The calls being driven that stopped at least once, newest last.
-    pub(super) current: RefCell<Vec<Rc<Standing>>>,
+    pub(super) current: RefCell<Vec<Rc<StoppedCall>>>,
     /// Standings to use again.
-    spare: RefCell<Vec<Rc<Standing>>>,
+    spare: RefCell<Vec<Rc<StoppedCall>>>,
     pub(super) parked: Rc<Parked>,
     /// Calls that wait for host functions, as far as anybody looked at them.
-    hosts: RefCell<Vec<Rc<Standing>>>,
+    hosts: RefCell<Vec<Rc<StoppedCall>>>,
     pub(super) cache: Cache,
     pub(super) no_ids: Rc<[u64]>,
 }
@@ -117,35 +117,36 @@ impl Debuggee {
     }
 }
 
-/// The calls that stand still.
+/// The calls that are stopped.
 impl Debuggee {
-    /// A standing for a call that is about to be driven; it counts as running until it is dropped.
+    /// A [`StoppedCall`] for a call that is about to be driven; the call counts as running until the result is dropped.
     pub(super) fn enter(&self) -> Driving<'_> {
-        let standing = self.spare.borrow_mut().pop().unwrap_or_default();
-        self.enter_with(standing)
+        let stopped_call = self.spare.borrow_mut().pop().unwrap_or_default();
+        self.enter_with(stopped_call)
     }
 
-    /// The same with the standing that a resumable call keeps.
-    pub(super) fn enter_with(&self, standing: Rc<Standing>) -> Driving<'_> {
-        standing.below.set(self.store.current_call().map(|(call, _)| call));
-        self.current.borrow_mut().push(standing.clone());
-        Driving { debuggee: self, standing }
+    /// The same with the [`StoppedCall`] that a resumable call keeps.
+    pub(super) fn enter_with(&self, stopped_call: Rc<StoppedCall>) -> Driving<'_> {
+        stopped_call.below.set(self.store.current_call().map(|(call, _)| call));
+        self.current.borrow_mut().push(stopped_call.clone());
+        Driving { debuggee: self, stopped_call }
     }
 
-    /// The standing of a call, if it stands still.
-    pub(super) fn standing_of(&self, call: u64) -> Option<Rc<Standing>> {
-        let is_it = |standing: &&Rc<Standing>| standing.still.get() && standing.call.get() == call;
-        if let Some(standing) = self.current.borrow().iter().rev().find(is_it) {
-            return Some(standing.clone());
+    /// The call of this number, if it is stopped.
+    pub(super) fn stopped_call(&self, call: u64) -> Option<Rc<StoppedCall>> {
+        let is_it =
+            |stopped_call: &&Rc<StoppedCall>| stopped_call.is_inspectable.get() && stopped_call.call.get() == call;
+        if let Some(stopped_call) = self.current.borrow().iter().rev().find(is_it) {
+            return Some(stopped_call.clone());
         }
-        if let Some(standing) = self.parked.standings.borrow().get(&call) {
-            return Some(standing.clone());
+        if let Some(stopped_call) = self.parked.calls.borrow().get(&call) {
+            return Some(stopped_call.clone());
         }
-        self.host_standing(call)
+        self.waiting_call(call)
     }
 
-    /// The standing of a call that waits for a host function.
-    fn host_standing(&self, call: u64) -> Option<Rc<Standing>> {
+    /// The call of this number, if it waits for a host function.
+    fn waiting_call(&self, call: u64) -> Option<Rc<StoppedCall>> {
         let (newest, epoch) = self.store.current_call()?;
         if newest == call {
             let hosts = self.hosts.borrow();
@@ -154,37 +155,37 @@ impl Debuggee {
                 return Some(known.clone());
             }
         }
-        self.host_standings().into_iter().find(|host| host.call.get() == call)
+        self.waiting_calls().into_iter().find(|host| host.call.get() == call)
     }
 
-    /// The standings of all calls that wait for a host function, newest first.
-    pub(super) fn host_standings(&self) -> Vec<Rc<Standing>> {
+    /// All calls that wait for a host function, newest first.
+    pub(super) fn waiting_calls(&self) -> Vec<Rc<StoppedCall>> {
         let mut hosts = self.hosts.borrow_mut();
-        let mut found: Vec<Rc<Standing>> = Vec::new();
+        let mut found: Vec<Rc<StoppedCall>> = Vec::new();
         for activation in self.store.activations() {
             let same =
-                |host: &&Rc<Standing>| host.call.get() == activation.call_id && host.epoch.get() == activation.epoch;
+                |host: &&Rc<StoppedCall>| host.call.get() == activation.call_id && host.epoch.get() == activation.epoch;
             found.push(hosts.iter().find(same).cloned().unwrap_or_else(|| {
-                let standing = Rc::new(Standing::default());
-                standing.begin(activation);
-                standing
+                let stopped_call = Rc::new(StoppedCall::default());
+                stopped_call.begin(activation);
+                stopped_call
             }));
         }
         hosts.clone_from(&found);
         found
     }
 
-    /// The standings of all activations, newest first.
-    pub(super) fn standings(&self) -> Vec<Rc<Standing>> {
+    /// The calls of all activations, newest first.
+    pub(super) fn stopped_calls(&self) -> Vec<Rc<StoppedCall>> {
         let mut stopped: Vec<_> =
-            self.current.borrow().iter().filter(|standing| standing.still.get()).cloned().collect();
-        let hosts = self.host_standings();
+            self.current.borrow().iter().filter(|stopped_call| stopped_call.is_inspectable.get()).cloned().collect();
+        let hosts = self.waiting_calls();
         let mut all = Vec::with_capacity(stopped.len() + hosts.len());
         for host in hosts {
-            if stopped.iter().any(|standing| standing.call.get() == host.call.get()) {
+            if stopped.iter().any(|stopped_call| stopped_call.call.get() == host.call.get()) {
                 continue;
             }
-            while let Some(above) = stopped.pop_if(|standing| standing.below.get() == Some(host.call.get())) {
+            while let Some(above) = stopped.pop_if(|stopped_call| stopped_call.below.get() == Some(host.call.get())) {
                 all.push(above);
             }
             all.push(host);
@@ -193,32 +194,32 @@ impl Debuggee {
         all
     }
 
-    /// The first of [`Debuggee::standings`], where that is easy to tell.
-    pub(super) fn newest_standing(&self) -> Option<Rc<Standing>> {
+    /// The first of [`Debuggee::stopped_calls`], where that is easy to tell.
+    pub(super) fn newest_stopped_call(&self) -> Option<Rc<StoppedCall>> {
         let below = self.store.current_call().map(|(call, _)| call);
         if let Some(newest) = self.current.borrow().last()
-            && newest.still.get()
+            && newest.is_inspectable.get()
             && newest.below.get() == below
         {
             return Some(newest.clone());
         }
-        self.host_standing(below?)
+        self.waiting_call(below?)
     }
 }
 
 /// A call that is being driven.
 pub(super) struct Driving<'a> {
     debuggee: &'a Debuggee,
-    pub(super) standing: Rc<Standing>,
+    pub(super) stopped_call: Rc<StoppedCall>,
 }
 
 impl Drop for Driving<'_> {
     fn drop(&mut self) {
         self.debuggee.current.borrow_mut().pop();
         // A resumable call keeps its own.
-        if Rc::strong_count(&self.standing) == 1 {
-            self.standing.recycle();
-            self.debuggee.spare.borrow_mut().push(self.standing.clone());
+        if Rc::strong_count(&self.stopped_call) == 1 {
+            self.stopped_call.recycle();
+            self.debuggee.spare.borrow_mut().push(self.stopped_call.clone());
         }
     }
 }
@@ -226,7 +227,7 @@ impl Drop for Driving<'_> {
 /// The calls that are paused, or trapped and not dropped yet.
 #[derive(Default)]
 pub(super) struct Parked {
-    pub(super) standings: RefCell<NumberMap<u64, Rc<Standing>>>,
+    pub(super) calls: RefCell<NumberMap<u64, Rc<StoppedCall>>>,
 }
 
 /// What is in the store, exported or not. All of it answers `DebugDisabled` without debugging.

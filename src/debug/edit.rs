@@ -214,8 +214,8 @@ impl Debuggee {
     /// The stop points that are to be armed when stepping begins, for calls that wait for host functions: those go on
     /// without asking. A call that is stopped or paused arms what it needs when it goes on.
     fn returns_from_hosts(&self) -> Vec<Return> {
-        let hosts = self.host_standings();
-        let locations = hosts.iter().filter_map(|standing| standing.waits_at(self.store(), &self.cache));
+        let hosts = self.waiting_calls();
+        let locations = hosts.iter().filter_map(|stopped_call| stopped_call.waits_at(self.store(), &self.cache));
         locations.filter_map(|location| self.return_to_arm(&location)).collect()
     }
 

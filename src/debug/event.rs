@@ -1,7 +1,7 @@
 //! Events: what happened to the guest, told to the store's one handler, which answers with an action.
 //!
 //! Must not know how calls are driven. Invariant: a handler that runs is kept alive, whatever it does to itself.
-//! Read next: [`super::drive`].
+//! Read next: `session.rs`.
 
 use super::{Debuggee, Frame};
 use crate::base::error::MemoryFault;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u32)]
 pub enum EventKind {
-    /// A host function returned an error; the guest's frames still stand.
+    /// A host function returned an error; the guest's frames are still there.
     HostError = 1 << 0,
     // 1 << 1: an exception was thrown and will be caught. 1 << 2: one will not be caught.
     /// The guest trapped; its frames stay readable until the call is dropped.

@@ -1,10 +1,10 @@
-//! Frames: plain data that names one Wasm frame of a call, for as long as the call stands still.
+//! Frames: plain data that names one Wasm frame of a call, for as long as the call is stopped.
 //!
 //! Must not know events or breakpoints. Invariant: nothing that a frame says is believed before its store, call and epoch
-//! were compared with the ones at hand. Read next: `standing.rs` for what is behind a frame.
+//! were compared with the ones at hand. Read next: `stopped_call.rs` for what is behind a frame.
 
 use super::Debuggee;
-use super::standing::Standing;
+use super::stopped_call::StoppedCall;
 use super::view::View;
 use crate::base::{Error, ErrorKind, FuncIndex, Instance, Result, ValType, Value, WasmPc, error::bail};
 use crate::runtime::Module;
@@ -28,7 +28,7 @@ pub struct Frame {
     pub reserved: u32,
 }
 
-/// Why a frame stands still.
+/// Why a frame is stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u32)]
 pub enum FrameKind {
@@ -44,7 +44,7 @@ pub enum FrameKind {
 /// What there is to know of a frame without reading its values.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameInfo {
-    /// Why it stands still.
+    /// Why it is stopped.
     pub kind: FrameKind,
     /// The instance that it runs in; `None` if the guest's stack ended before the frame was complete.
     pub instance: Option<Instance>,
@@ -69,22 +69,22 @@ impl Debuggee {
     /// [`DebugCall::frame`](super::DebugCall::frame).
     pub fn frames(&self) -> Result<Vec<Frame>> {
         self.check_debug()?;
-        Ok(self.standings().iter().filter_map(|standing| self.innermost(standing)).collect())
+        Ok(self.stopped_calls().iter().filter_map(|stopped_call| self.innermost(stopped_call)).collect())
     }
 
     /// The first of [`Debuggee::frames`].
     pub fn newest_frame(&self) -> Result<Option<Frame>> {
         self.check_debug()?;
-        match self.newest_standing().and_then(|standing| self.innermost(&standing)) {
+        match self.newest_stopped_call().and_then(|stopped_call| self.innermost(&stopped_call)) {
             Some(frame) => Ok(Some(frame)),
             None => Ok(self.frames()?.first().copied()),
         }
     }
 
-    /// The innermost frame of a call that stands still.
-    pub(super) fn innermost(&self, standing: &Standing) -> Option<Frame> {
+    /// The innermost frame of a call that is stopped.
+    pub(super) fn innermost(&self, stopped_call: &StoppedCall) -> Option<Frame> {
         let store = self.store();
-        standing.has_frame(store, &self.cache, 0).then(|| standing.frame(store, 0))
+        stopped_call.has_frame(store, &self.cache, 0).then(|| stopped_call.frame(store, 0))
     }
 
     /// The next older frame of the same activation.
@@ -96,10 +96,10 @@ impl Debuggee {
     }
 
     fn has_caller(&self, frame: &Frame) -> Result<bool> {
-        self.locate(frame, |standing| {
-            let found = standing.has_frame(self.store(), &self.cache, frame.position.saturating_add(1));
+        self.locate(frame, |stopped_call| {
+            let found = stopped_call.has_frame(self.store(), &self.cache, frame.position.saturating_add(1));
             if !found {
-                self.check_position(standing, frame)?;
+                self.check_position(stopped_call, frame)?;
             }
             Ok(found)
         })
@@ -107,7 +107,7 @@ impl Debuggee {
 
     /// Whether the frame can be looked at in this store now.
     pub fn frame_is_valid(&self, frame: &Frame) -> bool {
-        self.locate(frame, |standing| self.check_position(standing, frame)).is_ok()
+        self.locate(frame, |stopped_call| self.check_position(stopped_call, frame)).is_ok()
     }
 
     /// A number that stays the same while the frame lives, across steps, and differs from that of every other frame
@@ -190,8 +190,8 @@ impl Debuggee {
 
     #[inline(always)]
     fn view<T>(&self, frame: &Frame, see: impl FnOnce(View<'_>) -> T) -> Result<T> {
-        self.locate(frame, |standing| {
-            let mut look = standing.look();
+        self.locate(frame, |stopped_call| {
+            let mut look = stopped_call.look();
             match look.frame(self.store(), &self.cache, frame.position) {
                 Some(view) => Ok(see(view)),
                 None => Err(no_such_frame(frame)),
@@ -199,34 +199,38 @@ impl Debuggee {
         })
     }
 
-    fn check_position(&self, standing: &Standing, frame: &Frame) -> Result<()> {
-        if standing.has_frame(self.store(), &self.cache, frame.position) { Ok(()) } else { Err(no_such_frame(frame)) }
+    fn check_position(&self, stopped_call: &StoppedCall, frame: &Frame) -> Result<()> {
+        if stopped_call.has_frame(self.store(), &self.cache, frame.position) {
+            Ok(())
+        } else {
+            Err(no_such_frame(frame))
+        }
     }
 
-    /// Uses the call that a frame is of, if it stands still as it did then. It may have fewer frames.
+    /// Uses the call that a frame is of, if it is still stopped as it was then. It may have fewer frames.
     #[inline(always)]
-    fn locate<T>(&self, frame: &Frame, using: impl FnOnce(&Standing) -> Result<T>) -> Result<T> {
+    fn locate<T>(&self, frame: &Frame, using: impl FnOnce(&StoppedCall) -> Result<T>) -> Result<T> {
         let current = self.current.borrow();
         let found;
         // Mostly it is the newest.
-        let standing = match current.last() {
+        let stopped_call = match current.last() {
             Some(newest) if self.is_debug() && frame.store == self.store().id().0 && newest.is_of(frame) => newest,
             _ => {
                 found = self.locate_anywhere(frame)?;
                 &found
             }
         };
-        using(standing)
+        using(stopped_call)
     }
 
     #[cold]
-    fn locate_anywhere(&self, frame: &Frame) -> Result<Rc<Standing>> {
+    fn locate_anywhere(&self, frame: &Frame) -> Result<Rc<StoppedCall>> {
         self.check_debug()?;
         if frame.store != self.store().id().0 {
             bail!(WrongStore, "the frame belongs to another store");
         }
-        match self.standing_of(frame.call) {
-            Some(standing) if standing.is_of(frame) => Ok(standing),
+        match self.stopped_call(frame.call) {
+            Some(stopped_call) if stopped_call.is_of(frame) => Ok(stopped_call),
             _ => bail!(StaleHandle, "the frame's call has run on or ended"),
         }
     }

@@ -1,7 +1,7 @@
-//! Locations: what a place in the code tells of every frame that stands there.
+//! Locations: what a place in the code tells of every frame that is there.
 //!
 //! Knows nothing of calls or events. Invariant: a location depends on code alone, and code stays where it is for as long as
-//! its store lives; the cache bounds how many are kept. Read next: `layout.rs`, `standing.rs`.
+//! its store lives; the cache bounds how many are kept. Read next: `layout.rs`, `stopped_call.rs`.
 
 use super::layout::{Layout, LayoutCache};
 use crate::base::{BodyIndex, WasmPc};

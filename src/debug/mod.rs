@@ -1,16 +1,16 @@
 //! The debug layer: breakpoints, stepping, frames and their state, events.
 //!
-//! It drives the runtime's calls ([`drive`]): the runtime's run loop returns a typed exit and this room decides what
+//! It drives the runtime's calls (`session.rs`): the runtime's run loop returns a typed exit and this room decides what
 //! it means. It must not know C, nor read guest memory other than through the runtime; there is no `unsafe` here.
 //! Invariants: a frame handle is plain data that is checked against its call's epoch before anything is looked at;
 //! the state of a frame is the state *before* the operator at its pc; code is patched by a committed [`Edit`] and by
-//! stepping only. Read next: [`debuggee`], [`drive`], `replay.rs`.
+//! stepping only. Read next: [`debuggee`], `session.rs`, `replay.rs`.
 
 mod arm;
 pub mod breakpoints;
 mod computation;
+pub mod debug_call;
 pub mod debuggee;
-pub mod drive;
 pub mod edit;
 pub mod evaluator;
 pub mod event;
@@ -18,14 +18,16 @@ pub mod frame;
 mod hash;
 mod layout;
 mod location;
+mod one_shot;
 mod quiet;
 mod replay;
-mod standing;
+mod session;
+mod stopped_call;
 mod view;
 
 pub use breakpoints::BreakpointInfo;
+pub use debug_call::{CallState, DebugCall, Resume};
 pub use debuggee::{Debuggee, Spaces};
-pub use drive::{CallState, DebugCall, Resume};
 pub use edit::Edit;
 pub use event::{Action, Event, EventHandler, EventKind};
 pub use frame::{Frame, FrameInfo, FrameKind};

@@ -1,8 +1,8 @@
 //! Quiet operators: those that can be passed without being applied.
 //!
 //! Must not know calls. Invariant: a quiet operator can't trap, and what it does depends on its frame alone, which stays as
-//! it is while its call stands still; so whoever looks later finds the same. An operator that isn't listed isn't quiet.
-//! Read next: `standing.rs`.
+//! it is while its call is stopped; so whoever looks later finds the same. An operator that isn't listed isn't quiet.
+//! Read next: `stopped_call.rs`.
 
 use wasmparser::Operator;
 

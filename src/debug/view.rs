@@ -1,7 +1,7 @@
-//! What a frame is and holds, as long as its call stands still.
+//! What a frame is and holds, as long as its call is stopped.
 //!
 //! Must not know how frames are found. Invariant: a value that isn't known is `Unavailable`, and is never guessed.
-//! Read next: `standing.rs`, which makes views, and `layout.rs`.
+//! Read next: `stopped_call.rs`, which makes views, and `layout.rs`.
 
 use super::evaluator::{Slot, Values};
 use super::frame::FrameKind;

@@ -9,7 +9,7 @@ use super::event::pellucid_event_t;
 use super::frame::pellucid_frame_t;
 use super::handle::pellucid_func_t;
 use super::status::pellucid_status_t;
-use super::store::pellucid_store_t;
+use super::store::{pellucid_store_t, refuse_deletion};
 use super::value::{pellucid_value_t, with_core};
 use crate::base::error::bail;
 use crate::debug::{CallState, DebugCall, Event, Resume};
@@ -106,6 +106,10 @@ impl Keep for pellucid_call_t {
     fn keep(&self) -> Option<Rc<pellucid_call_t>> {
         self.this.upgrade()
     }
+
+    fn used_store(&self) -> &pellucid_store_t {
+        &self.store
+    }
 }
 
 /// Begins a call that can pause; nothing runs yet.
@@ -151,7 +155,8 @@ pub unsafe extern "C" fn pellucid_call_begin(
 /// Deletes a call. One that hasn't finished is given up: its guest code never runs on.
 ///
 /// A callback may delete the call that it is running in: the guest then runs on to its next event or its end, and the
-/// call goes when `pellucid_call_resume` returns.
+/// call goes when `pellucid_call_resume` returns. While another thread is using the store nothing is deleted, and an error is
+/// logged.
 ///
 /// - `call`: the call; NULL is fine.
 ///
@@ -162,13 +167,16 @@ pub unsafe extern "C" fn pellucid_call_begin(
 pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
     // SAFETY: NULL, or a call that is alive: not deleted, or deleted by a callback of its own that is still running.
     let Some(object) = (unsafe { call.as_ref() }) else { return };
+    let Ok(claim) = object.store.claim() else { return refuse_deletion("call") };
     if object.deleted.replace(true) {
         return;
     }
+    let (claim, store) = (claim.loose(), object.store.weak());
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         // SAFETY: `pellucid_call_begin` made the pointer by `Rc::into_raw`, and its reference is given up once (`deleted`).
         drop(unsafe { Rc::from_raw(call) });
     }));
+    claim.end_at(&store);
 }
 
 /// Runs a call until it finishes, traps, exits or pauses.

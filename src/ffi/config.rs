@@ -155,6 +155,32 @@ pub unsafe extern "C" fn pellucid_config_set_debug(config: *mut pellucid_config_
     })
 }
 
+/// Sets whether traps of guests come from hardware faults, which signal handlers of the process catch.
+///
+/// With handlers, the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE, and every thread that runs guests
+/// has an alternate signal stack. Without, the engine installs nothing and its guests cause no faults: their code compares
+/// addresses, divisors and the stack pointer itself, which makes it slower and larger. All that the guest and its debugger can
+/// see is the same.
+///
+/// - `config`: the configuration.
+/// - `is_on`: true by default.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_signal_handlers(
+    config: *mut pellucid_config_t,
+    is_on: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().signal_handlers = is_on;
+        Ok(())
+    })
+}
+
 /// Sets how hard to optimise.
 ///
 /// - `config`: the configuration.

@@ -6,7 +6,7 @@ use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
 use super::module::{func_index, pellucid_module_t};
 use super::status::pellucid_status_t;
-use super::store::pellucid_store_t;
+use super::store::{pellucid_store_t, refuse_deletion};
 use crate::base::{Result, WasmPc, error::bail};
 use crate::debug::Edit;
 use std::cell::RefCell;
@@ -76,7 +76,8 @@ pub unsafe extern "C" fn pellucid_edit_begin(
     })
 }
 
-/// Deletes an edit session, and discards it unless it was committed.
+/// Deletes an edit session, and discards it unless it was committed. While another thread is using the store nothing is
+/// deleted, and an error is logged.
 ///
 /// - `edit`: the session; NULL is fine.
 ///
@@ -85,7 +86,12 @@ pub unsafe extern "C" fn pellucid_edit_begin(
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_edit_delete(edit: *mut pellucid_edit_t) {
-    entry!(delete edit)
+    // SAFETY: NULL, or a session that isn't deleted.
+    let Some(object) = (unsafe { edit.as_ref() }) else { return };
+    let Ok(claim) = object.store.claim() else { return refuse_deletion("edit session") };
+    let (claim, store) = (claim.loose(), object.store.weak());
+    entry!(delete edit);
+    claim.end_at(&store);
 }
 
 /// Intends to add a breakpoint, which is enabled.

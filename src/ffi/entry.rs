@@ -4,8 +4,10 @@
 //! the body runs only if every argument passed its check. Read next: [`pointer`](super::pointer) for the checks.
 
 use super::error::pellucid_error_t;
+use super::owner::LooseClaim;
 use super::pointer::required;
 use super::status::{pellucid_status, pellucid_status_t, status_of};
+use super::store::pellucid_store_t;
 use crate::base::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::mem::ManuallyDrop;
@@ -60,6 +62,7 @@ macro_rules! argument {
     // A store: like `ref`, and poisoned if the body panics.
     (store $name:ident) => {
         $crate::ffi::entry::argument!(ref $name);
+        let _claim = $name.claim()?;
         $name.check_alive()?;
     };
     // A store in which guest code will run, which may delete it: like `store`, and alive until the entry returns.
@@ -69,6 +72,7 @@ macro_rules! argument {
     // A call or an edit session: like `ref`, and its store is poisoned if the body panics.
     (child $name:ident) => {
         $crate::ffi::entry::argument!(ref $name);
+        let _claim = $name.store().claim()?;
         $name.store().check_alive()?;
     };
     // A call that will run: like `child`, and alive until the entry returns.
@@ -98,6 +102,11 @@ macro_rules! argument {
         // SAFETY: the header asks of the caller that an array has as many initialized elements as the count beside it
         // says (CONVENTIONS.md, "Strings, bytes, arrays").
         let $name = unsafe { $crate::ffi::pointer::slice($name, $count, stringify!($name)) }?;
+    };
+    // An array of `count` elements to copy from, which may be in a guest's memory.
+    (in_slice $name:ident $count:ident) => {
+        // SAFETY: as for `slice`.
+        let $name = unsafe { $crate::ffi::pointer::InSlice::new($name, $count, stringify!($name)) }?;
     };
     // A UTF-8 string of `count` bytes.
     (text $name:ident $count:ident) => {
@@ -155,10 +164,16 @@ pub(super) use hold;
 pub(super) trait Keep: Sized {
     /// A reference that keeps it alive; none if it is going already.
     fn keep(&self) -> Option<Rc<Self>>;
+
+    /// The store that a use of it is a use of.
+    fn used_store(&self) -> &pellucid_store_t;
 }
 
-/// A reference to such an object that is given up at the very end of an entry point.
-pub(super) struct Held<T: Keep>(ManuallyDrop<Rc<T>>);
+/// A reference to such an object that is given up at the very end of an entry point, and the claim of its store.
+pub(super) struct Held<T: Keep> {
+    object: ManuallyDrop<Rc<T>>,
+    claim: ManuallyDrop<LooseClaim>,
+}
 
 impl<T: Keep> Held<T> {
     /// # Safety
@@ -167,20 +182,23 @@ impl<T: Keep> Held<T> {
     #[inline(always)]
     pub(super) unsafe fn new(pointer: *const T, name: &str) -> Result<Held<T>> {
         // SAFETY: the same contract.
-        match unsafe { required(pointer, name) }?.keep() {
-            Some(object) => Ok(Held(ManuallyDrop::new(object))),
+        let object = unsafe { required(pointer, name) }?;
+        let claim = object.used_store().claim()?;
+        match object.keep() {
+            Some(object) => Ok(Held { object: ManuallyDrop::new(object), claim: ManuallyDrop::new(claim.loose()) }),
             None => Err(going(name)),
         }
     }
 
+    /// What is held may be the last reference to the object, and that to its store.
     #[cold]
     fn drop_last(&mut self) {
+        // SAFETY: `drop` calls this, once, and uses neither any more.
+        let (object, claim) = unsafe { (ManuallyDrop::take(&mut self.object), ManuallyDrop::take(&mut self.claim)) };
+        let store = object.used_store().weak();
         // As for `entry!(delete …)`.
-        let drop = || {
-            // SAFETY: `drop` calls this, once.
-            unsafe { ManuallyDrop::drop(&mut self.0) }
-        };
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(drop));
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(object)));
+        claim.end_at(&store);
     }
 }
 
@@ -188,18 +206,23 @@ impl<T: Keep> Deref for Held<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.object
     }
 }
 
 impl<T: Keep> Drop for Held<T> {
     #[inline(always)]
     fn drop(&mut self) {
-        if Rc::strong_count(&self.0) == 1 {
+        if Rc::strong_count(&self.object) == 1 {
             self.drop_last();
         } else {
-            // SAFETY: it is dropped here, or by `drop_last`, and not used after that.
-            unsafe { ManuallyDrop::drop(&mut self.0) };
+            let store: *const pellucid_store_t = self.object.used_store();
+            // SAFETY: both are dropped here, or by `drop_last`, and not used after that. Whoever has the other references to
+            // the object doesn't give them up before the claim ends, and with the object lives its store.
+            unsafe {
+                ManuallyDrop::drop(&mut self.object);
+                ManuallyDrop::take(&mut self.claim).end((*store).owner());
+            }
         }
     }
 }

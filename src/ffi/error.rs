@@ -109,7 +109,7 @@ impl pellucid_error_t {
 
 /// Makes an error, for a host function or handler to fail with.
 ///
-/// - `message`, `n_message`: one line for people, UTF-8.
+/// - `message`, `n_message`: one line for people, UTF-8. Of several lines the library makes one.
 /// - `out_error`: gets the error; its status is `PELLUCID_ERR_HOST`.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8.
@@ -265,7 +265,8 @@ pub unsafe extern "C" fn pellucid_error_fault(
 ///
 /// - `error`: the error.
 ///
-/// Returns their number; 0 if no guest code was running, or if `error` is NULL.
+/// Returns their number; 0 if no guest code was running, or if `error` is NULL. A backtrace ends at 256 frames: those
+/// are the innermost, and what called them isn't told.
 ///
 /// Owns: nothing.
 /// Context: any thread.

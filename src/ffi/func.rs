@@ -8,6 +8,7 @@ use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::entry;
 use super::error::pellucid_error_t;
 use super::handle::{pellucid_func_t, pellucid_instance_t};
+use super::owner::Claim;
 use super::pointer::{OutSlice, present};
 use super::status::{pellucid_status, pellucid_status_t, status_name};
 use super::store::pellucid_store_t;
@@ -385,11 +386,11 @@ pub unsafe extern "C" fn pellucid_func_call_raw(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     // SAFETY: the header's promises are those that `quick_call` asks for.
-    if let Some(call) = unsafe { quick_call(store, func, values, n_values) } {
+    if let Some((call, claim)) = unsafe { quick_call(store, func, values, n_values) } {
         return match call.run() {
             None => pellucid_status::PELLUCID_OK as pellucid_status_t,
             // SAFETY: the store was there, and isn't deleted during a quick call; `out_error` is as in `entry!`.
-            Some(call) => unsafe { after_quick_call(store, call, out_error) },
+            Some(call) => unsafe { after_quick_call(store, call, claim, out_error) },
         };
     }
     cold_path();
@@ -408,7 +409,7 @@ unsafe fn quick_call<'a>(
     func: *const pellucid_func_t,
     values: *mut pellucid_raw_t,
     n_values: usize,
-) -> Option<QuickCall<'a>> {
+) -> Option<(QuickCall<'a>, Claim<'a>)> {
     let values: *mut RawValue = values.cast();
     // SAFETY: as for `ref` and `copy` in `argument!`.
     let (store, func) = unsafe { (present(store)?.as_ref(), *present(func)?.as_ref()) };
@@ -421,12 +422,14 @@ unsafe fn quick_call<'a>(
             return None;
         }
     }
+    let claim = store.owner().claim_first()?;
     if !store.allows_quick_calls() {
         return None;
     }
     // SAFETY: no values, or the caller gives up the array for the duration (header), it is initialized, both types are 16 bytes
     // of which every bit pattern is valid, and the alignment was just checked.
-    unsafe { store.core().quick_call(func.into(), values, n_values) }
+    let call = unsafe { store.core().quick_call(func.into(), values, n_values) }?;
+    Some((call, claim))
 }
 
 /// Looks at what is slow_path after a call.
@@ -438,12 +441,18 @@ unsafe fn quick_call<'a>(
 unsafe fn after_quick_call(
     store: *mut pellucid_store_t,
     call: SlowPath<'_>,
+    claim: Claim<'_>,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; running store => {
+    let claim = claim.loose();
+    // SAFETY: the caller's promise.
+    let this = unsafe { &*store }.weak();
+    let status = entry!(status out_error; running store => {
         store.give_up_deferred();
         store.debuggee().after_quick_call(call)
-    })
+    });
+    claim.end_at(&this);
+    status
 }
 
 /// The whole call, with an error for everything that is wrong.
@@ -542,6 +551,8 @@ pub unsafe extern "C" fn pellucid_caller_export(
     out_extern: *mut pellucid_extern_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref caller, text name n_name, out out_extern => {
+        // SAFETY: the store that called is there as long as its callback runs.
+        let _claim = unsafe { &*pellucid_store_t::of(caller.caller().store()) }.claim()?;
         let Some(item) = caller.caller().export(name) else { bail!(NotFound, "no export \"{name}\"") };
         out_extern.set(pellucid_extern_t::from_core(item));
         Ok(())

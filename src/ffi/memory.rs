@@ -145,7 +145,8 @@ pub unsafe extern "C" fn pellucid_memory_grow(
 /// - `store`: the store.
 /// - `memory`: the memory.
 /// - `offset`: the first byte to read.
-/// - `out_bytes`, `n_bytes`: where to copy them, and how many.
+/// - `out_bytes`, `n_bytes`: where to copy them, and how many; may be in a guest's memory, also in this one, and overlap what is
+///   read, as with `memmove`.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that
 /// the store never made; `PELLUCID_ERR_WRONG_STORE`.
@@ -162,7 +163,8 @@ pub unsafe extern "C" fn pellucid_memory_read(
     n_bytes: usize,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy memory, out_slice out_bytes n_bytes => {
-        store.core().memory_read(memory.into(), offset, out_bytes.into_bytes())
+        // SAFETY: `OutSlice` stands for bytes that are valid for writes.
+        unsafe { store.core().memory_read_to(memory.into(), offset, out_bytes.as_mut_ptr(), out_bytes.len()) }
     })
 }
 
@@ -171,7 +173,8 @@ pub unsafe extern "C" fn pellucid_memory_read(
 /// - `store`: the store.
 /// - `memory`: the memory.
 /// - `offset`: the first byte to write.
-/// - `bytes`, `n_bytes`: what to copy.
+/// - `bytes`, `n_bytes`: what to copy; may be in a guest's memory, also in this one, and overlap where it goes, as with
+///   `memmove`.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a
 /// memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
@@ -187,7 +190,8 @@ pub unsafe extern "C" fn pellucid_memory_write(
     bytes: *const u8,
     n_bytes: usize,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); store store, copy memory, slice bytes n_bytes => {
-        store.core().memory_write(memory.into(), offset, bytes)
+    entry!(status null_mut(); store store, copy memory, in_slice bytes n_bytes => {
+        // SAFETY: `InSlice` stands for bytes that are valid for reads.
+        unsafe { store.core().memory_write_from(memory.into(), offset, bytes.as_ptr(), bytes.len()) }
     })
 }

@@ -13,6 +13,7 @@
 
 mod callback;
 mod entry;
+mod owner;
 mod pointer;
 
 // The sections of the header; build.rs has their order.

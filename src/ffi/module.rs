@@ -119,8 +119,18 @@ pub unsafe extern "C" fn pellucid_module_new_named(
 fn text_to_wasm(text: &str) -> Result<Vec<u8>> {
     use crate::base::{Error, ErrorKind};
     // Numbers are rounded as the format says.
-    let parsed = in_default_environment(|| wat::parse_str(text));
-    parsed.map_err(|error| Error::new(ErrorKind::InvalidModule, error.to_string()))
+    in_default_environment(|| wat::parse_str(text)).map_err(|error| {
+        // What is wrong, then where, then the place as a drawing of several lines.
+        let drawn = error.to_string();
+        let message = match drawn.split_once("\n     --> <anon>:") {
+            Some((what, rest)) => match rest.lines().next().and_then(|place| place.split_once(':')) {
+                Some((line, column)) => format!("{what} (at line {line}, column {column})"),
+                None => drawn,
+            },
+            None => drawn,
+        };
+        Error::new(ErrorKind::InvalidModule, message)
+    })
 }
 
 #[cfg(not(feature = "wat"))]
@@ -133,7 +143,8 @@ fn text_to_wasm(_: &str) -> Result<Vec<u8>> {
 /// - `engine`: what to compile with.
 /// - `wat`, `n_wat`: the module's text, UTF-8.
 /// - `out_module`: gets the module.
-/// - `out_error`: gets an error object on failure; may be NULL. For bad text its message has several lines.
+/// - `out_error`: gets an error object on failure; may be NULL. For bad text its message
+///   says the line and column.
 ///
 /// Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
 /// `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).

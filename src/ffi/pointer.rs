@@ -185,7 +185,7 @@ impl<T> OutSlice<T> {
         written
     }
 
-    /// The places as bytes to fill in one go.
+    /// The places as bytes to fill in one go, which nobody else looks at meanwhile.
     pub(super) fn into_bytes<'a>(self) -> &'a mut [u8]
     where
         T: Byte,
@@ -199,6 +199,35 @@ impl<T> OutSlice<T> {
 /// What has the layout of a byte.
 pub(super) trait Byte {}
 impl Byte for u8 {}
+
+/// An array to copy from, which somebody else may write to between copies.
+pub(super) struct InSlice<T> {
+    first: NonNull<T>,
+    len: usize,
+}
+
+impl<T> InSlice<T> {
+    /// # Safety
+    ///
+    /// `pointer` is NULL, or valid for reads of `count` elements until the entry point returns.
+    pub(super) unsafe fn new(pointer: *const T, count: usize, name: &str) -> Result<InSlice<T>> {
+        if count == 0 {
+            return Ok(InSlice { first: NonNull::dangling(), len: 0 });
+        }
+        fits::<T>(count, name)?;
+        Ok(InSlice { first: checked(pointer, name)?, len: count })
+    }
+
+    /// How many elements there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The first element; dangling if there are none.
+    pub(super) fn as_ptr(&self) -> *const T {
+        self.first.as_ptr()
+    }
+}
 
 /// A struct whose first member is its own size in bytes, set by the caller.
 ///

@@ -60,6 +60,8 @@ pub enum pellucid_status {
     PELLUCID_ERR_PANIC = -19,
     /// The guest ended itself, see `pellucid_error_exit_code`.
     PELLUCID_ERR_EXIT = -20,
+    /// Another thread is using the store, or the call or edit session of it. Nothing was done.
+    PELLUCID_ERR_BUSY = -21,
 }
 use pellucid_status::*;
 
@@ -86,11 +88,12 @@ pub(super) fn status_of(kind: ErrorKind) -> pellucid_status_t {
         ErrorKind::Poisoned => PELLUCID_ERR_POISONED,
         ErrorKind::Panic => PELLUCID_ERR_PANIC,
         ErrorKind::Exit => PELLUCID_ERR_EXIT,
+        ErrorKind::Busy => PELLUCID_ERR_BUSY,
     };
     status as pellucid_status_t
 }
 
-const NAMES: [(pellucid_status, &str); 21] = [
+const NAMES: [(pellucid_status, &str); 22] = [
     (PELLUCID_OK, "PELLUCID_OK"),
     (PELLUCID_ERR_INVALID_ARGUMENT, "PELLUCID_ERR_INVALID_ARGUMENT"),
     (PELLUCID_ERR_NULL_ARGUMENT, "PELLUCID_ERR_NULL_ARGUMENT"),
@@ -112,6 +115,7 @@ const NAMES: [(pellucid_status, &str); 21] = [
     (PELLUCID_ERR_POISONED, "PELLUCID_ERR_POISONED"),
     (PELLUCID_ERR_PANIC, "PELLUCID_ERR_PANIC"),
     (PELLUCID_ERR_EXIT, "PELLUCID_ERR_EXIT"),
+    (PELLUCID_ERR_BUSY, "PELLUCID_ERR_BUSY"),
 ];
 
 /// The name of a status, if there is one with this number.

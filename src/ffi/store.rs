@@ -12,6 +12,7 @@ use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
 use super::handle::pellucid_instance_t;
 use super::module::pellucid_module_t;
+use super::owner::{Claim, Owner, busy};
 use super::status::pellucid_status_t;
 use crate::base::{Result, error::bail};
 use crate::debug::Debuggee;
@@ -30,7 +31,8 @@ use std::rc::{Rc, Weak};
 ///     pellucid_store_delete(store);
 ///
 /// One thread at a time uses a store and its calls and edit sessions; between uses they may move to another thread, also
-/// while a call is paused. Callbacks use the store that called them.
+/// while a call is paused. Callbacks use the store that called them, on the thread that called them. Whatever another thread
+/// tries meanwhile is refused with `PELLUCID_ERR_BUSY`; functions that return no status answer as if the store were NULL.
 ///
 /// Since: 0.1.
 pub struct pellucid_store_t {
@@ -38,6 +40,7 @@ pub struct pellucid_store_t {
     debuggee: Debuggee,
     userdata: Userdata,
     life: Cell<Life>,
+    owner: Owner,
     this: Weak<pellucid_store_t>,
 }
 
@@ -73,6 +76,23 @@ impl pellucid_store_t {
             // reference is still to be given up, which is done once.
             drop(unsafe { Rc::from_raw(self.this.as_ptr()) });
         }
+    }
+
+    /// Has this thread use the store, as long as what is answered lives. `Busy` if another thread uses it.
+    #[inline(always)]
+    pub(super) fn claim(&self) -> Result<Claim<'_>> {
+        self.owner.claim().ok_or_else(busy)
+    }
+
+    /// The word that claims are made at.
+    #[inline(always)]
+    pub(super) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// A reference that doesn't keep it alive.
+    pub(super) fn weak(&self) -> Weak<pellucid_store_t> {
+        self.this.clone()
     }
 
     /// The core's store with its debugger.
@@ -111,6 +131,11 @@ impl Keep for pellucid_store_t {
     fn keep(&self) -> Option<Rc<pellucid_store_t>> {
         self.this.upgrade()
     }
+
+    #[inline(always)]
+    fn used_store(&self) -> &pellucid_store_t {
+        self
+    }
 }
 
 /// Makes an empty store.
@@ -139,7 +164,7 @@ pub unsafe extern "C" fn pellucid_store_new(
         let engine = engine.engine();
         let debuggee = Debuggee::new(engine, engine.config().limits)?;
         let store = Rc::new_cyclic(|this| {
-            pellucid_store_t { debuggee, userdata, life: Cell::new(Life::Alive), this: this.clone() }
+            pellucid_store_t { debuggee, userdata, life: Cell::new(Life::Alive), owner: Owner::default(), this: this.clone() }
         });
         store.core().set_embedder(Rc::as_ptr(&store).cast_mut().cast());
         out_store.set(Rc::into_raw(store).cast_mut());
@@ -150,7 +175,8 @@ pub unsafe extern "C" fn pellucid_store_new(
 /// Deletes a store with all that lives in it.
 ///
 /// Its calls and edit sessions keep what they need of it until they are deleted too. A callback may delete the store
-/// that called it: the store then stays usable until the outermost function that runs guest code in it returns.
+/// that called it: the store then stays usable until the outermost function that runs guest code in it returns. While another
+/// thread is using the store nothing is deleted, and an error is logged.
 ///
 /// - `store`: the store; NULL is fine.
 ///
@@ -161,6 +187,7 @@ pub unsafe extern "C" fn pellucid_store_new(
 pub unsafe extern "C" fn pellucid_store_delete(store: *mut pellucid_store_t) {
     // SAFETY: NULL, or a store that is alive: not deleted, or deleted by a callback of its own that is still running.
     let Some(object) = (unsafe { store.as_ref() }) else { return };
+    let Ok(claim) = object.claim() else { return refuse_deletion("store") };
     if object.life.get() != Life::Alive {
         return;
     }
@@ -170,10 +197,18 @@ pub unsafe extern "C" fn pellucid_store_delete(store: *mut pellucid_store_t) {
         return;
     }
     object.life.set(Life::Deleted);
+    let (claim, this) = (claim.loose(), object.weak());
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         // SAFETY: `pellucid_store_new` made the pointer by `Rc::into_raw`, and its reference is given up once (`life`).
         drop(unsafe { Rc::from_raw(store) });
     }));
+    claim.end_at(&this);
+}
+
+/// What a deletion does that another thread's use stands in the way of.
+#[cold]
+pub(super) fn refuse_deletion(what: &str) {
+    log::error!("a {what} isn't deleted, since another thread is using its store");
 }
 
 /// The host's pointer that the store was made with.

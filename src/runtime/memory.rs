@@ -72,19 +72,38 @@ impl Store {
 
     /// Reads bytes; `OutOfRange` unless all are in the memory.
     pub fn memory_read(&self, memory: Memory, offset: u64, out: &mut [u8]) -> Result<()> {
-        let memory = self.memory(memory)?;
-        let source = memory.range(offset, out.len())?;
-        // SAFETY: the range is inside the memory; no slice of the host's is, since memories are reached by address only.
-        unsafe { ptr::copy_nonoverlapping(source, out.as_mut_ptr(), out.len()) };
-        Ok(())
+        // SAFETY: a slice can be written.
+        unsafe { self.memory_read_to(memory, offset, out.as_mut_ptr(), out.len()) }
     }
 
     /// Writes bytes; `OutOfRange`, and nothing is written, unless all are in the memory.
     pub fn memory_write(&self, memory: Memory, offset: u64, bytes: &[u8]) -> Result<()> {
-        let memory = self.memory(memory)?;
-        let destination = memory.range(offset, bytes.len())?;
-        // SAFETY: as in `memory_read`.
-        unsafe { ptr::copy(bytes.as_ptr(), destination, bytes.len()) };
+        // SAFETY: a slice can be read.
+        unsafe { self.memory_write_from(memory, offset, bytes.as_ptr(), bytes.len()) }
+    }
+
+    /// Like [`Store::memory_read`], to a place that may be in a memory itself, even the same: there is no slice of such bytes,
+    /// as the guest writes them too.
+    ///
+    /// # Safety
+    ///
+    /// `length` bytes at `out` must be valid for writes.
+    pub unsafe fn memory_read_to(&self, memory: Memory, offset: u64, out: *mut u8, length: usize) -> Result<()> {
+        let source = self.memory(memory)?.range(offset, length)?;
+        // SAFETY: the source is inside the memory, and no guest runs; the other is the caller's promise. They may overlap.
+        unsafe { ptr::copy(source, out, length) };
+        Ok(())
+    }
+
+    /// Like [`Store::memory_write`], from a place that may be in a memory itself.
+    ///
+    /// # Safety
+    ///
+    /// `length` bytes at `bytes` must be valid for reads.
+    pub unsafe fn memory_write_from(&self, memory: Memory, offset: u64, bytes: *const u8, length: usize) -> Result<()> {
+        let destination = self.memory(memory)?.range(offset, length)?;
+        // SAFETY: as in `memory_read_to`.
+        unsafe { ptr::copy(bytes, destination, length) };
         Ok(())
     }
 }

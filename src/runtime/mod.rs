@@ -41,6 +41,7 @@ pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;
 pub use linker::Linker;
+pub use machine::traps::ThreadId;
 pub use machine::write_signals::hold_write_signals;
 pub use mapped_blob::MappedBlob;
 pub use module::Module;

@@ -5,7 +5,7 @@
 use super::blob::Blob;
 use super::{Engine, TypeId};
 use crate::abi::artifact::CompiledModule;
-use crate::base::{Result, TypeIndex};
+use crate::base::{Error, ErrorKind, Result, TypeIndex};
 use crate::wasm::{self, ModuleInfo};
 use cranelift_entity::PrimaryMap;
 use std::fmt;
@@ -36,7 +36,8 @@ impl Module {
 
     /// Like [`Module::new`], with a name that the host gives: it wins over the name section's.
     pub fn with_name(engine: &Engine, bytes: &[u8], name: Option<&str>) -> Result<Module> {
-        let (info, compiled) = engine.compile(wasm::parse(bytes)?)?;
+        let compiled = wasm::parse(bytes).and_then(|parsed| engine.compile(parsed));
+        let (info, compiled) = compiled.map_err(|refused| Module::why_refused(bytes, refused))?;
         let blob = Arc::new(Blob::new(compiled, engine.is_debug())?);
         let type_ids = info.types.values().map(|ty| engine.type_id(ty).0).collect();
         let name = name.map(str::to_string).or_else(|| info.names.module.clone());
@@ -48,6 +49,15 @@ impl Module {
     /// Validates a module and its function bodies, without compiling it. A valid module may still use an unsupported
     /// operator, which [`Module::new`] refuses.
     pub fn validate(_engine: &Engine, bytes: &[u8]) -> Result<()> {
+        Module::validate_bodies(bytes).map_err(|refused| Module::why_refused(bytes, refused))
+    }
+
+    #[cold]
+    fn why_refused(bytes: &[u8], refused: Error) -> Error {
+        if refused.kind() == ErrorKind::InvalidModule { wasm::name_the_feature(bytes, refused) } else { refused }
+    }
+
+    fn validate_bodies(bytes: &[u8]) -> Result<()> {
         let wasm::ParsedModule { info, to_validate } = wasm::parse(bytes)?;
         let mut allocations = wasmparser::FuncValidatorAllocations::default();
         for (index, to_validate) in to_validate {

@@ -1,7 +1,7 @@
 //! Which of the features that validate are also compiled, and how the others are called in errors.
 
 use crate::base::{Error, ErrorKind, RefType, Result, ValType};
-use wasmparser::{BlockType, HeapType, Operator};
+use wasmparser::{BlockType, HeapType, Operator, Validator, WasmFeatures};
 
 /// The error for a valid module that needs `feature`, found at byte `offset` of the module.
 pub fn unsupported(feature: &str, offset: u64) -> Error {
@@ -63,16 +63,45 @@ pub fn feature_of(operator: &Operator<'_>) -> &'static str {
         };
     }
     match wasmparser::for_each_operator!(feature) {
-        "exceptions" | "legacy_exceptions" => "exceptions",
         "function_references" => "function references",
         "tail_call" => "tail calls",
         "relaxed_simd" => "relaxed simd",
         "wide_arithmetic" => "wide arithmetic",
-        "stack_switching" => "stack switching",
-        "memory_control" => "memory control",
-        "shared_everything_threads" => "shared-everything threads",
-        "custom_descriptors" => "custom descriptors",
-        "acquire_release_atomics" => "acquire-release atomics",
         other => other,
+    }
+}
+
+/// Tells a module that the validator refused, with the features that it has by default, from one that needs more: that one
+/// is `Unsupported`, by the feature's name. Answers `refused` otherwise, or what else is invalid.
+///
+/// The validator doesn't say for each error which feature would have helped, and its words change. So this asks it again,
+/// with all the proposals that it knows, and then without one after the other.
+pub fn name_the_feature(bytes: &[u8], refused: Error) -> Error {
+    let all = WasmFeatures::all();
+    let validate = |features| Validator::new_with_features(features).validate_all(bytes).map(|_| ());
+    let default = match validate(WasmFeatures::default()) {
+        Err(error) => error,
+        Ok(()) => return refused,
+    };
+    match validate(all) {
+        // The same is wrong, whatever is switched on.
+        Err(other) if other.offset() <= default.offset() => return refused,
+        Err(other) => return super::parse::invalid(&other),
+        Ok(()) => {}
+    }
+    let further = all.difference(WasmFeatures::default());
+    let is_needed = |feature: &WasmFeatures| validate(all.difference(*feature)).is_err();
+    let features = further.iter_names().filter(|(_, feature)| is_needed(feature));
+    let names: Vec<_> = features.map(|(name, _)| proposal_name(name)).collect();
+    let names = if names.is_empty() { "a proposal".to_string() } else { names.join(", ") };
+    unsupported(&names, default.offset())
+}
+
+/// What the validator's `CUSTOM_PAGE_SIZES` is called among people.
+fn proposal_name(constant: &str) -> String {
+    match constant {
+        "SHARED_EVERYTHING_THREADS" => "shared-everything threads".to_string(),
+        "ACQUIRE_RELEASE_ATOMICS" => "acquire-release atomics".to_string(),
+        other => other.to_lowercase().replace('_', " "),
     }
 }

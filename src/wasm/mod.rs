@@ -12,6 +12,7 @@ pub mod parse;
 pub mod stack_effect;
 
 pub use const_expr::{ConstExpr, ConstOp};
+pub use features::name_the_feature;
 pub use module_info::{
     DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item, ItemType, ModuleInfo,
 };

@@ -1,6 +1,11 @@
 /* Configurations, engines, limits. */
 
+#define _GNU_SOURCE
+
 #include "test.h"
+
+#include <pthread.h>
+#include <signal.h>
 
 static void options(void) {
     pellucid_config_t *config = NULL;
@@ -79,7 +84,86 @@ static void stack_size(void) {
     close_world();
 }
 
+/* Without handlers nothing in the process changes, and guests trap all the same: also where these signals can't come through. */
+static void no_signal_handlers(void) {
+    enum { N = 4 };
+    static const int signals[N] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+    struct sigaction before[N], after[N];
+    stack_t stack_before, stack_after;
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (int i = 0; i < N; i++) {
+        CHECK(sigaction(signals[i], NULL, &before[i]) == 0);
+        sigaddset(&blocked, signals[i]);
+    }
+    CHECK(sigaltstack(NULL, &stack_before) == 0);
+    for (int is_debug = 0; is_debug < 2; is_debug++) {
+        pellucid_config_t *config;
+        MUST(pellucid_config_new(&config));
+        MUST(pellucid_config_set_compile_threads(config, 1));
+        MUST(pellucid_config_set_debug(config, is_debug));
+        OK(pellucid_config_set_signal_handlers(config, false));
+        MUST(pellucid_engine_new(config, &engine, ERR));
+        pellucid_config_delete(config);
+        MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
+        pellucid_instance_t instance = instance_of(
+            "(module (memory 1 2) (table 2 funcref) (elem (i32.const 0) $down) (type $other (func (param f64)))"
+            "  (func $down (export \"down\") (call $down))"
+            "  (func (export \"unreachable\") unreachable)"
+            "  (func (export \"load\") (drop (i64.load offset=8 (i32.const 65521))))"
+            "  (func (export \"store\") (i32.store8 offset=4294967295 (i32.const -1) (i32.const 0)))"
+            "  (func (export \"fill\") (memory.fill (i32.const 1) (i32.const 0) (i32.const 65536)))"
+            "  (func (export \"get\") (drop (table.get (i32.const 2))))"
+            "  (func (export \"undefined\") (call_indirect (i32.const 2)))"
+            "  (func (export \"null\") (call_indirect (i32.const 1)))"
+            "  (func (export \"mismatch\") (call_indirect (type $other) (f64.const 0) (i32.const 0)))"
+            "  (func (export \"zero\") (drop (i32.rem_u (i32.const 1) (i32.const 0))))"
+            "  (func (export \"overflow\") (drop (i64.div_s (i64.const 0x8000000000000000) (i64.const -1))))"
+            "  (func (export \"too large\") (drop (i32.trunc_f64_s (f64.const 2147483648))))"
+            "  (func (export \"nan\") (drop (i64.trunc_f32_u (f32.const nan)))))");
+        static const struct {
+            const char *name;
+            pellucid_trap_t code;
+        } traps[] = {
+            {"down", PELLUCID_TRAP_CALL_STACK_EXHAUSTED},
+            {"unreachable", PELLUCID_TRAP_UNREACHABLE},
+            {"load", PELLUCID_TRAP_MEMORY_OUT_OF_BOUNDS},
+            {"store", PELLUCID_TRAP_MEMORY_OUT_OF_BOUNDS},
+            {"fill", PELLUCID_TRAP_MEMORY_OUT_OF_BOUNDS},
+            {"get", PELLUCID_TRAP_TABLE_OUT_OF_BOUNDS},
+            {"undefined", PELLUCID_TRAP_UNDEFINED_ELEMENT},
+            {"null", PELLUCID_TRAP_UNINITIALIZED_ELEMENT},
+            {"mismatch", PELLUCID_TRAP_INDIRECT_CALL_TYPE_MISMATCH},
+            {"zero", PELLUCID_TRAP_INTEGER_DIVIDE_BY_ZERO},
+            {"overflow", PELLUCID_TRAP_INTEGER_OVERFLOW},
+            {"too large", PELLUCID_TRAP_INTEGER_OVERFLOW},
+            {"nan", PELLUCID_TRAP_INVALID_CONVERSION_TO_INTEGER},
+        };
+        /* A fault now would kill the process. */
+        CHECK(pthread_sigmask(SIG_BLOCK, &blocked, NULL) == 0);
+        for (size_t i = 0; i < sizeof traps / sizeof *traps; i++) {
+            pellucid_func_t func = func_of(instance, traps[i].name);
+            for (int round = 0; round < 3; round++) {
+                STATUS(PELLUCID_ERR_TRAP, pellucid_func_call_raw(store, &func, NULL, 0, ERR));
+                CHECK(pellucid_error_trap(last_error) == traps[i].code);
+                CHECK(pellucid_error_frame_count(last_error) == (i == 0 ? 256 : 1));
+            }
+        }
+        CHECK(pthread_sigmask(SIG_UNBLOCK, &blocked, NULL) == 0);
+        close_world();
+    }
+    for (int i = 0; i < N; i++) {
+        CHECK(sigaction(signals[i], NULL, &after[i]) == 0);
+        CHECK(before[i].sa_flags == after[i].sa_flags && before[i].sa_sigaction == after[i].sa_sigaction);
+    }
+    CHECK(sigaltstack(NULL, &stack_after) == 0);
+    CHECK(stack_before.ss_sp == stack_after.ss_sp && stack_before.ss_flags == stack_after.ss_flags);
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_config_set_signal_handlers(NULL, true));
+}
+
 int main(void) {
+    /* First, as every other engine installs handlers. */
+    no_signal_handlers();
     options();
     engines();
     stack_size();

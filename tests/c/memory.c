@@ -79,11 +79,43 @@ static void shared_with_the_guest(void) {
     STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_memory_size(store, &wrong, &pages));
 }
 
+/* Copies whose other end is in the same memory, and overlaps. */
+static void within_itself(void) {
+    pellucid_memorytype_t type = {.minimum = 1};
+    pellucid_memory_t memory;
+    OK(pellucid_memory_new(store, &type, &memory, ERR));
+    uint8_t *data;
+    size_t size;
+    OK(pellucid_memory_data(store, &memory, &data, &size));
+    enum { N = 40000, SHIFT = 17 };
+    for (int up = 0; up < 2; up++) {
+        for (int is_write = 0; is_write < 2; is_write++) {
+            for (int i = 0; i < N + SHIFT; i++) {
+                data[i] = (uint8_t)(i * 7 % 251);
+            }
+            int from = up ? 0 : SHIFT, to = up ? SHIFT : 0;
+            if (is_write) {
+                OK(pellucid_memory_write(store, &memory, to, data + from, N));
+            } else {
+                OK(pellucid_memory_read(store, &memory, from, data + to, N));
+            }
+            bool moved = true;
+            for (int i = 0; i < N; i++) {
+                moved = moved && data[to + i] == (from + i) * 7 % 251;
+            }
+            CHECK(moved);
+        }
+    }
+    OK(pellucid_memory_write(store, &memory, 0, data, size));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_memory_write(store, &memory, 1, data, size));
+}
+
 int main(void) {
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_world(is_debug);
         made_by_the_host();
         shared_with_the_guest();
+        within_itself();
         close_world();
     }
     return finish();

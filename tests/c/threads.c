@@ -1,4 +1,4 @@
-/* Threads: engines and modules are shared, stores move, also while a call is paused. */
+/* Threads: engines and modules are shared, stores move, also while a call is paused; two at once are refused. */
 
 #include "test.h"
 
@@ -46,7 +46,180 @@ static void *delete_store(void *where) {
     return NULL;
 }
 
+/* A thread in a host function of the store, until it is told to go on. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static enum { OUTSIDE, INSIDE, LEAVING } place;
+
+static void go_to(int next) {
+    pthread_mutex_lock(&lock);
+    place = next;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void wait_for(int wanted) {
+    pthread_mutex_lock(&lock);
+    while ((int)place != wanted) {
+        pthread_cond_wait(&changed, &lock);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static pellucid_status_t wait_inside(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args,
+                                     size_t n_args, pellucid_value_t *results, size_t n_results,
+                                     pellucid_error_t **out_error) {
+    (void)args, (void)n_args, (void)results, (void)n_results, (void)out_error;
+    /* On the thread that runs the guest everything can be used. */
+    uint64_t pages;
+    CHECK(pellucid_memory_size(pellucid_caller_store(caller), userdata, &pages) == PELLUCID_OK && pages == 1);
+    go_to(INSIDE);
+    wait_for(LEAVING);
+    return PELLUCID_OK;
+}
+
+struct run {
+    pellucid_func_t func;
+    pellucid_call_t *call;
+    pellucid_status_t status;
+};
+
+static void *run_guest(void *where) {
+    struct run *run = where;
+    if (run->call != NULL) {
+        run->status = pellucid_call_resume(run->call, PELLUCID_RESUME_CONTINUE, NULL, NULL);
+    } else {
+        run->status = pellucid_func_call_raw(store, &run->func, NULL, 0, NULL);
+    }
+    go_to(OUTSIDE);
+    return NULL;
+}
+
+/* Whatever is tried with a store that another thread is using has no effect. */
+static void use_while_another_runs(void) {
+    pellucid_functype_t *type;
+    MUST(pellucid_functype_new(NULL, 0, NULL, 0, &type));
+    pellucid_memory_t memory;
+    pellucid_memorytype_t memorytype = {.minimum = 1, .maximum = 2, .has_maximum = true};
+    MUST(pellucid_memory_new(store, &memorytype, &memory, ERR));
+    pellucid_func_t host;
+    MUST(pellucid_func_new(store, type, &memory, wait_inside, NULL, &host, ERR));
+    pellucid_functype_delete(type);
+    pellucid_module_t *waits = module_of("(module (import \"\" \"\" (func $f)) (func (export \"f\") (call $f)))");
+    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC, .of.func = host};
+    pellucid_instance_t instance;
+    MUST(pellucid_instance_new(store, waits, &import, 1, &instance, ERR));
+    pellucid_func_t f = func_of(instance, "f");
+    pellucid_edit_t *edit;
+    MUST(pellucid_edit_begin(store, &edit));
+    for (int round = 0; round < 4; round++) {
+        struct run run = {.func = f};
+        if (round % 2 == 1) {
+            MUST(pellucid_call_begin(store, &f, NULL, 0, &run.call, ERR));
+        }
+        pthread_t thread;
+        pthread_create(&thread, NULL, run_guest, &run);
+        wait_for(INSIDE);
+        uint8_t byte = 7;
+        uint64_t number;
+        pellucid_frame_t frame;
+        pellucid_instance_t other;
+        pellucid_call_t *call;
+        STATUS(PELLUCID_ERR_BUSY, pellucid_func_call(store, &f, NULL, 0, NULL, 0, ERR));
+        CHECK(message_has(last_error, "another thread is using the store"));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_func_call_raw(store, &f, NULL, 0, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_instance_new(store, waits, &import, 1, &other, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_memory_write(store, &memory, 0, &byte, 1));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_memory_read(store, &memory, 0, &byte, 1));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_memory_grow(store, &memory, 1, &number, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_store_set_limit(store, PELLUCID_LIMIT_NESTED_CALLS, 0));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_frame_newest(store, &frame));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_begin(store, &f, NULL, 0, &call, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_edit_commit(edit, ERR));
+        CHECK(pellucid_store_id(store) == 0 && !pellucid_store_is_debug(store));
+        if (run.call != NULL) {
+            STATUS(PELLUCID_ERR_BUSY, pellucid_call_resume(run.call, PELLUCID_RESUME_CONTINUE, NULL, ERR));
+            CHECK(pellucid_call_state(run.call) == 0);
+            pellucid_call_delete(run.call);
+        }
+        pellucid_edit_delete(edit);
+        pellucid_store_delete(store);
+        go_to(LEAVING);
+        wait_for(OUTSIDE);
+        pthread_join(thread, NULL);
+        OK(run.status);
+        if (run.call != NULL) {
+            CHECK(pellucid_call_state(run.call) == PELLUCID_CALL_FINISHED);
+            pellucid_call_delete(run.call);
+        }
+        OK(pellucid_memory_read(store, &memory, 0, &byte, 1));
+        OK(pellucid_memory_size(store, &memory, &number));
+        CHECK(byte == 0 && number == 1);
+    }
+    OK(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    pellucid_module_delete(waits);
+}
+
+/* Threads that run into each other all the time: each use happens as a whole, or is refused. */
+struct rush {
+    pthread_t thread;
+    pellucid_func_t raise, grow;
+    uint32_t raised;
+    bool ok;
+};
+
+static void *rush(void *where) {
+    struct rush *rush = where;
+    rush->ok = true;
+    for (int i = 0; i < 200000; i++) {
+        pellucid_status_t status = pellucid_func_call_raw(store, &rush->raise, NULL, 0, NULL);
+        rush->raised += status == PELLUCID_OK;
+        rush->ok = rush->ok && (status == PELLUCID_OK || status == PELLUCID_ERR_BUSY);
+        if (i % 16 == 0) {
+            pellucid_value_t result;
+            status = pellucid_func_call(store, &rush->grow, NULL, 0, &result, 1, NULL);
+            rush->ok = rush->ok && (status == PELLUCID_OK || status == PELLUCID_ERR_BUSY);
+        }
+    }
+    return NULL;
+}
+
+static void run_into_each_other(void) {
+    pellucid_instance_t instance = instance_of(
+        "(module (memory 1) (global $n (mut i32) (i32.const 0))"
+        "  (func (export \"raise\") (global.set $n (i32.add (global.get $n) (i32.const 1))))"
+        "  (func (export \"grow\") (result i32) (memory.grow (i32.const 0)))"
+        "  (func (export \"n\") (result i32) (global.get $n)))");
+    struct rush rushes[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        rushes[i].raise = func_of(instance, "raise");
+        rushes[i].grow = func_of(instance, "grow");
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_create(&rushes[i].thread, NULL, rush, &rushes[i]);
+    }
+    uint32_t raised = 0;
+    for (int i = 0; i < 3; i++) {
+        pthread_join(rushes[i].thread, NULL);
+        CHECK(rushes[i].ok && rushes[i].raised > 0);
+        raised += rushes[i].raised;
+    }
+    pellucid_func_t n = func_of(instance, "n");
+    pellucid_value_t found;
+    OK(pellucid_func_call(store, &n, NULL, 0, &found, 1, ERR));
+    CHECK((uint32_t)found.of.i32 == raised);
+}
+
 int main(void) {
+    for (int is_debug = 0; is_debug < 2; is_debug++) {
+        open_world(is_debug);
+        if (is_debug) {
+            use_while_another_runs();
+        }
+        run_into_each_other();
+        close_world();
+    }
     open_world(true);
     module = module_of(WAT);
     pthread_t threads[4];

@@ -74,7 +74,7 @@ fn refuse_an_edit() {
 #[test]
 fn an_edit_that_the_system_refuses_leaves_everything_as_it_was() {
     run_alone("refused_by_mapping", &[]);
-    run_alone("refused_by_protection", &[("PELLUCID_PATCH", "protection")]);
+    run_alone("refused_by_protection", &[("PELLUCID_PATCH", "pages")]);
 }
 
 #[test]
@@ -91,18 +91,30 @@ fn refused_by_protection() {
 
 #[test]
 fn pages_that_stay_without_execution_poison_the_store() {
-    run_alone("execution_is_not_given_back", &[("PELLUCID_PATCH", "protection")]);
+    run_alone("execution_is_not_given_back", &[("PELLUCID_PATCH", "pages")]);
+}
+
+#[test]
+fn pages_that_stay_without_execution_are_replaced() {
+    run_alone("execution_is_not_needed", &[]);
+}
+
+/// From now on, no page of the process becomes executable that wasn't. Linux can do this since 6.3; whether it did.
+fn refuse_execution() -> bool {
+    const PR_SET_MDWE: libc::c_int = 65;
+    const PR_MDWE_REFUSE_EXEC_GAIN: libc::c_ulong = 1;
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0 }
 }
 
 #[test]
 #[ignore = "run by another test in a process of its own"]
 fn execution_is_not_given_back() {
-    const PR_SET_MDWE: libc::c_int = 65;
-    const PR_MDWE_REFUSE_EXEC_GAIN: libc::c_ulong = 1;
     let scene = Scene::new(CODE);
+    let id = scene.add(0, 0);
+    scene.edit(|edit| edit.remove(id));
     scene.call("f", &[Value::I32(0)]).unwrap();
-    // SAFETY: takes numbers only.
-    if unsafe { libc::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) } != 0 {
+    if !refuse_execution() {
         return skip::skipped("patch::execution_is_not_given_back", "the kernel can't refuse to give pages execution");
     }
     let mut edit = Edit::begin(&scene.debuggee).unwrap();
@@ -115,15 +127,40 @@ fn execution_is_not_given_back() {
     assert_eq!(scene.debuggee.breakpoints().unwrap().len(), 0);
 }
 
-/// All of the scenario once more, with pages made writable for a while.
 #[test]
-fn breakpoints_work_by_changing_protection_too() {
-    run_alone("by_protection", &[("PELLUCID_PATCH", "protection")]);
+#[ignore = "run by another test in a process of its own"]
+fn execution_is_not_needed() {
+    let scene = Scene::new(CODE);
+    let log = scene.log(EventKind::ALL);
+    // One whose page can be written before, and once more in a store whose pages are all as they were.
+    let id = scene.add(0, 0);
+    if !refuse_execution() {
+        return skip::skipped("patch::execution_is_not_needed", "the kernel can't refuse to give pages execution");
+    }
+    scene.edit(|edit| edit.remove(id));
+    for operator in [1, 5] {
+        let id = scene.add(0, operator);
+        scene.call("f", &[Value::I32(0)]).unwrap();
+        assert_eq!(log.places().into_iter().map(|(_, _, hit)| hit).collect::<Vec<_>>(), [operator]);
+        scene.edit(|edit| edit.remove(id));
+    }
+    by_any_method();
+}
+
+#[test]
+fn breakpoints_work_by_each_method() {
+    for method in ["pages", "files"] {
+        run_alone("by_method", &[("PELLUCID_PATCH", method)]);
+    }
 }
 
 #[test]
 #[ignore = "run by another test in a process of its own"]
-fn by_protection() {
+fn by_method() {
+    by_any_method();
+}
+
+fn by_any_method() {
     let scene = Scene::new(CODE);
     let log = scene.log(EventKind::ALL);
     for operator in 0..scene::operators(&scene.module, 0) {
@@ -140,7 +177,7 @@ fn by_protection() {
 
 #[test]
 fn stepping_that_the_system_refuses_is_an_error_of_the_call() {
-    run_alone("stepping_is_refused", &[("PELLUCID_PATCH", "protection")]);
+    run_alone("stepping_is_refused", &[("PELLUCID_PATCH", "pages")]);
 }
 
 /// Turning stepping on or off changes no code, running does. What is refused then works when it is tried again.

@@ -4,7 +4,7 @@
 use crate::random::{Random, same};
 use crate::reference::Interpreter;
 use crate::scene::{self, Scene};
-use pellucid::base::{Config, OptLevel, Value};
+use pellucid::base::{Config, OptLevel, StoreLimits, TrapCode, Value};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, FrameKind, Resume};
 use pellucid::runtime::{Engine, Module};
 use std::cell::RefCell;
@@ -485,22 +485,58 @@ fn more_traps() {
 /// One block with far more accesses than there are trap codes: whatever is folded into what, each traps at its place.
 #[test]
 fn every_access_of_a_long_block() {
-    let count = 1200;
-    let mut bodies = [String::new(), String::new(), String::new()];
+    let count = 1000;
+    let mut bodies = [const { String::new() }; 4];
+    bodies[3] = (0..count).map(|site| format!("(local $l{site} i32)")).collect();
     for site in 0..count {
         let address = format!("(i32.shl (i32.eq (local.get $k) (i32.const {site})) (i32.const 16))");
         bodies[0] += &format!("(local.set $a (i32.add (local.get $a) (i32.load offset={} {address})))", site * 4);
         bodies[1] += &format!("(i32.load8_u offset={site} {address})");
+        bodies[3] += &format!("(local.set $l{site} (i32.load offset={} {address}))", site * 4);
         bodies[2] += &format!("(i32.store offset={} {address} (i32.const {site}))", site * 4);
     }
-    // All are loaded before the first is used.
+    // All are loaded before the first is used; then in the order that was loaded, as part of what uses them.
+    for site in 0..count {
+        let operator = ["add", "and", "or", "xor"][site % 4];
+        bodies[3] += &format!("(local.set $a (i32.{operator} (local.get $a) (local.get $l{site})))");
+    }
     bodies[1] += &"(i32.xor)".repeat(count - 1);
     bodies[1] += "(local.set $a)";
     for body in bodies {
         let program = Program::new(module(&body));
-        for site in (0..count).step_by(7).chain(180..260).chain(count - 20..count) {
+        for site in (0..count).step_by(17).chain(190..210).chain(count - 5..count) {
             assert!(program.check(site as i32).is_some());
         }
         assert!(program.check(-1).is_none());
+    }
+}
+
+/// The stack can end at the call, or at any instruction with which a function begins.
+#[test]
+fn an_exhausted_stack_has_no_gap_in_its_backtrace() {
+    let text = r#"(module
+        (func $a (export "run") (param i32) (call $b (local.get 0) (i64.const 1)))
+        (func $b (param i32 i64) (call $c))
+        (func $c (local i64 i64 i64) (call $a (i32.const 2)) (drop (i64.add (local.get 0) (local.get 1)))))"#;
+    for debug in [false, true] {
+        for opt_level in [OptLevel::None, OptLevel::Speed] {
+            let engine = Engine::new(Config { debug, opt_level, ..Config::default() }).unwrap();
+            let module = scene::module(&engine, text);
+            let scene = Scene::of(&engine, &module, |_| Vec::new());
+            let calls: Vec<_> = (0..3).map(|func| scene.pc(func, [2, 0, 1][func as usize]).0).collect();
+            for page in 0..40 {
+                scene
+                    .debuggee
+                    .store()
+                    .set_limits(StoreLimits { stack_bytes: (64 << 10) + page * 4096, ..StoreLimits::default() });
+                let error = scene.call("run", &[Value::I32(1)]).unwrap_err();
+                assert_eq!(error.trap_code(), Some(TrapCode::CallStackExhausted));
+                let shown: Vec<_> = error.backtrace().iter().map(|frame| frame.func_index).collect();
+                let gap = shown.windows(2).position(|pair| pair[0] != (pair[1] + 1) % 3);
+                assert_eq!(gap, None, "debug {debug}, {opt_level:?}, page {page}: {:?}", &shown[..10]);
+                let outer = &error.backtrace()[1..];
+                assert!(outer.iter().all(|frame| frame.pc.0 == calls[frame.func_index as usize]));
+            }
+        }
     }
 }

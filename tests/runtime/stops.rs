@@ -299,14 +299,16 @@ fn code_without_debugging_is_not_patched() {
 }
 
 #[test]
-fn stops_work_with_protection_changes_too() {
+fn stops_work_by_each_method_of_changing_code() {
     const SWITCH: &str = "PELLUCID_PATCH";
     if std::env::var_os(SWITCH).is_some() {
         return;
     }
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    let output = command.arg("stops::").env(SWITCH, "protection").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    for method in ["pages", "files"] {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = command.arg("stops::").env(SWITCH, method).output().unwrap();
+        assert!(output.status.success(), "{method}: {}", String::from_utf8_lossy(&output.stdout));
+    }
 }
 
 #[test]

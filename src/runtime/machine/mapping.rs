@@ -1,7 +1,8 @@
 //! Mappings of memory: the platform's side of memories, guest stacks and code.
 //!
 //! Knows nothing of what is mapped. The only file that asks the system for pages. Invariants: no page is ever
-//! writable and executable at once; a mapping is unmapped when it is dropped. Read next: [`super::code_memory`].
+//! writable and executable at once; a mapping is unmapped when it is dropped, and has no holes before. Read next:
+//! [`super::image`].
 
 #![expect(unsafe_code, reason = "asks the system for pages and gives them back")]
 
@@ -11,10 +12,9 @@ compile_error!("mappings are written for Linux only");
 use crate::base::{Error, ErrorKind, Result};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsRawFd;
 use std::ptr;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 /// Bytes of a page of this machine.
 pub fn page_size() -> usize {
@@ -30,7 +30,8 @@ pub fn round_to_pages(bytes: usize) -> Result<usize> {
         .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{bytes} bytes are more than an address can count")))
 }
 
-fn system(what: &str) -> Error {
+/// The error for what the system just refused.
+pub(super) fn system(what: &str) -> Error {
     Error::new(ErrorKind::System, format!("{what}: {}", io::Error::last_os_error()))
 }
 
@@ -41,15 +42,37 @@ pub struct Mapping {
     length: usize,
 }
 
+const EXECUTABLE: i32 = libc::PROT_READ | libc::PROT_EXEC;
+const WRITABLE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+
 impl Mapping {
     /// Reserves addresses. Nothing can be accessed yet and nothing is paid for.
     pub fn reserve(length: usize) -> Result<Mapping> {
-        let length = round_to_pages(length.max(1))?;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        Mapping::anywhere("reserving", length, libc::PROT_NONE, flags, -1)
+    }
+
+    /// Writable zeroes that no other process sees.
+    pub fn private(length: usize) -> Result<Mapping> {
+        Mapping::anywhere("allocating", length, WRITABLE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)
+    }
+
+    /// Writable zeroes that can be seen by other mappings, see [`Mapping::view`].
+    pub fn shared(length: usize) -> Result<Mapping> {
+        Mapping::anywhere("allocating", length, WRITABLE, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1)
+    }
+
+    /// The first `length` bytes of a file, executable. The file may be closed. Other mappings can see it too.
+    pub fn of_file(file: &File, length: usize) -> Result<Mapping> {
+        Mapping::anywhere("mapping", length, EXECUTABLE, libc::MAP_SHARED, file.as_raw_fd())
+    }
+
+    fn anywhere(what: &str, length: usize, protection: i32, flags: i32, descriptor: i32) -> Result<Mapping> {
+        let length = round_to_pages(length.max(1))?;
         // SAFETY: a new mapping at an address of the system's choice touches nothing that exists.
-        let base = unsafe { libc::mmap(ptr::null_mut(), length, libc::PROT_NONE, flags, -1, 0) };
+        let base = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, descriptor, 0) };
         if base == libc::MAP_FAILED {
-            return Err(system(&format!("reserving {length} bytes")));
+            return Err(system(&format!("{what} {length} bytes")));
         }
         Ok(Mapping { base: base as usize, length })
     }
@@ -59,14 +82,19 @@ impl Mapping {
         self.base
     }
 
+    /// Bytes, in whole pages.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// Whether `address` is inside.
     pub fn contains(&self, address: usize) -> bool {
         address.wrapping_sub(self.base) < self.length
     }
 
-    /// Makes whole pages of the mapping readable and writable.
+    /// Makes whole pages of the mapping readable and writable, and not executable.
     pub fn make_writable(&self, offset: usize, length: usize) -> Result<()> {
-        self.protect(offset, length, libc::PROT_READ | libc::PROT_WRITE)
+        self.protect(offset, length, WRITABLE)
     }
 
     /// Makes whole pages of the mapping readable only.
@@ -74,38 +102,76 @@ impl Mapping {
         self.protect(offset, length, libc::PROT_READ)
     }
 
+    /// Makes whole pages of the mapping readable and executable, and not writable.
+    pub fn make_executable(&self, offset: usize, length: usize) -> Result<()> {
+        self.protect(offset, length, EXECUTABLE)
+    }
+
     fn protect(&self, offset: usize, length: usize, protection: i32) -> Result<()> {
-        assert!(offset.checked_add(length).is_some_and(|end| end <= self.length));
+        self.check_pages(offset, length);
         if length == 0 {
             return Ok(());
         }
-        // SAFETY: the range is inside this mapping, as just asserted, and executable pages are never passed: the
-        // mappings that hold code are changed by `map_image` and by the code memory's own protection changes only.
+        // SAFETY: the range is inside this mapping, as just checked; what runs or reads there is for its owner to know.
         let result = unsafe { libc::mprotect((self.base + offset) as *mut _, length, protection) };
-        if result == 0 { Ok(()) } else { Err(system(&format!("making {length} bytes accessible"))) }
+        if result == 0 { Ok(()) } else { Err(system(&format!("changing the protection of {length} bytes"))) }
     }
 
-    /// Replaces the pages from `offset` on by a private, copy-on-write view of `image`, readable and executable.
-    pub fn map_image(&self, offset: usize, image: &Image) -> Result<()> {
-        self.replace(offset, image, libc::MAP_PRIVATE)
+    /// Replaces the pages from `offset` on by a view of all of `other`, which must be [shared](Mapping::shared) or
+    /// [of a file](Mapping::of_file): the same memory at a second address, as it is protected there. On failure the pages
+    /// can't be accessed.
+    pub fn view(&self, offset: usize, other: &Mapping) -> Result<()> {
+        self.check_pages(offset, other.length);
+        // SAFETY: the range that is replaced is inside this mapping, as just checked, and its owner wants it replaced. An
+        // old length of 0 leaves the other mapping as it is.
+        self.replaced(offset, other.length, unsafe {
+            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+            libc::mremap(other.base as *mut _, 0, other.length, flags, self.base + offset)
+        })
     }
 
-    /// A view of `image` that is shared, readable and executable.
-    pub fn of_image(image: &Image) -> Result<Mapping> {
-        let mapping = Mapping::reserve(image.length)?;
-        mapping.replace(0, image, libc::MAP_SHARED)?;
-        Ok(mapping)
+    /// Replaces the pages from `offset` on by those of `other`, which move here. On failure the pages can't be accessed.
+    pub fn take(&self, offset: usize, other: Mapping) -> Result<()> {
+        self.check_pages(offset, other.length);
+        // SAFETY: as for `view`; the addresses of `other` are given up with it.
+        let taken = self.replaced(offset, other.length, unsafe {
+            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+            libc::mremap(other.base as *mut _, other.length, other.length, flags, self.base + offset)
+        });
+        if taken.is_ok() {
+            // Nothing is there any more.
+            std::mem::forget(other);
+        }
+        taken
     }
 
-    fn replace(&self, offset: usize, image: &Image, sharing: i32) -> Result<()> {
-        let length = round_to_pages(image.length)?;
-        assert!(offset.is_multiple_of(page_size()) && offset + length <= self.length);
-        let protection = libc::PROT_READ | libc::PROT_EXEC;
-        let address = (self.base + offset) as *mut _;
-        // SAFETY: the range that is replaced is inside this mapping, as just asserted, and nothing uses it yet.
-        let result =
-            unsafe { libc::mmap(address, length, protection, sharing | libc::MAP_FIXED, image.file.as_raw_fd(), 0) };
-        if result == libc::MAP_FAILED { Err(system(&format!("mapping {length} bytes of code"))) } else { Ok(()) }
+    /// Replaces the pages from `offset` on by the first `length` bytes of a file, executable. On failure the pages can't
+    /// be accessed.
+    pub fn take_file(&self, offset: usize, file: &File, length: usize) -> Result<()> {
+        self.check_pages(offset, length);
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        // SAFETY: as for `view`.
+        self.replaced(offset, length, unsafe {
+            libc::mmap((self.base + offset) as *mut _, length, EXECUTABLE, flags, file.as_raw_fd(), 0)
+        })
+    }
+
+    fn replaced(&self, offset: usize, length: usize, answer: *mut libc::c_void) -> Result<()> {
+        if answer != libc::MAP_FAILED {
+            debug_assert_eq!(answer as usize, self.base + offset);
+            return Ok(());
+        }
+        let refused = system(&format!("mapping {length} bytes"));
+        // The system may have unmapped what was there before it found out that it can't. Nobody else may get these addresses.
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: the range is inside this mapping (the callers checked it), and its owner gave up what was there.
+        unsafe { libc::mmap((self.base + offset) as *mut _, length, libc::PROT_NONE, flags, -1, 0) };
+        Err(refused)
+    }
+
+    fn check_pages(&self, offset: usize, length: usize) {
+        assert!(offset.is_multiple_of(page_size()));
+        assert!(offset.checked_add(length).is_some_and(|end| end <= self.length));
     }
 }
 
@@ -117,84 +183,21 @@ impl Drop for Mapping {
     }
 }
 
-/// Machine code in an anonymous file, to be mapped any number of times.
-#[derive(Debug)]
-pub struct Image {
-    file: File,
-    length: usize,
-}
-
-impl Image {
-    /// Puts `code`, which isn't empty, into a file of its own.
-    pub fn new(code: &[u8]) -> Result<Image> {
-        // Kernels before 6.3 don't know the flag that says "its mappings may be executable".
-        let fd = [libc::MFD_CLOEXEC | libc::MFD_EXEC, libc::MFD_CLOEXEC]
-            .into_iter()
-            // SAFETY: the name is a C string; the call only makes a file.
-            .map(|flags| unsafe { libc::memfd_create(c"pellucid-code".as_ptr(), flags) })
-            .find(|fd| *fd >= 0)
-            .ok_or_else(|| system("making a file for code"))?;
-        // SAFETY: the descriptor was just made and belongs to nobody else.
-        let file = unsafe { File::from_raw_fd(fd) };
-        // If the host has no stdio, its numbers are free, and a guest may be writing to one of them.
-        let file = rustix::io::fcntl_dupfd_cloexec(&file, libc::STDERR_FILENO + 1);
-        let file = File::from(
-            file.map_err(|error| Error::new(ErrorKind::System, format!("making a file for code: {error}")))?,
-        );
-        let written = file.write_all_at(code, 0);
-        written.map_err(|error| Error::new(ErrorKind::System, format!("writing code: {error}")))?;
-        Ok(Image { file, length: code.len() })
-    }
-}
-
-/// Writes to pages of this process that it can't write itself, through the system's door for debuggers. A private page
-/// is copied first.
-///
-/// # Safety
-///
-/// `address..address + bytes.len()` must be private pages of code that no thread is executing, and remain so.
-pub unsafe fn write_readonly(address: usize, bytes: &[u8]) -> io::Result<()> {
-    // A descriptor that a forked child inherits writes the parent's memory, so it is kept by process.
-    static DOOR: Mutex<Option<(u32, File)>> = Mutex::new(None);
-    let process = std::process::id();
-    let mut door = DOOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let file = match &mut *door {
-        Some((owner, file)) if *owner == process => file,
-        other => &mut other.insert((process, File::options().write(true).open("/proc/self/mem")?)).1,
-    };
-    file.write_all_at(bytes, address as u64)
-}
-
-/// Writes to pages of code by making them writable for a while, never executable at the same time.
-///
-/// # Safety
-///
-/// As for [`write_readonly`].
-pub unsafe fn write_by_protection(address: usize, bytes: &[u8]) -> Result<(), ProtectionError> {
-    let (start, length) = (address as *const u8, bytes.len());
-    let refused =
-        |error: region::Error| Error::new(ErrorKind::System, format!("changing the protection of code: {error}"));
-    // SAFETY: the pages hold code that isn't executed meanwhile; they stay readable.
-    unsafe { region::protect(start, length, region::Protection::READ_WRITE) }
-        .map_err(|error| ProtectionError { error: refused(error), executable: true })?;
-    // SAFETY: the pages are writable now, and no reference into code exists.
-    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), address as *mut u8, length) };
-    // SAFETY: as above; this is the protection that they had.
-    unsafe { region::protect(start, length, region::Protection::READ_EXECUTE) }
-        .map_err(|error| ProtectionError { error: refused(error), executable: false })
-}
-
-/// Why [`write_by_protection`] stopped.
-pub struct ProtectionError {
-    /// What the system said.
-    pub error: Error,
-    /// Whether the pages can still be executed.
-    pub executable: bool,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The first bytes of a readable mapping.
+    fn bytes(mapping: &Mapping, offset: usize) -> [u8; 3] {
+        // SAFETY: the tests read inside pages that are readable.
+        unsafe { *((mapping.base() + offset) as *const [u8; 3]) }
+    }
+
+    fn filled(mapping: Mapping, with: [u8; 3]) -> Mapping {
+        // SAFETY: the tests fill pages that are writable.
+        unsafe { *(mapping.base() as *mut [u8; 3]) = with };
+        mapping
+    }
 
     #[test]
     fn impossible_reservations_are_refused() {
@@ -203,16 +206,40 @@ mod tests {
     }
 
     #[test]
-    fn a_private_view_is_copied_on_write() {
-        let image = Image::new(&[1, 2, 3]).unwrap();
-        let shared = Mapping::of_image(&image).unwrap();
-        let private = Mapping::reserve(1).unwrap();
-        private.map_image(0, &image).unwrap();
-        // SAFETY: nobody executes these bytes.
-        unsafe { write_readonly(private.base() + 1, &[9]) }.unwrap();
-        // SAFETY: both views are readable and three bytes long.
-        let read = |mapping: &Mapping| unsafe { *(mapping.base() as *const [u8; 3]) };
-        assert_eq!(read(&private), [1, 9, 3]);
-        assert_eq!(read(&shared), [1, 2, 3]);
+    fn a_view_shows_the_same_memory_and_outlives_the_other() {
+        let page = page_size();
+        let shared = filled(Mapping::shared(1).unwrap(), [1, 2, 3]);
+        let place = Mapping::reserve(3 * page).unwrap();
+        place.view(page, &shared).unwrap();
+        assert_eq!(bytes(&place, page), [1, 2, 3]);
+        let shared = filled(shared, [4, 5, 6]);
+        assert_eq!(bytes(&place, page), [4, 5, 6]);
+        drop(shared);
+        assert_eq!(bytes(&place, page), [4, 5, 6]);
+    }
+
+    #[test]
+    fn what_no_other_process_sees_has_no_views() {
+        let place = Mapping::reserve(1).unwrap();
+        let private = Mapping::private(1).unwrap();
+        assert_eq!(place.view(0, &private).unwrap_err().kind(), ErrorKind::System);
+        // It is still a mapping.
+        place.make_writable(0, page_size()).unwrap();
+        assert_eq!(bytes(&place, 0), [0; 3]);
+    }
+
+    #[test]
+    fn pages_move_into_a_mapping() {
+        let page = page_size();
+        let place = filled(Mapping::private(2 * page).unwrap(), [1, 2, 3]);
+        place.take(page, filled(Mapping::private(1).unwrap(), [7, 8, 9])).unwrap();
+        assert_eq!((bytes(&place, 0), bytes(&place, page)), ([1, 2, 3], [7, 8, 9]));
+    }
+
+    #[test]
+    #[should_panic]
+    fn nothing_outside_is_replaced() {
+        let place = Mapping::reserve(1).unwrap();
+        let _ = place.take(page_size(), Mapping::private(1).unwrap());
     }
 }

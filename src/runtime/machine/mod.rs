@@ -5,6 +5,7 @@
 pub mod code_map;
 pub mod code_memory;
 pub mod guest_stack;
+pub mod image;
 pub mod mapping;
 pub mod store_context;
 pub mod switch;

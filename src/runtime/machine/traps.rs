@@ -21,6 +21,7 @@ use std::arch::{asm, global_asm};
 use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::mem::{MaybeUninit, offset_of};
+use std::num::NonZero;
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -88,6 +89,18 @@ impl Thread {
     fn side(&self, side: Side) -> &Cell<*mut StoreContext> {
         // SAFETY: a side is the offset of such a field.
         unsafe { &*ptr::from_ref(self).byte_add(side as usize).cast() }
+    }
+}
+
+/// A number that no other thread has at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadId(pub NonZero<usize>);
+
+impl ThreadId {
+    /// This thread's.
+    #[inline(always)]
+    pub fn current() -> ThreadId {
+        ThreadId(ptr::NonNull::from(Thread::current()).addr())
     }
 }
 

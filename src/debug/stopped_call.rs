@@ -1,7 +1,7 @@
-//! A call that stands still, and what was found out about its frames.
+//! A call that is stopped, and what was found out about its frames.
 //!
 //! Must not know breakpoints' bookkeeping or events. Invariant: whatever is remembered here belongs to one epoch of one
-//! call; when the call runs on, `still` is cleared before any guest code runs.
+//! call; when the call runs on, `is_inspectable` is cleared before any guest code runs.
 
 use super::arm::Prepared;
 use super::breakpoints::Site;
@@ -18,21 +18,21 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::mem::take;
 use std::rc::Rc;
 
-/// A call that stands still.
+/// A call that is stopped.
 ///
-/// Beginning a standstill at a stop point is on the way of every breakpoint and step, so it writes little.
+/// Every breakpoint and step comes through [`StoppedCall::begin_stopped`], so that writes little.
 // In this order, so that a frame's call and epoch aren't read as one: they are written apart, and reading them together
 // just after that waits for both.
 #[derive(Default)]
 #[repr(C)]
-pub(super) struct Standing {
+pub(super) struct StoppedCall {
     pub(super) call: Cell<u64>,
     /// The call whose host function drives this one.
     pub(super) below: Cell<Option<u64>>,
     pub(super) epoch: Cell<u64>,
     /// Whether it can be looked at.
-    pub(super) still: Cell<bool>,
-    /// What was raised at the operator where it stands.
+    pub(super) is_inspectable: Cell<bool>,
+    /// What was raised at the operator where it is stopped.
     pub(super) raised: Cell<Option<EventKind>>,
     /// The trap that ended it.
     pub(super) ended: Cell<Option<TrapCode>>,
@@ -43,7 +43,7 @@ pub(super) struct Standing {
     state: RefCell<State>,
 }
 
-/// What was found out about the frames of a call that stands still.
+/// What was found out about the frames of a call that is stopped.
 #[derive(Default)]
 struct State {
     activation: Option<Activation>,
@@ -89,8 +89,8 @@ enum Next {
     End,
 }
 
-impl Standing {
-    /// Begins a standstill. The innermost frame is whatever the walk finds.
+impl StoppedCall {
+    /// Notes that the call is stopped. The innermost frame is whatever the walk finds.
     pub(super) fn begin(&self, activation: Activation) {
         let mut state = self.state.borrow_mut();
         self.call.set(activation.call_id);
@@ -98,7 +98,7 @@ impl Standing {
         state.activation = Some(activation);
     }
 
-    /// Begins a standstill of a call at the stop point of `site`.
+    /// Notes that a call is stopped at the stop point of `site`.
     #[inline]
     pub(super) fn begin_stopped(&self, call: &Call, stopped: Stopped, site: &Rc<Site>) {
         let mut state = self.state.borrow_mut();
@@ -117,7 +117,7 @@ impl Standing {
         }
     }
 
-    /// Begins a standstill after a trap; replays up to the operator that trapped.
+    /// Notes that a call ended in a trap; replays up to the operator that trapped.
     pub(super) fn begin_trapped(&self, activation: Activation, code: TrapCode, store: &Store) {
         self.begin(activation);
         self.ended.set(Some(code));
@@ -134,13 +134,13 @@ impl Standing {
         if !state.walked.is_empty() {
             state.walked.clear();
         }
-        self.still.set(true);
+        self.is_inspectable.set(true);
     }
 
-    /// Ends the standstill: the call runs on, or is gone.
+    /// Notes that the call runs on, or is gone.
     #[inline]
     pub(super) fn end(&self) {
-        self.still.set(false);
+        self.is_inspectable.set(false);
     }
 
     /// Makes it ready to serve another call.
@@ -165,15 +165,15 @@ impl Standing {
     /// Whether a frame of the same store is one of its frames, or would be if it had so many.
     #[inline]
     pub(super) fn is_of(&self, frame: &Frame) -> bool {
-        self.still.get() && self.call.get() == frame.call && self.epoch.get() == frame.epoch
+        self.is_inspectable.get() && self.call.get() == frame.call && self.epoch.get() == frame.epoch
     }
 
     /// Whether it is at a stop point.
     pub(super) fn is_stopped(&self) -> bool {
-        self.still.get() && self.state.borrow().top == Top::Stopped
+        self.is_inspectable.get() && self.state.borrow().top == Top::Stopped
     }
 
-    /// The stop point that it stands at, or stood at last.
+    /// The stop point that it is at, or was at last.
     #[inline]
     pub(super) fn site(&self) -> Option<Rc<Site>> {
         self.state.borrow().site.clone()
@@ -237,13 +237,13 @@ impl Standing {
     /// Lets the frames be looked at.
     #[inline]
     pub(super) fn look(&self) -> Look<'_> {
-        Look { standing: self, state: self.state.borrow_mut() }
+        Look { stopped_call: self, state: self.state.borrow_mut() }
     }
 }
 
-/// A look at the frames of a call that stands still.
+/// A look at the frames of a call that is stopped.
 pub(super) struct Look<'a> {
-    standing: &'a Standing,
+    stopped_call: &'a StoppedCall,
     state: RefMut<'a, State>,
 }
 
@@ -251,13 +251,13 @@ impl Look<'_> {
     /// The frame at this place, if there is one.
     #[inline(always)]
     pub(super) fn frame(&mut self, store: &Store, cache: &Cache, position: u32) -> Option<View<'_>> {
-        let (standing, state) = (self.standing, &mut *self.state);
-        let Some(place) = state.place_in_walk(position) else { return Look::top(standing, state, store, cache) };
+        let (stopped_call, state) = (self.stopped_call, &mut *self.state);
+        let Some(place) = state.place_in_walk(position) else { return Look::top(stopped_call, state, store, cache) };
         if !state.walk_to(store, cache, place) {
             return None;
         }
         let (fp, location) = &state.walked[place];
-        let trapped = position == 0 && standing.ended.get().is_some_and(|code| code != TrapCode::HostError);
+        let trapped = position == 0 && stopped_call.ended.get().is_some_and(|code| code != TrapCode::HostError);
         Some(View {
             kind: if trapped { FrameKind::Trapped } else { FrameKind::Calling },
             blob: &location.blob,
@@ -272,11 +272,11 @@ impl Look<'_> {
 
     /// The innermost frame, stopped or trapped.
     #[inline(always)]
-    fn top<'a>(standing: &Standing, state: &'a mut State, store: &Store, cache: &Cache) -> Option<View<'a>> {
+    fn top<'a>(stopped_call: &StoppedCall, state: &'a mut State, store: &Store, cache: &Cache) -> Option<View<'a>> {
         if state.top == Top::Trapped {
             return state.trapped_view();
         }
-        let index = standing.index.get();
+        let index = stopped_call.index.get();
         if index != 0 && state.known != Some(index) {
             let site = state.site.clone()?;
             state.replay(&site, index, store, &cache.layouts);
@@ -284,7 +284,7 @@ impl Look<'_> {
         let State { values, instances, .. } = &*state;
         let activation = state.activation.as_ref()?;
         let site = state.site.as_ref()?;
-        let ended = standing.ended.get().is_some();
+        let ended = stopped_call.ended.get().is_some();
         Some(View {
             kind: if ended { FrameKind::Trapped } else { FrameKind::Stopped },
             blob: &site.blob,
@@ -361,7 +361,7 @@ impl State {
         let Some(from) = frames.replay_from(body, pc) else { return };
         let run = Run::new(&blob, body, from.pc);
         let Some(index) = run.index_of(pc) else { return };
-        let activation = self.activation.as_ref().expect("it stands still");
+        let activation = self.activation.as_ref().expect("it is stopped");
         let layout = Layout::new(&blob, body, from.state);
         let values = &mut self.values;
         let context = layout.read_all(activation, values);

@@ -1,0 +1,352 @@
+//! Sessions: one loop runs the guest, looks at why it was left, raises events, and goes on or pauses.
+//!
+//! ```text
+//!   enter guest ──stopped──> arrive ──> walk the run: examine an operator, raise, replay it, … ──┐
+//!     ▲  │  └───trapped──> replay up to the operator, raise, end                      pause │    │
+//!     │  └──────finished─> end                                    to whoever resumes <──────┘    │
+//!     └──────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! One-shot and resumable calls go through the same loop. Must not know C. Invariants: guest code is entered in one place,
+//! and before that nobody can look at its frames any more; an operator is raised at most once each time that the guest comes
+//! to it; no cell is borrowed while a handler or the guest runs. Read next: `stopped_call.rs`, [`super::event`].
+
+use super::breakpoints::Site;
+use super::event::Receiver;
+use super::stopped_call::StoppedCall;
+use super::{Action, Debuggee, Event, EventKind, Frame};
+use crate::base::{Error, ErrorKind, Result, TrapCode, WasmPc};
+use crate::runtime::{Call, Exit, Stopped, TrapInfo};
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+/// How driving a call ended.
+pub(super) enum Outcome {
+    Finished,
+    Paused(Event),
+    Trapped(Option<Event>, Error),
+    Exited(Error),
+}
+
+/// The run loop of one call.
+pub(super) struct Session<'a> {
+    debuggee: &'a Debuggee,
+    call: &'a Call,
+    stopped_call: &'a Rc<StoppedCall>,
+    resumable: bool,
+    silent: bool,
+    /// How it ended, once it has: what is handed on at every stop is only whether it has.
+    outcome: Cell<Option<Result<Outcome>>>,
+}
+
+/// Whether a call goes on; if not, its session knows the outcome.
+type Flow = ControlFlow<()>;
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        debuggee: &'a Debuggee,
+        call: &'a Call,
+        stopped_call: &'a Rc<StoppedCall>,
+        resumable: bool,
+    ) -> Session<'a> {
+        Session { debuggee, call, stopped_call, resumable, silent: debuggee.is_silent(), outcome: Cell::new(None) }
+    }
+
+    /// Goes on with a resumable call that is ready or paused.
+    pub(super) fn begin(&self) -> Result<Outcome> {
+        if let Some(site) = self.stopped_call.site().filter(|_| self.stopped_call.is_stopped()) {
+            if self.walk(&site).is_break() {
+                return self.outcome();
+            }
+        } else if self.steps()
+            && let Some(function) = self.debuggee.function_to_step(self.call.func())
+        {
+            self.debuggee.arm_function(function)?;
+        }
+        self.run()
+    }
+
+    /// Enters the guest until the call ends or pauses.
+    fn run(&self) -> Result<Outcome> {
+        if self.before_entry().is_break() {
+            return self.outcome();
+        }
+        match self.call.run_while(self.debuggee.store(), |stopped| self.stopped(stopped).is_continue())? {
+            Exit::Stopped(_) => self.outcome(),
+            Exit::Finished => Ok(self.finished()),
+            Exit::Trapped(trap) => Ok(self.trapped(&trap)),
+        }
+    }
+
+    /// Decides what the first exit of a call means that is being driven from there on.
+    pub(super) fn handle_first_exit(&self, exit: &Exit) -> Result<Outcome> {
+        match exit {
+            Exit::Stopped(stopped) => match self.stopped(*stopped) {
+                Flow::Continue(()) => self.run(),
+                Flow::Break(()) => self.outcome(),
+            },
+            Exit::Finished => Ok(self.finished()),
+            Exit::Trapped(trap) => Ok(self.trapped(trap)),
+        }
+    }
+
+    /// The call is paused or over, or can't be run.
+    #[cold]
+    fn finish(&self, outcome: Result<Outcome>) -> Flow {
+        self.outcome.set(Some(outcome));
+        Flow::Break(())
+    }
+
+    #[cold]
+    fn outcome(&self) -> Result<Outcome> {
+        self.outcome.take().expect("set by whoever broke off")
+    }
+
+    /// Goes on if this succeeded.
+    #[inline]
+    fn if_done(&self, result: Result<()>) -> Flow {
+        match result {
+            Ok(()) => Flow::Continue(()),
+            Err(error) => self.finish(Err(error)),
+        }
+    }
+
+    /// The guest stopped. If the call goes on, all is ready for that.
+    #[inline(always)]
+    fn stopped(&self, stopped: Stopped) -> Flow {
+        if let Some(site) = self.arrive(stopped) {
+            self.walk(&site)?;
+        }
+        self.before_entry()
+    }
+
+    #[inline]
+    fn before_entry(&self) -> Flow {
+        if self.debuggee.armed.any() {
+            self.if_done(self.debuggee.before_running())?;
+        }
+        // From here on nobody may look at its frames.
+        self.stopped_call.end();
+        Flow::Continue(())
+    }
+
+    fn finished(&self) -> Outcome {
+        self.forget_request();
+        Outcome::Finished
+    }
+
+    fn steps(&self) -> bool {
+        !self.silent && self.debuggee.steps(self.call.id())
+    }
+
+    fn is_requested(&self) -> bool {
+        self.debuggee.step_request.get() == Some(self.call.id())
+    }
+
+    fn forget_request(&self) {
+        if self.is_requested() {
+            self.debuggee.step_request.set(None);
+        }
+    }
+
+    /// Notes that the call is stopped at a stop point; answers its site if anything is to do there.
+    #[inline]
+    fn arrive(&self, stopped: Stopped) -> Option<Rc<Site>> {
+        let last = self.stopped_call.site().filter(|site| site.is_at(stopped.pc));
+        let site = last.or_else(|| self.debuggee.book.site_at(self.debuggee.store(), stopped.pc))?;
+        if !site.is_marked() && !self.steps() {
+            return None;
+        }
+        self.stopped_call.begin_stopped(self.call, stopped, &site);
+        Some(site)
+    }
+
+    /// Goes through the run of `site`, from the operator that the call is at, as far as anybody wants to see it.
+    fn walk(&self, site: &Site) -> Flow {
+        loop {
+            let index = self.stopped_call.index();
+            self.examine(site, index)?;
+            let target = if self.steps() { site.next(index) } else { site.next_mark(index) };
+            let Some(target) = target else { return self.let_machine_go_on(site) };
+            let was_seen = self.stopped_call.raised.get().is_some();
+            if !self.stopped_call.advance(site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
+                return self.let_machine_go_on(site);
+            }
+            if was_seen {
+                // Nothing ran, but the frame isn't what it was.
+                self.call.bump_epoch();
+                self.stopped_call.epoch.set(self.call.epoch());
+            }
+        }
+    }
+
+    /// Lets the machine go on, from the operator of the run of `site` that the call is at. If it steps, all that the
+    /// step may lead to is armed.
+    #[inline]
+    fn let_machine_go_on(&self, site: &Site) -> Flow {
+        if self.steps() { self.if_done(self.prepare_step(site)) } else { Flow::Continue(()) }
+    }
+
+    fn prepare_step(&self, site: &Site) -> Result<()> {
+        let Debuggee { cache, .. } = self.debuggee;
+        self.debuggee.arm_frame(self.stopped_call, site)?;
+        let run = site.run();
+        if run.calls.is_some()
+            && self.stopped_call.index() as usize + 1 == run.pcs.len()
+            && let Some(callee) = self.stopped_call.callee(site, self.debuggee.store(), &cache.layouts)
+            && let Some(callee) = self.debuggee.function_to_step(callee)
+        {
+            self.debuggee.arm_function(callee)?;
+        }
+        Ok(())
+    }
+
+    /// Raises what is to raise at an operator. At most one event, or two if a breakpoint is set at the operator that
+    /// a step ended at: an edit takes effect at once.
+    #[inline(always)]
+    fn examine(&self, site: &Site, index: u32) -> Flow {
+        if self.stopped_call.raised.get().is_none() {
+            let (kind, ids) = match site.hit(index, self.silent) {
+                Some(ids) => (EventKind::Breakpoint, ids),
+                None if self.steps() => (EventKind::Step, self.debuggee.no_ids.clone()),
+                None => return Flow::Continue(()),
+            };
+            self.raise(kind, site.pc(index), ids)?;
+        }
+        let is_new = self.stopped_call.raised.get() == Some(EventKind::Step) && site.is_marked_at(index);
+        if is_new && !self.steps() { self.examine_again(site, index) } else { Flow::Continue(()) }
+    }
+
+    #[cold]
+    fn examine_again(&self, site: &Site, index: u32) -> Flow {
+        match site.hit(index, self.silent) {
+            Some(ids) => self.raise(EventKind::Breakpoint, site.pc(index), ids),
+            None => Flow::Continue(()),
+        }
+    }
+
+    #[inline(always)]
+    fn raise(&self, kind: EventKind, pc: WasmPc, breakpoints: Rc<[u64]>) -> Flow {
+        if self.silent {
+            return Flow::Continue(());
+        }
+        let receiver = self.debuggee.receiver(kind, self.resumable);
+        if let Receiver::Nobody = receiver {
+            return Flow::Continue(());
+        }
+        self.stopped_call.raised.set(Some(kind));
+        // Whatever was asked for has led here.
+        self.debuggee.step_request.set(None);
+        let event = Event {
+            kind,
+            call: self.call.id(),
+            frame: Some(self.stopped_call.frame(self.debuggee.store(), 0)),
+            pc,
+            breakpoints,
+            trap: None,
+            fault: None,
+            can_pause: self.resumable,
+            error: None,
+        };
+        let Receiver::Handler(handler) = receiver else { return self.finish(Ok(Outcome::Paused(event))) };
+        match self.debuggee.handle(&handler, &event) {
+            Action::Continue => Flow::Continue(()),
+            Action::Step => {
+                // A step whose end nobody would hear of is none.
+                if self.resumable || self.debuggee.is_wanted(EventKind::Step) {
+                    self.debuggee.step_request.set(Some(self.call.id()));
+                }
+                Flow::Continue(())
+            }
+            Action::Pause if !event.can_pause => {
+                self.debuggee.refuse_pause();
+                Flow::Continue(())
+            }
+            Action::Pause => self.finish(Ok(Outcome::Paused(event))),
+            Action::Trap(message) => self.finish(self.trap_on_request(&event, message)),
+        }
+    }
+
+    fn trap_on_request(&self, event: &Event, message: String) -> Result<Outcome> {
+        let store = self.debuggee.store();
+        let mut backtrace = self.call.activation().map_or_else(Vec::new, |activation| store.backtrace(&activation));
+        if let Some(newest) = backtrace.first_mut() {
+            // The machine only knows where the run starts.
+            newest.func_offset = newest.func_offset + event.pc.0 - newest.pc.0;
+            newest.pc = event.pc;
+        }
+        let error = Error::trap(TrapCode::Requested, None, backtrace).with_message(message);
+        self.call.fail(error.clone())?;
+        self.stopped_call.ended.set(Some(TrapCode::Requested));
+        let (trap, error_of_event) = (Some(TrapCode::Requested), Some(error.clone()));
+        let breakpoints = self.debuggee.no_ids.clone();
+        let kind = EventKind::Trap;
+        let event = Event { kind, breakpoints, trap, can_pause: false, error: error_of_event, ..event.clone() };
+        Ok(Outcome::Trapped(Some(event), error))
+    }
+
+    fn trapped(&self, trap: &TrapInfo) -> Outcome {
+        self.forget_request();
+        let store = self.debuggee.store();
+        let error = self.call.error(store, trap);
+        if error.kind() == ErrorKind::Exit {
+            return Outcome::Exited(error);
+        }
+        let kind = if trap.code == TrapCode::HostError { EventKind::HostError } else { EventKind::Trap };
+        let receiver = if self.silent && !self.resumable {
+            Receiver::Nobody
+        } else {
+            self.debuggee.receiver(kind, self.resumable)
+        };
+        let activation = self.call.activation().filter(|_| self.debuggee.is_debug());
+        let (Some(activation), false) = (activation, matches!(receiver, Receiver::Nobody)) else {
+            return Outcome::Trapped(self.resumable.then(|| self.trap_event(kind, trap, None, &error)), error);
+        };
+        self.stopped_call.begin_trapped(activation, trap.code, store);
+        let frame = self.debuggee.innermost(self.stopped_call);
+        let event = self.trap_event(kind, trap, frame, &error);
+        if !self.silent
+            && let Receiver::Handler(handler) = receiver
+        {
+            // The call has ended, whatever the handler would like.
+            if self.debuggee.handle(&handler, &event) == Action::Pause {
+                self.debuggee.refuse_pause();
+            }
+        }
+        Outcome::Trapped(Some(event), error)
+    }
+
+    fn trap_event(&self, kind: EventKind, trap: &TrapInfo, frame: Option<Frame>, error: &Error) -> Event {
+        let Debuggee { cache, .. } = self.debuggee;
+        let mut look = self.stopped_call.look();
+        let pc = frame.and_then(|_| look.frame(self.debuggee.store(), cache, 0)).map(|view| view.pc);
+        Event {
+            kind,
+            call: self.call.id(),
+            frame,
+            pc: pc.unwrap_or(WasmPc(0)),
+            breakpoints: self.debuggee.no_ids.clone(),
+            trap: Some(trap.code),
+            fault: trap.fault,
+            can_pause: false,
+            error: Some(error.clone()),
+        }
+    }
+}
+
+/// Whether calls are stepped.
+impl Debuggee {
+    /// Whether a call stops at every operator. Guest code that a host function runs while its caller is asked to step
+    /// is stepped into if there is a handler to see it.
+    pub(super) fn steps(&self, call: u64) -> bool {
+        let requested = |requested| requested == call || self.is_wanted(EventKind::Step);
+        self.single_step.get() || self.step_request.get().is_some_and(requested)
+    }
+
+    /// Disarms what was armed for a step that is over.
+    pub(super) fn before_running(&self) -> Result<()> {
+        let steps = self.single_step.get() || self.step_request.get().is_some() || self.outer_requests.get() != 0;
+        if self.armed.any() && !steps { self.disarm() } else { Ok(()) }
+    }
+}
