@@ -1,5 +1,5 @@
-//! Where a trap is, and the state there: machine code of every optimisation level, with debugging and without, against the
-//! plain interpreter, which executes one operator after the other.
+//! Where a trap is, and the state there: machine code of every optimisation level, with debugging and without, with signal
+//! handlers and with checks, against the plain interpreter, which executes one operator after the other.
 
 use crate::random::{Random, same};
 use crate::reference::Interpreter;
@@ -49,8 +49,10 @@ impl Program {
         let bytes = wat::parse_str(&wat).unwrap_or_else(|error| panic!("{error}\n{wat}"));
         let mut compiled = Vec::new();
         for debug in [false, true] {
-            for opt_level in [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize] {
-                let config = Config { debug, opt_level, ..Config::default() };
+            let levels = [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize];
+            let with_handlers = levels.map(|opt_level| (opt_level, true));
+            for (opt_level, signal_handlers) in with_handlers.into_iter().chain([(OptLevel::Speed, false)]) {
+                let config = Config { debug, opt_level, signal_handlers, ..Config::default() };
                 let engine = Engine::new(config.clone()).unwrap();
                 let module = Module::new(&engine, &bytes).unwrap_or_else(|error| panic!("{error}\n{wat}"));
                 compiled.push((config, engine, module));
@@ -63,7 +65,8 @@ impl Program {
     fn check(&self, k: i32) -> Option<String> {
         let (expected, outcome) = interpret(&self.bytes, k);
         for (config, engine, module) in &self.compiled {
-            let what = format!("debug {}, {:?}, run({k})", config.debug, config.opt_level);
+            let Config { debug, opt_level, signal_handlers, .. } = config;
+            let what = format!("debug {debug}, {opt_level:?}, signal handlers {signal_handlers}, run({k})");
             let scene = Scene::of(engine, module, |_| Vec::new());
             let result = scene.call("run", &[Value::I32(k)]);
             let message = match (&outcome, result) {
