@@ -264,12 +264,55 @@ static void files(bool is_debug) {
     remove(out);
 }
 
+/* What the host does with the number of a stream later doesn't concern the guest. */
+static void inherited(bool is_debug) {
+    char before[] = "/tmp/pellucid_wasi_XXXXXX", after[] = "/tmp/pellucid_wasi_XXXXXX", text[16] = "";
+    int first = mkstemp(before), second = mkstemp(after), own = dup(STDOUT_FILENO);
+    CHECK(first >= 0 && second >= 0 && own >= 0);
+    fflush(stdout);
+    CHECK(dup2(first, STDOUT_FILENO) == STDOUT_FILENO);
+    open_world(is_debug);
+    pellucid_wasi_config_t *config = config_new();
+    OK(pellucid_wasi_config_set_stream(config, PELLUCID_WASI_STDOUT, PELLUCID_WASI_INHERIT));
+    pellucid_instance_t instance = program(config, NULL);
+    CHECK(dup2(second, STDOUT_FILENO) == STDOUT_FILENO);
+    pellucid_func_t write = func_of(instance, "write");
+    pellucid_value_t fd = value_i32(STDOUT_FILENO), result;
+    OK(pellucid_func_call(store, &write, &fd, 1, &result, 1, ERR));
+    CHECK(result.of.i32 == 0);
+    close(STDOUT_FILENO);
+    OK(pellucid_func_call(store, &write, &fd, 1, &result, 1, ERR));
+    CHECK(result.of.i32 == 0);
+    CHECK(dup2(own, STDOUT_FILENO) == STDOUT_FILENO);
+    close_world();
+    CHECK(pread(first, text, sizeof text, 0) == 6 && memcmp(text, "hi\nhi\n", 6) == 0);
+    CHECK(lseek(second, 0, SEEK_END) == 0);
+    close(first);
+    close(second);
+    close(own);
+    remove(before);
+    remove(after);
+}
+
+/* What shows the inside of the system can't be given, and isn't reached. */
+static void insides(void) {
+    pellucid_wasi_config_t *config = config_new();
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_wasi_config_add_folder(config, TEXT("/proc"), TEXT("/"), true, ERR));
+    CHECK(message_has(last_error, "/proc"));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT,
+           pellucid_wasi_config_add_folder(config, TEXT("/proc/self/fd"), TEXT("/"), false, ERR));
+    OK(pellucid_wasi_config_add_folder(config, TEXT("/"), TEXT("/"), true, ERR));
+    pellucid_wasi_config_delete(config);
+}
+
 int main(void) {
     refusals();
+    insides();
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         captured(is_debug);
         callbacks(is_debug);
         files(is_debug);
+        inherited(is_debug);
     }
     exited();
     return finish();

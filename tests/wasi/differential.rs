@@ -73,11 +73,14 @@ fn tree(root: &Path) -> Tree {
     found
 }
 
+/// Does something by means of the system or of a guest.
+type By<Means, Error> = Box<dyn Fn(&Means) -> Result<u64, Error>>;
+
 /// An operation, done by the system in a folder and by a guest on its own. It answers an error number, or what was found.
 struct Operation {
     name: String,
-    by_system: Box<dyn Fn(&Path) -> Result<u64, Errno>>,
-    by_guest: Box<dyn Fn(&Guest) -> Result<u64, i32>>,
+    by_system: By<Path, Errno>,
+    by_guest: By<Guest, i32>,
 }
 
 /// The guest's number of an error.
