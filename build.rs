@@ -15,6 +15,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("log", "Log", "The library's messages for people."),
     ("config", "Configuration", "Options of engines, and limits of stores."),
     ("engine", "Engines", "What compiles modules."),
+    ("signal", "Signals", "For programs with signal handlers of their own; see SIGNALS above."),
     ("types", "Types", "Types of values, functions, tables, memories and globals."),
     ("module", "Modules", "Compiled code and what it declares."),
     ("handle", "Handles", "Plain data that names what lives in a store."),

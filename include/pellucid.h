@@ -75,7 +75,37 @@
  *                                   host functions and in event handlers.
  *   in the callback, while ...      As it says.
  *
- * No function may be called in a finalizer or a signal handler.
+ * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle.
+ *
+ * SIGNALS
+ *
+ * The faults of guests (accesses out of bounds, divisions by zero, exhausted stacks) are signals. Unless the configuration
+ * says otherwise (pellucid_config_set_signal_handlers), the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and
+ * SIGFPE, with SA_SIGINFO, SA_ONSTACK and SA_NODEFER, for the process and for good. They take what code of a guest did on
+ * a guest's stack. Everything else goes to the handlers that were there before, as if ours weren't: with their masks,
+ * SA_RESETHAND and SA_NODEFER; a default action ends the process. Other signals aren't touched. Errors of host functions,
+ * guests that end themselves, and bulk operations out of bounds leave the guest without a signal.
+ *
+ *   Handlers that are installed later for these four signals get the guests' faults first. Such a handler calls
+ *     pellucid_signal_handle, or the program calls pellucid_signal_install after installing it.
+ *   Handlers of other signals (timers, profilers) should be installed with SA_ONSTACK. Without it the system runs them on
+ *     the stack of the guest that they interrupt. Such a handler may use 96 KiB of it, also where the guest's stack ends.
+ *     Within the last kilobytes of a guest's stack (as many as the system's frame for a handler takes, four on most
+ *     machines) a signal without SA_ONSTACK can arrive late, or, if several signals have such handlers, not at all. Guests
+ *     of engines without signal handlers always leave 64 KiB for handlers.
+ *   No handler may leave by longjmp what runs on a guest's stack.
+ *   Threads that run guests need an alternate signal stack: sigaltstack. The library makes one, of 64 KiB besides the system's
+ *     frame, when a thread that has none, or one with less than 4 KiB besides that frame, first runs a guest; and takes it
+ *     away at the thread's end. An alternate stack of the program's own is used as it is, and looked for before each call,
+ *     which takes the time of a system call; pellucid_signal_install says that it stays. After the library's own was taken
+ *     away or replaced, pellucid_signal_install must be called on the thread before guests run there again.
+ *   SIGSEGV, SIGBUS, SIGILL and SIGFPE are unblocked in a thread that first runs a guest, and must not be blocked while
+ *     guests run: the system kills a process whose faults are blocked.
+ *   Fibers: host functions may switch to other fibers of the thread, which may run guests of other stores. The calls of one
+ *     store nest like calls on one stack: a host function returns only after the calls of that store which were made since
+ *     have ended. How much is left of a fiber's stack isn't known to the library.
+ *   A thread's own stack: a call that would be nested in another when less than 64 KiB are left of the thread's stack (less
+ *     than a quarter, if the stack is small) fails as at PELLUCID_LIMIT_NESTED_CALLS.
  */
 
 #ifndef PELLUCID_H
@@ -641,9 +671,15 @@ enum pellucid_limit {
     PELLUCID_LIMIT_MEMORIES = 4,
     /** Tables; 10,000 unless set. */
     PELLUCID_LIMIT_TABLES = 5,
-    /** Bytes of each guest stack, rounded up to whole pages; 1 MiB unless set. Changing it concerns stacks made later. */
+    /**
+     * Bytes of each guest stack, rounded up to whole pages; at least 16 KiB, 1 MiB unless set. Changing it concerns stacks made
+     * later.
+     */
     PELLUCID_LIMIT_STACK_BYTES = 6,
-    /** Guest calls that may be nested through host functions, at most 4,294,967,295; 200 unless set. */
+    /**
+     * Guest calls that may be nested through host functions and event handlers, at most 4,294,967,295; 200 unless set. There
+     * may be fewer, as the thread's own stack must have room for them: see SIGNALS at the top.
+     */
     PELLUCID_LIMIT_NESTED_CALLS = 7,
 };
 
@@ -854,6 +890,55 @@ pellucid_status_t pellucid_engine_clone(const pellucid_engine_t *engine,
  * Since: 0.1.
  */
 bool pellucid_engine_is_debug(const pellucid_engine_t *engine);
+
+/* ==================================================================================================
+ * Signals
+ *
+ * For programs with signal handlers of their own; see SIGNALS above.
+ * ================================================================================================== */
+
+/**
+ * Puts the library's handlers in front of those that were installed after them, and prepares the calling thread for guests.
+ *
+ * To be called when the program, or something in it (Python's `faulthandler`, a crash reporter), has installed a handler for
+ * SIGSEGV, SIGBUS, SIGILL or SIGFPE after the first engine was made: it is called for what isn't a guest's from then on. Also
+ * when this thread's alternate signal stack was replaced or taken away, or when these signals were blocked, since guests first
+ * ran on it. An alternate stack of the program's own that this function finds counts as one that stays.
+ *
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`, also if nothing had to be done; `PELLUCID_ERR_LIMIT` if eight handlers that differ were found in front
+ * of the library's; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_signal_install(pellucid_error_t **out_error);
+
+/**
+ * Handles a signal if it is a guest's. A handler that was installed after the library's calls this first.
+ *
+ *     static void on_fault(int signal, siginfo_t *info, void *context)
+ *     {
+ *         if (!pellucid_signal_handle(signal, info, context))
+ *             report_crash(signal, info);
+ *     }
+ *
+ * The handler must be installed with SA_SIGINFO and SA_ONSTACK. If the answer is true it returns at once; the guest is then left
+ * with its trap.
+ *
+ * - `signal`, `info`, `context`: what the handler was given, `info` being a `siginfo_t *`.
+ *
+ * Returns whether it was a guest's; false if `info` or `context` is NULL.
+ *
+ * Owns: nothing.
+ * Context: in the signal handler, while it runs.
+ * Since: 0.1.
+ */
+bool pellucid_signal_handle(int signal,
+                            void *info,
+                            void *context);
 
 /* ==================================================================================================
  * Types

@@ -6,6 +6,7 @@
 use super::{Debuggee, Frame};
 use crate::base::error::MemoryFault;
 use crate::base::{Error, Result, TrapCode, WasmPc, error::bail};
+use crate::runtime::Call;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -156,9 +157,9 @@ impl Debuggee {
 
     /// Runs the handler. What it answers isn't moved, which would wait for all of it to be written.
     #[inline(always)]
-    pub(super) fn handle(&self, registered: &Registered, event: &Event) -> Action {
+    pub(super) fn handle(&self, call: &Call, registered: &Registered, event: &Event) -> Action {
         let _handling = Counted::new(&self.handling);
-        (registered.handler)(self, event)
+        call.with_handler(self.store(), || (registered.handler)(self, event))
     }
 
     /// A handler asked for a pause of a call that can't pause.

@@ -250,7 +250,7 @@ impl<'a> Session<'a> {
             error: None,
         };
         let Receiver::Handler(handler) = receiver else { return self.finish(Ok(Outcome::Paused(event))) };
-        match self.debuggee.handle(&handler, &event) {
+        match self.debuggee.handle(self.call, &handler, &event) {
             Action::Continue => Flow::Continue(()),
             Action::Step => {
                 // A step whose end nobody would hear of is none.
@@ -310,7 +310,7 @@ impl<'a> Session<'a> {
             && let Receiver::Handler(handler) = receiver
         {
             // The call has ended, whatever the handler would like.
-            if self.debuggee.handle(&handler, &event) == Action::Pause {
+            if self.debuggee.handle(self.call, &handler, &event) == Action::Pause {
                 self.debuggee.refuse_pause();
             }
         }

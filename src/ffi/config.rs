@@ -57,9 +57,11 @@ pub enum pellucid_limit {
     PELLUCID_LIMIT_MEMORIES = 4,
     /// Tables; 10,000 unless set.
     PELLUCID_LIMIT_TABLES = 5,
-    /// Bytes of each guest stack, rounded up to whole pages; 1 MiB unless set. Changing it concerns stacks made later.
+    /// Bytes of each guest stack, rounded up to whole pages; at least 16 KiB, 1 MiB unless set. Changing it concerns stacks made
+    /// later.
     PELLUCID_LIMIT_STACK_BYTES = 6,
-    /// Guest calls that may be nested through host functions, at most 4,294,967,295; 200 unless set.
+    /// Guest calls that may be nested through host functions and event handlers, at most 4,294,967,295; 200 unless set. There
+    /// may be fewer, as the thread's own stack must have room for them: see SIGNALS at the top.
     PELLUCID_LIMIT_NESTED_CALLS = 7,
 }
 
@@ -74,6 +76,9 @@ impl pellucid_config_t {
     }
 }
 
+/// The least that a guest stack may have.
+const MIN_STACK_BYTES: u64 = 16 << 10;
+
 /// Sets one limit.
 pub(super) fn set_limit(limits: &mut StoreLimits, limit: pellucid_limit_t, value: u64) -> Result<()> {
     use pellucid_limit::*;
@@ -83,7 +88,15 @@ pub(super) fn set_limit(limits: &mut StoreLimits, limit: pellucid_limit_t, value
         n if n == PELLUCID_LIMIT_INSTANCES as u32 => limits.instances = value,
         n if n == PELLUCID_LIMIT_MEMORIES as u32 => limits.memories = value,
         n if n == PELLUCID_LIMIT_TABLES as u32 => limits.tables = value,
-        n if n == PELLUCID_LIMIT_STACK_BYTES as u32 => limits.stack_bytes = value,
+        n if n == PELLUCID_LIMIT_STACK_BYTES as u32 => {
+            if value < MIN_STACK_BYTES {
+                bail!(
+                    InvalidArgument,
+                    "{value} bytes are too few for a guest stack, it has at least {MIN_STACK_BYTES}"
+                );
+            }
+            limits.stack_bytes = value;
+        }
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => match u32::try_from(value) {
             Ok(value) => limits.nested_calls = value,
             Err(_) => bail!(InvalidArgument, "{value} nested calls are more than can be counted"),
@@ -257,12 +270,13 @@ mod tests {
     fn each_limit_is_its_own() {
         let mut limits = StoreLimits::default();
         for n in 1..=7 {
-            set_limit(&mut limits, n, 100 + u64::from(n)).unwrap();
+            set_limit(&mut limits, n, 100_000 + u64::from(n)).unwrap();
         }
         for n in 1..=7 {
-            assert_eq!(limit(&limits, n).unwrap(), 100 + u64::from(n));
+            assert_eq!(limit(&limits, n).unwrap(), 100_000 + u64::from(n));
         }
         assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 8, 1).is_err());
         assert!(set_limit(&mut limits, 7, 1 << 32).is_err());
+        assert!(set_limit(&mut limits, 6, 16383).is_err() && set_limit(&mut limits, 6, 16384).is_ok());
     }
 }

@@ -36,6 +36,7 @@ pub mod linker;
 pub mod log;
 pub mod memory;
 pub mod module;
+pub mod signal;
 pub mod status;
 pub mod store;
 pub mod table;

@@ -78,7 +78,7 @@ impl Activation {
     /// The usable part of the guest stack.
     #[inline]
     pub fn stack(&self) -> Range<usize> {
-        self.stack.base..self.stack.high
+        self.stack.accessible_from()..self.stack.high
     }
 
     /// So many words from `address` on, or none if not all of them are in the usable part of the stack.

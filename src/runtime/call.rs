@@ -15,12 +15,12 @@
 
 use super::Store;
 use super::activation::{Activation, PcKind};
-use super::call_chain::{ExitPlace, RunningCall};
+use super::call_chain::{CallChain, ExitPlace, RunningCall};
 use super::entities::func::FuncEntry;
 use super::machine::guest_stack::StackPool;
 use super::machine::store_context::RawTrap;
 use super::machine::switch;
-use super::machine::traps::ReadyThread;
+use super::machine::thread::ReadyThread;
 use super::values::wrong_count;
 use crate::base::{
     Error, ErrorKind, Func, NativePc, RawValue, Result, TrapCode, Value,
@@ -205,7 +205,10 @@ impl Call {
         if self.running.stack.get().is_null() {
             self.running.stack.set(inner.stacks.lease(inner.limits.get().stack_bytes)?);
         }
-        let thread = ReadyThread::get(inner.thread_side)?;
+        let thread = match ReadyThread::already(inner.thread_side) {
+            Some(thread) => thread,
+            None => ReadyThread::get(inner.thread_side)?,
+        };
         self.state.set(RunState::Running);
         // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
         // entry is the store's, which is alive; the trampoline is for the function's type, and the values are as long as it
@@ -216,10 +219,10 @@ impl Call {
                 calls.switch(&self.running, context, thread, |stack| entry.switch(context, stack, self.values))
             } else {
                 // Not in a closure, which may become a function of its own: see `run_while`.
-                let outer_context = calls.before_guest(&self.running, context, thread);
+                calls.before_guest(&self.running, context, thread);
                 (*context).guest_sp = self.guest_sp.get();
                 let exit = switch::resume(context);
-                calls.after_guest(&self.running, context, thread, outer_context);
+                calls.after_guest(&self.running, context);
                 exit
             }
         };
@@ -286,7 +289,9 @@ impl Call {
             // SAFETY: the stack is leased by this call, which ran on it.
             let stack = unsafe { &*self.running.stack.get() };
             let address = words.map(|words| trap.sp + words * 8);
-            if let Some(address) = address.filter(|address| (stack.base..=stack.high - 8).contains(address)) {
+            if let Some(address) =
+                address.filter(|address| (stack.accessible_from()..=stack.high - 8).contains(address))
+            {
                 // SAFETY: the word is inside the usable part of this call's own stack.
                 place =
                     ExitPlace { pc: unsafe { (address as *const usize).read() }, fp: trap.fp, kind: PcKind::Return };
@@ -308,6 +313,16 @@ impl Call {
             }
             state => Err(not_in_state("can't be ended", state)),
         }
+    }
+
+    /// Runs an event handler for this call, which stands still; calls that it makes count as nested in this one.
+    #[inline(always)]
+    pub fn with_handler<R>(&self, store: &Store, handler: impl FnOnce() -> R) -> R {
+        let calls = &store.inner().calls;
+        let restored = Restored { calls, before: calls.before_handler(&self.running) };
+        let result = handler();
+        drop(restored);
+        result
     }
 
     /// Makes a new epoch: whatever was read from its frames is out of date. Done by every entry, resumption and return
@@ -374,6 +389,18 @@ impl Call {
             Some(error) => error.clone().with_backtrace(backtrace),
             None => Error::trap(trap.code, trap.fault, backtrace),
         }
+    }
+}
+
+/// Brings back the count of calls beneath handlers, also when a handler panics.
+struct Restored<'a> {
+    calls: &'a CallChain,
+    before: u32,
+}
+
+impl Drop for Restored<'_> {
+    fn drop(&mut self) {
+        self.calls.after_handler(self.before);
     }
 }
 

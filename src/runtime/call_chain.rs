@@ -9,7 +9,7 @@
 use super::activation::{Activation, PcKind};
 use super::machine::guest_stack::GuestStack;
 use super::machine::store_context::StoreContext;
-use super::machine::traps::ReadyThread;
+use super::machine::thread::{ReadyThread, is_own_stack_low};
 use crate::base::NativePc;
 use std::cell::Cell;
 use std::ptr;
@@ -24,6 +24,8 @@ pub struct CallChain {
     pub(super) limit: Cell<u32>,
     /// What quick calls run as; it keeps its stack between them. See [`Store::quick_call`](super::Store::quick_call).
     pub(super) quick: RunningCall,
+    /// How many calls are in progress beneath the event handler that runs: those that stand still for it are no running ones.
+    pub(super) under_handlers: Cell<u32>,
     /// Whether something has to be looked at before the next quick call, and after the one that runs.
     pub(super) needs_slow_path: Cell<bool>,
 }
@@ -105,8 +107,23 @@ impl CallChain {
             next_number: Cell::new(1),
             limit: Cell::new(limit),
             quick: RunningCall::default(),
+            under_handlers: Cell::new(0),
             needs_slow_path: Cell::new(true),
         }
+    }
+
+    /// Counts `call`, for which an event handler is about to run, and all beneath it, among those that the handler's own calls
+    /// run under; answers the count before, to be given to [`CallChain::after_handler`].
+    #[inline]
+    pub(super) fn before_handler(&self, call: &RunningCall) -> u32 {
+        self.needs_slow_path.set(true);
+        self.under_handlers.replace(call.depth.get() + 1)
+    }
+
+    /// To be called when the handler has returned.
+    #[inline]
+    pub(super) fn after_handler(&self, before: u32) {
+        self.under_handlers.set(before);
     }
 
     /// Changes how many calls may run, one under another.
@@ -128,15 +145,17 @@ impl CallChain {
         call.id.get()
     }
 
-    /// Puts a call that is about to run under the innermost one; false if the store doesn't allow so many.
+    /// Puts a call that is about to run under the innermost one; false if the store doesn't allow so many, or too little is
+    /// left of the host's stack for another.
     #[inline(always)]
     pub(super) fn nest(&self, call: &RunningCall) -> bool {
         let outer = self.innermost.get();
         // SAFETY: the outer call runs, so it is neither moved nor dropped.
         let depth = unsafe { outer.as_ref() }.map_or(0, |outer| outer.depth.get() + 1);
+        let depth = depth.max(self.under_handlers.get());
         call.outer.set(outer);
         call.depth.set(depth);
-        depth < self.limit.get()
+        depth < self.limit.get() && (depth == 0 || !is_own_stack_low())
     }
 
     /// Enters or resumes guest code of `call` by way of `run`, which is given the stack; answers one of the switch's numbers.
@@ -155,26 +174,20 @@ impl CallChain {
     ) -> u32 {
         // SAFETY: the stack is leased. The caller's promise covers the rest.
         unsafe {
-            let outer_context = self.before_guest(call, context, thread);
+            self.before_guest(call, context, thread);
             let exit = run(&*call.stack.get());
-            self.after_guest(call, context, thread, outer_context);
+            self.after_guest(call, context);
             exit
         }
     }
 
-    /// The first half of [`CallChain::switch`], for callers that can't run the guest in a closure; answers what the other half
-    /// takes.
+    /// The first half of [`CallChain::switch`], for callers that can't run the guest in a closure.
     ///
     /// # Safety
     ///
     /// As for [`CallChain::switch`], and guest code must be run next.
     #[inline(always)]
-    pub(super) unsafe fn before_guest(
-        &self,
-        call: &RunningCall,
-        context: *mut StoreContext,
-        thread: ReadyThread,
-    ) -> *mut StoreContext {
+    pub(super) unsafe fn before_guest(&self, call: &RunningCall, context: *mut StoreContext, _: ReadyThread) {
         let outer = call.outer.get();
         call.bump_epoch();
         // SAFETY: the context is the store's, used on this thread; guest code, which changes it too, isn't running. The
@@ -186,23 +199,15 @@ impl CallChain {
                 (*outer).waits_at.set((*context).exit_frame);
             }
         }
-        thread.direct_to(context)
     }
 
     /// The second half.
     ///
     /// # Safety
     ///
-    /// To be called when guest code was left, after [`CallChain::before_guest`], with the same arguments and what it answered.
+    /// To be called when guest code was left, after [`CallChain::before_guest`], with the same arguments.
     #[inline(always)]
-    pub(super) unsafe fn after_guest(
-        &self,
-        call: &RunningCall,
-        context: *mut StoreContext,
-        thread: ReadyThread,
-        outer_context: *mut StoreContext,
-    ) {
-        thread.direct_back(outer_context);
+    pub(super) unsafe fn after_guest(&self, call: &RunningCall, context: *mut StoreContext) {
         let outer = call.outer.get();
         self.innermost.set(outer);
         // SAFETY: as in `before_guest`.

@@ -10,7 +10,7 @@ use super::call::{Call, Exit, RunState};
 use super::call_chain::RunningCall;
 use super::entities::func::FuncEntry;
 use super::machine::switch;
-use super::machine::traps::ReadyThread;
+use super::machine::thread::ReadyThread;
 use super::values::wrong_count;
 use crate::base::{Func, RawValue, Result, ValType, Value, error::bail};
 

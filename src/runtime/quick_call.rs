@@ -11,7 +11,7 @@ use super::call::{Call, Exit, RunState};
 use super::call_chain::RunningCall;
 use super::entities::func::FuncEntry;
 use super::machine::switch;
-use super::machine::traps::{OUTSIDE, ReadyThread};
+use super::machine::thread::ReadyThread;
 use crate::base::{Func, RawValue, Result};
 use std::ptr;
 
@@ -20,7 +20,7 @@ pub struct QuickCall<'a> {
     store: &'a Store,
     entry: &'a FuncEntry,
     values: *mut RawValue,
-    thread: ReadyThread<'a>,
+    _thread: ReadyThread,
 }
 
 /// What is left to do after a quick call that needs the slow path: it didn't finish, or something else has to be looked at.
@@ -35,12 +35,11 @@ impl<'a> QuickCall<'a> {
     /// Runs it; answers none if it finished and that was all.
     #[inline(always)]
     pub fn run(self) -> Option<SlowPath<'a>> {
-        let QuickCall { store, entry, values, thread } = self;
+        let QuickCall { store, entry, values, .. } = self;
         let inner = store.inner();
         let (calls, context) = (&inner.calls, inner.context.get());
         calls.quick.bump_epoch();
         calls.innermost.set(&calls.quick);
-        thread.direct_to(context);
         // SAFETY: no call of the store runs, and `Store::enable_quick_calls` has given it the stack, which nobody else uses, and
         // left the rest as it has to be for an outermost call. The context is this store's, used on this thread; guest code, which
         // changes it too, isn't running. The values are what the entry's trampoline demands (`Store::quick_call`).
@@ -49,7 +48,6 @@ impl<'a> QuickCall<'a> {
             (*context).stack = stack;
             entry.switch(context, stack, values)
         };
-        thread.direct_back(OUTSIDE);
         calls.innermost.set(ptr::null());
         if exit == switch::FINISHED && !calls.needs_slow_path.get() {
             return None;
@@ -99,7 +97,7 @@ impl Store {
         if count < entry.ready_for.get() {
             return None;
         }
-        Some(QuickCall { store: self, entry, values, thread: ReadyThread::outside(inner.thread_side)? })
+        Some(QuickCall { store: self, entry, values, _thread: ReadyThread::already(inner.thread_side)? })
     }
 
     /// Whether the outermost running call is a quick one.
@@ -116,7 +114,8 @@ impl Store {
     pub fn enable_quick_calls(&self) {
         let inner = self.inner();
         let calls = &inner.calls;
-        if !calls.needs_slow_path.get() || !calls.innermost.get().is_null() || calls.limit.get() == 0 {
+        let is_nested = !calls.innermost.get().is_null() || calls.under_handlers.get() != 0;
+        if !calls.needs_slow_path.get() || is_nested || calls.limit.get() == 0 {
             return;
         }
         let (quick, bytes) = (&calls.quick, inner.limits.get().stack_bytes);

@@ -18,7 +18,7 @@ use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, TrampolineCode};
 use super::machine::guest_stack::{HEADROOM, StackPool};
 use super::machine::store_context::{BuiltinTable, StoreContext};
-use super::machine::traps::Side;
+use super::machine::thread::Side;
 use super::mapped_blob::{MappedBlob, StoreModule};
 use super::{Engine, Module};
 use crate::base::{
@@ -137,6 +137,7 @@ impl Store {
             let context = (*inner).context.get();
             (*context).store = inner.cast();
             (*context).code = &raw const (*inner).code;
+            (*inner).stacks.set_context(context);
         }
         Ok(Store { inner: NonNull::new(inner).expect("a box has an address") })
     }

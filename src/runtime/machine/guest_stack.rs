@@ -8,12 +8,15 @@
 //! The headroom is for code that compares the stack pointer with the limit before it makes a frame: what is pushed without such
 //! a check has room there, and so have signal handlers of the host that interrupt the guest. Other stacks have none.
 //!
-//! Knows nothing of what runs on them. Invariant: a frame is touched on entry at least once in each [`PROBED_STRETCH`], and the guard is larger
-//! than that, so an overflow always hits it. Read next: [`super::switch`].
+//! Knows nothing of what runs on them. Invariants: a frame is touched on entry at least once in each [`PROBED_STRETCH`], and the guard is larger
+//! than that, also without its upper part, which a host's signal handler may have been given, so an overflow always hits it;
+//! every stack is in the [registry](super::stack_registry). Read next: [`super::switch`].
 
 #![expect(unsafe_code, reason = "hands out stacks by address")]
 
-use super::mapping::{Mapping, round_to_pages};
+use super::mapping::{self, Mapping, round_to_pages};
+use super::stack_registry::StackRecord;
+use super::store_context::StoreContext;
 use crate::abi::stack::PROBED_STRETCH;
 use crate::base::Result;
 use std::cell::{Cell, RefCell};
@@ -21,10 +24,12 @@ use std::ptr;
 use std::rc::Rc;
 
 /// Bytes of the guard region.
-pub const GUARD: usize = 256 << 10;
+pub const GUARD: usize = (256 << 10) + HANDLER_ROOM;
+/// Bytes of its upper part, which becomes accessible when a host's signal handler that runs on the stack needs it.
+pub const HANDLER_ROOM: usize = 128 << 10;
 
 // What lies below a frame's last probe, and what a routine of ours pushes below that.
-const _: () = assert!(GUARD >= 2 * PROBED_STRETCH);
+const _: () = assert!(GUARD - HANDLER_ROOM >= 2 * PROBED_STRETCH);
 /// What stacks are filled with on request, in each byte: no value of a guest's is made of it by accident.
 const POISON: u8 = 0xa7;
 /// Stacks that a pool keeps for later; more are given back to the system.
@@ -51,7 +56,14 @@ pub struct GuestStack {
     asked: u64,
     /// The next that is free, if it is.
     next: Cell<*const GuestStack>,
+    record: &'static StackRecord,
     _mapping: Mapping,
+}
+
+impl Drop for GuestStack {
+    fn drop(&mut self) {
+        self.record.withdraw();
+    }
 }
 
 impl GuestStack {
@@ -59,6 +71,21 @@ impl GuestStack {
     #[inline(always)]
     pub fn is_for(&self, bytes: u64) -> bool {
         self.asked == bytes
+    }
+
+    /// The first byte that can be accessed.
+    #[inline]
+    pub fn accessible_from(&self) -> usize {
+        if self.record.is_open() { self.base - HANDLER_ROOM } else { self.base }
+    }
+
+    /// Takes back what a signal handler was given of the guard.
+    #[cold]
+    fn close(&self) {
+        // SAFETY: nothing runs on the stack, and who reads it asks before what is accessible.
+        if unsafe { mapping::set_accessible(self.base - HANDLER_ROOM, HANDLER_ROOM, false) } {
+            self.record.set_open(false);
+        }
     }
 
     /// A share in a stack, which keeps it mapped also after its lease.
@@ -88,6 +115,8 @@ pub struct StackPool {
     headroom: usize,
     /// Whether stacks are filled with [`POISON`] before each lease.
     poisons: bool,
+    /// The context of the store whose guests run on them.
+    context: Cell<*mut StoreContext>,
 }
 
 const _: () = assert!(std::mem::offset_of!(GuestStack, limit) == crate::abi::vmctx::guest_stack::LIMIT as usize);
@@ -103,12 +132,18 @@ impl StackPool {
     pub fn new(headroom: usize, poisons: bool) -> StackPool {
         StackPool {
             headroom,
+            context: Cell::new(ptr::null_mut()),
             slots: RefCell::default(),
             vacant: RefCell::default(),
             free: Cell::new(ptr::null()),
             kept: Cell::new(0),
             poisons,
         }
+    }
+
+    /// Says whose guests will run on the stacks that are made from now on. The context must be there as long as one does.
+    pub fn set_context(&self, context: *mut StoreContext) {
+        self.context.set(context);
     }
 
     /// Leases a stack of at least this many usable bytes, rounded up to pages. To be released to the same pool.
@@ -177,6 +212,12 @@ impl StackPool {
     /// `stack` must be leased from this pool, and not be used as a stack any more.
     #[inline]
     pub unsafe fn release(&self, stack: *const GuestStack) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if (*stack).record.is_open() {
+                (*stack).close();
+            }
+        }
         if self.kept.get() == KEPT {
             // SAFETY: the caller's promise.
             return self.unmap(unsafe { (*stack).slot });
@@ -207,7 +248,8 @@ impl StackPool {
         let low = mapping.base();
         let (base, high, next) = (low + GUARD, low + GUARD + usable, Cell::new(ptr::null()));
         let limit = base + self.headroom;
-        let stack = Rc::new(GuestStack { limit, low, base, high, slot, asked: bytes, next, _mapping: mapping });
+        let record = StackRecord::register(low, base, high, self.context.get());
+        let stack = Rc::new(GuestStack { limit, low, base, high, slot, asked: bytes, next, record, _mapping: mapping });
         let address = Rc::as_ptr(&stack);
         self.slots.borrow_mut()[slot] = Some(stack);
         Ok(address)

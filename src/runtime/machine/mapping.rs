@@ -183,6 +183,18 @@ impl Drop for Mapping {
     }
 }
 
+/// Makes whole pages accessible, or not; answers whether that worked. For signal handlers too.
+///
+/// # Safety
+///
+/// The pages must be part of a mapping that nobody unmaps meanwhile, hold no code, and not be used by anybody whom it matters
+/// to whether they are accessible.
+pub unsafe fn set_accessible(address: usize, length: usize, is_accessible: bool) -> bool {
+    let protection = if is_accessible { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
+    // SAFETY: the caller's promise.
+    unsafe { libc::mprotect(address as *mut _, length, protection) == 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

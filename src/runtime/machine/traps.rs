@@ -1,238 +1,232 @@
-//! Hardware faults of guest code: the process's signal handlers, and each thread's part in them.
+//! Hardware faults of guest code: the process's signal handlers.
 //!
-//! A fault is ours if this thread is inside guest code (its store context is set and the stack pointer lies in the guest
-//! stack in use) and the instruction is one that is known to trap, or the address is in the stack's guard. Then the
-//! handler notes what happened and changes the interrupted context, so that it continues in [`switch::leave`]: the
-//! guest's stack stays as it is. Everything else goes to the handler that was there before.
+//! A fault is ours if the stack pointer is in a guest stack, the instruction is in the code of that stack's store or in a stub of
+//! ours, and it is one that is known to trap, or the address is in the stack's guard. Then the handler notes what happened and
+//! changes the interrupted context, so that it continues in [`switch::leave`]: the guest's stack stays as it is. A handler
+//! of the host that runs on a guest's stack, because it was installed without `SA_ONSTACK`, is given the upper part of the guard
+//! if it needs more room. Everything else goes to the handler that was there before.
 //!
 //! Invariants: the handler takes no lock and allocates nothing; the code map it reads doesn't change while guest code
-//! runs. Read next: [`super::switch`].
+//! runs. Read next: [`super::thread`], [`super::stack_registry`], [`super::switch`].
 
 #![expect(unsafe_code, reason = "signal handlers")]
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("the trap handler is written for Linux on x86-64 only");
 
-use super::mapping::{Mapping, page_size};
-use super::store_context::{RawTrap, StoreContext};
+use super::guest_stack::{GUARD, HANDLER_ROOM};
+use super::mapping;
+use super::stack_registry::StackRecord;
+use super::store_context::{BuiltinTable, RawTrap};
 use super::switch;
+use super::thread::{self, frame_size};
 use crate::base::{Error, ErrorKind, Result, TrapCode};
-use std::arch::{asm, global_asm};
-use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::ffi::{c_int, c_void};
-use std::mem::{MaybeUninit, offset_of};
-use std::num::NonZero;
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// What the handler knows of a thread. All zeroes at the thread's start.
-struct Thread {
-    /// The store whose guest code runs, innermost. Outside guest code [`OUTSIDE`], or null as long as the thread isn't
-    /// ready: it has no alternate stack for signals.
-    context: Cell<*mut StoreContext>,
-    /// The same for stores whose code never faults, which no handler looks at.
-    unhandled: Cell<*mut StoreContext>,
+/// The signals of faults.
+pub(super) const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+
+/// How often ours can be put in front of handlers that differ. Each time has a handler of its own, that knows what was there
+/// before: whoever was in front may call the one before, and must not come back to itself.
+const LAYERS: usize = 8;
+
+/// An action that was there before ours.
+struct Previous {
+    handler: AtomicUsize,
+    flags: AtomicI32,
+    /// Signals 1 to 64, which are all.
+    mask: AtomicU64,
 }
 
-/// Which of a thread's two contexts a store uses: that which the handler knows, or the other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(usize)]
-pub enum Side {
-    /// The guest's faults are handled.
-    Handled = offset_of!(Thread, context),
-    /// Its code never faults.
-    Unhandled = offset_of!(Thread, unhandled),
-}
+static PREVIOUS: [[Previous; SIGNALS.len()]; LAYERS] = [const {
+    [const { Previous { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicI32::new(0), mask: AtomicU64::new(0) } };
+        SIGNALS.len()]
+}; LAYERS];
 
-/// No context, on a thread that is ready for guest code.
-pub const OUTSIDE: *mut StoreContext = ptr::without_provenance_mut(1);
-
-// Each thread's `Thread`, in the storage that the thread's start sets up. Rust's own variables are reached through a call
-// of the dynamic linker's, which every entry into a guest would pay for, and which may allocate, when it is a signal
-// handler that comes first.
-global_asm!(
-    ".pushsection .tbss.pellucid_thread, \"awT\", @nobits",
-    ".hidden pellucid_thread",
-    ".globl pellucid_thread",
-    ".type pellucid_thread, @tls_object",
-    ".size pellucid_thread, {size}",
-    ".p2align 3",
-    "pellucid_thread:",
-    ".zero {size}",
-    ".popsection",
-    size = const size_of::<Thread>(),
-);
-
-const _: () = assert!(align_of::<Thread>() == 8);
-
-impl Thread {
-    /// This thread's.
-    #[inline]
-    fn current<'a>() -> &'a Thread {
-        let thread: *const Thread;
-        // SAFETY: computes an address from what doesn't change during a thread.
-        unsafe {
-            asm!(
-                "mov {thread}, qword ptr fs:[0]",
-                "add {thread}, qword ptr [rip + pellucid_thread@gottpoff]",
-                thread = out(reg) thread,
-                options(pure, readonly, nostack),
-            );
-        }
-        // SAFETY: it is as large and aligned as a `Thread`, for which zeroes are fine, and is there as long as the thread,
-        // which references to it don't leave: they aren't `Send`.
-        unsafe { &*thread }
-    }
-
-    /// The context on this side.
-    #[inline(always)]
-    fn side(&self, side: Side) -> &Cell<*mut StoreContext> {
-        // SAFETY: a side is the offset of such a field.
-        unsafe { &*ptr::from_ref(self).byte_add(side as usize).cast() }
-    }
-}
-
-/// A number that no other thread has at the same time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ThreadId(pub NonZero<usize>);
-
-impl ThreadId {
-    /// This thread's.
-    #[inline(always)]
-    pub fn current() -> ThreadId {
-        ThreadId(ptr::NonNull::from(Thread::current()).addr())
-    }
-}
-
-thread_local! {
-    static ALTERNATE_STACK: OnceCell<AlternateStack> = const { OnceCell::new() };
-}
-
-/// This thread, with all that guest code needs of it.
-#[derive(Clone, Copy)]
-pub struct ReadyThread<'a>(&'a Cell<*mut StoreContext>);
-
-impl ReadyThread<'_> {
-    /// Makes it ready.
-    pub fn get(side: Side) -> Result<ReadyThread<'static>> {
-        let context = Thread::current().side(side);
-        if context.get().is_null() {
-            if side == Side::Handled {
-                ensure_alternate_stack()?;
-            }
-            context.set(OUTSIDE);
-        }
-        Ok(ReadyThread(context))
-    }
-
-    /// The thread, if it is ready.
-    #[inline(always)]
-    pub fn already<'a>(side: Side) -> Option<ReadyThread<'a>> {
-        let context = Thread::current().side(side);
-        (!context.get().is_null()).then_some(ReadyThread(context))
-    }
-
-    /// The thread, if it is ready and outside guest code.
-    #[inline(always)]
-    pub fn outside<'a>(side: Side) -> Option<ReadyThread<'a>> {
-        let context = Thread::current().side(side);
-        (context.get() == OUTSIDE).then_some(ReadyThread(context))
-    }
-
-    /// Directs this thread's traps to `context`, whose guest code is about to be entered; answers where they were directed.
-    #[inline(always)]
-    pub fn direct_to(self, context: *mut StoreContext) -> *mut StoreContext {
-        self.0.replace(context)
-    }
-
-    /// Directs this thread's traps back, after guest code was left.
-    #[inline(always)]
-    pub fn direct_back(self, outer: *mut StoreContext) {
-        self.0.set(outer);
-    }
-}
-
-const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
-
-/// The actions that were there before ours, in the order of [`SIGNALS`]. Written once, before any handler is installed.
-struct Previous(UnsafeCell<[MaybeUninit<libc::sigaction>; SIGNALS.len()]>);
-
-// SAFETY: written by one thread under `install`'s lock before the handlers that read it exist.
-unsafe impl Sync for Previous {}
-
-static PREVIOUS: Previous = Previous(UnsafeCell::new([MaybeUninit::uninit(); SIGNALS.len()]));
+const HANDLERS: [extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void); LAYERS] =
+    [handle::<0>, handle::<1>, handle::<2>, handle::<3>, handle::<4>, handle::<5>, handle::<6>, handle::<7>];
 
 /// Installs the handlers, once for the process.
 pub fn install() -> Result<()> {
-    static INSTALLED: OnceLock<std::result::Result<(), i32>> = OnceLock::new();
-    let installed = INSTALLED.get_or_init(|| {
-        let refused = || Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(0));
-        for (place, signal) in SIGNALS.into_iter().enumerate() {
-            // SAFETY: nobody else writes `PREVIOUS` (the once-lock) and no handler of ours for this signal exists yet.
-            let previous = unsafe { &mut (*PREVIOUS.0.get())[place] };
-            // SAFETY: asks for the present action, and `previous` has room for it.
-            if unsafe { libc::sigaction(signal, ptr::null(), previous.as_mut_ptr()) } != 0 {
-                return refused();
-            }
-        }
-        for signal in SIGNALS {
-            // SAFETY: all zeroes is a valid action.
-            let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-            action.sa_sigaction = handle as *const () as usize;
-            // A fault inside a handler that ours calls must not be blocked, it would kill the process.
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
-            // SAFETY: `action` is complete and its handler lives as long as the process.
-            if unsafe { libc::sigaction(signal, &action, ptr::null_mut()) } != 0 {
-                return refused();
-            }
-        }
-        Ok(())
-    });
-    installed.map_err(|number| {
-        let error = std::io::Error::from_raw_os_error(number);
-        Error::new(ErrorKind::System, format!("installing the trap handlers: {error}"))
-    })
+    static INSTALLED: Mutex<bool> = Mutex::new(false);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*installed {
+        install_in_front()?;
+        *installed = true;
+    }
+    Ok(())
 }
 
-extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+/// Puts our handlers in front of whatever is there now, unless they are.
+pub fn install_in_front() -> Result<()> {
+    /// How many layers each signal has.
+    static USED: Mutex<[usize; SIGNALS.len()]> = Mutex::new([0; SIGNALS.len()]);
+    let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
+    let refused = || {
+        let error = std::io::Error::last_os_error();
+        Error::new(ErrorKind::System, format!("installing the trap handlers: {error}"))
+    };
+    for (place, signal) in SIGNALS.into_iter().enumerate() {
+        // SAFETY: all zeroes is a valid action.
+        let mut present: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: asks only.
+        if unsafe { libc::sigaction(signal, ptr::null(), &mut present) } != 0 {
+            return Err(refused());
+        }
+        if HANDLERS.iter().any(|ours| *ours as usize == present.sa_sigaction) {
+            continue;
+        }
+        // What comes back, as Python's fault handler when it is enabled again, gets its old layer.
+        let of = |layer: &usize| PREVIOUS[*layer][place].handler.load(Ordering::Relaxed) == present.sa_sigaction;
+        let layer = (0..used[place]).rev().find(of).unwrap_or(used[place]);
+        if layer == LAYERS {
+            return Err(Error::new(ErrorKind::Limit, "too many handlers of this signal were installed after ours"));
+        }
+        let previous = &PREVIOUS[layer][place];
+        previous.flags.store(present.sa_flags, Ordering::Relaxed);
+        // SAFETY: the set is at least this large.
+        previous.mask.store(unsafe { ptr::from_ref(&present.sa_mask).cast::<u64>().read() }, Ordering::Relaxed);
+        previous.handler.store(present.sa_sigaction, Ordering::Release);
+        // SAFETY: all zeroes is a valid action.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = HANDLERS[layer] as usize;
+        // A fault inside a handler that ours calls must not be blocked, it would kill the process.
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        action.sa_flags |= present.sa_flags & libc::SA_RESTART;
+        // SAFETY: `action` is complete and its handler lives as long as the process.
+        if unsafe { libc::sigaction(signal, &action, ptr::null_mut()) } != 0 {
+            return Err(refused());
+        }
+        used[place] = used[place].max(layer + 1);
+    }
+    Ok(())
+}
+
+extern "C" fn handle<const LAYER: usize>(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the system passes pointers that are valid for the handler's time, the third to a `ucontext_t`.
     unsafe {
         let context = context.cast::<libc::ucontext_t>();
-        if !claim(signal, &*info, &mut (*context).uc_mcontext) {
-            chain(signal, info, context);
+        if !claim(signal, info, context) {
+            chain(LAYER, signal, info, context);
         }
     }
 }
 
-/// Takes the fault if it is the guest's. Then the context continues in [`switch::leave`].
-fn claim(signal: c_int, info: &libc::siginfo_t, machine: &mut libc::mcontext_t) -> bool {
-    let context = Thread::current().context.get();
+/// Handles a signal if it is the guest's, or comes from a host's handler that has no room on a guest's stack; answers whether it
+/// was. Then the interrupted context can be returned to.
+///
+/// # Safety
+///
+/// The arguments must be those that the system gave to a handler which is still running.
+pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) -> bool {
+    // SAFETY: the caller's promise.
+    let (info, machine) = unsafe { (&*info, &mut (*context).uc_mcontext) };
     // Signals that a process sends have codes up to 0.
-    if context.is_null() || context == OUTSIDE || info.si_code <= 0 {
+    if info.si_code <= 0 {
         return false;
     }
     let register = |register: c_int| machine.gregs[register as usize] as usize;
     let (pc, fp, sp) = (register(libc::REG_RIP), register(libc::REG_RBP), register(libc::REG_RSP));
-    // SAFETY: a thread's context is set between `direct_to` and `direct_back` only, whose callers keep the store and the stack.
-    let (stack, code) = unsafe { ((*context).stack.as_ref(), (*context).code) };
-    let Some(stack) = stack.filter(|stack| (stack.low..=stack.high).contains(&sp)) else { return false };
+    let Some(stack) = thread::stack_at(sp) else { return false };
+    let store = stack.context();
+    // SAFETY: code runs on the stack, so its store is there, and the context points to its own table and code map. Guest code
+    // and the stubs hold no reference to the context, and no borrow of the map.
+    let (builtins, code): (&BuiltinTable, _) = unsafe { ((*store).builtins, &*(*store).code) };
+    let (is_guest, trap) = match code.try_borrow() {
+        Ok(map) => {
+            let is_stub = switch::words_above_return_address(pc, builtins).is_some();
+            (is_stub || map.code_at(crate::base::NativePc(pc)).is_some(), map.trap_at(pc))
+        }
+        Err(_) => (false, None),
+    };
     let is_access = signal == libc::SIGSEGV || signal == libc::SIGBUS;
     // SAFETY: for faults the address is there.
     let address = is_access.then(|| unsafe { info.si_addr() } as usize);
-    let code = if address.is_some_and(|address| (stack.low..stack.base).contains(&address)) {
-        Some(TrapCode::CallStackExhausted)
-    } else {
-        // SAFETY: the store context points to its store's own code map.
-        let code = unsafe { &*code };
-        code.try_borrow().ok().and_then(|map| map.trap_at(pc))
-    };
-    let Some(code) = code else { return false };
-    // SAFETY: as above; the code that was interrupted is the guest's, which holds no reference to the context.
-    unsafe { (*context).trap = RawTrap { code, address: address.unwrap_or(0), pc, fp, sp } };
+    let hits_guard = address.is_some_and(|address| stack.is_guard(address));
+    // The system says so when it found no room for a handler's frame.
+    let has_no_room = signal == libc::SIGSEGV && info.si_code == SI_KERNEL && sp < end_of_room(stack);
+    if has_no_room {
+        // SAFETY: the caller's promise.
+        unsafe { send_again(context) };
+    }
+    if (has_no_room || hits_guard && !is_guest) && open(stack) {
+        return true;
+    }
+    let code = if is_guest && (hits_guard || has_no_room) { Some(TrapCode::CallStackExhausted) } else { trap };
+    let Some(code) = code.filter(|_| is_guest) else { return false };
+    // SAFETY: as above.
+    unsafe { (*store).trap = RawTrap { code, address: address.unwrap_or(0), pc, fp, sp } };
     machine.gregs[libc::REG_RIP as usize] = switch::leave as *const () as i64;
-    machine.gregs[libc::REG_RBX as usize] = context as i64;
+    // There at once, since where the guest's stack ends there is no room for the next signal.
+    // SAFETY: as above.
+    machine.gregs[libc::REG_RSP as usize] = unsafe { (*store).host_sp } as i64;
+    machine.gregs[libc::REG_RBX as usize] = store as i64;
     machine.gregs[libc::REG_RAX as usize] = i64::from(switch::TRAPPED);
+    // SAFETY: the caller's promise.
+    thread::seen_alternate_stack(unsafe { &(*context).uc_stack });
     true
+}
+
+/// The code of signals that the kernel raises for reasons of its own.
+const SI_KERNEL: c_int = 0x80;
+
+/// The addresses below which a stack pointer is too near the guard for a handler's frame.
+fn end_of_room(stack: &StackRecord) -> usize {
+    let base = if stack.is_open() { stack.base() - HANDLER_ROOM } else { stack.base() };
+    // The red zone, and what aligning takes.
+    base + frame_size() + 1024
+}
+
+/// Makes the upper part of a guard accessible, unless it is; answers whether it wasn't.
+fn open(stack: &StackRecord) -> bool {
+    const { assert!(HANDLER_ROOM < GUARD) };
+    // SAFETY: this part of the guard is the stack's own, which is in use.
+    let opened =
+        !stack.is_open() && unsafe { mapping::set_accessible(stack.base() - HANDLER_ROOM, HANDLER_ROOM, true) };
+    if opened {
+        stack.set_open(true);
+    }
+    opened
+}
+
+/// Sends the signal again that the system found no room for, if only one can be meant: it doesn't say which it was.
+///
+/// # Safety
+///
+/// As for [`claim`].
+unsafe fn send_again(context: *mut libc::ucontext_t) {
+    let mut candidate = 0;
+    for signal in 1..=64 {
+        // SAFETY: asks only; all zeroes is a valid action. Numbers that the library keeps for itself are refused.
+        let action = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(signal, ptr::null(), &mut action) != 0 {
+                continue;
+            }
+            action
+        };
+        let has_handler = action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN;
+        // SAFETY: the caller's promise.
+        let is_blocked = unsafe { libc::sigismember(&(*context).uc_sigmask, signal) } == 1;
+        if has_handler && action.sa_flags & libc::SA_ONSTACK == 0 && !is_blocked {
+            if candidate != 0 {
+                return;
+            }
+            candidate = signal;
+        }
+    }
+    if candidate != 0 {
+        // SAFETY: the set is complete. Blocked until this handler returns, so that it arrives where there is room by then.
+        unsafe {
+            let mut only: libc::sigset_t = std::mem::zeroed();
+            libc::sigaddset(&mut only, candidate);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &only, ptr::null_mut());
+            libc::raise(candidate);
+        }
+    }
 }
 
 /// Does what would have happened without us.
@@ -240,100 +234,51 @@ fn claim(signal: c_int, info: &libc::siginfo_t, machine: &mut libc::mcontext_t) 
 /// # Safety
 ///
 /// To be called by [`handle`] with its arguments.
-unsafe fn chain(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+unsafe fn chain(layer: usize, signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
     let place = SIGNALS.iter().position(|ours| *ours == signal).expect("installed for these only");
-    // SAFETY: `install` wrote it before it installed this handler.
-    let previous = unsafe { (*PREVIOUS.0.get())[place].assume_init() };
+    let previous = &PREVIOUS[layer][place];
+    let flags = previous.flags.load(Ordering::Relaxed);
+    let handler = if flags & libc::SA_RESETHAND != 0 {
+        previous.handler.swap(libc::SIG_DFL, Ordering::AcqRel)
+    } else {
+        previous.handler.load(Ordering::Acquire)
+    };
     // SAFETY: `info` is valid in the handler.
-    let is_sent = unsafe { (*info).si_code } <= 0;
-    match previous.sa_sigaction {
-        libc::SIG_IGN if is_sent => {}
+    let code = unsafe { (*info).si_code };
+    match handler {
+        libc::SIG_IGN if code <= 0 => {}
         // An ignored fault happens again for ever; the system kills the process instead, and so do we.
         libc::SIG_DFL | libc::SIG_IGN => {
-            // SAFETY: the default action is a valid one. A fault happens again on return; a sent signal is sent again.
+            // SAFETY: the default action is a valid one. A fault happens again on return; what doesn't is sent again, so that the
+            // default action, under which a guest's next trap would end the process, doesn't stay.
             unsafe {
                 let mut action: libc::sigaction = std::mem::zeroed();
                 action.sa_sigaction = libc::SIG_DFL;
                 libc::sigaction(signal, &action, ptr::null_mut());
-                if is_sent {
+                if code <= 0 || code == SI_KERNEL {
                     libc::raise(signal);
                 }
             }
         }
-        handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
-            // SAFETY: the action's flags say that its handler has this type.
-            unsafe {
-                let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = std::mem::transmute(handler);
-                handler(signal, info, context.cast());
-            }
-        }
         handler => {
-            // SAFETY: the action's flags say that its handler has this type.
+            // SAFETY: the action's flags say which type its handler has; the sets are complete.
             unsafe {
-                let handler: extern "C" fn(c_int) = std::mem::transmute(handler);
-                handler(signal);
+                let mut mask: libc::sigset_t = std::mem::zeroed();
+                ptr::from_mut(&mut mask).cast::<u64>().write(previous.mask.load(Ordering::Relaxed));
+                if flags & libc::SA_NODEFER == 0 {
+                    libc::sigaddset(&mut mask, signal);
+                }
+                let mut before: libc::sigset_t = std::mem::zeroed();
+                libc::pthread_sigmask(libc::SIG_BLOCK, &mask, &mut before);
+                if flags & libc::SA_SIGINFO != 0 {
+                    let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = std::mem::transmute(handler);
+                    handler(signal, info, context.cast());
+                } else {
+                    let handler: extern "C" fn(c_int) = std::mem::transmute(handler);
+                    handler(signal);
+                }
+                libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
             }
         }
     }
-}
-
-/// Bytes of an alternate stack of ours: room for the largest register state and for handlers that ours calls.
-const ALTERNATE_STACK_SIZE: usize = 64 << 10;
-/// Bytes that an alternate stack has at least besides the system's own frame.
-const ALTERNATE_STACK_MINIMUM: usize = 16 << 10;
-
-struct AlternateStack {
-    mapping: Mapping,
-}
-
-impl Drop for AlternateStack {
-    fn drop(&mut self) {
-        // SAFETY: all zeroes is a valid description; the calls read and change this thread's alternate stack only.
-        unsafe {
-            let mut present: libc::stack_t = std::mem::zeroed();
-            let is_ours =
-                libc::sigaltstack(ptr::null(), &mut present) == 0 && self.mapping.contains(present.ss_sp as usize);
-            if is_ours {
-                present.ss_flags = libc::SS_DISABLE;
-                libc::sigaltstack(&present, ptr::null_mut());
-            }
-        }
-    }
-}
-
-/// Gives this thread an alternate signal stack unless it has a large enough one: an overflowing guest stack has no room
-/// for a handler.
-#[cold]
-fn ensure_alternate_stack() -> Result<()> {
-    let refused = || {
-        let error = std::io::Error::last_os_error();
-        Error::new(ErrorKind::System, format!("setting an alternate signal stack: {error}"))
-    };
-    // SAFETY: all zeroes is a valid description.
-    let mut present: libc::stack_t = unsafe { std::mem::zeroed() };
-    // SAFETY: asks only.
-    if unsafe { libc::sigaltstack(ptr::null(), &mut present) } != 0 {
-        return Err(refused());
-    }
-    // SAFETY: asks for a number only; 0 if the system doesn't know.
-    let frame = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
-    if present.ss_flags & libc::SS_DISABLE == 0 && present.ss_size >= frame + ALTERNATE_STACK_MINIMUM {
-        return Ok(());
-    }
-    let guard = page_size();
-    let size = ALTERNATE_STACK_SIZE + frame.next_multiple_of(page_size());
-    let mapping = Mapping::reserve(guard + size)?;
-    mapping.make_writable(guard, size)?;
-    let stack = libc::stack_t { ss_sp: (mapping.base() + guard) as *mut c_void, ss_flags: 0, ss_size: size };
-    // Kept first, so that it is never unmapped while in use. At the end of the thread there is no keeping it any more:
-    // then it stays for ever.
-    let mut mapping = Some(mapping);
-    let kept = ALTERNATE_STACK
-        .try_with(|kept| kept.set(AlternateStack { mapping: mapping.take().expect("not taken yet") }).is_ok());
-    std::mem::forget(mapping);
-    // SAFETY: the stack is mapped, and stays so until this thread's end.
-    if kept == Ok(false) || unsafe { libc::sigaltstack(&stack, ptr::null_mut()) } != 0 {
-        return Err(refused());
-    }
-    Ok(())
 }

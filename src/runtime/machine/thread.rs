@@ -1,0 +1,309 @@
+//! Each thread's part in running guests: its alternate signal stack, its signal mask, and what is left of its own stack.
+//!
+//! A guest stack that overflows has no room for a signal handler, so a thread that runs guests needs an alternate stack, and
+//! must not block the signals of faults. Asking the system for either takes longer than many a call. So it is asked when a
+//! thread runs its first guest, and whenever a trap shows that something has changed. An alternate stack that isn't ours is the
+//! host's, who may take it away at any time: as long as it is there, it is asked for before each call.
+//!
+//! Invariant: an alternate stack of ours is mapped as long as the thread uses it. Read next: [`super::traps`].
+
+#![expect(unsafe_code, reason = "variables of a thread, alternate stacks")]
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+compile_error!("threads are written for Linux on x86-64 only");
+
+use super::mapping::{Mapping, page_size};
+use super::stack_registry::StackRecord;
+use super::traps::SIGNALS;
+use crate::base::{Error, ErrorKind, Result};
+use std::arch::{asm, global_asm};
+use std::cell::{Cell, OnceCell};
+use std::ffi::c_void;
+use std::mem::offset_of;
+use std::num::NonZero;
+use std::ptr;
+
+/// What is known of a thread. All zeroes at its start.
+struct Thread {
+    /// Not 0 if it is ready for guests whose faults are handled.
+    handled: Cell<usize>,
+    /// Not 0 if it is ready for guests whose code never faults.
+    unhandled: Cell<usize>,
+    /// Where its alternate stack is that is going to stay, or 0.
+    alternate: Cell<usize>,
+    /// The first byte of its own stack, or 0 if that isn't known.
+    own_stack: Cell<usize>,
+    /// How many bytes from there on calls that are nested leave alone.
+    reserve: Cell<usize>,
+    /// The stack of its last trap.
+    last_trap: Cell<Option<&'static StackRecord>>,
+}
+
+/// Which guests a store has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Side {
+    /// Their faults are handled.
+    Handled = offset_of!(Thread, handled),
+    /// Their code never faults.
+    Unhandled = offset_of!(Thread, unhandled),
+}
+
+// Each thread's `Thread`, in the storage that the thread's start sets up. Rust's own variables are reached through a call
+// of the dynamic linker's, which every entry into a guest would pay for, and which may allocate, when it is a signal
+// handler that comes first.
+global_asm!(
+    ".pushsection .tbss.pellucid_thread, \"awT\", @nobits",
+    ".hidden pellucid_thread",
+    ".globl pellucid_thread",
+    ".type pellucid_thread, @tls_object",
+    ".size pellucid_thread, {size}",
+    ".p2align 3",
+    "pellucid_thread:",
+    ".zero {size}",
+    ".popsection",
+    size = const size_of::<Thread>(),
+);
+
+const _: () = assert!(align_of::<Thread>() == 8);
+
+impl Thread {
+    /// This thread's.
+    #[inline]
+    fn current<'a>() -> &'a Thread {
+        let thread: *const Thread;
+        // SAFETY: computes an address from what doesn't change during a thread.
+        unsafe {
+            asm!(
+                "mov {thread}, qword ptr fs:[0]",
+                "add {thread}, qword ptr [rip + pellucid_thread@gottpoff]",
+                thread = out(reg) thread,
+                options(pure, readonly, nostack),
+            );
+        }
+        // SAFETY: it is as large and aligned as a `Thread`, for which zeroes are fine, and is there as long as the thread,
+        // which references to it don't leave: they aren't `Send`.
+        unsafe { &*thread }
+    }
+
+    /// Whether it is ready on this side.
+    #[inline(always)]
+    fn ready(&self, side: Side) -> &Cell<usize> {
+        // SAFETY: a side is the offset of such a field.
+        unsafe { &*ptr::from_ref(self).byte_add(side as usize).cast() }
+    }
+}
+
+/// A number that no other thread has at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadId(pub NonZero<usize>);
+
+impl ThreadId {
+    /// This thread's.
+    #[inline(always)]
+    pub fn current() -> ThreadId {
+        ThreadId(ptr::NonNull::from(Thread::current()).addr())
+    }
+}
+
+thread_local! {
+    static ALTERNATE_STACK: OnceCell<AlternateStack> = const { OnceCell::new() };
+}
+
+/// A proof that this thread has what guest code needs of it.
+#[derive(Clone, Copy)]
+pub struct ReadyThread(());
+
+impl ReadyThread {
+    /// Makes it ready.
+    #[cold]
+    pub fn get(side: Side) -> Result<ReadyThread> {
+        let thread = Thread::current();
+        if thread.ready(side).get() == 0 {
+            if thread.own_stack.get() == 0 {
+                measure_own_stack(thread);
+                unblock_signals()?;
+            }
+            if side == Side::Unhandled || ensure_alternate_stack(thread, false)? {
+                thread.ready(side).set(1);
+            }
+        }
+        Ok(ReadyThread(()))
+    }
+
+    /// The thread, if it is ready.
+    #[inline(always)]
+    pub fn already(side: Side) -> Option<ReadyThread> {
+        (Thread::current().ready(side).get() != 0).then_some(ReadyThread(()))
+    }
+}
+
+/// Makes this thread ready for guests whose faults are handled, whatever was found before; an alternate stack of the host's
+/// counts as one that is going to stay.
+pub fn prepare() -> Result<()> {
+    let thread = Thread::current();
+    unblock_signals()?;
+    ensure_alternate_stack(thread, true)?;
+    thread.handled.set(1);
+    Ok(())
+}
+
+/// Whether so little of this thread's own stack is left that no more calls should be nested. Unknown stacks, such as those of
+/// fibers, count as large.
+#[inline]
+pub fn is_own_stack_low() -> bool {
+    let thread = Thread::current();
+    let sp: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {sp}, rsp", sp = out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    sp.wrapping_sub(thread.own_stack.get()) < thread.reserve.get()
+}
+
+/// The guest stack that `sp` is in. For the signal handler.
+pub(super) fn stack_at(sp: usize) -> Option<&'static StackRecord> {
+    let thread = Thread::current();
+    let last = thread.last_trap.get().filter(|stack| stack.contains(sp));
+    let found = last.or_else(|| StackRecord::find(sp));
+    if found.is_some() {
+        thread.last_trap.set(found);
+    }
+    found
+}
+
+/// The alternate stack as a trap has found it.
+pub(super) fn seen_alternate_stack(stack: &libc::stack_t) {
+    let thread = Thread::current();
+    if stack.ss_flags & libc::SS_DISABLE != 0 || stack.ss_sp as usize != thread.alternate.get() {
+        thread.handled.set(0);
+    }
+}
+
+/// Bytes that the system puts on the stack for a signal handler, at most.
+pub(super) fn frame_size() -> usize {
+    // SAFETY: asks for a number only; 0 if the system doesn't know.
+    let frame = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+    frame.max(libc::MINSIGSTKSZ)
+}
+
+/// Bytes of the thread's own stack that nested calls leave alone, at most, and not more than a quarter of it.
+const RESERVE: usize = 64 << 10;
+
+fn measure_own_stack(thread: &Thread) {
+    // Known to be unknown.
+    thread.own_stack.set(usize::MAX);
+    // SAFETY: all zeroes is fine for what is written next; it is destroyed once, after it was read.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            return;
+        }
+        let (mut low, mut size) = (ptr::null_mut(), 0);
+        if libc::pthread_attr_getstack(&attributes, &mut low, &mut size) == 0 {
+            thread.own_stack.set(low as usize);
+            thread.reserve.set(RESERVE.min(size / 4));
+        }
+        libc::pthread_attr_destroy(&mut attributes);
+    }
+}
+
+/// A fault whose signal is blocked kills the process.
+fn unblock_signals() -> Result<()> {
+    // SAFETY: the set is complete; the call changes this thread's mask only.
+    let result = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        for signal in SIGNALS {
+            libc::sigaddset(&mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, ptr::null_mut())
+    };
+    match result {
+        0 => Ok(()),
+        number => {
+            let error = std::io::Error::from_raw_os_error(number);
+            Err(Error::new(ErrorKind::System, format!("unblocking the signals of faults: {error}")))
+        }
+    }
+}
+
+/// Bytes of an alternate stack of ours: room for the largest register state and for handlers that ours calls.
+const ALTERNATE_STACK_SIZE: usize = 64 << 10;
+/// Bytes that an alternate stack has at least besides the system's own frame.
+const ALTERNATE_STACK_MINIMUM: usize = 4 << 10;
+
+struct AlternateStack {
+    mapping: Mapping,
+    stack: libc::stack_t,
+}
+
+impl Drop for AlternateStack {
+    fn drop(&mut self) {
+        let thread = Thread::current();
+        // Destructors of the host's may still run guests on this thread.
+        thread.handled.set(0);
+        thread.alternate.set(0);
+        // SAFETY: all zeroes is a valid description; the calls read and change this thread's alternate stack only.
+        unsafe {
+            let mut present: libc::stack_t = std::mem::zeroed();
+            let is_ours =
+                libc::sigaltstack(ptr::null(), &mut present) == 0 && self.mapping.contains(present.ss_sp as usize);
+            if is_ours {
+                present.ss_flags = libc::SS_DISABLE;
+                libc::sigaltstack(&present, ptr::null_mut());
+            }
+        }
+    }
+}
+
+fn refused() -> Error {
+    let error = std::io::Error::last_os_error();
+    Error::new(ErrorKind::System, format!("setting an alternate signal stack: {error}"))
+}
+
+/// Gives this thread an alternate signal stack unless it has a large enough one: an overflowing guest stack has no room
+/// for a handler. Answers whether it is one that stays: ours, or the host's if that is trusted.
+fn ensure_alternate_stack(thread: &Thread, trusts_host: bool) -> Result<bool> {
+    // SAFETY: all zeroes is a valid description.
+    let mut present: libc::stack_t = unsafe { std::mem::zeroed() };
+    // SAFETY: asks only.
+    if unsafe { libc::sigaltstack(ptr::null(), &mut present) } != 0 {
+        return Err(refused());
+    }
+    let is_large = present.ss_size >= frame_size() + ALTERNATE_STACK_MINIMUM;
+    if present.ss_flags & libc::SS_DISABLE == 0 && is_large {
+        if trusts_host {
+            thread.alternate.set(present.ss_sp as usize);
+        }
+        return Ok(thread.alternate.get() == present.ss_sp as usize);
+    }
+    let stack = ALTERNATE_STACK.try_with(|kept| match kept.get() {
+        Some(kept) => Ok(kept.stack),
+        None => {
+            let made = AlternateStack::new()?;
+            Ok(kept.get_or_init(|| made).stack)
+        }
+    });
+    // At the end of the thread there is no keeping it any more: then it stays for ever.
+    let stack = stack.unwrap_or_else(|_| {
+        let made = AlternateStack::new()?;
+        let stack = made.stack;
+        std::mem::forget(made);
+        Ok(stack)
+    })?;
+    // SAFETY: the stack is mapped, and stays so until this thread's end.
+    if unsafe { libc::sigaltstack(&stack, ptr::null_mut()) } != 0 {
+        return Err(refused());
+    }
+    thread.alternate.set(stack.ss_sp as usize);
+    Ok(true)
+}
+
+impl AlternateStack {
+    fn new() -> Result<AlternateStack> {
+        let guard = page_size();
+        let size = ALTERNATE_STACK_SIZE + frame_size().next_multiple_of(page_size());
+        let mapping = Mapping::reserve(guard + size)?;
+        mapping.make_writable(guard, size)?;
+        let stack = libc::stack_t { ss_sp: (mapping.base() + guard) as *mut c_void, ss_flags: 0, ss_size: size };
+        Ok(AlternateStack { mapping, stack })
+    }
+}
