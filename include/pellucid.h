@@ -784,6 +784,24 @@ pellucid_status_t pellucid_config_set_opt_level(pellucid_config_t *config,
                                                 pellucid_opt_level_t level);
 
 /**
+ * Sets how much memory the compilation of one function may take. What a function may take is estimated before it is
+ * compiled, from its size and from what its calls and branches carry: up to 4,000 bytes for each byte of its body, ten times
+ * as much as ordinary code needs. The library also asks the system whether that much can be had, so that memory which
+ * isn't there is a status of the function that makes the module.
+ *
+ * - `config`: the configuration.
+ * - `n_bytes`: bytes; the default is 8 GiB.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_compile_memory(pellucid_config_t *config,
+                                                     uint64_t n_bytes);
+
+/**
  * Sets how many threads compile a module.
  *
  * - `config`: the configuration.

@@ -49,6 +49,7 @@ scenarios! {
     a_method_that_was_refused_once_is_tried_again = refused_once;
     no_page_is_ever_writable_and_executable = no_writable_code;
     modules_are_compiled_without_further_threads = no_threads;
+    memory_that_runs_out_is_a_status = little_memory;
     modules_are_compiled_by_users_that_may_have_no_threads = no_processes;
 }
 
@@ -380,4 +381,68 @@ fn no_processes() {
         // SAFETY: concerns this process only. Limits of processes don't count for root.
         unsafe { libc::setuid(65534) };
     });
+}
+
+/// Modules that take much memory for their size, each in its own way.
+fn demanding_modules() -> Vec<Vec<u8>> {
+    let (many, locals) = ("i32 ".repeat(300), "i32 ".repeat(2000));
+    let consts = "i32.const 0 ".repeat(300);
+    let texts = [
+        format!("(module (func (param i32) {}))", "(drop (i32.add (local.get 0) (i32.const 1)))".repeat(3000)),
+        format!(
+            "(module (table 1 funcref) (type $t (func (param i32))) (func (param i32) {}))",
+            "(call_indirect (type $t) (i32.const 0) (local.get 0))".repeat(1500)
+        ),
+        format!(
+            "(module (func $f (param {many}) (result {many}) unreachable) (func {consts} {} {}))",
+            "call $f ".repeat(30),
+            "drop ".repeat(300)
+        ),
+        format!("(module (func (param i32) (block $b (br_table {} (local.get 0)))))", "$b ".repeat(20_000)),
+        format!(
+            "(module (func (param i32) (local {locals}) {} {}))",
+            "local.get 0 if ".repeat(300),
+            "end ".repeat(300)
+        ),
+        format!("(module {})", "(func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))".repeat(2000)),
+        format!("(module {})", "(import \"\" \"\" (func))".repeat(20_000)),
+        format!("(module {})", "(global i32 (i32.const 0))".repeat(20_000)),
+    ];
+    texts.iter().map(|text| wat::parse_str(text).unwrap()).collect()
+}
+
+fn little_memory() {
+    let modules = demanding_modules();
+    let address_space = || {
+        let pages: u64 =
+            std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
+        pages * 4096
+    };
+    for (debug, compile_threads) in [(false, 1), (true, 1), (false, 3)] {
+        let engine = Engine::new(Config { debug, compile_threads, ..Config::default() }).unwrap();
+        for wasm in &modules {
+            let mut outcomes = Vec::new();
+            for megabytes in [0, 3, 12, 50, 130, 140, 160, 200, 300, 600] {
+                let good = fork_and(|| {
+                    limit(libc::RLIMIT_AS, address_space() + (megabytes << 20));
+                    match Module::new(&engine, wasm) {
+                        Ok(module) => {
+                            let store = Store::new(&engine, StoreLimits::default()).unwrap();
+                            match store.instantiate(&module, &[]) {
+                                Ok(_) => true,
+                                Err(error) => matches!(error.kind(), ErrorKind::System | ErrorKind::Link),
+                            }
+                        }
+                        Err(error) => error.kind() == ErrorKind::System,
+                    }
+                });
+                outcomes.push((megabytes, good));
+            }
+            assert!(outcomes.iter().all(|(_, good)| *good), "{} bytes, {debug}: {outcomes:?}", wasm.len());
+            // With enough it works.
+            Module::new(&engine, wasm).unwrap();
+        }
+    }
+    let engine = Engine::new(Config { compile_memory: 1 << 20, ..Config::default() }).unwrap();
+    assert_eq!(Module::new(&engine, &modules[0]).err().unwrap().kind(), ErrorKind::Limit);
 }

@@ -23,6 +23,8 @@ pub struct Config {
     pub opt_level: OptLevel,
     /// Threads used to compile a module; 0 means one for each core.
     pub compile_threads: usize,
+    /// Bytes of memory that the compilation of one function may take, by an estimate made before.
+    pub compile_memory: u64,
     /// What a store may use if it isn't told otherwise.
     pub limits: StoreLimits,
     /// Prove for each function that is compiled for debugging that its frames will be described rightly; a module whose
@@ -40,6 +42,7 @@ impl Default for Config {
             signal_handlers: true,
             opt_level: OptLevel::Speed,
             compile_threads: 0,
+            compile_memory: 8 << 30,
             limits: StoreLimits::default(),
             verify: is_switched_on("PELLUCID_VERIFY"),
             poison_stacks: is_switched_on("PELLUCID_POISON"),

@@ -2,6 +2,7 @@
 
 use super::control::Frame;
 use super::emitter::{Emitter, Operand, Site, Tagged};
+use super::memory_needed::{self, Share};
 use super::model::{self, Blocks, Moment};
 use super::places::{self, Branches, Places};
 use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
@@ -40,6 +41,20 @@ pub(super) struct FunctionOutput {
     pub(super) debug: Option<DebugOutput>,
 }
 
+impl FunctionOutput {
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
+        let debug = self.debug.as_ref().map_or(0, |debug| {
+            size_of_val(&debug.stops[..])
+                + size_of_val(&debug.checkpoints[..])
+                + size_of_val(&debug.zeros[..])
+                + debug.pool.len()
+        });
+        let tables = size_of_val(&self.calls_to[..]) + size_of_val(&self.traps[..]) + size_of_val(&self.calls[..]);
+        size_of::<FunctionOutput>() + self.code.len() + tables + debug
+    }
+}
+
 /// What debugging needs to know of a function.
 #[derive(Debug)]
 pub(super) struct DebugOutput {
@@ -62,6 +77,7 @@ pub(super) struct FunctionCompiler<'a> {
     context: Context,
     lower: Box<Lower<'a>>,
     validator: FuncValidatorAllocations,
+    memory: Share<'a>,
 }
 
 /// Makes machine code of an optimised function.
@@ -73,7 +89,7 @@ type Lower<'a> = dyn FnMut(&dyn TargetIsa, &Function, &DominatorTree) -> Codegen
 const LARGE_BODY: u32 = 256 << 10;
 
 impl<'a> FunctionCompiler<'a> {
-    pub(super) fn new(isas: Isas<'a>, info: &'a ModuleInfo, mode: Mode) -> FunctionCompiler<'a> {
+    pub(super) fn new(isas: Isas<'a>, info: &'a ModuleInfo, mode: Mode, memory: Share<'a>) -> FunctionCompiler<'a> {
         // The register allocator's memory.
         let mut registers = Default::default();
         FunctionCompiler {
@@ -87,10 +103,21 @@ impl<'a> FunctionCompiler<'a> {
                 Ok(code.apply_params(&func.params))
             }),
             validator: FuncValidatorAllocations::default(),
+            memory,
         }
     }
 
     pub(super) fn compile(
+        &mut self,
+        index: DefinedFuncIndex,
+        input: FuncToValidate<ValidatorResources>,
+    ) -> Result<FunctionOutput> {
+        let output = self.compile_in_turn(index, input);
+        self.memory.done();
+        output
+    }
+
+    fn compile_in_turn(
         &mut self,
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
@@ -129,8 +156,13 @@ impl<'a> FunctionCompiler<'a> {
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<(Option<Emitter>, Branches)> {
         let mut validator = input.into_validator(std::mem::take(&mut self.validator));
-        validator.validate(&self.info.body(index)).map_err(|error| invalid(&error))?;
+        let bytes = memory_needed::validate(&mut validator, &self.info.body(index), self.info, self.mode.debug)?;
         self.validator = validator.into_allocations();
+        self.memory.take(bytes).map_err(|error| {
+            let function = self.info.func_index(index).as_u32();
+            let message = format!("function {function} can't be compiled: {}", error.message());
+            error.with_message(message)
+        })?;
         self.context.func = Function::with_name_signature(
             UserFuncName::user(FUNCTIONS, index.as_u32()),
             signatures::guest(self.info.func_type(self.info.func_index(index))),

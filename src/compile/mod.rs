@@ -13,6 +13,7 @@ mod emitter;
 mod function;
 mod image;
 mod memory;
+mod memory_needed;
 mod model;
 mod numeric;
 mod places;
@@ -27,8 +28,12 @@ use crate::wasm::{ModuleInfo, ParsedModule};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use function::{FunctionCompiler, FunctionOutput};
+use memory_needed::Memory;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Bytes for what a module's compilation keeps of each function, besides what is measured for it.
+const BY_FUNCTION: u64 = 600;
 
 /// Compiles modules and trampolines for the machine that it runs on.
 pub struct Compiler {
@@ -36,6 +41,7 @@ pub struct Compiler {
     unoptimised: OwnedTargetIsa,
     mode: Mode,
     threads: usize,
+    memory: Memory,
 }
 
 /// The instruction set, with two settings.
@@ -67,23 +73,31 @@ impl Compiler {
         };
         let mode = Mode { debug: config.debug, checks: !config.signal_handlers, verify: config.verify };
         let unoptimised = target::isa(&Config { opt_level: OptLevel::None, ..config.clone() })?;
-        Ok(Compiler { isa: target::isa(config)?, unoptimised, mode, threads })
+        let memory = Memory::new(|_| true, config.compile_memory);
+        Ok(Compiler { isa: target::isa(config)?, unoptimised, mode, threads, memory })
+    }
+
+    /// The same compiler, which asks whether so many bytes of memory can be had before it needs them.
+    pub fn asking(self, available: fn(u64) -> bool) -> Compiler {
+        Compiler { memory: Memory::new(available, self.memory.limit()), ..self }
     }
 
     /// Validates and compiles every function of a module, in parallel.
     ///
     /// Errors: [`ErrorKind::InvalidModule`] for the first invalid function, else [`ErrorKind::Unsupported`] for the
-    /// first unsupported one; [`ErrorKind::Limit`] if a function or the image is too large to compile.
+    /// first unsupported one; [`ErrorKind::Limit`] if a function or the image is too large to compile, or may take more
+    /// memory than is allowed; [`ErrorKind::System`] if there is too little.
     pub fn compile_module(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledModule)> {
         let ParsedModule { info, to_validate } = parsed;
         let count = to_validate.len();
+        self.memory.check(BY_FUNCTION.saturating_mul(count as u64))?;
         let inputs: Vec<_> = to_validate.into_iter().map(|(index, input)| (index, Mutex::new(Some(input)))).collect();
         let next = AtomicUsize::new(0);
         let failed = AtomicBool::new(false);
         let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
         let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
         let work = || {
-            let mut compiler = FunctionCompiler::new(self.isas(), &info, self.mode);
+            let mut compiler = FunctionCompiler::new(self.isas(), &info, self.mode, self.memory.share());
             let mut done = Vec::new();
             // Functions are taken in order, so that the first one at fault is always reached.
             while !failed.load(Ordering::Relaxed) {
@@ -119,6 +133,9 @@ impl Compiler {
             return Err(error);
         }
         let outputs = outputs.into_inner().expect("no one panics with it");
+        // They are copied into tables that grow by doubling.
+        let size: usize = outputs.iter().flatten().map(FunctionOutput::size).sum();
+        self.memory.check(3 * size as u64)?;
         let module =
             image::link(&*self.isa, outputs.into_iter().map(|output| output.expect("compiled")), self.mode.debug)?;
         Ok((info, module))
@@ -142,7 +159,7 @@ impl Compiler {
         let ParsedModule { info, to_validate } = crate::wasm::parse(wasm)?;
         let input = to_validate.into_iter().find(|(candidate, _)| *candidate == index);
         let (_, input) = input.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such function"))?;
-        FunctionCompiler::new(self.isas(), &info, self.mode).clif(index, input)
+        FunctionCompiler::new(self.isas(), &info, self.mode, self.memory.share()).clif(index, input)
     }
 }
 

@@ -221,6 +221,30 @@ pub unsafe extern "C" fn pellucid_config_set_opt_level(
     })
 }
 
+/// Sets how much memory the compilation of one function may take. What a function may take is estimated before it is
+/// compiled, from its size and from what its calls and branches carry: up to 4,000 bytes for each byte of its body, ten times
+/// as much as ordinary code needs. The library also asks the system whether that much can be had, so that memory which
+/// isn't there is a status of the function that makes the module.
+///
+/// - `config`: the configuration.
+/// - `n_bytes`: bytes; the default is 8 GiB.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_compile_memory(
+    config: *mut pellucid_config_t,
+    n_bytes: u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().compile_memory = n_bytes;
+        Ok(())
+    })
+}
+
 /// Sets how many threads compile a module.
 ///
 /// - `config`: the configuration.

@@ -4,6 +4,7 @@
 //! engine, so stores may keep addresses into them. Read next: [`super::module`].
 
 use super::machine::code_memory::TrampolineCode;
+use super::machine::mapping::is_available;
 use super::machine::traps;
 use crate::abi::artifact::CompiledModule;
 use crate::base::floats::in_default_environment;
@@ -47,7 +48,7 @@ impl Engine {
         if config.signal_handlers {
             traps::install()?;
         }
-        let compiler = Compiler::new(&config)?;
+        let compiler = Compiler::new(&config)?.asking(is_available);
         Ok(Engine(Arc::new(EngineInner { config, compiler, types: RwLock::default() })))
     }
 

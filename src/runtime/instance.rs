@@ -10,6 +10,7 @@ use super::entities::instance::{Context, InstanceData};
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
 use super::imports::{Extern, Imports};
+use super::machine::mapping::is_available;
 use super::mapped_blob::StoreModule;
 use super::{Module, Store};
 use crate::abi::vmctx::{self, VmFuncRef, VmMemory, VmTable};
@@ -22,6 +23,20 @@ use cranelift_entity::EntityRef;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ptr;
 use std::rc::Rc;
+
+/// Makes sure that there is memory for lists as long as the module's declarations.
+fn check_memory(module: &Module) -> Result<()> {
+    // Most, for a table: its data and its place in three lists.
+    const BY_DECLARATION: usize = 400;
+    let info = module.info();
+    let entities = info.funcs.len() + info.tables.len() + info.memories.len() + info.globals.len();
+    let needed = BY_DECLARATION * (entities + info.elements.len() + info.data.len());
+    // Less than that is as likely to be missing anywhere else.
+    if needed > 256 << 10 && !is_available(needed as u64) {
+        bail!(System, "an instance may take {needed} bytes of memory, which can't be had");
+    }
+    Ok(())
+}
 
 /// What an instance defines, before the store knows it.
 struct Definitions {
@@ -54,6 +69,7 @@ impl Store {
         }
         self.check_memories(info.memories.len() - info.imported_memories as usize)?;
         self.check_tables(info.tables.len() - info.imported_tables as usize)?;
+        check_memory(module)?;
         let code = self.mapped(module)?;
         let context = Context::new(info.layout.size())?;
         self.fill_context(&context, module, &imports, &code, number);

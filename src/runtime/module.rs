@@ -3,9 +3,10 @@
 //! Knows nothing of stores. Read next: [`super::instance`].
 
 use super::blob::Blob;
+use super::machine::mapping::is_available;
 use super::{Engine, TypeId};
 use crate::abi::artifact::CompiledModule;
-use crate::base::{Error, ErrorKind, Result, TypeIndex};
+use crate::base::{Error, ErrorKind, Result, TypeIndex, error::bail};
 use crate::wasm::{self, ModuleInfo};
 use cranelift_entity::PrimaryMap;
 use std::fmt;
@@ -29,13 +30,14 @@ struct ModuleInner {
 impl Module {
     /// Validates and compiles a module in the binary format.
     ///
-    /// Errors: `InvalidModule`, `Unsupported`, `Limit`; `System` if there is no memory for its code.
+    /// Errors: `InvalidModule`, `Unsupported`, `Limit`; `System` if there is no memory to read or compile it, or for its code.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module> {
         Module::with_name(engine, bytes, None)
     }
 
     /// Like [`Module::new`], with a name that the host gives: it wins over the name section's.
     pub fn with_name(engine: &Engine, bytes: &[u8], name: Option<&str>) -> Result<Module> {
+        Module::check_memory(bytes)?;
         let compiled = wasm::parse(bytes).and_then(|parsed| engine.compile(parsed));
         let (info, compiled) = compiled.map_err(|refused| Module::why_refused(bytes, refused))?;
         let blob = Arc::new(Blob::new(compiled, engine.is_debug())?);
@@ -49,7 +51,21 @@ impl Module {
     /// Validates a module and its function bodies, without compiling it. A valid module may still use an unsupported
     /// operator, which [`Module::new`] refuses.
     pub fn validate(_engine: &Engine, bytes: &[u8]) -> Result<()> {
+        Module::check_memory(bytes)?;
         Module::validate_bodies(bytes).map_err(|refused| Module::why_refused(bytes, refused))
+    }
+
+    /// Reading a module allocates as it goes, and memory that isn't there would end the process. So the most that it may take
+    /// is asked for before.
+    fn check_memory(bytes: &[u8]) -> Result<()> {
+        // Measured: up to 69 bytes for each byte, by imports without names.
+        const BASE: u64 = 4 << 20;
+        const BY_BYTE: u64 = 100;
+        let needed = BASE.saturating_add(BY_BYTE.saturating_mul(bytes.len() as u64));
+        if !is_available(needed) {
+            bail!(System, "reading the module may take {needed} bytes of memory, which can't be had");
+        }
+        Ok(())
     }
 
     #[cold]

@@ -16,6 +16,7 @@ static void options(void) {
     OK(pellucid_config_set_opt_level(config, PELLUCID_OPT_SPEED_AND_SIZE));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_opt_level(config, 3));
     OK(pellucid_config_set_compile_threads(config, 2));
+    OK(pellucid_config_set_compile_memory(config, (uint64_t)1 << 30));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_limit(config, 0, 1));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_limit(config, 8, 1));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT,

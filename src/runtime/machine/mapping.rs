@@ -30,6 +30,15 @@ pub fn round_to_pages(bytes: usize) -> Result<usize> {
         .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{bytes} bytes are more than an address can count")))
 }
 
+/// Whether so many bytes of memory can be had just now. They aren't taken.
+pub fn is_available(bytes: u64) -> bool {
+    // Where glibc can't reserve addresses for a thread's small blocks, in steps of this, each of them takes a page.
+    const STEP: usize = 128 << 20;
+    let Ok(bytes) = usize::try_from(bytes) else { return false };
+    // The first mapping is there until the second was tried.
+    Mapping::private(bytes).is_ok_and(|taken| Mapping::reserve(STEP).is_ok() && taken.length() >= bytes)
+}
+
 /// The error for what the system just refused.
 pub(super) fn system(what: &str) -> Error {
     Error::new(ErrorKind::System, format!("{what}: {}", io::Error::last_os_error()))
@@ -215,6 +224,14 @@ mod tests {
     fn impossible_reservations_are_refused() {
         assert_eq!(Mapping::reserve(1 << 60).unwrap_err().kind(), ErrorKind::System);
         assert_eq!(Mapping::reserve(usize::MAX).unwrap_err().kind(), ErrorKind::Limit);
+    }
+
+    #[test]
+    fn memory_that_is_asked_for_is_not_taken() {
+        for _ in 0..1000 {
+            assert!(is_available(1 << 30));
+        }
+        assert!(!is_available(1 << 60) && !is_available(u64::MAX));
     }
 
     #[test]

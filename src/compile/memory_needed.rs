@@ -1,0 +1,290 @@
+//! How much memory compiling a function may take, and whether it can be had.
+//!
+//! Cranelift allocates as it goes, and memory that isn't there ends the process. So each function is measured first, together
+//! with its validation, and the sum is asked for on trial before its compilation begins. Knows nothing of machine code.
+//! Invariants: functions that are compiled at the same time have room for all of them at once; one that has none while
+//! others are compiled waits until it is alone. Read next: [`super::function`].
+
+use crate::abi::operators::ends_run;
+use crate::base::{Error, ErrorKind, FuncIndex, Result, TypeIndex, error::bail};
+use crate::wasm::ModuleInfo;
+use crate::wasm::parse::invalid;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use wasmparser::{
+    BlockType, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmFeatures, WasmModuleResources,
+};
+
+/// Bytes for what every function needs.
+const BASE: u64 = 64 << 10;
+/// Bytes for each byte of a body, debugging off and on. Measured: up to 1,900 and 2,400, by indirect calls and by
+/// branch tables. Ordinary code takes 50 to 300.
+const BY_BYTE: [u64; 2] = [3000, 4000];
+/// Bytes for each local. Measured: 86 and 154.
+const BY_LOCAL: [u64; 2] = [160, 320];
+/// Bytes for each value that a call or a branch carries. Measured: 720 and 1,310.
+const BY_VALUE: [u64; 2] = [1200, 2000];
+/// Bytes for each operand that waits for a call while it can be looked at. Measured: 365.
+const BY_WAITING: u64 = 600;
+/// Bytes for each local and operand at the end of a run, which a state may describe.
+const BY_STATE: u64 = 8;
+/// Bytes for each local in each block that is open at the same time, debugging on. Measured: 16.
+const BY_OPEN_LOCAL: u64 = 32;
+
+/// What a thread asks for at once, if that is enough for many functions.
+const PORTION: u64 = 32 << 20;
+
+/// Validates a function's body, and measures it: answers the bytes that compiling it may take.
+pub(super) fn validate(
+    validator: &mut FuncValidator<ValidatorResources>,
+    body: &FunctionBody<'_>,
+    info: &ModuleInfo,
+    debug: bool,
+) -> Result<u64> {
+    measure(validator, body, info, debug).map_err(|error| invalid(&error))
+}
+
+fn measure(
+    validator: &mut FuncValidator<ValidatorResources>,
+    body: &FunctionBody<'_>,
+    info: &ModuleInfo,
+    debug: bool,
+) -> wasmparser::Result<u64> {
+    let which = usize::from(debug);
+    let mut reader = body.get_binary_reader();
+    validator.read_locals(&mut reader)?;
+    reader.set_features(WasmFeatures::default());
+    let locals = u64::from(validator.len_locals());
+    let (mut values, mut waiting, mut states, mut open) = (0_u64, 0_u64, 0_u64, 0_u64);
+    while !reader.eof() {
+        let offset = reader.original_position();
+        let operator = reader.peek_operator(&validator.visitor(offset))?;
+        let operands = u64::from(validator.operand_stack_height());
+        let branched = branched_values(validator, &operator);
+        reader.visit_operator(&mut validator.visitor(offset))??;
+        // What follows reads indices that were just validated.
+        let called = match operator {
+            Operator::Call { function_index } => Some(info.func_type(FuncIndex::from_u32(function_index))),
+            Operator::CallIndirect { type_index, .. } => Some(&info.types[TypeIndex::from_u32(type_index)]),
+            _ => None,
+        };
+        values = values.saturating_add(branched);
+        if let Some(ty) = called {
+            values = values.saturating_add((ty.params.len() + ty.results.len()) as u64);
+            waiting = waiting.saturating_add(operands);
+        }
+        if debug && ends_run(&operator) {
+            states = states.saturating_add(locals + operands);
+        }
+        open = open.max(u64::from(validator.control_stack_height()));
+    }
+    reader.finish_expression(&validator.visitor(reader.original_position()))?;
+    let length = body.range().end - body.range().start;
+    let parts = [
+        length.saturating_mul(BY_BYTE[which]),
+        locals.saturating_mul(BY_LOCAL[which]),
+        values.saturating_mul(BY_VALUE[which]),
+        if debug { waiting.saturating_mul(BY_WAITING) } else { 0 },
+        states.saturating_mul(BY_STATE),
+        if debug { locals.saturating_mul(open).saturating_mul(BY_OPEN_LOCAL) } else { 0 },
+    ];
+    Ok(parts.into_iter().fold(BASE, u64::saturating_add))
+}
+
+/// How many values an operator gives to the labels that it may branch to, or takes into a block.
+fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Operator<'_>) -> u64 {
+    let of_type = |ty: BlockType, for_loop: bool| match ty {
+        BlockType::Empty => 0,
+        BlockType::Type(_) => u64::from(!for_loop),
+        BlockType::FuncType(index) => {
+            let ty = validator.resources().sub_type_at(index).map(|ty| &ty.composite_type.inner);
+            match ty {
+                Some(wasmparser::CompositeInnerType::Func(ty)) if for_loop => ty.params().len() as u64,
+                Some(wasmparser::CompositeInnerType::Func(ty)) => ty.results().len() as u64,
+                _ => 0,
+            }
+        }
+    };
+    let of_label = |depth: u32| {
+        let frame = validator.get_control_frame(depth as usize);
+        frame.map_or(0, |frame| of_type(frame.block_type, frame.kind == FrameKind::Loop))
+    };
+    match operator {
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+            of_type(*blockty, true) + of_type(*blockty, false)
+        }
+        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => of_label(*relative_depth),
+        Operator::BrTable { targets } => {
+            let depths = targets.targets().filter_map(|depth| depth.ok()).chain([targets.default()]);
+            depths.map(of_label).fold(0, u64::saturating_add)
+        }
+        _ => 0,
+    }
+}
+
+/// What the functions that are compiled at the same time share.
+pub(super) struct Memory {
+    /// Whether so many bytes can be had.
+    available: fn(u64) -> bool,
+    /// What one function may take.
+    limit: u64,
+    /// What was found to be there, for those that are being compiled.
+    promised: AtomicU64,
+    /// Held for reading by each that is being compiled, for writing by one that has to be alone.
+    alone: RwLock<()>,
+}
+
+impl Memory {
+    pub(super) fn new(available: fn(u64) -> bool, limit: u64) -> Memory {
+        Memory { available, limit, promised: AtomicU64::new(0), alone: RwLock::new(()) }
+    }
+
+    /// What one function may take.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Fails with `System` if so many bytes can't be had.
+    pub(super) fn check(&self, bytes: u64) -> Result<()> {
+        if !(self.available)(bytes) {
+            bail!(System, "compiling may take {bytes} bytes of memory, which can't be had");
+        }
+        Ok(())
+    }
+
+    /// One thread's part.
+    pub(super) fn share(&self) -> Share<'_> {
+        Share { memory: self, promised: 0, left: 0, turn: None }
+    }
+}
+
+/// What a thread may use of the memory.
+pub(super) struct Share<'a> {
+    memory: &'a Memory,
+    /// What this thread was promised.
+    promised: u64,
+    /// What is left of it.
+    left: u64,
+    /// For the function that is being compiled.
+    turn: Option<Turn<'a>>,
+}
+
+#[expect(dead_code, reason = "locks that are held")]
+enum Turn<'a> {
+    WithOthers(RwLockReadGuard<'a, ()>),
+    Alone(RwLockWriteGuard<'a, ()>),
+}
+
+impl Share<'_> {
+    /// Makes sure that a function can take so many bytes, until [`Share::done`].
+    ///
+    /// Errors: `Limit`, `System`.
+    pub(super) fn take(&mut self, bytes: u64) -> Result<()> {
+        let memory = self.memory;
+        if bytes > memory.limit {
+            let (kind, limit) = (ErrorKind::Limit, memory.limit);
+            return Err(Error::new(kind, format!("it may take {bytes} bytes of memory, the limit is {limit}")));
+        }
+        self.turn = Some(Turn::WithOthers(memory.alone.read().unwrap_or_else(|poisoned| poisoned.into_inner())));
+        if self.left < bytes {
+            self.give_back();
+            let portion = bytes.max(PORTION);
+            let all = memory.promised.fetch_add(portion, Ordering::Relaxed).saturating_add(portion);
+            (self.promised, self.left) = (portion, portion);
+            if !(memory.available)(all) {
+                self.give_back();
+                self.turn = None;
+                let alone = memory.alone.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+                memory.check(bytes)?;
+                self.turn = Some(Turn::Alone(alone));
+                return Ok(());
+            }
+        }
+        self.left -= bytes;
+        Ok(())
+    }
+
+    /// The function was compiled, or won't be.
+    pub(super) fn done(&mut self) {
+        self.turn = None;
+    }
+
+    fn give_back(&mut self) {
+        self.memory.promised.fetch_sub(self.promised, Ordering::Relaxed);
+        (self.promised, self.left) = (0, 0);
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::DefinedFuncIndex;
+
+    fn needed(text: &str, debug: bool) -> u64 {
+        let parsed = crate::wasm::parse(&wat::parse_str(text).unwrap()).unwrap();
+        let (index, input) = parsed.to_validate.into_iter().next().unwrap();
+        assert_eq!(index, DefinedFuncIndex::from_u32(0));
+        let mut validator = input.into_validator(Default::default());
+        validate(&mut validator, &parsed.info.body(index), &parsed.info, debug).unwrap()
+    }
+
+    #[test]
+    fn all_that_takes_memory_is_counted() {
+        let small = needed("(module (func))", false);
+        assert!(small < 1 << 20);
+        assert!(needed("(module (func))", true) > small);
+        let locals = format!("(module (func (local {})))", "i32 ".repeat(40_000));
+        assert!(needed(&locals, false) > small + 6_000_000);
+        let many = "i32 ".repeat(1000);
+        let consts = "i32.const 0 ".repeat(1000);
+        let drops = "drop ".repeat(1000);
+        let calls = "call $f ".repeat(100);
+        let call =
+            format!("(module (func {consts} {calls} {drops}) (func $f (param {many}) (result {many}) unreachable))");
+        assert!(needed(&call, false) > 200_000 * 1000);
+        let tables = format!(
+            "(module (func (block $b (result {many}) {consts} (br_table {} (i32.const 0))) {drops}))",
+            "$b ".repeat(1000)
+        );
+        assert!(needed(&tables, false) > 1_000_000 * 1000);
+        let nested = format!(
+            "(module (func (local {}) {} {}))",
+            "i32 ".repeat(1000),
+            "block ".repeat(1000),
+            "end ".repeat(1000)
+        );
+        assert!(needed(&nested, true) > needed(&nested, false) + 16_000_000);
+    }
+
+    static PRESENT: AtomicU64 = AtomicU64::new(0);
+
+    #[test]
+    fn those_who_have_no_room_together_are_compiled_alone() {
+        let memory = Memory::new(|bytes| bytes <= PRESENT.load(Ordering::Relaxed), 5 * PORTION);
+        PRESENT.store(3 * PORTION, Ordering::Relaxed);
+        let mut first = memory.share();
+        // A part of a portion, then the rest of it.
+        first.take(10).unwrap();
+        first.done();
+        first.take(PORTION - 10).unwrap();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| memory.share().take(3 * PORTION).map_err(|error| error.kind()));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(!other.is_finished(), "it waits for the first");
+            first.done();
+            assert_eq!(other.join().unwrap(), Ok(()));
+        });
+        assert_eq!(memory.share().take(4 * PORTION).unwrap_err().kind(), ErrorKind::System);
+        assert_eq!(memory.share().take(6 * PORTION).unwrap_err().kind(), ErrorKind::Limit);
+        // Nothing is held by those that were refused.
+        drop(first);
+        assert_eq!(memory.promised.load(Ordering::Relaxed), 0);
+        memory.share().take(3 * PORTION).unwrap();
+    }
+}
