@@ -27,8 +27,8 @@ const UNSAFE_FILES: [&str; 29] = [
     "base/floats.rs",
     // Code pages.
     "runtime/machine/code_memory.rs",
-    "runtime/machine/image.rs",
-    "runtime/machine/mapping.rs",
+    "runtime/machine/linux/image.rs",
+    "runtime/machine/linux/mapping.rs",
     // The guest machine.
     "runtime/builtins.rs",
     "runtime/call.rs",
@@ -47,12 +47,12 @@ const UNSAFE_FILES: [&str; 29] = [
     "runtime/quick_call.rs",
     "runtime/store.rs",
     "runtime/machine/stack_registry.rs",
-    "runtime/machine/switch.rs",
-    "runtime/machine/thread.rs",
+    "runtime/machine/x86_64/switch.rs",
+    "runtime/machine/linux/thread.rs",
     "runtime/table.rs",
-    "runtime/machine/traps.rs",
+    "runtime/machine/linux/traps.rs",
     "runtime/values.rs",
-    "runtime/machine/write_signals.rs",
+    "runtime/machine/linux/write_signals.rs",
     // Reads of frame slots.
     "runtime/activation.rs",
     // Pointers from C.
@@ -60,8 +60,13 @@ const UNSAFE_FILES: [&str; 29] = [
 ];
 
 /// Files that may define functions with C's convention: the border, and what the machine calls itself.
-const C_FILES: [&str; 5] =
-    ["ffi/", "runtime/builtins.rs", "runtime/host_func.rs", "runtime/machine/switch.rs", "runtime/machine/traps.rs"];
+const C_FILES: [&str; 5] = [
+    "ffi/",
+    "runtime/builtins.rs",
+    "runtime/host_func.rs",
+    "runtime/machine/x86_64/switch.rs",
+    "runtime/machine/linux/traps.rs",
+];
 
 fn is_listed(list: &[&str], name: &str) -> bool {
     list.iter().any(|file| if file.ends_with('/') { name.starts_with(file) } else { name == *file })
@@ -328,8 +333,10 @@ fn runtime_uses(sources: &[Source]) -> BTreeMap<String, Vec<String>> {
         let folder = source.name.trim_end_matches("/mod.rs");
         for place in words(&source.code, "use").filter(|place| source.code[..*place].trim_end().ends_with("pub")) {
             for path in paths(&source.code[place + 3..]) {
-                let (file, item) = (format!("{folder}/{}.rs", path[0]), path[path.len() - 1].clone());
-                reexported.insert((folder.to_string(), item), file);
+                let item = path[path.len() - 1].clone();
+                let file = (1..=path.len()).map(|length| format!("{folder}/{}.rs", path[..length].join("/")));
+                reexported
+                    .extend(file.filter(|file| is_file(file)).map(|file| ((folder.to_string(), item.clone()), file)));
             }
         }
     }
@@ -410,7 +417,7 @@ fn files_of_the_runtime_use_each_other_without_circles() {
     // The reader sees what is there.
     assert!(uses["runtime/store.rs"].contains(&"runtime/machine/store_context.rs".to_string()), "{uses:?}");
     assert!(uses["runtime/instance.rs"].contains(&"runtime/module.rs".to_string()), "{uses:?}");
-    assert!(uses["runtime/entities/func.rs"].contains(&"runtime/machine/switch.rs".to_string()), "{uses:?}");
+    assert!(uses["runtime/entities/func.rs"].contains(&"runtime/machine/x86_64/switch.rs".to_string()), "{uses:?}");
     let found = circles(&uses);
     assert!(found.is_empty(), "circles of files:\n{}", found.join("\n"));
 }

@@ -193,7 +193,7 @@ impl CallChain {
         // SAFETY: the context is the store's, used on this thread; guest code, which changes it too, isn't running. The
         // outer call runs, so it is neither moved nor dropped.
         unsafe {
-            (*context).stack = call.stack.get();
+            (*context).stack = call.stack.get().cast();
             self.innermost.set(call);
             if !outer.is_null() {
                 (*outer).waits_at.set((*context).exit_frame);
@@ -215,7 +215,7 @@ impl CallChain {
             if outer.is_null() {
                 (*context).stack = ptr::null();
             } else {
-                (*context).stack = (*outer).stack.get();
+                (*context).stack = (*outer).stack.get().cast();
                 (*context).exit_frame = (*outer).waits_at.get();
             }
         }

@@ -45,7 +45,7 @@ impl<'a> QuickCall<'a> {
         // changes it too, isn't running. The values are what the entry's trampoline demands (`Store::quick_call`).
         let exit = unsafe {
             let stack = &*calls.quick.stack.get();
-            (*context).stack = stack;
+            (*context).stack = ptr::from_ref(stack).cast();
             entry.switch(context, stack, values)
         };
         calls.innermost.set(ptr::null());

@@ -4,7 +4,6 @@
 //! through raw pointers, since guest code and the trap handler change it. Read next: [`super::switch`].
 
 use super::code_map::CodeMap;
-use super::guest_stack::GuestStack;
 use crate::abi::builtins::Builtin;
 use crate::base::{TrapCode, floats};
 use std::cell::RefCell;
@@ -37,8 +36,8 @@ pub struct StoreContext {
     pub exit_frame: usize,
     /// The store that it is the context of, which the machine doesn't look into.
     pub store: *const Owner,
-    /// The guest stack that is in use, or null.
-    pub stack: *const GuestStack,
+    /// The guest stack that is in use, laid out as [`crate::abi::vmctx::guest_stack`] says, or null.
+    pub stack: *const (),
     /// The host's floating-point environment while guest code runs.
     pub host_floats: u32,
 

@@ -1,7 +1,7 @@
 //! Images: machine code that exists once in memory, and is seen at any number of addresses.
 //!
 //! Knows nothing of modules or stores. Invariants: an image never changes after it was made, in no process, as nobody can
-//! write it; it keeps no descriptor. Read next: [`super::code_memory`].
+//! write it; it keeps no descriptor. Read next: [`super::super::code_memory`].
 
 #![expect(unsafe_code, reason = "makes files and fills pages")]
 

@@ -7,27 +7,24 @@
 //! if it needs more room. Everything else goes to the handler that was there before.
 //!
 //! Invariants: the handler takes no lock and allocates nothing; the code map it reads doesn't change while guest code
-//! runs. Read next: [`super::thread`], [`super::stack_registry`], [`super::switch`].
+//! runs. Read next: [`super::thread`], [`super::super::stack_registry`], [`super::super::switch`].
 
 #![expect(unsafe_code, reason = "signal handlers")]
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("the trap handler is written for Linux on x86-64 only");
 
-use super::guest_stack::{GUARD, HANDLER_ROOM};
+use super::super::guest_stack::{GUARD, HANDLER_ROOM};
+use super::super::stack_registry::StackRecord;
+use super::super::store_context::{BuiltinTable, RawTrap};
+use super::super::switch;
 use super::mapping;
-use super::stack_registry::StackRecord;
-use super::store_context::{BuiltinTable, RawTrap};
-use super::switch;
-use super::thread::{self, frame_size};
+use super::thread::{self, SIGNALS, frame_size};
 use crate::base::{Error, ErrorKind, Result, TrapCode};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-/// The signals of faults.
-pub(super) const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
 /// How often ours can be put in front of handlers that differ. Each time has a handler of its own, that knows what was there
 /// before: whoever was in front may call the one before, and must not come back to itself.

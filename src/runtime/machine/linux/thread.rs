@@ -12,16 +12,18 @@
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("threads are written for Linux on x86-64 only");
 
+use super::super::stack_registry::StackRecord;
 use super::mapping::{Mapping, page_size};
-use super::stack_registry::StackRecord;
-use super::traps::SIGNALS;
 use crate::base::{Error, ErrorKind, Result};
 use std::arch::{asm, global_asm};
 use std::cell::{Cell, OnceCell};
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 use std::num::NonZero;
 use std::ptr;
+
+/// The signals of faults.
+pub(super) const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
 /// What is known of a thread. All zeroes at its start.
 struct Thread {

@@ -11,14 +11,14 @@
 //! that the context held before, since entries nest, the host's `rbx` and `rbp`, and where the host goes on. Its other
 //! registers are the compiler's to save, once for all of the function that enters. Knows nothing of calls.
 //! Invariants: the host's stack pointer is aligned to 16 whenever it is in the context; the frame chain of a
-//! guest stack ends in a null frame pointer. Read next: [`super::traps`].
+//! guest stack ends in a null frame pointer. Read next: [`super::super::traps`].
 
 #![expect(unsafe_code, reason = "assembly that changes stacks")]
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the switch is written for x86-64 only");
 
-use super::store_context::{RawTrap, StoreContext};
+use super::super::store_context::{RawTrap, StoreContext};
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::{RawValue, TrapCode, floats};
 use std::arch::{asm, naked_asm};
@@ -473,7 +473,7 @@ macro_rules! builtin_stubs {
     };
 }
 
-pub(in super::super) use {builtin_stubs, stub};
+pub(in super::super::super) use {builtin_stubs, stub};
 
 /// How many words above the stack pointer the return address is, for a fault at an instruction that comes before its
 /// routine has a frame. `builtins` are the entry points of their stubs.

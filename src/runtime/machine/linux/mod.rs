@@ -1,0 +1,18 @@
+//! What differs by system: Linux. Another system has a folder beside this one, with files of the same names that offer the same.
+//!
+//! | File | What it asks the system for |
+//! |---|---|
+//! | [`image`] | Code that exists once in memory |
+//! | [`mapping`] | Addresses and pages, and what may be done with them |
+//! | [`thread`] | What running guests needs of a thread: its alternate signal stack, its variables |
+//! | [`traps`] | Faults of guest code, by signals |
+//! | [`write_signals`] | Writing without a signal's ending the process |
+//!
+//! A signal handler sees the registers of a processor, and so does a thread's variable: those lines are for x86-64, and the
+//! files that have them say so.
+
+pub mod image;
+pub mod mapping;
+pub mod thread;
+pub mod traps;
+pub mod write_signals;
