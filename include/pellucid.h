@@ -763,7 +763,7 @@ pellucid_status_t pellucid_config_set_debug(pellucid_config_t *config, bool is_o
  *
  * Owns: nothing.
  * Context: any thread.
- * Since: 0.2.
+ * Since: 0.1.
  */
 pellucid_status_t pellucid_config_set_signal_handlers(pellucid_config_t *config,
                                                       bool is_on);

@@ -100,8 +100,8 @@ impl Program {
     }
 }
 
-fn check(debug: bool) {
-    let engine = Engine::new(Config { debug, ..Config::default() }).unwrap();
+fn check(debug: bool, signal_handlers: bool) {
+    let engine = Engine::new(Config { debug, signal_handlers, ..Config::default() }).unwrap();
     let expectations = expectations();
     assert!(!expectations.is_empty());
     let mut modules: Vec<(&str, Module)> = Vec::new();
@@ -128,10 +128,16 @@ fn check(debug: bool) {
 
 #[test]
 fn programs_give_their_results() {
-    check(false);
+    check(false, true);
 }
 
 #[test]
 fn programs_give_their_results_with_debugging_on() {
-    check(true);
+    check(true, true);
+}
+
+#[test]
+fn programs_give_their_results_without_signal_handlers() {
+    check(false, false);
+    check(true, false);
 }

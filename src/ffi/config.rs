@@ -182,7 +182,7 @@ pub unsafe extern "C" fn pellucid_config_set_debug(config: *mut pellucid_config_
 ///
 /// Owns: nothing.
 /// Context: any thread.
-/// Since: 0.2.
+/// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_config_set_signal_handlers(
     config: *mut pellucid_config_t,

@@ -698,11 +698,12 @@ impl Case {
 }
 
 fn cases(seeds: std::ops::Range<u64>) -> impl Iterator<Item = Case> {
-    let engine = scene::engine();
+    let engines = [scene::engine_with(true), scene::engine_with(false)];
     seeds.filter_map(move |seed| {
+        let engine = &engines[seed as usize % 2];
         let wat = program(seed);
         let bytes = wat::parse_str(&wat).unwrap();
-        let module = Module::new(&engine, &bytes).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{wat}"));
+        let module = Module::new(engine, &bytes).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{wat}"));
         let (expected, outcome) = interpret(&bytes);
         (expected.len() < 20_000).then(|| Case { seed, wat, module, expected: Rc::new(expected), outcome })
     })

@@ -29,8 +29,13 @@ pub struct Scene {
     pub instance: Instance,
 }
 
+/// An engine with debugging; `PELLUCID_TEST_HANDLERS=0` has it do without signal handlers.
 pub fn engine() -> Engine {
-    Engine::new(Config { debug: true, ..Config::default() }).unwrap()
+    engine_with(std::env::var("PELLUCID_TEST_HANDLERS").as_deref() != Ok("0"))
+}
+
+pub fn engine_with(signal_handlers: bool) -> Engine {
+    Engine::new(Config { debug: true, signal_handlers, ..Config::default() }).unwrap()
 }
 
 pub fn module(engine: &Engine, wat: &str) -> Module {

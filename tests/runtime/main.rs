@@ -24,14 +24,22 @@ pub(crate) fn debug_world() -> World {
     World::new(true, StoreLimits::default())
 }
 
+/// With debugging off and on, each with signal handlers and without.
 pub(crate) fn both(test: impl Fn(World)) {
-    test(world());
-    test(debug_world());
+    for signal_handlers in [true, false] {
+        for debug in [false, true] {
+            test(World::with(Config { debug, signal_handlers, ..Config::default() }, StoreLimits::default()));
+        }
+    }
 }
 
 impl World {
     pub(crate) fn new(debug: bool, limits: StoreLimits) -> World {
-        let engine = Engine::new(Config { debug, ..Config::default() }).unwrap();
+        World::with(Config { debug, ..Config::default() }, limits)
+    }
+
+    pub(crate) fn with(config: Config, limits: StoreLimits) -> World {
+        let engine = Engine::new(config).unwrap();
         let store = Store::new(&engine, limits).unwrap();
         World { engine, store }
     }
