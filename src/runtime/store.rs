@@ -137,7 +137,7 @@ impl Store {
             let context = (*inner).context.get();
             (*context).store = inner.cast();
             (*context).code = &raw const (*inner).code;
-            (*inner).stacks.set_context(context);
+            (*inner).stacks.set_context(context.cast());
         }
         Ok(Store { inner: NonNull::new(inner).expect("a box has an address") })
     }

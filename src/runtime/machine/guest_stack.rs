@@ -16,10 +16,10 @@
 
 use super::mapping::{self, Mapping, round_to_pages};
 use super::stack_registry::StackRecord;
-use super::store_context::StoreContext;
 use crate::abi::stack::PROBED_STRETCH;
 use crate::base::Result;
 use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
 
@@ -116,7 +116,7 @@ pub struct StackPool {
     /// Whether stacks are filled with [`POISON`] before each lease.
     poisons: bool,
     /// The context of the store whose guests run on them.
-    context: Cell<*mut StoreContext>,
+    context: Cell<*mut c_void>,
 }
 
 const _: () = assert!(std::mem::offset_of!(GuestStack, limit) == crate::abi::vmctx::guest_stack::LIMIT as usize);
@@ -142,7 +142,7 @@ impl StackPool {
     }
 
     /// Says whose guests will run on the stacks that are made from now on. The context must be there as long as one does.
-    pub fn set_context(&self, context: *mut StoreContext) {
+    pub fn set_context(&self, context: *mut c_void) {
         self.context.set(context);
     }
 

@@ -4,7 +4,7 @@
 //! use tells which store's code was interrupted. Invariant: a record is never freed, only used again, so that the handler may
 //! read any of them at any time. Read next: [`super::traps`].
 
-use super::store_context::StoreContext;
+use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ pub struct StackRecord {
     low: AtomicUsize,
     base: AtomicUsize,
     high: AtomicUsize,
-    context: AtomicPtr<StoreContext>,
+    context: AtomicPtr<c_void>,
     /// Whether the guard's upper part is accessible, since a handler of the host needed it.
     is_open: AtomicBool,
 }
@@ -28,7 +28,7 @@ static FREE: Mutex<Vec<&'static StackRecord>> = Mutex::new(Vec::new());
 impl StackRecord {
     /// Makes a stack known: its guard begins at `low`, the usable part is `base..high`. `context` is that of the store whose
     /// guests run on it.
-    pub fn register(low: usize, base: usize, high: usize, context: *mut StoreContext) -> &'static StackRecord {
+    pub fn register(low: usize, base: usize, high: usize, context: *mut c_void) -> &'static StackRecord {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         let record = free.pop();
         let is_new = record.is_none();
@@ -87,8 +87,8 @@ impl StackRecord {
         self.base.load(Ordering::Relaxed)
     }
 
-    /// The store's context.
-    pub fn context(&self) -> *mut StoreContext {
+    /// The store's context, a [`StoreContext`](super::store_context::StoreContext).
+    pub fn context(&self) -> *mut c_void {
         self.context.load(Ordering::Relaxed)
     }
 

@@ -16,7 +16,7 @@ compile_error!("the trap handler is written for Linux on x86-64 only");
 
 use super::super::guest_stack::{GUARD, HANDLER_ROOM};
 use super::super::stack_registry::StackRecord;
-use super::super::store_context::{BuiltinTable, RawTrap};
+use super::super::store_context::{BuiltinTable, RawTrap, StoreContext};
 use super::super::switch;
 use super::mapping;
 use super::thread::{self, SIGNALS, frame_size};
@@ -128,7 +128,7 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     let register = |register: c_int| machine.gregs[register as usize] as usize;
     let (pc, fp, sp) = (register(libc::REG_RIP), register(libc::REG_RBP), register(libc::REG_RSP));
     let Some(stack) = thread::stack_at(sp) else { return false };
-    let store = stack.context();
+    let store: *mut StoreContext = stack.context().cast();
     // SAFETY: code runs on the stack, so its store is there, and the context points to its own table and code map. Guest code
     // and the stubs hold no reference to the context, and no borrow of the map.
     let (builtins, code): (&BuiltinTable, _) = unsafe { ((*store).builtins, &*(*store).code) };
