@@ -816,6 +816,41 @@ pellucid_status_t pellucid_config_set_compile_memory(pellucid_config_t *config,
 pellucid_status_t pellucid_config_set_compile_threads(pellucid_config_t *config, size_t n_threads);
 
 /**
+ * Sets whether the compiler proves, for each function that it compiles for debugging, that its frames will be described
+ * rightly: with debugging off there is nothing to prove. Compiling takes longer. A module for which the proof fails isn't
+ * made, which would be a fault of the library's.
+ *
+ * - `config`: the configuration.
+ * - `is_on`: true by default if the environment variable `PELLUCID_VERIFY` is `1` when the configuration is made, else
+ *   false.
+ *
+ * Returns `PELLUCID_OK`. What makes a module answers `PELLUCID_ERR_PANIC` for a proof that fails.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_verifier(pellucid_config_t *config,
+                                               bool is_on);
+
+/**
+ * Sets whether the unused part of each guest stack is filled with a pattern before a call, so that nothing can rely on
+ * zeros there. For tests; calls take longer.
+ *
+ * - `config`: the configuration.
+ * - `is_on`: true by default if the environment variable `PELLUCID_POISON` is `1` when the configuration is made, else
+ *   false.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_poison_stacks(pellucid_config_t *config,
+                                                    bool is_on);
+
+/**
  * Sets a limit that stores of the engine have unless they are told otherwise.
  *
  * - `config`: the configuration.

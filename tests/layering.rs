@@ -21,6 +21,9 @@ const ROOMS: [(&str, &[&str]); 8] = [
 /// The one place where the runtime meets the compiler.
 const COMPILER_USERS: [&str; 1] = ["runtime/engine.rs"];
 
+/// What must not name Cranelift: the state model and its checker are about operators alone.
+const WITHOUT_CRANELIFT: [&str; 2] = ["compile/model/", "compile/checker/"];
+
 /// Files that may contain `unsafe`. A name that ends in `/` is a folder.
 const UNSAFE_FILES: [&str; 29] = [
     // A register.
@@ -268,6 +271,15 @@ fn rooms_use_each_other_in_one_direction() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_state_model_and_its_checker_are_free_of_cranelift() {
+    let sources = sources();
+    let pure = |source: &&Source| WITHOUT_CRANELIFT.iter().any(|folder| source.name.starts_with(folder));
+    assert!(sources.iter().filter(pure).count() > WITHOUT_CRANELIFT.len());
+    let wrong = sources.iter().filter(pure).filter(|source| source.code.contains("cranelift"));
+    assert_eq!(wrong.map(|source| &source.name).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]

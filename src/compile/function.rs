@@ -88,6 +88,11 @@ type Lower<'a> = dyn FnMut(&dyn TargetIsa, &Function, &DominatorTree) -> Codegen
 /// kilobyte.
 const LARGE_BODY: u32 = 256 << 10;
 
+fn is_large(info: &ModuleInfo, index: DefinedFuncIndex) -> bool {
+    let body = &info.bodies[index].range;
+    body.end - body.start > LARGE_BODY
+}
+
 impl<'a> FunctionCompiler<'a> {
     pub(super) fn new(isas: Isas<'a>, info: &'a ModuleInfo, mode: Mode, memory: Share<'a>) -> FunctionCompiler<'a> {
         // The register allocator's memory.
@@ -127,8 +132,7 @@ impl<'a> FunctionCompiler<'a> {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
-        let body = &self.info.bodies[index].range;
-        let isa = if body.end - body.start > LARGE_BODY { self.isas.unoptimised } else { self.isas.chosen };
+        let isa = if is_large(self.info, index) { self.isas.unoptimised } else { self.isas.chosen };
         // The two halves of `Context::compile`.
         self.context.optimize(isa, &mut control_plane()).map_err(refused)?;
         let places = places::mark(&mut self.context.func, &branches)?;
@@ -313,7 +317,12 @@ impl<'a> Translator<'a> {
             }
         }
         if mode.debug {
-            let plan = model::plan(info, index, &Blocks::scan(info, index)?)?;
+            let blocks = Blocks::scan(info, index)?;
+            let plan = if mode.optimises && !is_large(info, index) {
+                model::plan(info, index, &blocks)?
+            } else {
+                model::plan_every_value(info, index, &blocks)?
+            };
             if mode.verify {
                 checker::check(info, index, &plan)?;
             }

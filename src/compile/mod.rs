@@ -56,6 +56,8 @@ struct Isas<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Mode {
     debug: bool,
+    /// Whether time is spent to make code fast.
+    optimises: bool,
     /// Whether no instruction may fault: see [`checks`].
     checks: bool,
     /// Whether what debugging adds is proved.
@@ -71,7 +73,12 @@ impl Compiler {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             threads => threads,
         };
-        let mode = Mode { debug: config.debug, checks: !config.signal_handlers, verify: config.verify };
+        let mode = Mode {
+            debug: config.debug,
+            optimises: config.opt_level != OptLevel::None,
+            checks: !config.signal_handlers,
+            verify: config.verify,
+        };
         let unoptimised = target::isa(&Config { opt_level: OptLevel::None, ..config.clone() })?;
         let memory = Memory::new(|_| true, config.compile_memory);
         Ok(Compiler { isa: target::isa(config)?, unoptimised, mode, threads, memory })

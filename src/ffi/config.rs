@@ -266,6 +266,53 @@ pub unsafe extern "C" fn pellucid_config_set_compile_threads(
     })
 }
 
+/// Sets whether the compiler proves, for each function that it compiles for debugging, that its frames will be described
+/// rightly: with debugging off there is nothing to prove. Compiling takes longer. A module for which the proof fails isn't
+/// made, which would be a fault of the library's.
+///
+/// - `config`: the configuration.
+/// - `is_on`: true by default if the environment variable `PELLUCID_VERIFY` is `1` when the configuration is made, else
+///   false.
+///
+/// Returns `PELLUCID_OK`. What makes a module answers `PELLUCID_ERR_PANIC` for a proof that fails.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_verifier(
+    config: *mut pellucid_config_t,
+    is_on: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().verify = is_on;
+        Ok(())
+    })
+}
+
+/// Sets whether the unused part of each guest stack is filled with a pattern before a call, so that nothing can rely on
+/// zeros there. For tests; calls take longer.
+///
+/// - `config`: the configuration.
+/// - `is_on`: true by default if the environment variable `PELLUCID_POISON` is `1` when the configuration is made, else
+///   false.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_poison_stacks(
+    config: *mut pellucid_config_t,
+    is_on: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().poison_stacks = is_on;
+        Ok(())
+    })
+}
+
 /// Sets a limit that stores of the engine have unless they are told otherwise.
 ///
 /// - `config`: the configuration.

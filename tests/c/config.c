@@ -23,6 +23,10 @@ static void options(void) {
            pellucid_config_set_limit(config, PELLUCID_LIMIT_NESTED_CALLS, UINT64_C(1) << 32));
     OK(pellucid_config_set_limit(config, PELLUCID_LIMIT_MEMORY_BYTES, 2 * 65536));
     OK(pellucid_config_set_debug(config, true));
+    OK(pellucid_config_set_verifier(config, true));
+    OK(pellucid_config_set_poison_stacks(config, true));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_config_set_verifier(NULL, true));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_config_set_poison_stacks(NULL, true));
 
     OK(pellucid_engine_new(config, &engine, ERR));
     pellucid_config_delete(config);

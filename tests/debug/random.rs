@@ -2,9 +2,9 @@
 
 use crate::reference::{Host, Interpreter};
 use crate::scene::{self, Scene, stack};
-use pellucid::base::{FuncIndex, ValType, Value, WasmPc};
+use pellucid::base::{Config, FuncIndex, OptLevel, ValType, Value, WasmPc};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, FrameKind, Resume};
-use pellucid::runtime::Module;
+use pellucid::runtime::{Engine, Module};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -698,9 +698,13 @@ impl Case {
 }
 
 fn cases(seeds: std::ops::Range<u64>) -> impl Iterator<Item = Case> {
-    let engines = [scene::engine_with(true), scene::engine_with(false)];
+    // Without optimising, the compiler has another way to keep frames readable.
+    let modes = [(OptLevel::Speed, true), (OptLevel::None, true), (OptLevel::Speed, false), (OptLevel::None, false)];
+    let engines = modes.map(|(opt_level, signal_handlers)| {
+        Engine::new(Config { debug: true, opt_level, signal_handlers, ..Config::default() }).unwrap()
+    });
     seeds.filter_map(move |seed| {
-        let engine = &engines[seed as usize % 2];
+        let engine = &engines[seed as usize % engines.len()];
         let wat = program(seed);
         let bytes = wat::parse_str(&wat).unwrap();
         let module = Module::new(engine, &bytes).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{wat}"));

@@ -5,7 +5,7 @@
 
 use super::values;
 use pellucid::base::{
-    Config, Error, ErrorKind, ExternRef, Func, FuncType, GlobalType, Instance, MemoryType, RawValue, RefType,
+    Config, Error, ErrorKind, ExternRef, Func, FuncType, GlobalType, Instance, MemoryType, OptLevel, RawValue, RefType,
     StoreLimits, TableType, TrapCode, ValType, Value,
 };
 use pellucid::debug::{Action, CallState, Debuggee, Edit, Event, EventKind, Resume};
@@ -457,5 +457,7 @@ fn define_spectest(debuggee: &Debuggee, linker: &mut Linker) -> Result<(), Error
 
 /// A configuration for scripts: their modules are small.
 pub fn config(debug: bool, signal_handlers: bool) -> Config {
-    Config { debug, signal_handlers, compile_threads: 1, ..Config::default() }
+    let is_plain = std::env::var_os("PELLUCID_SPEC_OPT").is_some_and(|level| level == "none");
+    let opt_level = if is_plain { OptLevel::None } else { OptLevel::Speed };
+    Config { debug, signal_handlers, opt_level, compile_threads: 1, ..Config::default() }
 }

@@ -95,7 +95,7 @@ pub(super) trait Slot {
     fn restore(&mut self, snapshot: &Self::Snapshot);
 }
 
-/// Plans what debugging adds to a function. One that is too much work gets every value stored.
+/// Plans what debugging adds to a function, with few stores. If that is too much work, every value is stored.
 pub(in crate::compile) fn plan(info: &ModuleInfo, function: DefinedFuncIndex, blocks: &Blocks) -> Result<Plan> {
     let ty = info.func_type(info.func_index(function));
     let types = info.local_types(function);
@@ -115,6 +115,7 @@ fn zeros(live: &[u32], locals: u32) -> Vec<(u32, u32)> {
     starts.zip(ends).filter(|(start, end)| start < end).map(|(start, end)| (start, end - start)).collect()
 }
 
+/// Plans it with little work: every value is stored.
 pub(in crate::compile) fn plan_every_value(
     info: &ModuleInfo,
     function: DefinedFuncIndex,
