@@ -56,7 +56,7 @@ pub struct CallSite {
 
 /// What compiling functions of a module gives.
 #[derive(Clone, Debug, Default)]
-pub struct CompiledModule {
+pub struct CompiledBlob {
     /// Machine code. With debugging on it begins with the [stop thunk](crate::abi::thunk).
     pub image: Vec<u8>,
     /// Where each function is, in the order of the image, which is that of the functions' indices and then of their forms.
@@ -85,7 +85,7 @@ pub struct Trampolines {
     pub traps: Vec<(CodeOffset, TrapCode)>,
 }
 
-impl CompiledModule {
+impl CompiledBlob {
     /// Bytes of the image, also when it was moved elsewhere to be mapped.
     pub fn image_size(&self) -> usize {
         self.functions.last().map_or(0, |(_, code)| (code.start.0 + code.length) as usize)
@@ -147,7 +147,7 @@ mod tests {
         let code =
             |index, form, start| FunctionCode { function: function(index), form, start: CodeOffset(start), length: 4 };
         let functions = [code(3, Form::Plain, 16), code(3, Form::Debuggable, 32), code(7, Form::Debuggable, 48)];
-        let blob = CompiledModule { functions: functions.into_iter().collect(), ..CompiledModule::default() };
+        let blob = CompiledBlob { functions: functions.into_iter().collect(), ..CompiledBlob::default() };
         let bodies = |index| blob.bodies_of(function(index)).map(|body| body.as_u32()).collect::<Vec<_>>();
         assert_eq!(bodies(0), []);
         assert_eq!(bodies(3), [0, 1]);

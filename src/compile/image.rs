@@ -1,7 +1,7 @@
 //! Puts compiled functions together: one image, one set of tables.
 
 use super::function::FunctionOutput;
-use crate::abi::artifact::{CallSite, CompiledModule, Form, FunctionCode, TrapSite};
+use crate::abi::artifact::{CallSite, CompiledBlob, Form, FunctionCode, TrapSite};
 use crate::abi::frame_table::{Checkpoint, FrameTable, FunctionFrame, Stop};
 use crate::abi::thunk;
 use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, Result};
@@ -11,9 +11,9 @@ pub(super) fn link(
     isa: &dyn TargetIsa,
     functions: impl Iterator<Item = FunctionOutput>,
     debug: bool,
-) -> Result<CompiledModule> {
+) -> Result<CompiledBlob> {
     let alignment = isa.function_alignment().preferred as usize;
-    let mut module = CompiledModule::default();
+    let mut module = CompiledBlob::default();
     let mut frames = FrameTable::default();
     if debug {
         module.image.extend(thunk::X86_64);

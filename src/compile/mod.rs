@@ -22,7 +22,7 @@ mod tables;
 mod target;
 mod trampolines;
 
-use crate::abi::artifact::{CompiledModule, Trampolines};
+use crate::abi::artifact::{CompiledBlob, Trampolines};
 use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, OptLevel, Result};
 use crate::wasm::{ModuleInfo, ParsedModule};
 use cranelift_codegen::control::ControlPlane;
@@ -94,7 +94,7 @@ impl Compiler {
     /// Errors: [`ErrorKind::InvalidModule`] for the first invalid function, else [`ErrorKind::Unsupported`] for the
     /// first unsupported one; [`ErrorKind::Limit`] if a function or the image is too large to compile, or may take more
     /// memory than is allowed; [`ErrorKind::System`] if there is too little.
-    pub fn compile_module(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledModule)> {
+    pub fn compile_module(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledBlob)> {
         let ParsedModule { info, to_validate } = parsed;
         let count = to_validate.len();
         self.memory.check(BY_FUNCTION.saturating_mul(count as u64))?;

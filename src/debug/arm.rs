@@ -1,11 +1,11 @@
 //! Which stop points are armed: those that a breakpoint needs, and those that stepping goes through.
 //!
-//! A frame that is stepped has its function armed as a whole, and of the function that it returns to the one stop point
-//! after the call. So a step is as cheap in a deep stack as in a shallow one, and whoever is returned to is armed when
-//! the guest gets there. Nothing is armed before the guest is about to run, nor disarmed.
+//! When a frame is stepped, all stop points of its function are armed, and one stop point of its caller: the first after the
+//! call. So a step costs the same in a deep stack as in a shallow one; the rest of the caller is armed when the guest gets
+//! there. Stop points are armed and disarmed for stepping only when the guest is about to run.
 //!
-//! A function may be in several blobs, in several forms: what is armed is armed in all that the store has mapped, and in those
-//! that it maps later.
+//! A function may be in several blobs, in several forms. All that the store has mapped are armed, and those that it maps later
+//! are armed before they can be reached.
 //!
 //! Must not know events. Invariant: a stop point is armed exactly if its run has an enabled breakpoint or it is in
 //! [`Armed`]; a change of code that fails is undone before anything else changes.
@@ -138,8 +138,8 @@ impl Debuggee {
         Ok(())
     }
 
-    /// Arms what a step may lead to from the innermost frame of a call, which is stopped at `site`: its function, and
-    /// where it returns to.
+    /// Arms the stop points that a step may lead to, from the innermost frame of a call, which is stopped at `site`: those of
+    /// its function, and the one where its caller goes on.
     pub(super) fn arm_frame(&self, stopped_call: &StoppedCall, site: &Site) -> Result<()> {
         let caller = stopped_call.caller();
         let prepared = Prepared {

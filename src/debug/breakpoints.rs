@@ -1,4 +1,4 @@
-//! The store's breakpoints, and the stop points that they or a step were seen at.
+//! The store's breakpoints, and the stop points that matter: those with breakpoints, and those where a call has stopped.
 //!
 //! Must not know calls or frames. Invariant: the marks of a `Site` are exactly the enabled breakpoints on operators
 //! of its run. Read next: [`super::edit`] for how they change, `arm.rs` for what that does to the code.

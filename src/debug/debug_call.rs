@@ -1,6 +1,6 @@
 //! Resumable calls under a debugger: run until something happens, pause, be looked at, and go on.
 //!
-//! Must not know how a run is gone through. Invariant: a call that is paused or trapped is among those that can be looked at.
+//! Must not know how a run is walked. Invariant: the frames of a call that is paused or trapped can be read.
 //! Read next: `session.rs`.
 
 use super::debuggee::Parked;

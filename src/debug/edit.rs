@@ -1,7 +1,8 @@
 //! Edit sessions: begin, any number of intents, then commit or discard.
 //!
-//! Must not know calls, but for who is on a stack. Invariant: a commit first works out everything it will change, then changes the code, which may fail and is undone
-//! then, and only after that the breakpoints, which can't fail. Read next: `arm.rs`.
+//! Of calls it knows only which functions are on a stack. Invariant: a commit has three steps. It works out everything that
+//! it will change; it changes the code, which may fail, and is undone if it does; it changes the breakpoints, which can't
+//! fail. Read next: `arm.rs`.
 
 use super::Debuggee;
 use super::arm::{Patch, Return};

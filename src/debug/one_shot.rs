@@ -1,7 +1,7 @@
 //! One-shot calls of a store with a debugger: from arguments to results, with events on the way.
 //!
-//! A call that stops or traps is driven by a session from there on; one that does neither costs nothing more than without
-//! a debugger. Read next: `session.rs`.
+//! If a call stops or traps, a session drives it from there on. A call that does neither costs nothing more than without a
+//! debugger. Read next: `session.rs`.
 
 use super::Debuggee;
 use super::session::{Outcome, Session};

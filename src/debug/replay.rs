@@ -4,7 +4,7 @@
 //! another stop point begins. It goes on past a conditional branch, which leaves it where it is taken. Operators of dead code belong to no run. Must not know calls or events. Read next: [`super::evaluator`].
 
 use super::evaluator::{Inner, Outside};
-use crate::abi::artifact::CompiledModule;
+use crate::abi::artifact::CompiledBlob;
 use crate::abi::frame_table::Stop;
 use crate::abi::operators::ends_run;
 use crate::base::{
@@ -73,7 +73,7 @@ struct Stops<'a> {
 }
 
 impl Stops<'_> {
-    fn after(code: &CompiledModule, body: BodyIndex, pc: WasmPc) -> Stops<'_> {
+    fn after(code: &CompiledBlob, body: BodyIndex, pc: WasmPc) -> Stops<'_> {
         let stops = code.frames.as_ref().expect("compiled for debugging").stops_of(body);
         Stops { rest: &stops[stops.partition_point(|stop| stop.pc <= pc)..] }
     }

@@ -36,7 +36,7 @@ pub(super) struct Session<'a> {
     stopped_call: &'a Rc<StoppedCall>,
     resumable: bool,
     silent: bool,
-    /// How it ended, once it has: what is handed on at every stop is only whether it has.
+    /// How the call ended, once it has. Functions hand on only whether it has ended, which is cheaper at every stop.
     outcome: Cell<Option<Result<Outcome>>>,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Decides what the first exit of a call means that is being driven from there on.
+    /// Decides what the first exit of a call means. The call is driven from there on.
     pub(super) fn handle_first_exit(&self, exit: &Exit) -> Result<Outcome> {
         match exit {
             Exit::Stopped(stopped) => match self.stopped(*stopped) {
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The guest stopped. If the call goes on, all is ready for that.
+    /// Handles a stop of the guest. If the answer is to go on, everything is ready for that.
     #[inline(always)]
     fn stopped(&self, stopped: Stopped) -> Flow {
         if let Some(site) = self.arrive(stopped) {
@@ -162,7 +162,8 @@ impl<'a> Session<'a> {
         Some(site)
     }
 
-    /// Goes through the run of `site`, from the operator that the call is at, as far as anybody wants to see it.
+    /// Goes through the run of `site`, operator by operator, from the one that the call is at up to the last that somebody wants to
+    /// see.
     fn walk(&self, site: &Site) -> Flow {
         loop {
             let index = self.stopped_call.index();
@@ -181,8 +182,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Lets the machine go on, from the operator of the run of `site` that the call is at. If it steps, all that the
-    /// step may lead to is armed.
+    /// Prepares for the machine to go on from the operator of the run of `site` that the call is at. If the call steps, all stop
+    /// points that the step may lead to are armed.
     #[inline]
     fn let_machine_go_on(&self, site: &Site) -> Flow {
         if self.steps() { self.if_done(self.prepare_step(site)) } else { Flow::Continue(()) }
@@ -202,8 +203,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Raises what is to raise at an operator. At most one event, or two if a breakpoint is set at the operator that
-    /// a step ended at: an edit takes effect at once.
+    /// Raises the event of an operator, if there is one. Two events are raised if a handler, at the end of a step, sets a
+    /// breakpoint at the very operator where the step ended: an edit takes effect at once.
     #[inline(always)]
     fn examine(&self, site: &Site, index: u32) -> Flow {
         if self.stopped_call.raised.get().is_none() {
@@ -337,8 +338,8 @@ impl<'a> Session<'a> {
 
 /// Whether calls are stepped.
 impl Debuggee {
-    /// Whether a call stops at every operator. Guest code that a host function runs while its caller is asked to step
-    /// is stepped into if there is a handler to see it.
+    /// Whether a call stops at every operator. A host function may run guest code while its own caller is asked to step; that code
+    /// is stepped too, if there is a handler for steps.
     pub(super) fn steps(&self, call: u64) -> bool {
         let requested = |requested| requested == call || self.is_wanted(EventKind::Step);
         self.single_step.get() || self.step_request.get().is_some_and(requested)

@@ -4,13 +4,13 @@
 
 use super::machine::code_map::CodeTables;
 use super::machine::code_memory::SharedCode;
-use crate::abi::artifact::CompiledModule;
+use crate::abi::artifact::CompiledBlob;
 use crate::base::{CodeOffset, Result, TrapCode};
 
 /// A piece of machine code with its tables.
 pub struct Blob {
     /// Its tables. The image itself is mapped, not here.
-    pub(super) tables: CompiledModule,
+    pub(super) tables: CompiledBlob,
     pub(super) code: SharedCode,
 }
 
@@ -18,7 +18,7 @@ impl Blob {
     /// Code to be mapped once or, if it is to be debugged, by each store.
     ///
     /// Errors: `System` if there is no memory for it.
-    pub(super) fn new(mut compiled: CompiledModule, is_debug: bool) -> Result<Blob> {
+    pub(super) fn new(mut compiled: CompiledBlob, is_debug: bool) -> Result<Blob> {
         let code = SharedCode::new(&compiled.image, is_debug)?;
         // It is mapped now, and needn't be in memory twice.
         compiled.image = Vec::new();

@@ -6,7 +6,7 @@
 use super::machine::code_memory::TrampolineCode;
 use super::machine::mapping::is_available;
 use super::machine::traps;
-use crate::abi::artifact::CompiledModule;
+use crate::abi::artifact::CompiledBlob;
 use crate::base::floats::in_default_environment;
 use crate::base::{Config, FuncType, Result};
 use crate::compile::Compiler;
@@ -107,7 +107,7 @@ impl Engine {
         Ok(entry.trampolines.get_or_init(|| Arc::new(code)).clone())
     }
 
-    pub(super) fn compile(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledModule)> {
+    pub(super) fn compile(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledBlob)> {
         // The compiler computes what is constant.
         in_default_environment(|| self.0.compiler.compile_module(parsed))
     }

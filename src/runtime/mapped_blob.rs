@@ -6,7 +6,7 @@
 use super::Module;
 use super::blob::Blob;
 use super::machine::code_memory::StoreCode;
-use crate::abi::artifact::{CompiledModule, Form};
+use crate::abi::artifact::{CompiledBlob, Form};
 use crate::abi::frame_table::FrameTable;
 use crate::base::{BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, NativePc};
 use std::cell::{Cell, RefCell};
@@ -41,7 +41,7 @@ impl MappedBlob {
 
     /// Its tables.
     #[inline]
-    pub fn tables(&self) -> &CompiledModule {
+    pub fn tables(&self) -> &CompiledBlob {
         &self.blob.tables
     }
 
@@ -94,9 +94,10 @@ impl StoreModule {
         StoreModule { module, blobs: RefCell::default(), is_instantiated: Cell::new(false) }
     }
 
-    /// Where a function is entered from now on: in the newest blob that has it.
+    /// Where a function is entered from now on: in the newest blob that has it, and there in its debuggable form if there are
+    /// both.
     pub(super) fn entry(&self, function: DefinedFuncIndex) -> Option<NativePc> {
         let blobs = self.blobs.borrow();
-        blobs.iter().rev().find_map(|blob| Some(blob.entry(blob.tables().bodies_of(function).next()?)))
+        blobs.iter().rev().find_map(|blob| Some(blob.entry(blob.tables().bodies_of(function).last()?)))
     }
 }

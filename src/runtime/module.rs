@@ -5,7 +5,7 @@
 use super::blob::Blob;
 use super::machine::mapping::is_available;
 use super::{Engine, TypeId};
-use crate::abi::artifact::CompiledModule;
+use crate::abi::artifact::CompiledBlob;
 use crate::base::{Error, ErrorKind, Result, TypeIndex, error::bail};
 use crate::wasm::{self, ModuleInfo};
 use cranelift_entity::PrimaryMap;
@@ -100,7 +100,7 @@ impl Module {
     }
 
     /// Tables on the machine code that it was compiled to when it was loaded. The image itself is mapped, not here.
-    pub fn compiled(&self) -> &CompiledModule {
+    pub fn compiled(&self) -> &CompiledBlob {
         &self.0.blob.tables
     }
 

@@ -1,7 +1,8 @@
 //! One-shot calls: from the arguments to the results, in one go.
 //!
-//! A one-shot call that finishes without being left needs no [`Call`]; one that is left becomes a `Call`, which is handed to
-//! whoever decides what the exit means. Knows nothing of why a call is left. Read next: [`super::quick_call`].
+//! A one-shot call that runs to its end needs no [`Call`]. If its guest code is left before that, it becomes a `Call`, which is
+//! handed to the layer that decides what the exit means. Knows nothing of why a call is left. Read next:
+//! [`super::quick_call`].
 
 #![expect(unsafe_code, reason = "enters guest code")]
 

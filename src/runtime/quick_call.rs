@@ -1,7 +1,7 @@
 //! Quick calls: those that need nothing to be looked at.
 //!
-//! A raw call that is its store's only one is run on a stack that waits for it, with nothing checked that was checked
-//! before; whatever would need a look sends the call, or the next one, along the slow path. Read next:
+//! A raw call that is its store's only one runs on a stack that is kept for it, and what was checked for earlier calls isn't
+//! checked again. If anything has to be looked at, the call, or the next one, takes the slow path. Read next:
 //! [`super::one_shot_call`], which is that path.
 
 #![expect(unsafe_code, reason = "enters guest code")]

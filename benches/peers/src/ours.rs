@@ -1,7 +1,7 @@
 //! Pellucid.
 
 use crate::guest::{BAD_DESCRIPTOR, Guest, Value};
-use pellucid::abi::artifact::CompiledModule;
+use pellucid::abi::artifact::CompiledBlob;
 use pellucid::base::{Config, Func, FuncType, StoreLimits, ValType, Value as OurValue};
 use pellucid::debug::Debuggee;
 use pellucid::runtime::{Engine, Extern, Linker, Module};
@@ -33,7 +33,7 @@ pub fn code(debug: bool, bytes: &[u8]) -> (Vec<u8>, Vec<(usize, u32)>) {
     (compiled.image, starts)
 }
 
-fn compiled(debug: bool, bytes: &[u8]) -> (wasm::ModuleInfo, CompiledModule) {
+fn compiled(debug: bool, bytes: &[u8]) -> (wasm::ModuleInfo, CompiledBlob) {
     let config = Config { debug, compile_threads: 1, ..Config::default() };
     let compiler = pellucid::compile::Compiler::new(&config).unwrap();
     compiler.compile_module(wasm::parse(bytes).unwrap()).unwrap()
