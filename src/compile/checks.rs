@@ -9,71 +9,39 @@
 //! next: [`Builtin::trap`].
 
 use super::function::{Region, Translator};
-use super::target;
+use super::{signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::{STORE_CONTEXT, guest_stack, memory, store_context};
 use crate::base::TrapCode;
 use cranelift_codegen::MachTrap;
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{
     self, ArgumentPurpose, Function, GlobalValue, GlobalValueData, InstBuilder, InstructionData, MemFlagsData, Opcode,
-    Value, types,
+    SigRef, Value, types,
 };
 use wasmparser::Operator;
 
 impl Translator<'_> {
-    /// Traps; what follows can't be reached.
-    pub(super) fn trap(&mut self, code: TrapCode) {
-        if self.checks {
-            let number = self.builder.ins().iconst(types::I64, code as i64);
-            self.call_trap(Builtin::trap, number, code);
-        } else {
-            self.builder.ins().trap(target::trap(code));
-        }
-    }
-
-    /// Calls a routine that leaves the guest.
-    fn call_trap(&mut self, routine: Builtin, argument: Value, code: TrapCode) {
-        // These loads mustn't be moved to where they would be made for nothing.
-        let flags = MemFlagsData::trusted();
-        let store = self.builder.ins().load(types::I64, flags, self.context, STORE_CONTEXT);
-        let table = self.builder.ins().load(types::I64, flags, store, store_context::BUILTINS);
-        let address = self.builder.ins().load(types::I64, flags, table, routine.offset());
-        let signature = self.builtin_signature(routine);
-        self.builder.ins().call_indirect(signature, address, &[self.context, argument]);
-        // Never reached: it says what a trap at the address that the call returns to means, and ends the block.
-        self.builder.ins().trap(target::trap(code));
-    }
-
     /// Traps if `ok` is zero, also with handlers by a call and not by a fault.
     pub(super) fn call_trap_unless(&mut self, ok: Value, code: TrapCode) {
-        let is_bad = self.builder.ins().icmp_imm_u(IntCC::Equal, ok, 0);
-        self.branch_if_bad(is_bad, |translator| {
-            let number = translator.builder.ins().iconst(types::I64, code as i64);
-            translator.call_trap(Builtin::trap, number, code);
-        });
+        let (next, cold) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.set_cold_block(cold);
+        self.builder.ins().brif(ok, next, &[], cold, &[]);
+        self.builder.seal_block(next);
+        self.builder.seal_block(cold);
+        self.builder.switch_to_block(cold);
+        let number = self.builder.ins().iconst(types::I64, code as i64);
+        self.builtin(Builtin::trap, &[number]);
+        // Never reached: it says what a trap at the address that the call returns to means, and ends the block.
+        self.builder.ins().trap(target::trap(code));
+        self.builder.switch_to_block(next);
     }
 
     /// Traps if `condition` isn't zero.
     pub(super) fn trap_if(&mut self, condition: Value, code: TrapCode) {
-        if self.checks {
-            self.branch_if_bad(condition, |translator| translator.trap(code));
-        } else {
-            self.builder.ins().trapnz(condition, target::trap(code));
-        }
-    }
-
-    /// Goes where `bad` emits code, which ends in a trap, if `condition` isn't zero.
-    fn branch_if_bad(&mut self, condition: Value, bad: impl FnOnce(&mut Self)) {
-        let (next, cold) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.set_cold_block(cold);
-        self.builder.ins().brif(condition, cold, &[], next, &[]);
-        self.builder.seal_block(next);
-        self.builder.seal_block(cold);
-        self.builder.switch_to_block(cold);
-        bad(self);
-        self.builder.switch_to_block(next);
+        self.builder.ins().trapnz(condition, target::trap(code));
     }
 
     /// Flags for an access: what it does if it can't be made, or that it was checked before.
@@ -94,14 +62,7 @@ impl Translator<'_> {
         // Index and offset are below 4 GiB, so nothing wraps.
         let end = self.builder.ins().iadd_imm_s(index, (offset + u64::from(bytes)) as i64);
         let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-        self.branch_if_bad(is_outside, |translator| {
-            // The first byte of the access that isn't there.
-            let first = translator.builder.ins().iadd_imm_s(index, offset as i64);
-            let first = translator.builder.ins().umax(first, size);
-            let base = translator.builder.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE);
-            let address = translator.builder.ins().iadd(base, first);
-            translator.call_trap(Builtin::memory_trap, address, TrapCode::MemoryOutOfBounds);
-        });
+        self.builder.ins().trapnz(is_outside, target::checked_access(bytes));
     }
 
     /// Before a division, or what can't be computed for another reason: looks at the operands, which stay on the stack.
@@ -141,7 +102,7 @@ impl Translator<'_> {
         }
         if may_overflow && known.is_none_or(|known| known == u64::MAX >> (64 - bits)) {
             let is_minus_one = self.builder.ins().icmp_imm_s(IntCC::Equal, right.value, -1);
-            let least = self.builder.ins().iconst(super::signatures::clif_type(left.ty), 1 << (bits - 1));
+            let least = self.builder.ins().iconst(signatures::clif_type(left.ty), 1 << (bits - 1));
             let is_least = self.builder.ins().icmp(IntCC::Equal, left.value, least);
             let overflows = self.builder.ins().band(is_minus_one, is_least);
             self.trap_if(overflows, TrapCode::IntegerOverflow);
@@ -168,12 +129,10 @@ impl Translator<'_> {
         let is_above = self.builder.ins().fcmp(above, value, low);
         let is_below = self.builder.ins().fcmp(FloatCC::LessThan, value, high);
         let is_inside = self.builder.ins().band(is_above, is_below);
+        let is_nan = self.builder.ins().fcmp(FloatCC::Unordered, value, value);
+        self.trap_if(is_nan, TrapCode::InvalidConversionToInteger);
         let is_outside = self.builder.ins().icmp_imm_u(IntCC::Equal, is_inside, 0);
-        self.branch_if_bad(is_outside, |translator| {
-            let is_nan = translator.builder.ins().fcmp(FloatCC::Unordered, value, value);
-            translator.trap_if(is_nan, TrapCode::InvalidConversionToInteger);
-            translator.trap(TrapCode::IntegerOverflow);
-        });
+        self.trap_if(is_outside, TrapCode::IntegerOverflow);
     }
 
     fn float(&mut self, float: Float) -> Value {
@@ -181,6 +140,103 @@ impl Translator<'_> {
             Float::Single(value) => self.builder.ins().f32const(Ieee32::with_float(value)),
             Float::Double(value) => self.builder.ins().f64const(Ieee64::with_float(value)),
         }
+    }
+}
+
+/// Replaces the traps of an optimised function by branches and calls. Its control flow has to be computed anew.
+///
+/// It is done so late because blocks make the work of translating grow with the locals, and so that the optimiser sees checks
+/// that are made twice.
+pub(super) fn expand(func: &mut Function) {
+    let context = func.dfg.block_params(func.layout.entry_block().expect("it is complete"))[0];
+    let mut traps = Vec::new();
+    let mut cursor = FuncCursor::new(func);
+    while cursor.next_block().is_some() {
+        while let Some(inst) = cursor.next_inst() {
+            match cursor.func.dfg.insts[inst] {
+                InstructionData::CondTrap { .. } => traps.push(inst),
+                InstructionData::Trap { code, .. } if code == target::trap(TrapCode::Unreachable) => traps.push(inst),
+                _ => {}
+            }
+        }
+    }
+    let mut leaving = Leaving { context, signatures: [None; 2] };
+    // From the last one on, so that what follows a trap in its block is moved once.
+    for inst in traps.into_iter().rev() {
+        let location = func.srcloc(inst);
+        let InstructionData::CondTrap { opcode, arg, code } = func.dfg.insts[inst] else {
+            let mut cursor = FuncCursor::new(func).at_inst(inst).with_srcloc(location);
+            leaving.leave(&mut cursor, Builtin::trap, None, TrapCode::Unreachable);
+            continue;
+        };
+        let (cold, next) = (func.dfg.make_block(), func.dfg.make_block());
+        let after = func.layout.next_inst(inst).expect("it doesn't end its block");
+        func.layout.split_block(next, after);
+        func.layout.append_block(cold);
+        func.layout.set_cold(cold);
+        let (then, otherwise) = if opcode == Opcode::Trapnz { (cold, next) } else { (next, cold) };
+        let mut cursor = FuncCursor::new(func).at_inst(inst).with_srcloc(location);
+        cursor.ins().brif(arg, then, &[], otherwise, &[]);
+        cursor.remove_inst();
+        let mut cursor = FuncCursor::new(func).at_bottom(cold).with_srcloc(location);
+        let code = match target::checked_access_size(code) {
+            Some(bytes) => {
+                let address = missing_byte(&mut cursor, arg, bytes);
+                leaving.leave(&mut cursor, Builtin::memory_trap, address, TrapCode::MemoryOutOfBounds);
+                TrapCode::MemoryOutOfBounds
+            }
+            None => {
+                let code = target::trap_code(code);
+                leaving.leave(&mut cursor, Builtin::trap, None, code);
+                code
+            }
+        };
+        // Never reached: it says what a trap at the address that the call returns to means, and ends the block.
+        cursor.ins().trap(target::trap(code));
+    }
+}
+
+/// The address of the first byte that isn't there, of an access of so many bytes that was compared so; none if the optimiser
+/// has made something else of the comparison.
+fn missing_byte(cursor: &mut FuncCursor<'_>, comparison: Value, bytes: u32) -> Option<Value> {
+    let dfg = &cursor.func.dfg;
+    let defined_by = |value: Value| dfg.value_def(dfg.resolve_aliases(value)).inst().map(|inst| dfg.insts[inst]);
+    let InstructionData::IntCompare { cond, args: [left, right], .. } = defined_by(comparison)? else { return None };
+    let (end, size) = match cond {
+        IntCC::UnsignedGreaterThan => (left, right),
+        IntCC::UnsignedLessThan => (right, left),
+        _ => return None,
+    };
+    let InstructionData::Load { opcode: Opcode::Load, arg: definition, offset, .. } = defined_by(size)? else {
+        return None;
+    };
+    if i32::from(offset) != memory::BYTES {
+        return None;
+    }
+    let start = cursor.ins().iadd_imm_s(end, -i64::from(bytes));
+    let first = cursor.ins().umax(start, size);
+    let base = cursor.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE);
+    Some(cursor.ins().iadd(base, first))
+}
+
+/// How the guest is left.
+struct Leaving {
+    context: Value,
+    signatures: [Option<SigRef>; 2],
+}
+
+impl Leaving {
+    /// Calls the routine, with an address or the trap's number.
+    fn leave(&mut self, cursor: &mut FuncCursor<'_>, routine: Builtin, address: Option<Value>, code: TrapCode) {
+        let flags = MemFlagsData::trusted();
+        let store = cursor.ins().load(types::I64, flags, self.context, STORE_CONTEXT);
+        let table = cursor.ins().load(types::I64, flags, store, store_context::BUILTINS);
+        let entry = cursor.ins().load(types::I64, flags, table, routine.offset());
+        let number = if routine == Builtin::trap { code as i64 } else { 0 };
+        let argument = address.unwrap_or_else(|| cursor.ins().iconst(types::I64, number));
+        let signature = *self.signatures[usize::from(routine == Builtin::trap)]
+            .get_or_insert_with(|| cursor.func.import_signature(signatures::builtin(routine)));
+        cursor.ins().call_indirect(signature, entry, &[self.context, argument]);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::emitter::Operand;
 use super::function::Translator;
 use super::model::Moment;
-use super::signatures;
+use super::{signatures, target};
 use crate::base::{Result, TrapCode, TypeIndex, ValType};
 use crate::wasm::features::value_type;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
@@ -95,7 +95,7 @@ impl Translator<'_> {
                 self.reachable = false;
             }
             Operator::Unreachable => {
-                self.trap(TrapCode::Unreachable);
+                self.builder.ins().trap(target::trap(TrapCode::Unreachable));
                 let block = self.builder.current_block().expect("the trap is in it");
                 self.branches.unreachable(self.pc, block);
                 self.reachable = false;

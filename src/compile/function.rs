@@ -136,6 +136,11 @@ impl<'a> FunctionCompiler<'a> {
         // The two halves of `Context::compile`.
         self.context.optimize(isa, &mut control_plane()).map_err(refused)?;
         let places = places::mark(&mut self.context.func, &branches)?;
+        if self.mode.checks {
+            checks::expand(&mut self.context.func);
+            self.context.compute_cfg();
+            self.context.compute_domtree();
+        }
         let code = (self.lower)(isa, &self.context.func, &self.context.domtree).map_err(refused)?;
         let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, &places);
         if self.mode.checks {

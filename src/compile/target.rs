@@ -90,3 +90,18 @@ pub(super) fn access_number(code: ir::TrapCode) -> Option<usize> {
     let number = code.as_raw().get().checked_sub(FIRST_ACCESS)? as usize;
     (number < ACCESSES).then_some(number)
 }
+
+/// The first of the numbers that stand for a checked access, by the logarithm of its bytes.
+const FIRST_CHECKED: u8 = 241;
+
+/// Cranelift's number for the trap of an access of so many bytes to a memory that is checked before. It stands for
+/// [`TrapCode::MemoryOutOfBounds`] until [`expand`](super::checks::expand).
+pub(super) fn checked_access(bytes: u32) -> ir::TrapCode {
+    ir::TrapCode::unwrap_user(FIRST_CHECKED + bytes.ilog2() as u8)
+}
+
+/// The inverse of [`checked_access`]; `None` for other traps.
+pub(super) fn checked_access_size(code: ir::TrapCode) -> Option<u32> {
+    let log2 = code.as_raw().get().checked_sub(FIRST_CHECKED)?;
+    (log2 < 4).then(|| 1 << log2)
+}

@@ -146,9 +146,7 @@ fn endless_recursion_exhausts_the_stack() {
 #[test]
 fn large_frames_do_not_step_over_the_guard() {
     both(|world| {
-        // Without handlers each access has two blocks, and Cranelift's work grows with blocks times locals.
-        let largest = if world.engine.config().signal_handlers { 20000 } else { 2000 };
-        for locals in [100, 1000, 5000, 20000].map(|locals: usize| locals.min(largest)) {
+        for locals in [100, 1000, 5000, 20000] {
             // Values that live across the call need room in the frame.
             let mut body = String::new();
             for local in 0..locals {
