@@ -243,7 +243,7 @@ impl CodeObserver for ArmNewCode {
         let enabled = breakpoints.iter().zip(&places).filter(|(breakpoint, _)| breakpoint.enabled.get());
         let mut armed: BTreeSet<CodeOffset> =
             enabled.flat_map(|(_, places)| places.iter().map(|place| place.stop.return_offset)).collect();
-        for ((module, function), _) in &*self.armed.functions.borrow() {
+        for (module, function) in self.armed.functions.borrow().keys() {
             if *module == blob.module().id() {
                 armed.extend(stops_in(blob, DefinedFuncIndex::from_u32(*function)).map(|stop| stop.return_offset));
             }

@@ -292,9 +292,9 @@ impl Call {
             if let Some(address) =
                 address.filter(|address| (stack.accessible_from()..=stack.high - 8).contains(address))
             {
-                // SAFETY: the word is inside the usable part of this call's own stack.
-                place =
-                    ExitPlace { pc: unsafe { (address as *const usize).read() }, fp: trap.fp, kind: PcKind::Return };
+                // SAFETY: the word is inside the accessible part of this call's own stack.
+                let pc = unsafe { (address as *const usize).read() };
+                place = ExitPlace { pc, fp: trap.fp, kind: PcKind::Return };
             }
         }
         self.exit_place.set(place);

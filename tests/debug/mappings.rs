@@ -43,7 +43,7 @@ fn no_mapping_is_writable_and_executable() {
         let output = command.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && text.contains("1 passed"), "method {method:?}: {text}");
-        skip::repeat_skipped(&text);
+        scene::repeat_skipped(&text);
     }
 }
 

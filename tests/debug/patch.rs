@@ -22,7 +22,7 @@ fn run_alone(test: &str, variables: &[(&str, &str)]) {
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("1 passed"), "{text}");
-    skip::repeat_skipped(&text);
+    scene::repeat_skipped(&text);
 }
 
 /// Limits the process's writable memory, or lifts the limit.

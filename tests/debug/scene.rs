@@ -1,5 +1,6 @@
 //! A debugged store with one module, and what the scenario tests ask of it.
 
+use crate::skip;
 use pellucid::base::{
     Config, Error, ErrorKind, Func, FuncIndex, FuncType, Instance, StoreLimits, ValType, Value, WasmPc,
 };
@@ -236,3 +237,8 @@ impl Log {
 
 /// Something that closures share and that is known only later.
 pub type Later<T> = Rc<OnceCell<T>>;
+
+/// Says again what a test in a process of its own said of being skipped.
+pub fn repeat_skipped(output: &str) {
+    output.lines().filter(|line| line.starts_with(skip::SKIPPED)).for_each(skip::say);
+}

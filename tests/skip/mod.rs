@@ -10,12 +10,7 @@ pub fn skipped(test: &str, reason: &str) {
     say(&format!("{SKIPPED} {test}: {reason}"));
 }
 
-/// Says again what a test in a process of its own said of being skipped.
-#[allow(dead_code, reason = "not every suite has such tests")]
-pub fn repeat_skipped(output: &str) {
-    output.lines().filter(|line| line.starts_with(SKIPPED)).for_each(say);
-}
-
-fn say(line: &str) {
+/// Writes a line where it is seen.
+pub fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("standard error is there");
 }
