@@ -66,8 +66,8 @@ pub(super) fn func_index(info: &ModuleInfo, index: u32) -> Result<FuncIndex> {
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a
-/// feature which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large;
-/// `PELLUCID_ERR_SYSTEM`.
+/// feature which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large or may take too much memory
+/// to compile (see `pellucid_config_set_compile_memory`); `PELLUCID_ERR_SYSTEM` if the system has no memory for it.
 ///
 /// Owns: the caller owns `*out_module` and `*out_error`.
 /// Context: any thread.
@@ -172,7 +172,8 @@ pub unsafe extern "C" fn pellucid_module_new_text(
 /// - `wasm`, `n_wasm`: the module's bytes.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED`; `PELLUCID_ERR_LIMIT`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED`; `PELLUCID_ERR_LIMIT`;
+/// `PELLUCID_ERR_SYSTEM` if there is no memory to read it.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any thread.

@@ -35,8 +35,14 @@ pub fn is_available(bytes: u64) -> bool {
     // Where glibc can't reserve addresses for a thread's small blocks, in steps of this, each of them takes a page.
     const STEP: usize = 128 << 20;
     let Ok(bytes) = usize::try_from(bytes) else { return false };
+    // SAFETY: all zeroes is a limit.
+    let mut addresses: libc::rlimit = unsafe { std::mem::zeroed() };
+    // SAFETY: `addresses` has room for the answer.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut addresses) } == 0;
+    let has_limit = known && addresses.rlim_cur != libc::RLIM_INFINITY;
     // The first mapping is there until the second was tried.
-    Mapping::private(bytes).is_ok_and(|taken| Mapping::reserve(STEP).is_ok() && taken.length() >= bytes)
+    let taken = Mapping::private(bytes);
+    taken.is_ok() && (!has_limit || Mapping::reserve(STEP).is_ok())
 }
 
 /// The error for what the system just refused.
