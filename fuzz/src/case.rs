@@ -55,13 +55,17 @@ pub struct Case {
 }
 
 impl Case {
-    /// The case of a seed; none if the generator gave up.
+    /// The case of a seed; none if the generators gave up or wrote nothing that can be called.
     pub fn new(seed: u64) -> Option<Case> {
         let mut random = Random::new(seed);
+        (0..10).filter_map(|_| Case::random(seed, &mut random)).find(|case| !case.calls.is_empty())
+    }
+
+    fn random(seed: u64, random: &mut Random) -> Option<Case> {
         let (origin, bytes) = if random.chance(60) {
-            (Origin::Smith, smith::module(&mut random)?)
+            (Origin::Smith, smith::module(random)?)
         } else {
-            (Origin::Writer, writer::module(&mut random))
+            (Origin::Writer, writer::module(random))
         };
         Some(
             Case::of(seed, origin, bytes).unwrap_or_else(|error| panic!("{origin:?} wrote an invalid module: {error}")),

@@ -72,8 +72,11 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     let on_level = random.below(3);
     let (on, off) = (&engines.on[on_level], &engines.off[off_level]);
 
+    let exhausted = |report: &Report| report.ends.iter().any(|end| end.is_exhausted());
     let plain = ours::run(case, off);
-    if plain.ends.iter().any(|end| end.is_exhausted()) {
+    let unarmed = ours::run(case, on);
+    // Frames are larger with debugging.
+    if exhausted(&plain) || exhausted(&unarmed) {
         return Ok(Outcome::discarded("the stack was exhausted"));
     }
     if random.chance(25) {
@@ -83,10 +86,12 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     if random.chance(25) {
         for engine in &engines.checking {
             let checking = ours::run(case, engine);
+            if exhausted(&checking) {
+                return Ok(Outcome::discarded("the stack was exhausted"));
+            }
             same(case, "debugging off", &plain, "no signal handlers", &checking)?;
         }
     }
-    let unarmed = ours::run(case, on);
     same(case, "debugging off", &plain, "debugging on, nothing armed", &unarmed)?;
     let (stepped, traces) = ours::step(case, on);
     same(case, "debugging off", &plain, "single-stepping", &stepped)?;

@@ -16,4 +16,5 @@ pub mod peer;
 pub mod wander;
 
 pub mod bytes;
+pub mod calls;
 pub mod differential;

@@ -57,8 +57,8 @@ impl Session {
         let limits = StoreLimits {
             memory_bytes: MEMORY_LIMIT,
             table_elements: TABLE_LIMIT,
-            // Frames are larger with debugging; this is enough for as many as the fuel allows.
-            stack_bytes: 2 << 20,
+            // Small, since all of it is filled before each call. Mostly it is enough for as many frames as the fuel allows.
+            stack_bytes: 384 << 10,
             ..StoreLimits::default()
         };
         let debuggee = Rc::new(Debuggee::new(engine, limits).expect("a store can be made"));
