@@ -2619,8 +2619,9 @@ pellucid_status_t pellucid_memory_write(pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`
- * for one of another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a
- * type that no table can have or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
+ * for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
+ * `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table can have or a
+ * value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -4582,7 +4583,8 @@ void pellucid_call_delete(pellucid_call_t *call);
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
  * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
- * without debugging; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.

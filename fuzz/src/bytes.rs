@@ -1,10 +1,10 @@
 //! Bytes that are nearly a module: loading them never panics and never takes long, it answers a module or a status, the
 //! same with debugging and without; what is still a module runs like one.
 
-use crate::case::{Case, Ended, MEMORY_LIMIT, Origin, TABLE_LIMIT};
+use crate::case::{Case, MEMORY_LIMIT, Origin, TABLE_LIMIT};
 use crate::driver::{Failure, Outcome};
 use crate::random::Random;
-use crate::{differential, known, ours, peer, smith, writer};
+use crate::{differential, known, minimise, ours, peer, smith, writer};
 use pellucid::base::{ErrorKind, ExternType, OptLevel};
 use pellucid::runtime::{Engine, Module};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -206,9 +206,7 @@ fn runnable(state: &State, seed: u64, bytes: Vec<u8>) -> Option<Rc<Case>> {
     if !case.info.imports.iter().all(|import| is_small(case.info.import_type(import))) {
         return None;
     }
-    let report = peer::run(&case, &state.metering).ok()?;
-    let ends = |end: &Ended| !matches!(end, Ended::Failed(text) if text.contains("fuel")) && !end.is_exhausted();
-    report.ends.iter().all(ends).then(|| Rc::new(case))
+    minimise::ends(&case, &state.metering).then(|| Rc::new(case))
 }
 
 fn uses_floats(bytes: &[u8]) -> bool {

@@ -1,10 +1,10 @@
 //! One module in all modes of Pellucid, and in Wasmtime: results, traps, memories, globals and tables must be the same,
 //! and so must each step.
 
-use crate::case::{Case, Report, Step, Trace};
+use crate::case::{Case, Origin, Report, Step, Trace};
 use crate::driver::{Failure, Outcome};
 use crate::random::Random;
-use crate::{known, ours, peer, wander};
+use crate::{known, minimise, ours, peer, wander};
 use pellucid::base::{OptLevel, WasmPc};
 use pellucid::runtime::Engine;
 use std::cell::OnceCell;
@@ -50,14 +50,34 @@ pub fn run(engines: &Engines, seed: u64) -> Result<Outcome, Failure> {
     check(engines, &Rc::new(case))
 }
 
+/// A module in a file, as text or not, compared with several choices of arguments and of what is done.
+pub fn run_file(path: &str) -> Result<(), String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+    let bytes = wat::parse_bytes(&bytes).map_err(|error| error.to_string())?;
+    let engines = Engines::new();
+    for seed in 0..20 {
+        let case = Case::of(seed, Origin::Mutated, bytes.to_vec()).map_err(|error| error.to_string())?;
+        compare_or_panic(&engines, &Rc::new(case))
+            .map_err(|error| format!("with the choices of seed {seed}: {error}"))?;
+    }
+    Ok(())
+}
+
 /// A case, compared.
 pub fn check(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, Failure> {
     if case.calls.is_empty() {
         return Ok(Outcome::discarded("nothing to call"));
     }
+    compare_or_panic(engines, case).map_err(|message| {
+        let smaller = minimise::minimise(case, &message, |case| compare_or_panic(engines, case).err());
+        let (message, case) = smaller.as_ref().map_or((&message, case), |(case, message)| (message, case));
+        Failure { message: message.clone(), text: case.text() }
+    })
+}
+
+fn compare_or_panic(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     let result = catch_unwind(AssertUnwindSafe(|| compare(engines, case)));
-    let result = result.unwrap_or_else(|panic| Err(message_of(&*panic)));
-    result.map_err(|message| Failure { message, text: case.text() })
+    result.unwrap_or_else(|panic| Err(message_of(&*panic)))
 }
 
 /// The words of a panic.

@@ -59,6 +59,9 @@ pub fn smoke(body: impl Fn(u64) -> Result<Outcome, Failure>) {
     }
 }
 
+/// The first argument of a process that works on seeds.
+pub const WORKER: &str = "worker";
+
 /// How long one seed may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -78,7 +81,7 @@ pub fn main<State>(
 ) -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [role, from, to] = &args[..]
-        && role == "worker"
+        && role == WORKER
     {
         let seed = |text: &String| text.parse().expect("the parent gives numbers");
         let state = prepare();
@@ -176,7 +179,7 @@ impl Parent {
     fn child(&self, from: u64, to: u64) -> u64 {
         let this = std::env::current_exe().expect("a program knows where it is");
         let mut child = Command::new(this)
-            .args(["worker", &from.to_string(), &to.to_string()])
+            .args([WORKER, &from.to_string(), &to.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .expect("another process can be started");

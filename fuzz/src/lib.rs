@@ -11,6 +11,7 @@ pub mod value;
 pub mod writer;
 
 pub mod known;
+pub mod minimise;
 pub mod ours;
 pub mod peer;
 pub mod wander;

@@ -191,7 +191,8 @@ pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
 /// `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
-/// without debugging; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+/// without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
+/// `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

@@ -20,8 +20,9 @@ use std::ptr::null_mut;
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`
-/// for one of another store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a
-/// type that no table can have or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
+/// for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
+/// `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table can have or a
+/// value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
