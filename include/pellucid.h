@@ -50,6 +50,7 @@
  *
  *   PELLUCID_ERR_NULL_ARGUMENT     A required pointer is NULL.
  *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned, or a number of elements impossible.
+ *   PELLUCID_ERR_BUSY              Another thread is using the store, see THREADS.
  *   PELLUCID_ERR_PANIC             A bug in the library. If it happened in a store, the store is poisoned.
  *
  * Functions that can't fail return their result, and a documented default for NULL.
@@ -66,7 +67,7 @@
  * at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
  * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using it from a
- * second thread then isn't detected, and is undefined.
+ * second thread then is refused with PELLUCID_ERR_BUSY.
  *
  * CALL CONTEXTS
  *

@@ -29,6 +29,7 @@ impl Translator<'_> {
         let (next, cold) = (self.builder.create_block(), self.builder.create_block());
         self.builder.set_cold_block(cold);
         self.builder.ins().brif(ok, next, &[], cold, &[]);
+        self.branches.branch(self.pc, next, cold);
         self.builder.seal_block(next);
         self.builder.seal_block(cold);
         self.builder.switch_to_block(cold);

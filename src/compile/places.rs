@@ -31,13 +31,14 @@ use std::collections::HashMap;
 /// The conditional branches of a function, and the blocks that end with an `unreachable`.
 #[derive(Debug, Default)]
 pub(super) struct Branches {
-    /// By the branch's operator, in order: where it leads if its condition holds, and if not.
+    /// By the branch's operator, in order: where it leads if its condition holds, and if not. An operator with several has
+    /// at most one that an `unreachable` is behind: the last.
     ways: Vec<(WasmPc, [Block; 2])>,
     traps: HashMap<Block, WasmPc>,
 }
 
 impl Branches {
-    /// Notes a branch of the operator at `pc`, which has only one.
+    /// Notes a branch of the operator at `pc`: the operator itself, or a check of what it does.
     pub(super) fn branch(&mut self, pc: WasmPc, then: Block, otherwise: Block) {
         self.ways.push((pc, [then, otherwise]));
     }
@@ -49,8 +50,9 @@ impl Branches {
 
     /// The `unreachable` behind one way of the branch at `pc`, of which a conditional trap was made.
     fn behind(&self, pc: WasmPc, holds: bool) -> Option<WasmPc> {
-        let way = self.ways.binary_search_by_key(&pc, |(pc, _)| *pc).ok()?;
-        self.traps.get(&self.ways[way].1[usize::from(!holds)]).copied()
+        let from = self.ways.partition_point(|(other, _)| *other < pc);
+        let ways = self.ways[from..].iter().take_while(|(other, _)| *other == pc);
+        ways.filter_map(|(_, ways)| self.traps.get(&ways[usize::from(!holds)])).next().copied()
     }
 }
 

@@ -161,6 +161,9 @@ fn an_unreachable_behind_a_branch_is_where_it_is() {
         "(local.set $a (i32.const 42)) (i32.const 7) (if (local.get $k) (then (i32.const 99) (local.set $a) unreachable)) drop",
         "(i64.const 9) (i32.const 7) (local.get $k) (if (param i32) (result i32) (then (f32.const 1) unreachable)) drop drop",
         "(block (block (block (br_table 0 1 2 (local.get $k))) unreachable) unreachable)",
+        // The branch is a check of what the operator before it does.
+        "(memory.fill (i32.const 65535) (i32.const 1) (local.get $k)) unreachable",
+        "(memory.copy (i32.const 65535) (i32.const 0) (local.get $k)) (if (local.get $k) (then unreachable))",
         "(local.set $a (i32.load (local.get $k))) (if (local.get $a) (then)) (if (local.get $k) (then unreachable))",
         // The second isn't reached, the third has another condition.
         "(if (local.get $k) (then unreachable)) (if (local.get $k) (then unreachable)) (if (i32.const 1) (then unreachable))",
