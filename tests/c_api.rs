@@ -75,7 +75,7 @@ macro_rules! programs {
 }
 
 programs! {
-    call config edit error event externref floats frame func global instance layout library linker memory misuse module store
+    call config edit error event externref floats frame func global instance layout library linker memory misuse module signal store
     table threads types value wasi
 }
 

@@ -1,5 +1,6 @@
 //! Runs `tests/python/smoke.py`, which drives the library from ctypes.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -16,4 +17,17 @@ fn ctypes_is_enough() {
         .expect("python3 runs");
     let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out == "ok\n", "{}\n{out}{errors}", output.status);
+}
+
+#[test]
+fn pythons_fault_handler_and_ours_go_together() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for when in ["before", "after", "later"] {
+        let mut command = Command::new("python3");
+        command.arg(root.join("tests/python/faults.py")).arg(library::shared()).arg(when);
+        let output = command.output().expect("python3 runs");
+        let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.signal(), Some(11), "{when}: {}\n{out}{errors}", output.status);
+        assert!(out == "ok\n" && errors.contains("Fatal Python error: Segmentation fault"), "{when}: {out}{errors}");
+    }
 }

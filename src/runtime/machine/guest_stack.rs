@@ -25,8 +25,11 @@ use std::rc::Rc;
 
 /// Bytes of the guard region.
 pub const GUARD: usize = (256 << 10) + HANDLER_ROOM;
-/// Bytes of its upper part, which becomes accessible when a host's signal handler that runs on the stack needs it.
-pub const HANDLER_ROOM: usize = 128 << 10;
+/// Bytes of its upper part, which becomes accessible, piece by piece, when a host's signal handler that runs on the stack needs
+/// it.
+pub const HANDLER_ROOM: usize = 8 * HANDLER_PIECE;
+/// Bytes of such a piece. Once there is one the guest itself may use it too, until its call ends; the next handler gets another.
+pub const HANDLER_PIECE: usize = 128 << 10;
 
 // What lies below a frame's last probe, and what a routine of ours pushes below that.
 const _: () = assert!(GUARD - HANDLER_ROOM >= 2 * PROBED_STRETCH);
@@ -76,15 +79,16 @@ impl GuestStack {
     /// The first byte that can be accessed.
     #[inline]
     pub fn accessible_from(&self) -> usize {
-        if self.record.is_open() { self.base - HANDLER_ROOM } else { self.base }
+        self.base - self.record.opened()
     }
 
     /// Takes back what a signal handler was given of the guard.
     #[cold]
     fn close(&self) {
+        let opened = self.record.opened();
         // SAFETY: nothing runs on the stack, and who reads it asks before what is accessible.
-        if unsafe { mapping::set_accessible(self.base - HANDLER_ROOM, HANDLER_ROOM, false) } {
-            self.record.set_open(false);
+        if unsafe { mapping::set_accessible(self.base - opened, opened, false) } {
+            self.record.set_opened(0);
         }
     }
 
@@ -214,7 +218,7 @@ impl StackPool {
     pub unsafe fn release(&self, stack: *const GuestStack) {
         // SAFETY: the caller's promise.
         unsafe {
-            if (*stack).record.is_open() {
+            if (*stack).record.opened() != 0 {
                 (*stack).close();
             }
         }

@@ -6,7 +6,7 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// A guest stack as the handler knows it.
@@ -18,8 +18,8 @@ pub struct StackRecord {
     base: AtomicUsize,
     high: AtomicUsize,
     context: AtomicPtr<c_void>,
-    /// Whether the guard's upper part is accessible, since a handler of the host needed it.
-    is_open: AtomicBool,
+    /// How many bytes of the guard's upper part are accessible, since a handler of the host needed them.
+    opened: AtomicUsize,
 }
 
 static FIRST: AtomicPtr<StackRecord> = AtomicPtr::new(ptr::null_mut());
@@ -39,10 +39,10 @@ impl StackRecord {
                 base: AtomicUsize::new(0),
                 high: AtomicUsize::new(0),
                 context: AtomicPtr::new(ptr::null_mut()),
-                is_open: AtomicBool::new(false),
+                opened: AtomicUsize::new(0),
             }))
         });
-        record.is_open.store(false, Ordering::Relaxed);
+        record.opened.store(0, Ordering::Relaxed);
         record.context.store(context, Ordering::Relaxed);
         record.base.store(base, Ordering::Relaxed);
         record.low.store(low, Ordering::Relaxed);
@@ -92,15 +92,15 @@ impl StackRecord {
         self.context.load(Ordering::Relaxed)
     }
 
-    /// Whether the guard's upper part is accessible.
+    /// How many bytes of the guard's upper part are accessible.
     #[inline]
-    pub fn is_open(&self) -> bool {
-        self.is_open.load(Ordering::Relaxed)
+    pub fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
     }
 
-    /// Notes whether it is.
-    pub fn set_open(&self, is_open: bool) {
-        self.is_open.store(is_open, Ordering::Relaxed);
+    /// Notes how many are.
+    pub fn set_opened(&self, bytes: usize) {
+        self.opened.store(bytes, Ordering::Relaxed);
     }
 }
 

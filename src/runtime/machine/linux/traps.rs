@@ -14,7 +14,7 @@
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("the trap handler is written for Linux on x86-64 only");
 
-use super::super::guest_stack::{GUARD, HANDLER_ROOM};
+use super::super::guest_stack::{HANDLER_PIECE, HANDLER_ROOM};
 use super::super::stack_registry::StackRecord;
 use super::super::store_context::{BuiltinTable, RawTrap, StoreContext};
 use super::super::switch;
@@ -145,14 +145,11 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     let hits_guard = address.is_some_and(|address| stack.is_guard(address));
     // The system says so when it found no room for a handler's frame.
     let has_no_room = signal == libc::SIGSEGV && info.si_code == SI_KERNEL && sp < end_of_room(stack);
-    if has_no_room {
-        // SAFETY: the caller's promise.
-        unsafe { send_again(context) };
-    }
-    if (has_no_room || hits_guard && !is_guest) && open(stack) {
+    // SAFETY: the caller's promise.
+    if has_no_room && unsafe { run_handler(context) } || hits_guard && !is_guest && open(stack) {
         return true;
     }
-    let code = if is_guest && (hits_guard || has_no_room) { Some(TrapCode::CallStackExhausted) } else { trap };
+    let code = if hits_guard { Some(TrapCode::CallStackExhausted) } else { trap };
     let Some(code) = code.filter(|_| is_guest) else { return false };
     // SAFETY: as above.
     unsafe { (*store).trap = RawTrap { code, address: address.unwrap_or(0), pc, fp, sp } };
@@ -172,32 +169,33 @@ const SI_KERNEL: c_int = 0x80;
 
 /// The addresses below which a stack pointer is too near the guard for a handler's frame.
 fn end_of_room(stack: &StackRecord) -> usize {
-    let base = if stack.is_open() { stack.base() - HANDLER_ROOM } else { stack.base() };
     // The red zone, and what aligning takes.
-    base + frame_size() + 1024
+    stack.base() - stack.opened() + frame_size() + 1024
 }
 
-/// Makes the upper part of a guard accessible, unless it is; answers whether it wasn't.
+/// Makes the next piece of a guard's upper part accessible; answers whether there was one.
 fn open(stack: &StackRecord) -> bool {
-    const { assert!(HANDLER_ROOM < GUARD) };
+    let opened = stack.opened() + HANDLER_PIECE;
     // SAFETY: this part of the guard is the stack's own, which is in use.
-    let opened =
-        !stack.is_open() && unsafe { mapping::set_accessible(stack.base() - HANDLER_ROOM, HANDLER_ROOM, true) };
-    if opened {
-        stack.set_open(true);
+    let is_open =
+        opened <= HANDLER_ROOM && unsafe { mapping::set_accessible(stack.base() - opened, HANDLER_PIECE, true) };
+    if is_open {
+        stack.set_opened(opened);
     }
-    opened
+    is_open
 }
 
-/// Sends the signal again that the system found no room for, if only one can be meant: it doesn't say which it was.
+/// Runs the handler that the system found no room for, here where there is some. The system doesn't say which it was: if more
+/// than one can be meant the signal is lost. Answers whether there was any.
 ///
 /// # Safety
 ///
 /// As for [`claim`].
-unsafe fn send_again(context: *mut libc::ucontext_t) {
-    let mut candidate = 0;
+unsafe fn run_handler(context: *mut libc::ucontext_t) -> bool {
+    // SAFETY: all zeroes is a valid action.
+    let (mut found, mut meant): (_, libc::sigaction) = (0, unsafe { std::mem::zeroed() });
     for signal in 1..=64 {
-        // SAFETY: asks only; all zeroes is a valid action. Numbers that the library keeps for itself are refused.
+        // SAFETY: asks only; all zeroes is a valid action. Numbers that the C library keeps for itself are refused.
         let action = unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             if libc::sigaction(signal, ptr::null(), &mut action) != 0 {
@@ -209,20 +207,58 @@ unsafe fn send_again(context: *mut libc::ucontext_t) {
         // SAFETY: the caller's promise.
         let is_blocked = unsafe { libc::sigismember(&(*context).uc_sigmask, signal) } == 1;
         if has_handler && action.sa_flags & libc::SA_ONSTACK == 0 && !is_blocked {
-            if candidate != 0 {
-                return;
+            if found != 0 {
+                return true;
             }
-            candidate = signal;
+            (found, meant) = (signal, action);
         }
     }
-    if candidate != 0 {
-        // SAFETY: the set is complete. Blocked until this handler returns, so that it arrives where there is room by then.
-        unsafe {
-            let mut only: libc::sigset_t = std::mem::zeroed();
-            libc::sigaddset(&mut only, candidate);
-            libc::pthread_sigmask(libc::SIG_BLOCK, &only, ptr::null_mut());
-            libc::raise(candidate);
+    if found == 0 {
+        return false;
+    }
+    // SAFETY: all zeroes are valid; the handler is the program's own, called as the system would have.
+    unsafe {
+        if meant.sa_flags & libc::SA_RESETHAND != 0 {
+            let mut default: libc::sigaction = std::mem::zeroed();
+            default.sa_sigaction = libc::SIG_DFL;
+            libc::sigaction(found, &default, ptr::null_mut());
         }
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        info.si_signo = found;
+        info.si_code = SI_KERNEL;
+        call_handler(meant.sa_sigaction, meant.sa_flags, meant.sa_mask, found, &mut info, context);
+    }
+    true
+}
+
+/// Calls a handler of the host with the mask that it asked for.
+///
+/// # Safety
+///
+/// `handler`, `flags` and `mask` must be those of an action with a handler; the rest what it may be given.
+unsafe fn call_handler(
+    handler: usize,
+    flags: c_int,
+    mut mask: libc::sigset_t,
+    signal: c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::ucontext_t,
+) {
+    // SAFETY: the action's flags say which type its handler has; the sets are complete.
+    unsafe {
+        if flags & libc::SA_NODEFER == 0 {
+            libc::sigaddset(&mut mask, signal);
+        }
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, &mask, &mut before);
+        if flags & libc::SA_SIGINFO != 0 {
+            let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = std::mem::transmute(handler);
+            handler(signal, info, context.cast());
+        } else {
+            let handler: extern "C" fn(c_int) = std::mem::transmute(handler);
+            handler(signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
     }
 }
 
@@ -258,23 +294,11 @@ unsafe fn chain(layer: usize, signal: c_int, info: *mut libc::siginfo_t, context
             }
         }
         handler => {
-            // SAFETY: the action's flags say which type its handler has; the sets are complete.
+            // SAFETY: they are parts of one action; the arguments are the caller's.
             unsafe {
                 let mut mask: libc::sigset_t = std::mem::zeroed();
                 ptr::from_mut(&mut mask).cast::<u64>().write(previous.mask.load(Ordering::Relaxed));
-                if flags & libc::SA_NODEFER == 0 {
-                    libc::sigaddset(&mut mask, signal);
-                }
-                let mut before: libc::sigset_t = std::mem::zeroed();
-                libc::pthread_sigmask(libc::SIG_BLOCK, &mask, &mut before);
-                if flags & libc::SA_SIGINFO != 0 {
-                    let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = std::mem::transmute(handler);
-                    handler(signal, info, context.cast());
-                } else {
-                    let handler: extern "C" fn(c_int) = std::mem::transmute(handler);
-                    handler(signal);
-                }
-                libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
+                call_handler(handler, flags, mask, signal, info, context);
             }
         }
     }
