@@ -91,9 +91,10 @@
  *     pellucid_signal_handle, or the program calls pellucid_signal_install after installing it.
  *   Handlers of other signals (timers, profilers) should be installed with SA_ONSTACK. Without it the system runs them on
  *     the stack of the guest that they interrupt. Such a handler may use 96 KiB of it, also where the guest's stack ends.
- *     Within the last kilobytes of a guest's stack (as many as the system's frame for a handler takes, four on most
- *     machines) a signal without SA_ONSTACK can arrive late, or, if several signals have such handlers, not at all. Guests
- *     of engines without signal handlers always leave 64 KiB for handlers.
+ *     In the last kilobytes of a guest's stack, as many as the system's frame for a handler takes (four on most machines), the
+ *     system finds no room and doesn't say for which signal. If the program has only one handler without SA_ONSTACK whose
+ *     signal isn't blocked, the library runs that, with SI_KERNEL as si_code; if it has several, this signal is lost. Guests of
+ *     engines without signal handlers always leave room.
  *   No handler may leave by longjmp what runs on a guest's stack.
  *   Threads that run guests need an alternate signal stack: sigaltstack. The library makes one, of 64 KiB besides the system's
  *     frame, when a thread that has none, or one with less than 4 KiB besides that frame, first runs a guest; and takes it
