@@ -35,6 +35,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// Bytes for what a module's compilation keeps of each function, besides what is measured for it.
 const BY_FUNCTION: u64 = 600;
 
+/// Bytes for a thread to compile on: its stacks.
+const BY_THREAD: u64 = 8 << 20;
+
 /// Compiles modules and trampolines for the machine that it runs on.
 pub struct Compiler {
     isa: OwnedTargetIsa,
@@ -128,6 +131,10 @@ impl Compiler {
         };
         std::thread::scope(|scope| {
             for _ in 1..self.threads.min(count) {
+                // A thread that finds no memory for its own signal stack panics.
+                if self.memory.check(BY_THREAD).is_err() {
+                    break;
+                }
                 if let Err(refused) = std::thread::Builder::new().spawn_scoped(scope, &work) {
                     log::debug!("no more threads to compile on: {refused}");
                     break;
