@@ -35,7 +35,8 @@ fn apart<R>(compute: impl FnOnce() -> R) -> R {
     compute()
 }
 
-fn read() -> u32 {
+/// This thread's environment now.
+pub fn read() -> u32 {
     let mut value = 0u32;
     // SAFETY: stores four bytes at a place that has them.
     unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut value, options(nostack, preserves_flags)) };

@@ -78,6 +78,7 @@ pub(super) struct FunctionCompiler<'a> {
     lower: Box<Lower<'a>>,
     validator: FuncValidatorAllocations,
     memory: Share<'a>,
+    has_floats: bool,
 }
 
 /// Makes machine code of an optimised function.
@@ -109,7 +110,13 @@ impl<'a> FunctionCompiler<'a> {
             }),
             validator: FuncValidatorAllocations::default(),
             memory,
+            has_floats: false,
         }
+    }
+
+    /// Whether a function that was compiled depends on the floating-point environment.
+    pub(super) fn has_floats(&self) -> bool {
+        self.has_floats
     }
 
     pub(super) fn compile(
@@ -184,7 +191,7 @@ impl<'a> FunctionCompiler<'a> {
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
         let translator = Translator::new(self.info, builder, index, self.mode);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, branches, .. } = match translator {
+        let Translator { builder, stops, branches, has_floats, .. } = match translator {
             Ok(translator) => translator,
             Err(error) => {
                 // The old one insists on a finished function.
@@ -192,6 +199,7 @@ impl<'a> FunctionCompiler<'a> {
                 return Err(error);
             }
         };
+        self.has_floats |= has_floats;
         builder.finalize(self.isas.chosen.frontend_config());
         if let Some(stops) = &stops {
             stops.finish(&mut self.context.func);
@@ -269,6 +277,7 @@ pub(super) struct Translator<'a> {
     /// No instruction may fault: see [`checks`].
     pub(super) checks: bool,
     pub(super) branches: Branches,
+    has_floats: bool,
     /// On the way to the current operator, which of its two codes the last store has.
     pub(super) other_store: bool,
     pub(super) pc: WasmPc,
@@ -304,6 +313,7 @@ impl<'a> Translator<'a> {
             stops: None,
             checks: mode.checks,
             branches: Branches::default(),
+            has_floats: false,
             other_store: false,
             pc: info.bodies[index].operators,
             functions: HashMap::new(),
@@ -358,12 +368,23 @@ impl<'a> Translator<'a> {
                 check_supported(&operator, offset)?;
                 continue;
             }
+            self.has_floats |= self.is_float_operator();
             if self.reachable {
                 self.emit(Moment::Before);
             }
             self.operator(&operator)?;
         }
         Ok(())
+    }
+
+    /// Whether the current operator depends on the floating-point environment.
+    fn is_float_operator(&self) -> bool {
+        match self.info.bytes[self.pc.0 as usize..] {
+            // Conversions that saturate, and others with this prefix.
+            [0xfc, ..] => true,
+            [opcode, ..] => matches!(opcode, 0x5b..=0x66 | 0x8b..=0xa6 | 0xa8..=0xbb),
+            [] => false,
+        }
     }
 
     /// Emits what debugging adds at this moment of the current operator.

@@ -98,12 +98,13 @@ impl Compiler {
     /// first unsupported one; [`ErrorKind::Limit`] if a function or the image is too large to compile, or may take more
     /// memory than is allowed; [`ErrorKind::System`] if there is too little.
     pub fn compile_module(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledBlob)> {
-        let ParsedModule { info, to_validate } = parsed;
+        let ParsedModule { mut info, to_validate } = parsed;
         let count = to_validate.len();
         self.memory.check(BY_FUNCTION.saturating_mul(count as u64))?;
         let inputs: Vec<_> = to_validate.into_iter().map(|(index, input)| (index, Mutex::new(Some(input)))).collect();
         let next = AtomicUsize::new(0);
         let failed = AtomicBool::new(false);
+        let has_floats = AtomicBool::new(false);
         let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
         let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
         let work = || {
@@ -124,6 +125,7 @@ impl Compiler {
                     }
                 }
             }
+            has_floats.fetch_or(compiler.has_floats(), Ordering::Relaxed);
             let mut outputs = outputs.lock().expect("no one panics with it");
             for (place, output) in done {
                 outputs[place] = Some(output);
@@ -152,6 +154,7 @@ impl Compiler {
         self.memory.check(3 * size as u64)?;
         let module =
             image::link(&*self.isa, outputs.into_iter().map(|output| output.expect("compiled")), self.mode.debug)?;
+        info.has_floats = has_floats.into_inner();
         Ok((info, module))
     }
 

@@ -14,6 +14,7 @@ use super::machine::mapping::is_available;
 use super::mapped_blob::StoreModule;
 use super::{Module, Store};
 use crate::abi::vmctx::{self, VmFuncRef, VmMemory, VmTable};
+use crate::base::floats;
 use crate::base::{
     DataIndex, DefinedTableIndex, ElemIndex, Error, Func, FuncIndex, Global, GlobalIndex, Instance, Memory,
     MemoryIndex, RawValue, Result, Table, TableIndex, TrapCode, error::bail,
@@ -55,10 +56,25 @@ impl Store {
         self.check_engine(module)?;
         let imports = self.check_imports(module, imports)?;
         let instance = self.add_instance(module, imports)?;
+        if module.info().has_floats {
+            self.run_in_default_floats();
+        }
         self.run_segments(&instance)?;
         let handle = Instance { store: self.id(), index: instance.context.read(vmctx::INSTANCE) };
         let start = module.info().start.map(|start| self.instance_func(handle, start)).transpose()?;
         Ok((handle, start))
+    }
+
+    /// Has guests run in the default floating-point environment from now on, also one that waits for the present host function.
+    fn run_in_default_floats(&self) {
+        let context = self.inner().context.get();
+        // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
+        unsafe {
+            if (*context).has_floats == 0 {
+                (*context).has_floats = 1;
+                (*context).host_floats = floats::read();
+            }
+        }
     }
 
     fn add_instance(&self, module: &Module, imports: Imports<'_>) -> Result<Rc<InstanceData>> {

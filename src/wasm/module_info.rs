@@ -132,6 +132,8 @@ pub struct DataSegment {
 pub struct ModuleInfo {
     /// The whole module.
     pub bytes: Arc<[u8]>,
+    /// Whether a function compares, computes or converts floats; known once they are compiled.
+    pub has_floats: bool,
     /// Function types.
     pub types: PrimaryMap<TypeIndex, FuncType>,
     /// Imports in order.

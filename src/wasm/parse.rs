@@ -93,6 +93,7 @@ struct Builder {
 impl Builder {
     fn new(bytes: Arc<[u8]>) -> Builder {
         let info = ModuleInfo {
+            has_floats: false,
             bytes,
             types: PrimaryMap::new(),
             imports: Vec::new(),

@@ -38,8 +38,10 @@ pub struct StoreContext {
     pub store: *const Owner,
     /// The guest stack that is in use, laid out as [`crate::abi::vmctx::guest_stack`] says, or null.
     pub stack: *const (),
-    /// The host's floating-point environment while guest code runs.
+    /// The host's floating-point environment while guest code runs that depends on it.
     pub host_floats: u32,
+    /// Whether guest code may depend on it: then it runs in the default one.
+    pub has_floats: u32,
 
     /// Code that the trap handler takes for the guest's.
     pub code: *const RefCell<CodeMap>,
@@ -76,6 +78,7 @@ impl StoreContext {
             store: ptr::null(),
             stack: ptr::null(),
             host_floats: floats::DEFAULT,
+            has_floats: 0,
             code: ptr::null(),
             trap: RawTrap { code: TrapCode::Unreachable, address: 0, pc: 0, fp: 0, sp: 0 },
         }
