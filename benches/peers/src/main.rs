@@ -3,6 +3,7 @@
 mod c_calls;
 mod dump;
 mod guest;
+mod hostile;
 mod large;
 mod measure;
 mod operations;
@@ -15,11 +16,12 @@ mod start;
 use measure::Table;
 
 const USAGE: &str = "\
-usage: peers [--quick] [--fetch] [--only GROUP] | --dump PROGRAM
+usage: peers [--quick] [--fetch] [--only GROUP] | --dump PROGRAM | --hostile
   --quick       fewer rounds; ends within two minutes
   --only GROUP  one group of rows
   --fetch       gets Wasmtime's C library with pip, for the rows about calls from and to C
   --dump        writes a program's disassembled machine code to cache/dump instead
+  --hostile     compiles modules that are hard to compile instead
 groups: run run-debug code code-debug image image-debug compile compile-debug start instantiate edit stop frame c";
 
 fn main() {
@@ -33,6 +35,8 @@ fn main() {
                 Some(name) => return dump::program(&name),
                 None => fail(),
             },
+            "--hostile" => return hostile::table(),
+            "--compile-one" => return hostile::compile_one(args),
             "--only" if only.is_none() => only = args.next(),
             _ => fail(),
         }

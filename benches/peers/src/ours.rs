@@ -9,7 +9,12 @@ use pellucid::wasm;
 
 /// An engine that compiles on the calling thread.
 pub fn engine(debug: bool) -> Engine {
-    Engine::new(Config { debug, compile_threads: 1, ..Config::default() }).unwrap()
+    Engine::new(config(debug)).unwrap()
+}
+
+/// What an engine is made with, whatever the environment says of tests.
+fn config(debug: bool) -> Config {
+    Config { debug, compile_threads: 1, verify: false, poison_stacks: false, ..Config::default() }
 }
 
 /// A module.
@@ -34,7 +39,7 @@ pub fn code(debug: bool, bytes: &[u8]) -> (Vec<u8>, Vec<(usize, u32)>) {
 }
 
 fn compiled(debug: bool, bytes: &[u8]) -> (wasm::ModuleInfo, CompiledBlob) {
-    let config = Config { debug, compile_threads: 1, ..Config::default() };
+    let config = config(debug);
     let compiler = pellucid::compile::Compiler::new(&config).unwrap();
     compiler.compile_module(wasm::parse(bytes).unwrap()).unwrap()
 }
