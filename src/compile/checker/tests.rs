@@ -163,6 +163,22 @@ const FUNCTIONS: &str = r#"(module
     i32.add))
 "#;
 
+/// Two stop points with many operands, of which those that are described apart differ.
+const MANY_OPERANDS: &str = r#"(module (global $g (mut i32) (i32.const 0))
+  (func
+    i32.const 0 i32.const 1 i32.const 2 i32.const 3 i32.const 4 i32.const 5 i32.const 6 i32.const 7
+    i32.const 8 i32.const 9 i32.const 10 i32.const 11 i32.const 12 i32.const 13 i32.const 14
+    f64.const 15
+    f64.const 16
+    (global.set $g (i32.const 1))
+    drop
+    drop
+    ref.null extern
+    f64.const 17
+    (global.set $g (i32.const 2))
+    drop drop drop drop drop drop drop drop drop drop drop drop drop drop drop drop drop))
+"#;
+
 fn functions(info: &ModuleInfo) -> impl Iterator<Item = DefinedFuncIndex> {
     info.bodies.keys()
 }
@@ -183,7 +199,7 @@ fn faults(wasm: &[u8], planner: Planner) -> Vec<String> {
 #[test]
 fn nothing_is_wrong_with_what_is_planned() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut modules = vec![wat::parse_str(FUNCTIONS).unwrap()];
+    let mut modules = [FUNCTIONS, MANY_OPERANDS].map(|text| wat::parse_str(text).unwrap()).to_vec();
     for folder in ["tests/programs", "benches/programs"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();

@@ -42,6 +42,10 @@ impl States {
     ) -> u32 {
         let start = self.pool.len();
         encode_state(&mut self.pool, exceptions, operands, tail.map(|tail| (tail.count, tail.offset)));
+        if tail.is_some() {
+            // It leads to its lowest operands by a distance, so that equal encodings elsewhere are other states.
+            return start as u32;
+        }
         let encoding = &self.pool[start..];
         let hash = self.hasher.hash_one(encoding);
         if let Some(known) = self.known.get(&hash)
