@@ -137,7 +137,7 @@ impl Compiler {
                 if self.memory.check(BY_THREAD).is_err() {
                     break;
                 }
-                if let Err(refused) = std::thread::Builder::new().spawn_scoped(scope, &work) {
+                if let Err(refused) = std::thread::Builder::new().spawn_scoped(scope, work) {
                     log::debug!("no more threads to compile on: {refused}");
                     break;
                 }
