@@ -75,7 +75,7 @@ fn bytes(state: &State, random: &mut Random) -> Option<Vec<u8>> {
         // Mutations that mostly leave it valid.
         for _ in 0..1 + random.below(3) {
             let mut mutate = wasm_mutate::WasmMutate::default();
-            mutate.seed(random.next()).fuel(300).preserve_semantics(random.chance(30));
+            mutate.seed(random.word()).fuel(300).preserve_semantics(random.chance(30));
             let next = mutate.run(&bytes).ok().and_then(|mut all| all.next()).and_then(Result::ok);
             bytes = next.unwrap_or(bytes);
         }
@@ -105,8 +105,8 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>, other: &[u8]) {
             bytes[at] =
                 random.pick(&[0, 1, 0x7f, 0x80, 0xff, 0x40, 0x0b, 0x0f, 0x10, 0x41, 0x6f, 0x70, 0x7e, 0xfc, 0xfd])
         }
-        6 => bytes[at] = random.next() as u8,
-        7 => bytes.insert(at, random.next() as u8),
+        6 => bytes[at] = random.word() as u8,
+        7 => bytes.insert(at, random.word() as u8),
         8 => {
             bytes.drain(at..end);
         }
@@ -154,7 +154,8 @@ pub fn run(state: &State, seed: u64) -> Result<Outcome, Failure> {
 /// Loads bytes in all ways; whether they are a module.
 fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
     let mut outcome = Outcome::done();
-    let features = WasmFeatures::WASM2 - WasmFeatures::SIMD | WasmFeatures::MULTI_MEMORY | WasmFeatures::EXTENDED_CONST;
+    let features =
+        (WasmFeatures::WASM2 - WasmFeatures::SIMD) | WasmFeatures::MULTI_MEMORY | WasmFeatures::EXTENDED_CONST;
     let valid = Validator::new_with_features(features).validate_all(bytes).map(|_| ());
     let mut answers = Vec::new();
     for engine in [&state.off, &state.on] {

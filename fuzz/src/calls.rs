@@ -277,8 +277,8 @@ impl World {
         self.random.borrow_mut().pick(choices)
     }
 
-    fn next(&self) -> u64 {
-        self.random.borrow_mut().next()
+    fn word(&self) -> u64 {
+        self.random.borrow_mut().word()
     }
 
     /// Checks a status: with faults it is that of one of them, else one that the header lists.
@@ -628,6 +628,10 @@ impl World {
     }
 
     fn know_instance(&self, store: &StoreSlot, instance: pellucid_instance_t) {
+        // The start function may have led to a callback that deleted the store.
+        if self.store_by_id(store.id).is_none() {
+            return;
+        }
         store.things.borrow_mut().instances.push(instance);
         let mut count = 0;
         call!(self, vec![], pellucid_instance_export_count(store.pointer, &instance, &mut count));
@@ -655,9 +659,9 @@ impl World {
         value.kind = kind;
         match kind {
             0 => value.of.i32 = self.pick(&[0, 1, 5, -1, 1 << 20]),
-            1 => value.of.i64 = self.next() as i64,
-            2 => value.of.f32_bits = self.next() as u32,
-            3 => value.of.f64_bits = self.next(),
+            1 => value.of.i64 = self.word() as i64,
+            2 => value.of.f32_bits = self.word() as u32,
+            3 => value.of.f64_bits = self.word(),
             5 if self.chance(60) => {
                 let funcs = store.things.borrow().funcs.clone();
                 if !funcs.is_empty() {
@@ -1068,7 +1072,7 @@ impl World {
             match self.below(9) {
                 0 => {
                     let is_valid = pellucid_frame_is_valid(store.pointer, frame);
-                    if is_known && is_valid == !faults.is_empty() {
+                    if is_known && is_valid != faults.is_empty() {
                         self.wrong(format!("{frame:?} says that it is valid: {is_valid}; {faults:?}"));
                     }
                 }
@@ -1166,7 +1170,7 @@ impl World {
             }
             3 => {
                 let ids = store.map(|store| store.things.borrow().breakpoints.clone()).unwrap_or_default();
-                let id = if ids.is_empty() || self.chance(10) { self.next() } else { self.pick(&ids) };
+                let id = if ids.is_empty() || self.chance(10) { self.word() } else { self.pick(&ids) };
                 if self.chance(50) {
                     call!(self, vec![], pellucid_edit_remove(edit, id));
                 } else {

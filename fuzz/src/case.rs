@@ -211,6 +211,8 @@ pub struct Step {
     pub pc: u32,
     /// How many frames there are.
     pub depth: u32,
+    /// Of the locals.
+    pub locals: u64,
     /// Of the locals and operands.
     pub values: u64,
     /// Of the callers, as far as both engines show them: functions and locals; 0 if they weren't looked at.

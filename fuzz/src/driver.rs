@@ -62,6 +62,9 @@ pub fn smoke(body: impl Fn(u64) -> Result<Outcome, Failure>) {
 /// The first argument of a process that works on seeds.
 pub const WORKER: &str = "worker";
 
+/// Where something panicked last.
+pub static PANIC: Mutex<String> = Mutex::new(String::new());
+
 /// How long one seed may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -121,13 +124,11 @@ pub fn main<State>(
 }
 
 fn work(seeds: std::ops::Range<u64>, body: impl Fn(u64) -> Result<Outcome, Failure>) {
-    // What panics is reported with its seed; the text goes there, too.
-    if std::env::var_os("RUST_BACKTRACE").is_none() {
-        std::panic::set_hook(Box::new(|info| {
-            let place = info.location().map(ToString::to_string);
-            say(&format!("note panic at {}", place.unwrap_or_default()));
-        }));
-    }
+    // What panics is reported with its seed. A case that is made smaller panics many times.
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        *PANIC.lock().expect("nothing panics meanwhile") = place;
+    }));
     for seed in seeds {
         say(&format!("start {seed}"));
         match body(seed) {

@@ -4,8 +4,9 @@
 //! [`crate::value`]; that what exhausts the stack isn't compared, in [`crate::differential`].
 
 use crate::case::Ended;
-use pellucid::base::TrapCode;
-use wasmparser::Operator;
+use pellucid::base::{FuncIndex, TrapCode, TypeIndex};
+use pellucid::wasm::ModuleInfo;
+use wasmparser::{BlockType, Operator};
 
 /// Frames of Wasmtime's backtraces.
 const PEERS_FRAMES: usize = 20;
@@ -38,6 +39,16 @@ pub fn is_peers_end(ours: &Ended, theirs: &Ended) -> bool {
 /// Whether Wasmtime doesn't stop at an operator when it steps, where Pellucid does: it has nothing to execute.
 pub fn is_step_of_ours_alone(operator: &Operator<'_>) -> bool {
     matches!(operator, Operator::End | Operator::Else)
+}
+
+/// Whether Wasmtime may show other operands in a function: one with an `if` that has parameters. Inside, and inside its
+/// `else` in any case, it shows the parameters once more beneath.
+pub fn may_show_more_operands(info: &ModuleInfo, func: u32) -> bool {
+    let body = info.defined_func(FuncIndex::from_u32(func)).expect("it has operators");
+    info.operator_pcs(body).into_iter().any(|pc| match info.operator_at(pc) {
+        Operator::If { blockty: BlockType::FuncType(ty) } => !info.types[TypeIndex::from_u32(ty)].params.is_empty(),
+        _ => false,
+    })
 }
 
 /// Whether a message may have several lines: wasmparser's own about a bad header has, and is passed on.

@@ -354,7 +354,7 @@ impl Recorder {
         let is_entered = self.shadows.len() < depth;
         let mut callers = 0;
         // Of a deep stack all frames are read seldom.
-        if (depth as u32) < DEEP || number % 16 == 0 {
+        if (depth as u32) < DEEP || number.is_multiple_of(16) {
             callers = 1;
             for (above, frame) in frames[1..].iter().enumerate() {
                 let caller = show(&self.names, debuggee, frame);
@@ -377,6 +377,7 @@ impl Recorder {
             func: innermost.func,
             pc: innermost.pc,
             depth: depth as u32,
+            locals: hash_values(&innermost.locals),
             values: innermost.values(),
             callers,
         });

@@ -370,7 +370,8 @@ fn look(store: &mut StoreContextMut<'_, Data>, in_words: bool) -> (Step, String)
         })
         .collect();
     let text = if in_words { format!("pc {pc:#x} locals {locals:x?} operands {operands:x?}") } else { String::new() };
-    let values = mix(hash_values(&locals), hash_values(&operands));
+    let locals = hash_values(&locals);
+    let values = mix(locals, hash_values(&operands));
     let (mut callers, mut depth) = (1, 1);
     let mut next = innermost.parent(&mut store).expect("the frame is fresh");
     while let Some(frame) = next {
@@ -385,7 +386,7 @@ fn look(store: &mut StoreContextMut<'_, Data>, in_words: bool) -> (Step, String)
             break;
         }
     }
-    (Step { func, pc, depth, values, callers }, text)
+    (Step { func, pc, depth, locals, values, callers }, text)
 }
 
 fn place(store: &mut StoreContextMut<'_, Data>, frame: &FrameHandle) -> (u32, u32) {

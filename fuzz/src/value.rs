@@ -62,7 +62,7 @@ impl Val {
             0 => random.below(4) as u64,
             1 => 1 << random.below(64),
             2 => (random.below(9) as u64).wrapping_sub(4),
-            _ => random.next(),
+            _ => random.word(),
         };
         match ty {
             ValType::I32 => Val::I32(word as i32),

@@ -154,7 +154,7 @@ pub fn run(case: &Rc<Case>, engine: &Engine, traces: &[Trace], mut random: Rando
     let mut call = 0;
     run_session(&session, |what| {
         call += 1;
-        let seed = random.next();
+        let seed = random.word();
         match traces.get(call) {
             Some(trace) if !trace.is_cut && !trace.steps.is_empty() => {
                 debug(&session, what, trace.steps.as_slice().into(), Random::new(seed))

@@ -114,8 +114,8 @@ pub fn module(random: &mut Random) -> Vec<u8> {
     globals.global(global(ValType::I32), &ConstExpr::i32_const(FUEL));
     for ty in GLOBALS {
         let init = match ty {
-            ValType::I32 => ConstExpr::i32_const(random.next() as i32),
-            ValType::I64 => ConstExpr::i64_const(random.next() as i64),
+            ValType::I32 => ConstExpr::i32_const(random.word() as i32),
+            ValType::I64 => ConstExpr::i64_const(random.word() as i64),
             ValType::F32 => ConstExpr::f32_const(1.5.into()),
             ValType::F64 => ConstExpr::f64_const((-0.5).into()),
             ValType::FUNCREF => ConstExpr::ref_func(random.below(count) as u32),
@@ -217,7 +217,7 @@ impl Writer<'_> {
     }
 
     fn constant(&mut self, ty: ValType) {
-        let word = self.random.next();
+        let word = self.random.word();
         let instruction = match ty {
             ValType::I32 => {
                 I::I32Const(self.random.pick(&[0, 0, 1, -1, 7, i32::MAX, i32::MIN, 65535, 100, word as i32]))
@@ -225,7 +225,7 @@ impl Writer<'_> {
             ValType::I64 => I::I64Const(self.random.pick(&[0, 0, 1, -1, 9, i64::MAX, i64::MIN, 1 << 32, word as i64])),
             ValType::F32 => I::F32Const(self.random.pick(&[0.0, -0.0, 1.0, 1.5, -2.25, 1e10, f32::INFINITY]).into()),
             ValType::F64 => I::F64Const(self.random.pick(&[0.0, -0.0, 1.0, 1.5, -2.25, 1e300, f64::INFINITY]).into()),
-            ValType::FUNCREF if word % 3 != 0 => I::RefFunc((word / 3 % self.signatures.len() as u64) as u32),
+            ValType::FUNCREF if !word.is_multiple_of(3) => I::RefFunc((word / 3 % self.signatures.len() as u64) as u32),
             ValType::FUNCREF => I::RefNull(HeapType::FUNC),
             _ => I::RefNull(HeapType::EXTERN),
         };
