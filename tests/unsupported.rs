@@ -43,7 +43,7 @@ fn features_are_named() {
         ("custom page sizes", "(module (import \"\" \"\" (memory 1 (pagesize 1))))"),
         ("stack switching", "(module (type $f (func)) (type (cont $f)))"),
         ("memory control", "(module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))))"),
-        ("shared-everything threads", "(module (global (shared i32) (i32.const 0)))"),
+        ("shared-everything threads", "(module (type (shared (struct))))"),
         ("custom descriptors", "(module (rec (type $a (descriptor $b) (struct)) (type $b (describes $a) (struct))))"),
         // More than one, each by its name.
         ("custom page sizes, legacy exceptions", "(module (memory 1 (pagesize 1)) (func try end))"),
