@@ -45,6 +45,19 @@ pub(in crate::compile) enum Mistake {
     OperandsNotStored,
 }
 
+pub(in crate::compile) use switch::makes;
+#[cfg(test)]
+pub(in crate::compile) use switch::with;
+
+#[cfg(not(test))]
+mod switch {
+    /// Never.
+    #[inline(always)]
+    pub(in crate::compile) const fn makes(_mistake: super::Mistake) -> bool {
+        false
+    }
+}
+
 #[cfg(test)]
 mod switch {
     use super::Mistake;
@@ -67,16 +80,3 @@ mod switch {
         result
     }
 }
-
-#[cfg(not(test))]
-mod switch {
-    /// Never.
-    #[inline(always)]
-    pub(in crate::compile) const fn makes(_mistake: super::Mistake) -> bool {
-        false
-    }
-}
-
-pub(in crate::compile) use switch::makes;
-#[cfg(test)]
-pub(in crate::compile) use switch::with;
