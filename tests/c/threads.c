@@ -1,8 +1,20 @@
 /* Threads: engines and modules are shared, stores move, also while a call is paused; two at once are refused. */
 
+#define _GNU_SOURCE
+
 #include "test.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/membarrier.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 static const char *WAT =
     "(module (memory 1)"
@@ -173,7 +185,8 @@ static void *rush(void *where) {
     struct rush *rush = where;
     rush->ok = true;
     /* A thread that was put to sleep in the middle of a call keeps the others out meanwhile. */
-    for (int i = 0; i < 200000 || (rush->raised == 0 && i < 200000000); i++) {
+    time_t end = time(NULL) + 60;
+    for (int i = 0; i < 50000 || (rush->raised == 0 && time(NULL) < end); i++) {
         pellucid_status_t status = pellucid_func_call_raw(store, &rush->raise, NULL, 0, NULL);
         rush->raised += status == PELLUCID_OK;
         rush->ok = rush->ok && (status == PELLUCID_OK || status == PELLUCID_ERR_BUSY);
@@ -203,7 +216,8 @@ static void run_into_each_other(void) {
     uint32_t raised = 0;
     for (int i = 0; i < 3; i++) {
         pthread_join(rushes[i].thread, NULL);
-        CHECK(rushes[i].ok && rushes[i].raised > 0);
+        CHECK(rushes[i].ok);
+        CHECK(rushes[i].raised > 0);
         raised += rushes[i].raised;
     }
     pellucid_func_t n = func_of(instance, "n");
@@ -212,13 +226,126 @@ static void run_into_each_other(void) {
     CHECK((uint32_t)found.of.i32 == raised);
 }
 
+/* A store that goes to another thread after each call, more often than it is worth to remember whose it was. */
+struct hop {
+    pellucid_func_t raise;
+    int turn;
+    bool ok;
+};
+
+static void *hop(void *where) {
+    struct hop *hop = where;
+    for (int i = 0; i < 40; i++) {
+        wait_for(hop->turn);
+        hop->ok = hop->ok && pellucid_func_call_raw(store, &hop->raise, NULL, 0, NULL) == PELLUCID_OK &&
+                  pellucid_func_call(store, &hop->raise, NULL, 0, NULL, 0, NULL) == PELLUCID_OK;
+        go_to((hop->turn + 1) % 3);
+    }
+    return NULL;
+}
+
+static void hop_around(void) {
+    pellucid_instance_t instance = instance_of(
+        "(module (global $n (mut i32) (i32.const 0))"
+        "  (func (export \"raise\") (global.set $n (i32.add (global.get $n) (i32.const 1))))"
+        "  (func (export \"n\") (result i32) (global.get $n)))");
+    pthread_t threads[3];
+    struct hop hops[3];
+    go_to(3);
+    for (int i = 0; i < 3; i++) {
+        hops[i] = (struct hop){.raise = func_of(instance, "raise"), .turn = i, .ok = true};
+        pthread_create(&threads[i], NULL, hop, &hops[i]);
+    }
+    go_to(0);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(hops[i].ok);
+    }
+    pellucid_func_t n = func_of(instance, "n");
+    pellucid_value_t found;
+    OK(pellucid_func_call(store, &n, NULL, 0, &found, 1, ERR));
+    CHECK(found.of.i32 == 240);
+    go_to(OUTSIDE);
+}
+
+/* From here on the process can't have memory barriers of the system's. */
+static void forbid_barriers(void) {
+    struct sock_filter lines[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof(lines) / sizeof(lines[0]), .filter = lines};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0) == -1 && errno == ENOSYS);
+}
+
+/* Barriers are forbidden before the first store is made, or when the store has been used. */
+static int without_barriers(bool later) {
+    if (!later) {
+        forbid_barriers();
+    }
+    open_world(true);
+    instance_of("(module)");
+    if (later) {
+        forbid_barriers();
+    }
+    hop_around();
+    use_while_another_runs();
+    run_into_each_other();
+    close_world();
+    return failures != 0;
+}
+
+static void *call_once(void *func) {
+    OK(pellucid_func_call_raw(store, func, NULL, 0, ERR));
+    return NULL;
+}
+
+/* In the child of a fork there is one thread: it can use what another thread used before. */
+static int after_fork(void) {
+    open_world(true);
+    pellucid_func_t func = func_of(instance_of("(module (func (export \"f\")))"), "f");
+    pthread_t thread;
+    pthread_create(&thread, NULL, call_once, &func);
+    pthread_join(thread, NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        OK(pellucid_func_call_raw(store, &func, NULL, 0, ERR));
+        OK(pellucid_func_call(store, &func, NULL, 0, NULL, 0, ERR));
+        _exit(failures != 0);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    OK(pellucid_func_call_raw(store, &func, NULL, 0, ERR));
+    close_world();
+    return failures != 0;
+}
+
+static void in_child(int which) {
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        exit(which == 2 ? after_fork() : without_barriers(which == 1));
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 int main(void) {
+    for (int which = 0; which < 3; which++) {
+        in_child(which);
+    }
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_world(is_debug);
         if (is_debug) {
             use_while_another_runs();
         }
         run_into_each_other();
+        close_world();
+        open_world(is_debug);
+        hop_around();
         close_world();
     }
     open_world(true);

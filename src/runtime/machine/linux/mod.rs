@@ -2,6 +2,7 @@
 //!
 //! | File | What it asks the system for |
 //! |---|---|
+//! | [`barrier`] | A memory barrier in all threads |
 //! | [`image`] | Code that exists once in memory |
 //! | [`mapping`] | Addresses and pages, and what may be done with them |
 //! | [`thread`] | What running guests needs of a thread: its alternate signal stack, its variables |
@@ -11,6 +12,7 @@
 //! A signal handler sees the registers of a processor, and so does a thread's variable: those lines are for x86-64, and the
 //! files that have them say so.
 
+pub mod barrier;
 pub mod image;
 pub mod mapping;
 pub mod thread;
