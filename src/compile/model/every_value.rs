@@ -11,7 +11,6 @@ use super::mistakes::{Mistake, makes};
 use super::states::{States, Tail};
 use super::walk::{Behind, Operand, Slot};
 use crate::abi::frame_table::Place;
-use crate::base::ValType;
 use std::ops::Range;
 
 /// Operands that are described together.
@@ -53,15 +52,11 @@ impl Slot for EveryValue<'_> {
         false
     }
 
-    fn unknown(&mut self, _ty: ValType) -> ValueId {
+    fn unknown(&mut self) -> ValueId {
         NOTHING
     }
 
-    fn constant(&mut self, _ty: ValType, _bits: u64) -> ValueId {
-        NOTHING
-    }
-
-    fn loaded(&mut self, _ty: ValType) -> ValueId {
+    fn constant(&mut self, _bits: u64) -> ValueId {
         NOTHING
     }
 

@@ -249,17 +249,13 @@ impl Slot for Runs<'_> {
         self.work > self.allowed
     }
 
-    fn unknown(&mut self, _ty: ValType) -> ValueId {
+    fn unknown(&mut self) -> ValueId {
         self.identity(Origin::Unknown)
     }
 
-    fn constant(&mut self, _ty: ValType, bits: u64) -> ValueId {
+    fn constant(&mut self, bits: u64) -> ValueId {
         let bits = if makes(Mistake::NarrowConst) { bits & 0xffff_ffff } else { bits };
         self.identity(Origin::Const(bits))
-    }
-
-    fn loaded(&mut self, ty: ValType) -> ValueId {
-        if makes(Mistake::LoadIsZero) { zero(ty) } else { self.identity(Origin::Unknown) }
     }
 
     fn computed(&mut self, opcode: u8, operands: [ValueId; 2]) -> ValueId {

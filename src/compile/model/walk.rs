@@ -45,11 +45,9 @@ pub(super) trait Slot {
     fn is_exhausted(&self) -> bool;
 
     /// The identity of a value of which nothing is known.
-    fn unknown(&mut self, ty: ValType) -> ValueId;
+    fn unknown(&mut self) -> ValueId;
     /// Of a constant.
-    fn constant(&mut self, ty: ValType, bits: u64) -> ValueId;
-    /// Of what comes from outside the frame: nothing is known of it either.
-    fn loaded(&mut self, ty: ValType) -> ValueId;
+    fn constant(&mut self, bits: u64) -> ValueId;
     /// Of what a numeric operator gives; with one operand, that is there twice.
     fn computed(&mut self, opcode: u8, operands: [ValueId; 2]) -> ValueId;
 
@@ -322,7 +320,7 @@ impl<'a, S: Slot> Walk<'a, S> {
                 self.pop();
                 self.pop();
                 let ty = self.pop().ty;
-                let id = self.slot.unknown(ty);
+                let id = self.slot.unknown();
                 self.push(ty, id);
             }
             Operator::LocalGet { local_index } => {
@@ -387,14 +385,14 @@ impl<'a, S: Slot> Walk<'a, S> {
         }
         let Some(ty) = effect.pushes else { return Ok(()) };
         let id = if let Some(bits) = constant(self.info, operator) {
-            self.slot.constant(ty, bits)
+            self.slot.constant(bits)
         } else if let Some(operands) = numeric_operands(opcode).filter(|_| numeric_result(opcode).is_some()) {
             let [first, second] = ids;
             self.slot.computed(opcode, if operands.count == 1 { [first; 2] } else { [first, second] })
-        } else if effect.pops == 1 {
-            self.slot.loaded(ty)
+        } else if effect.pops == 1 && makes(Mistake::LoadIsZero) {
+            self.slot.constant(0)
         } else {
-            self.slot.unknown(ty)
+            self.slot.unknown()
         };
         self.push(ty, id);
         Ok(())
@@ -414,7 +412,7 @@ impl<'a, S: Slot> Walk<'a, S> {
         self.at(Moment::Returned, |walk, effects| walk.slot.after_call(&walk.stack, height, effects));
         self.truncate(from + arguments.len() - ty.params.len());
         for ty in &ty.results {
-            let id = self.slot.unknown(*ty);
+            let id = self.slot.unknown();
             self.push(*ty, id);
         }
     }
