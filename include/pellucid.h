@@ -25,7 +25,8 @@
  *   Owned          Opaque pointers that a function gives to the caller, who deletes them with the _delete function of
  *                  their type: config, engine, module, functype, externtype, store, linker, wasi_config, wasi, call,
  *                  edit, error. Objects may be deleted in any order: what needs another object keeps it alive. A
- *                  _delete accepts NULL, returns nothing and never fails.
+ *                  _delete accepts NULL, returns nothing and never fails, except while another thread uses the store:
+ *                  see THREADS.
  *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
  *                  externref. Copy them, never delete them. With another store than theirs they are refused with
  *                  PELLUCID_ERR_WRONG_STORE.
@@ -66,8 +67,10 @@
  * Config, engine, module, functype, externtype, wasi_config, wasi and error may be used by any thread, also by several
  * at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
- * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using it from a
- * second thread then is refused with PELLUCID_ERR_BUSY.
+ * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using a store, its
+ * calls or its edit sessions from a second thread then is refused with PELLUCID_ERR_BUSY. Functions without a status answer
+ * as for NULL; a deletion does nothing but log an error, and the object is still the caller's. Two threads in one linker at
+ * a time aren't detected.
  *
  * CALL CONTEXTS
  *
@@ -95,7 +98,7 @@
  *     system finds no room and doesn't say for which signal. If the program has only one handler without SA_ONSTACK whose
  *     signal isn't blocked, the library runs that, with SI_KERNEL as si_code; if it has several, this signal is lost. Guests of
  *     engines without signal handlers always leave room.
- *   No handler may leave by longjmp what runs on a guest's stack.
+ *   No handler may leave by longjmp what runs on a guest's stack. (Host functions and event handlers run on the thread's own.)
  *   Threads that run guests need an alternate signal stack: sigaltstack. The library makes one, of 64 KiB besides the system's
  *     frame, when a thread that has none, or one with less than 4 KiB besides that frame, first runs a guest; and takes it
  *     away at the thread's end. An alternate stack of the program's own is used as it is, and looked for before each call,
@@ -352,7 +355,7 @@ enum pellucid_trap {
     PELLUCID_TRAP_INVALID_CONVERSION_TO_INTEGER = 9,
     /** The guest's stack, or the nesting of calls between host and guest, was exhausted. */
     PELLUCID_TRAP_CALL_STACK_EXHAUSTED = 10,
-    /** A host function returned an error; the error object carries it. */
+    /** A host function returned an error. Events say so; the call's error object is that error, and no trap. */
     PELLUCID_TRAP_HOST_ERROR = 11,
     /** The event handler asked for a trap. */
     PELLUCID_TRAP_REQUESTED = 12,
@@ -755,8 +758,8 @@ pellucid_status_t pellucid_config_set_debug(pellucid_config_t *config, bool is_o
  *
  * With handlers, the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE, and every thread that runs guests
  * has an alternate signal stack. Without, the engine installs nothing and its guests cause no faults: their code compares
- * addresses, divisors and the stack pointer itself, which makes it slower and larger. All that the guest and its debugger can
- * see is the same.
+ * addresses, divisors and the stack pointer itself, which makes it slower and larger. What the guest and its debugger can
+ * see is the same, except for where exactly a stack ends, and how much of the last frame is there then.
  *
  * - `config`: the configuration.
  * - `is_on`: true by default.
@@ -1354,8 +1357,9 @@ pellucid_status_t pellucid_module_new_named(const pellucid_engine_t *engine,
  * - `engine`: what to compile with.
  * - `wat`, `n_wat`: the module's text, UTF-8.
  * - `out_module`: gets the module.
- * - `out_error`: gets an error object on failure; may be NULL. For bad text its message
- *   says the line and column.
+ * - `out_error`: gets an error object on failure; may be NULL. For text that can't be
+ *   parsed its message says the line and column, otherwise an offset in the binary module that the text was made into.
+ *   That is also what program counters of such a module count in; `pellucid_module_func_range` tells where functions are.
  *
  * Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
  * `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).
@@ -2175,7 +2179,8 @@ typedef struct pellucid_caller_t pellucid_caller_t;
  * - `out_error`: may be given an error on failure, which the library then owns: one of `pellucid_error_new`, or one that
  *   a function of the library gave. It becomes the error of the call, with the guest's backtrace.
  *
- * Returns `PELLUCID_OK`, or any other status to fail; the guest then traps. Giving an error is a failure too.
+ * Returns `PELLUCID_OK`, or any other status to fail; the guest is left then. Giving an error is a failure too. Without
+ * one the call fails with `PELLUCID_ERR_HOST`, whatever the status was.
  *
  * It must return, and not by `longjmp` or a C++ exception. It may use the store, delete any object, and call guests.
  *
@@ -4497,7 +4502,10 @@ enum pellucid_call_state {
 enum pellucid_resume {
     /** Until the next event. */
     PELLUCID_RESUME_CONTINUE = 0,
-    /** By one operator. */
+    /**
+     * By one operator, then a step event: the call pauses, unless there is a handler whose mask has `PELLUCID_EVENT_STEP`,
+     * which decides.
+     */
     PELLUCID_RESUME_STEP = 1,
 };
 

@@ -52,7 +52,7 @@ trap_codes! {
     InvalidConversionToInteger = 9, "invalid conversion to integer";
     /// The guest's stack, or the nesting of calls between host and guest, was exhausted.
     CallStackExhausted = 10, "call stack exhausted";
-    /// A host function returned an error; the error object carries it.
+    /// A host function returned an error. Events say so; the call's error object is that error, and no trap.
     HostError = 11, "host function failed";
     /// The event handler asked for a trap.
     Requested = 12, "trap requested by the host";

@@ -78,7 +78,8 @@ pub type pellucid_resume_t = u32;
 pub enum pellucid_resume {
     /// Until the next event.
     PELLUCID_RESUME_CONTINUE = 0,
-    /// By one operator.
+    /// By one operator, then a step event: the call pauses, unless there is a handler whose mask has `PELLUCID_EVENT_STEP`,
+    /// which decides.
     PELLUCID_RESUME_STEP = 1,
 }
 

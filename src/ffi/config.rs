@@ -172,8 +172,8 @@ pub unsafe extern "C" fn pellucid_config_set_debug(config: *mut pellucid_config_
 ///
 /// With handlers, the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE, and every thread that runs guests
 /// has an alternate signal stack. Without, the engine installs nothing and its guests cause no faults: their code compares
-/// addresses, divisors and the stack pointer itself, which makes it slower and larger. All that the guest and its debugger can
-/// see is the same.
+/// addresses, divisors and the stack pointer itself, which makes it slower and larger. What the guest and its debugger can
+/// see is the same, except for where exactly a stack ends, and how much of the last frame is there then.
 ///
 /// - `config`: the configuration.
 /// - `is_on`: true by default.

@@ -61,7 +61,7 @@ pub enum pellucid_trap {
     PELLUCID_TRAP_INVALID_CONVERSION_TO_INTEGER = 9,
     /// The guest's stack, or the nesting of calls between host and guest, was exhausted.
     PELLUCID_TRAP_CALL_STACK_EXHAUSTED = 10,
-    /// A host function returned an error; the error object carries it.
+    /// A host function returned an error. Events say so; the call's error object is that error, and no trap.
     PELLUCID_TRAP_HOST_ERROR = 11,
     /// The event handler asked for a trap.
     PELLUCID_TRAP_REQUESTED = 12,

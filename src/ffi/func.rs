@@ -37,7 +37,8 @@ pub struct pellucid_caller_t {
 /// - `out_error`: may be given an error on failure, which the library then owns: one of `pellucid_error_new`, or one that
 ///   a function of the library gave. It becomes the error of the call, with the guest's backtrace.
 ///
-/// Returns `PELLUCID_OK`, or any other status to fail; the guest then traps. Giving an error is a failure too.
+/// Returns `PELLUCID_OK`, or any other status to fail; the guest is left then. Giving an error is a failure too. Without
+/// one the call fails with `PELLUCID_ERR_HOST`, whatever the status was.
 ///
 /// It must return, and not by `longjmp` or a C++ exception. It may use the store, delete any object, and call guests.
 ///

@@ -143,8 +143,9 @@ fn text_to_wasm(_: &str) -> Result<Vec<u8>> {
 /// - `engine`: what to compile with.
 /// - `wat`, `n_wat`: the module's text, UTF-8.
 /// - `out_module`: gets the module.
-/// - `out_error`: gets an error object on failure; may be NULL. For bad text its message
-///   says the line and column.
+/// - `out_error`: gets an error object on failure; may be NULL. For text that can't be
+///   parsed its message says the line and column, otherwise an offset in the binary module that the text was made into.
+///   That is also what program counters of such a module count in; `pellucid_module_func_range` tells where functions are.
 ///
 /// Returns as `pellucid_module_new`; `PELLUCID_ERR_INVALID_ARGUMENT` if the text isn't UTF-8;
 /// `PELLUCID_ERR_UNSUPPORTED` also if the library was built without the text format (see `pellucid_feature_name`).

@@ -25,7 +25,8 @@
  *   Owned          Opaque pointers that a function gives to the caller, who deletes them with the _delete function of
  *                  their type: config, engine, module, functype, externtype, store, linker, wasi_config, wasi, call,
  *                  edit, error. Objects may be deleted in any order: what needs another object keeps it alive. A
- *                  _delete accepts NULL, returns nothing and never fails.
+ *                  _delete accepts NULL, returns nothing and never fails, except while another thread uses the store:
+ *                  see THREADS.
  *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
  *                  externref. Copy them, never delete them. With another store than theirs they are refused with
  *                  PELLUCID_ERR_WRONG_STORE.
@@ -66,8 +67,10 @@
  * Config, engine, module, functype, externtype, wasi_config, wasi and error may be used by any thread, also by several
  * at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
- * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using it from a
- * second thread then is refused with PELLUCID_ERR_BUSY.
+ * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using a store, its
+ * calls or its edit sessions from a second thread then is refused with PELLUCID_ERR_BUSY. Functions without a status answer
+ * as for NULL; a deletion does nothing but log an error, and the object is still the caller's. Two threads in one linker at
+ * a time aren't detected.
  *
  * CALL CONTEXTS
  *
@@ -95,7 +98,7 @@
  *     system finds no room and doesn't say for which signal. If the program has only one handler without SA_ONSTACK whose
  *     signal isn't blocked, the library runs that, with SI_KERNEL as si_code; if it has several, this signal is lost. Guests of
  *     engines without signal handlers always leave room.
- *   No handler may leave by longjmp what runs on a guest's stack.
+ *   No handler may leave by longjmp what runs on a guest's stack. (Host functions and event handlers run on the thread's own.)
  *   Threads that run guests need an alternate signal stack: sigaltstack. The library makes one, of 64 KiB besides the system's
  *     frame, when a thread that has none, or one with less than 4 KiB besides that frame, first runs a guest; and takes it
  *     away at the thread's end. An alternate stack of the program's own is used as it is, and looked for before each call,

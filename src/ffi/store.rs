@@ -208,7 +208,7 @@ pub unsafe extern "C" fn pellucid_store_delete(store: *mut pellucid_store_t) {
 /// What a deletion does that another thread's use stands in the way of.
 #[cold]
 pub(super) fn refuse_deletion(what: &str) {
-    log::error!("a {what} isn't deleted, since another thread is using its store");
+    log::error!("not deleted, since another thread is using the store: {what}");
 }
 
 /// The host's pointer that the store was made with.
