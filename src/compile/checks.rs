@@ -263,11 +263,17 @@ fn load_global(func: &mut Function, base: GlobalValue, offset: i32) -> GlobalVal
 }
 
 /// Leads the branches to the faults that Cranelift makes where the stack's limit is exceeded to the overflow
-/// routine, by way of a few instructions at the code's end: there the first parameter is still in its register, and nothing is
+/// routine, by way of a few instructions at the code's end: there the parameters are still in their registers, and nothing is
 /// on the stack but the caller's frame pointer.
 pub(super) fn lead_overflows_to_routine(code: &mut Vec<u8>, traps: &[MachTrap]) {
     let way = code.len();
-    for fault in traps.iter().filter(|trap| trap.code == ir::TrapCode::STACK_OVERFLOW).map(|trap| trap.offset) {
+    let mut faults =
+        traps.iter().filter(|trap| trap.code == ir::TrapCode::STACK_OVERFLOW).map(|trap| trap.offset).peekable();
+    if faults.peek().is_none() {
+        return;
+    }
+    let context = context_register(code);
+    for fault in faults {
         // `ja fault`: the comparison's branch is the first such one, as it is in the prologue.
         let branch = (0..way.saturating_sub(6)).find(|place| {
             let displacement = i32::from_le_bytes(code[place + 2..place + 6].try_into().expect("four bytes"));
@@ -276,11 +282,28 @@ pub(super) fn lead_overflows_to_routine(code: &mut Vec<u8>, traps: &[MachTrap]) 
         let branch = branch.expect("a branch leads to each check's fault");
         code[branch + 2..branch + 6].copy_from_slice(&((way - branch - 6) as i32).to_le_bytes());
     }
-    // `mov rax, [rdi + STORE_CONTEXT]; mov r11, [rax + BUILTINS]; jmp [r11 + offset]`.
-    code.extend([0x48, 0x8b, 0x47, STORE_CONTEXT as u8]);
+    // `mov rax, [context + STORE_CONTEXT]; mov r11, [rax + BUILTINS]; jmp [r11 + offset]`.
+    code.extend([0x48, 0x8b, 0x40 | context, STORE_CONTEXT as u8]);
     code.extend([0x4c, 0x8b, 0x58, store_context::BUILTINS as u8]);
     code.extend([0x41, 0xff, 0xa3]);
     code.extend(Builtin::stack_overflow.offset().to_le_bytes());
 }
+
+/// The register that the context is in on entry: `rdi`, or `rsi` where the address for results that registers can't hold comes
+/// first. The prologue says which: right after it made the frame pointer it loads the stack's limit, beginning there.
+fn context_register(code: &[u8]) -> u8 {
+    match code {
+        // `push rbp; mov rbp, rsp; mov register, [context + …]`
+        [0x55, 0x48, 0x89, 0xe5, 0x48 | 0x4c, 0x8b, operands, ..]
+            if operands >> 6 != 0b11 && matches!(operands & 7, RSI | RDI) =>
+        {
+            operands & 7
+        }
+        _ => unreachable!("a prologue that checks the stack begins otherwise: {:02x?}", &code[..code.len().min(16)]),
+    }
+}
+
+const RSI: u8 = 6;
+const RDI: u8 = 7;
 
 const _: () = assert!(STORE_CONTEXT < 128 && store_context::BUILTINS < 128);

@@ -119,6 +119,9 @@ fn endless_recursion_exhausts_the_stack() {
         r#"(module (table 1 funcref) (elem (i32.const 0) $f) (type $v (func))
             (func $f (export "f") (call_indirect (type $v) (i32.const 0)) (call_indirect (type $v) (i32.const 0))))"#,
         r#"(module (import "" "host" (func $host)) (func $f (export "f") call $host call $f))"#,
+        // Results that don't fit into registers: the address for them is a parameter before all others.
+        r#"(module (func $f (export "f") (result i64 i64 i64 i64 i64 i64 i64 i64 i64) call $f drop (i64.const 1)))"#,
+        r#"(module (func $f (export "f") (result f64 f32 f64 f64 f64 f64 f64 f64 f64) call $f drop (f64.const 1)))"#,
     ];
     both(|world| {
         let host = world.store.func_new_raw(Default::default(), Box::new(|_, _| Ok(()))).unwrap();
