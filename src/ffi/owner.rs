@@ -244,6 +244,7 @@ impl LooseClaim {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicBool;
 
     #[test]
     fn one_thread_at_a_time_has_it() {
@@ -313,5 +314,54 @@ mod tests {
             assert_eq!(count.into_inner(), expected.into_inner());
             assert!(owner.claim().is_some());
         }
+    }
+
+    /// An owner that comes and goes all the time, and a newcomer in the middle of that: never are both inside.
+    #[test]
+    fn an_owner_and_a_newcomer_are_never_both_inside() {
+        const ROUNDS: usize = 20_000;
+        let (started, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let owners: Vec<Owner> = (0..ROUNDS).map(|_| Owner::default()).collect();
+        let (inside, both) = (AtomicUsize::new(0), AtomicBool::new(false));
+        // Plain loads and stores, so that the check orders nothing.
+        let turns = AtomicUsize::new(0);
+        let enter = |me: usize| {
+            let turn = turns.load(Ordering::Relaxed);
+            turns.store(turn + 1, Ordering::Relaxed);
+            let before = inside.load(Ordering::Relaxed);
+            inside.store(me, Ordering::Relaxed);
+            // Sometimes for longer than a barrier takes.
+            for _ in 0..if turn.is_multiple_of(4) { 4000 } else { 4 } {
+                std::hint::black_box(&owners);
+            }
+            let after = inside.load(Ordering::Relaxed);
+            inside.store(0, Ordering::Relaxed);
+            before == 0 && after == me
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for (round, owner) in owners.iter().enumerate() {
+                    drop(owner.claim_first());
+                    started.store(round + 1, Ordering::Release);
+                    while ended.load(Ordering::Relaxed) <= round {
+                        if let Some(_claim) = owner.claim_first() {
+                            both.fetch_or(!enter(1), Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+            for (round, owner) in owners.iter().enumerate() {
+                while started.load(Ordering::Acquire) <= round {
+                    std::thread::yield_now();
+                }
+                for _ in 0..8 {
+                    if let Some(_claim) = owner.claim_first() {
+                        both.fetch_or(!enter(2), Ordering::Relaxed);
+                    }
+                }
+                ended.store(round + 1, Ordering::Release);
+            }
+        });
+        assert!(!both.into_inner());
     }
 }
