@@ -238,7 +238,7 @@ impl Debuggee {
 
 #[cold]
 fn no_such_frame(frame: &Frame) -> Error {
-    Error::new(ErrorKind::OutOfRange, format!("the call has no frame {}", frame.position))
+    Error::new(ErrorKind::StaleHandle, format!("the call has no frame {}", frame.position))
 }
 
 #[cold]

@@ -210,7 +210,7 @@ static void across_steps(void) {
     /* Past the last frame of the call. */
     frame.position = 1000;
     CHECK(!pellucid_frame_is_valid(store, &frame));
-    CHECK(pellucid_frame_pc(store, &frame, &n) != PELLUCID_OK);
+    every_accessor_refuses(store, &frame, PELLUCID_ERR_STALE_HANDLE);
     pellucid_call_delete(call);
     every_accessor_refuses(store, &before, PELLUCID_ERR_STALE_HANDLE);
 }
