@@ -290,8 +290,8 @@ fn frames_of_other_stores_are_refused() {
     assert_eq!(kind(calls[0].results(&second.debuggee)), ErrorKind::WrongStore);
     // Invented ones too, whatever they contain.
     let invented = Frame { position: 7, ..frame };
-    assert_refused(&first.debuggee, &invented, ErrorKind::OutOfRange);
-    assert_refused(&first.debuggee, &Frame { position: u32::MAX, ..frame }, ErrorKind::OutOfRange);
+    assert_refused(&first.debuggee, &invented, ErrorKind::StaleHandle);
+    assert_refused(&first.debuggee, &Frame { position: u32::MAX, ..frame }, ErrorKind::StaleHandle);
     assert_refused(&first.debuggee, &Frame { epoch: frame.epoch + 1, ..frame }, ErrorKind::StaleHandle);
     assert_refused(&first.debuggee, &Frame { call: 1 << 40, ..frame }, ErrorKind::StaleHandle);
     assert_refused(&first.debuggee, &Frame { store: 0, ..frame }, ErrorKind::WrongStore);
@@ -557,8 +557,8 @@ fn more_places_than_the_cache_keeps_are_found_again() {
     let last = Frame { position: FUNCTIONS - 1, ..innermost };
     assert_eq!(scene.debuggee.frame_info(&last).unwrap().func_index.as_u32(), FUNCTIONS - 1);
     let past = Frame { position: FUNCTIONS, ..innermost };
-    assert_refused(&scene.debuggee, &past, ErrorKind::OutOfRange);
-    assert_refused(&scene.debuggee, &Frame { position: u32::MAX, ..innermost }, ErrorKind::OutOfRange);
+    assert_refused(&scene.debuggee, &past, ErrorKind::StaleHandle);
+    assert_refused(&scene.debuggee, &Frame { position: u32::MAX, ..innermost }, ErrorKind::StaleHandle);
     assert_eq!(scene.debuggee.frame_caller(&last).unwrap(), None);
     for _ in 0..2 {
         let frames = stack(&scene.debuggee, &innermost);
