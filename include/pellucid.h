@@ -101,9 +101,10 @@
  *   No handler may leave by longjmp what runs on a guest's stack. (Host functions and event handlers run on the thread's own.)
  *   Threads that run guests need an alternate signal stack: sigaltstack. The library makes one, of 64 KiB besides the system's
  *     frame, when a thread that has none, or one with less than 4 KiB besides that frame, first runs a guest; and takes it
- *     away at the thread's end. An alternate stack of the program's own is used as it is, and looked for before each call,
- *     which takes the time of a system call; pellucid_signal_install says that it stays. After the library's own was taken
- *     away or replaced, pellucid_signal_install must be called on the thread before guests run there again.
+ *     away at the thread's end. An alternate stack of the program's own is used as it is, and looked for whenever the program
+ *     calls or resumes a guest, which takes the time of a system call; pellucid_signal_install says that it stays. After the
+ *     library's own was taken away or replaced, pellucid_signal_install must be called on the thread before guests run there
+ *     again.
  *   SIGSEGV, SIGBUS, SIGILL and SIGFPE are unblocked in a thread that first runs a guest, and must not be blocked while
  *     guests run: the system kills a process whose faults are blocked.
  *   Fibers: host functions may switch to other fibers of the thread, which may run guests of other stores. The calls of one

@@ -176,8 +176,10 @@ impl Call {
     /// the guest is left and resumed: then going back to a stop is the return that is expected.
     #[inline]
     pub fn run_while(&self, store: &Store, mut goes_on: impl FnMut(Stopped) -> bool) -> Result<Exit> {
+        let side = store.inner().thread_side;
+        let mut thread = ReadyThread::already(side);
         loop {
-            let exit = self.enter(store)?;
+            let exit = self.enter(store, thread)?;
             if exit != switch::STOPPED {
                 return Ok(self.exit(store, exit));
             }
@@ -185,12 +187,14 @@ impl Call {
             if !goes_on(stopped) {
                 return Ok(Exit::Stopped(stopped));
             }
+            thread = ReadyThread::still(side);
         }
     }
 
-    /// Enters or resumes guest code; answers one of the switch's numbers, or [`NESTED_TOO_DEEPLY`].
+    /// Enters or resumes guest code; answers one of the switch's numbers, or [`NESTED_TOO_DEEPLY`]. Makes the thread ready unless
+    /// it is.
     #[inline(always)]
-    pub(super) fn enter(&self, store: &Store) -> Result<u32> {
+    pub(super) fn enter(&self, store: &Store, thread: Option<ReadyThread>) -> Result<u32> {
         store.check(self.func.store)?;
         let is_fresh = match self.state.get() {
             RunState::Ready => true,
@@ -205,7 +209,7 @@ impl Call {
         if self.running.stack.get().is_null() {
             self.running.stack.set(inner.stacks.lease(inner.limits.get().stack_bytes)?);
         }
-        let thread = match ReadyThread::already(inner.thread_side) {
+        let thread = match thread {
             Some(thread) => thread,
             None => ReadyThread::get(inner.thread_side)?,
         };

@@ -202,7 +202,7 @@ impl Store {
     ) -> Result<()> {
         // SAFETY: the caller's promise, for longer than the call lives, which the closure can't keep.
         let call = unsafe { Call::with_running(self, RunningCall::default(), RunState::Ready, func, entry, values) };
-        match call.enter(self)? {
+        match call.enter(self, None)? {
             switch::FINISHED => Ok(()),
             exit => self.drive(&call, exit, drive),
         }

@@ -3,7 +3,7 @@
 //! A guest stack that overflows has no room for a signal handler, so a thread that runs guests needs an alternate stack, and
 //! must not block the signals of faults. Asking the system for either takes longer than many a call. So it is asked when a
 //! thread runs its first guest, and whenever a trap shows that something has changed. An alternate stack that isn't ours is the
-//! host's, who may take it away at any time: as long as it is there, it is asked for before each call.
+//! host's, who may take it away at any time: as long as it is there, it is asked for whenever the host calls or resumes a guest.
 //!
 //! Invariant: an alternate stack of ours is mapped as long as the thread uses it. Read next: [`super::traps`].
 
@@ -27,9 +27,9 @@ pub(super) const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGIL
 
 /// What is known of a thread. All zeroes at its start.
 struct Thread {
-    /// Not 0 if it is ready for guests whose faults are handled.
+    /// How ready it is for guests whose faults are handled.
     handled: Cell<usize>,
-    /// Not 0 if it is ready for guests whose code never faults.
+    /// How ready it is for guests whose code never faults.
     unhandled: Cell<usize>,
     /// Where its alternate stack is that is going to stay, or 0.
     alternate: Cell<usize>,
@@ -40,6 +40,13 @@ struct Thread {
     /// The stack of its last trap.
     last_trap: Cell<Option<&'static StackRecord>>,
 }
+
+/// It wasn't looked at, or a trap found that something has changed.
+const UNREADY: usize = 0;
+/// It has all that it needs, and keeps it.
+const READY: usize = 1;
+/// It has all that it needs until the host gets control again, who owns a part of it.
+const READY_FOR_NOW: usize = 2;
 
 /// Which guests a store has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,22 +128,28 @@ impl ReadyThread {
     #[cold]
     pub fn get(side: Side) -> Result<ReadyThread> {
         let thread = Thread::current();
-        if thread.ready(side).get() == 0 {
+        if thread.ready(side).get() != READY {
             if thread.own_stack.get() == 0 {
                 measure_own_stack(thread);
                 unblock_signals()?;
             }
-            if side == Side::Unhandled || ensure_alternate_stack(thread, false)? {
-                thread.ready(side).set(1);
-            }
+            let stays = side == Side::Unhandled || ensure_alternate_stack(thread, false)?;
+            thread.ready(side).set(if stays { READY } else { READY_FOR_NOW });
         }
         Ok(ReadyThread(()))
     }
 
-    /// The thread, if it is ready.
+    /// The thread, if it is ready and stays so.
     #[inline(always)]
     pub fn already(side: Side) -> Option<ReadyThread> {
-        (Thread::current().ready(side).get() != 0).then_some(ReadyThread(()))
+        (Thread::current().ready(side).get() == READY).then_some(ReadyThread(()))
+    }
+
+    /// The thread, if nothing was found to have changed since [`ReadyThread::get`]. For a guest that was left for a short while,
+    /// in which the host keeps what it has set for longer.
+    #[inline(always)]
+    pub fn still(side: Side) -> Option<ReadyThread> {
+        (Thread::current().ready(side).get() != UNREADY).then_some(ReadyThread(()))
     }
 }
 
@@ -146,7 +159,7 @@ pub fn prepare() -> Result<()> {
     let thread = Thread::current();
     unblock_signals()?;
     ensure_alternate_stack(thread, true)?;
-    thread.handled.set(1);
+    thread.handled.set(READY);
     Ok(())
 }
 
@@ -176,7 +189,7 @@ pub(super) fn stack_at(sp: usize) -> Option<&'static StackRecord> {
 pub(super) fn seen_alternate_stack(stack: &libc::stack_t) {
     let thread = Thread::current();
     if stack.ss_flags & libc::SS_DISABLE != 0 || stack.ss_sp as usize != thread.alternate.get() {
-        thread.handled.set(0);
+        thread.handled.set(UNREADY);
     }
 }
 
@@ -241,7 +254,7 @@ impl Drop for AlternateStack {
     fn drop(&mut self) {
         let thread = Thread::current();
         // Destructors of the host's may still run guests on this thread.
-        thread.handled.set(0);
+        thread.handled.set(UNREADY);
         thread.alternate.set(0);
         // SAFETY: all zeroes is a valid description; the calls read and change this thread's alternate stack only.
         unsafe {
