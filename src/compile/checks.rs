@@ -34,7 +34,8 @@ impl Translator<'_> {
         self.builder.seal_block(cold);
         self.builder.switch_to_block(cold);
         let number = self.builder.ins().iconst(types::I64, code as i64);
-        self.builtin(Builtin::trap, &[number]);
+        // Loaded here and not known from before, which would keep a register busy where the guest goes on.
+        self.builtin_at(MemFlagsData::trusted(), Builtin::trap, &[number]);
         // Never reached: it says what a trap at the address that the call returns to means, and ends the block.
         self.builder.ins().trap(target::trap(code));
         self.builder.switch_to_block(next);

@@ -15,7 +15,7 @@ use crate::wasm::features::{check_supported, feature_of, unsupported, value_type
 use crate::wasm::parse::invalid;
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::ir::{
-    self, AliasRegion, AliasRegionData, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, MemFlagsData,
+    self, AliasRegion, AliasRegionData, ExtFuncData, ExternalName, FuncRef, Function, Inst, InstBuilder, MemFlagsData,
     SigRef, SourceLoc, UserExternalName, UserExternalNameRef, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::TargetIsa;
@@ -533,16 +533,23 @@ impl<'a> Translator<'a> {
 
     /// Calls a builtin with the instance's context and `args`.
     pub(super) fn builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
-        let store = self.load_constant(self.context, STORE_CONTEXT);
-        let table = self.load_constant(store, store_context::BUILTINS);
-        let code = self.load_constant(table, builtin.offset());
-        let signature = self.builtin_signature(builtin);
-        let args: Vec<_> = std::iter::once(self.context).chain(args.iter().copied()).collect();
-        let call = self.builder.ins().call_indirect(signature, code, &args);
+        let constant = MemFlagsData::trusted().with_readonly().with_can_move();
+        let call = self.builtin_at(constant, builtin, args);
         self.builder.inst_results(call).first().copied()
     }
 
-    pub(super) fn builtin_signature(&mut self, builtin: Builtin) -> SigRef {
+    /// The same with these flags for loading the builtin's address.
+    pub(super) fn builtin_at(&mut self, flags: MemFlagsData, builtin: Builtin, args: &[Value]) -> Inst {
+        let mut code = self.context;
+        for offset in [STORE_CONTEXT, store_context::BUILTINS, builtin.offset()] {
+            code = self.builder.ins().load(types::I64, flags, code, offset);
+        }
+        let signature = self.builtin_signature(builtin);
+        let args: Vec<_> = std::iter::once(self.context).chain(args.iter().copied()).collect();
+        self.builder.ins().call_indirect(signature, code, &args)
+    }
+
+    fn builtin_signature(&mut self, builtin: Builtin) -> SigRef {
         let Translator { builder, builtins, .. } = self;
         *builtins.entry(builtin as u32).or_insert_with(|| builder.import_signature(signatures::builtin(builtin)))
     }
