@@ -51,7 +51,7 @@
  *
  *   PELLUCID_ERR_NULL_ARGUMENT     A required pointer is NULL.
  *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned, or a number of elements impossible.
- *   PELLUCID_ERR_BUSY              Another thread is using the store, see THREADS.
+ *   PELLUCID_ERR_SYSTEM            There is no memory for what the function makes, see MEMORY.
  *   PELLUCID_ERR_PANIC             A bug in the library. If it happened in a store, the store is poisoned.
  *
  * Functions that can't fail return their result, and a documented default for NULL.
@@ -80,6 +80,41 @@
  *   in the callback, while ...      As it says.
  *
  * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle.
+ *
+ * MEMORY
+ *
+ * Where a module or a guest decides how much memory is asked for, as in loading, compiling and instantiating modules, in
+ * growing memories and tables, in backtraces and in the functions of WASI, a refusal is PELLUCID_ERR_SYSTEM, or what the
+ * function says, also if just a few bytes are refused. So it is, however little is left, for what these functions make for the host:
+ *
+ *     pellucid_config_new, pellucid_engine_new, pellucid_engine_clone, pellucid_error_new, pellucid_error_text,
+ *     pellucid_functype_new, pellucid_module_clone, pellucid_module_func_type, pellucid_store_new, pellucid_func_new,
+ *     pellucid_func_new_raw, pellucid_memory_new, pellucid_table_new, pellucid_global_new, pellucid_externref_new,
+ *     pellucid_linker_new and pellucid_linker_define with all its variants, pellucid_edit_begin, pellucid_edit_add,
+ *     pellucid_edit_add_at_function, pellucid_wasi_config_new,
+ *
+ * and for getters of modules, types and errors. Where there is no memory for an error object, out_error gets one that says so,
+ * and that is always there; it is used and deleted as any other. A backtrace that there is no memory for ends early.
+ *
+ * The others ask for a few bytes of their own, in numbers that don't depend on the module, and end the process by abort() if
+ * these are refused:
+ *
+ *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_resume; and of
+ *       pellucid_instance_new and pellucid_linker_instantiate what isn't the module's;
+ *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
+ *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
+ *       locals and operands, so here the module has a say;
+ *     settings: pellucid_wasi_config_* with text, bytes or callbacks.
+ *
+ * STACKS
+ *
+ * Guests run on stacks of the library's own (PELLUCID_LIMIT_STACK_BYTES); host functions and event handlers run on the stack
+ * of the thread that called. Of that a function of the library takes up to 8 KiB, so that threads may have stacks as small as the
+ * system makes them, 16 KiB. What compiles takes more: pellucid_module_new and its variants, pellucid_module_validate, and
+ * whatever first makes, defines or calls a function of some type. If fewer than 256 KiB of the thread's stack are left for
+ * it, or nobody knows how many, as on a fiber, it is done on a thread that ends before the function returns, with a stack of
+ * 2 MiB; if there can be no such thread, the function returns PELLUCID_ERR_SYSTEM. Calls that are nested in others
+ * leave a part of the stack alone, see SIGNALS.
  *
  * SIGNALS
  *
@@ -412,7 +447,8 @@ typedef struct {
  * - `message`, `n_message`: one line for people, UTF-8. Of several lines the library makes one.
  * - `out_error`: gets the error; its status is `PELLUCID_ERR_HOST`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8; `PELLUCID_ERR_SYSTEM` if there is no
+ * memory for it.
  *
  * Owns: the caller owns `*out_error` until it gives it to the library as a callback's error.
  * Context: any thread.
@@ -462,18 +498,20 @@ pellucid_status_t pellucid_error_message(const pellucid_error_t *error,
                                          pellucid_str_t *out_message);
 
 /**
- * The message and the backtrace, as text of one line or more without a line end.
+ * The message and the backtrace, as text of one line or more without a line end. If the backtrace doesn't have all frames
+ * (see `pellucid_error_frame_count`), the last line says so.
  *
  * - `error`: the error.
  * - `out_text`: gets the text.
  *
- * Returns `PELLUCID_OK`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
  *
  * Owns: nothing; the text is valid until the error is deleted.
  * Context: any thread.
  * Since: 0.1.
  */
-pellucid_status_t pellucid_error_text(const pellucid_error_t *error, pellucid_str_t *out_text);
+pellucid_status_t pellucid_error_text(const pellucid_error_t *error,
+                                      pellucid_str_t *out_text);
 
 /**
  * Why the guest trapped.
@@ -527,7 +565,7 @@ pellucid_status_t pellucid_error_fault(const pellucid_error_t *error,
  * - `error`: the error.
  *
  * Returns their number; 0 if no guest code was running, or if `error` is NULL. A backtrace ends at 256 frames: those
- * are the innermost, and what called them isn't told.
+ * are the innermost, and what called them isn't told. It ends earlier if there is no memory for more.
  *
  * Owns: nothing.
  * Context: any thread.
@@ -1892,7 +1930,8 @@ bool pellucid_store_is_poisoned(const pellucid_store_t *store);
  * - `limit`: one of `enum pellucid_limit`.
  * - `value`: how much it may use.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit or a value that it can't have.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit or a value that it
+ * can't have.
  *
  * Owns: nothing.
  * Context: any.
@@ -1909,7 +1948,7 @@ pellucid_status_t pellucid_store_set_limit(pellucid_store_t *store,
  * - `limit`: one of `enum pellucid_limit`.
  * - `out_value`: gets the limit.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit.
  *
  * Owns: nothing.
  * Context: any.
@@ -1925,7 +1964,7 @@ pellucid_status_t pellucid_store_limit(const pellucid_store_t *store,
  * - `store`: the store.
  * - `out_n`: gets their number.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -1940,7 +1979,7 @@ pellucid_status_t pellucid_store_instance_count(const pellucid_store_t *store, s
  * - `index`: less than `pellucid_store_instance_count`; in order of creation.
  * - `out_instance`: gets the instance.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -1956,7 +1995,7 @@ pellucid_status_t pellucid_store_instance(const pellucid_store_t *store,
  * - `store`: the store.
  * - `out_n`: gets their number.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -1971,7 +2010,7 @@ pellucid_status_t pellucid_store_module_count(const pellucid_store_t *store, siz
  * - `index`: less than `pellucid_store_module_count`; in the order in which they were first instantiated.
  * - `out_module`: gets a reference to the module.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the caller owns `*out_module`.
  * Context: any.
@@ -2096,9 +2135,9 @@ typedef struct {
  * - `value`: the value.
  * - `out_raw`: gets the raw form.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store; `PELLUCID_ERR_OUT_OF_RANGE`
- * for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind or
- * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store;
+ * `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind
+ * or `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -2116,8 +2155,8 @@ pellucid_status_t pellucid_value_to_raw(pellucid_store_t *store,
  * - `raw`: the raw value.
  * - `out_value`: gets the value; its kind is `PELLUCID_UNAVAILABLE` if `raw` isn't a reference of the store.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a
- * reserved one.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind;
+ * `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
  *
  * Owns: nothing.
  * Context: any.
@@ -2224,7 +2263,8 @@ typedef pellucid_status_t (*pellucid_func_raw_cb_t)(void *userdata,
  * - `out_func`: gets the function.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM` if code for its type couldn't be made; `PELLUCID_ERR_UNSUPPORTED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if code for its type couldn't be made;
+ * `PELLUCID_ERR_UNSUPPORTED`.
  *
  * Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
  * Context: any.
@@ -2270,7 +2310,7 @@ pellucid_status_t pellucid_func_new_raw(pellucid_store_t *store,
  * - `func`: the function.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: the caller owns `*out_type`.
  * Context: any.
@@ -2288,8 +2328,8 @@ pellucid_status_t pellucid_func_type(const pellucid_store_t *store,
  * - `out_instance`: gets the instance whose module defines it; may be NULL.
  * - `out_func_index`: gets its index in that module, imports counted first; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it is a host function; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it is a host function;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2312,12 +2352,12 @@ pellucid_status_t pellucid_func_location(const pellucid_store_t *store,
  * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
- * `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's; `PELLUCID_ERR_INVALID_ARGUMENT`
- * for another number of arguments or results, and for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
- * `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one
- * that the store never made; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_POISONED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's
+ * error says; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments or results, and for a value of unknown kind or
+ * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store;
+ * `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved
+ * kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2409,8 +2449,8 @@ pellucid_status_t pellucid_caller_export(const pellucid_caller_t *caller,
  * - `func`: the function.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none or is a host function; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it has none or is a host function;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing; the name is valid until the store goes.
  * Context: any.
@@ -2434,7 +2474,7 @@ pellucid_status_t pellucid_func_name(const pellucid_store_t *store,
  * - `finalizer`: frees `userdata` when the store goes; may be NULL.
  * - `out_externref`: gets the reference.
  *
- * Returns `PELLUCID_OK`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
  *
  * Owns: the store owns `userdata` until the finalizer runs.
  * Context: any.
@@ -2452,8 +2492,8 @@ pellucid_status_t pellucid_externref_new(pellucid_store_t *store,
  * - `externref`: the reference.
  * - `out_userdata`: gets the host's pointer.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing; the library keeps `userdata` until the store goes.
  * Context: any.
@@ -2477,8 +2517,9 @@ pellucid_status_t pellucid_externref_userdata(const pellucid_store_t *store,
  * - `out_memory`: gets the memory.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type
- * that no memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't
+ * supported yet.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2496,7 +2537,7 @@ pellucid_status_t pellucid_memory_new(pellucid_store_t *store,
  * - `memory`: the memory.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2517,7 +2558,7 @@ pellucid_status_t pellucid_memory_type(const pellucid_store_t *store,
  * - `out_data`: gets the address of the first byte; may be NULL.
  * - `out_size`: gets the number of bytes; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing; the bytes are valid until the store goes.
  * Context: any.
@@ -2535,7 +2576,7 @@ pellucid_status_t pellucid_memory_data(const pellucid_store_t *store,
  * - `memory`: the memory.
  * - `out_pages`: gets the number of pages.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2554,8 +2595,8 @@ pellucid_status_t pellucid_memory_size(const pellucid_store_t *store,
  * - `out_old_pages`: gets the number of pages before; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit;
+ * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2576,8 +2617,8 @@ pellucid_status_t pellucid_memory_grow(pellucid_store_t *store,
  * - `out_bytes`, `n_bytes`: where to copy them, and how many; may be in a guest's memory, also in this one, and overlap what is
  *   read, as with `memmove`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that
- * the store never made; `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for
+ * a memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2598,8 +2639,8 @@ pellucid_status_t pellucid_memory_read(const pellucid_store_t *store,
  * - `bytes`, `n_bytes`: what to copy; may be in a guest's memory, also in this one, and overlap where it goes, as with
  *   `memmove`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a
- * memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them
+ * fit, or for a memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2626,10 +2667,10 @@ pellucid_status_t pellucid_memory_write(pellucid_store_t *store,
  * - `out_table`: gets the table.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`
- * for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
- * `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table can have or a
- * value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type;
+ * `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store
+ * never made; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table
+ * can have or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2648,7 +2689,7 @@ pellucid_status_t pellucid_table_new(pellucid_store_t *store,
  * - `table`: the table.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2665,7 +2706,7 @@ pellucid_status_t pellucid_table_type(const pellucid_store_t *store,
  * - `table`: the table.
  * - `out_size`: gets the number.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2683,8 +2724,8 @@ pellucid_status_t pellucid_table_size(const pellucid_store_t *store,
  * - `index`: less than its size.
  * - `out_value`: gets the element.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table that the store never made;
- * `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table that the
+ * store never made; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2703,10 +2744,10 @@ pellucid_status_t pellucid_table_get(const pellucid_store_t *store,
  * - `index`: less than its size.
  * - `value`: the element.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store
- * never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a
- * value of another store; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for
- * one of a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference
+ * that the store never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also
+ * for a value of another store; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED`
+ * for one of a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -2727,10 +2768,10 @@ pellucid_status_t pellucid_table_set(pellucid_store_t *store,
  * - `out_old_size`: gets the number of elements before; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind;
- * `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit;
+ * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED`
+ * for one of a reserved kind.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2758,9 +2799,9 @@ pellucid_status_t pellucid_table_grow(pellucid_store_t *store,
  * - `out_global`: gets the global.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for
- * one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type;
+ * `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store
+ * never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2779,7 +2820,7 @@ pellucid_status_t pellucid_global_new(pellucid_store_t *store,
  * - `global`: the global.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2796,7 +2837,7 @@ pellucid_status_t pellucid_global_type(const pellucid_store_t *store,
  * - `global`: the global.
  * - `out_value`: gets the value.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2813,9 +2854,9 @@ pellucid_status_t pellucid_global_get(const pellucid_store_t *store,
  * - `global`: the global.
  * - `value`: the value.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the global is immutable or the value of unknown kind;
- * `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another
- * store; `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` if the global is immutable or the value
+ * of unknown kind; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a
+ * value of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made;
  * `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind.
  *
  * Owns: nothing.
@@ -2866,10 +2907,10 @@ typedef struct {
  * - `out_instance`: gets the instance.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
- * `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never
- * made; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine;
- * `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
+ * `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine; `PELLUCID_ERR_TRAP`;
+ * `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -2889,7 +2930,7 @@ pellucid_status_t pellucid_instance_new(pellucid_store_t *store,
  * - `instance`: the instance.
  * - `out_module`: gets a reference to the module.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: the caller owns `*out_module`.
  * Context: any.
@@ -2907,8 +2948,8 @@ pellucid_status_t pellucid_instance_module(const pellucid_store_t *store,
  * - `name`, `n_name`: the export's name, UTF-8.
  * - `out_extern`: gets the export.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
- * `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
  *
  * Owns: nothing.
  * Context: any.
@@ -2927,7 +2968,7 @@ pellucid_status_t pellucid_instance_export(const pellucid_store_t *store,
  * - `instance`: the instance.
  * - `out_n`: gets their number.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -2946,7 +2987,7 @@ pellucid_status_t pellucid_instance_export_count(const pellucid_store_t *store,
  * - `out_name`: gets the export's name; may be NULL.
  * - `out_extern`: gets the export; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing; the name is valid until the store goes.
  * Context: any.
@@ -2965,8 +3006,8 @@ pellucid_status_t pellucid_instance_export_at(const pellucid_store_t *store,
  * - `item`: the import or export.
  * - `out_type`: gets the type.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT`
- * for an unknown kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind.
  *
  * Owns: the caller owns `*out_type`.
  * Context: any.
@@ -2983,8 +3024,8 @@ pellucid_status_t pellucid_extern_type(const pellucid_store_t *store,
  * - `instance`: the instance.
  * - `out_spaces`: gets the numbers; its `struct_size` must be set.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
- * `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
  *
  * Owns: nothing.
  * Context: any.
@@ -3002,7 +3043,8 @@ pellucid_status_t pellucid_instance_spaces(const pellucid_store_t *store,
  * - `func_index`: the index in its module, imports counted first.
  * - `out_func`: gets the function.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3021,7 +3063,8 @@ pellucid_status_t pellucid_instance_func(const pellucid_store_t *store,
  * - `table_index`: the index in its module, imports counted first.
  * - `out_table`: gets the table.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3040,7 +3083,8 @@ pellucid_status_t pellucid_instance_table(const pellucid_store_t *store,
  * - `memory_index`: the index in its module, imports counted first.
  * - `out_memory`: gets the memory.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3059,7 +3103,8 @@ pellucid_status_t pellucid_instance_memory(const pellucid_store_t *store,
  * - `global_index`: the index in its module, imports counted first.
  * - `out_global`: gets the global.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3094,7 +3139,7 @@ typedef struct pellucid_linker_t pellucid_linker_t;
 /**
  * Makes a linker that knows no names.
  *
- * - `engine`: the engine of the modules to instantiate.
+ * - `engine`: the engine of the modules to instantiate, and of the stores.
  * - `out_linker`: gets the linker.
  *
  * Returns `PELLUCID_OK`.
@@ -3141,9 +3186,10 @@ pellucid_status_t pellucid_linker_set_shadowing(pellucid_linker_t *linker, bool 
  * - `item`: what they stand for.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off;
  * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown
- * kind or a name that isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ * kind, a name that isn't UTF-8, or a store of another engine; `PELLUCID_ERR_INVALID_STATE` while the linker
+ * instantiates a module.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3229,9 +3275,10 @@ pellucid_status_t pellucid_linker_define_func_raw(pellucid_linker_t *linker,
  * - `instance`: the instance.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing
- * is off; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name
- * isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined
+ * already and shadowing is off; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8, or for a store of another engine;
+ * `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3252,7 +3299,8 @@ pellucid_status_t pellucid_linker_define_instance(pellucid_linker_t *linker,
  * - `module`: the module.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a store of
+ * another engine; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3272,7 +3320,8 @@ pellucid_status_t pellucid_linker_define_unknown_as_traps(pellucid_linker_t *lin
  * - `name`, `n_name`: the second, UTF-8.
  * - `out_extern`: gets what it stands for.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_INVALID_ARGUMENT` if a name isn't UTF-8.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_INVALID_ARGUMENT` if a name
+ * isn't UTF-8.
  *
  * Owns: nothing.
  * Context: any.
@@ -3296,7 +3345,7 @@ pellucid_status_t pellucid_linker_get(const pellucid_linker_t *linker,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are
- * in the message.
+ * in the message; `PELLUCID_ERR_INVALID_ARGUMENT` also for a store of another engine than the linker's.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -3676,9 +3725,9 @@ pellucid_status_t pellucid_wasi_config_set_random_seed(pellucid_wasi_config_t *c
  * - `out_wasi`: gets what the guest writes to captured streams; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing is off;
- * `PELLUCID_ERR_LIMIT` for too many folders; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_STATE` while the linker
- * instantiates a module.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined
+ * already and shadowing is off; `PELLUCID_ERR_LIMIT` for too many folders; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
  *
  * Owns: the caller owns `*out_wasi` and `*out_error`.
  * Context: any.
@@ -3829,8 +3878,8 @@ typedef struct {
  * - `store`: the store.
  * - `out_frame`: gets the frame.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if no guest is running, which a paused call isn't (see
- * `pellucid_call_frame`); `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if no guest is running, which a paused call
+ * isn't (see `pellucid_call_frame`); `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any; there are frames in callbacks only.
@@ -3847,7 +3896,7 @@ pellucid_status_t pellucid_frame_newest(const pellucid_store_t *store,
  * - `out_frames`, `cap_frames`: places for frames, and how many; may be NULL if there are none.
  * - `out_n`: gets the number of activations that have Wasm frames, also those for which there is no place.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any; there are frames in callbacks only.
@@ -3865,7 +3914,7 @@ pellucid_status_t pellucid_frame_activations(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_frame`: gets the frame of its caller; may be the same place as `frame`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`;
  * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
@@ -3898,7 +3947,8 @@ bool pellucid_frame_is_valid(const pellucid_store_t *store, const pellucid_frame
  * - `frame`: the frame.
  * - `out_key`: gets the number.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3915,8 +3965,8 @@ pellucid_status_t pellucid_frame_key(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_info`: gets it; its `struct_size` must be set.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`;
- * `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
  *
  * Owns: nothing.
  * Context: any.
@@ -3933,7 +3983,8 @@ pellucid_status_t pellucid_frame_info(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_kind`: gets one of `enum pellucid_frame_kind`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3950,8 +4001,8 @@ pellucid_status_t pellucid_frame_kind(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_instance`: gets the instance.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the guest's stack ended before the frame was complete;
- * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if the guest's stack ended before the frame was
+ * complete; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3968,7 +4019,8 @@ pellucid_status_t pellucid_frame_instance(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_module`: gets a reference to the module.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the caller owns `*out_module`.
  * Context: any.
@@ -3985,7 +4037,8 @@ pellucid_status_t pellucid_frame_module(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_func_index`: gets the index.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4002,7 +4055,7 @@ pellucid_status_t pellucid_frame_func_index(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`;
  * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing; the name is valid until the store goes.
@@ -4021,7 +4074,8 @@ pellucid_status_t pellucid_frame_func_name(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_pc`: gets the offset.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4038,7 +4092,8 @@ pellucid_status_t pellucid_frame_pc(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_offset`: gets the offset.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4055,7 +4110,8 @@ pellucid_status_t pellucid_frame_func_offset(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_n`: gets their number.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4073,7 +4129,8 @@ pellucid_status_t pellucid_frame_local_count(const pellucid_store_t *store,
  * - `out_kinds`, `cap_kinds`: places for the types, and how many; may be NULL if there are none.
  * - `out_n`: gets the number of locals, also those for which there is no place.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4096,7 +4153,7 @@ pellucid_status_t pellucid_frame_local_kinds(const pellucid_store_t *store,
  * - `out_values`, `cap_values`: places for values, and how many to read at most.
  * - `out_n`: gets the number of values that were read.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
  * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
@@ -4117,7 +4174,8 @@ pellucid_status_t pellucid_frame_read_locals(const pellucid_store_t *store,
  * - `frame`: the frame.
  * - `out_n`: gets their number.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4135,7 +4193,8 @@ pellucid_status_t pellucid_frame_operand_count(const pellucid_store_t *store,
  * - `out_kinds`, `cap_kinds`: places for the types, and how many; may be NULL if there are none.
  * - `out_n`: gets the number of operands, also those for which there is no place.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4158,7 +4217,7 @@ pellucid_status_t pellucid_frame_operand_kinds(const pellucid_store_t *store,
  * - `out_values`, `cap_values`: places for values, and how many to read at most.
  * - `out_n`: gets the number of values that were read.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
  * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
@@ -4180,7 +4239,7 @@ pellucid_status_t pellucid_frame_read_operands(const pellucid_store_t *store,
  * - `local_index`: less than the number of its locals.
  * - `out_name`: gets the name.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`;
  * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing; the name is valid until the store goes.
@@ -4292,7 +4351,7 @@ typedef pellucid_action_t (*pellucid_event_cb_t)(void *userdata,
  * - `finalizer`: frees `userdata` when the handler has been replaced or cleared and has returned, or when the store
  *   goes; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known;
  * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the store owns `userdata` until the finalizer runs.
@@ -4310,7 +4369,7 @@ pellucid_status_t pellucid_store_set_event_handler(pellucid_store_t *store,
  *
  * - `store`: the store.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the store gives up the handler's `userdata`: its finalizer runs now, or when a handler that is running returns.
  * Context: any, also in the handler.
@@ -4324,7 +4383,7 @@ pellucid_status_t pellucid_store_clear_event_handler(pellucid_store_t *store);
  * - `store`: the store.
  * - `out_n`: gets the count.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4550,10 +4609,10 @@ typedef uint32_t pellucid_call_state_t;
  * - `out_call`: gets the call.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
- * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for
- * one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the
+ * function's; `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
+ * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for one
+ * of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_call` and `*out_error`.
  * Context: any.
@@ -4592,7 +4651,7 @@ void pellucid_call_delete(pellucid_call_t *call);
  * - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
  * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
  * without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
  * `PELLUCID_ERR_POISONED`.
@@ -4638,7 +4697,7 @@ uint64_t pellucid_call_id(const pellucid_call_t *call);
  * - `call`: the call.
  * - `out_func`: gets the function.
  *
- * Returns `PELLUCID_OK`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4652,7 +4711,7 @@ pellucid_status_t pellucid_call_func(const pellucid_call_t *call, pellucid_func_
  * - `call`: the call.
  * - `out_event`: gets the event.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call is neither paused nor trapped.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if the call is neither paused nor trapped.
  *
  * Owns: nothing; the event is valid until the call is resumed or deleted.
  * Context: any.
@@ -4667,8 +4726,8 @@ pellucid_status_t pellucid_call_event(const pellucid_call_t *call,
  * - `call`: the call.
  * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT`
- * for another number of results.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of results.
  *
  * Owns: nothing.
  * Context: any.
@@ -4685,7 +4744,7 @@ pellucid_status_t pellucid_call_results(const pellucid_call_t *call,
  * - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace; or the
  *   guest's exit, see `pellucid_error_exit_code`.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped or exited.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped or exited.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -4700,8 +4759,8 @@ pellucid_status_t pellucid_call_error(const pellucid_call_t *call,
  * - `call`: the call.
  * - `out_frame`: gets the frame.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call is in another state or has no Wasm frame;
- * `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if the call is in another state or has no Wasm
+ * frame; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4740,7 +4799,7 @@ typedef struct pellucid_edit_t pellucid_edit_t;
  * - `store`: the store whose breakpoints to edit.
  * - `out_edit`: gets the session.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the caller owns `*out_edit`.
  * Context: any.
@@ -4773,9 +4832,9 @@ void pellucid_edit_delete(pellucid_edit_t *edit);
  * - `out_id`: gets the breakpoint's id, which is never 0 and never reused in the store; may be NULL.
  * - `out_actual_pc`: gets the operator where it lands; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` past the last operator of a body, or outside all bodies;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is
- * over.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` past the last operator of a body, or outside
+ * all bodies; `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the
+ * session is over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4796,8 +4855,9 @@ pellucid_status_t pellucid_edit_add(pellucid_edit_t *edit,
  * - `out_id`: gets the breakpoint's id; may be NULL.
  * - `out_actual_pc`: gets the operator where it lands; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
- * for an imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for an imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if
+ * the session is over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4815,7 +4875,7 @@ pellucid_status_t pellucid_edit_add_at_function(pellucid_edit_t *edit,
  * - `edit`: the session.
  * - `id`: the breakpoint's id; it may be one that this session adds.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4830,7 +4890,7 @@ pellucid_status_t pellucid_edit_remove(pellucid_edit_t *edit, uint64_t id);
  * - `id`: the breakpoint's id; it may be one that this session adds.
  * - `is_enabled`: whether it raises events.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4845,7 +4905,7 @@ pellucid_status_t pellucid_edit_enable(pellucid_edit_t *edit, uint64_t id, bool 
  * - `edit`: the session.
  * - `is_on`: whether it will be on.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4860,7 +4920,7 @@ pellucid_status_t pellucid_edit_single_step(pellucid_edit_t *edit,
  * - `edit`: the session, which is still to be deleted.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
  * `PELLUCID_ERR_INVALID_STATE` if the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code
  * couldn't be changed.
  *
@@ -4876,7 +4936,7 @@ pellucid_status_t pellucid_edit_commit(pellucid_edit_t *edit,
  *
  * - `edit`: the session, which is still to be deleted.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session was over.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session was over.
  *
  * Owns: nothing.
  * Context: any.
@@ -4921,7 +4981,7 @@ typedef struct {
  * - `out_ids`, `cap_ids`: places for ids, and how many; may be NULL if there are none.
  * - `out_n`: gets the number of breakpoints, also those for which there is no place.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.
@@ -4939,8 +4999,8 @@ pellucid_status_t pellucid_breakpoint_list(const pellucid_store_t *store,
  * - `id`: the id.
  * - `out_info`: gets the breakpoint; its `struct_size` must be set.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, or none any more; `PELLUCID_ERR_DEBUG_DISABLED`;
- * `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is none, or none any more;
+ * `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
  *
  * Owns: nothing.
  * Context: any.
@@ -4957,7 +5017,8 @@ pellucid_status_t pellucid_breakpoint_info(const pellucid_store_t *store,
  * - `id`: the breakpoint's id.
  * - `out_module`: gets a reference to the module.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the caller owns `*out_module`.
  * Context: any.
@@ -4973,7 +5034,7 @@ pellucid_status_t pellucid_breakpoint_module(const pellucid_store_t *store,
  * - `store`: the store.
  * - `out_is_on`: gets whether it is.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: nothing.
  * Context: any.

@@ -80,6 +80,50 @@ fn every_function_is_documented_to_the_end() {
     }
 }
 
+/// The functions of the sources that claim a store, and have a status to say that it is claimed already.
+fn functions_that_claim() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi");
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).expect("it is there") {
+        let text = std::fs::read_to_string(file.expect("it can be read").path()).expect("it is text");
+        for function in text.split("\npub unsafe extern \"C\" fn ").skip(1) {
+            let function = function.split_once("\n}\n").map_or(function, |(function, _)| function);
+            let (name, _) = function.split_once('(').expect("it has parameters");
+            let (signature, body) = function.split_once('{').expect("it has a body");
+            let arguments = body.split_once("entry!(").and_then(|(_, entry)| entry.split_once("=>"));
+            let arguments =
+                arguments.and_then(|(entry, _)| entry.split_once(';')).map_or("", |(_, arguments)| arguments);
+            let claims = |argument: &str| {
+                let kind = argument.split_whitespace().next().unwrap_or_default();
+                ["store", "running", "child", "resuming"].contains(&kind)
+            };
+            if signature.contains("-> pellucid_status_t") && arguments.split(',').any(claims) {
+                found.push(name.to_string());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn who_claims_a_store_says_that_it_may_be_busy() {
+    let header = header();
+    let declarations = declarations(&header);
+    let functions = functions(&declarations);
+    let comment_of = |name: &str| {
+        let comment = functions.iter().find(|(known, ..)| *known == name).map(|(.., comment)| comment.to_string());
+        comment.unwrap_or_else(|| panic!("{name} isn't in the header"))
+    };
+    let says = |comment: &str| comment.contains("`PELLUCID_ERR_BUSY`");
+    let claiming = functions_that_claim();
+    assert!(claiming.len() > 80, "only {} functions were found", claiming.len());
+    for name in claiming {
+        let comment = comment_of(&name);
+        let others = comment.split_once("\nReturns as `").and_then(|(_, rest)| rest.split_once('`'));
+        assert!(says(&comment) || others.is_some_and(|(other, _)| says(&comment_of(other))), "{name} doesn't say so");
+    }
+}
+
 #[test]
 fn every_type_and_constant_is_documented() {
     for declaration in declarations(&header()) {

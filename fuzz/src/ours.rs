@@ -68,7 +68,7 @@ impl Session {
             host: RefCell::default(),
             case: case.clone(),
         });
-        let externs = (0..8u64).map(|number| debuggee.store().externref_new(Box::new(number))).collect();
+        let externs = (0..8u64).map(|number| debuggee.store().externref_new(Box::new(number)).unwrap()).collect();
         names.externs.replace(externs);
         Session { case: case.clone(), debuggee, module: module.clone(), instance: Cell::new(None), names }
     }

@@ -1,6 +1,6 @@
 //! The one error type of the core: a kind, which becomes the C status, and a message for people.
 
-use super::{TrapCode, WasmPc};
+use super::{TrapCode, WasmPc, memory};
 use std::fmt;
 
 /// What went wrong, as far as a program can act on it. Each kind is one `PELLUCID_ERR_…` status.
@@ -74,18 +74,65 @@ pub struct MemoryFault {
     pub address: u64,
 }
 
-/// An error with its message and, if the guest caused it, the trap and the guest's backtrace.
-#[derive(Clone, Debug)]
-pub struct Error(Box<Inner>);
+/// The innermost frames of a guest, innermost first.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Backtrace {
+    /// The frames.
+    pub frames: Vec<BacktraceFrame>,
+    /// Whether there are more, which aren't told.
+    pub is_cut: bool,
+}
 
-#[derive(Clone, Debug)]
+impl Backtrace {
+    /// Adds a frame, which called those that are there.
+    ///
+    /// Errors: `System` if there is no memory for it.
+    pub fn push(&mut self, frame: BacktraceFrame) -> Result<()> {
+        memory::reserve(&mut self.frames, 1)?;
+        self.frames.push(frame);
+        Ok(())
+    }
+}
+
+/// An error with its message and, if the guest caused it, the trap and the guest's backtrace.
+///
+/// Without memory for all that it is an error without memory, which is the same as one that says so.
+#[derive(Debug)]
+pub struct Error(Option<Box<Inner>>);
+
+#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
     trap: Option<TrapCode>,
     fault: Option<MemoryFault>,
     exit_code: Option<u32>,
-    backtrace: Vec<BacktraceFrame>,
+    backtrace: Backtrace,
+}
+
+impl Clone for Error {
+    fn clone(&self) -> Error {
+        let Some(inner) = &self.0 else { return Error::no_memory() };
+        let copied = || {
+            let Inner { kind, ref message, trap, fault, exit_code, ref backtrace } = **inner;
+            let mut frames = Vec::new();
+            memory::reserve(&mut frames, backtrace.frames.len())?;
+            for frame in &backtrace.frames {
+                frames.push(frame.copied()?);
+            }
+            let (message, backtrace) = (memory::copied(message)?, Backtrace { frames, is_cut: backtrace.is_cut });
+            Ok(Inner { kind, message, trap, fault, exit_code, backtrace })
+        };
+        Error::made(copied())
+    }
+}
+
+impl BacktraceFrame {
+    fn copied(&self) -> Result<BacktraceFrame> {
+        let BacktraceFrame { ref module_name, func_index, ref func_name, pc, func_offset } = *self;
+        let (module_name, func_name) = (memory::copied(module_name)?, memory::copied(func_name)?);
+        Ok(BacktraceFrame { module_name, func_index, func_name, pc, func_offset })
+    }
 }
 
 /// A result with [`Error`].
@@ -94,89 +141,119 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind`, whose `message` is one lower-case line on what was wrong with this input. If it isn't one line, as
     /// it quotes somebody else, it becomes one.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        let (message, backtrace) = (one_line(message.into()), Vec::new());
-        Error(Box::new(Inner { kind, message, trap: None, fault: None, exit_code: None, backtrace }))
+    pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Error {
+        let inner = |message| {
+            let backtrace = Backtrace::default();
+            Inner { kind, message, trap: None, fault: None, exit_code: None, backtrace }
+        };
+        Error::made(one_line(message).map(inner))
+    }
+
+    /// The error of who gets no memory. It takes none.
+    pub const fn no_memory() -> Error {
+        Error(None)
+    }
+
+    fn made(inner: Result<Inner>) -> Error {
+        inner.and_then(memory::boxed).map_or_else(|refused| refused, |inner| Error(Some(inner)))
     }
 
     /// The end of a guest that ended itself; it isn't a trap, and has no backtrace.
     pub fn exit(code: u32) -> Error {
-        let mut error = Error::new(ErrorKind::Exit, format!("the guest exited with code {code}"));
-        error.0.exit_code = Some(code);
+        let mut error = Error::new(ErrorKind::Exit, format_args!("the guest exited with code {code}"));
+        if let Some(inner) = &mut error.0 {
+            inner.exit_code = Some(code);
+        }
         error
     }
 
     /// A trap, with the guest's backtrace where it happened.
-    pub fn trap(code: TrapCode, fault: Option<MemoryFault>, backtrace: Vec<BacktraceFrame>) -> Error {
-        let message = code.message().to_string();
-        let (kind, trap) = (ErrorKind::Trap, Some(code));
-        Error(Box::new(Inner { kind, message, trap, fault, exit_code: None, backtrace }))
+    pub fn trap(code: TrapCode, fault: Option<MemoryFault>, backtrace: Backtrace) -> Error {
+        let inner = |message| {
+            let (kind, trap) = (ErrorKind::Trap, Some(code));
+            Inner { kind, message, trap, fault, exit_code: None, backtrace }
+        };
+        Error::made(memory::copied(code.message()).map(inner))
     }
 
     /// The same error with the guest's backtrace attached, unless it has one.
-    pub fn with_backtrace(mut self, backtrace: Vec<BacktraceFrame>) -> Error {
-        if self.0.backtrace.is_empty() {
-            self.0.backtrace = backtrace;
+    pub fn with_backtrace(mut self, backtrace: Backtrace) -> Error {
+        if let Some(inner) = self.0.as_mut().filter(|inner| inner.backtrace.frames.is_empty()) {
+            inner.backtrace = backtrace;
         }
         self
     }
 
     /// The same error with another message.
-    pub fn with_message(mut self, message: impl Into<String>) -> Error {
-        self.0.message = one_line(message.into());
+    pub fn with_message(mut self, message: impl fmt::Display) -> Error {
+        match (&mut self.0, one_line(message)) {
+            (Some(inner), Ok(message)) => inner.message = message,
+            _ => self.0 = None,
+        }
         self
     }
 
     /// What a program can act on.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        self.0.as_ref().map_or(ErrorKind::System, |inner| inner.kind)
     }
 
     /// What a person reads: one line.
     pub fn message(&self) -> &str {
-        &self.0.message
+        self.0.as_ref().map_or("there is no memory left", |inner| &inner.message)
     }
 
     /// The reason of the trap, if the error is one.
     pub fn trap_code(&self) -> Option<TrapCode> {
-        self.0.trap
+        self.0.as_ref()?.trap
     }
 
     /// The access that failed, for traps of the memory hardware.
     pub fn memory_fault(&self) -> Option<MemoryFault> {
-        self.0.fault
+        self.0.as_ref()?.fault
     }
 
     /// What the guest said when it ended itself.
     pub fn exit_code(&self) -> Option<u32> {
-        self.0.exit_code
+        self.0.as_ref()?.exit_code
     }
 
     /// The guest's frames, innermost first; empty if no guest code was running.
     pub fn backtrace(&self) -> &[BacktraceFrame] {
-        &self.0.backtrace
+        self.0.as_ref().map_or(&[], |inner| &inner.backtrace.frames)
+    }
+
+    /// Whether the guest had more frames than that.
+    pub fn is_backtrace_cut(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.backtrace.is_cut)
     }
 }
 
 /// The text without what would break or hide parts of a line: ends of lines, with the spaces around them, become a space,
 /// other control characters the sign for something unknown.
-fn one_line(text: String) -> String {
+fn one_line(text: impl fmt::Display) -> Result<String> {
+    let text = memory::displayed(text)?;
     let ends_line =
         |character| matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
     if !text.contains(|character: char| character.is_control() || ends_line(character)) {
-        return text;
+        return Ok(text);
     }
+    // The lines, the text of them, and the texts that it becomes, with signs of three bytes for one.
+    memory::ask(size_of::<&str>() * text.len() + 7 * text.len())?;
     let lines = text.split(ends_line).map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join(" ");
-    line.replace('\t', " ").replace(char::is_control, "\u{fffd}")
+    Ok(line.replace('\t', " ").replace(char::is_control, "\u{fffd}"))
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
-        for (depth, frame) in self.0.backtrace.iter().enumerate() {
+        f.write_str(self.message())?;
+        for (depth, frame) in self.backtrace().iter().enumerate() {
             let name = if frame.func_name.is_empty() { "?" } else { &frame.func_name };
             write!(f, "\n  #{depth} {}!{name} (function {}) at {}", frame.module_name, frame.func_index, frame.pc)?;
+        }
+        if self.is_backtrace_cut() {
+            f.write_str("\n  … and more frames, which aren't told")?;
         }
         Ok(())
     }
@@ -187,7 +264,7 @@ impl std::error::Error for Error {}
 /// Returns early with an [`Error`] of the given kind and formatted message.
 macro_rules! bail {
     ($kind:ident, $($arg:tt)*) => {
-        return Err($crate::base::Error::new($crate::base::ErrorKind::$kind, format!($($arg)*)))
+        return Err($crate::base::Error::new($crate::base::ErrorKind::$kind, format_args!($($arg)*)))
     };
 }
 pub(crate) use bail;
@@ -195,6 +272,32 @@ pub(crate) use bail;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_says_that_frames_are_missing() {
+        let frame = BacktraceFrame {
+            module_name: "m".into(),
+            func_index: 1,
+            func_name: "f".into(),
+            pc: WasmPc(16),
+            func_offset: 2,
+        };
+        let error =
+            |is_cut| Error::trap(TrapCode::Unreachable, None, Backtrace { frames: vec![frame.clone()], is_cut });
+        let whole = error(false).to_string();
+        assert!(whole.ends_with("#0 m!f (function 1) at 0x10"), "{whole}");
+        let cut = error(true).clone().to_string();
+        assert_eq!(cut, format!("{whole}\n  … and more frames, which aren't told"));
+    }
+
+    #[test]
+    fn an_error_without_memory_is_one() {
+        let error = Error::no_memory().with_message("a").with_backtrace(Backtrace::default()).clone();
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::System, "there is no memory left".to_string()));
+        assert_eq!(Error::new(ErrorKind::Host, "").with_message("b").message(), "b");
+        let exit = Error::exit(3).clone();
+        assert_eq!((exit.kind(), exit.exit_code(), exit.trap_code()), (ErrorKind::Exit, Some(3), None));
+    }
 
     #[test]
     fn messages_are_one_line() {

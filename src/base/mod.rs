@@ -8,13 +8,14 @@ pub mod error;
 pub mod floats;
 pub mod handle;
 pub mod index;
+pub mod memory;
 pub mod trap;
 pub mod types;
 pub mod value;
 
 pub use address::{CodeOffset, NativePc, WasmPc};
 pub use config::{Config, OptLevel, StoreLimits};
-pub use error::{BacktraceFrame, Error, ErrorKind, Result};
+pub use error::{Backtrace, BacktraceFrame, Error, ErrorKind, Result};
 pub use handle::{ExternRef, Func, Global, Instance, Memory, StoreId, Table};
 pub use index::{
     BlobId, BodyIndex, DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedMemoryIndex, DefinedTableIndex,

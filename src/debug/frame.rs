@@ -238,12 +238,12 @@ impl Debuggee {
 
 #[cold]
 fn no_such_frame(frame: &Frame) -> Error {
-    Error::new(ErrorKind::StaleHandle, format!("the call has no frame {}", frame.position))
+    Error::new(ErrorKind::StaleHandle, format_args!("the call has no frame {}", frame.position))
 }
 
 #[cold]
 fn past_the_last(count: usize, first: usize, what: &str) -> Error {
-    Error::new(ErrorKind::OutOfRange, format!("the frame has {count} {what}, {first} is past the last"))
+    Error::new(ErrorKind::OutOfRange, format_args!("the frame has {count} {what}, {first} is past the last"))
 }
 
 /// Which of `count` things there are from `first` on, at most `room`.

@@ -15,7 +15,7 @@ use super::breakpoints::Site;
 use super::event::Receiver;
 use super::stopped_call::StoppedCall;
 use super::{Action, Debuggee, Event, EventKind, Frame};
-use crate::base::{Error, ErrorKind, Result, TrapCode, WasmPc};
+use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc};
 use crate::runtime::{Call, Exit, Stopped, TrapInfo};
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -271,8 +271,9 @@ impl<'a> Session<'a> {
 
     fn trap_on_request(&self, event: &Event, message: String) -> Result<Outcome> {
         let store = self.debuggee.store();
-        let mut backtrace = self.call.activation().map_or_else(Vec::new, |activation| store.backtrace(&activation));
-        if let Some(newest) = backtrace.first_mut() {
+        let mut backtrace =
+            self.call.activation().map_or_else(Backtrace::default, |activation| store.backtrace(&activation));
+        if let Some(newest) = backtrace.frames.first_mut() {
             // The machine only knows where the run starts.
             newest.func_offset = newest.func_offset + event.pc.0 - newest.pc.0;
             newest.pc = event.pc;

@@ -48,7 +48,7 @@ impl Sized32 for pellucid_breakpoint_info_t {
 /// - `out_ids`, `cap_ids`: places for ids, and how many; may be NULL if there are none.
 /// - `out_n`: gets the number of breakpoints, also those for which there is no place.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -74,8 +74,8 @@ pub unsafe extern "C" fn pellucid_breakpoint_list(
 /// - `id`: the id.
 /// - `out_info`: gets the breakpoint; its `struct_size` must be set.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is none, or none any more; `PELLUCID_ERR_DEBUG_DISABLED`;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is none, or none any more;
+/// `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -108,7 +108,8 @@ pub unsafe extern "C" fn pellucid_breakpoint_info(
 /// - `id`: the breakpoint's id.
 /// - `out_module`: gets a reference to the module.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the caller owns `*out_module`.
 /// Context: any.
@@ -120,8 +121,7 @@ pub unsafe extern "C" fn pellucid_breakpoint_module(
     out_module: *mut *mut pellucid_module_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, out out_module => {
-        out_module.give(pellucid_module_t::new(store.debuggee().breakpoint(id)?.module));
-        Ok(())
+        out_module.give(pellucid_module_t::new(store.debuggee().breakpoint(id)?.module))
     })
 }
 
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn pellucid_breakpoint_module(
 /// - `store`: the store.
 /// - `out_is_on`: gets whether it is.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -121,10 +121,10 @@ impl Keep for pellucid_call_t {
 /// - `out_call`: gets the call.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
-/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for
-/// one of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the
+/// function's; `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments, and for a value of unknown kind or
+/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for one
+/// of a reserved kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_call` and `*out_error`.
 /// Context: any.
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
 /// - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
 /// `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
 /// without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
 /// `PELLUCID_ERR_POISONED`.
@@ -252,7 +252,7 @@ pub unsafe extern "C" fn pellucid_call_id(call: *const pellucid_call_t) -> u64 {
 /// - `call`: the call.
 /// - `out_func`: gets the function.
 ///
-/// Returns `PELLUCID_OK`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -273,7 +273,7 @@ pub unsafe extern "C" fn pellucid_call_func(
 /// - `call`: the call.
 /// - `out_event`: gets the event.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call is neither paused nor trapped.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if the call is neither paused nor trapped.
 ///
 /// Owns: nothing; the event is valid until the call is resumed or deleted.
 /// Context: any.
@@ -300,8 +300,8 @@ pub unsafe extern "C" fn pellucid_call_event(
 /// - `call`: the call.
 /// - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished; `PELLUCID_ERR_INVALID_ARGUMENT`
-/// for another number of results.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call hasn't finished;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for another number of results.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -328,7 +328,7 @@ pub unsafe extern "C" fn pellucid_call_results(
 /// - `out_error`: gets the error: the trap, or that of the host function which failed, with the guest's backtrace; or the
 ///   guest's exit, see `pellucid_error_exit_code`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped or exited.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` unless the call is trapped or exited.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -350,8 +350,8 @@ pub unsafe extern "C" fn pellucid_call_error(
 /// - `call`: the call.
 /// - `out_frame`: gets the frame.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the call is in another state or has no Wasm frame;
-/// `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if the call is in another state or has no Wasm
+/// frame; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -132,9 +132,8 @@ pub(super) fn limit(limits: &StoreLimits, limit: pellucid_limit_t) -> Result<u64
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_config_new(out_config: *mut *mut pellucid_config_t) -> pellucid_status_t {
-    entry!(status null_mut(); out out_config => {
-        out_config.give(pellucid_config_t { config: Mutex::new(Config::default()) });
-        Ok(())
+    entry!(status null_mut(); room small, out out_config => {
+        out_config.give(pellucid_config_t { config: Mutex::new(Config::default()) })
     })
 }
 

@@ -58,7 +58,7 @@ impl pellucid_edit_t {
 /// - `store`: the store whose breakpoints to edit.
 /// - `out_edit`: gets the session.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the caller owns `*out_edit`.
 /// Context: any.
@@ -68,11 +68,10 @@ pub unsafe extern "C" fn pellucid_edit_begin(
     store: *mut pellucid_store_t,
     out_edit: *mut *mut pellucid_edit_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); store store, out out_edit => {
+    entry!(status null_mut(); room small, store store, out out_edit => {
         let edit = Edit::begin(store.debuggee())?;
         let store = store.keep().expect("it was checked to be alive");
-        out_edit.give(pellucid_edit_t { edit: RefCell::new(Some(edit)), store });
-        Ok(())
+        out_edit.give(pellucid_edit_t { edit: RefCell::new(Some(edit)), store })
     })
 }
 
@@ -106,9 +105,9 @@ pub unsafe extern "C" fn pellucid_edit_delete(edit: *mut pellucid_edit_t) {
 /// - `out_id`: gets the breakpoint's id, which is never 0 and never reused in the store; may be NULL.
 /// - `out_actual_pc`: gets the operator where it lands; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` past the last operator of a body, or outside all bodies;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is
-/// over.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` past the last operator of a body, or outside
+/// all bodies; `PELLUCID_ERR_INVALID_ARGUMENT` for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the
+/// session is over.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -121,7 +120,7 @@ pub unsafe extern "C" fn pellucid_edit_add(
     out_id: *mut u64,
     out_actual_pc: *mut u32,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); child edit, ref module, opt_out out_id, opt_out out_actual_pc => {
+    entry!(status null_mut(); room small, child edit, ref module, opt_out out_id, opt_out out_actual_pc => {
         let (id, actual) = edit.change(|intents| intents.add(edit.store.debuggee(), module.module(), WasmPc(pc)))?;
         out_id.set(id);
         out_actual_pc.set(actual.0);
@@ -137,8 +136,9 @@ pub unsafe extern "C" fn pellucid_edit_add(
 /// - `out_id`: gets the breakpoint's id; may be NULL.
 /// - `out_actual_pc`: gets the operator where it lands; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
-/// for an imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for an imported one, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if
+/// the session is over.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn pellucid_edit_add_at_function(
     out_id: *mut u64,
     out_actual_pc: *mut u32,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); child edit, ref module, opt_out out_id, opt_out out_actual_pc => {
+    entry!(status null_mut(); room small, child edit, ref module, opt_out out_id, opt_out out_actual_pc => {
         let module = module.module();
         let function = self::func_index(module.info(), func_index)?;
         let (id, actual) = edit.change(|intents| intents.add_at_function(edit.store.debuggee(), module, function))?;
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn pellucid_edit_add_at_function(
 /// - `edit`: the session.
 /// - `id`: the breakpoint's id; it may be one that this session adds.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn pellucid_edit_remove(edit: *mut pellucid_edit_t, id: u6
 /// - `id`: the breakpoint's id; it may be one that this session adds.
 /// - `is_enabled`: whether it raises events.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn pellucid_edit_enable(
 /// - `edit`: the session.
 /// - `is_on`: whether it will be on.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -232,7 +232,7 @@ pub unsafe extern "C" fn pellucid_edit_single_step(edit: *mut pellucid_edit_t, i
 /// - `edit`: the session, which is still to be deleted.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
 /// `PELLUCID_ERR_INVALID_STATE` if the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code
 /// couldn't be changed.
 ///
@@ -251,7 +251,7 @@ pub unsafe extern "C" fn pellucid_edit_commit(
 ///
 /// - `edit`: the session, which is still to be deleted.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the session was over.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session was over.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -49,10 +49,9 @@ pub unsafe extern "C" fn pellucid_engine_new(
     out_engine: *mut *mut pellucid_engine_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; opt config, out out_engine => {
+    entry!(status out_error; room small, opt config, out out_engine => {
         let config = config.map_or_else(Config::default, pellucid_config_t::snapshot);
-        out_engine.give(pellucid_engine_t { engine: Engine::new(config)? });
-        Ok(())
+        out_engine.give(pellucid_engine_t { engine: Engine::new(config)? })
     })
 }
 
@@ -84,8 +83,7 @@ pub unsafe extern "C" fn pellucid_engine_clone(
     out_engine: *mut *mut pellucid_engine_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref engine, out out_engine => {
-        out_engine.give(pellucid_engine_t { engine: engine.engine.clone() });
-        Ok(())
+        out_engine.give(pellucid_engine_t { engine: engine.engine.clone() })
     })
 }
 

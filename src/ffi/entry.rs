@@ -59,6 +59,10 @@ pub(super) use entry;
 
 /// Checks one argument and rebinds its name to what the body works with.
 macro_rules! argument {
+    // Memory for a few small things: `room small`.
+    (room small) => {
+        $crate::base::memory::ask_for_several()?;
+    };
     // A store: like `ref`, and poisoned if the body panics.
     (store $name:ident) => {
         $crate::ffi::entry::argument!(ref $name);
@@ -229,7 +233,7 @@ impl<T: Keep> Drop for Held<T> {
 
 #[cold]
 fn going(name: &str) -> Error {
-    Error::new(ErrorKind::InvalidState, format!("the {name} is being deleted"))
+    Error::new(ErrorKind::InvalidState, format_args!("the {name} is being deleted"))
 }
 
 /// Poisons the store of an argument whose entry panicked.
@@ -279,7 +283,7 @@ pub(super) unsafe fn finish(
 fn error_of_panic(panic: Box<dyn Any + Send>) -> Error {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    let error = Error::new(ErrorKind::Panic, format!("internal error: {text}"));
+    let error = Error::new(ErrorKind::Panic, format_args!("internal error: {text}"));
     // A payload whose destructor panics must not unwind from here.
     std::mem::forget(panic);
     error
@@ -309,8 +313,8 @@ mod tests {
         let status = entry!(status out; => panic!("a {}", "bug"));
         assert_eq!(status, pellucid_status::PELLUCID_ERR_PANIC as pellucid_status_t);
         // SAFETY: the entry failed, so it made an error, which is ours.
-        let error = unsafe { Box::from_raw(error) };
-        assert_eq!(error.into_error().message(), "internal error: a bug");
+        let error = unsafe { pellucid_error_t::take(error) };
+        assert_eq!(error.message(), "internal error: a bug");
     }
 
     #[test]

@@ -7,10 +7,10 @@ use super::bytes::pellucid_str_t;
 use super::entry::entry;
 use super::pointer::Sized32;
 use super::status::{pellucid_status_t, status_of};
-use crate::base::{Error, ErrorKind, error::bail};
+use crate::base::{Error, ErrorKind, error::bail, memory};
 use std::ffi::c_char;
 use std::mem::offset_of;
-use std::ptr::null_mut;
+use std::ptr::{self, null_mut};
 use std::sync::OnceLock;
 
 /// What went wrong, for people and for programs. An owned object.
@@ -97,22 +97,39 @@ impl Sized32 for pellucid_backtrace_frame_t {
 
 impl pellucid_error_t {
     /// A new object, which the caller of the entry point owns.
+    ///
+    /// Without memory for it, it is one that is always there.
     pub(super) fn give(error: Error) -> *mut pellucid_error_t {
-        Box::into_raw(Box::new(pellucid_error_t { error, text: OnceLock::new() }))
+        match memory::boxed(pellucid_error_t { error, text: OnceLock::new() }) {
+            Ok(object) => Box::into_raw(object),
+            Err(_) => (&raw const NO_MEMORY).cast_mut(),
+        }
     }
 
-    /// The error, taken out of its object.
-    pub(super) fn into_error(self) -> Error {
-        self.error
+    /// The error, taken out of its object, which is deleted.
+    ///
+    /// # Safety
+    ///
+    /// `object` must come from [`pellucid_error_t::give`], and be given up.
+    pub(super) unsafe fn take(object: *mut pellucid_error_t) -> Error {
+        if ptr::eq(object, &raw const NO_MEMORY) {
+            return Error::no_memory();
+        }
+        // SAFETY: `give` has made it by `Box::into_raw`, and the caller gives it up.
+        unsafe { Box::from_raw(object) }.error
     }
 }
+
+/// The object of those for which there is no memory. It is never changed: its text is its message.
+static NO_MEMORY: pellucid_error_t = pellucid_error_t { error: Error::no_memory(), text: OnceLock::new() };
 
 /// Makes an error, for a host function or handler to fail with.
 ///
 /// - `message`, `n_message`: one line for people, UTF-8. Of several lines the library makes one.
 /// - `out_error`: gets the error; its status is `PELLUCID_ERR_HOST`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the message isn't UTF-8; `PELLUCID_ERR_SYSTEM` if there is no
+/// memory for it.
 ///
 /// Owns: the caller owns `*out_error` until it gives it to the library as a callback's error.
 /// Context: any thread.
@@ -124,8 +141,11 @@ pub unsafe extern "C" fn pellucid_error_new(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); text message n_message, out out_error => {
-        out_error.set(pellucid_error_t::give(Error::new(ErrorKind::Host, message)));
-        Ok(())
+        let error = Error::new(ErrorKind::Host, message);
+        if error.kind() != ErrorKind::Host {
+            return Err(error);
+        }
+        out_error.give(pellucid_error_t { error, text: OnceLock::new() })
     })
 }
 
@@ -138,7 +158,9 @@ pub unsafe extern "C" fn pellucid_error_new(
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_error_delete(error: *mut pellucid_error_t) {
-    entry!(delete error)
+    if !ptr::eq(error, &raw const NO_MEMORY) {
+        entry!(delete error)
+    }
 }
 
 /// The status that goes with an error.
@@ -176,12 +198,13 @@ pub unsafe extern "C" fn pellucid_error_message(
     })
 }
 
-/// The message and the backtrace, as text of one line or more without a line end.
+/// The message and the backtrace, as text of one line or more without a line end. If the backtrace doesn't have all frames
+/// (see `pellucid_error_frame_count`), the last line says so.
 ///
 /// - `error`: the error.
 /// - `out_text`: gets the text.
 ///
-/// Returns `PELLUCID_OK`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
 ///
 /// Owns: nothing; the text is valid until the error is deleted.
 /// Context: any thread.
@@ -192,7 +215,15 @@ pub unsafe extern "C" fn pellucid_error_text(
     out_text: *mut pellucid_str_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref error, out out_text => {
-        out_text.set(pellucid_str_t::new(error.text.get_or_init(|| error.error.to_string())));
+        if error.error.backtrace().is_empty() {
+            out_text.set(pellucid_str_t::new(error.error.message()));
+            return Ok(());
+        }
+        if error.text.get().is_none() {
+            // Another thread may be faster; its text is the same.
+            let _ = error.text.set(memory::displayed(&error.error)?);
+        }
+        out_text.set(pellucid_str_t::new(error.text.get().map_or("", String::as_str)));
         Ok(())
     })
 }
@@ -266,7 +297,7 @@ pub unsafe extern "C" fn pellucid_error_fault(
 /// - `error`: the error.
 ///
 /// Returns their number; 0 if no guest code was running, or if `error` is NULL. A backtrace ends at 256 frames: those
-/// are the innermost, and what called them isn't told.
+/// are the innermost, and what called them isn't told. It ends earlier if there is no memory for more.
 ///
 /// Owns: nothing.
 /// Context: any thread.

@@ -143,7 +143,7 @@ fn action(debuggee: &Debuggee, number: pellucid_action_t, message: Option<String
 /// - `finalizer`: frees `userdata` when the handler has been replaced or cleared and has returned, or when the store
 ///   goes; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a mask with bits that aren't known;
 /// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the store owns `userdata` until the finalizer runs.
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn pellucid_store_set_event_handler(
 ///
 /// - `store`: the store.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the store gives up the handler's `userdata`: its finalizer runs now, or when a handler that is running returns.
 /// Context: any, also in the handler.
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn pellucid_store_clear_event_handler(store: *mut pellucid
 /// - `store`: the store.
 /// - `out_n`: gets the count.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.

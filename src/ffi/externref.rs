@@ -7,7 +7,7 @@ use super::entry::entry;
 use super::handle::pellucid_externref_t;
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
-use crate::base::error::bail;
+use crate::base::{error::bail, memory};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
@@ -18,7 +18,7 @@ use std::ptr::null_mut;
 /// - `finalizer`: frees `userdata` when the store goes; may be NULL.
 /// - `out_externref`: gets the reference.
 ///
-/// Returns `PELLUCID_OK`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
 ///
 /// Owns: the store owns `userdata` until the finalizer runs.
 /// Context: any.
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn pellucid_externref_new(
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status null_mut(); store store, out out_externref => {
-        out_externref.set(store.core().externref_new(Box::new(userdata)).into());
+        out_externref.set(store.core().externref_new(memory::boxed(userdata)?)?.into());
         Ok(())
     })
 }
@@ -43,8 +43,8 @@ pub unsafe extern "C" fn pellucid_externref_new(
 /// - `externref`: the reference.
 /// - `out_userdata`: gets the host's pointer.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing; the library keeps `userdata` until the store goes.
 /// Context: any.

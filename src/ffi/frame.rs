@@ -130,8 +130,8 @@ impl pellucid_frame_t {
 /// - `store`: the store.
 /// - `out_frame`: gets the frame.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if no guest is running, which a paused call isn't (see
-/// `pellucid_call_frame`); `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if no guest is running, which a paused call
+/// isn't (see `pellucid_call_frame`); `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any; there are frames in callbacks only.
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn pellucid_frame_newest(
 /// - `out_frames`, `cap_frames`: places for frames, and how many; may be NULL if there are none.
 /// - `out_n`: gets the number of activations that have Wasm frames, also those for which there is no place.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any; there are frames in callbacks only.
@@ -181,7 +181,7 @@ pub unsafe extern "C" fn pellucid_frame_activations(
 /// - `frame`: the frame.
 /// - `out_frame`: gets the frame of its caller; may be the same place as `frame`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` after the oldest; `PELLUCID_ERR_STALE_HANDLE`;
 /// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
@@ -227,7 +227,8 @@ pub unsafe extern "C" fn pellucid_frame_is_valid(
 /// - `frame`: the frame.
 /// - `out_key`: gets the number.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -250,8 +251,8 @@ pub unsafe extern "C" fn pellucid_frame_key(
 /// - `frame`: the frame.
 /// - `out_info`: gets it; its `struct_size` must be set.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -286,7 +287,8 @@ pub unsafe extern "C" fn pellucid_frame_info(
 /// - `frame`: the frame.
 /// - `out_kind`: gets one of `enum pellucid_frame_kind`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -309,8 +311,8 @@ pub unsafe extern "C" fn pellucid_frame_kind(
 /// - `frame`: the frame.
 /// - `out_instance`: gets the instance.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the guest's stack ended before the frame was complete;
-/// `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if the guest's stack ended before the frame was
+/// complete; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -336,7 +338,8 @@ pub unsafe extern "C" fn pellucid_frame_instance(
 /// - `frame`: the frame.
 /// - `out_module`: gets a reference to the module.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the caller owns `*out_module`.
 /// Context: any.
@@ -348,8 +351,7 @@ pub unsafe extern "C" fn pellucid_frame_module(
     out_module: *mut *mut pellucid_module_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy frame, out out_module => {
-        out_module.give(pellucid_module_t::new(frame.module(store.debuggee())?));
-        Ok(())
+        out_module.give(pellucid_module_t::new(frame.module(store.debuggee())?))
     })
 }
 
@@ -359,7 +361,8 @@ pub unsafe extern "C" fn pellucid_frame_module(
 /// - `frame`: the frame.
 /// - `out_func_index`: gets the index.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -382,7 +385,7 @@ pub unsafe extern "C" fn pellucid_frame_func_index(
 /// - `frame`: the frame.
 /// - `out_name`: gets the name.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_STALE_HANDLE`;
 /// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing; the name is valid until the store goes.
@@ -412,7 +415,8 @@ pub unsafe extern "C" fn pellucid_frame_func_name(
 /// - `frame`: the frame.
 /// - `out_pc`: gets the offset.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -435,7 +439,8 @@ pub unsafe extern "C" fn pellucid_frame_pc(
 /// - `frame`: the frame.
 /// - `out_offset`: gets the offset.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -458,7 +463,8 @@ pub unsafe extern "C" fn pellucid_frame_func_offset(
 /// - `frame`: the frame.
 /// - `out_n`: gets their number.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -482,7 +488,8 @@ pub unsafe extern "C" fn pellucid_frame_local_count(
 /// - `out_kinds`, `cap_kinds`: places for the types, and how many; may be NULL if there are none.
 /// - `out_n`: gets the number of locals, also those for which there is no place.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -513,7 +520,7 @@ pub unsafe extern "C" fn pellucid_frame_local_kinds(
 /// - `out_values`, `cap_values`: places for values, and how many to read at most.
 /// - `out_n`: gets the number of values that were read.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
 /// `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
@@ -541,7 +548,8 @@ pub unsafe extern "C" fn pellucid_frame_read_locals(
 /// - `frame`: the frame.
 /// - `out_n`: gets their number.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -565,7 +573,8 @@ pub unsafe extern "C" fn pellucid_frame_operand_count(
 /// - `out_kinds`, `cap_kinds`: places for the types, and how many; may be NULL if there are none.
 /// - `out_n`: gets the number of operands, also those for which there is no place.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -596,7 +605,7 @@ pub unsafe extern "C" fn pellucid_frame_operand_kinds(
 /// - `out_values`, `cap_values`: places for values, and how many to read at most.
 /// - `out_n`: gets the number of values that were read.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if `first` is more than their number;
 /// `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
@@ -625,7 +634,7 @@ pub unsafe extern "C" fn pellucid_frame_read_operands(
 /// - `local_index`: less than the number of its locals.
 /// - `out_name`: gets the name.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`;
 /// `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing; the name is valid until the store goes.

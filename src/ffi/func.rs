@@ -119,10 +119,10 @@ fn outcome(status: pellucid_status_t, error: *mut pellucid_error_t) -> Result<()
 fn failure(status: pellucid_status_t, error: *mut pellucid_error_t) -> Error {
     if !error.is_null() {
         // SAFETY: the header asks for an error object that the library made, and takes it over.
-        return unsafe { Box::from_raw(error) }.into_error();
+        return unsafe { pellucid_error_t::take(error) };
     }
     let status = status_name(status).map_or_else(|| status.to_string(), str::to_string);
-    Error::new(ErrorKind::Host, format!("a host function failed with {status}"))
+    Error::new(ErrorKind::Host, format_args!("a host function failed with {status}"))
 }
 
 /// The body of a host function of this type that calls back to C.
@@ -219,7 +219,8 @@ impl Convert for CallValues<'_> {
 /// - `out_func`: gets the function.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM` if code for its type couldn't be made; `PELLUCID_ERR_UNSUPPORTED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if code for its type couldn't be made;
+/// `PELLUCID_ERR_UNSUPPORTED`.
 ///
 /// Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
 /// Context: any.
@@ -235,7 +236,7 @@ pub unsafe extern "C" fn pellucid_func_new(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
-    entry!(status out_error; store store, ref functype, callback cb, out out_func => {
+    entry!(status out_error; room small, store store, ref functype, callback cb, out out_func => {
         out_func.set(store.core().func_new_with(functype.ty().clone(), tagged(functype.ty(), cb, userdata))?.into());
         Ok(())
     })
@@ -267,7 +268,7 @@ pub unsafe extern "C" fn pellucid_func_new_raw(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
-    entry!(status out_error; store store, ref functype, callback cb, out out_func => {
+    entry!(status out_error; room small, store store, ref functype, callback cb, out out_func => {
         out_func.set(store.core().func_new_with(functype.ty().clone(), raw(cb, userdata))?.into());
         Ok(())
     })
@@ -279,7 +280,7 @@ pub unsafe extern "C" fn pellucid_func_new_raw(
 /// - `func`: the function.
 /// - `out_type`: gets the type.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: the caller owns `*out_type`.
 /// Context: any.
@@ -291,8 +292,7 @@ pub unsafe extern "C" fn pellucid_func_type(
     out_type: *mut *mut pellucid_functype_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy func, out out_type => {
-        out_type.give(pellucid_functype_t::new(store.core().func_type(func.into())?));
-        Ok(())
+        out_type.give(pellucid_functype_t::new(store.core().func_type(func.into())?))
     })
 }
 
@@ -303,8 +303,8 @@ pub unsafe extern "C" fn pellucid_func_type(
 /// - `out_instance`: gets the instance whose module defines it; may be NULL.
 /// - `out_func_index`: gets its index in that module, imports counted first; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it is a host function; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it is a host function;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -337,12 +337,12 @@ pub unsafe extern "C" fn pellucid_func_location(
 /// - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
-/// `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's; `PELLUCID_ERR_INVALID_ARGUMENT`
-/// for another number of arguments or results, and for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
-/// `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one
-/// that the store never made; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_POISONED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's
+/// error says; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments or results, and for a value of unknown kind or
+/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store;
+/// `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved
+/// kind; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -566,8 +566,8 @@ pub unsafe extern "C" fn pellucid_caller_export(
 /// - `func`: the function.
 /// - `out_name`: gets the name.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none or is a host function; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it has none or is a host function;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing; the name is valid until the store goes.
 /// Context: any.

@@ -19,9 +19,9 @@ use std::ptr::null_mut;
 /// - `out_global`: gets the global.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` for
-/// one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type;
+/// `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store
+/// never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn pellucid_global_new(
     out_global: *mut pellucid_global_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy globaltype, copy value, out out_global => {
+    entry!(status out_error; room small, store store, copy globaltype, copy value, out out_global => {
         out_global.set(store.core().global_new(globaltype.to_core()?, value.to_core()?)?.into());
         Ok(())
     })
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn pellucid_global_new(
 /// - `global`: the global.
 /// - `out_type`: gets the type.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn pellucid_global_type(
 /// - `global`: the global.
 /// - `out_value`: gets the value.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -92,9 +92,9 @@ pub unsafe extern "C" fn pellucid_global_get(
 /// - `global`: the global.
 /// - `value`: the value.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the global is immutable or the value of unknown kind;
-/// `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a value of another
-/// store; `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` if the global is immutable or the value
+/// of unknown kind; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a
+/// value of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a global or reference that the store never made;
 /// `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind.
 ///
 /// Owns: nothing.

@@ -59,10 +59,10 @@ impl Sized32 for pellucid_spaces_t {
 /// - `out_instance`: gets the instance.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
-/// `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never
-/// made; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine;
-/// `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
+/// `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine; `PELLUCID_ERR_TRAP`;
+/// `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn pellucid_instance_new(
 /// - `instance`: the instance.
 /// - `out_module`: gets a reference to the module.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: the caller owns `*out_module`.
 /// Context: any.
@@ -103,8 +103,7 @@ pub unsafe extern "C" fn pellucid_instance_module(
     out_module: *mut *mut pellucid_module_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy instance, out out_module => {
-        out_module.give(pellucid_module_t::new(store.core().instance_module(instance.into())?));
-        Ok(())
+        out_module.give(pellucid_module_t::new(store.core().instance_module(instance.into())?))
     })
 }
 
@@ -115,8 +114,8 @@ pub unsafe extern "C" fn pellucid_instance_module(
 /// - `name`, `n_name`: the export's name, UTF-8.
 /// - `out_extern`: gets the export.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -144,7 +143,7 @@ pub unsafe extern "C" fn pellucid_instance_export(
 /// - `instance`: the instance.
 /// - `out_n`: gets their number.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -169,7 +168,7 @@ pub unsafe extern "C" fn pellucid_instance_export_count(
 /// - `out_name`: gets the export's name; may be NULL.
 /// - `out_extern`: gets the export; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`.
 ///
 /// Owns: nothing; the name is valid until the store goes.
 /// Context: any.
@@ -202,8 +201,8 @@ pub unsafe extern "C" fn pellucid_instance_export_at(
 /// - `item`: the import or export.
 /// - `out_type`: gets the type.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT`
-/// for an unknown kind.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind.
 ///
 /// Owns: the caller owns `*out_type`.
 /// Context: any.
@@ -214,9 +213,8 @@ pub unsafe extern "C" fn pellucid_extern_type(
     item: *const pellucid_extern_t,
     out_type: *mut *mut pellucid_externtype_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); store store, copy item, out out_type => {
-        out_type.give(pellucid_externtype_t::new(store.core().extern_type(item.to_core()?)?));
-        Ok(())
+    entry!(status null_mut(); room small, store store, copy item, out out_type => {
+        out_type.give(pellucid_externtype_t::new(store.core().extern_type(item.to_core()?)?))
     })
 }
 
@@ -226,8 +224,8 @@ pub unsafe extern "C" fn pellucid_extern_type(
 /// - `instance`: the instance.
 /// - `out_spaces`: gets the numbers; its `struct_size` must be set.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -260,7 +258,8 @@ pub unsafe extern "C" fn pellucid_instance_spaces(
 /// - `func_index`: the index in its module, imports counted first.
 /// - `out_func`: gets the function.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -286,7 +285,8 @@ pub unsafe extern "C" fn pellucid_instance_func(
 /// - `table_index`: the index in its module, imports counted first.
 /// - `out_table`: gets the table.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -312,7 +312,8 @@ pub unsafe extern "C" fn pellucid_instance_table(
 /// - `memory_index`: the index in its module, imports counted first.
 /// - `out_memory`: gets the memory.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -338,7 +339,8 @@ pub unsafe extern "C" fn pellucid_instance_memory(
 /// - `global_index`: the index in its module, imports counted first.
 /// - `out_global`: gets the global.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -41,6 +41,7 @@ impl pellucid_linker_t {
     /// would keep its userdata.
     fn define_made(&self, store: &Store, module: &str, name: &str, make: impl FnOnce() -> Result<Func>) -> Result<()> {
         let mut linker = self.change()?;
+        linker.check_engine(store)?;
         if !self.shadowing.get() && linker.get(store, module, name).is_some() {
             bail!(Link, "{module}.{name} is defined already");
         }
@@ -57,7 +58,7 @@ impl pellucid_linker_t {
 
 /// Makes a linker that knows no names.
 ///
-/// - `engine`: the engine of the modules to instantiate.
+/// - `engine`: the engine of the modules to instantiate, and of the stores.
 /// - `out_linker`: gets the linker.
 ///
 /// Returns `PELLUCID_OK`.
@@ -70,10 +71,9 @@ pub unsafe extern "C" fn pellucid_linker_new(
     engine: *const pellucid_engine_t,
     out_linker: *mut *mut pellucid_linker_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); ref engine, out out_linker => {
+    entry!(status null_mut(); room small, ref engine, out out_linker => {
         let linker = Rc::new(RefCell::new(Linker::new(engine.engine())));
-        out_linker.give(pellucid_linker_t { linker, shadowing: Cell::new(false) });
-        Ok(())
+        out_linker.give(pellucid_linker_t { linker, shadowing: Cell::new(false) })
     })
 }
 
@@ -120,9 +120,10 @@ pub unsafe extern "C" fn pellucid_linker_set_shadowing(
 /// - `item`: what they stand for.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` if the name is defined already and shadowing is off;
 /// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for an item of unknown
-/// kind or a name that isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+/// kind, a name that isn't UTF-8, or a store of another engine; `PELLUCID_ERR_INVALID_STATE` while the linker
+/// instantiates a module.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -138,7 +139,7 @@ pub unsafe extern "C" fn pellucid_linker_define(
     item: *const pellucid_extern_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; ref linker, store store, text module_name n_module_name, text name n_name, copy item => {
+    entry!(status out_error; room small, ref linker, store store, text module_name n_module_name, text name n_name, copy item => {
         linker.change()?.define(store.core(), module_name, name, item.to_core()?)
     })
 }
@@ -175,7 +176,7 @@ pub unsafe extern "C" fn pellucid_linker_define_func(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
-    entry!(status out_error; ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
+    entry!(status out_error; room small, ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
             callback cb => {
         let core = store.core();
         linker.define_made(core, module_name, name, || core.func_new_with(functype.ty().clone(), tagged(functype.ty(), cb, userdata)))
@@ -214,7 +215,7 @@ pub unsafe extern "C" fn pellucid_linker_define_func_raw(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
-    entry!(status out_error; ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
+    entry!(status out_error; room small, ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
             callback cb => {
         let core = store.core();
         linker.define_made(core, module_name, name, || core.func_new_with(functype.ty().clone(), raw(cb, userdata)))
@@ -229,9 +230,10 @@ pub unsafe extern "C" fn pellucid_linker_define_func_raw(
 /// - `instance`: the instance.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing
-/// is off; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the name
-/// isn't UTF-8; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined
+/// already and shadowing is off; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` if the name isn't UTF-8, or for a store of another engine;
+/// `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -245,7 +247,7 @@ pub unsafe extern "C" fn pellucid_linker_define_instance(
     instance: *const pellucid_instance_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; ref linker, store store, text module_name n_module_name, copy instance => {
+    entry!(status out_error; room small, ref linker, store store, text module_name n_module_name, copy instance => {
         linker.change()?.define_instance(store.core(), module_name, instance.into())
     })
 }
@@ -257,7 +259,8 @@ pub unsafe extern "C" fn pellucid_linker_define_instance(
 /// - `module`: the module.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a store of
+/// another engine; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -269,7 +272,7 @@ pub unsafe extern "C" fn pellucid_linker_define_unknown_as_traps(
     module: *const pellucid_module_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; ref linker, store store, ref module => {
+    entry!(status out_error; room small, ref linker, store store, ref module => {
         linker.change()?.define_unknown_imports_as_traps(store.core(), module.module())
     })
 }
@@ -282,7 +285,8 @@ pub unsafe extern "C" fn pellucid_linker_define_unknown_as_traps(
 /// - `name`, `n_name`: the second, UTF-8.
 /// - `out_extern`: gets what it stands for.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_INVALID_ARGUMENT` if a name isn't UTF-8.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND`; `PELLUCID_ERR_INVALID_ARGUMENT` if a name
+/// isn't UTF-8.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -316,7 +320,7 @@ pub unsafe extern "C" fn pellucid_linker_get(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns as `pellucid_instance_new`; `PELLUCID_ERR_LINK` also for an import that isn't defined, whose names are
-/// in the message.
+/// in the message; `PELLUCID_ERR_INVALID_ARGUMENT` also for a store of another engine than the linker's.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

@@ -17,8 +17,9 @@ use std::ptr::null_mut;
 /// - `out_memory`: gets the memory.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type
-/// that no memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't supported yet.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no memory can have; `PELLUCID_ERR_UNSUPPORTED` for one that isn't
+/// supported yet.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -30,7 +31,7 @@ pub unsafe extern "C" fn pellucid_memory_new(
     out_memory: *mut pellucid_memory_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy memorytype, out out_memory => {
+    entry!(status out_error; room small, store store, copy memorytype, out out_memory => {
         out_memory.set(store.core().memory_new(memorytype.to_core()?)?.into());
         Ok(())
     })
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn pellucid_memory_new(
 /// - `memory`: the memory.
 /// - `out_type`: gets the type.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -69,7 +70,7 @@ pub unsafe extern "C" fn pellucid_memory_type(
 /// - `out_data`: gets the address of the first byte; may be NULL.
 /// - `out_size`: gets the number of bytes; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing; the bytes are valid until the store goes.
 /// Context: any.
@@ -95,7 +96,7 @@ pub unsafe extern "C" fn pellucid_memory_data(
 /// - `memory`: the memory.
 /// - `out_pages`: gets the number of pages.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -120,8 +121,8 @@ pub unsafe extern "C" fn pellucid_memory_size(
 /// - `out_old_pages`: gets the number of pages before; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit;
+/// `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -148,8 +149,8 @@ pub unsafe extern "C" fn pellucid_memory_grow(
 /// - `out_bytes`, `n_bytes`: where to copy them, and how many; may be in a guest's memory, also in this one, and overlap what is
 ///   read, as with `memmove`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for a memory that
-/// the store never made; `PELLUCID_ERR_WRONG_STORE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory, or for
+/// a memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -176,8 +177,8 @@ pub unsafe extern "C" fn pellucid_memory_read(
 /// - `bytes`, `n_bytes`: what to copy; may be in a guest's memory, also in this one, and overlap where it goes, as with
 ///   `memmove`.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit, or for a
-/// memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them
+/// fit, or for a memory that the store never made; `PELLUCID_ERR_WRONG_STORE`.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -81,8 +81,7 @@ pub unsafe extern "C" fn pellucid_module_new(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; ref engine, slice wasm n_wasm, out out_module => {
-        out_module.give(pellucid_module_t::new(Module::new(engine.engine(), wasm)?));
-        Ok(())
+        out_module.give(pellucid_module_t::new(Module::new(engine.engine(), wasm)?))
     })
 }
 
@@ -110,16 +109,18 @@ pub unsafe extern "C" fn pellucid_module_new_named(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; ref engine, text name n_name, slice wasm n_wasm, out out_module => {
-        out_module.give(pellucid_module_t::new(Module::with_name(engine.engine(), wasm, Some(name))?));
-        Ok(())
+        out_module.give(pellucid_module_t::new(Module::with_name(engine.engine(), wasm, Some(name))?))
     })
 }
 
 #[cfg(feature = "wat")]
 fn text_to_wasm(text: &str) -> Result<Vec<u8>> {
     use crate::base::{Error, ErrorKind};
+    use crate::runtime::with_room;
+    Module::check_memory_for_text(text.len())?;
     // Numbers are rounded as the format says.
-    in_default_environment(|| wat::parse_str(text)).map_err(|error| {
+    let wasm = with_room(|| in_default_environment(|| wat::parse_str(text)))?;
+    wasm.map_err(|error| {
         // What is wrong, then where, then the place as a drawing of several lines.
         let drawn = error.to_string();
         let message = match drawn.split_once("\n     --> <anon>:") {
@@ -162,8 +163,7 @@ pub unsafe extern "C" fn pellucid_module_new_text(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; ref engine, text wat n_wat, out out_module => {
-        out_module.give(pellucid_module_t::new(Module::new(engine.engine(), &text_to_wasm(wat)?)?));
-        Ok(())
+        out_module.give(pellucid_module_t::new(Module::new(engine.engine(), &text_to_wasm(wat)?)?))
     })
 }
 
@@ -217,8 +217,7 @@ pub unsafe extern "C" fn pellucid_module_clone(
     out_module: *mut *mut pellucid_module_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref module, out out_module => {
-        out_module.give(pellucid_module_t::new(module.module.clone()));
-        Ok(())
+        out_module.give(pellucid_module_t::new(module.module.clone()))
     })
 }
 
@@ -295,7 +294,7 @@ pub unsafe extern "C" fn pellucid_module_import(
     out_kind: *mut pellucid_extern_kind_t,
     out_type: *mut *mut pellucid_externtype_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); ref module, opt_out out_module_name, opt_out out_name, opt_out out_kind, opt_out out_type => {
+    entry!(status null_mut(); room small, ref module, opt_out out_module_name, opt_out out_name, opt_out out_kind, opt_out out_type => {
         let info = module.info();
         let Some(import) = info.imports.get(index) else {
             bail!(OutOfRange, "the module has {} imports", info.imports.len());
@@ -304,8 +303,7 @@ pub unsafe extern "C" fn pellucid_module_import(
         out_module_name.set(pellucid_str_t::new(&import.module));
         out_name.set(pellucid_str_t::new(&import.name));
         out_kind.set(extern_kind(&ty));
-        out_type.give(pellucid_externtype_t::new(ty));
-        Ok(())
+        out_type.give(pellucid_externtype_t::new(ty))
     })
 }
 
@@ -344,7 +342,7 @@ pub unsafe extern "C" fn pellucid_module_export(
     out_kind: *mut pellucid_extern_kind_t,
     out_type: *mut *mut pellucid_externtype_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); ref module, opt_out out_name, opt_out out_kind, opt_out out_type => {
+    entry!(status null_mut(); room small, ref module, opt_out out_name, opt_out out_kind, opt_out out_type => {
         let info = module.info();
         let Some(export) = info.exports.get(index) else {
             bail!(OutOfRange, "the module has {} exports", info.exports.len());
@@ -352,8 +350,7 @@ pub unsafe extern "C" fn pellucid_module_export(
         let ty: ExternType = info.item_type(export.item);
         out_name.set(pellucid_str_t::new(&export.name));
         out_kind.set(extern_kind(&ty));
-        out_type.give(pellucid_externtype_t::new(ty));
-        Ok(())
+        out_type.give(pellucid_externtype_t::new(ty))
     })
 }
 
@@ -415,10 +412,9 @@ pub unsafe extern "C" fn pellucid_module_func_type(
     func_index: u32,
     out_type: *mut *mut pellucid_functype_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); ref module, out out_type => {
+    entry!(status null_mut(); room small, ref module, out out_type => {
         let index = self::func_index(module.info(), func_index)?;
-        out_type.give(pellucid_functype_t::new(Arc::new(module.info().func_type(index).clone())));
-        Ok(())
+        out_type.give(pellucid_functype_t::new(Arc::new(module.info().func_type(index).clone())))
     })
 }
 

@@ -3,14 +3,14 @@
 //! Knows nothing of the objects' meaning. Invariant: an `Out` is written at most once and only by a body that
 //! succeeds. Read next: [`callback`](super::callback).
 
-use crate::base::{Error, ErrorKind, Result, error::bail};
+use crate::base::{Error, ErrorKind, Result, error::bail, memory};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 /// The error for a required pointer that is NULL.
 #[cold]
 pub(super) fn null(name: &str) -> Error {
-    Error::new(ErrorKind::NullArgument, format!("`{name}` is NULL"))
+    Error::new(ErrorKind::NullArgument, format_args!("`{name}` is NULL"))
 }
 
 #[cold]
@@ -18,12 +18,12 @@ fn bad<T>(pointer: *const T, name: &str) -> Error {
     if pointer.is_null() {
         return null(name);
     }
-    Error::new(ErrorKind::InvalidArgument, format!("`{name}` is misaligned"))
+    Error::new(ErrorKind::InvalidArgument, format_args!("`{name}` is misaligned"))
 }
 
 #[cold]
 fn too_many(count: usize, name: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, format!("`{name}` can't have {count} elements"))
+    Error::new(ErrorKind::InvalidArgument, format_args!("`{name}` can't have {count} elements"))
 }
 
 /// The pointer, unless it is NULL or misaligned.
@@ -128,11 +128,14 @@ impl<T> Out<T> {
 }
 
 impl<T> Out<*mut T> {
-    /// Writes a new object, which the caller then owns. Nothing is made if it isn't wanted.
-    pub(super) fn give(self, object: T) {
+    /// Writes a new object, which the caller then owns; the last thing that a body does. Nothing is made if it isn't wanted.
+    ///
+    /// Errors: `System` if there is no memory for it.
+    pub(super) fn give(self, object: T) -> Result<()> {
         if self.is_wanted() {
-            self.set(Box::into_raw(Box::new(object)));
+            self.set(Box::into_raw(memory::boxed(object)?));
         }
+        Ok(())
     }
 }
 

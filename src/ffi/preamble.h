@@ -51,7 +51,7 @@
  *
  *   PELLUCID_ERR_NULL_ARGUMENT     A required pointer is NULL.
  *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned, or a number of elements impossible.
- *   PELLUCID_ERR_BUSY              Another thread is using the store, see THREADS.
+ *   PELLUCID_ERR_SYSTEM            There is no memory for what the function makes, see MEMORY.
  *   PELLUCID_ERR_PANIC             A bug in the library. If it happened in a store, the store is poisoned.
  *
  * Functions that can't fail return their result, and a documented default for NULL.
@@ -80,6 +80,41 @@
  *   in the callback, while ...      As it says.
  *
  * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle.
+ *
+ * MEMORY
+ *
+ * Where a module or a guest decides how much memory is asked for, as in loading, compiling and instantiating modules, in
+ * growing memories and tables, in backtraces and in the functions of WASI, a refusal is PELLUCID_ERR_SYSTEM, or what the
+ * function says, also if just a few bytes are refused. So it is, however little is left, for what these functions make for the host:
+ *
+ *     pellucid_config_new, pellucid_engine_new, pellucid_engine_clone, pellucid_error_new, pellucid_error_text,
+ *     pellucid_functype_new, pellucid_module_clone, pellucid_module_func_type, pellucid_store_new, pellucid_func_new,
+ *     pellucid_func_new_raw, pellucid_memory_new, pellucid_table_new, pellucid_global_new, pellucid_externref_new,
+ *     pellucid_linker_new and pellucid_linker_define with all its variants, pellucid_edit_begin, pellucid_edit_add,
+ *     pellucid_edit_add_at_function, pellucid_wasi_config_new,
+ *
+ * and for getters of modules, types and errors. Where there is no memory for an error object, out_error gets one that says so,
+ * and that is always there; it is used and deleted as any other. A backtrace that there is no memory for ends early.
+ *
+ * The others ask for a few bytes of their own, in numbers that don't depend on the module, and end the process by abort() if
+ * these are refused:
+ *
+ *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_resume; and of
+ *       pellucid_instance_new and pellucid_linker_instantiate what isn't the module's;
+ *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
+ *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
+ *       locals and operands, so here the module has a say;
+ *     settings: pellucid_wasi_config_* with text, bytes or callbacks.
+ *
+ * STACKS
+ *
+ * Guests run on stacks of the library's own (PELLUCID_LIMIT_STACK_BYTES); host functions and event handlers run on the stack
+ * of the thread that called. Of that a function of the library takes up to 8 KiB, so that threads may have stacks as small as the
+ * system makes them, 16 KiB. What compiles takes more: pellucid_module_new and its variants, pellucid_module_validate, and
+ * whatever first makes, defines or calls a function of some type. If fewer than 256 KiB of the thread's stack are left for
+ * it, or nobody knows how many, as on a fiber, it is done on a thread that ends before the function returns, with a stack of
+ * 2 MiB; if there can be no such thread, the function returns PELLUCID_ERR_SYSTEM. Calls that are nested in others
+ * leave a part of the stack alone, see SIGNALS.
  *
  * SIGNALS
  *

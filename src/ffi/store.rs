@@ -160,7 +160,7 @@ pub unsafe extern "C" fn pellucid_store_new(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
-    entry!(status out_error; ref engine, out out_store => {
+    entry!(status out_error; room small, ref engine, out out_store => {
         let engine = engine.engine();
         let debuggee = Debuggee::new(engine, engine.config().limits)?;
         let store = Rc::new_cyclic(|this| {
@@ -273,7 +273,8 @@ pub unsafe extern "C" fn pellucid_store_is_poisoned(store: *const pellucid_store
 /// - `limit`: one of `enum pellucid_limit`.
 /// - `value`: how much it may use.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit or a value that it can't have.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit or a value that it
+/// can't have.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -298,7 +299,7 @@ pub unsafe extern "C" fn pellucid_store_set_limit(
 /// - `limit`: one of `enum pellucid_limit`.
 /// - `out_value`: gets the limit.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown limit.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -320,7 +321,7 @@ pub unsafe extern "C" fn pellucid_store_limit(
 /// - `store`: the store.
 /// - `out_n`: gets their number.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -342,7 +343,7 @@ pub unsafe extern "C" fn pellucid_store_instance_count(
 /// - `index`: less than `pellucid_store_instance_count`; in order of creation.
 /// - `out_instance`: gets the instance.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -368,7 +369,7 @@ pub unsafe extern "C" fn pellucid_store_instance(
 /// - `store`: the store.
 /// - `out_n`: gets their number.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -390,7 +391,7 @@ pub unsafe extern "C" fn pellucid_store_module_count(
 /// - `index`: less than `pellucid_store_module_count`; in the order in which they were first instantiated.
 /// - `out_module`: gets a reference to the module.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the caller owns `*out_module`.
 /// Context: any.
@@ -406,7 +407,6 @@ pub unsafe extern "C" fn pellucid_store_module(
         let Some(module) = modules.get(index) else {
             bail!(OutOfRange, "the store has {} modules", modules.len());
         };
-        out_module.give(pellucid_module_t::new(module.clone()));
-        Ok(())
+        out_module.give(pellucid_module_t::new(module.clone()))
     })
 }

@@ -19,10 +19,10 @@ use std::ptr::null_mut;
 /// - `out_table`: gets the table.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`
-/// for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store never made;
-/// `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table can have or a
-/// value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type;
+/// `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for a reference that the store
+/// never made; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no table
+/// can have or a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for what isn't supported yet.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn pellucid_table_new(
     out_table: *mut pellucid_table_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy tabletype, copy init, out out_table => {
+    entry!(status out_error; room small, store store, copy tabletype, copy init, out out_table => {
         out_table.set(store.core().table_new(tabletype.to_core()?, init.to_core()?)?.into());
         Ok(())
     })
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn pellucid_table_new(
 /// - `table`: the table.
 /// - `out_type`: gets the type.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn pellucid_table_type(
 /// - `table`: the table.
 /// - `out_size`: gets the number.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -94,8 +94,8 @@ pub unsafe extern "C" fn pellucid_table_size(
 /// - `index`: less than its size.
 /// - `out_value`: gets the element.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table that the store never made;
-/// `PELLUCID_ERR_WRONG_STORE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table that the
+/// store never made; `PELLUCID_ERR_WRONG_STORE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -120,10 +120,10 @@ pub unsafe extern "C" fn pellucid_table_get(
 /// - `index`: less than its size.
 /// - `value`: the element.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference that the store
-/// never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also for a
-/// value of another store; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED` for
-/// one of a reserved kind.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` beyond its size, or for a table or reference
+/// that the store never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_WRONG_STORE` also
+/// for a value of another store; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind; `PELLUCID_ERR_UNSUPPORTED`
+/// for one of a reserved kind.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -149,10 +149,10 @@ pub unsafe extern "C" fn pellucid_table_set(
 /// - `out_old_size`: gets the number of elements before; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind;
-/// `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit;
+/// `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_TYPE_MISMATCH` for an `init` of another type; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind; `PELLUCID_ERR_UNSUPPORTED`
+/// for one of a reserved kind.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

@@ -307,13 +307,12 @@ pub unsafe extern "C" fn pellucid_functype_new(
     n_results: usize,
     out_type: *mut *mut pellucid_functype_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); slice params n_params, slice results n_results, out out_type => {
+    entry!(status null_mut(); room small, slice params n_params, slice results n_results, out out_type => {
         if params.len().max(results.len()) > 1000 {
             bail!(InvalidArgument, "a function has at most 1000 parameters and 1000 results");
         }
         let types = |kinds: &[pellucid_kind_t]| kinds.iter().map(|kind| value_type(*kind)).collect::<Result<Box<[_]>>>();
-        out_type.give(pellucid_functype_t::new(Arc::new(FuncType::new(types(params)?, types(results)?))));
-        Ok(())
+        out_type.give(pellucid_functype_t::new(Arc::new(FuncType::new(types(params)?, types(results)?))))
     })
 }
 
@@ -394,8 +393,7 @@ pub unsafe extern "C" fn pellucid_externtype_func(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref externtype, out out_type => {
         let ExternType::Func(ty) = &externtype.ty else { return externtype.mismatch("function") };
-        out_type.give(pellucid_functype_t::new(Arc::new(ty.clone())));
-        Ok(())
+        out_type.give(pellucid_functype_t::new(Arc::new(ty.clone())))
     })
 }
 

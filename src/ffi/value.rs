@@ -342,9 +342,9 @@ impl pellucid_extern_t {
 /// - `value`: the value.
 /// - `out_raw`: gets the raw form.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store; `PELLUCID_ERR_OUT_OF_RANGE`
-/// for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind or
-/// `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE` for a reference of another store;
+/// `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind
+/// or `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -368,8 +368,8 @@ pub unsafe extern "C" fn pellucid_value_to_raw(
 /// - `raw`: the raw value.
 /// - `out_value`: gets the value; its kind is `PELLUCID_UNAVAILABLE` if `raw` isn't a reference of the store.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind; `PELLUCID_ERR_UNSUPPORTED` for a
-/// reserved one.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown kind;
+/// `PELLUCID_ERR_UNSUPPORTED` for a reserved one.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -187,8 +187,7 @@ fn writer(callback: WriteCallback, userdata: Userdata) -> Arc<WriteFn> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_wasi_config_new(out_config: *mut *mut pellucid_wasi_config_t) -> pellucid_status_t {
     entry!(status null_mut(); out out_config => {
-        out_config.give(pellucid_wasi_config_t { config: Mutex::default() });
-        Ok(())
+        out_config.give(pellucid_wasi_config_t { config: Mutex::default() })
     })
 }
 
@@ -514,9 +513,9 @@ pub unsafe extern "C" fn pellucid_wasi_config_set_random_seed(
 /// - `out_wasi`: gets what the guest writes to captured streams; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined already and shadowing is off;
-/// `PELLUCID_ERR_LIMIT` for too many folders; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_INVALID_STATE` while the linker
-/// instantiates a module.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined
+/// already and shadowing is off; `PELLUCID_ERR_LIMIT` for too many folders; `PELLUCID_ERR_SYSTEM`;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
 ///
 /// Owns: the caller owns `*out_wasi` and `*out_error`.
 /// Context: any.
@@ -529,11 +528,10 @@ pub unsafe extern "C" fn pellucid_linker_define_wasi(
     out_wasi: *mut *mut pellucid_wasi_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; ref linker, store store, ref config, opt_out out_wasi => {
+    entry!(status out_error; room small, ref linker, store store, ref config, opt_out out_wasi => {
         let config = config.config().clone();
         let wasi = crate::wasi::define(&mut *linker.change()?, store.core(), &config)?;
-        out_wasi.give(pellucid_wasi_t { wasi });
-        Ok(())
+        out_wasi.give(pellucid_wasi_t { wasi })
     })
 }
 

@@ -4,7 +4,7 @@
 
 use super::{Activation, PcKind, RawFrame, Store};
 use crate::abi::artifact::CallSite;
-use crate::base::{BacktraceFrame, BodyIndex, CodeOffset, WasmPc};
+use crate::base::{Backtrace, BacktraceFrame, BodyIndex, CodeOffset, Result, WasmPc, memory};
 
 /// Frames that a backtrace has at most: the innermost, of a recursion without end.
 pub const MAX_FRAMES: usize = 256;
@@ -46,21 +46,30 @@ impl RawFrame {
 }
 
 impl Store {
-    /// The backtrace of an activation, innermost frame first, with at most [`MAX_FRAMES`] frames.
-    pub fn backtrace(&self, activation: &Activation) -> Vec<BacktraceFrame> {
-        self.walk(activation).take(MAX_FRAMES).filter_map(|frame| describe(&frame)).collect()
+    /// The backtrace of an activation, innermost frame first, with at most [`MAX_FRAMES`] frames, and no more than there is
+    /// memory for: names may be long.
+    pub fn backtrace(&self, activation: &Activation) -> Backtrace {
+        let mut backtrace = Backtrace::default();
+        for frame in self.walk(activation) {
+            let Some((body, pc)) = frame.place() else { continue };
+            backtrace.is_cut = backtrace.frames.len() == MAX_FRAMES
+                || describe(&frame, body, pc).and_then(|frame| backtrace.push(frame)).is_err();
+            if backtrace.is_cut {
+                break;
+            }
+        }
+        backtrace
     }
 }
 
-fn describe(frame: &RawFrame) -> Option<BacktraceFrame> {
-    let (body, pc) = frame.place()?;
+fn describe(frame: &RawFrame, body: BodyIndex, pc: WasmPc) -> Result<BacktraceFrame> {
     let (module, function) = (frame.blob.module(), frame.blob.function(body));
     let info = module.info();
     let index = info.func_index(function);
-    Some(BacktraceFrame {
-        module_name: module.name().unwrap_or_default().to_string(),
+    Ok(BacktraceFrame {
+        module_name: memory::copied(module.name().unwrap_or_default())?,
         func_index: index.as_u32(),
-        func_name: info.func_name(index).unwrap_or_default().to_string(),
+        func_name: memory::copied(info.func_name(index).unwrap_or_default())?,
         pc,
         func_offset: pc.0.saturating_sub(info.bodies[function].range.start),
     })

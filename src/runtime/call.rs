@@ -438,5 +438,5 @@ fn not_in_state(what: &str, state: RunState) -> Error {
         RunState::Finished => "finished",
         RunState::Trapped => "ended by a trap",
     };
-    Error::new(ErrorKind::InvalidState, format!("the call {what}, it is {state}"))
+    Error::new(ErrorKind::InvalidState, format_args!("the call {what}, it is {state}"))
 }

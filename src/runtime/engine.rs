@@ -5,10 +5,11 @@
 
 use super::machine::code_memory::TrampolineCode;
 use super::machine::mapping::is_available;
+use super::machine::own_stack::with_room;
 use super::machine::traps;
 use crate::abi::artifact::CompiledBlob;
 use crate::base::floats::in_default_environment;
-use crate::base::{Config, FuncType, Result};
+use crate::base::{Config, FuncType, Result, memory};
 use crate::compile::Compiler;
 use crate::wasm::{ModuleInfo, ParsedModule};
 use std::collections::HashMap;
@@ -42,12 +43,16 @@ pub(super) struct TypeEntry {
     trampolines: OnceLock<Arc<TrampolineCode>>,
 }
 
+/// Bytes for the compiler's descriptions of this machine.
+const DESCRIPTIONS: usize = 256 << 10;
+
 impl Engine {
     /// An engine for this machine. Installs the process-wide trap handlers, unless it is to do without.
     pub fn new(config: Config) -> Result<Engine> {
         if config.signal_handlers {
             traps::install()?;
         }
+        memory::ask(DESCRIPTIONS)?;
         let compiler = Compiler::new(&config)?.asking(is_available);
         Ok(Engine(Arc::new(EngineInner { config, compiler, types: RwLock::default() })))
     }
@@ -102,7 +107,8 @@ impl Engine {
         if let Some(code) = entry.trampolines.get() {
             return Ok(code.clone());
         }
-        let code = TrampolineCode::new(in_default_environment(|| self.0.compiler.compile_trampolines(&entry.ty))?)?;
+        let code = with_room(|| in_default_environment(|| self.0.compiler.compile_trampolines(&entry.ty)))??;
+        let code = TrampolineCode::new(code)?;
         // If another thread was faster, its code is the one that is used.
         Ok(entry.trampolines.get_or_init(|| Arc::new(code)).clone())
     }

@@ -6,13 +6,14 @@
 
 use super::Store;
 use super::entities::global::GlobalEntry;
-use crate::base::{Global, GlobalType, Result, Value, error::bail};
+use crate::base::{Global, GlobalType, Result, Value, error::bail, memory};
 
 impl Store {
     /// Makes a global.
     pub fn global_new(&self, ty: GlobalType, value: Value) -> Result<Global> {
         let value = self.raw_as(&value, ty.value, "the global's value", 0)?;
         let mut globals = self.inner().globals.borrow_mut();
+        memory::reserve(&mut globals, 1)?;
         globals.push(GlobalEntry::of_host(ty, value));
         Ok(Global { store: self.id(), index: globals.len() as u64 - 1 })
     }

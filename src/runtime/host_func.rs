@@ -10,7 +10,7 @@ use super::machine::store_context::StoreContext;
 use super::machine::switch;
 use super::{Extern, Store, TypeId};
 use crate::abi::vmctx::{self, VmFuncRef};
-use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, TrapCode, ValType, Value};
+use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, TrapCode, ValType, Value, memory};
 use std::cell::UnsafeCell;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -179,7 +179,7 @@ pub fn with_values<R>(count: usize, use_them: impl FnOnce(&mut [Value]) -> R) ->
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    let error = Error::new(ErrorKind::Panic, format!("a host function panicked: {text}"));
+    let error = Error::new(ErrorKind::Panic, format_args!("a host function panicked: {text}"));
     // Dropping what was thrown may throw again.
     std::mem::forget(panic);
     error
@@ -242,6 +242,9 @@ impl Store {
     /// The same for a function that needs no box, which makes calls of it cheaper.
     pub fn func_new_with(&self, ty: FuncType, body: impl HostBody) -> Result<Func> {
         let inner = self.inner();
+        memory::ask_for_several()?;
+        memory::reserve(&mut inner.host_funcs.borrow_mut(), 1)?;
+        inner.funcs.reserve()?;
         let type_id = inner.engine.type_id(&ty);
         let trampolines = inner.engine.trampolines(type_id)?;
         let ty = inner.engine.func_type(type_id);

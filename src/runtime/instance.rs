@@ -16,7 +16,7 @@ use super::{Module, Store};
 use crate::abi::vmctx::{self, VmFuncRef, VmMemory, VmTable};
 use crate::base::floats;
 use crate::base::{
-    DataIndex, DefinedTableIndex, ElemIndex, Error, Func, FuncIndex, Global, GlobalIndex, Instance, Memory,
+    Backtrace, DataIndex, DefinedTableIndex, ElemIndex, Error, Func, FuncIndex, Global, GlobalIndex, Instance, Memory,
     MemoryIndex, RawValue, Result, Table, TableIndex, TrapCode, error::bail,
 };
 use crate::wasm::{ElementItems, ElementMode, Item};
@@ -191,7 +191,7 @@ impl Store {
                 ElementMode::Active { table, offset } => {
                     let length = segment.items.len() as u32;
                     if !self.table_init(instance, *table, index, instance.evaluate(offset), 0, length) {
-                        return Err(Error::trap(TrapCode::TableOutOfBounds, None, Vec::new()));
+                        return Err(Error::trap(TrapCode::TableOutOfBounds, None, Backtrace::default()));
                     }
                 }
             }
@@ -201,7 +201,7 @@ impl Store {
             if let Some((memory, offset)) = &segment.active {
                 let length = segment.range.len() as u32;
                 if !self.memory_init(instance, *memory, index, instance.evaluate(offset), 0, length) {
-                    return Err(Error::trap(TrapCode::MemoryOutOfBounds, None, Vec::new()));
+                    return Err(Error::trap(TrapCode::MemoryOutOfBounds, None, Backtrace::default()));
                 }
                 instance.drop_data(index);
             }

@@ -6,7 +6,7 @@
 
 use super::Store;
 use super::entities::memory::{LinearMemory, MAX_PAGES};
-use crate::base::{Memory, MemoryType, Result, error::MemoryFault, error::bail};
+use crate::base::{Memory, MemoryType, Result, error::MemoryFault, error::bail, memory};
 use std::ptr;
 use std::rc::Rc;
 
@@ -22,6 +22,7 @@ impl Store {
         self.check_memories(1)?;
         let memory = Rc::new(LinearMemory::new(ty, &self.limits())?);
         let mut memories = self.inner().memories.borrow_mut();
+        memory::reserve(&mut memories, 1)?;
         memories.push(memory);
         Ok(Memory { store: self.id(), index: memories.len() as u64 - 1 })
     }

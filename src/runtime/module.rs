@@ -4,6 +4,7 @@
 
 use super::blob::Blob;
 use super::machine::mapping::is_available;
+use super::machine::own_stack::with_room;
 use super::{Engine, TypeId};
 use crate::abi::artifact::CompiledBlob;
 use crate::base::{Error, ErrorKind, Result, TypeIndex, error::bail};
@@ -38,8 +39,10 @@ impl Module {
     /// Like [`Module::new`], with a name that the host gives: it wins over the name section's.
     pub fn with_name(engine: &Engine, bytes: &[u8], name: Option<&str>) -> Result<Module> {
         Module::check_memory(bytes)?;
-        let compiled = wasm::parse(bytes).and_then(|parsed| engine.compile(parsed));
-        let (info, compiled) = compiled.map_err(|refused| Module::why_refused(bytes, refused))?;
+        let (info, compiled) = with_room(|| {
+            let compiled = wasm::parse(bytes).and_then(|parsed| engine.compile(parsed));
+            compiled.map_err(|refused| Module::why_refused(bytes, refused))
+        })??;
         let blob = Arc::new(Blob::new(compiled, engine.is_debug())?);
         let type_ids = info.types.values().map(|ty| engine.type_id(ty).0).collect();
         let name = name.map(str::to_string).or_else(|| info.names.module.clone());
@@ -52,7 +55,7 @@ impl Module {
     /// operator, which [`Module::new`] refuses.
     pub fn validate(_engine: &Engine, bytes: &[u8]) -> Result<()> {
         Module::check_memory(bytes)?;
-        Module::validate_bodies(bytes).map_err(|refused| Module::why_refused(bytes, refused))
+        with_room(|| Module::validate_bodies(bytes).map_err(|refused| Module::why_refused(bytes, refused)))?
     }
 
     /// Reading a module allocates as it goes, and memory that isn't there would end the process. So the most that it may take
@@ -110,7 +113,7 @@ impl Module {
     ///
     /// Errors: as [`Module::new`].
     pub fn compile_again(&self) -> Result<Arc<Blob>> {
-        let (_, compiled) = self.0.engine.compile(wasm::parse(&self.0.info.bytes)?)?;
+        let (_, compiled) = with_room(|| self.0.engine.compile(wasm::parse(&self.0.info.bytes)?))??;
         Ok(Arc::new(Blob::new(compiled, self.0.engine.is_debug())?))
     }
 

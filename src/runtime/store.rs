@@ -23,6 +23,7 @@ use super::mapped_blob::{MappedBlob, StoreModule};
 use super::{Engine, Module};
 use crate::base::{
     BlobId, CodeOffset, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
+    memory,
 };
 use cranelift_entity::EntityRef;
 use std::any::Any;
@@ -225,20 +226,26 @@ impl Store {
 
     #[cold]
     fn wrong_store(&self, store: StoreId) -> Error {
-        Error::new(ErrorKind::WrongStore, format!("the handle is of store {}, not of store {}", store.0, self.id().0))
+        Error::new(
+            ErrorKind::WrongStore,
+            format_args!("the handle is of store {}, not of store {}", store.0, self.id().0),
+        )
     }
 
     /// The error for a handle or index that is too large.
     #[cold]
     pub(super) fn out_of_range(what: &str, index: u64, length: u64) -> Error {
-        Error::new(ErrorKind::OutOfRange, format!("{what} {index} is out of range: there are {length}"))
+        Error::new(ErrorKind::OutOfRange, format_args!("{what} {index} is out of range: there are {length}"))
     }
 
     /// Keeps a host value for as long as the store lives, so that the guest can hold a reference to it.
-    pub fn externref_new(&self, data: Box<dyn Any>) -> ExternRef {
+    ///
+    /// Errors: `System` if there is no memory for it.
+    pub fn externref_new(&self, data: Box<dyn Any>) -> Result<ExternRef> {
         let mut externs = self.inner().externs.borrow_mut();
+        memory::reserve(&mut externs, 1)?;
         externs.push(data);
-        ExternRef { store: self.id(), index: externs.len() as u64 - 1 }
+        Ok(ExternRef { store: self.id(), index: externs.len() as u64 - 1 })
     }
 
     /// The value behind a reference.
@@ -386,7 +393,7 @@ impl Store {
 
 #[cold]
 fn unusable(reason: &str) -> Error {
-    Error::new(ErrorKind::Poisoned, format!("the store is unusable: {reason}"))
+    Error::new(ErrorKind::Poisoned, format_args!("the store is unusable: {reason}"))
 }
 
 impl Drop for Store {

@@ -6,7 +6,7 @@
 
 use super::Store;
 use super::entities::table::TableData;
-use crate::base::{RawValue, Result, Table, TableType, ValType, Value, error::bail};
+use crate::base::{RawValue, Result, Table, TableType, ValType, Value, error::bail, memory};
 use std::rc::Rc;
 
 impl Store {
@@ -23,6 +23,7 @@ impl Store {
         // SAFETY: the table gets a definition of its own.
         let table = Rc::new(unsafe { TableData::new(ty, init, None, &self.limits()) }?);
         let mut tables = self.inner().tables.borrow_mut();
+        memory::reserve(&mut tables, 1)?;
         tables.push(table);
         Ok(Table { store: self.id(), index: tables.len() as u64 - 1 })
     }

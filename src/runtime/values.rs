@@ -83,14 +83,14 @@ impl Store {
 
 #[cold]
 pub(super) fn wrong_count(what: &str, given: usize, needed: usize) -> Error {
-    Error::new(ErrorKind::InvalidArgument, format!("{given} {what} are given, the function has {needed}"))
+    Error::new(ErrorKind::InvalidArgument, format_args!("{given} {what} are given, the function has {needed}"))
 }
 
 #[cold]
 fn mismatch(value: &Value, ty: ValType, what: &str, place: usize) -> Error {
     let what = what.replace('#', &place.to_string());
     match value.ty() {
-        Some(actual) => Error::new(ErrorKind::TypeMismatch, format!("{what} is of type {actual}, not {ty}")),
-        None => Error::new(ErrorKind::InvalidArgument, format!("{what} isn't available")),
+        Some(actual) => Error::new(ErrorKind::TypeMismatch, format_args!("{what} is of type {actual}, not {ty}")),
+        None => Error::new(ErrorKind::InvalidArgument, format_args!("{what} isn't available")),
     }
 }

@@ -197,5 +197,5 @@ fn cannot_open(path: &str, error: &std::io::Error) -> Error {
         std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         _ => ErrorKind::System,
     };
-    Error::new(kind, format!("\"{path}\" can't be opened: {error}"))
+    Error::new(kind, format_args!("\"{path}\" can't be opened: {error}"))
 }

@@ -70,7 +70,7 @@ impl Context {
             (Stream::of_output(&config.stderr, StreamName::Stderr, wasi.stderr.as_ref()), rights::FD_WRITE),
         ];
         for (stream, right) in streams {
-            let stream = stream.map_err(|error| Error::new(ErrorKind::System, format!("no stdio: {error}")))?;
+            let stream = stream.map_err(|error| Error::new(ErrorKind::System, format_args!("no stdio: {error}")))?;
             let Some(stream) = stream else {
                 context.descriptors.add_absent().map_err(too_many)?;
                 continue;

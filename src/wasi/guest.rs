@@ -3,7 +3,7 @@
 //! Invariant: an address or length that isn't all inside the memory is [`Errno::Fault`], and nothing has happened yet.
 
 use super::Errno;
-use crate::base::Memory;
+use crate::base::{Memory, memory};
 use crate::runtime::Store;
 
 /// A result with an error number.
@@ -72,6 +72,7 @@ impl<'a> Guest<'a> {
         if length > LONGEST_PATH {
             return Err(Errno::Nametoolong);
         }
+        ask(length as usize)?;
         let mut bytes = vec![0; length as usize];
         self.read(address, &mut bytes)?;
         if bytes.contains(&0) {
@@ -86,6 +87,7 @@ impl<'a> Guest<'a> {
         if count > MOST_BUFFERS {
             return Err(Errno::Inval);
         }
+        ask(count as usize * 16)?;
         let mut bytes = vec![0; count as usize * 8];
         self.read(array, &mut bytes)?;
         let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
@@ -97,6 +99,11 @@ impl<'a> Guest<'a> {
         }
         Ok(Buffers { guest: *self, list, place: 0, left })
     }
+}
+
+/// `Nomem` unless the host has so many bytes.
+pub(super) fn ask(bytes: usize) -> Result<()> {
+    memory::ask(bytes).map_err(|_| Errno::Nomem)
 }
 
 /// Buffers in the guest's memory, which are filled or emptied in order.

@@ -123,8 +123,9 @@ const MODULES: [(&str, Dialect); 2] =
 
 /// Makes a context from a configuration, which is copied, and defines all functions that use it: all or nothing.
 ///
-/// Errors: `Link` if a name is defined already and shadowing isn't allowed; `System`.
+/// Errors: `Link` if a name is defined already and shadowing isn't allowed; `InvalidArgument` for a store of another engine; `System`.
 pub fn define(linker: &mut Linker, store: &Store, config: &WasiConfig) -> Result<Wasi, Error> {
+    linker.check_engine(store)?;
     for (module, _) in MODULES {
         for name in FUNCTIONS.iter().map(|function| function.name).chain([EXIT]) {
             linker.check_undefined(module, name)?;

@@ -3,7 +3,7 @@
 use super::clocks::Clock;
 use super::context::Context;
 use super::descriptors::{Descriptor, Object};
-use super::guest::{Guest, Result};
+use super::guest::{Guest, Result, ask};
 use super::stdio::Readiness;
 use super::system::{Arrived, Wait};
 use super::types::{ABSTIME, Dialect, Event, Subscription, Wanted, rights};
@@ -15,6 +15,9 @@ use std::time::Instant;
 
 /// How many subscriptions a guest can have at once.
 const MOST_SUBSCRIPTIONS: u32 = 1 << 14;
+
+/// Bytes for all that is kept of a subscription while the guest waits.
+const BY_SUBSCRIPTION: usize = 512;
 
 /// How a subscription stands.
 enum State {
@@ -43,6 +46,7 @@ impl Context {
         if count == 0 || count > MOST_SUBSCRIPTIONS {
             return Err(Errno::Inval);
         }
+        ask(count as usize * BY_SUBSCRIPTION)?;
         let mut bytes = vec![0; count as usize * size as usize];
         guest.read(subscriptions, &mut bytes)?;
         let decoded = bytes.chunks_exact(size as usize).map(|bytes| Subscription::decode(bytes, dialect));

@@ -5,7 +5,7 @@ use wasmparser::{BlockType, HeapType, Operator, Validator, WasmFeatures};
 
 /// The error for a valid module that needs `feature`, found at byte `offset` of the module.
 pub fn unsupported(feature: &str, offset: u64) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("unsupported: {feature} (at offset {offset:#x})"))
+    Error::new(ErrorKind::Unsupported, format_args!("unsupported: {feature} (at offset {offset:#x})"))
 }
 
 /// Converts a value type, or says which feature it belongs to.

@@ -28,7 +28,7 @@ pub struct ParsedModule {
 
 /// Converts the validator's error, keeping its message and adding the byte offset in the module.
 pub fn invalid(error: &BinaryReaderError) -> Error {
-    Error::new(ErrorKind::InvalidModule, format!("{} (at offset {:#x})", error.message(), error.offset()))
+    Error::new(ErrorKind::InvalidModule, format_args!("{} (at offset {:#x})", error.message(), error.offset()))
 }
 
 /// Reads a module in the binary format.

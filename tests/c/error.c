@@ -78,7 +78,12 @@ static void other_traps(pellucid_instance_t instance) {
     pellucid_func_t recurse = func_of(instance, "recurse");
     STATUS(PELLUCID_ERR_TRAP, pellucid_func_call(store, &recurse, NULL, 0, NULL, 0, ERR));
     CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_CALL_STACK_EXHAUSTED);
-    CHECK(pellucid_error_frame_count(last_error) > 10);
+    CHECK(pellucid_error_frame_count(last_error) == 256);
+    /* The text says that it doesn't tell all. */
+    pellucid_str_t text;
+    const char end[] = "\n  \u2026 and more frames, which aren't told";
+    OK(pellucid_error_text(last_error, &text));
+    CHECK(text.size > sizeof end && memcmp(text.data + text.size - (sizeof end - 1), end, sizeof end - 1) == 0);
     /* Nobody has to take the error. */
     STATUS(PELLUCID_ERR_TRAP, pellucid_func_call(store, &die, NULL, 0, NULL, 0, NULL));
     /* The store is as usable as before. */

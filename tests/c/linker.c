@@ -33,6 +33,44 @@ static const char *NEEDY =
     "  (import \"env\" \"two\" (func $two (param i32) (result i32)))"
     "  (func (export \"three\") (param i32) (result i32) (call $two (call $one (local.get 0)))))";
 
+/* A linker of another engine has nothing to do with a store. */
+static void other_engine(pellucid_functype_t *type) {
+    pellucid_engine_t *other;
+    pellucid_linker_t *linker;
+    pellucid_extern_t item = {.kind = PELLUCID_EXTERN_FUNC};
+    pellucid_wasi_config_t *config;
+    int finalized = 0;
+    MUST(pellucid_engine_new(NULL, &other, ERR));
+    MUST(pellucid_linker_new(other, &linker));
+    pellucid_module_t *module = module_of("(module (func (export \"f\") (param i32) (result i32) local.get 0))");
+    pellucid_instance_t instance;
+    MUST(pellucid_instance_new(store, module, NULL, 0, &instance, ERR));
+    item.of.func = func_of(instance, "f");
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_linker_instantiate(linker, store, module, &instance, ERR));
+    CHECK(message_has(last_error, "another engine"));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_linker_define(linker, store, TEXT("a"), TEXT("b"), &item, ERR));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT,
+           pellucid_linker_define_func(linker, store, TEXT("a"), TEXT("b"), type, &finalized, add_one, count, ERR));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT,
+           pellucid_linker_define_func_raw(linker, store, TEXT("a"), TEXT("b"), type, &finalized, add_two, count, ERR));
+    CHECK(finalized == 2);
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_linker_define_instance(linker, store, TEXT("a"), &instance, ERR));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_linker_define_unknown_as_traps(linker, store, module, ERR));
+    MUST(pellucid_wasi_config_new(&config));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_linker_define_wasi(linker, store, config, NULL, ERR));
+    pellucid_wasi_config_delete(config);
+    pellucid_module_delete(module);
+    /* The same engine by another reference is the same. */
+    pellucid_engine_t *same;
+    MUST(pellucid_engine_clone(engine, &same));
+    pellucid_linker_delete(linker);
+    MUST(pellucid_linker_new(same, &linker));
+    OK(pellucid_linker_define(linker, store, TEXT("a"), TEXT("b"), &item, ERR));
+    pellucid_engine_delete(same);
+    pellucid_linker_delete(linker);
+    pellucid_engine_delete(other);
+}
+
 int main(void) {
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_world(is_debug);
@@ -110,6 +148,7 @@ int main(void) {
         CHECK(linker == NULL);
         pellucid_module_delete(module);
         pellucid_linker_delete(NULL);
+        other_engine(type);
         pellucid_functype_delete(type);
         pellucid_functype_delete(none);
         CHECK(kept == 0);

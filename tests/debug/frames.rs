@@ -121,7 +121,7 @@ fn values_keep_their_bits_and_references_are_handles() {
             nop
             drop drop drop))"#;
     let scene = Scene::new(wat);
-    let host = scene.debuggee.store().externref_new(Box::new(17));
+    let host = scene.debuggee.store().externref_new(Box::new(17)).unwrap();
     let g = scene.func("g");
     let args =
         [Value::F32(0x7fa0_0001), Value::F64(0xfff4 << 48 | 5), Value::ExternRef(Some(host)), Value::FuncRef(Some(g))];

@@ -37,7 +37,7 @@ fn tables_of_the_host() {
     let world = world();
     let store = &world.store;
     let ty = TableType { element: RefType::Extern, minimum: 2, maximum: Some(2000) };
-    let one = Value::ExternRef(Some(store.externref_new(Box::new(1))));
+    let one = Value::ExternRef(Some(store.externref_new(Box::new(1)).unwrap()));
     assert_eq!(store.table_new(ty, Value::FuncRef(None)).unwrap_err().kind(), ErrorKind::TypeMismatch);
     let table = store.table_new(ty, one).unwrap();
     assert_eq!(store.table_get(table, 1).unwrap(), one);

@@ -114,7 +114,7 @@ fn references_pass_through_the_guest() {
         let own = world.call(instance, "own", &[]).unwrap()[0];
         let Value::FuncRef(Some(func)) = own else { panic!("{own:?}") };
         assert_eq!(world.store.func_location(func).unwrap().unwrap().2.as_u32(), 0);
-        let reference = world.store.externref_new(Box::new(String::from("hello")));
+        let reference = world.store.externref_new(Box::new(String::from("hello"))).unwrap();
         let results = world.call(instance, "f", &[own, Value::ExternRef(Some(reference))]).unwrap();
         assert_eq!(results, [Value::ExternRef(Some(reference)), own]);
         let data = world.store.externref_data(reference).unwrap();
@@ -207,7 +207,7 @@ fn walks_show_the_waiting_frames_of_each_activation() {
                 let store = caller.store();
                 if args[0] == Value::I32(0) {
                     for activation in store.activations() {
-                        let names = store.backtrace(&activation).into_iter().map(|frame| frame.func_name);
+                        let names = store.backtrace(&activation).frames.into_iter().map(|frame| frame.func_name);
                         log.borrow_mut().push(names.collect::<Vec<_>>().join(" "));
                     }
                     return Ok(());
@@ -238,7 +238,7 @@ fn what_a_closure_holds_is_dropped_once_with_the_store() {
         Ok(())
     };
     world.store.func_new_raw(FuncType::default(), Box::new(func)).unwrap();
-    world.store.externref_new(Box::new(Count(drops.clone())));
+    world.store.externref_new(Box::new(Count(drops.clone()))).unwrap();
     assert_eq!(drops.get(), 0);
     drop(world);
     assert_eq!(drops.get(), 2);

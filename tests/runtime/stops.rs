@@ -60,7 +60,7 @@ fn an_armed_call_stops_and_goes_on() {
                 let offset = found.offset(stopped.pc);
                 assert!(found.module().is_same(&module));
                 assert!(stops(&module, 0).iter().any(|(_, stop)| *stop == offset));
-                let backtrace = world.store.backtrace(&activation);
+                let backtrace = world.store.backtrace(&activation).frames;
                 assert_eq!((backtrace[0].func_index, backtrace[1].func_index), (0, 1));
                 // Word 0 of the state slot is the instance's context.
                 let frame = module.compiled().frames.as_ref().unwrap().functions.values().next().unwrap();

@@ -262,7 +262,9 @@ impl Script {
             let store = self.debuggee.store();
             let externs = &mut self.externs;
             let made = values::argument(arg, |number| {
-                let made = externs.entry(number).or_insert_with(|| store.externref_new(Box::new(number)));
+                let made = externs
+                    .entry(number)
+                    .or_insert_with(|| store.externref_new(Box::new(number)).expect("there is memory"));
                 Value::ExternRef(Some(*made))
             });
             args.push(made.map_err(Fault::Refused)?);

@@ -10,7 +10,7 @@ use super::super::machine::guest_stack::GuestStack;
 use super::super::machine::store_context::StoreContext;
 use super::super::machine::switch;
 use crate::abi::vmctx::{self, VmFuncRef};
-use crate::base::{FuncType, RawValue};
+use crate::base::{FuncType, RawValue, Result, memory};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashSet;
 use std::ptr;
@@ -80,6 +80,12 @@ impl FuncEntries {
         let entry = unsafe { (&*self.entries.get()).get(number as usize)? };
         // SAFETY: as just said.
         Some(unsafe { &*ptr::from_ref::<FuncEntry>(entry) })
+    }
+
+    /// Makes sure that there is room for one more.
+    pub fn reserve(&self) -> Result<()> {
+        // SAFETY: as in `push`.
+        memory::reserve(unsafe { &mut *self.entries.get() }, 1)
     }
 
     /// Adds one; answers its number.

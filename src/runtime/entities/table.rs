@@ -109,7 +109,7 @@ impl TableData {
     }
 
     fn reserve(&self, capacity: usize) -> Result<()> {
-        let refused = || Error::new(ErrorKind::System, format!("no memory for a table of {capacity} elements"));
+        let refused = || Error::new(ErrorKind::System, format_args!("no memory for a table of {capacity} elements"));
         let layout = Layout::array::<u64>(capacity).map_err(|_| refused())?;
         let elements = if self.capacity.get() == 0 {
             // SAFETY: the size isn't zero, since the capacity grows.

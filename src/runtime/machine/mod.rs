@@ -12,7 +12,7 @@ pub mod store_context;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{barrier, image, mapping, thread, traps, write_signals};
+pub use linux::{barrier, image, mapping, own_stack, thread, traps, write_signals};
 #[cfg(not(target_os = "linux"))]
 compile_error!("the machine is written for Linux only");
 

@@ -24,8 +24,9 @@ impl Image {
     pub fn new(code: &[u8]) -> Result<Image> {
         Image::of_file(code).or_else(|by_file| {
             log::debug!("no file for code, it is put into anonymous memory: {by_file}");
-            Image::anonymous(code)
-                .map_err(|refused| Error::new(ErrorKind::System, format!("no memory for code: {by_file}; {refused}")))
+            Image::anonymous(code).map_err(|refused| {
+                Error::new(ErrorKind::System, format_args!("no memory for code: {by_file}; {refused}"))
+            })
         })
     }
 
@@ -63,7 +64,7 @@ pub fn sealed_file(contents: &[u8]) -> Result<File> {
     }
     let file = new_file()?;
     let written = file.write_all_at(contents, 0);
-    written.map_err(|error| Error::new(ErrorKind::System, format!("writing code: {error}")))?;
+    written.map_err(|error| Error::new(ErrorKind::System, format_args!("writing code: {error}")))?;
     // Not `F_SEAL_WRITE`: before Linux 6.7 a file with it can't be mapped as shared, not even for reading.
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_FUTURE_WRITE;
     // SAFETY: changes the file only.

@@ -9,7 +9,8 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("mappings are written for Linux only");
 
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Result, memory};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -27,7 +28,7 @@ pub fn page_size() -> usize {
 pub fn round_to_pages(bytes: usize) -> Result<usize> {
     bytes
         .checked_next_multiple_of(page_size())
-        .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{bytes} bytes are more than an address can count")))
+        .ok_or_else(|| Error::new(ErrorKind::Limit, format_args!("{bytes} bytes are more than an address can count")))
 }
 
 /// Whether so many bytes of memory can be had just now. They aren't taken.
@@ -46,8 +47,13 @@ pub fn is_available(bytes: u64) -> bool {
 }
 
 /// The error for what the system just refused.
-pub(super) fn system(what: &str) -> Error {
-    Error::new(ErrorKind::System, format!("{what}: {}", io::Error::last_os_error()))
+pub(super) fn system(what: impl fmt::Display) -> Error {
+    let refused = io::Error::last_os_error();
+    // The system's text for it is copied.
+    if memory::ask(256).is_err() {
+        return Error::no_memory();
+    }
+    Error::new(ErrorKind::System, format_args!("{what}: {refused}"))
 }
 
 /// A range of pages that belongs to its owner alone.
@@ -87,7 +93,7 @@ impl Mapping {
         // SAFETY: a new mapping at an address of the system's choice touches nothing that exists.
         let base = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, descriptor, 0) };
         if base == libc::MAP_FAILED {
-            return Err(system(&format!("{what} {length} bytes")));
+            return Err(system(format_args!("{what} {length} bytes")));
         }
         Ok(Mapping { base: base as usize, length })
     }
@@ -129,7 +135,7 @@ impl Mapping {
         }
         // SAFETY: the range is inside this mapping, as just checked; what runs or reads there is for its owner to know.
         let result = unsafe { libc::mprotect((self.base + offset) as *mut _, length, protection) };
-        if result == 0 { Ok(()) } else { Err(system(&format!("changing the protection of {length} bytes"))) }
+        if result == 0 { Ok(()) } else { Err(system(format_args!("changing the protection of {length} bytes"))) }
     }
 
     /// Replaces the pages from `offset` on by a view of all of `other`, which must be [shared](Mapping::shared) or
@@ -176,7 +182,7 @@ impl Mapping {
             debug_assert_eq!(answer as usize, self.base + offset);
             return Ok(());
         }
-        let refused = system(&format!("mapping {length} bytes"));
+        let refused = system(format_args!("mapping {length} bytes"));
         // The system may have unmapped what was there before it found out that it can't. Nobody else may get these addresses.
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
         // SAFETY: the range is inside this mapping (the callers checked it), and its owner gave up what was there.

@@ -5,6 +5,7 @@
 //! | [`barrier`] | A memory barrier in all threads |
 //! | [`image`] | Code that exists once in memory |
 //! | [`mapping`] | Addresses and pages, and what may be done with them |
+//! | [`own_stack`] | How much is left of a thread's own stack, and another where that is too little |
 //! | [`thread`] | What running guests needs of a thread: its alternate signal stack, its variables |
 //! | [`traps`] | Faults of guest code, by signals |
 //! | [`write_signals`] | Writing without a signal's ending the process |
@@ -15,6 +16,7 @@
 pub mod barrier;
 pub mod image;
 pub mod mapping;
+pub mod own_stack;
 pub mod thread;
 pub mod traps;
 pub mod write_signals;

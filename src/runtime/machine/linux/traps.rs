@@ -64,7 +64,7 @@ pub fn install_in_front() -> Result<()> {
     let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
     let refused = || {
         let error = std::io::Error::last_os_error();
-        Error::new(ErrorKind::System, format!("installing the trap handlers: {error}"))
+        Error::new(ErrorKind::System, format_args!("installing the trap handlers: {error}"))
     };
     for (place, signal) in SIGNALS.into_iter().enumerate() {
         // SAFETY: all zeroes is a valid action.
