@@ -15,7 +15,7 @@ use super::store::pellucid_store_t;
 use super::types::{kind, pellucid_functype_t, pellucid_kind_t};
 use super::value::{Room, pellucid_extern_t, pellucid_raw_t, pellucid_value_t};
 use crate::base::{Error, ErrorKind, Func, FuncType, RawValue, Result, ValType, error::bail};
-use crate::runtime::{Caller, Convert, HostBody, QuickCall, SlowPath, Store};
+use crate::runtime::{Caller, Convert, HostBody, QuickCall, SlowPath, Store, ThisThread};
 use cranelift_entity::EntityRef;
 use std::ffi::{c_char, c_void};
 use std::hint::cold_path;
@@ -423,13 +423,14 @@ unsafe fn quick_call<'a>(
             return None;
         }
     }
-    let claim = store.owner().claim_first()?;
+    let thread = ThisThread::get();
+    let claim = store.owner().claim_first(thread)?;
     if !store.allows_quick_calls() {
         return None;
     }
-    // SAFETY: no values, or the caller gives up the array for the duration (header), it is initialized, both types are 16 bytes
-    // of which every bit pattern is valid, and the alignment was just checked.
-    let call = unsafe { store.core().quick_call(func.into(), values, n_values) }?;
+    // SAFETY: calls run under claims, and this is the first. No values, or the caller gives up the array for the duration (header),
+    // it is initialized, both types are 16 bytes of which every bit pattern is valid, and the alignment was just checked.
+    let call = unsafe { store.core().quick_call(thread, func.into(), values, n_values) }?;
     Some((call, claim))
 }
 

@@ -32,7 +32,7 @@
 
 use super::store::pellucid_store_t;
 use crate::base::{Error, ErrorKind};
-use crate::runtime::{ThreadId, has_process_barrier, process_barrier};
+use crate::runtime::{ThisThread, has_process_barrier, process_barrier};
 use std::rc::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence, fence};
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Owner {
     /// Claims for this thread; none if another thread has it.
     #[inline(always)]
     pub(super) fn claim(&self) -> Option<Claim<'_>> {
-        let thread = ThreadId::current().0.get();
+        let thread = ThisThread::get().number().get();
         let word = self.word.load(Ordering::Relaxed);
         if let Some(place) = self.places[..ERAS].get(word.wrapping_sub(thread)) {
             if place.load(Ordering::Relaxed) != 0 {
@@ -84,10 +84,10 @@ impl Owner {
         self.claim_slowly(thread).map(|place| Claim { owner: self, place })
     }
 
-    /// Claims for this thread, if nobody has it.
+    /// Claims for this thread, if nobody has it, which then runs no call of the store either.
     #[inline(always)]
-    pub(super) fn claim_first(&self) -> Option<Claim<'_>> {
-        let thread = ThreadId::current().0.get();
+    pub(super) fn claim_first(&self, thread: ThisThread<'_>) -> Option<Claim<'_>> {
+        let thread = thread.number().get();
         let word = self.word.load(Ordering::Relaxed);
         if let Some(place) = self.places[..ERAS].get(word.wrapping_sub(thread)) {
             if place.load(Ordering::Relaxed) != 0 {
@@ -251,9 +251,9 @@ mod tests {
         let owner = Owner::default();
         let outer = owner.claim().unwrap();
         let inner = owner.claim().unwrap();
-        assert!(owner.claim_first().is_none());
+        assert!(owner.claim_first(ThisThread::get()).is_none());
         std::thread::scope(|scope| {
-            scope.spawn(|| assert!(owner.claim().is_none() && owner.claim_first().is_none()));
+            scope.spawn(|| assert!(owner.claim().is_none() && owner.claim_first(ThisThread::get()).is_none()));
         });
         drop(inner);
         std::thread::scope(|scope| {
@@ -261,7 +261,7 @@ mod tests {
         });
         outer.loose().end(&owner);
         std::thread::scope(|scope| {
-            scope.spawn(|| assert!(owner.claim_first().is_some()));
+            scope.spawn(|| assert!(owner.claim_first(ThisThread::get()).is_some()));
         });
         assert!(owner.claim().is_some());
     }
@@ -275,8 +275,8 @@ mod tests {
             std::thread::scope(|scope| {
                 let hop = || {
                     drop(owner.claim().unwrap());
-                    let outer = owner.claim_first().unwrap();
-                    assert!(owner.claim_first().is_none());
+                    let outer = owner.claim_first(ThisThread::get()).unwrap();
+                    assert!(owner.claim_first(ThisThread::get()).is_none());
                     drop(owner.claim().unwrap());
                     drop(outer);
                     owner.word.load(Ordering::Relaxed)
@@ -301,7 +301,7 @@ mod tests {
                 for _ in 0..3 {
                     scope.spawn(|| {
                         for _ in 0..300 {
-                            if let Some(_claim) = owner.claim_first() {
+                            if let Some(_claim) = owner.claim_first(ThisThread::get()) {
                                 let before = count.load(Ordering::Relaxed);
                                 drop(owner.claim().unwrap());
                                 count.store(before + 1, Ordering::Relaxed);
@@ -341,10 +341,10 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for (round, owner) in owners.iter().enumerate() {
-                    drop(owner.claim_first());
+                    drop(owner.claim_first(ThisThread::get()));
                     started.store(round + 1, Ordering::Release);
                     while ended.load(Ordering::Relaxed) <= round {
-                        if let Some(_claim) = owner.claim_first() {
+                        if let Some(_claim) = owner.claim_first(ThisThread::get()) {
                             both.fetch_or(!enter(1), Ordering::Relaxed);
                         }
                     }
@@ -355,7 +355,7 @@ mod tests {
                     std::thread::yield_now();
                 }
                 for _ in 0..8 {
-                    if let Some(_claim) = owner.claim_first() {
+                    if let Some(_claim) = owner.claim_first(ThisThread::get()) {
                         both.fetch_or(!enter(2), Ordering::Relaxed);
                     }
                 }

@@ -43,7 +43,7 @@ pub use imports::Extern;
 pub use linker::Linker;
 pub use machine::barrier::{has_process_barrier, process_barrier};
 pub use machine::own_stack::with_room;
-pub use machine::thread::{ThreadId, prepare as prepare_thread};
+pub use machine::thread::{ThisThread, prepare as prepare_thread};
 pub use machine::traps::{claim as claim_signal, install_in_front as install_signal_handlers_in_front};
 pub use machine::write_signals::hold_write_signals;
 pub use mapped_blob::MappedBlob;

@@ -11,7 +11,7 @@ use super::call::{Call, Exit, RunState};
 use super::call_chain::RunningCall;
 use super::entities::func::FuncEntry;
 use super::machine::switch;
-use super::machine::thread::ReadyThread;
+use super::machine::thread::{ReadyThread, ThisThread};
 use crate::base::{Func, RawValue, Result};
 use std::ptr;
 
@@ -40,7 +40,7 @@ impl<'a> QuickCall<'a> {
         let (calls, context) = (&inner.calls, inner.context.get());
         calls.quick.bump_epoch();
         calls.innermost.set(&calls.quick);
-        // SAFETY: no call of the store runs, and `Store::enable_quick_calls` has given it the stack, which nobody else uses, and
+        // SAFETY: no call of the store runs (`Store::quick_call`), and `Store::enable_quick_calls` has given it the stack, which nobody else uses, and
         // left the rest as it has to be for an outermost call. The context is this store's, used on this thread; guest code, which
         // changes it too, isn't running. The values are what the entry's trampoline demands (`Store::quick_call`).
         let exit = unsafe {
@@ -80,24 +80,31 @@ impl SlowPath<'_> {
 }
 
 impl Store {
-    /// A call that can be made without looking at more than this: the store's only one, with a stack that waits for it, and
-    /// values that need no check.
+    /// A call that can be made without looking at more than this: one with a stack that waits for it, and values that need no
+    /// check.
     ///
     /// # Safety
     ///
-    /// There must be `count` values, which nobody else uses as long as the result or what comes of it exists.
+    /// No call of the store may be running. There must be `count` values, which nobody else uses as long as the result or what comes of it exists.
     #[inline(always)]
-    pub unsafe fn quick_call(&self, func: Func, values: *mut RawValue, count: usize) -> Option<QuickCall<'_>> {
+    pub unsafe fn quick_call(
+        &self,
+        thread: ThisThread<'_>,
+        func: Func,
+        values: *mut RawValue,
+        count: usize,
+    ) -> Option<QuickCall<'_>> {
         let inner = self.inner();
         let calls = &inner.calls;
-        if calls.needs_slow_path.get() || !calls.innermost.get().is_null() || func.store != inner.id {
+        debug_assert!(calls.innermost.get().is_null(), "no call is running");
+        if calls.needs_slow_path.get() || func.store != inner.id {
             return None;
         }
         let entry = inner.funcs.get(func.index)?;
         if count < entry.ready_for.get() {
             return None;
         }
-        Some(QuickCall { store: self, entry, values, _thread: ReadyThread::already(inner.thread_side)? })
+        Some(QuickCall { store: self, entry, values, _thread: ReadyThread::known(thread, inner.thread_side)? })
     }
 
     /// Whether the outermost running call is a quick one.

@@ -103,15 +103,21 @@ impl Thread {
     }
 }
 
-/// A number that no other thread has at the same time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ThreadId(pub NonZero<usize>);
+/// This thread. It can't be handed to another.
+#[derive(Clone, Copy)]
+pub struct ThisThread<'a>(&'a Thread);
 
-impl ThreadId {
-    /// This thread's.
+impl ThisThread<'_> {
+    /// The thread that asks.
     #[inline(always)]
-    pub fn current() -> ThreadId {
-        ThreadId(ptr::NonNull::from(Thread::current()).addr())
+    pub fn get() -> Self {
+        ThisThread(Thread::current())
+    }
+
+    /// A number that no other thread has at the same time.
+    #[inline(always)]
+    pub fn number(self) -> NonZero<usize> {
+        ptr::NonNull::from(self.0).addr()
     }
 }
 
@@ -142,7 +148,13 @@ impl ReadyThread {
     /// The thread, if it is ready and stays so.
     #[inline(always)]
     pub fn already(side: Side) -> Option<ReadyThread> {
-        (Thread::current().ready(side).get() == READY).then_some(ReadyThread(()))
+        ReadyThread::known(ThisThread::get(), side)
+    }
+
+    /// The same if it is at hand.
+    #[inline(always)]
+    pub fn known(thread: ThisThread<'_>, side: Side) -> Option<ReadyThread> {
+        (thread.0.ready(side).get() == READY).then_some(ReadyThread(()))
     }
 
     /// The thread, if nothing was found to have changed since [`ReadyThread::get`]. For a guest that was left for a short while,
