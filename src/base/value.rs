@@ -65,4 +65,14 @@ impl RawValue {
     pub fn new(lo: u64) -> RawValue {
         RawValue { lo, hi: 0 }
     }
+
+    /// A raw value of up to 128 bits.
+    pub fn from_bits(bits: u128) -> RawValue {
+        RawValue { lo: bits as u64, hi: (bits >> 64) as u64 }
+    }
+
+    /// All of its bits.
+    pub fn bits(self) -> u128 {
+        u128::from(self.hi) << 64 | u128::from(self.lo)
+    }
 }

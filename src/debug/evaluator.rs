@@ -15,23 +15,33 @@ use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, Trap
 use numeric::*;
 use wasmparser::{AbstractHeapType, BinaryReader, HeapType, MemArg, MemArgTarget, Operator, OperatorsReader};
 
-/// A value of a frame: its type and its bits, zero-extended to 64.
+/// A value of a frame: its type and its bits, zero-extended to 128, which hold a value of any type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slot {
     /// The type.
     pub ty: ValType,
     /// The bits, as [`RawValue`](crate::base::RawValue) has them.
-    pub bits: u64,
+    pub bits: u128,
 }
 
 impl Slot {
-    /// A slot from bits whose unused upper half may be anything.
-    pub fn new(ty: ValType, bits: u64) -> Slot {
-        let bits = match ty {
-            ValType::I32 | ValType::F32 => bits & 0xffff_ffff,
-            ValType::I64 | ValType::F64 | ValType::Ref(_) => bits,
+    /// A slot from bits of which those that the type doesn't use may be anything.
+    pub fn new(ty: ValType, bits: u128) -> Slot {
+        let used = match ty {
+            ValType::I32 | ValType::F32 => u128::from(u32::MAX),
+            ValType::I64 | ValType::F64 | ValType::Ref(_) => u128::from(u64::MAX),
         };
-        Slot { ty, bits }
+        Slot { ty, bits: bits & used }
+    }
+
+    /// A slot from what a scalar operator gives: at most 64 bits, zero-extended.
+    fn scalar(ty: ValType, bits: u64) -> Slot {
+        Slot { ty, bits: u128::from(bits) }
+    }
+
+    /// The bits of a scalar value.
+    pub fn lo(&self) -> u64 {
+        self.bits as u64
     }
 }
 
@@ -46,18 +56,18 @@ pub struct Values {
 
 /// What operators see beyond their frame.
 pub trait Outside {
-    /// Reads 1, 2, 4 or 8 little-endian bytes of a memory, zero-extended; `None` if any is out of bounds.
-    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u64>;
+    /// Reads 1, 2, 4, 8 or 16 little-endian bytes of a memory, zero-extended; `None` if any is out of bounds.
+    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u128>;
     /// A memory's size in pages.
     fn memory_size(&self, memory: MemoryIndex) -> u64;
     /// A global's bits.
-    fn global(&self, global: GlobalIndex) -> u64;
+    fn global(&self, global: GlobalIndex) -> u128;
     /// A table's element; `None` if it is out of bounds.
-    fn table_get(&self, table: TableIndex, element: u32) -> Option<u64>;
+    fn table_get(&self, table: TableIndex, element: u32) -> Option<u128>;
     /// A table's size in elements.
     fn table_size(&self, table: TableIndex) -> u64;
     /// The reference of a function.
-    fn func_ref(&self, func: FuncIndex) -> u64;
+    fn func_ref(&self, func: FuncIndex) -> u128;
 }
 
 /// A replayable operator, decoded.
@@ -104,13 +114,13 @@ pub enum Inner {
     BrIf,
     /// `if`, which is passed, into its first arm, if its condition isn't zero.
     If,
-    /// An operator from one operand.
+    /// An operator from one scalar operand to a scalar.
     Unary(ValType, fn(u64) -> Numeric),
-    /// An operator from two operands.
+    /// An operator from two scalar operands to a scalar.
     Binary(ValType, fn(u64, u64) -> Numeric),
 }
 
-/// What a numeric operator gives: bits, or a trap.
+/// What a scalar numeric operator gives: bits, or a trap.
 pub type Numeric = Result<u64, TrapCode>;
 
 /// Why an operator can't be passed here.
@@ -156,7 +166,7 @@ impl Inner {
             let memory = MemoryIndex::from_u32(memory);
             Some(Inner::Load { memory, offset: memarg.offset, bytes, signed, ty })
         };
-        let constant = |ty, bits| Some(Inner::Const(Slot { ty, bits }));
+        let constant = |ty, bits| Some(Inner::Const(Slot::scalar(ty, bits)));
         let unary = |ty, apply| Some(Inner::Unary(ty, apply));
         let binary = |ty, apply| Some(Inner::Binary(ty, apply));
         match operator {
@@ -396,29 +406,32 @@ impl Inner {
             Inner::RefFunc(func) => operands.push(Slot { ty: ValType::FUNCREF, bits: outside.func_ref(func) }),
             Inner::TableGet(table) => {
                 let top = operands.last_mut().expect("validated");
-                let bits = outside.table_get(table, top.bits as u32).ok_or(TrapCode::TableOutOfBounds)?;
+                let bits = outside.table_get(table, top.lo() as u32).ok_or(TrapCode::TableOutOfBounds)?;
                 *top = Slot { ty: ValType::Ref(types.table(table)), bits };
             }
-            Inner::TableSize(table) => operands.push(Slot::new(ValType::I32, outside.table_size(table))),
-            Inner::MemorySize(memory) => operands.push(Slot::new(ValType::I32, outside.memory_size(memory))),
+            Inner::TableSize(table) => operands.push(Slot::new(ValType::I32, outside.table_size(table).into())),
+            Inner::MemorySize(memory) => operands.push(Slot::new(ValType::I32, outside.memory_size(memory).into())),
             Inner::Load { memory, offset, bytes, signed, ty } => {
                 let top = operands.last_mut().expect("validated");
-                let address = offset.checked_add(top.bits).ok_or(TrapCode::MemoryOutOfBounds)?;
+                let address = offset.checked_add(top.lo()).ok_or(TrapCode::MemoryOutOfBounds)?;
                 let loaded = outside.load(memory, address, bytes).ok_or(TrapCode::MemoryOutOfBounds)?;
-                let unused = 64 - 8 * u32::from(bytes);
-                let bits = if signed { ((loaded << unused) as i64 >> unused) as u64 } else { loaded };
-                *top = Slot::new(ty, bits);
+                *top = if signed {
+                    let unused = 64 - 8 * u32::from(bytes);
+                    Slot::new(ty, (((loaded as u64) << unused) as i64 >> unused) as u64 as u128)
+                } else {
+                    Slot { ty, bits: loaded }
+                };
             }
             Inner::Unary(ty, apply) => {
                 let top = operands.last_mut().expect("validated");
-                let bits = in_environment(ty, top.ty, || apply(top.bits))?;
-                *top = Slot { ty, bits };
+                let bits = in_environment(ty, top.ty, || apply(top.lo()))?;
+                *top = Slot::scalar(ty, bits);
             }
             Inner::Binary(ty, apply) => {
                 let length = operands.len();
                 let (first, second) = (operands[length - 2], operands[length - 1]);
-                let bits = in_environment(ty, first.ty, || apply(first.bits, second.bits))?;
-                operands[length - 2] = Slot { ty, bits };
+                let bits = in_environment(ty, first.ty, || apply(first.lo(), second.lo()))?;
+                operands[length - 2] = Slot::scalar(ty, bits);
                 operands.truncate(length - 1);
             }
         }

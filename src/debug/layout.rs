@@ -131,7 +131,7 @@ impl Layout {
     ) {
         for (place, (ty, source)) in sources.iter().enumerate() {
             match self.bits(*source, slot) {
-                Some(bits) => tagged(*ty, bits, store, |value| put(place, value)),
+                Some(bits) => tagged(*ty, bits.into(), store, |value| put(place, value)),
                 None => put(place, Value::Unavailable),
             }
         }
@@ -145,7 +145,7 @@ impl Layout {
         for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();
             for (ty, source) in sources {
-                slots.push(Slot::new(*ty, self.bits(*source, slot)?));
+                slots.push(Slot::new(*ty, self.bits(*source, slot)?.into()));
             }
         }
         slot.context()
@@ -179,13 +179,13 @@ impl<'a> StateSlot<'a> {
 /// Hands out a value as the host sees it. Each type has a call of its own, so that the value is made where it goes: made
 /// elsewhere, in parts, and copied as a whole, it waits for its parts.
 #[inline]
-pub fn tagged(ty: ValType, bits: u64, store: &Store, put: impl FnOnce(Value)) {
+pub fn tagged(ty: ValType, bits: u128, store: &Store, put: impl FnOnce(Value)) {
     match ty {
         ValType::I32 => put(Value::I32(bits as i32)),
         ValType::I64 => put(Value::I64(bits as i64)),
         ValType::F32 => put(Value::F32(bits as u32)),
-        ValType::F64 => put(Value::F64(bits)),
-        ValType::Ref(_) => put(store.from_raw(ty, RawValue::new(bits))),
+        ValType::F64 => put(Value::F64(bits as u64)),
+        ValType::Ref(_) => put(store.from_raw(ty, RawValue::from_bits(bits))),
     }
 }
 

@@ -142,8 +142,8 @@ pub struct World<'a> {
 }
 
 impl World<'_> {
-    fn raw(&self, value: Result<Value>) -> Result<u64> {
-        self.store.to_raw(&value?).map(|RawValue { lo, .. }| lo)
+    fn raw(&self, value: Result<Value>) -> Result<u128> {
+        self.store.to_raw(&value?).map(RawValue::bits)
     }
 
     /// The function that a call operator is about to call, if its last operand is `element`.
@@ -162,11 +162,11 @@ impl World<'_> {
 }
 
 impl Outside for World<'_> {
-    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u64> {
+    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u128> {
         let memory = self.store.instance_memory(self.instance, memory).ok()?;
-        let mut buffer = [0; 8];
+        let mut buffer = [0; 16];
         self.store.memory_read(memory, address, &mut buffer[..usize::from(bytes)]).ok()?;
-        Some(u64::from_le_bytes(buffer))
+        Some(u128::from_le_bytes(buffer))
     }
 
     fn memory_size(&self, memory: MemoryIndex) -> u64 {
@@ -174,12 +174,12 @@ impl Outside for World<'_> {
         memory.and_then(|memory| self.store.memory_size(memory)).expect("validated")
     }
 
-    fn global(&self, global: GlobalIndex) -> u64 {
+    fn global(&self, global: GlobalIndex) -> u128 {
         let global = self.store.instance_global(self.instance, global);
         self.raw(global.and_then(|global| self.store.global_get(global))).expect("validated")
     }
 
-    fn table_get(&self, table: TableIndex, element: u32) -> Option<u64> {
+    fn table_get(&self, table: TableIndex, element: u32) -> Option<u128> {
         let table = self.store.instance_table(self.instance, table).ok()?;
         self.raw(self.store.table_get(table, u64::from(element))).ok()
     }
@@ -189,7 +189,7 @@ impl Outside for World<'_> {
         table.and_then(|table| self.store.table_size(table)).expect("validated")
     }
 
-    fn func_ref(&self, func: FuncIndex) -> u64 {
+    fn func_ref(&self, func: FuncIndex) -> u128 {
         let func = self.store.instance_func(self.instance, func);
         self.raw(func.map(|func| Value::FuncRef(Some(func)))).expect("validated")
     }

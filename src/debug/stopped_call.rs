@@ -206,7 +206,7 @@ impl StoppedCall {
     pub(super) fn callee(&self, site: &Site, store: &Store, cache: &LayoutCache) -> Option<Func> {
         let mut state = self.state.borrow_mut();
         let instance = state.replay(site, self.index.get(), store, cache)?;
-        let element = state.values.operands.last().map(|slot| slot.bits);
+        let element = state.values.operands.last().map(|slot| slot.lo());
         World { store, instance }.callee(site.run().calls?, element)
     }
 

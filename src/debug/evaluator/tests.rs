@@ -16,21 +16,21 @@ impl FrameStack for InsideIf {
 struct World;
 
 impl Outside for World {
-    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u64> {
+    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u128> {
         assert_eq!(memory.as_u32(), 0);
         let end = address.checked_add(u64::from(bytes)).filter(|end| *end <= 2 << 16)?;
-        Some((address..end).rev().fold(0, |value, byte| value << 8 | byte & 0xff))
+        Some((address..end).rev().fold(0, |value, byte| value << 8 | u128::from(byte & 0xff)))
     }
 
     fn memory_size(&self, _: MemoryIndex) -> u64 {
         2
     }
 
-    fn global(&self, _: GlobalIndex) -> u64 {
+    fn global(&self, _: GlobalIndex) -> u128 {
         77
     }
 
-    fn table_get(&self, _: TableIndex, element: u32) -> Option<u64> {
+    fn table_get(&self, _: TableIndex, element: u32) -> Option<u128> {
         [10, 0].get(element as usize).copied()
     }
 
@@ -38,8 +38,8 @@ impl Outside for World {
         2
     }
 
-    fn func_ref(&self, func: FuncIndex) -> u64 {
-        1000 + u64::from(func.as_u32())
+    fn func_ref(&self, func: FuncIndex) -> u128 {
+        1000 + u128::from(func.as_u32())
     }
 }
 
@@ -87,19 +87,19 @@ fn eval(text: &str, operands: &[Slot]) -> Result<Slot, TrapCode> {
 }
 
 fn i32(value: i32) -> Slot {
-    Slot { ty: ValType::I32, bits: u64::from(value as u32) }
+    Slot { ty: ValType::I32, bits: u128::from(value as u32) }
 }
 
 fn i64(value: i64) -> Slot {
-    Slot { ty: ValType::I64, bits: value as u64 }
+    Slot { ty: ValType::I64, bits: u128::from(value as u64) }
 }
 
 fn b32(bits: u32) -> Slot {
-    Slot { ty: ValType::F32, bits: u64::from(bits) }
+    Slot { ty: ValType::F32, bits: u128::from(bits) }
 }
 
 fn b64(bits: u64) -> Slot {
-    Slot { ty: ValType::F64, bits }
+    Slot { ty: ValType::F64, bits: u128::from(bits) }
 }
 
 fn s(value: f32) -> Slot {
@@ -417,9 +417,69 @@ fn conditional_branches_are_passed_or_leave_the_run() {
 
 #[test]
 fn unused_upper_halves_are_cut() {
-    assert_eq!(Slot::new(ValType::I32, u64::MAX), i32(-1));
-    assert_eq!(Slot::new(ValType::F32, u64::MAX), b32(u32::MAX));
-    assert_eq!(Slot::new(ValType::I64, u64::MAX), i64(-1));
+    assert_eq!(Slot::new(ValType::I32, u128::MAX), i32(-1));
+    assert_eq!(Slot::new(ValType::F32, u128::MAX), b32(u32::MAX));
+    assert_eq!(Slot::new(ValType::I64, u128::MAX), i64(-1));
+}
+
+/// What moves values without looking at them moves all 16 bytes, whatever the type.
+#[test]
+fn wide_values_are_moved_whole() {
+    const BITS: u128 = 0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100;
+
+    /// The world, with a wide value wherever it holds one.
+    struct Wide;
+
+    impl Outside for Wide {
+        fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u128> {
+            World.load(memory, address, bytes)
+        }
+
+        fn memory_size(&self, memory: MemoryIndex) -> u64 {
+            World.memory_size(memory)
+        }
+
+        fn global(&self, _: GlobalIndex) -> u128 {
+            BITS
+        }
+
+        fn table_get(&self, _: TableIndex, _: u32) -> Option<u128> {
+            Some(BITS)
+        }
+
+        fn table_size(&self, table: TableIndex) -> u64 {
+            World.table_size(table)
+        }
+
+        fn func_ref(&self, _: FuncIndex) -> u128 {
+            BITS
+        }
+    }
+
+    let wide = |ty| Slot { ty, bits: BITS };
+    let i64_wide = wide(ValType::I64);
+    let load = Inner::Load { memory: MemoryIndex::from_u32(0), offset: 0, bytes: 16, signed: false, ty: ValType::I64 };
+    let cases = [
+        (operator("local.get 1"), vec![], i64_wide),
+        (operator("local.tee 1"), vec![i64_wide], i64_wide),
+        (operator("select"), vec![i64_wide, i64(1), i32(1)], i64_wide),
+        (operator("select"), vec![i64(1), i64_wide, i32(0)], i64_wide),
+        (operator("global.get 0"), vec![], i64_wide),
+        (operator("table.get 0"), vec![i32(0)], wide(ValType::EXTERNREF)),
+        (operator("ref.func 0"), vec![], wide(ValType::FUNCREF)),
+        (Inner::Const(i64_wide), vec![], i64_wide),
+        (load, vec![i32(0)], i64_wide),
+    ];
+    for (inner, operands, expected) in cases {
+        let mut values = Values { locals: vec![i32(0), i64_wide], operands };
+        inner.apply(&mut values, &World, &Wide).unwrap();
+        assert_eq!(values, Values { locals: vec![i32(0), i64_wide], operands: vec![expected] }, "{inner:?}");
+    }
+    for text in ["local.set 1", "local.tee 1"] {
+        let mut values = Values { locals: vec![i32(0), i64(0)], operands: vec![i64_wide] };
+        operator(text).apply(&mut values, &World, &Wide).unwrap();
+        assert_eq!(values.locals[1], i64_wide, "{text}");
+    }
 }
 
 #[test]
