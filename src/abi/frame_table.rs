@@ -1,14 +1,14 @@
 //! The frame table: what a frame's state slot holds at each stop point and call.
 //!
 //! With debugging on, each function reserves a *state slot* in its frame: 8-byte words, of which word 0 is the
-//! instance context; the *home* of local `i` is word `1 + i`, and that of operand `j` is word `1 + locals + j`
-//! (operand 0 is the bottom of the stack). At a stop point every local and operand is described: by default it is in
+//! instance context, and every local and operand has its *home* in others ([`super::homes`]). At a stop point every local and operand is described: by default it is in
 //! its home, otherwise an exception tells where, or how to compute it from words and constants. A state is encoded as
 //!
 //! ```text
 //! state     := exceptions:leb n × (first-local:leb locals:leb place)   operands
 //! operands  := count:leb lowest:leb [back:leb, if lowest isn't 0]   (count - lowest) × (type:byte place)
 //! place     := 0 (home) | 1 word:leb | 2 bits:8 bytes little-endian | 3 (zero or null) | 4 opcode:byte place+
+//!            | 5 bits:16 bytes little-endian
 //! ```
 //!
 //! The `lowest` operands, counted from the bottom, are all those of the `operands` that begin `back` bytes before these: the
@@ -24,13 +24,13 @@ use cranelift_entity::PrimaryMap;
 /// Where a local or operand is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// In the word reserved for it.
+    /// In the words reserved for it.
     Home,
-    /// In another word of the state slot.
+    /// In other words of the state slot, as many as its type needs: this is the first.
     Word(u32),
     /// Nowhere: it is this constant, as raw bits.
-    Const(u64),
-    /// Nowhere: it is what a numeric operator gives.
+    Const(u128),
+    /// Nowhere: it is what a scalar numeric operator gives.
     Computed {
         /// The operator's opcode, one of those that [`numeric_operands`] knows.
         opcode: u8,
@@ -39,22 +39,8 @@ pub enum Place {
     },
 }
 
-/// The word that holds the instance context.
-pub const CONTEXT_WORD: u32 = 0;
 /// How many operators there are at most in a place that is computed.
 pub const MAX_OPERATORS: usize = 4;
-/// Bytes of a word.
-pub const WORD_SIZE: u32 = 8;
-
-/// The home of a local.
-pub fn local_home(local: u32) -> u32 {
-    1 + local
-}
-
-/// The home of an operand of a function with this many locals, parameters included.
-pub fn operand_home(locals: u32, operand: u32) -> u32 {
-    1 + locals + operand
-}
 
 /// The debug facts of one function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,10 +219,16 @@ fn encode_place(pool: &mut Vec<u8>, place: &Place) {
             leb(pool, *word);
         }
         Place::Const(0) => pool.push(3),
-        Place::Const(bits) => {
-            pool.push(2);
-            pool.extend(bits.to_le_bytes());
-        }
+        Place::Const(bits) => match u64::try_from(*bits) {
+            Ok(bits) => {
+                pool.push(2);
+                pool.extend(bits.to_le_bytes());
+            }
+            Err(_) => {
+                pool.push(5);
+                pool.extend(bits.to_le_bytes());
+            }
+        },
         Place::Computed { opcode, operands } => {
             pool.extend([4, *opcode]);
             operands.iter().for_each(|operand| encode_place(pool, operand));
@@ -263,6 +255,10 @@ impl Reader<'_> {
         *first
     }
 
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.byte())
+    }
+
     fn leb(&mut self) -> u32 {
         let (mut value, mut shift) = (0, 0);
         loop {
@@ -279,13 +275,14 @@ impl Reader<'_> {
         match self.byte() {
             0 => Place::Home,
             1 => Place::Word(self.leb()),
-            2 => Place::Const(u64::from_le_bytes(std::array::from_fn(|_| self.byte()))),
+            2 => Place::Const(u64::from_le_bytes(self.bytes()).into()),
             3 => Place::Const(0),
             4 => {
                 let opcode = self.byte();
                 let count = numeric_operands(opcode).expect("the encoder writes numeric operators").count;
                 Place::Computed { opcode, operands: (0..count).map(|_| self.place()).collect() }
             }
+            5 => Place::Const(u128::from_le_bytes(self.bytes())),
             other => unreachable!("no place is encoded as {other}"),
         }
     }
@@ -314,13 +311,13 @@ mod tests {
         let zero = || Place::Const(0);
         let sum = Place::Computed { opcode: 0x6a, operands: vec![Place::Word(7), Place::Const(8)] };
         let is_zero = Place::Computed { opcode: 0x45, operands: vec![sum] };
-        let high = Place::Const(u64::MAX);
+        let high = Place::Const(u64::MAX.into());
         let places = [Place::Home, Place::Word(300), zero(), zero(), Place::Home, zero(), is_zero, high];
         let operands = [
             (ValType::F64, Place::Home),
             (ValType::EXTERNREF, Place::Const(0)),
             (ValType::I32, Place::Word(1)),
-            (ValType::FUNCREF, Place::Const(1 << 40)),
+            (ValType::FUNCREF, Place::Const(1 << 100 | 1 << 40)),
         ];
         let function = BodyIndex::from_u32(0);
         let none = encode_state(&mut table.pool, &[], &[], None);
@@ -339,6 +336,20 @@ mod tests {
         assert_eq!(table.state(function, third), state(&operands));
         let homes = State { locals: vec![Place::Home; 8], operands: operands.to_vec() };
         assert_eq!(table.state(function, fourth), homes);
+    }
+
+    #[test]
+    fn constants_take_as_many_bytes_as_they_need() {
+        let sizes = [(0, 1), (1, 9), (u128::from(u64::MAX), 9), (1 << 64, 17), (u128::MAX, 17), (7 << 90 | 9, 17)];
+        let mut pool = Vec::new();
+        for (bits, size) in sizes {
+            pool.clear();
+            encode_place(&mut pool, &Place::Const(bits));
+            assert_eq!(pool.len(), size, "{bits:#x}");
+            let mut reader = Reader { bytes: &pool };
+            assert_eq!(reader.place(), Place::Const(bits));
+            assert_eq!(reader.bytes, []);
+        }
     }
 
     #[test]

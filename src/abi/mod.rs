@@ -7,6 +7,7 @@
 pub mod artifact;
 pub mod builtins;
 pub mod frame_table;
+pub mod homes;
 pub mod operators;
 pub mod stack;
 pub mod thunk;

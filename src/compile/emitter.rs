@@ -5,7 +5,7 @@
 
 use super::model::{Cursor, Effect, Moment, Plan};
 use super::signatures;
-use crate::abi::frame_table::{CONTEXT_WORD, WORD_SIZE, local_home, operand_home};
+use crate::abi::homes::{CONTEXT_WORD, Homes, WORD_SIZE, words};
 use crate::base::{ValType, WasmPc};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -13,6 +13,7 @@ use cranelift_codegen::ir::{
     Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, Variable};
+use std::ops::Range;
 
 /// An operand on the translator's stack.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,7 @@ pub(super) struct Emitter {
     slot: StackSlot,
     thunk: FuncRef,
     types: Vec<ValType>,
+    homes: Homes,
     /// The state of the call that is being made.
     call_state: Option<u32>,
     /// The states of the calls.
@@ -74,6 +76,7 @@ impl Emitter {
             cursor: Cursor::default(),
             slot,
             thunk,
+            homes: Homes::new(&types),
             types,
             call_state: None,
             calls: Vec::new(),
@@ -101,19 +104,20 @@ impl Emitter {
         match effect {
             Effect::StoreLocal { local } => {
                 let value = builder.use_var(variables[local as usize]);
-                self.store(builder, value, local_home(local));
+                self.store(builder, value, self.homes.local(local));
             }
-            Effect::StoreOperand { operand, place } => {
-                let word = operand_home(self.types.len() as u32, place);
-                self.store(builder, stack[operand as usize].value, word);
+            Effect::StoreOperand { words: stored, operand, word } => {
+                let operand = stack[operand as usize];
+                assert_eq!(u32::from(stored), words(operand.ty), "an operand is stored in whole");
+                self.store(builder, operand.value, word);
             }
-            Effect::ZeroLocals { first, count } => self.zero(builder, local_home(first), count),
+            Effect::ZeroLocals { first, count } => self.zero(builder, self.homes.locals(first, count)),
             Effect::ReloadOperand { operand, word } => {
                 let operand = &mut stack[operand as usize];
                 operand.value = self.load_early(builder, operand.ty, word);
             }
             Effect::ReloadLocal { local } => {
-                let value = self.load_early(builder, self.types[local as usize], local_home(local));
+                let value = self.load_early(builder, self.types[local as usize], self.homes.local(local));
                 self.local_changed(local);
                 builder.def_var(variables[local as usize], value);
             }
@@ -139,7 +143,7 @@ impl Emitter {
             return builder.use_var(variables[local as usize]);
         };
         self.reads.read_in(builder.current_block(), local).unwrap_or_else(|| {
-            let value = self.load(builder, self.types[local as usize], local_home(local));
+            let value = self.load(builder, self.types[local as usize], self.homes.local(local));
             self.reads.note(local, value);
             value
         })
@@ -174,16 +178,15 @@ impl Emitter {
         value
     }
 
-    /// Stores zeros into `count` words from `first` on; many by a loop.
-    fn zero(&self, builder: &mut FunctionBuilder<'_>, first: u32, count: u32) {
+    /// Stores zeros into these words; many by a loop.
+    fn zero(&self, builder: &mut FunctionBuilder<'_>, words: Range<u32>) {
         let zero = builder.ins().iconst(types::I64, 0);
+        let count = words.len() as u32;
         if count <= UNROLLED_ZEROS {
-            for word in first..first + count {
-                self.store(builder, zero, word);
-            }
+            words.for_each(|word| self.store(builder, zero, word));
             return;
         }
-        let from = builder.ins().stack_addr(types::I64, self.slot, (first * WORD_SIZE) as i32);
+        let from = builder.ins().stack_addr(types::I64, self.slot, (words.start * WORD_SIZE) as i32);
         let bytes = i64::from(count * WORD_SIZE);
         let until = builder.ins().iadd_imm_s(from, bytes);
         let (body, behind) = (builder.create_block(), builder.create_block());

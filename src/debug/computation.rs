@@ -54,7 +54,7 @@ impl Computation {
         self.has_floats |= matches!(opcode, 0x5b..=0x66 | 0x8b..=0xa6 | 0xa8..=0xab | 0xae..=0xbb);
         let mut operand = |place: usize| match &operands[place] {
             Place::Word(word) => Operand::Word(*word, mask),
-            Place::Const(bits) => Operand::Const(bits & mask),
+            Place::Const(bits) => Operand::Const(*bits as u64 & mask),
             Place::Computed { opcode: I32_WRAP_I64 | I64_EXTEND_I32_U, operands }
                 if let [Place::Word(word)] = operands[..] =>
             {

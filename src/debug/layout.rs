@@ -3,24 +3,36 @@
 //! Knows nothing of calls or events. Invariant: a layout depends on code alone, so it can be kept for as long as one
 //! likes; the cache bounds how many are. Read next: [`crate::abi::frame_table`].
 
+#[cfg(test)]
+mod tests;
+
 use super::computation::Computation;
 use super::evaluator::{Slot, Values};
-use crate::abi::frame_table::{CONTEXT_WORD, Place, WORD_SIZE, local_home, operand_home};
+use crate::abi::frame_table::Place;
+use crate::abi::homes::{CONTEXT_WORD, NextHome, WORD_SIZE, words};
 use crate::base::{BlobId, BodyIndex, RawValue, ValType, Value};
 use crate::runtime::{Activation, MappedBlob, StackWords, Store};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Where a value is.
+/// Where a value is. As small as scalars allow, since frames are read often; which kind of value it is, its type says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Source {
-    /// In this word of the state slot.
+    /// In this word of the state slot; if the type takes two, in the next one as well.
     Word(u32),
-    /// Nowhere: it is this constant.
+    /// Nowhere: it is this constant; if the type takes two words, the one at this place of [`Layout::wide_constants`].
     Const(u64),
-    /// Nowhere: it is computed, as [`Layout::computations`] says at this place.
+    /// Nowhere: it is computed, as [`Layout::computations`] says at this place. It is a scalar.
     Computed(u32),
+}
+
+impl Source {
+    /// Whether it is the source of a value of two words, which a computed one never is.
+    #[inline(always)]
+    fn is_wide(self, ty: ValType) -> bool {
+        is_wide(ty) && !matches!(self, Source::Computed(_))
+    }
 }
 
 /// Types and places of everything in a frame at one place of its function.
@@ -30,6 +42,7 @@ pub struct Layout {
     locals: Vec<(ValType, Source)>,
     operands: Vec<(ValType, Source)>,
     computations: Vec<Computation>,
+    wide_constants: Vec<u128>,
 }
 
 impl Layout {
@@ -43,24 +56,30 @@ impl Layout {
             locals: Vec::with_capacity(state.locals.len()),
             operands: Vec::with_capacity(state.operands.len()),
             computations: Vec::new(),
+            wide_constants: Vec::new(),
         };
         let types = blob.module().info().local_types(blob.function(body));
-        for ((ty, place), local) in types.into_iter().zip(&state.locals).zip(0..) {
-            let source = layout.source(place, local_home(local));
+        let mut homes = NextHome::first();
+        for (ty, place) in types.into_iter().zip(&state.locals) {
+            let source = layout.source(ty, place, homes.take(ty));
             layout.locals.push((ty, source));
         }
-        for ((ty, place), operand) in state.operands.iter().zip(0..) {
-            let source = layout.source(place, operand_home(frame.locals, operand));
+        for (ty, place) in &state.operands {
+            let source = layout.source(*ty, place, homes.take(*ty));
             layout.operands.push((*ty, source));
         }
         layout
     }
 
-    fn source(&mut self, place: &Place, home: u32) -> Source {
+    fn source(&mut self, ty: ValType, place: &Place, home: u32) -> Source {
         match place {
             Place::Home => Source::Word(home),
             Place::Word(word) => Source::Word(*word),
-            Place::Const(bits) => Source::Const(*bits),
+            Place::Const(bits) if is_wide(ty) => {
+                self.wide_constants.push(*bits);
+                Source::Const(self.wide_constants.len() as u64 - 1)
+            }
+            Place::Const(bits) => Source::Const(*bits as u64),
             Place::Computed { opcode, operands } => {
                 self.computations.push(Computation::new(*opcode, operands));
                 Source::Computed(self.computations.len() as u32 - 1)
@@ -68,13 +87,22 @@ impl Layout {
         }
     }
 
-    /// The bits that a source gives.
+    /// The bits that a source of a scalar gives.
     #[inline(always)]
     fn bits(&self, source: Source, slot: StateSlot<'_>) -> Option<u64> {
         match source {
             Source::Const(bits) => Some(bits),
             Source::Word(at) => slot.word(at),
             Source::Computed(place) => self.computations[place as usize].bits(slot),
+        }
+    }
+
+    /// The bits that a source of a value of two words gives.
+    fn wide_bits(&self, source: Source, word: impl Fn(u32) -> Option<u64>) -> Option<u128> {
+        match source {
+            Source::Const(place) => Some(self.wide_constants[place as usize]),
+            Source::Word(at) => Some(RawValue { lo: word(at)?, hi: word(at + 1)? }.bits()),
+            Source::Computed(_) => unreachable!("what a numeric operator gives is a scalar"),
         }
     }
 
@@ -130,8 +158,13 @@ impl Layout {
         mut put: impl FnMut(usize, Value),
     ) {
         for (place, (ty, source)) in sources.iter().enumerate() {
+            if source.is_wide(*ty) {
+                let bits = self.wide_bits(*source, |word| slot.word(word));
+                put(place, bits.map_or(Value::Unavailable, |bits| store.from_raw(*ty, RawValue::from_bits(bits))));
+                continue;
+            }
             match self.bits(*source, slot) {
-                Some(bits) => tagged(*ty, bits.into(), store, |value| put(place, value)),
+                Some(bits) => tagged(*ty, bits, store, |value| put(place, value)),
                 None => put(place, Value::Unavailable),
             }
         }
@@ -145,7 +178,12 @@ impl Layout {
         for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();
             for (ty, source) in sources {
-                slots.push(Slot::new(*ty, self.bits(*source, slot)?.into()));
+                let bits = if source.is_wide(*ty) {
+                    self.wide_bits(*source, |word| slot.word(word))?
+                } else {
+                    self.bits(*source, slot)?.into()
+                };
+                slots.push(Slot::new(*ty, bits));
             }
         }
         slot.context()
@@ -176,16 +214,31 @@ impl<'a> StateSlot<'a> {
     }
 }
 
-/// Hands out a value as the host sees it. Each type has a call of its own, so that the value is made where it goes: made
+/// Whether values of a type take two words.
+#[inline]
+fn is_wide(ty: ValType) -> bool {
+    words(ty) == 2
+}
+
+/// Hands out a value of a frame as the host sees it.
+#[inline]
+pub fn shown(slot: &Slot, store: &Store, put: impl FnOnce(Value)) {
+    if is_wide(slot.ty) {
+        return put(store.from_raw(slot.ty, RawValue::from_bits(slot.bits)));
+    }
+    tagged(slot.ty, slot.lo(), store, put);
+}
+
+/// Hands out a scalar as the host sees it. Each type has a call of its own, so that the value is made where it goes: made
 /// elsewhere, in parts, and copied as a whole, it waits for its parts.
 #[inline]
-pub fn tagged(ty: ValType, bits: u128, store: &Store, put: impl FnOnce(Value)) {
+fn tagged(ty: ValType, bits: u64, store: &Store, put: impl FnOnce(Value)) {
     match ty {
         ValType::I32 => put(Value::I32(bits as i32)),
         ValType::I64 => put(Value::I64(bits as i64)),
         ValType::F32 => put(Value::F32(bits as u32)),
-        ValType::F64 => put(Value::F64(bits as u64)),
-        ValType::Ref(_) => put(store.from_raw(ty, RawValue::from_bits(bits))),
+        ValType::F64 => put(Value::F64(bits)),
+        ValType::Ref(_) => put(store.from_raw(ty, RawValue::new(bits))),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::evaluator::{Slot, Values};
 use super::frame::FrameKind;
-use super::layout::{Layout, StateSlot, tagged};
+use super::layout::{Layout, StateSlot, shown};
 use crate::base::{BodyIndex, DefinedFuncIndex, Instance, ValType, Value, WasmPc};
 use crate::runtime::{Activation, MappedBlob, Module, Store};
 use std::cell::Cell;
@@ -123,7 +123,7 @@ impl View<'_> {
 #[inline]
 fn each_tagged(slots: &[Slot], store: &Store, mut put: impl FnMut(usize, Value)) {
     for (place, slot) in slots.iter().enumerate() {
-        tagged(slot.ty, slot.bits, store, |value| put(place, value));
+        shown(slot, store, |value| put(place, value));
     }
 }
 

@@ -1,9 +1,10 @@
 //! The abstract run over a function.
 
 use super::facts::Facts;
-use super::state::State;
+use super::state::{Half, Held, State};
 use super::symbols::{Symbol, Symbols};
-use crate::abi::frame_table::{MAX_OPERATORS, Place, decode_state, local_home, operand_home};
+use crate::abi::frame_table::{MAX_OPERATORS, Place, decode_state};
+use crate::abi::homes::{Homes, words};
 use crate::abi::operators::{ends_run, numeric_operand, numeric_operands};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, ValType, WasmPc};
 use crate::compile::model::{Cursor, Effect, Moment, Plan};
@@ -11,6 +12,7 @@ use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
 use crate::wasm::stack_effect::{block_type, constant, stack_effect};
 use std::collections::HashSet;
+use std::ops::Range;
 use wasmparser::{BrTable, Operator};
 
 /// Checks the plan of a function that was validated.
@@ -21,11 +23,12 @@ pub(in crate::compile) fn check(info: &ModuleInfo, function: DefinedFuncIndex, p
         // Nothing will be compiled.
         return Ok(());
     }
-    let facts = Facts::new(info, function, plan)?;
+    let homes = Homes::new(&info.local_types(function));
+    let facts = Facts::new(info, function, plan, &homes)?;
     let mut given_up = HashSet::new();
     loop {
         let known = given_up.len();
-        let mut check = Check::new(info, function, plan, &facts, &mut given_up);
+        let mut check = Check::new(info, function, plan, &homes, &facts, &mut given_up);
         let found = check.run();
         if let Err(Fault(what)) = found {
             let index = info.func_index(function).as_u32();
@@ -52,6 +55,7 @@ struct Check<'a> {
     info: &'a ModuleInfo,
     function: DefinedFuncIndex,
     plan: &'a Plan,
+    homes: &'a Homes,
     facts: &'a Facts,
     /// Assumptions that failed: the loop and the word.
     given_up: &'a mut HashSet<(WasmPc, u32)>,
@@ -83,7 +87,7 @@ struct Frame {
 enum Kind {
     Function,
     Block,
-    Loop { pc: WasmPc, assumed: Vec<(u32, Subject)> },
+    Loop { pc: WasmPc, assumed: Vec<(u32, Subject, Half)> },
     If { otherwise: Box<State> },
     Else,
 }
@@ -101,6 +105,7 @@ impl<'a> Check<'a> {
         info: &'a ModuleInfo,
         function: DefinedFuncIndex,
         plan: &'a Plan,
+        homes: &'a Homes,
         facts: &'a Facts,
         given_up: &'a mut HashSet<(WasmPc, u32)>,
     ) -> Check<'a> {
@@ -117,6 +122,7 @@ impl<'a> Check<'a> {
             info,
             function,
             plan,
+            homes,
             facts,
             given_up,
             cursor: Cursor::default(),
@@ -175,7 +181,7 @@ impl<'a> Check<'a> {
     fn effects(&mut self, moment: Moment) -> Checked<bool> {
         let mut changes = false;
         for effect in self.cursor.take(&self.plan.effects, self.pc, moment) {
-            changes |= effect.stored(self.plan.locals).is_some();
+            changes |= effect.stored(self.homes).is_some();
             self.effect(*effect)?;
         }
         Ok(changes)
@@ -183,26 +189,27 @@ impl<'a> Check<'a> {
 
     fn effect(&mut self, effect: Effect) -> Checked {
         match effect {
-            Effect::StoreLocal { local } => self.store(local_home(local), self.state.locals[local as usize]),
-            Effect::StoreOperand { operand, place } => {
+            Effect::StoreLocal { local } => self.store(self.homes.locals(local, 1), self.state.locals[local as usize]),
+            Effect::StoreOperand { words, operand, word } => {
                 let Some(symbol) = self.state.operands.get(operand as usize).copied() else {
                     return fault(format!("operand {operand} is stored and isn't there"));
                 };
-                self.store(operand_home(self.plan.locals, place), symbol)
+                self.store(word..word + u32::from(words), symbol)
             }
             Effect::ZeroLocals { first, count } => {
                 for local in first..first + count {
                     let zero = self.symbols.constant(self.types[local as usize], 0);
-                    self.store(local_home(local), zero)?;
+                    self.store(self.homes.locals(local, 1), zero)?;
                 }
                 Ok(())
             }
             Effect::ReloadOperand { operand, word } => match self.state.operands.get(operand as usize) {
-                Some(symbol) if self.word(word) == Some(*symbol) => Ok(()),
+                Some(symbol) if self.held(word, self.symbols.ty(*symbol)) == Some(*symbol) => Ok(()),
                 _ => fault(format!("operand {operand} is read back from word {word}, which doesn't hold it")),
             },
             Effect::ReloadLocal { local } | Effect::ReadHome { local } => {
-                if self.word(local_home(local)) == Some(self.state.locals[local as usize]) {
+                let ty = self.types[local as usize];
+                if self.held(self.homes.local(local), ty) == Some(self.state.locals[local as usize]) {
                     return Ok(());
                 }
                 fault(format!("local {local} is read from its home, which doesn't hold it"))
@@ -227,18 +234,27 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn store(&mut self, word: u32, symbol: Symbol) -> Checked {
-        match self.state.words.get_mut(word as usize) {
-            Some(content) => {
-                *content = Some(symbol);
-                Ok(())
-            }
-            None => fault(format!("the slot has no word {word}")),
+    /// Stores as much of a value as fits into these words, from its lower end.
+    fn store(&mut self, to: Range<u32>, symbol: Symbol) -> Checked {
+        if to.len() as u32 > words(self.symbols.ty(symbol)) {
+            return fault(format!("a value is stored into words {to:?}, which are too many for its type"));
         }
+        for (word, half) in to.zip(Half::ALL) {
+            match self.state.words.get_mut(word as usize) {
+                Some(content) => *content = Some(Held { symbol, half }),
+                None => return fault(format!("the slot has no word {word}")),
+            }
+        }
+        Ok(())
     }
 
-    fn word(&self, word: u32) -> Option<Symbol> {
-        self.state.words.get(word as usize).copied().flatten()
+    /// The symbol that whoever reads a value of this type from a word on finds, in whole.
+    fn held(&self, word: u32, ty: ValType) -> Option<Symbol> {
+        let held = self.state.words.get(word as usize).copied().flatten()?;
+        let whole = (word..word + words(ty))
+            .zip(Half::ALL)
+            .all(|(word, half)| self.state.words.get(word as usize).copied().flatten() == Some(Held { half, ..held }));
+        (whole && self.symbols.ty(held.symbol) == ty).then_some(held.symbol)
     }
 
     /// Checks that the encoded state at `offset` is the state here.
@@ -249,13 +265,14 @@ impl<'a> Check<'a> {
         }
         for (place, local) in described.locals.iter().zip(0..) {
             let symbol = self.state.locals[local as usize];
-            if self.symbol_at(place, Some(local_home(local)), self.symbols.ty(symbol)) != Some(symbol) {
+            if self.symbol_at(place, Some(self.homes.local(local)), self.symbols.ty(symbol)) != Some(symbol) {
                 return fault(format!("local {local} isn't {place:?}"));
             }
         }
+        let mut homes = self.homes.operands();
         for ((ty, place), operand) in described.operands.iter().zip(0..) {
             let symbol = self.state.operands[operand as usize];
-            let home = Some(operand_home(self.plan.locals, operand));
+            let home = Some(homes.take(self.symbols.ty(symbol)));
             if *ty != self.symbols.ty(symbol) || self.symbol_at(place, home, *ty) != Some(symbol) {
                 return fault(format!("operand {operand} isn't {place:?} of type {ty}"));
             }
@@ -273,8 +290,8 @@ impl<'a> Check<'a> {
 
     fn symbol_in(&mut self, place: &Place, home: Option<u32>, ty: ValType) -> Option<Symbol> {
         let symbol = match place {
-            Place::Home => self.word(home?)?,
-            Place::Word(word) => self.word(*word)?,
+            Place::Home => self.held(home?, ty)?,
+            Place::Word(word) => self.held(*word, ty)?,
             Place::Const(bits) => self.symbols.constant(ty, *bits),
             Place::Computed { opcode, operands } => {
                 let of = numeric_operand(*opcode)?;
@@ -383,7 +400,7 @@ impl<'a> Check<'a> {
         let operands = self.state.operands.split_off(taken);
         let Some(ty) = effect.pushes else { return Ok(()) };
         let symbol = if let Some(bits) = constant(self.info, operator) {
-            self.symbols.constant(ty, bits)
+            self.symbols.constant(ty, bits.into())
         } else if numeric_operands(opcode).is_some() {
             self.symbols.numeric(opcode, [operands[0], *operands.last().expect("one or two")])
         } else {
@@ -437,32 +454,49 @@ impl<'a> Check<'a> {
             *operand = self.symbols.new_one(self.symbols.ty(*operand));
         }
         // The words in question: those that the loop stores to, and the homes of what has new symbols.
+        let homes = self.operand_homes();
         let mut words: Vec<u32> = self.facts.stored(pc).collect();
-        words.extend(self.facts.assigned(pc).map(local_home));
-        words.extend((height..height + arity).map(|operand| operand_home(self.plan.locals, operand as u32)));
+        words.extend(self.facts.assigned(pc).flat_map(|local| self.homes.locals(local, 1)));
+        words.extend(homes[height]..homes[height + arity]);
         words.sort_unstable();
         words.dedup();
         let mut assumed = Vec::new();
         for word in words.into_iter().filter(|word| *word < self.plan.words) {
-            let (subject, on_entry, here) = if word < local_home(self.plan.locals) {
-                let local = word - local_home(0);
-                (Subject::Local(local), Some(entry.locals[local as usize]), Some(self.state.locals[local as usize]))
-            } else {
-                let operand = (word - operand_home(self.plan.locals, 0)) as usize;
-                let symbol = |state: &State| state.operands.get(operand).copied();
-                (Subject::Operand(operand), symbol(&entry), symbol(&self.state))
+            let subject = match self.homes.local_at(word) {
+                Some(local) => Some((Subject::Local(local), self.homes.local(local))),
+                None => {
+                    // The last home is the next operand's, which isn't there.
+                    let operand = homes.partition_point(|home| *home <= word).checked_sub(1);
+                    operand
+                        .filter(|operand| *operand < entry.operands.len())
+                        .map(|at| (Subject::Operand(at), homes[at]))
+                }
             };
-            let holds = on_entry.is_some() && entry.words[word as usize] == on_entry;
-            if holds && !self.given_up.contains(&(pc, word)) {
-                self.state.words[word as usize] = here;
-                assumed.push((word, subject));
-            } else {
-                self.state.words[word as usize] = None;
-            }
+            let assumption = subject.and_then(|(subject, home)| {
+                let (on_entry, here) = match subject {
+                    Subject::Local(local) => (entry.locals[local as usize], self.state.locals[local as usize]),
+                    Subject::Operand(operand) => (entry.operands[operand], self.state.operands[operand]),
+                };
+                let half = Half::ALL[(word - home) as usize];
+                let holds = entry.words[word as usize] == Some(Held { symbol: on_entry, half });
+                let is_made = holds && !self.given_up.contains(&(pc, word));
+                is_made.then_some((subject, Held { symbol: here, half }))
+            });
+            self.state.words[word as usize] = assumption.map(|(_, held)| held);
+            assumed.extend(assumption.map(|(subject, held)| (word, subject, held.half)));
         }
         self.control.last_mut().expect("just opened").kind = Kind::Loop { pc, assumed };
         self.is_stop_due = true;
         Ok(())
+    }
+
+    /// Where the homes of the operands begin, and where the next one's would.
+    fn operand_homes(&self) -> Vec<u32> {
+        let mut next = self.homes.operands();
+        let mut homes: Vec<u32> =
+            self.state.operands.iter().map(|symbol| next.take(self.symbols.ty(*symbol))).collect();
+        homes.push(next.word());
+        homes
     }
 
     fn enter_otherwise(&mut self) {
@@ -521,7 +555,7 @@ impl<'a> Check<'a> {
         match &frame.kind {
             Kind::Function => {}
             Kind::Loop { pc, assumed } => {
-                for (word, subject) in assumed {
+                for (word, subject, half) in assumed {
                     let symbol = match *subject {
                         Subject::Local(local) => self.state.locals[local as usize],
                         Subject::Operand(operand) if operand < frame.height => self.state.operands[operand],
@@ -530,7 +564,7 @@ impl<'a> Check<'a> {
                             self.state.operands[from + operand - frame.height]
                         }
                     };
-                    if self.state.words[*word as usize] != Some(symbol) {
+                    if self.state.words[*word as usize] != Some(Held { symbol, half: *half }) {
                         self.given_up.insert((*pc, *word));
                     }
                 }

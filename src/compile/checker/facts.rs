@@ -1,11 +1,13 @@
 //! Facts about loops that a look over the whole function gives: what each assigns and stores, and whether anything branches
 //! back to it.
 
+use crate::abi::homes::Homes;
 use crate::base::{DefinedFuncIndex, Result, WasmPc};
 use crate::compile::model::{Cursor, Effect, Plan};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use wasmparser::Operator;
 
 /// The facts of one function.
@@ -13,8 +15,8 @@ use wasmparser::Operator;
 pub(super) struct Facts {
     /// Every assignment of a local, in order.
     assignments: Vec<(WasmPc, u32)>,
-    /// Every effect that changes words: the first and how many, in order.
-    stores: Vec<(WasmPc, u32, u32)>,
+    /// Every effect that changes words, in order.
+    stores: Vec<(WasmPc, Range<u32>)>,
     /// The `end` of each loop.
     ends: HashMap<WasmPc, WasmPc>,
     /// Loops that something branches to.
@@ -22,7 +24,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn new(info: &ModuleInfo, function: DefinedFuncIndex, plan: &Plan) -> Result<Facts> {
+    pub(super) fn new(info: &ModuleInfo, function: DefinedFuncIndex, plan: &Plan, homes: &Homes) -> Result<Facts> {
         let mut facts = Facts::default();
         let mut open: Vec<(WasmPc, bool)> = vec![(WasmPc(0), false)];
         let body = info.body(function);
@@ -59,8 +61,8 @@ impl Facts {
         }
         for (pc, effects) in Cursor::groups(&plan.effects) {
             for effect in effects {
-                if let Some((first, count)) = effect.stored(plan.locals) {
-                    facts.stores.push((pc, first, count));
+                if let Some(words) = effect.stored(homes) {
+                    facts.stores.push((pc, words));
                 }
             }
         }
@@ -82,20 +84,19 @@ impl Facts {
     /// The words that the loop stores to, some more than once.
     pub(super) fn stored(&self, pc: WasmPc) -> impl Iterator<Item = u32> {
         let end = self.ends[&pc];
-        let from = self.stores.partition_point(|(at, ..)| *at <= pc);
-        let stores = self.stores[from..].iter().take_while(move |(at, ..)| *at <= end);
-        stores.flat_map(|(_, first, count)| *first..first + count)
+        let from = self.stores.partition_point(|(at, _)| *at <= pc);
+        let stores = self.stores[from..].iter().take_while(move |(at, _)| *at <= end);
+        stores.flat_map(|(_, words)| words.clone())
     }
 }
 
 impl Effect {
-    /// The words that it changes, as the first and how many.
-    pub(super) fn stored(self, locals: u32) -> Option<(u32, u32)> {
-        use crate::abi::frame_table::{local_home, operand_home};
+    /// The words that it changes.
+    pub(super) fn stored(self, homes: &Homes) -> Option<Range<u32>> {
         match self {
-            Effect::StoreLocal { local } => Some((local_home(local), 1)),
-            Effect::StoreOperand { place, .. } => Some((operand_home(locals, place), 1)),
-            Effect::ZeroLocals { first, count } => Some((local_home(first), count)),
+            Effect::StoreLocal { local } => Some(homes.locals(local, 1)),
+            Effect::StoreOperand { words, word, .. } => Some(word..word + u32::from(words)),
+            Effect::ZeroLocals { first, count } => Some(homes.locals(first, count)),
             _ => None,
         }
     }

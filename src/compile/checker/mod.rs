@@ -8,8 +8,9 @@
 //! abstract [state](state::State) says which symbol each local and operand is by the specification, and which symbol each word
 //! of the state slot holds in memory, if that is known; at the function's entry nothing is.
 //!
-//! - A store effect puts the symbol of its local or operand into a word. As symbols have types, a word that holds a narrow
-//!   value never counts as one that holds a wide value, whatever its upper half is.
+//! - A store effect puts the symbol of its local or operand into a word, or its halves into two. As symbols have types, a
+//!   word that holds a narrow value never counts as one that holds a wide value, whatever its upper half is; and a value of
+//!   two words is held only where both hold its halves, in order.
 //! - A read-back must read a word that holds the very symbol that its local or operand has.
 //! - At each stop point, call and checkpoint the encoded state is decoded. Each described place must give the symbol that
 //!   the local or operand has; a computed place is the operator applied to the symbols of its operands, of the operator's
@@ -23,7 +24,8 @@
 //! - A stop point must be wherever a run starts, and where stores changed the slot inside a run, a stop point or checkpoint
 //!   must follow before the next operator. So whoever replays a run begins with words that nobody changed since.
 //!
-//! What it trusts: the operators' stack effects ([`crate::wasm::stack_effect`]), the decoder of the frame table, and that the
+//! What it trusts: the operators' stack effects ([`crate::wasm::stack_effect`]), which words are whose home
+//! ([`crate::abi::homes`]), the decoder of the frame table, and that the
 //! emitter does what effects say; the rest of the tests, with poisoned stacks, look at these.
 
 mod check;

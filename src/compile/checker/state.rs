@@ -3,6 +3,24 @@
 use super::symbols::{Symbol, Symbols};
 use std::collections::HashMap;
 
+/// What a word of the state slot holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Held {
+    pub(super) symbol: Symbol,
+    pub(super) half: Half,
+}
+
+/// Which part of a value. One that takes one word is all in its lower half.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Half {
+    Lower,
+    Upper,
+}
+
+impl Half {
+    pub(super) const ALL: [Half; 2] = [Half::Lower, Half::Upper];
+}
+
 /// What locals and operands are, and what words hold.
 #[derive(Clone, Debug)]
 pub(super) struct State {
@@ -10,7 +28,7 @@ pub(super) struct State {
     /// Bottom first.
     pub(super) operands: Vec<Symbol>,
     /// Of the state slot; none if anything may be there.
-    pub(super) words: Vec<Option<Symbol>>,
+    pub(super) words: Vec<Option<Held>>,
 }
 
 impl State {
@@ -37,7 +55,8 @@ impl State {
             *here = pair(*here, *there).expect("a local or operand has one type");
         }
         for (here, there) in self.words.iter_mut().zip(&other.words) {
-            *here = here.zip(*there).and_then(|(here, there)| pair(here, there));
+            let both = here.zip(*there).filter(|(here, there)| here.half == there.half);
+            *here = both.and_then(|(here, there)| Some(Held { symbol: pair(here.symbol, there.symbol)?, ..here }));
         }
     }
 }

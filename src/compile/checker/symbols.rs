@@ -11,7 +11,7 @@ pub(super) struct Symbol(u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Term {
     /// These bits.
-    Const(u64),
+    Const(u128),
     /// What a numeric operator gives; with one operand, that is there twice.
     Numeric(u8, [Symbol; 2]),
     /// A value that is made at one place. The number is the symbol's own.
@@ -30,7 +30,7 @@ impl Symbols {
         self.types[symbol.0 as usize]
     }
 
-    pub(super) fn constant(&mut self, ty: ValType, bits: u64) -> Symbol {
+    pub(super) fn constant(&mut self, ty: ValType, bits: u128) -> Symbol {
         self.symbol(ty, Term::Const(bits))
     }
 

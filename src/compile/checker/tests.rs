@@ -1,7 +1,8 @@
 //! The checker finds nothing in what the model plans, and each of the mistakes that the model can be made to make.
 
 use super::check;
-use crate::base::DefinedFuncIndex;
+use crate::abi::homes::width::with_wide;
+use crate::base::{DefinedFuncIndex, ValType};
 use crate::compile::model::mistakes::{Mistake, with};
 use crate::compile::model::{Blocks, Plan, plan, plan_every_value};
 use crate::wasm::{ModuleInfo, parse};
@@ -179,6 +180,78 @@ const MANY_OPERANDS: &str = r#"(module (global $g (mut i32) (i32.const 0))
     drop drop drop drop drop drop drop drop drop drop drop drop drop drop drop drop drop))
 "#;
 
+/// Functions in which i64s wait for calls, are carried, and lie beside and above other operands.
+const WIDE: &str = r#"(module
+  (memory 1) (global $g (mut i32) (i32.const 0))
+  (func $nop)
+  (func $both (param i64 i32) (result i32 i64) local.get 1 local.get 0)
+  ;; A value whose local is described by the words of the operand that it was, of which another overwrites the second.
+  (func (param i32) (local i64)
+    (i64.load (i32.const 0))
+    (call $nop)
+    local.set 1
+    i32.const 5
+    (i32.load (i32.const 8))
+    (call $nop)
+    drop
+    drop
+    (i64.store (i32.const 16) (local.get 1)))
+  ;; Values of both widths above each other wait for calls, as operands and as locals.
+  (func (param i64 i32 i64) (result i64) (local i64 f64 i64)
+    (i64.load (i32.const 0))
+    (i32.load (i32.const 4))
+    (i64.load (i32.const 8))
+    (f64.load (i32.const 16))
+    (call $nop)
+    local.set 4
+    local.tee 3
+    (call $both (i32.const 1))
+    (call $nop)
+    local.set 5
+    drop
+    drop
+    local.get 3
+    i64.add
+    (i64.store (i32.const 24) (local.get 0))
+    local.get 5
+    i64.add)
+  ;; Labels that carry them, over operands of other widths.
+  (func (param i32) (result i64) (local i64 i32)
+    (i32.load (i32.const 0))
+    (block $a (result i32 i64)
+      (f64.load (i32.const 8))
+      (i32.load (i32.const 16))
+      (i64.load (i32.const 24))
+      (br_if $a (local.get 0))
+      local.set 1
+      (local.set 2 (i32.load (i32.const 4)))
+      drop
+      drop
+      (local.get 2)
+      (local.get 1))
+    local.set 1
+    i32.add
+    (loop $l (param i32) (result i64)
+      (i64.load (i32.const 32))
+      local.get 1
+      i64.add
+      local.tee 1
+      (call $nop)
+      (global.set $g (i32.const 3))
+      (local.set 2 (i32.wrap_i64 (local.get 1)))
+      local.set 1
+      (br_if $l (local.get 2) (local.get 0))
+      drop
+      local.get 1)
+    (if (param i64) (result i64) (local.get 0)
+      (then (i64.load (i32.const 40)) (call $nop) i64.mul)
+      (else (local.set 1 (i64.load (i32.const 48))) (local.get 1) (call $nop) i64.xor))))
+"#;
+
+/// The types that a function's values may have.
+const TYPES: [ValType; 6] =
+    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF, ValType::EXTERNREF];
+
 fn functions(info: &ModuleInfo) -> impl Iterator<Item = DefinedFuncIndex> {
     info.bodies.keys()
 }
@@ -196,10 +269,10 @@ fn faults(wasm: &[u8], planner: Planner) -> Vec<String> {
     functions(&info).filter_map(fault).collect()
 }
 
-#[test]
-fn nothing_is_wrong_with_what_is_planned() {
+/// Modules to plan.
+fn modules() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut modules = [FUNCTIONS, MANY_OPERANDS].map(|text| wat::parse_str(text).unwrap()).to_vec();
+    let mut modules = [FUNCTIONS, MANY_OPERANDS, WIDE].map(|text| wat::parse_str(text).unwrap()).to_vec();
     for folder in ["tests/programs", "benches/programs"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
@@ -209,9 +282,59 @@ fn nothing_is_wrong_with_what_is_planned() {
         }
     }
     assert!(modules.len() > 10);
-    for wasm in &modules {
+    modules
+}
+
+#[test]
+fn nothing_is_wrong_with_what_is_planned() {
+    for wasm in &modules() {
         for planner in [plan as Planner, plan_every_value] {
             assert_eq!(faults(wasm, planner), Vec::<String>::new());
+        }
+    }
+}
+
+/// Whichever type takes two words, its values are stored, described and read back in whole.
+#[test]
+fn nothing_is_wrong_with_wide_values() {
+    let modules = modules();
+    for ty in TYPES {
+        for wasm in &modules {
+            for planner in [plan as Planner, plan_every_value] {
+                assert_eq!(with_wide(ty, || faults(wasm, planner)), Vec::<String>::new(), "{ty}");
+            }
+        }
+    }
+}
+
+/// A state slot that has room for wide values has more words, and only for those.
+#[test]
+fn only_wide_values_take_more_words() {
+    let info = parse(&wat::parse_str(WIDE).unwrap()).unwrap().info;
+    let words = |planner: Planner| -> Vec<u32> {
+        let plan = |function| planner(&info, function, &Blocks::scan(&info, function).unwrap()).unwrap().words;
+        functions(&info).map(plan).collect()
+    };
+    for planner in [plan as Planner, plan_every_value] {
+        let (narrow, wide) = (words(planner), with_wide(ValType::I64, || words(planner)));
+        assert_eq!(with_wide(ValType::F32, || words(planner)), narrow, "none has an f32");
+        // By function: the context, the locals, and the most operands that are stored.
+        assert_eq!(narrow[..4], [1, 3, 5, 11]);
+        assert_eq!(wide[..4], [1, 4, 6, 17]);
+    }
+}
+
+#[test]
+fn every_mistake_with_wide_values_is_found() {
+    let wasm = wat::parse_str(WIDE).unwrap();
+    let runs = [Mistake::HalfStored, Mistake::HomesOverlap, Mistake::HalfOverwritten];
+    let every_value = [Mistake::HalfStored, Mistake::HomesOverlap];
+    for (mistakes, planner) in [(&runs[..], plan as Planner), (&every_value, plan_every_value)] {
+        for mistake in mistakes {
+            let found = || with(Some(*mistake), || faults(&wasm, planner));
+            assert_ne!(with_wide(ValType::I64, found), Vec::<String>::new(), "{mistake:?}");
+            // It is none where nothing is wide.
+            assert_eq!(found(), Vec::<String>::new(), "{mistake:?}");
         }
     }
 }

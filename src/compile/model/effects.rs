@@ -8,11 +8,12 @@ use crate::base::WasmPc;
 pub(in crate::compile) enum Effect {
     /// Stores the value of a local into its home.
     StoreLocal { local: u32 },
-    /// Stores an operand into the home of the operand at `place`, which is another one if a branch carries it.
-    StoreOperand { operand: u32, place: u32 },
+    /// Stores an operand into so many words from this one on: all that its type takes. They are its home, or that of the
+    /// operand that it becomes if a branch carries it.
+    StoreOperand { words: u8, operand: u32, word: u32 },
     /// Fills the homes of these locals with zeros.
     ZeroLocals { first: u32, count: u32 },
-    /// From here on the operand is what this word holds.
+    /// From here on the operand is what the words from this one on hold, as many as its type takes.
     ReloadOperand { operand: u32, word: u32 },
     /// From here on the variable of the local is what the local's home holds.
     ReloadLocal { local: u32 },

@@ -9,7 +9,7 @@ use super::effects::Effect;
 use super::identity::{NOTHING, ValueId};
 use super::mistakes::{Mistake, makes};
 use super::states::{States, Tail};
-use super::walk::{Behind, Operand, Slot};
+use super::walk::{Behind, Operand, Slot, carried};
 use crate::abi::frame_table::Place;
 use std::ops::Range;
 
@@ -38,9 +38,9 @@ impl EveryValue<'_> {
         self.assigned.sort_unstable();
         self.assigned.dedup();
         effects.extend(self.assigned.drain(..).map(|local| Effect::StoreLocal { local }));
-        let count = operands.len() as u32;
-        effects.extend((self.stored..count).map(|place| Effect::StoreOperand { operand: place, place }));
-        self.stored = count;
+        let stores = operands.iter().zip(0..).skip(self.stored as usize);
+        effects.extend(stores.map(|(operand, index)| operand.store(index)));
+        self.stored = operands.len() as u32;
         if effects.len() == before { Behind::Unchanged } else { Behind::Described }
     }
 }
@@ -117,7 +117,7 @@ impl Slot for EveryValue<'_> {
 
     fn branch(&mut self, _blocks: &[u32], operands: &[Operand], height: u32, arity: u32, effects: &mut Vec<Effect>) {
         self.store(operands, effects);
-        effects.extend(carried(operands, height, arity));
+        effects.extend(moved(operands, height, arity));
     }
 
     fn branch_if(
@@ -130,7 +130,7 @@ impl Slot for EveryValue<'_> {
     ) -> Behind {
         let behind = self.store(operands, effects);
         let before = effects.len();
-        effects.extend(carried(operands, height, arity));
+        effects.extend(moved(operands, height, arity));
         if effects.len() == before {
             return behind;
         }
@@ -164,8 +164,7 @@ impl Slot for EveryValue<'_> {
 }
 
 /// The stores for the operands that a branch carries to other places.
-fn carried(operands: &[Operand], height: u32, arity: u32) -> impl Iterator<Item = Effect> {
-    let from = operands.len() as u32 - arity;
-    let moves = (0..arity).map(move |nth| Effect::StoreOperand { operand: from + nth, place: height + nth });
-    moves.filter(move |_| from != height)
+fn moved(operands: &[Operand], height: u32, arity: u32) -> impl Iterator<Item = Effect> {
+    let is_moved = operands.len() as u32 - arity != height;
+    carried(operands, height, arity).filter(move |_| is_moved).map(|(store, _)| store)
 }

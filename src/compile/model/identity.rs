@@ -16,7 +16,7 @@ pub(super) const NOTHING: ValueId = ValueId(u32::MAX);
 pub(super) enum Origin {
     /// Nothing.
     Unknown,
-    /// It is these bits.
+    /// It is these bits. A constant of 16 bytes would have an origin of its own.
     Const(u64),
     /// It is what a numeric operator gives; with one operand, that is there twice.
     Computed { opcode: u8, operands: [ValueId; 2] },
@@ -59,7 +59,7 @@ impl Identities {
     /// Where a value is that can be found: a constant, in the word that `word` says, or computed from such.
     pub(super) fn place(&self, id: ValueId, word: &impl Fn(ValueId) -> Option<u32>) -> Place {
         if let Origin::Const(bits) = self.origin(id) {
-            return Place::Const(bits);
+            return Place::Const(bits.into());
         }
         if let Some(word) = word(id) {
             return Place::Word(word);

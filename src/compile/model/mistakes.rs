@@ -39,6 +39,12 @@ pub(in crate::compile) enum Mistake {
     NoStop,
     /// A constant is described with its upper bits lost.
     NarrowConst,
+    /// Of a wide operand, only the lower half is stored.
+    HalfStored,
+    /// Every operand's home has one word.
+    HomesOverlap,
+    /// A wide value counts as held by its words though one of them was overwritten.
+    HalfOverwritten,
     /// With every value at home, `local.tee` stores nothing.
     TeeNotStored,
     /// With every value at home, operands beneath a block aren't stored before it.

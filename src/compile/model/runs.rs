@@ -24,26 +24,31 @@ use super::effects::Effect;
 use super::identity::{Identities, NOTHING, Origin, ValueId};
 use super::mistakes::{Mistake, makes};
 use super::states::States;
-use super::walk::{Behind, Operand, Slot};
-use crate::abi::frame_table::{MAX_OPERATORS, Place, local_home, operand_home};
+use super::walk::{Behind, Operand, Slot, carried};
+use crate::abi::frame_table::{MAX_OPERATORS, Place};
+use crate::abi::homes::{Homes, words};
 use crate::base::ValType;
+use std::ops::Range;
 
 /// Work that an operator may make, on average over the function, before [`Runs`] gives up. In the programs of the tests and
 /// benches it is 6 on average, and 18 in the function with the most.
 const WORK_PER_OPERATOR: u64 = 64;
 /// Work that every function may make.
 const WORK_AT_LEAST: u64 = 1 << 12;
+/// What a word holds that is the upper half of the value in the word before.
+const UPPER: ValueId = ValueId(NOTHING.0 - 1);
 
 pub(super) struct Runs<'a> {
     blocks: &'a Blocks,
     /// The locals that aren't the same zero everywhere.
     live: &'a [u32],
-    n_locals: u32,
+    homes: &'a Homes,
     crossings: Crossings,
     identities: Identities,
     /// Of each identity: a word that held it once; a hint, true only if `words` agrees.
     word_of: Vec<u32>,
     locals: Vec<ValueId>,
+    /// Of each word: the value that begins there, or [`UPPER`].
     words: Vec<ValueId>,
     /// Locals that aren't in their homes, each at most once.
     displaced: Vec<u32>,
@@ -61,7 +66,14 @@ pub(super) struct Snapshot {
 }
 
 impl<'a> Runs<'a> {
-    pub(super) fn new(blocks: &'a Blocks, live: &'a [u32], types: &[ValType], params: u32, operators: u64) -> Runs<'a> {
+    pub(super) fn new(
+        blocks: &'a Blocks,
+        live: &'a [u32],
+        types: &[ValType],
+        homes: &'a Homes,
+        params: u32,
+        operators: u64,
+    ) -> Runs<'a> {
         let mut identities = Identities::new();
         let locals = types
             .iter()
@@ -72,11 +84,11 @@ impl<'a> Runs<'a> {
         Runs {
             blocks,
             live,
-            n_locals: types.len() as u32,
+            homes,
             crossings: Crossings::new(types.len()),
             identities,
             word_of: vec![u32::MAX; known],
-            words: vec![NOTHING; 1 + types.len()],
+            words: vec![NOTHING; homes.operands().word() as usize],
             locals,
             displaced: live.to_vec(),
             work: 0,
@@ -104,11 +116,11 @@ impl<'a> Runs<'a> {
         self.identities.is_const(id)
     }
 
-    /// The word that a store changes.
-    fn stored(&self, store: Effect) -> u32 {
+    /// The words that a store changes.
+    fn stored(&self, store: Effect) -> Range<u32> {
         match store {
-            Effect::StoreLocal { local } => local_home(local),
-            Effect::StoreOperand { place, .. } => operand_home(self.n_locals, place),
+            Effect::StoreLocal { local } => self.homes.locals(local, 1),
+            Effect::StoreOperand { words, word, .. } => word..word + u32::from(words),
             other => unreachable!("{other:?} isn't a store"),
         }
     }
@@ -132,14 +144,14 @@ impl<'a> Runs<'a> {
 
     fn is_better_at_home(&self, local: u32) -> bool {
         let id = self.locals[local as usize];
-        let is_home = self.is_home(local_home(local), id) || makes(Mistake::StaleHome);
+        let is_home = self.is_home(self.homes.local(local), id) || makes(Mistake::StaleHome);
         self.crossings.is_crossed(local) && !self.is_const(id) && is_home
     }
 
     /// Brings every local and operand that can't be described otherwise into a word.
     fn store_undescribed(&mut self, operands: &[Operand], effects: &mut Vec<Effect>) {
         let mut subjects = self.displaced_locals();
-        let in_place = |(operand, place): (&Operand, u32)| (Effect::StoreOperand { operand: place, place }, operand.id);
+        let in_place = |(operand, index): (&Operand, u32)| (operand.store(index), operand.id);
         subjects.extend(operands.iter().zip(0..).map(in_place));
         // Storing overwrites words that others rely on, so until nothing is left to store.
         loop {
@@ -169,20 +181,18 @@ impl<'a> Runs<'a> {
         for (store, id) in self.displaced_locals() {
             let Effect::StoreLocal { local } = store else { unreachable!("only locals") };
             let assigned = || blocks.iter().any(|block| self.blocks.assigns(*block, local));
-            if !self.is_home(local_home(local), id) && (!self.is_const(id) || assigned()) {
+            if !self.is_home(self.homes.local(local), id) && (!self.is_const(id) || assigned()) {
                 stores.push((store, id));
             }
         }
-        for (operand, place) in operands[..height as usize].iter().zip(0..) {
-            if !self.is_const(operand.id) && !self.is_home(operand_home(self.n_locals, place), operand.id) {
-                stores.push((Effect::StoreOperand { operand: place, place }, operand.id));
+        for (operand, index) in operands[..height as usize].iter().zip(0..) {
+            if !self.is_const(operand.id) && !self.is_home(operand.home, operand.id) {
+                stores.push((operand.store(index), operand.id));
             }
         }
-        for place in height..height + arity {
-            let operand = operands.len() as u32 - arity + (place - height);
-            let id = operands[operand as usize].id;
-            if !self.is_home(operand_home(self.n_locals, place), id) {
-                stores.push((Effect::StoreOperand { operand, place }, id));
+        for (store, Operand { id, .. }) in carried(operands, height, arity) {
+            if !self.is_home(self.stored(store).start, id) {
+                stores.push((store, id));
             }
         }
         stores
@@ -193,19 +203,33 @@ impl<'a> Runs<'a> {
         self.displaced.iter().map(store).collect()
     }
 
-    /// Notes that a word holds a value.
-    fn holds(&mut self, word: u32, id: ValueId) {
-        if self.words.len() <= word as usize {
-            self.words.resize(word as usize + 1, NOTHING);
+    /// Notes that words hold a value.
+    fn holds(&mut self, words: Range<u32>, id: ValueId) {
+        let (word, end) = (words.start as usize, words.end as usize);
+        if self.words.len() < end {
+            self.words.resize(end, NOTHING);
         }
-        self.words[word as usize] = id;
-        self.word_of[id.0 as usize] = word;
+        // A wide value of which half is overwritten is held no longer.
+        if self.words[word] == UPPER && !makes(Mistake::HalfOverwritten) {
+            self.words[word - 1] = NOTHING;
+        }
+        if self.words.get(end) == Some(&UPPER) {
+            self.words[end] = NOTHING;
+        }
+        self.words[word] = id;
+        self.words[word + 1..end].fill(UPPER);
+        self.word_of[id.0 as usize] = words.start;
+    }
+
+    /// Notes that an operand is in its home.
+    fn holds_operand(&mut self, operand: Operand) {
+        self.holds(operand.home..operand.home + words(operand.ty), operand.id);
     }
 
     /// Takes the locals that are in their homes from the list of those that aren't.
     fn tidy(&mut self) {
-        let (locals, words) = (&self.locals, &self.words);
-        self.displaced.retain(|local| words[local_home(*local) as usize] != locals[*local as usize]);
+        let (locals, words, homes) = (&self.locals, &self.words, self.homes);
+        self.displaced.retain(|local| words[homes.local(*local) as usize] != locals[*local as usize]);
     }
 
     /// Continues where the ways into (for a loop) or out of a block merge. `beneath` are the operands under the block,
@@ -227,17 +251,17 @@ impl<'a> Runs<'a> {
             if self.is_const(id) {
                 self.displaced.push(*local);
             } else {
-                self.holds(local_home(*local), id);
+                self.holds(self.homes.locals(*local, 1), id);
             }
         }
-        for (operand, index) in beneath.iter().zip(0..) {
+        for operand in beneath {
             if !self.is_const(operand.id) {
-                self.holds(operand_home(self.n_locals, index), operand.id);
+                self.holds_operand(*operand);
             }
         }
-        for (operand, index) in carried.iter_mut().zip(beneath.len() as u32..) {
+        for operand in carried {
             operand.id = self.identity(Origin::Unknown);
-            self.holds(operand_home(self.n_locals, index), operand.id);
+            self.holds_operand(*operand);
         }
     }
 }
@@ -277,11 +301,11 @@ impl Slot for Runs<'_> {
 
     fn set_local(&mut self, local: u32, operand: Operand, is_tee: bool) {
         self.crossings.set(local);
-        let (home, before) = (local_home(local), self.locals[local as usize]);
+        let (home, before) = (self.homes.local(local), self.locals[local as usize]);
         let was_home = self.is_home(home, before);
         self.locals[local as usize] = operand.id;
         if is_tee && makes(Mistake::TeeKeepsHome) && was_home {
-            return self.holds(home, operand.id);
+            return self.holds(self.homes.locals(local, 1), operand.id);
         }
         if was_home && !self.is_home(home, operand.id) {
             self.displaced.push(local);
@@ -302,12 +326,10 @@ impl Slot for Runs<'_> {
             if self.is_home(home, id) { Place::Home } else { self.identities.place(id, &|id| self.word(id)) }
         };
         let exceptions =
-            self.displaced.iter().map(|local| (*local, place(local_home(*local), self.locals[*local as usize])));
+            self.displaced.iter().map(|local| (*local, place(self.homes.local(*local), self.locals[*local as usize])));
         let mut exceptions: Vec<_> = exceptions.collect();
         exceptions.sort_unstable_by_key(|(local, _)| *local);
-        let operands = operands.iter().zip(0..);
-        let operands =
-            operands.map(|(operand, index)| (operand.ty, place(operand_home(self.n_locals, index), operand.id)));
+        let operands = operands.iter().map(|operand| (operand.ty, place(operand.home, operand.id)));
         let operands: Vec<_> = operands.collect();
         let before = states.pool.len();
         let state = states.add(&exceptions, &operands, None);

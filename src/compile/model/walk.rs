@@ -10,7 +10,8 @@ use super::identity::{NOTHING, ValueId};
 use super::mistakes::{Mistake, makes};
 use super::runs::Runs;
 use super::states::States;
-use crate::abi::frame_table::{Checkpoint, operand_home};
+use crate::abi::frame_table::Checkpoint;
+use crate::abi::homes::{Homes, NextHome, words};
 use crate::abi::operators::{ends_run, numeric_operands, numeric_result};
 use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, Result, TypeIndex, ValType, WasmPc};
 use crate::wasm::ModuleInfo;
@@ -23,6 +24,30 @@ use wasmparser::{BrTable, Operator};
 pub(super) struct Operand {
     pub(super) ty: ValType,
     pub(super) id: ValueId,
+    /// The first word of its home.
+    pub(super) home: u32,
+}
+
+impl Operand {
+    /// The effect that stores it at home. It is the one at this place of the stack.
+    pub(super) fn store(&self, index: u32) -> Effect {
+        Effect::StoreOperand { words: stored_words(self.ty), operand: index, word: self.home }
+    }
+}
+
+/// What stores the operands that a branch carries, the top `arity` ones, where a label finds them above `height` operands.
+pub(super) fn carried(operands: &[Operand], height: u32, arity: u32) -> impl Iterator<Item = (Effect, Operand)> {
+    let from = operands.len() - arity as usize;
+    let mut next = NextHome::at(operands.get(height as usize).map_or(0, |lowest| lowest.home));
+    operands[from..].iter().zip(from as u32..).map(move |(operand, index)| {
+        let word = next.take(operand.ty);
+        (Effect::StoreOperand { words: stored_words(operand.ty), operand: index, word }, *operand)
+    })
+}
+
+/// The words that storing an operand of this type changes.
+fn stored_words(ty: ValType) -> u8 {
+    if makes(Mistake::HalfStored) { 1 } else { words(ty) as u8 }
 }
 
 /// What an effect in the middle of a run means for what comes behind it.
@@ -99,8 +124,9 @@ pub(in crate::compile) fn plan(info: &ModuleInfo, function: DefinedFuncIndex, bl
     let types = info.local_types(function);
     let params = ty.params.len() as u32;
     let live = blocks.live(params);
-    let runs = Runs::new(blocks, &live, &types, params, blocks.operators());
-    match Walk::new(info, function, blocks, &types, ty, runs).walk()? {
+    let homes = Homes::new(&types);
+    let runs = Runs::new(blocks, &live, &types, &homes, params, blocks.operators());
+    match Walk::new(info, function, blocks, &types, &homes, ty, runs).walk()? {
         Some(plan) => Ok(Plan { zeros: zeros(&live, plan.locals), ..plan }),
         None => plan_every_value(info, function, blocks),
     }
@@ -123,8 +149,9 @@ pub(in crate::compile) fn plan_every_value(
     let types = info.local_types(function);
     let params = ty.params.len() as u32;
     let live = blocks.live(params);
+    let homes = Homes::new(&types);
     let slot = EveryValue::new(&live, params);
-    let plan = Walk::new(info, function, blocks, &types, ty, slot).walk()?.expect("it is never too much work");
+    let plan = Walk::new(info, function, blocks, &types, &homes, ty, slot).walk()?.expect("it is never too much work");
     Ok(Plan { zeros: zeros(&live, plan.locals), ..plan })
 }
 
@@ -133,6 +160,7 @@ struct Walk<'a, S: Slot> {
     function: DefinedFuncIndex,
     blocks: &'a Blocks,
     types: &'a [ValType],
+    homes: &'a Homes,
     slot: S,
     stack: Vec<Operand>,
     control: Vec<Frame<S::Snapshot>>,
@@ -145,8 +173,6 @@ struct Walk<'a, S: Slot> {
     pc: WasmPc,
     /// What is due at the next operator.
     due: Behind,
-    /// The most operands that were on the stack where that matters.
-    operands: u32,
     /// Reused.
     batch: Vec<Effect>,
     states: States,
@@ -183,6 +209,7 @@ impl<'a, S: Slot> Walk<'a, S> {
         function: DefinedFuncIndex,
         blocks: &'a Blocks,
         types: &'a [ValType],
+        homes: &'a Homes,
         ty: &FuncType,
         slot: S,
     ) -> Walk<'a, S> {
@@ -191,6 +218,7 @@ impl<'a, S: Slot> Walk<'a, S> {
             function,
             blocks,
             types,
+            homes,
             slot,
             stack: Vec::new(),
             control: Vec::new(),
@@ -199,10 +227,9 @@ impl<'a, S: Slot> Walk<'a, S> {
             next_block: 0,
             pc: info.bodies[function].operators,
             due: Behind::Undescribed,
-            operands: 0,
             batch: Vec::new(),
             states: States::default(),
-            plan: Plan { locals: types.len() as u32, ..Plan::default() },
+            plan: Plan { locals: types.len() as u32, words: homes.operands().word(), ..Plan::default() },
         };
         walk.open(Kind::Function, Vec::new(), ty.results.to_vec());
         walk
@@ -234,7 +261,6 @@ impl<'a, S: Slot> Walk<'a, S> {
                 return Ok(None);
             }
         }
-        self.plan.words = operand_home(self.plan.locals, self.operands);
         self.plan.pool = self.states.pool;
         Ok(Some(self.plan))
     }
@@ -244,8 +270,8 @@ impl<'a, S: Slot> Walk<'a, S> {
         let mut batch = std::mem::take(&mut self.batch);
         let result = effects(self, &mut batch);
         for effect in &batch {
-            if let Effect::StoreOperand { place, .. } = effect {
-                self.operands = self.operands.max(place + 1);
+            if let Effect::StoreOperand { words, word, .. } = effect {
+                self.plan.words = self.plan.words.max(word + u32::from(*words));
             }
         }
         self.plan.effects.add(self.pc, moment, batch.drain(..));
@@ -279,7 +305,14 @@ impl<'a, S: Slot> Walk<'a, S> {
     }
 
     fn push(&mut self, ty: ValType, id: ValueId) {
-        self.stack.push(Operand { ty, id });
+        let below = self.stack.last();
+        let home = below.map_or(self.homes.operands().word(), |below| below.home + self.width(below.ty));
+        self.stack.push(Operand { ty, id, home });
+    }
+
+    /// The words that the home of an operand of this type has.
+    fn width(&self, ty: ValType) -> u32 {
+        if makes(Mistake::HomesOverlap) { 1 } else { words(ty) }
     }
 
     fn pop(&mut self) -> Operand {
@@ -499,7 +532,7 @@ impl<'a, S: Slot> Walk<'a, S> {
                 let frame = self.control.pop().expect("just seen");
                 if frame.is_targeted {
                     self.truncate(frame.height);
-                    self.stack.extend(frame.results.iter().map(|ty| Operand { ty: *ty, id: NOTHING }));
+                    frame.results.iter().for_each(|ty| self.push(*ty, NOTHING));
                     self.is_reachable = true;
                     let (beneath, carried) = self.stack.split_at_mut(frame.height);
                     self.slot.leave_block(frame.number, beneath, carried);
