@@ -389,7 +389,11 @@ enum pellucid_trap {
     PELLUCID_TRAP_INTEGER_DIVIDE_BY_ZERO = 8,
     /** NaN was converted to an integer. */
     PELLUCID_TRAP_INVALID_CONVERSION_TO_INTEGER = 9,
-    /** The guest's stack, or the nesting of calls between host and guest, was exhausted. */
+    /**
+     * The guest's stack, or the nesting of calls between host and guest, was exhausted. Where a stack ends is up to the
+     * machine's code: the innermost frame is the caller's, at the call, whose arguments aren't among its operands any more; or
+     * the called function's, at its first operator, whose locals may be unavailable. Frames further out are as at any call.
+     */
     PELLUCID_TRAP_CALL_STACK_EXHAUSTED = 10,
     /** A host function returned an error. Events say so; the call's error object is that error, and no trap. */
     PELLUCID_TRAP_HOST_ERROR = 11,

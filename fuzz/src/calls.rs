@@ -1,5 +1,5 @@
 //! Sequences of calls of the C API, many of them wrong: handles that are stale, foreign or of nothing, NULL, numbers out of
-//! range, and all that in host functions, in event handlers and on another thread. None crashes; each answers a status
+//! range, and all that in host functions, in event handlers and on another thread, also at the same time. None crashes; each answers a status
 //! that the header lists for it, and the one that follows where only one can; in the end each finalizer has run once.
 //!
 //! What the header forbids isn't done: objects aren't used once they are deleted.
@@ -7,6 +7,7 @@
 use crate::differential::message_of;
 use crate::driver::{Failure, Outcome};
 use crate::random::Random;
+use crate::second_thread::{self, Known};
 use pellucid::ffi::breakpoint::*;
 use pellucid::ffi::bytes::pellucid_str_t;
 use pellucid::ffi::call::*;
@@ -36,7 +37,7 @@ use std::mem::size_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const OK: i32 = 0;
 const NULL_ARGUMENT: i32 = -2;
@@ -162,6 +163,8 @@ struct World {
     log: RefCell<Vec<String>>,
     /// The first thing that was wrong: it can't be raised inside a callback.
     wrong: RefCell<Option<String>>,
+    /// Whether two threads are at it, of which none may touch what is here. Callbacks do nothing then.
+    is_shared: AtomicBool,
 }
 
 /// Reads from the header which statuses each function may answer.
@@ -682,7 +685,8 @@ impl World {
     }
 
     /// Arguments for a function; whether they are of its types.
-    fn args(&self, store: &StoreSlot, func: &pellucid_func_t) -> (Vec<pellucid_value_t>, usize) {
+    /// The kinds of a function's parameters, and how many results it has.
+    fn kinds_of(&self, store: &StoreSlot, func: &pellucid_func_t) -> (Vec<u32>, usize) {
         let mut ty = null_mut();
         // SAFETY: all pointers are good.
         if unsafe { pellucid_func_type(store.pointer, func, &mut ty) } != OK {
@@ -690,16 +694,21 @@ impl World {
         }
         let (mut kinds, mut n) = (null(), 0);
         call!(self, vec![], pellucid_functype_params(ty, &mut kinds, &mut n));
-        let mut args = Vec::new();
-        for place in 0..n {
-            // SAFETY: there are `n`.
-            let kind = unsafe { *kinds.add(place) };
-            args.push(self.value(store, if self.chance(96) { kind } else { self.pick(&KINDS) }));
-        }
+        // SAFETY: there are `n`.
+        let params = (0..n).map(|place| unsafe { *kinds.add(place) }).collect();
         let mut results = 0;
         call!(self, vec![], pellucid_functype_results(ty, &mut kinds, &mut results));
         // SAFETY: it isn't used any more.
         unsafe { pellucid_functype_delete(ty) };
+        (params, results)
+    }
+
+    fn args(&self, store: &StoreSlot, func: &pellucid_func_t) -> (Vec<pellucid_value_t>, usize) {
+        let (params, mut results) = self.kinds_of(store, func);
+        let mut args = Vec::new();
+        for kind in params {
+            args.push(self.value(store, if self.chance(96) { kind } else { self.pick(&KINDS) }));
+        }
         if self.chance(3) {
             args.push(self.value(store, 0));
         }
@@ -709,7 +718,46 @@ impl World {
         (args, results)
     }
 
+    /// With raw values, which are as many as they should be, or not, and aligned better or worse.
+    fn call_raw(&self) {
+        let Some(store) = self.store() else { return };
+        let mut faults = vec![];
+        let func = handle!(self, store, funcs, pellucid_func_t, faults);
+        let (params, results) = func.map_or_else(Default::default, |func| self.kinds_of(&store, &func));
+        let needed = params.len().max(results);
+        let n_values = if self.chance(90) { needed + self.below(3) } else { self.below(needed + 1) };
+        if n_values < needed {
+            faults.push(-1);
+        }
+        let shift = self.below(2);
+        let mut words = vec![0_u64; 2 * n_values + 2];
+        for (place, kind) in params.iter().enumerate().take(n_values) {
+            let to = shift + 2 * place;
+            if matches!(kind, 5 | 6) {
+                // Null, a good one, or one of another kind or store.
+                let value = self.value(&store, self.pick(&[*kind, *kind, 0]));
+                let mut raw = pellucid_raw_t { i64: 0 };
+                // SAFETY: all pointers are good.
+                if unsafe { pellucid_value_to_raw(store.pointer, &value, &mut raw) } == OK {
+                    // SAFETY: every bit pattern is a number.
+                    words[to] = unsafe { raw.i64 } as u64;
+                }
+            } else {
+                (words[to], words[to + 1]) = (self.word(), self.word());
+            }
+        }
+        let (mut error, place) = (null_mut(), words[shift..].as_mut_ptr().cast());
+        let wanted = self.error_place(&mut error);
+        // SAFETY: all pointers are good or NULL, and there are as many values.
+        let status = unsafe { pellucid_func_call_raw(store.pointer, pointer(&func), place, n_values, wanted) };
+        self.answered_by_guest("pellucid_func_call_raw", status, &faults);
+        self.took_error("pellucid_func_call_raw", status, !wanted.is_null(), error);
+    }
+
     fn call_func(&self) {
+        if self.chance(40) {
+            return self.call_raw();
+        }
         let Some(store) = self.store() else { return };
         let mut faults = vec![];
         let func = handle!(self, store, funcs, pellucid_func_t, faults);
@@ -1442,7 +1490,10 @@ impl World {
     }
 
     /// What a callback does before it answers.
-    fn callback(&self, what: &str) {
+    fn callback(&self, what: &str, store: *mut pellucid_store_t) {
+        if self.chance(10) {
+            self.intrude(store);
+        }
         self.depth.set(self.depth.get() + 1);
         self.log.borrow_mut().push(format!("{:depth$}{what}", "", depth = 2 * self.depth.get() as usize));
         if self.depth.get() <= 3 {
@@ -1453,6 +1504,70 @@ impl World {
             }
         }
         self.depth.set(self.depth.get() - 1);
+    }
+
+    /// What another thread may know of a store.
+    fn known(&self, store: &StoreSlot) -> Known {
+        let things = store.things.borrow();
+        let mut add = None;
+        for instance in &things.instances {
+            // SAFETY: all of it may be zero.
+            let mut item: pellucid_extern_t = unsafe { std::mem::zeroed() };
+            let (name, n_name) = text("add");
+            // SAFETY: all pointers are good, and the kind of what is found is known: it is in one of the texts only.
+            unsafe {
+                if pellucid_instance_export(store.pointer, instance, name, n_name, &mut item) == OK {
+                    add = Some(item.of.func);
+                }
+            }
+        }
+        let calls = self.calls.borrow().iter().filter(|call| call.store == store.id).map(|call| call.pointer).collect();
+        let edits = self.edits.borrow().iter().filter(|edit| edit.store == store.id).map(|edit| edit.pointer).collect();
+        Known {
+            store: store.pointer,
+            instance: things.instances.first().copied(),
+            add,
+            memory: things.memories.first().copied(),
+            table: things.tables.first().copied(),
+            global: things.globals.first().copied(),
+            calls,
+            edits,
+        }
+    }
+
+    /// In a callback: another thread tries to use the store.
+    fn intrude(&self, store: *mut pellucid_store_t) {
+        let store = self.stores.borrow().iter().find(|slot| slot.pointer == store).cloned();
+        let Some(store) = store else { return };
+        let (known, mut random) = (self.known(&store), Random::new(self.word()));
+        let done = std::thread::scope(|scope| scope.spawn(move || known.act(&mut random, 12, true)).join());
+        let done = done.expect("nothing panics");
+        self.log.borrow_mut().push(format!("a second thread was answered {} times", done.answers.len()));
+        if let Some(wrong) = second_thread::wrong_inside(&done) {
+            self.wrong(wrong);
+        }
+        second_thread::delete(done);
+    }
+
+    /// Two threads use a store, each as if it were alone.
+    fn both(&self) {
+        let Some(store) = self.store() else { return };
+        let known = self.known(&store);
+        let (mut first, mut second) = (Random::new(self.word()), Random::new(self.word()));
+        let other = known.clone();
+        self.is_shared.store(true, Ordering::SeqCst);
+        let (here, there) = std::thread::scope(|scope| {
+            let there = scope.spawn(move || other.act(&mut second, 60, false));
+            (known.act(&mut first, 60, false), there.join().expect("nothing panics"))
+        });
+        self.is_shared.store(false, Ordering::SeqCst);
+        self.log.borrow_mut().push("two threads at once".to_string());
+        for done in [here, there] {
+            if let Some(wrong) = second_thread::wrong_beside(&done) {
+                self.wrong(wrong);
+            }
+            second_thread::delete(done);
+        }
     }
 
     /// A status for a host function to answer, with an error or without.
@@ -1506,7 +1621,8 @@ unsafe extern "C" fn host(
         world.log.borrow_mut().push(format!("pellucid_caller_instance: {status}"));
     }
     world.newest_frame(caller);
-    world.callback("host function");
+    // SAFETY: the caller is alive.
+    world.callback("host function", unsafe { pellucid_caller_store(caller) });
     for place in 0..n_results.min(n_args) {
         // SAFETY: there are as many.
         unsafe {
@@ -1529,7 +1645,8 @@ unsafe extern "C" fn host_raw(
     // SAFETY: it is one of our tickets, and the world lives as long as the case.
     let world = unsafe { &*ticket(userdata).world };
     world.newest_frame(caller);
-    world.callback("raw host function");
+    // SAFETY: the caller is alive.
+    world.callback("raw host function", unsafe { pellucid_caller_store(caller) });
     world.after_callback();
     world.fail_or_not(out_error)
 }
@@ -1541,6 +1658,9 @@ unsafe extern "C" fn on_event(
 ) -> u32 {
     // SAFETY: it is one of our tickets, and the world lives as long as the case.
     let world = unsafe { &*ticket(userdata).world };
+    if world.is_shared.load(Ordering::SeqCst) {
+        return 0;
+    }
     let stands = Rc::new(Cell::new(Standing::Valid));
     let mut frame = pellucid_frame_t { store: 0, call: 0, epoch: 0, position: 0, reserved: 0 };
     // SAFETY: all pointers are good.
@@ -1553,7 +1673,7 @@ unsafe extern "C" fn on_event(
         }
         (pellucid_event_kind(event), pellucid_event_can_pause(event))
     };
-    world.callback(&format!("event {kind}, can pause: {can_pause}"));
+    world.callback(&format!("event {kind}, can pause: {can_pause}"), store);
     let action = world.pick(&[0, 0, 1, 1, 2, 3, 77]);
     if action == 3 && world.chance(50) {
         let (message, n) = text("enough");
@@ -1624,6 +1744,7 @@ pub fn run(statuses: &HashMap<String, HashSet<i32>>, seed: u64) -> Result<Outcom
         statuses: statuses.clone(),
         log: RefCell::default(),
         wrong: RefCell::default(),
+        is_shared: AtomicBool::new(false),
     });
     let result = catch_unwind(AssertUnwindSafe(|| drive(&world)));
     let log = world.log.borrow().join("\n");
@@ -1645,6 +1766,8 @@ fn drive(world: &World) {
     while world.budget.get() > 0 && world.wrong.borrow().is_none() {
         if world.chance(3) {
             on_another_thread(world, 6);
+        } else if world.chance(3) {
+            world.both();
         } else {
             world.act();
         }

@@ -19,3 +19,4 @@ pub mod wander;
 pub mod bytes;
 pub mod calls;
 pub mod differential;
+pub mod second_thread;

@@ -203,18 +203,31 @@ pub(super) fn expand(func: &mut Function) {
 fn missing_byte(cursor: &mut FuncCursor<'_>, comparison: Value, bytes: u32) -> Option<Value> {
     let dfg = &cursor.func.dfg;
     let defined_by = |value: Value| dfg.value_def(dfg.resolve_aliases(value)).inst().map(|inst| dfg.insts[inst]);
-    let InstructionData::IntCompare { cond, args: [left, right], .. } = defined_by(comparison)? else { return None };
-    let (end, size) = match cond {
-        IntCC::UnsignedGreaterThan => (left, right),
-        IntCC::UnsignedLessThan => (right, left),
-        _ => return None,
+    let definition_of = |size: Value| match defined_by(size)? {
+        InstructionData::Load { opcode: Opcode::Load, arg, offset, .. } if i32::from(offset) == memory::BYTES => {
+            Some(arg)
+        }
+        _ => None,
     };
-    let InstructionData::Load { opcode: Opcode::Load, arg: definition, offset, .. } = defined_by(size)? else {
-        return None;
+    let compared = match defined_by(comparison)? {
+        InstructionData::IntCompare { cond, args: [left, right], .. } => match cond {
+            IntCC::UnsignedGreaterThan => Some((left, right)),
+            IntCC::UnsignedLessThan => Some((right, left)),
+            // That one byte ends beyond the size: the size is zero.
+            IntCC::Equal | IntCC::NotEqual => {
+                let definition = definition_of(left).or_else(|| definition_of(right))?;
+                return Some(cursor.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE));
+            }
+            _ => None,
+        },
+        // The same, as a branch that the size itself decides.
+        _ => {
+            let definition = definition_of(comparison)?;
+            return Some(cursor.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE));
+        }
     };
-    if i32::from(offset) != memory::BYTES {
-        return None;
-    }
+    let (end, size) = compared?;
+    let definition = definition_of(size)?;
     let start = cursor.ins().iadd_imm_s(end, -i64::from(bytes));
     let first = cursor.ins().umax(start, size);
     let base = cursor.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE);

@@ -546,3 +546,54 @@ fn an_exhausted_stack_has_no_gap_in_its_backtrace() {
         }
     }
 }
+
+/// Where the address is a constant the optimiser makes something else of the check.
+#[test]
+fn a_fault_at_a_constant_place_has_its_address() {
+    let operators = [
+        ("(i32.load8_u", 1, ") drop"),
+        ("(i64.load16_s", 2, ") drop"),
+        ("(i32.load", 4, ") drop"),
+        ("(f64.load", 8, ") drop"),
+        ("(i64.store8", 1, "(i64.const 1))"),
+        ("(i32.store", 4, "(i32.const 1))"),
+    ];
+    for pages in [0, 1] {
+        let (mut text, mut cases) = (format!("(module (memory {pages})\n"), Vec::new());
+        for (operator, width, value) in operators {
+            for address in [0_u64, 1, 65535, 65536, 0xffff_ffff] {
+                for offset in [0_u64, 1, 65535, 0xffff_ffff] {
+                    let name = format!("{operator} {address}+{offset}");
+                    text += &format!(
+                        "(func (export \"{name}\") {operator} offset={offset} (i32.const {}) {value})\n",
+                        address as u32 as i32
+                    );
+                    cases.push((name, address + offset, width));
+                }
+            }
+        }
+        let bytes = wat::parse_str(text + ")").unwrap();
+        for debug in [false, true] {
+            for opt_level in [OptLevel::None, OptLevel::Speed] {
+                for signal_handlers in [false, true] {
+                    let engine =
+                        Engine::new(Config { debug, opt_level, signal_handlers, ..Config::default() }).unwrap();
+                    let module = Module::new(&engine, &bytes).unwrap();
+                    let scene = Scene::of(&engine, &module, |_| Vec::new());
+                    for (name, first, width) in &cases {
+                        let what = format!("{name}, {pages} pages, debug {debug}, {opt_level:?}, {signal_handlers}");
+                        let (size, outcome) = (pages * 65536, scene.call(name, &[]));
+                        if first + width <= size {
+                            assert!(outcome.is_ok(), "{what}: {outcome:?}");
+                            continue;
+                        }
+                        let error = outcome.unwrap_err();
+                        assert_eq!(error.trap_code(), Some(TrapCode::MemoryOutOfBounds), "{what}");
+                        let address = error.memory_fault().map(|fault| fault.address);
+                        assert_eq!(address, Some(size.max(*first)), "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
