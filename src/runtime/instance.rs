@@ -27,11 +27,13 @@ use std::rc::Rc;
 
 /// Makes sure that there is memory for lists as long as the module's declarations.
 fn check_memory(module: &Module) -> Result<()> {
+    // A function's record, while the list grows.
+    const BY_FUNCTION: usize = 96;
     // Most, for a table: its data and its place in three lists.
     const BY_DECLARATION: usize = 400;
     let info = module.info();
-    let entities = info.funcs.len() + info.tables.len() + info.memories.len() + info.globals.len();
-    let needed = BY_DECLARATION * (entities + info.elements.len() + info.data.len());
+    let others = info.tables.len() + info.memories.len() + info.globals.len() + info.elements.len() + info.data.len();
+    let needed = BY_FUNCTION * info.funcs.len() + BY_DECLARATION * others;
     // Less than that is as likely to be missing anywhere else.
     if needed > 256 << 10 && !is_available(needed as u64) {
         bail!(System, "an instance may take {needed} bytes of memory, which can't be had");
