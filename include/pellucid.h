@@ -850,6 +850,25 @@ pellucid_status_t pellucid_config_set_compile_memory(pellucid_config_t *config,
                                                      uint64_t n_bytes);
 
 /**
+ * Sets how many values the calls and branches of a module may carry in all, beside one for each byte of its functions.
+ * Parameters and results of each call count, and what each branch and block gives to the code that it leads to. Ordinary modules
+ * carry less than a value for every second byte, and never come near. Two bytes of a hostile one can call a function with a
+ * thousand parameters and results, whose machine code takes eight milliseconds to make; beside such modules, the time that
+ * compiling takes grows with a module's size.
+ *
+ * - `config`: the configuration.
+ * - `n_values`: values; the default is 1,000,000.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_compile_values(pellucid_config_t *config,
+                                                     uint64_t n_values);
+
+/**
  * Sets how many threads compile a module.
  *
  * - `config`: the configuration.
@@ -1359,7 +1378,7 @@ typedef struct pellucid_module_t pellucid_module_t;
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a
  * feature which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large or may take too much memory
- * to compile (see `pellucid_config_set_compile_memory`); `PELLUCID_ERR_SYSTEM` if the system has no memory for it.
+ * or time to compile (see `pellucid_config_set_compile_memory` and `pellucid_config_set_compile_values`); `PELLUCID_ERR_SYSTEM` if the system has no memory for it.
  *
  * Owns: the caller owns `*out_module` and `*out_error`.
  * Context: any thread.

@@ -8,7 +8,12 @@ fn refusal(wat: &str) -> Error {
     let engine = Engine::new(Config::default()).unwrap();
     match Module::new(&engine, &wat::parse_str(wat).unwrap()) {
         Ok(_) => panic!("accepted: {wat}"),
-        Err(error) => error,
+        Err(error) => {
+            // Without compiling, the same.
+            let validated = Module::validate(&engine, &wat::parse_str(wat).unwrap()).expect_err(wat);
+            assert_eq!((validated.kind(), validated.message()), (error.kind(), error.message()), "{wat}");
+            error
+        }
     }
 }
 

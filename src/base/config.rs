@@ -25,11 +25,16 @@ pub struct Config {
     pub compile_threads: usize,
     /// Bytes of memory that the compilation of one function may take, by an estimate made before.
     pub compile_memory: u64,
+    /// Values that the calls and branches of a module's functions may carry in all, beside one for each byte of them.
+    pub compile_values: u64,
     /// What a store may use if it isn't told otherwise.
     pub limits: StoreLimits,
     /// Prove for each function that is compiled for debugging that its frames will be described rightly; a module whose
     /// proof fails isn't made. By default if the environment variable `PELLUCID_VERIFY` is `1`.
     pub verify: bool,
+    /// Compile every function in the way that is meant for those that are hard to compile, with its values in memory; to test it.
+    /// By default if the environment variable `PELLUCID_IN_MEMORY` is `1`.
+    pub in_memory: bool,
     /// Fill the unused part of each guest stack with a pattern before a call, so that nothing relies on zeros there. By
     /// default if the environment variable `PELLUCID_POISON` is `1`.
     pub poison_stacks: bool,
@@ -43,8 +48,10 @@ impl Default for Config {
             opt_level: OptLevel::Speed,
             compile_threads: 0,
             compile_memory: 8 << 30,
+            compile_values: 1_000_000,
             limits: StoreLimits::default(),
             verify: is_switched_on("PELLUCID_VERIFY"),
+            in_memory: is_switched_on("PELLUCID_IN_MEMORY"),
             poison_stacks: is_switched_on("PELLUCID_POISON"),
         }
     }

@@ -1,8 +1,8 @@
 //! Calls: direct, to imports, and through tables.
 
-use super::emitter::Operand;
 use super::function::Translator;
 use super::model::Moment;
+use super::operands::Operand;
 use super::target;
 use crate::abi::vmctx::{TYPE_IDS, func_ref, imported_func};
 use crate::base::{FuncIndex, TableIndex, TrapCode, TypeIndex};
@@ -66,6 +66,7 @@ impl Translator<'_> {
 
     fn call(&mut self, ty: TypeIndex, callee: Callee, context: Value) {
         let ty = &self.info.types[ty];
+        self.need(ty.params.len());
         let args_from = self.stack.len() - ty.params.len();
         let operands: Vec<Operand> = self.stack.drain(args_from..).collect();
         let mut args = vec![context, self.context];

@@ -95,6 +95,7 @@ impl Translator<'_> {
     }
 
     fn check_division(&mut self, may_overflow: bool) {
+        self.need(2);
         let [.., left, right] = self.stack[..] else { unreachable!("validated") };
         let bits = self.builder.func.dfg.value_type(right.value).bits();
         let known = self.known(right.value);
@@ -125,6 +126,7 @@ impl Translator<'_> {
 
     /// Traps unless the operand is above `low`, or is `low` if that is included, and below `high`.
     fn check_conversion(&mut self, low: Float, includes_low: bool, high: Float) {
+        self.need(1);
         let value = self.stack.last().expect("validated").value;
         let (low, high) = (self.float(low), self.float(high));
         let above = if includes_low { FloatCC::GreaterThanOrEqual } else { FloatCC::GreaterThan };

@@ -1,8 +1,8 @@
 //! Structured control: blocks, branches, returns.
 
-use super::emitter::Operand;
 use super::function::Translator;
 use super::model::Moment;
+use super::operands::Operand;
 use super::{signatures, target};
 use crate::base::{Result, TrapCode, TypeIndex, ValType};
 use crate::wasm::features::value_type;
@@ -17,6 +17,8 @@ pub(super) struct Frame {
     results: Vec<ValType>,
     /// Operands beneath the block's parameters.
     pub(super) height: usize,
+    /// How many of them were in memory when it was opened.
+    in_memory: usize,
     /// Where `end` is reached from elsewhere, once something does.
     exit: Option<Exit>,
 }
@@ -51,7 +53,8 @@ impl Translator<'_> {
 
     fn open(&mut self, kind: Kind, params: Vec<ValType>, results: Vec<ValType>) {
         let height = self.stack.len() - params.len();
-        self.control.push(Frame { kind, params, results, height, exit: None });
+        let in_memory = self.in_memory.min(height);
+        self.control.push(Frame { kind, params, results, height, in_memory, exit: None });
     }
 
     /// Whether an operator in unreachable code can make what follows it reachable, or must be looked at.
@@ -120,6 +123,7 @@ impl Translator<'_> {
         let (params, results) = self.block_type(ty)?;
         let header = self.block_with_params(&params);
         let height = self.stack.len() - params.len();
+        self.need(params.len());
         self.emit(Moment::Branch);
         let args = block_args(&self.stack[height..]);
         self.builder.ins().jump(header, &args);
@@ -134,6 +138,7 @@ impl Translator<'_> {
     fn open_if(&mut self, ty: BlockType) -> Result<()> {
         let (params, results) = self.block_type(ty)?;
         let condition = self.pop();
+        self.need(params.len());
         self.emit(Moment::Branch);
         let then = self.builder.create_block();
         let block = self.builder.create_block();
@@ -161,11 +166,18 @@ impl Translator<'_> {
     }
 
     fn enter_otherwise(&mut self, depth: usize, otherwise: Otherwise) {
-        self.stack.truncate(self.control[depth].height);
+        self.close(depth);
         self.stack.extend(otherwise.params);
         self.builder.switch_to_block(otherwise.block);
         self.other_store = otherwise.other_store;
         self.reachable = true;
+    }
+
+    /// Has the operands as they were where the block was opened.
+    fn close(&mut self, depth: usize) {
+        let Frame { height, in_memory, .. } = self.control[depth];
+        self.stack.truncate(height);
+        self.in_memory = in_memory;
     }
 
     fn end(&mut self) {
@@ -198,7 +210,7 @@ impl Translator<'_> {
             Kind::Loop { header } => {
                 self.builder.seal_block(header);
                 if !self.reachable {
-                    self.stack.truncate(frame.height);
+                    self.close(depth);
                 }
                 self.control.pop();
             }
@@ -206,19 +218,20 @@ impl Translator<'_> {
                 if self.reachable && frame.exit.is_some() {
                     self.branch_to(depth, Moment::Otherwise);
                 }
+                let exit = self.control[depth].exit;
+                if exit.is_some() || !self.reachable {
+                    self.close(depth);
+                }
                 let frame = self.control.pop().expect("just seen");
-                if let Some(Exit { block: exit, other_store }) = frame.exit {
+                if let Some(Exit { block: exit, other_store }) = exit {
                     self.builder.seal_block(exit);
                     self.builder.switch_to_block(exit);
                     self.other_store = other_store;
-                    self.stack.truncate(frame.height);
                     let values = self.builder.block_params(exit).to_vec();
                     for (ty, value) in frame.results.iter().zip(values) {
                         self.stack.push(Operand { value, ty: *ty });
                     }
                     self.reachable = true;
-                } else if !self.reachable {
-                    self.stack.truncate(frame.height);
                 }
             }
         }
@@ -262,6 +275,7 @@ impl Translator<'_> {
     /// An unconditional branch to the label of `control[depth]`; what follows in the block can't be reached.
     fn branch_to(&mut self, depth: usize, moment: Moment) {
         let arity = self.label_arity(depth);
+        self.need(arity);
         if self.is_function(depth) {
             let results: Vec<_> = self.stack[self.stack.len() - arity..].iter().map(|operand| operand.value).collect();
             self.builder.ins().return_(&results);
@@ -276,6 +290,9 @@ impl Translator<'_> {
     fn branch_if(&mut self, relative: u32) {
         let condition = self.pop();
         let depth = self.depth(relative);
+        let arity = self.label_arity(depth);
+        // Before what is only reached if the branch is taken.
+        self.need(arity);
         let next = self.builder.create_block();
         if self.is_function(depth) {
             let taken = self.builder.create_block();
@@ -285,7 +302,6 @@ impl Translator<'_> {
             self.builder.switch_to_block(taken);
             self.branch_to(depth, Moment::Branch);
         } else {
-            let arity = self.label_arity(depth);
             self.emit(Moment::Branch);
             let label = self.label(depth);
             let args = block_args(&self.stack[self.stack.len() - arity..]);
@@ -304,6 +320,7 @@ impl Translator<'_> {
             .map(|relative| self.depth(relative.expect("validated")))
             .collect();
         let arity = self.label_arity(depths[0]);
+        self.need(arity);
         let direct = arity == 0 && depths.iter().all(|depth| !self.is_function(*depth));
         let mut calls: Vec<BlockCall> = Vec::with_capacity(depths.len());
         self.emit(Moment::Branch);

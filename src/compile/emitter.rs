@@ -3,7 +3,9 @@
 //! Knows nothing of why a value is stored. Invariant: effects are emitted in the order of the plan, each at its moment;
 //! [`Emitter::finish`] asserts that none was left out. Read next: [`super::model`].
 
+use super::locals::Locals;
 use super::model::{Cursor, Effect, Moment, Plan};
+use super::operands::{self, Operand};
 use super::signatures;
 use crate::abi::homes::{CONTEXT_WORD, Homes, WORD_SIZE, words};
 use crate::base::{ValType, WasmPc};
@@ -12,15 +14,8 @@ use cranelift_codegen::ir::{
     Block, DebugTag, FuncRef, Function, Inst, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind,
     Value, types,
 };
-use cranelift_frontend::{FunctionBuilder, Variable};
+use cranelift_frontend::FunctionBuilder;
 use std::ops::Range;
-
-/// An operand on the translator's stack.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Operand {
-    pub(super) value: Value,
-    pub(super) ty: ValType,
-}
 
 /// What a tagged instruction is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,8 +46,10 @@ pub(super) struct Emitter {
 /// Where a function is being translated.
 pub(super) struct Site<'a, 'b> {
     pub(super) builder: &'a mut FunctionBuilder<'b>,
-    pub(super) variables: &'a [Variable],
+    pub(super) locals: &'a Locals,
     pub(super) stack: &'a mut [Operand],
+    /// How many of the lowest operands are in the memory that the locals are in.
+    pub(super) in_memory: usize,
 }
 
 /// Zeros up to this number are stored one by one.
@@ -70,7 +67,7 @@ impl Emitter {
         let bytes = plan.words * WORD_SIZE;
         let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3));
         builder.ins().stack_store(types::I64, context, slot, (CONTEXT_WORD * WORD_SIZE) as i32);
-        let reads = Reads { read: vec![None; types.len()], stretch: 0, block: None };
+        let reads = Reads { read: vec![(0, 0); types.len()], stretch: 1, block: None };
         Emitter {
             plan,
             cursor: Cursor::default(),
@@ -86,32 +83,28 @@ impl Emitter {
     }
 
     /// Emits the effects of this moment.
-    pub(super) fn emit(&mut self, pc: WasmPc, moment: Moment, site: Site<'_, '_>) {
+    pub(super) fn emit(&mut self, pc: WasmPc, moment: Moment, mut site: Site<'_, '_>) {
         let plan = std::mem::take(&mut self.plan);
         for effect in self.cursor.take(&plan.effects, pc, moment) {
-            self.emit_one(*effect, site.builder, site.variables, site.stack);
+            self.emit_one(*effect, &mut site);
         }
         self.plan = plan;
     }
 
-    fn emit_one(
-        &mut self,
-        effect: Effect,
-        builder: &mut FunctionBuilder<'_>,
-        variables: &[Variable],
-        stack: &mut [Operand],
-    ) {
+    fn emit_one(&mut self, effect: Effect, site: &mut Site<'_, '_>) {
+        let Site { builder, locals, stack, in_memory } = site;
         match effect {
             Effect::StoreLocal { local } => {
-                let value = builder.use_var(variables[local as usize]);
+                let value = locals.get(builder, local);
                 self.store(builder, value, self.homes.local(local));
             }
             Effect::StoreOperand { words: stored, operand, word } => {
-                let operand = stack[operand as usize];
-                assert_eq!(u32::from(stored), words(operand.ty), "an operand is stored in whole");
-                self.store(builder, operand.value, word);
+                let ty = stack[operand as usize].ty;
+                assert_eq!(u32::from(stored), words(ty), "an operand is stored in whole");
+                let value = operands::value(builder, locals.memory(), stack, *in_memory, operand as usize);
+                self.store(builder, value, word);
             }
-            Effect::ZeroLocals { first, count } => self.zero(builder, self.homes.locals(first, count)),
+            Effect::ZeroLocals { first, count } => zero_words(builder, self.slot, self.homes.locals(first, count)),
             Effect::ReloadOperand { operand, word } => {
                 let operand = &mut stack[operand as usize];
                 operand.value = self.load_early(builder, operand.ty, word);
@@ -119,7 +112,7 @@ impl Emitter {
             Effect::ReloadLocal { local } => {
                 let value = self.load_early(builder, self.types[local as usize], self.homes.local(local));
                 self.local_changed(local);
-                builder.def_var(variables[local as usize], value);
+                locals.set(builder, local, value);
             }
             Effect::Stop { number } => {
                 let stop = builder.ins().call(self.thunk, &[]);
@@ -136,11 +129,11 @@ impl Emitter {
         &mut self,
         pc: WasmPc,
         builder: &mut FunctionBuilder<'_>,
-        variables: &[Variable],
+        locals: &Locals,
         local: u32,
     ) -> Value {
         let [Effect::ReadHome { .. }] = self.cursor.take(&self.plan.effects, pc, Moment::Read) else {
-            return builder.use_var(variables[local as usize]);
+            return locals.get(builder, local);
         };
         self.reads.read_in(builder.current_block(), local).unwrap_or_else(|| {
             let value = self.load(builder, self.types[local as usize], self.homes.local(local));
@@ -151,7 +144,7 @@ impl Emitter {
 
     /// A local's variable has got another value.
     pub(super) fn local_changed(&mut self, local: u32) {
-        self.reads.read[local as usize] = None;
+        self.reads.read[local as usize] = (0, 0);
     }
 
     /// A call was emitted, whose state was among the effects.
@@ -176,31 +169,6 @@ impl Emitter {
         let value = self.load(builder, ty, word);
         self.early.push(builder.func.dfg.value_def(value).unwrap_inst());
         value
-    }
-
-    /// Stores zeros into these words; many by a loop.
-    fn zero(&self, builder: &mut FunctionBuilder<'_>, words: Range<u32>) {
-        let zero = builder.ins().iconst(types::I64, 0);
-        let count = words.len() as u32;
-        if count <= UNROLLED_ZEROS {
-            words.for_each(|word| self.store(builder, zero, word));
-            return;
-        }
-        let from = builder.ins().stack_addr(types::I64, self.slot, (words.start * WORD_SIZE) as i32);
-        let bytes = i64::from(count * WORD_SIZE);
-        let until = builder.ins().iadd_imm_s(from, bytes);
-        let (body, behind) = (builder.create_block(), builder.create_block());
-        builder.append_block_param(body, types::I64);
-        builder.ins().jump(body, &[from.into()]);
-        builder.switch_to_block(body);
-        let address = builder.block_params(body)[0];
-        builder.ins().store(MemFlagsData::trusted(), zero, address, 0);
-        let next = builder.ins().iadd_imm_s(address, i64::from(WORD_SIZE));
-        let goes_on = builder.ins().icmp(IntCC::UnsignedLessThan, next, until);
-        builder.ins().brif(goes_on, body, &[next.into()], behind, &[]);
-        builder.seal_block(body);
-        builder.seal_block(behind);
-        builder.switch_to_block(behind);
     }
 
     /// What a tagged instruction is.
@@ -246,10 +214,37 @@ impl Emitter {
     }
 }
 
+/// Stores zeros into these words of a slot; many by a loop.
+pub(super) fn zero_words(builder: &mut FunctionBuilder<'_>, slot: StackSlot, words: Range<u32>) {
+    let zero = builder.ins().iconst(types::I64, 0);
+    let count = words.len() as u32;
+    if count <= UNROLLED_ZEROS {
+        for word in words {
+            builder.ins().stack_store(types::I64, zero, slot, (word * WORD_SIZE) as i32);
+        }
+        return;
+    }
+    let from = builder.ins().stack_addr(types::I64, slot, (words.start * WORD_SIZE) as i32);
+    let bytes = i64::from(count * WORD_SIZE);
+    let until = builder.ins().iadd_imm_s(from, bytes);
+    let (body, behind) = (builder.create_block(), builder.create_block());
+    builder.append_block_param(body, types::I64);
+    builder.ins().jump(body, &[from.into()]);
+    builder.switch_to_block(body);
+    let address = builder.block_params(body)[0];
+    builder.ins().store(MemFlagsData::trusted(), zero, address, 0);
+    let next = builder.ins().iadd_imm_s(address, i64::from(WORD_SIZE));
+    let goes_on = builder.ins().icmp(IntCC::UnsignedLessThan, next, until);
+    builder.ins().brif(goes_on, body, &[next.into()], behind, &[]);
+    builder.seal_block(body);
+    builder.seal_block(behind);
+    builder.switch_to_block(behind);
+}
+
 /// What was read from the homes of locals on the present stretch of code, which a call or another block ends.
 struct Reads {
-    /// Of each local: the value, and the stretch where it holds.
-    read: Vec<Option<(u32, Value)>>,
+    /// Of each local: the stretch where it was read, and the value's number. All zeros, which cost nothing, for those that weren't.
+    read: Vec<(u32, u32)>,
     stretch: u32,
     block: Option<Block>,
 }
@@ -260,11 +255,12 @@ impl Reads {
             self.block = block;
             self.stretch += 1;
         }
-        self.read[local as usize].filter(|read| read.0 == self.stretch).map(|read| read.1)
+        let (stretch, value) = self.read[local as usize];
+        (stretch == self.stretch).then(|| Value::from_u32(value))
     }
 
     /// Notes what was read in the block that [`Reads::read_in`] was asked about.
     fn note(&mut self, local: u32, value: Value) {
-        self.read[local as usize] = Some((self.stretch, value));
+        self.read[local as usize] = (self.stretch, value.as_u32());
     }
 }

@@ -1,17 +1,20 @@
 //! One function: the walk over its operators, and what comes out of Cranelift.
 
 use super::control::Frame;
-use super::emitter::{Emitter, Operand, Site, Tagged};
-use super::memory_needed::{self, Share};
+use super::crowding::crowding;
+use super::emitter::{Emitter, Site, Tagged};
+use super::locals::Locals;
+use super::memory_needed::{self, Carried, Measured, Share};
 use super::model::{self, Blocks, Moment};
+use super::operands::Operand;
 use super::places::{self, Branches, Places};
 use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::frame_table::Checkpoint;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, ValType, WasmPc};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, WasmPc};
 use crate::wasm::ModuleInfo;
-use crate::wasm::features::{check_supported, feature_of, unsupported, value_type};
+use crate::wasm::features::{check_supported, feature_of, unsupported};
 use crate::wasm::parse::invalid;
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::ir::{
@@ -21,7 +24,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, CodegenResult, CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_entity::PrimaryMap;
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use std::collections::HashMap;
 use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator, ValidatorResources};
 
@@ -78,6 +81,7 @@ pub(super) struct FunctionCompiler<'a> {
     lower: Box<Lower<'a>>,
     validator: FuncValidatorAllocations,
     memory: Share<'a>,
+    carried: &'a Carried,
     has_floats: bool,
 }
 
@@ -87,15 +91,61 @@ type Lower<'a> = dyn FnMut(&dyn TargetIsa, &Function, &DominatorTree) -> Codegen
 /// Bodies of more bytes are compiled without optimising, in time and memory that grow with their size and no faster. No
 /// program was seen that has one; a hostile module can make each byte of a body cost the optimiser ten microseconds and a
 /// kilobyte.
-const LARGE_BODY: u32 = 256 << 10;
+const LARGE_BODY: u64 = 256 << 10;
 
-fn is_large(info: &ModuleInfo, index: DefinedFuncIndex) -> bool {
-    let body = &info.bodies[index].range;
-    body.end - body.start > LARGE_BODY
+/// Values that calls and branches may carry, for each byte of a body, to be optimised.
+const CARRIED: u64 = 4;
+/// And so many more.
+const FEW: u64 = 256;
+
+/// Loops inside each other that a function may have to be optimised: the work on a value grows with those around it.
+const NESTED: u64 = 64;
+
+/// How much may cross, for each byte of a body: named locals and operands at each place where control flow does more than go on,
+/// operands at each call.
+const CROSSING: u64 = 32;
+
+/// How crowded an optimised function may be, for each byte of its body: see [`crowding`].
+const CROWDED: u64 = 256;
+/// Bodies of fewer bytes aren't looked at: nothing takes long in them.
+const SMALL_BODY: u64 = 2 << 10;
+
+/// The ways to compile a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// As the configuration says.
+    Chosen,
+    /// Without optimising.
+    Unoptimised,
+    /// Without optimising, and with locals and operands in memory: in work that grows with the body and with what calls and branches
+    /// carry, and no faster.
+    InMemory,
+}
+
+impl Form {
+    fn of(measured: &Measured, mode: Mode) -> Form {
+        let length = measured.length.max(SMALL_BODY);
+        if mode.in_memory || measured.crossing.max(measured.waiting) > CROSSING * length {
+            Form::InMemory
+        } else if measured.length > LARGE_BODY
+            || measured.values > CARRIED * measured.length + FEW
+            || measured.loops > NESTED
+        {
+            Form::Unoptimised
+        } else {
+            Form::Chosen
+        }
+    }
 }
 
 impl<'a> FunctionCompiler<'a> {
-    pub(super) fn new(isas: Isas<'a>, info: &'a ModuleInfo, mode: Mode, memory: Share<'a>) -> FunctionCompiler<'a> {
+    pub(super) fn new(
+        isas: Isas<'a>,
+        info: &'a ModuleInfo,
+        mode: Mode,
+        memory: Share<'a>,
+        carried: &'a Carried,
+    ) -> FunctionCompiler<'a> {
         // The register allocator's memory.
         let mut registers = Default::default();
         FunctionCompiler {
@@ -110,6 +160,7 @@ impl<'a> FunctionCompiler<'a> {
             }),
             validator: FuncValidatorAllocations::default(),
             memory,
+            carried,
             has_floats: false,
         }
     }
@@ -134,14 +185,26 @@ impl<'a> FunctionCompiler<'a> {
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<FunctionOutput> {
-        let (stops, branches) = self.translate(index, input)?;
+        let measured = self.validate(index, input)?;
+        let mut form = Form::of(&measured, self.mode);
         let refused = |error: CodegenError| {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
-        let isa = if is_large(self.info, index) { self.isas.unoptimised } else { self.isas.chosen };
-        // The two halves of `Context::compile`.
-        self.context.optimize(isa, &mut control_plane()).map_err(refused)?;
+        let (isa, stops, branches) = loop {
+            let (stops, branches) = self.translate(index, &measured, form)?;
+            let isa = if form == Form::Chosen { self.isas.chosen } else { self.isas.unoptimised };
+            // The two halves of `Context::compile`.
+            self.context.optimize(isa, &mut control_plane()).map_err(refused)?;
+            if form == Form::InMemory || measured.length < SMALL_BODY {
+                break (isa, stops, branches);
+            }
+            if crowding(&self.context.func) <= CROWDED * measured.length {
+                break (isa, stops, branches);
+            }
+            self.context.clear();
+            form = Form::InMemory;
+        };
         let places = places::mark(&mut self.context.func, &branches)?;
         if self.mode.checks {
             checks::expand(&mut self.context.func);
@@ -162,23 +225,33 @@ impl<'a> FunctionCompiler<'a> {
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<String> {
-        self.translate(index, input)?;
+        let measured = self.validate(index, input)?;
+        self.translate(index, &measured, Form::of(&measured, self.mode))?;
         Ok(self.context.func.display().to_string())
+    }
+
+    /// Validates a function, and makes sure that it can be compiled.
+    fn validate(&mut self, index: DefinedFuncIndex, input: FuncToValidate<ValidatorResources>) -> Result<Measured> {
+        let mut validator = input.into_validator(std::mem::take(&mut self.validator));
+        let body = self.info.body(index);
+        let measured = memory_needed::validate(&mut validator, &body, self.info, self.mode.debug)?;
+        self.validator = validator.into_allocations();
+        let keeps_operands = Form::of(&measured, self.mode) != Form::InMemory;
+        let bytes = measured.bytes(self.mode.debug, keeps_operands);
+        self.carried.add(measured.values).and_then(|()| self.memory.take(bytes)).map_err(|error| {
+            let function = self.info.func_index(index).as_u32();
+            let message = format!("function {function} can't be compiled: {}", error.message());
+            error.with_message(message)
+        })?;
+        Ok(measured)
     }
 
     fn translate(
         &mut self,
         index: DefinedFuncIndex,
-        input: FuncToValidate<ValidatorResources>,
+        measured: &Measured,
+        form: Form,
     ) -> Result<(Option<Emitter>, Branches)> {
-        let mut validator = input.into_validator(std::mem::take(&mut self.validator));
-        let bytes = memory_needed::validate(&mut validator, &self.info.body(index), self.info, self.mode.debug)?;
-        self.validator = validator.into_allocations();
-        self.memory.take(bytes).map_err(|error| {
-            let function = self.info.func_index(index).as_u32();
-            let message = format!("function {function} can't be compiled: {}", error.message());
-            error.with_message(message)
-        })?;
         self.context.func = Function::with_name_signature(
             UserFuncName::user(FUNCTIONS, index.as_u32()),
             signatures::guest(self.info.func_type(self.info.func_index(index))),
@@ -189,7 +262,7 @@ impl<'a> FunctionCompiler<'a> {
             checks::check_stack(&mut self.context.func);
         }
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let translator = Translator::new(self.info, builder, index, self.mode);
+        let translator = Translator::new(self.info, builder, index, self.mode, measured, form);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
         let Translator { builder, stops, branches, has_floats, .. } = match translator {
             Ok(translator) => translator,
@@ -266,13 +339,14 @@ pub(super) struct Translator<'a> {
     pub(super) builder: FunctionBuilder<'a>,
     pub(super) context: Value,
     pub(super) stack: Vec<Operand>,
+    /// How many of the lowest operands are in memory.
+    pub(super) in_memory: usize,
     pub(super) control: Vec<Frame>,
     /// Whether the current operator can be reached.
     pub(super) reachable: bool,
     /// Blocks opened in unreachable code.
     pub(super) dead_depth: u32,
-    pub(super) variables: Vec<Variable>,
-    pub(super) local_types: Vec<ValType>,
+    pub(super) locals: Locals,
     pub(super) stops: Option<Emitter>,
     /// No instruction may fault: see [`checks`].
     pub(super) checks: bool,
@@ -292,6 +366,8 @@ impl<'a> Translator<'a> {
         mut builder: FunctionBuilder<'a>,
         index: DefinedFuncIndex,
         mode: Mode,
+        measured: &Measured,
+        form: Form,
     ) -> Result<Translator<'a>> {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
@@ -300,16 +376,19 @@ impl<'a> Translator<'a> {
         let params = builder.block_params(entry).to_vec();
         let context = params[0];
         let ty = info.func_type(info.func_index(index));
+        let operands = (form == Form::InMemory).then_some(measured.operands);
+        let types = info.checked_local_types(index)?;
+        let locals = Locals::new(&mut builder, types, &measured.named, &params[2..], operands);
         let mut translator = Translator {
             info,
             builder,
             context,
             stack: Vec::new(),
+            in_memory: 0,
             control: Vec::new(),
             reachable: true,
             dead_depth: 0,
-            variables: Vec::new(),
-            local_types: Vec::new(),
+            locals,
             stops: None,
             checks: mode.checks,
             branches: Branches::default(),
@@ -320,20 +399,9 @@ impl<'a> Translator<'a> {
             signatures: HashMap::new(),
             builtins: HashMap::new(),
         };
-        for (ty, value) in ty.params.iter().zip(&params[2..]) {
-            translator.declare_local(*ty, *value);
-        }
-        for declaration in info.body(index).get_locals_reader().map_err(|error| invalid(&error))? {
-            let (count, ty) = declaration.map_err(|error| invalid(&error))?;
-            let ty = value_type(ty, u64::from(info.bodies[index].range.start))?;
-            let zero = translator.zero(ty);
-            for _ in 0..count {
-                translator.declare_local(ty, zero);
-            }
-        }
         if mode.debug {
             let blocks = Blocks::scan(info, index)?;
-            let plan = if mode.optimises && !is_large(info, index) {
+            let plan = if mode.optimises && form == Form::Chosen {
                 model::plan(info, index, &blocks)?
             } else {
                 model::plan_every_value(info, index, &blocks)?
@@ -342,19 +410,12 @@ impl<'a> Translator<'a> {
                 checker::check(info, index, &plan)?;
             }
             let thunk = translator.thunk();
-            let types = translator.local_types.clone();
+            let types = translator.locals.types().to_vec();
             translator.stops = Some(Emitter::new(&mut translator.builder, plan, thunk, context, types));
             translator.emit(Moment::Entry);
         }
         translator.open_function(&ty.results);
         Ok(translator)
-    }
-
-    fn declare_local(&mut self, ty: ValType, value: Value) {
-        let variable = self.builder.declare_var(signatures::clif_type(ty));
-        self.builder.def_var(variable, value);
-        self.variables.push(variable);
-        self.local_types.push(ty);
     }
 
     fn body(&mut self, index: DefinedFuncIndex) -> Result<()> {
@@ -373,6 +434,9 @@ impl<'a> Translator<'a> {
                 self.emit(Moment::Before);
             }
             self.operator(&operator)?;
+            if self.reachable {
+                self.settle();
+            }
         }
         Ok(())
     }
@@ -390,8 +454,8 @@ impl<'a> Translator<'a> {
     /// Emits what debugging adds at this moment of the current operator.
     pub(super) fn emit(&mut self, moment: Moment) {
         if let Some(stops) = &mut self.stops {
-            let Translator { builder, variables, stack, .. } = self;
-            stops.emit(self.pc, moment, Site { builder, variables, stack });
+            let Translator { builder, locals, stack, in_memory, .. } = self;
+            stops.emit(self.pc, moment, Site { builder, locals, stack, in_memory: *in_memory });
         }
     }
 
@@ -415,9 +479,7 @@ impl<'a> Translator<'a> {
     fn parametric(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::Nop => {}
-            Operator::Drop => {
-                self.pop();
-            }
+            Operator::Drop => self.truncate(self.stack.len() - 1),
             Operator::Select | Operator::TypedSelect { .. } => {
                 let condition = self.pop();
                 let (first, second) = self.pop2();
@@ -426,16 +488,17 @@ impl<'a> Translator<'a> {
             }
             Operator::LocalGet { local_index } => {
                 let value = match &mut self.stops {
-                    Some(stops) => stops.read_local(self.pc, &mut self.builder, &self.variables, local_index),
-                    None => self.builder.use_var(self.variables[local_index as usize]),
+                    Some(stops) => stops.read_local(self.pc, &mut self.builder, &self.locals, local_index),
+                    None => self.locals.get(&mut self.builder, local_index),
                 };
-                self.push(self.local_types[local_index as usize], value);
+                self.push(self.locals.types()[local_index as usize], value);
             }
             Operator::LocalSet { local_index } => {
                 let operand = self.pop();
                 self.set_local(local_index, operand);
             }
             Operator::LocalTee { local_index } => {
+                self.need(1);
                 let operand = *self.stack.last().expect("validated");
                 self.set_local(local_index, operand);
             }
@@ -445,30 +508,9 @@ impl<'a> Translator<'a> {
     }
 
     fn set_local(&mut self, local: u32, operand: Operand) {
-        self.builder.def_var(self.variables[local as usize], operand.value);
+        self.locals.set(&mut self.builder, local, operand.value);
         if let Some(stops) = &mut self.stops {
             stops.local_changed(local);
-        }
-    }
-
-    pub(super) fn push(&mut self, ty: ValType, value: Value) {
-        self.stack.push(Operand { value, ty });
-    }
-
-    pub(super) fn pop(&mut self) -> Operand {
-        self.stack.pop().expect("validated")
-    }
-
-    pub(super) fn pop2(&mut self) -> (Operand, Operand) {
-        let second = self.pop();
-        (self.pop(), second)
-    }
-
-    pub(super) fn zero(&mut self, ty: ValType) -> Value {
-        match ty {
-            ValType::F32 => self.builder.ins().f32const(0.0),
-            ValType::F64 => self.builder.ins().f64const(0.0),
-            ty => self.builder.ins().iconst(signatures::clif_type(ty), 0),
         }
     }
 

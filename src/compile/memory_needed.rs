@@ -34,13 +34,54 @@ const BY_OPEN_LOCAL: u64 = 32;
 /// What a thread asks for at once, if that is enough for many functions.
 const PORTION: u64 = 32 << 20;
 
-/// Validates a function's body, and measures it: answers the bytes that compiling it may take.
+/// What compiling a function has to do with, counted while it is validated.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    /// Bytes of its body.
+    pub(super) length: u64,
+    /// All its locals.
+    locals: u64,
+    /// The locals that its operators name, ascending.
+    pub(super) named: Vec<u32>,
+    /// The most operands at once.
+    pub(super) operands: u32,
+    /// Named locals and operands at each place where control flow does more than go on.
+    pub(super) crossing: u64,
+    /// Values that calls and branches carry.
+    pub(super) values: u64,
+    /// Operands at each call.
+    pub(super) waiting: u64,
+    /// Locals and operands at the end of each run.
+    states: u64,
+    /// The most blocks that are open at once.
+    open: u64,
+    /// The most loops that are open at once.
+    pub(super) loops: u64,
+}
+
+impl Measured {
+    /// Bytes of memory that compiling may take. `keeps_operands` if operands that wait for calls are values.
+    pub(super) fn bytes(&self, debug: bool, keeps_operands: bool) -> u64 {
+        let which = usize::from(debug);
+        let parts = [
+            self.length.saturating_mul(BY_BYTE[which]),
+            self.locals.saturating_mul(BY_LOCAL[which]),
+            self.values.saturating_mul(BY_VALUE[which]),
+            if debug && keeps_operands { self.waiting.saturating_mul(BY_WAITING) } else { 0 },
+            self.states.saturating_mul(BY_STATE),
+            if debug { self.locals.saturating_mul(self.open).saturating_mul(BY_OPEN_LOCAL) } else { 0 },
+        ];
+        parts.into_iter().fold(BASE, u64::saturating_add)
+    }
+}
+
+/// Validates a function's body, and measures it.
 pub(super) fn validate(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
     info: &ModuleInfo,
     debug: bool,
-) -> Result<u64> {
+) -> Result<Measured> {
     measure(validator, body, info, debug).map_err(|error| invalid(&error))
 }
 
@@ -49,13 +90,19 @@ fn measure(
     body: &FunctionBody<'_>,
     info: &ModuleInfo,
     debug: bool,
-) -> wasmparser::Result<u64> {
-    let which = usize::from(debug);
+) -> wasmparser::Result<Measured> {
     let mut reader = body.get_binary_reader();
     validator.read_locals(&mut reader)?;
     reader.set_features(WasmFeatures::default());
-    let locals = u64::from(validator.len_locals());
-    let (mut values, mut waiting, mut states, mut open) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let mut measured = Measured {
+        length: body.range().end - body.range().start,
+        locals: u64::from(validator.len_locals()),
+        ..Measured::default()
+    };
+    let mut is_named = vec![false; measured.locals as usize];
+    let mut open_loops = OpenLoops::default();
+    // Where control flow does more than go on.
+    let mut crossings = 0_u64;
     while !reader.eof() {
         let offset = reader.original_position();
         let operator = reader.peek_operator(&validator.visitor(offset))?;
@@ -68,27 +115,73 @@ fn measure(
             Operator::CallIndirect { type_index, .. } => Some(&info.types[TypeIndex::from_u32(type_index)]),
             _ => None,
         };
-        values = values.saturating_add(branched);
+        let mut values = branched;
         if let Some(ty) = called {
             values = values.saturating_add((ty.params.len() + ty.results.len()) as u64);
-            waiting = waiting.saturating_add(operands);
+            measured.waiting = measured.waiting.saturating_add(operands);
+        }
+        measured.values = measured.values.saturating_add(values);
+        match operator {
+            Operator::LocalGet { local_index: local }
+            | Operator::LocalSet { local_index: local }
+            | Operator::LocalTee { local_index: local } => {
+                if !std::mem::replace(&mut is_named[local as usize], true) {
+                    measured.named.push(local);
+                }
+            }
+            _ => {}
+        }
+        open_loops.see(&operator);
+        measured.loops = measured.loops.max(open_loops.count);
+        if crosses(&operator) {
+            crossings += 1;
+            measured.crossing = measured.crossing.saturating_add(operands.saturating_sub(branched));
         }
         if debug && ends_run(&operator) {
-            states = states.saturating_add(locals + operands);
+            measured.states = measured.states.saturating_add(measured.locals + operands);
         }
-        open = open.max(u64::from(validator.control_stack_height()));
+        measured.operands = measured.operands.max(validator.operand_stack_height()).max(operands as u32);
+        measured.open = measured.open.max(u64::from(validator.control_stack_height()));
     }
     reader.finish_expression(&validator.visitor(reader.original_position()))?;
-    let length = body.range().end - body.range().start;
-    let parts = [
-        length.saturating_mul(BY_BYTE[which]),
-        locals.saturating_mul(BY_LOCAL[which]),
-        values.saturating_mul(BY_VALUE[which]),
-        if debug { waiting.saturating_mul(BY_WAITING) } else { 0 },
-        states.saturating_mul(BY_STATE),
-        if debug { locals.saturating_mul(open).saturating_mul(BY_OPEN_LOCAL) } else { 0 },
-    ];
-    Ok(parts.into_iter().fold(BASE, u64::saturating_add))
+    measured.named.sort_unstable();
+    let named = measured.named.len() as u64;
+    measured.crossing = measured.crossing.saturating_add(crossings.saturating_mul(named));
+    Ok(measured)
+}
+
+/// The blocks that are open, also in unreachable code.
+#[derive(Default)]
+struct OpenLoops {
+    is_loop: Vec<bool>,
+    count: u64,
+}
+
+impl OpenLoops {
+    fn see(&mut self, operator: &Operator<'_>) {
+        match operator {
+            Operator::Loop { .. } => {
+                self.is_loop.push(true);
+                self.count += 1;
+            }
+            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => self.is_loop.push(false),
+            // The function's own `end` finds none.
+            Operator::End => self.count -= u64::from(self.is_loop.pop() == Some(true)),
+            _ => {}
+        }
+    }
+}
+
+/// Whether what is alive at the operator is carried into another block.
+fn crosses(operator: &Operator<'_>) -> bool {
+    use Operator::*;
+    match operator {
+        Block { .. } | Loop { .. } | If { .. } | Else | Br { .. } | BrIf { .. } | BrTable { .. } => true,
+        // Their results are looked at.
+        MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => true,
+        TableFill { .. } | TableCopy { .. } | TableInit { .. } => true,
+        _ => false,
+    }
 }
 
 /// How many values an operator gives to the labels that it may branch to, or takes into a block.
@@ -119,6 +212,30 @@ fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Ope
             depths.map(of_label).fold(0, u64::saturating_add)
         }
         _ => 0,
+    }
+}
+
+/// How many values the calls and branches of a module's functions carry, and may carry.
+pub(super) struct Carried {
+    limit: u64,
+    count: AtomicU64,
+}
+
+impl Carried {
+    /// For a module whose functions have so many bytes: one value for each is allowed, and `more`.
+    pub(super) fn new(bytes: u64, more: u64) -> Carried {
+        Carried { limit: bytes.saturating_add(more), count: AtomicU64::new(0) }
+    }
+
+    /// Adds what a function carries.
+    ///
+    /// Errors: `Limit`.
+    pub(super) fn add(&self, values: u64) -> Result<()> {
+        let count = self.count.fetch_add(values, Ordering::Relaxed).saturating_add(values);
+        if count > self.limit {
+            bail!(Limit, "calls and branches carry {count} values, the limit is {}", self.limit);
+        }
+        Ok(())
     }
 }
 
@@ -231,7 +348,8 @@ mod tests {
         let (index, input) = parsed.to_validate.into_iter().next().unwrap();
         assert_eq!(index, DefinedFuncIndex::from_u32(0));
         let mut validator = input.into_validator(Default::default());
-        validate(&mut validator, &parsed.info.body(index), &parsed.info, debug).unwrap()
+        let measured = validate(&mut validator, &parsed.info.body(index), &parsed.info, debug).unwrap();
+        measured.bytes(debug, true)
     }
 
     #[test]

@@ -9,13 +9,16 @@ mod calls;
 mod checker;
 mod checks;
 mod control;
+mod crowding;
 mod emitter;
 mod function;
 mod image;
+mod locals;
 mod memory;
 mod memory_needed;
 mod model;
 mod numeric;
+mod operands;
 mod places;
 mod signatures;
 mod tables;
@@ -28,7 +31,7 @@ use crate::wasm::{ModuleInfo, ParsedModule};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use function::{FunctionCompiler, FunctionOutput};
-use memory_needed::Memory;
+use memory_needed::{Carried, Memory};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -45,6 +48,8 @@ pub struct Compiler {
     mode: Mode,
     threads: usize,
     memory: Memory,
+    /// Values that a module's calls and branches may carry, beside one for each byte of its functions.
+    values: u64,
 }
 
 /// The instruction set, with two settings.
@@ -65,6 +70,8 @@ struct Mode {
     checks: bool,
     /// Whether what debugging adds is proved.
     verify: bool,
+    /// Whether every function is compiled with its values in memory.
+    in_memory: bool,
 }
 
 impl Compiler {
@@ -81,10 +88,11 @@ impl Compiler {
             optimises: config.opt_level != OptLevel::None,
             checks: !config.signal_handlers,
             verify: config.verify,
+            in_memory: config.in_memory,
         };
         let unoptimised = target::isa(&Config { opt_level: OptLevel::None, ..config.clone() })?;
         let memory = Memory::new(|_| true, config.compile_memory);
-        Ok(Compiler { isa: target::isa(config)?, unoptimised, mode, threads, memory })
+        Ok(Compiler { isa: target::isa(config)?, unoptimised, mode, threads, memory, values: config.compile_values })
     }
 
     /// The same compiler, which asks whether so many bytes of memory can be had before it needs them.
@@ -96,7 +104,7 @@ impl Compiler {
     ///
     /// Errors: [`ErrorKind::InvalidModule`] for the first invalid function, else [`ErrorKind::Unsupported`] for the
     /// first unsupported one; [`ErrorKind::Limit`] if a function or the image is too large to compile, or may take more
-    /// memory than is allowed; [`ErrorKind::System`] if there is too little.
+    /// memory than is allowed, or if its calls and branches carry too many values; [`ErrorKind::System`] if there is too little.
     pub fn compile_module(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledBlob)> {
         let ParsedModule { mut info, to_validate } = parsed;
         let count = to_validate.len();
@@ -107,8 +115,9 @@ impl Compiler {
         let has_floats = AtomicBool::new(false);
         let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
         let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
+        let carried = self.carried(&info);
         let work = || {
-            let mut compiler = FunctionCompiler::new(self.isas(), &info, self.mode, self.memory.share());
+            let mut compiler = FunctionCompiler::new(self.isas(), &info, self.mode, self.memory.share(), &carried);
             let mut done = Vec::new();
             // Functions are taken in order, so that the first one at fault is always reached.
             while !failed.load(Ordering::Relaxed) {
@@ -176,7 +185,13 @@ impl Compiler {
         let ParsedModule { info, to_validate } = crate::wasm::parse(wasm)?;
         let input = to_validate.into_iter().find(|(candidate, _)| *candidate == index);
         let (_, input) = input.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such function"))?;
-        FunctionCompiler::new(self.isas(), &info, self.mode, self.memory.share()).clif(index, input)
+        let carried = self.carried(&info);
+        FunctionCompiler::new(self.isas(), &info, self.mode, self.memory.share(), &carried).clif(index, input)
+    }
+
+    fn carried(&self, info: &ModuleInfo) -> Carried {
+        let bytes = info.bodies.values().map(|body| u64::from(body.range.end - body.range.start)).sum();
+        Carried::new(bytes, self.values)
     }
 }
 

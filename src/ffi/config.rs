@@ -244,6 +244,31 @@ pub unsafe extern "C" fn pellucid_config_set_compile_memory(
     })
 }
 
+/// Sets how many values the calls and branches of a module may carry in all, beside one for each byte of its functions.
+/// Parameters and results of each call count, and what each branch and block gives to the code that it leads to. Ordinary modules
+/// carry less than a value for every second byte, and never come near. Two bytes of a hostile one can call a function with a
+/// thousand parameters and results, whose machine code takes eight milliseconds to make; beside such modules, the time that
+/// compiling takes grows with a module's size.
+///
+/// - `config`: the configuration.
+/// - `n_values`: values; the default is 1,000,000.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_compile_values(
+    config: *mut pellucid_config_t,
+    n_values: u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().compile_values = n_values;
+        Ok(())
+    })
+}
+
 /// Sets how many threads compile a module.
 ///
 /// - `config`: the configuration.

@@ -67,7 +67,7 @@ pub(super) fn func_index(info: &ModuleInfo, index: u32) -> Result<FuncIndex> {
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE`; `PELLUCID_ERR_UNSUPPORTED` for a valid module that needs a
 /// feature which the library doesn't have; `PELLUCID_ERR_LIMIT` for a module that is too large or may take too much memory
-/// to compile (see `pellucid_config_set_compile_memory`); `PELLUCID_ERR_SYSTEM` if the system has no memory for it.
+/// or time to compile (see `pellucid_config_set_compile_memory` and `pellucid_config_set_compile_values`); `PELLUCID_ERR_SYSTEM` if the system has no memory for it.
 ///
 /// Owns: the caller owns `*out_module` and `*out_error`.
 /// Context: any thread.

@@ -81,12 +81,15 @@ impl Module {
     fn validate_bodies(bytes: &[u8]) -> Result<()> {
         let wasm::ParsedModule { info, to_validate } = wasm::parse(bytes)?;
         let mut allocations = wasmparser::FuncValidatorAllocations::default();
+        let mut unsupported = Ok(());
         for (index, to_validate) in to_validate {
             let mut validator = to_validate.into_validator(allocations);
             validator.validate(&info.body(index)).map_err(|error| wasm::parse::invalid(&error))?;
             allocations = validator.into_allocations();
+            // A later function may be invalid, which is the stronger statement.
+            unsupported = unsupported.and_then(|()| wasm::features::check_body_supported(&info, index));
         }
-        Ok(())
+        unsupported
     }
 
     /// A number that no other module of the process has or had; never 0.

@@ -52,6 +52,17 @@ pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
     }
 }
 
+/// Says whether a valid function can be compiled: its locals and all operators, also those that can't be reached.
+pub fn check_body_supported(info: &super::ModuleInfo, function: crate::base::DefinedFuncIndex) -> Result<()> {
+    info.checked_local_types(function)?;
+    let body = info.body(function);
+    for operator in body.get_operators_reader().expect("validated").into_iter_with_offsets() {
+        let (operator, offset) = operator.expect("validated");
+        check_supported(&operator, offset)?;
+    }
+    Ok(())
+}
+
 /// The feature that an operator belongs to, in words.
 pub fn feature_of(operator: &Operator<'_>) -> &'static str {
     macro_rules! feature {

@@ -258,16 +258,23 @@ impl ModuleInfo {
         wasmparser::FunctionBody::new(BinaryReader::new(bytes, u64::from(range.start)))
     }
 
-    /// The types of a defined function's locals, parameters first, run-length decoded.
+    /// The types of the locals of a function that was compiled, parameters first, run-length decoded.
     pub fn local_types(&self, defined: DefinedFuncIndex) -> Vec<ValType> {
+        self.checked_local_types(defined).expect("compiled, so supported")
+    }
+
+    /// The same for a function that is valid.
+    ///
+    /// Errors: [`Unsupported`](crate::base::ErrorKind::Unsupported) if a type is.
+    pub fn checked_local_types(&self, defined: DefinedFuncIndex) -> crate::base::Result<Vec<ValType>> {
         let mut types = self.func_type(self.func_index(defined)).params.to_vec();
         let locals = self.body(defined).get_locals_reader().expect("validated");
         for declaration in locals {
             let (count, ty) = declaration.expect("validated");
-            let ty = super::features::value_type(ty, 0).expect("compiled, so supported");
+            let ty = super::features::value_type(ty, u64::from(self.bodies[defined].range.start))?;
             types.extend(std::iter::repeat_n(ty, count as usize));
         }
-        types
+        Ok(types)
     }
 
     /// Where each operator of a defined function is, in order.

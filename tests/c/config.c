@@ -17,6 +17,8 @@ static void options(void) {
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_opt_level(config, 3));
     OK(pellucid_config_set_compile_threads(config, 2));
     OK(pellucid_config_set_compile_memory(config, (uint64_t)1 << 30));
+    OK(pellucid_config_set_compile_values(config, 1000));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_config_set_compile_values(NULL, 1000));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_limit(config, 0, 1));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_limit(config, 8, 1));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT,

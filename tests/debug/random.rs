@@ -698,10 +698,17 @@ impl Case {
 }
 
 fn cases(seeds: std::ops::Range<u64>) -> impl Iterator<Item = Case> {
-    // Without optimising, the compiler has another way to keep frames readable.
-    let modes = [(OptLevel::Speed, true), (OptLevel::None, true), (OptLevel::Speed, false), (OptLevel::None, false)];
-    let engines = modes.map(|(opt_level, signal_handlers)| {
-        Engine::new(Config { debug: true, opt_level, signal_handlers, ..Config::default() }).unwrap()
+    // Without optimising, the compiler has another way to keep frames readable; in memory, another one to keep values.
+    let modes = [
+        (OptLevel::Speed, true, false),
+        (OptLevel::None, true, false),
+        (OptLevel::Speed, false, false),
+        (OptLevel::None, false, false),
+        (OptLevel::Speed, true, true),
+        (OptLevel::Speed, false, true),
+    ];
+    let engines = modes.map(|(opt_level, signal_handlers, in_memory)| {
+        Engine::new(Config { debug: true, opt_level, signal_handlers, in_memory, ..Config::default() }).unwrap()
     });
     seeds.filter_map(move |seed| {
         let engine = &engines[seed as usize % engines.len()];

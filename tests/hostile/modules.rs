@@ -1,19 +1,52 @@
 //! Modules that are hard to compile; the bench measures them, too.
 
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
-    Instruction, MemArg, MemArgTarget, MemorySection, MemoryType, Module as Encoder, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, Function, FunctionSection,
+    GlobalSection, GlobalType, Instruction, MemArg, MemArgTarget, MemorySection, MemoryType, Module as Encoder,
+    RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 /// Locals that a function has beside its parameter; more aren't valid.
 const LOCALS: u32 = 49_999;
 
+/// The type of `f`.
+const F: u32 = 0;
+/// The type `[] -> []`.
+const NOTHING: u32 = 1;
+/// The type that takes and gives [`MANY`] values.
+const CARRIES: u32 = 2;
+/// As many parameters and results as are valid.
+const MANY: u32 = 1000;
+
 /// A module with one function `f: [i32] -> []`, with so many locals.
 fn module(locals: u32, body: impl FnOnce(&mut Function)) -> Vec<u8> {
+    with_functions(locals, body, Vec::new())
+}
+
+/// The same, with more functions: their types and bodies. A table holds all functions.
+fn with_functions(locals: u32, body: impl FnOnce(&mut Function), others: Vec<(u32, Function)>) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32], []);
+    types.ty().function([], []);
+    types.ty().function(vec![ValType::I32; MANY as usize], vec![ValType::I32; MANY as usize]);
+    let mut function = Function::new([(locals, ValType::I32)]);
+    body(&mut function);
+    function.instruction(&Instruction::End);
     let mut functions = FunctionSection::new();
-    functions.function(0);
+    let mut codes = CodeSection::new();
+    functions.function(F);
+    codes.function(&function);
+    for (ty, function) in &others {
+        functions.function(*ty);
+        codes.function(function);
+    }
+    let count = 1 + others.len() as u32;
+    let mut tables = TableSection::new();
+    let (minimum, maximum) = (u64::from(count), None);
+    tables.table(TableType { element_type: RefType::FUNCREF, minimum, maximum, table64: false, shared: false });
+    let mut elements = ElementSection::new();
+    let all: Vec<_> = (0..count).collect();
+    elements.active(None, &ConstExpr::i32_const(0), Elements::Functions(all.into()));
     let mut memories = MemorySection::new();
     let memory = MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None };
     memories.memory(memory);
@@ -21,14 +54,18 @@ fn module(locals: u32, body: impl FnOnce(&mut Function)) -> Vec<u8> {
     globals.global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, &ConstExpr::i32_const(0));
     let mut exports = ExportSection::new();
     exports.export("f", ExportKind::Func, 0).export("g", ExportKind::Global, 0).export("m", ExportKind::Memory, 0);
-    let mut function = Function::new([(locals, ValType::I32)]);
-    body(&mut function);
-    function.instruction(&Instruction::End);
-    let mut codes = CodeSection::new();
-    codes.function(&function);
     let mut encoder = Encoder::new();
-    encoder.section(&types).section(&functions).section(&memories).section(&globals).section(&exports).section(&codes);
+    encoder.section(&types).section(&functions).section(&tables).section(&memories).section(&globals);
+    encoder.section(&exports).section(&elements).section(&codes);
     encoder.finish()
+}
+
+/// A function with so many locals.
+fn function<'a>(locals: u32, instructions: impl IntoIterator<Item = Instruction<'a>>) -> Function {
+    let mut function = Function::new([(locals, ValType::I32)]);
+    emit(&mut function, instructions);
+    function.instruction(&Instruction::End);
+    function
 }
 
 fn at(offset: u64) -> MemArg {
@@ -130,6 +167,189 @@ pub fn modules(n: u32) -> Vec<(&'static str, Vec<u8>)> {
             "stores in a large body",
             module(1, |f| {
                 (0..64 * n).for_each(|i| emit(f, store(i)));
+            }),
+        ),
+        (
+            "calls that carry many values",
+            with_functions(
+                0,
+                |f| {
+                    (0..MANY).for_each(|i| emit(f, [I32Const(i as i32)]));
+                    (0..n / 16 + 1).for_each(|_| emit(f, [Call(1)]));
+                    (0..MANY).for_each(|_| emit(f, [Drop]));
+                },
+                vec![(CARRIES, function(0, (0..MANY).map(LocalGet)))],
+            ),
+        ),
+        (
+            "branches that carry many values",
+            module(0, |f| {
+                emit(f, [Block(BlockType::FunctionType(NOTHING))]);
+                (0..MANY).for_each(|i| emit(f, load(i)));
+                emit(f, [Block(BlockType::FunctionType(CARRIES))]);
+                (0..n / 16 + 1).for_each(|_| emit(f, [LocalGet(0), BrIf(0)]));
+                emit(f, [End]);
+                (1..MANY).for_each(|_| emit(f, [I32Add]));
+                emit(f, [GlobalSet(0), End]);
+            }),
+        ),
+        (
+            "blocks that carry many values",
+            module(0, |f| {
+                let ty = BlockType::FunctionType(CARRIES);
+                (0..MANY).for_each(|i| emit(f, load(i)));
+                (0..n / 16 + 1).for_each(|_| emit(f, [Loop(ty), LocalGet(0), If(ty), Else, End, End]));
+                (1..MANY).for_each(|_| emit(f, [I32Add]));
+                emit(f, [GlobalSet(0)]);
+            }),
+        ),
+        (
+            "functions with many locals",
+            with_functions(0, |_| (), (0..n).map(|_| (NOTHING, function(LOCALS + 1, []))).collect()),
+        ),
+        (
+            "functions with many locals, of which they read some",
+            with_functions(
+                0,
+                |_| (),
+                (0..n).map(|i| (NOTHING, function(LOCALS + 1, [LocalGet(i), GlobalSet(0), Call(1)]))).collect(),
+            ),
+        ),
+        (
+            "loaded operands that wait for a call",
+            with_functions(
+                0,
+                |f| {
+                    (0..4 * n).for_each(|i| emit(f, load(i)));
+                    emit(f, [Call(1)]);
+                    (1..4 * n).for_each(|_| emit(f, [I32Add]));
+                    emit(f, [GlobalSet(0)]);
+                },
+                vec![(NOTHING, function(0, []))],
+            ),
+        ),
+        (
+            "loaded operands that wait for many calls",
+            with_functions(
+                0,
+                |f| {
+                    (0..4 * n).for_each(|i| emit(f, load(i)));
+                    (0..4 * n).for_each(|_| emit(f, [Call(1)]));
+                    (1..4 * n).for_each(|_| emit(f, [I32Add]));
+                    emit(f, [GlobalSet(0)]);
+                },
+                vec![(NOTHING, function(0, []))],
+            ),
+        ),
+        (
+            "loads from where a load led",
+            module(0, |f| {
+                emit(f, [LocalGet(0)]);
+                (0..8 * n).for_each(|i| emit(f, [I32Load(at(u64::from(i) % 4096 * 4))]));
+                emit(f, [GlobalSet(0)]);
+            }),
+        ),
+        (
+            "loads that are summed",
+            module(1, |f| {
+                (0..8 * n).for_each(|i| {
+                    emit(f, load(i));
+                    emit(f, [LocalGet(1), I32Add, LocalSet(1)]);
+                });
+                emit(f, [LocalGet(1), GlobalSet(0)]);
+            }),
+        ),
+        (
+            "locals that live across loads",
+            module(5 * n, |f| {
+                (1..=5 * n).for_each(|i| {
+                    emit(f, load(i));
+                    emit(f, [LocalSet(i)]);
+                });
+                (0..5 * n).for_each(|i| {
+                    emit(f, load(i + 1));
+                    emit(f, [GlobalSet(0)]);
+                });
+                (1..=5 * n).for_each(|i| emit(f, [GlobalGet(0), LocalGet(i), I32Add, GlobalSet(0)]));
+            }),
+        ),
+        (
+            "locals that live across branches",
+            module(2 * n, |f| {
+                (1..=2 * n).for_each(|i| {
+                    emit(f, load(i));
+                    emit(f, [LocalSet(i)]);
+                });
+                (0..4 * n).for_each(|_| emit(f, [Block(BlockType::Empty), LocalGet(0), BrIf(0), End]));
+                (1..=2 * n).for_each(|i| emit(f, [GlobalGet(0), LocalGet(i), I32Add, GlobalSet(0)]));
+            }),
+        ),
+        (
+            "operands that live across branches",
+            module(0, |f| {
+                (0..2 * n).for_each(|i| emit(f, load(i)));
+                (0..4 * n).for_each(|_| emit(f, [Block(BlockType::Empty), LocalGet(0), BrIf(0), End]));
+                (1..2 * n).for_each(|_| emit(f, [I32Add]));
+                emit(f, [GlobalSet(0)]);
+            }),
+        ),
+        (
+            "loops inside each other, around locals that change",
+            module(2 * n, |f| {
+                emit(f, [LocalGet(0), I32Const(1), I32ShrU, LocalSet(0)]);
+                (0..n).for_each(|_| emit(f, [Loop(BlockType::Empty)]));
+                (1..=2 * n).for_each(|i| emit(f, [LocalGet(i), LocalGet(0), I32Add, LocalSet(i)]));
+                emit(f, [LocalGet(0), I32Const(1), I32ShrU, LocalSet(0)]);
+                (0..n).for_each(|_| emit(f, [LocalGet(0), BrIf(0), End]));
+                (1..=2 * n).for_each(|i| emit(f, [GlobalGet(0), LocalGet(i), I32Add, GlobalSet(0)]));
+            }),
+        ),
+        (
+            "indirect calls",
+            with_functions(
+                0,
+                |f| {
+                    (0..8 * n)
+                        .for_each(|_| emit(f, [I32Const(1), CallIndirect { type_index: NOTHING, table_index: 0 }]))
+                },
+                vec![(NOTHING, function(0, []))],
+            ),
+        ),
+        (
+            "calls of the library's functions",
+            module(0, |f| (0..8 * n).for_each(|_| emit(f, [I32Const(0), MemoryGrow(0), Drop]))),
+        ),
+        (
+            "divisions and conversions",
+            module(0, |f| {
+                emit(f, [LocalGet(0)]);
+                (0..8 * n).for_each(|_| emit(f, [I32Const(7), I32DivS, F32ConvertI32S, I32TruncF32S]));
+                emit(f, [GlobalSet(0)]);
+            }),
+        ),
+        (
+            "additions of constants",
+            module(1, |f| {
+                emit(f, [LocalGet(0)]);
+                (0..16 * n).for_each(|i| emit(f, [I32Const(i as i32), I32Add]));
+                emit(f, [GlobalSet(0)]);
+            }),
+        ),
+        (
+            "values that are computed again behind branches",
+            module(1, |f| {
+                let computed = |i: u32| [LocalGet(0), I32Const(i as i32 * 77), I32Mul, GlobalSet(0)];
+                (0..2 * n).for_each(|i| emit(f, computed(i)));
+                (0..2 * n).for_each(|_| emit(f, [Block(BlockType::Empty), LocalGet(0), BrIf(0), End]));
+                (0..2 * n).for_each(|i| emit(f, computed(i)));
+            }),
+        ),
+        (
+            "values that don't change in loops inside each other",
+            module(1, |f| {
+                (0..n).for_each(|_| emit(f, [Loop(BlockType::Empty)]));
+                (0..4 * n).for_each(|i| emit(f, [LocalGet(0), I32Const(i as i32 * 77), I32Mul, GlobalSet(0)]));
+                (0..n).for_each(|_| emit(f, [GlobalGet(0), I32Const(1), I32Eq, BrIf(0), End]));
             }),
         ),
     ]

@@ -7,45 +7,53 @@ use crate::{ours, peer};
 use std::process::Command;
 use std::time::Duration;
 
-/// How large the modules are.
-const SIZE: u32 = 4000;
+/// How large the modules are, if the arguments don't say.
+const SIZE: u32 = 1000;
 /// Who compiles, and whether for debugging.
 const WAYS: [(&str, bool); 4] = [("pellucid", false), ("pellucid", true), ("wasmtime", false), ("wasmtime", true)];
 /// After so many seconds of processor time a process gives up.
-const PATIENCE: u64 = 60;
+const PATIENCE: u64 = 20;
 
-/// Prints the table: seconds of processor time, and megabytes that the process grew by at most.
-pub fn table() {
-    println!("| module | bytes | Pellucid | with debugging | Wasmtime | with debugging |");
+/// Prints the table for modules of this size: seconds of processor time, and megabytes that the process grew by at most.
+pub fn table(size: Option<String>) {
+    let size = size.map_or(SIZE, |size| size.parse().expect("a size"));
+    println!("| module | KB | Pellucid | with debugging | Wasmtime | with debugging |");
     println!("|---|---|---|---|---|---|");
-    for (index, (name, wasm)) in modules::modules(SIZE).iter().enumerate() {
-        let cells = WAYS.map(|(engine, debug)| measured(engine, debug, index));
-        println!("| {name} | {} | {} |", wasm.len(), cells.join(" | "));
+    for (index, (name, wasm)) in modules::modules(size).iter().enumerate() {
+        let cells = WAYS.map(|(engine, debug)| measured(engine, debug, size, index));
+        println!("| {name} | {} | {} |", wasm.len().div_ceil(1024), cells.join(" | "));
     }
 }
 
-fn measured(engine: &str, debug: bool, index: usize) -> String {
+fn measured(engine: &str, debug: bool, size: u32, index: usize) -> String {
     let program = std::env::current_exe().expect("this program");
-    let arguments = ["--compile-one", engine, &debug.to_string(), &index.to_string()].map(str::to_string);
+    let arguments = ["--compile-one", engine, &debug.to_string(), &size.to_string(), &index.to_string()];
     let output = Command::new(program).args(arguments).output().expect("this program runs");
-    if output.status.success() { String::from_utf8_lossy(&output.stdout).into_owned() } else { "gives up".into() }
+    if output.status.success() {
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    } else {
+        format!("not in {PATIENCE} s")
+    }
 }
 
-/// Compiles one module, and prints what it took.
+/// Compiles one module, and prints what it took, or that it was refused.
 pub fn compile_one(mut arguments: impl Iterator<Item = String>) {
     let mut next = || arguments.next().expect("an argument");
-    let (engine, debug, index) = (next(), next() == "true", next().parse::<usize>().expect("a number"));
-    let (_, wasm) = modules::modules(SIZE).swap_remove(index);
+    let (engine, debug) = (next(), next() == "true");
+    let mut number = || next().parse::<u32>().expect("a number");
+    let (size, index) = (number(), number());
+    let (_, wasm) = modules::modules(size).swap_remove(index as usize);
     let limit = libc::rlimit { rlim_cur: PATIENCE, rlim_max: PATIENCE };
     // SAFETY: the limit is complete.
     unsafe { libc::setrlimit(libc::RLIMIT_CPU, &limit) };
     let (time_before, peak_before) = used();
-    match engine.as_str() {
-        "pellucid" => drop(ours::module(&ours::engine(debug), &wasm)),
-        _ => drop(peer::module(&peer::engine(debug), &wasm)),
-    }
+    let compiled = match engine.as_str() {
+        "pellucid" => pellucid::runtime::Module::new(&ours::engine(debug), &wasm).map(drop).map_err(|_| ()),
+        _ => wasmtime::Module::new(&peer::engine(debug), &wasm).map(drop).map_err(|_| ()),
+    };
     let (time, peak) = used();
-    print!("{:.2} s, {} MB", (time - time_before).as_secs_f64(), (peak - peak_before) / 1024);
+    let refused = if compiled.is_err() { "refused, " } else { "" };
+    print!("{refused}{:.2} s, {} MB", (time - time_before).as_secs_f64(), (peak - peak_before) / 1024);
 }
 
 /// Processor time that the process has used, and the most kilobytes that it had.

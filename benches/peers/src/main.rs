@@ -16,12 +16,12 @@ mod start;
 use measure::Table;
 
 const USAGE: &str = "\
-usage: peers [--quick] [--fetch] [--only GROUP] | --dump PROGRAM | --hostile
+usage: peers [--quick] [--fetch] [--only GROUP] | --dump PROGRAM | --hostile [SIZE]
   --quick       fewer rounds; ends within two minutes
   --only GROUP  one group of rows
   --fetch       gets Wasmtime's C library with pip, for the rows about calls from and to C
   --dump        writes a program's disassembled machine code to cache/dump instead
-  --hostile     compiles modules that are hard to compile instead
+  --hostile     compiles modules that are hard to compile instead, so large
 groups: run run-debug code code-debug image image-debug compile compile-debug start instantiate edit stop frame c";
 
 fn main() {
@@ -35,7 +35,7 @@ fn main() {
                 Some(name) => return dump::program(&name),
                 None => fail(),
             },
-            "--hostile" => return hostile::table(),
+            "--hostile" => return hostile::table(args.next()),
             "--compile-one" => return hostile::compile_one(args),
             "--only" if only.is_none() => only = args.next(),
             _ => fail(),

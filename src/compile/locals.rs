@@ -1,0 +1,141 @@
+//! A function's locals in machine code: as Cranelift's variables, or in memory.
+//!
+//! Variables become values, and merges of control flow become parameters of blocks, in work that grows with locals times
+//! blocks. In memory it is a load or a store for each operator, and no more. Invariant: only locals that an operator names, and
+//! parameters, take anything. Read next: [`super::operands`], which share the memory.
+
+use super::emitter::zero_words;
+use super::signatures;
+use crate::abi::homes::{WORD_SIZE, words};
+use crate::base::ValType;
+use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
+use cranelift_frontend::{FunctionBuilder, Variable};
+
+pub(super) struct Locals {
+    types: Vec<ValType>,
+    /// Of each local that is named: one more than its rank among them.
+    ranks: Vec<u32>,
+    storage: Storage,
+}
+
+enum Storage {
+    /// By rank.
+    Variables(Vec<Variable>),
+    Memory(Memory),
+}
+
+/// Where a function keeps its values if not in registers: a word for each local by rank, then one for each operand.
+#[derive(Clone, Copy)]
+pub(super) struct Memory {
+    slot: StackSlot,
+    locals: u32,
+}
+
+impl Locals {
+    /// Locals of these types, of which `named` are used, ascending. The first have these values, the others zero. With
+    /// `operands` they are in memory, and there is room for so many operands.
+    pub(super) fn new(
+        builder: &mut FunctionBuilder<'_>,
+        types: Vec<ValType>,
+        named: &[u32],
+        params: &[Value],
+        operands: Option<u32>,
+    ) -> Locals {
+        let first = params.len() as u32;
+        let others = named.iter().copied().skip_while(|local| *local < first);
+        let used: Vec<u32> = (0..first).chain(others).collect();
+        let mut ranks = vec![0; types.len()];
+        for (rank, local) in used.iter().enumerate() {
+            ranks[*local as usize] = rank as u32 + 1;
+        }
+        let storage = match operands {
+            None => {
+                let zeros = used[params.len()..].iter().map(|local| zero(builder, types[*local as usize]));
+                let values: Vec<Value> = params.iter().copied().chain(zeros).collect();
+                Storage::Variables(
+                    used.iter()
+                        .zip(values)
+                        .map(|(local, value)| {
+                            let variable = builder.declare_var(signatures::clif_type(types[*local as usize]));
+                            builder.def_var(variable, value);
+                            variable
+                        })
+                        .collect(),
+                )
+            }
+            Some(operands) => {
+                let locals = used.len() as u32;
+                let bytes = (locals + operands) * WORD_SIZE;
+                let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3));
+                let memory = Memory { slot, locals };
+                for (rank, value) in params.iter().enumerate() {
+                    memory.store(builder, rank as u32, *value);
+                }
+                zero_words(builder, slot, first..locals);
+                Storage::Memory(memory)
+            }
+        };
+        Locals { types, ranks, storage }
+    }
+
+    pub(super) fn types(&self) -> &[ValType] {
+        &self.types
+    }
+
+    pub(super) fn get(&self, builder: &mut FunctionBuilder<'_>, local: u32) -> Value {
+        match &self.storage {
+            Storage::Variables(variables) => builder.use_var(variables[self.rank(local) as usize]),
+            Storage::Memory(memory) => memory.load(builder, self.types[local as usize], self.rank(local)),
+        }
+    }
+
+    pub(super) fn set(&self, builder: &mut FunctionBuilder<'_>, local: u32, value: Value) {
+        match &self.storage {
+            Storage::Variables(variables) => builder.def_var(variables[self.rank(local) as usize], value),
+            Storage::Memory(memory) => memory.store(builder, self.rank(local), value),
+        }
+    }
+
+    /// The memory that operands are in, too.
+    pub(super) fn memory(&self) -> Option<Memory> {
+        match self.storage {
+            Storage::Variables(_) => None,
+            Storage::Memory(memory) => Some(memory),
+        }
+    }
+
+    fn rank(&self, local: u32) -> u32 {
+        self.ranks[local as usize].checked_sub(1).expect("it is named")
+    }
+}
+
+impl Memory {
+    /// Reads the operand that so many are beneath.
+    pub(super) fn load_operand(self, builder: &mut FunctionBuilder<'_>, ty: ValType, beneath: usize) -> Value {
+        self.load(builder, ty, self.locals + beneath as u32)
+    }
+
+    /// Stores the operand that so many are beneath.
+    pub(super) fn store_operand(self, builder: &mut FunctionBuilder<'_>, beneath: usize, value: Value) {
+        self.store(builder, self.locals + beneath as u32, value);
+    }
+
+    fn load(self, builder: &mut FunctionBuilder<'_>, ty: ValType, word: u32) -> Value {
+        assert_eq!(words(ty), 1, "the layout has a word for each");
+        let ty = signatures::clif_type(ty);
+        builder.ins().stack_load(types::I64, ty, self.slot, (word * WORD_SIZE) as i32)
+    }
+
+    fn store(self, builder: &mut FunctionBuilder<'_>, word: u32, value: Value) {
+        builder.ins().stack_store(types::I64, value, self.slot, (word * WORD_SIZE) as i32);
+    }
+}
+
+/// A zero of this type.
+fn zero(builder: &mut FunctionBuilder<'_>, ty: ValType) -> Value {
+    match ty {
+        ValType::F32 => builder.ins().f32const(0.0),
+        ValType::F64 => builder.ins().f64const(0.0),
+        ty => builder.ins().iconst(signatures::clif_type(ty), 0),
+    }
+}
