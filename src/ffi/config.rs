@@ -247,8 +247,8 @@ pub unsafe extern "C" fn pellucid_config_set_compile_memory(
 /// Sets how many values the calls and branches of a module may carry in all, beside one for each byte of its functions.
 /// Parameters and results of each call count, and what each branch and block gives to the code that it leads to. Ordinary modules
 /// carry less than a value for every second byte, and never come near. Two bytes of a hostile one can call a function with a
-/// thousand parameters and results, whose machine code takes eight milliseconds to make; beside such modules, the time that
-/// compiling takes grows with a module's size.
+/// thousand parameters and results, whose machine code takes eight milliseconds to make. Beside such modules, and unless signal
+/// handlers are switched off, the time that compiling takes grows with a module's size.
 ///
 /// - `config`: the configuration.
 /// - `n_values`: values; the default is 1,000,000.
