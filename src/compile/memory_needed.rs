@@ -121,15 +121,12 @@ fn measure(
             measured.waiting = measured.waiting.saturating_add(operands);
         }
         measured.values = measured.values.saturating_add(values);
-        match operator {
-            Operator::LocalGet { local_index: local }
-            | Operator::LocalSet { local_index: local }
-            | Operator::LocalTee { local_index: local } => {
-                if !std::mem::replace(&mut is_named[local as usize], true) {
-                    measured.named.push(local);
-                }
-            }
-            _ => {}
+        if let Operator::LocalGet { local_index: local }
+        | Operator::LocalSet { local_index: local }
+        | Operator::LocalTee { local_index: local } = operator
+            && !std::mem::replace(&mut is_named[local as usize], true)
+        {
+            measured.named.push(local);
         }
         open_loops.see(&operator);
         measured.loops = measured.loops.max(open_loops.count);
