@@ -1,7 +1,7 @@
 //! The one error type of the core: a kind, which becomes the C status, and a message for people.
 
 use super::{TrapCode, WasmPc, memory};
-use std::fmt;
+use std::{fmt, io};
 
 /// What went wrong, as far as a program can act on it. Each kind is one `PELLUCID_ERR_…` status.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -97,8 +97,11 @@ impl Backtrace {
 /// An error with its message and, if the guest caused it, the trap and the guest's backtrace.
 ///
 /// Without memory for all that it is an error without memory, which is the same as one that says so.
+// The standard library's error can be without memory, too, and is one word that isn't zero: so is a result without a value.
 #[derive(Debug)]
-pub struct Error(Option<Box<Inner>>);
+pub struct Error(io::Error);
+
+const _: () = assert!(size_of::<Result<()>>() == size_of::<usize>());
 
 #[derive(Debug)]
 struct Inner {
@@ -110,11 +113,19 @@ struct Inner {
     backtrace: Backtrace,
 }
 
+impl std::error::Error for Inner {}
+
+impl fmt::Display for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl Clone for Error {
     fn clone(&self) -> Error {
-        let Some(inner) = &self.0 else { return Error::no_memory() };
+        let Some(inner) = self.inner() else { return Error::no_memory() };
         let copied = || {
-            let Inner { kind, ref message, trap, fault, exit_code, ref backtrace } = **inner;
+            let Inner { kind, ref message, trap, fault, exit_code, ref backtrace } = *inner;
             let mut frames = Vec::new();
             memory::reserve(&mut frames, backtrace.frames.len())?;
             for frame in &backtrace.frames {
@@ -150,18 +161,28 @@ impl Error {
     }
 
     /// The error of who gets no memory. It takes none.
-    pub const fn no_memory() -> Error {
-        Error(None)
+    pub fn no_memory() -> Error {
+        Error(io::ErrorKind::OutOfMemory.into())
     }
 
     fn made(inner: Result<Inner>) -> Error {
-        inner.and_then(memory::boxed).map_or_else(|refused| refused, |inner| Error(Some(inner)))
+        // For two boxes: of it, and of a reference to it.
+        let inner = inner.and_then(|inner| memory::ask(size_of::<Inner>() + 64).map(|()| inner));
+        inner.map_or_else(|refused| refused, |inner| Error(io::Error::other(inner)))
+    }
+
+    fn inner(&self) -> Option<&Inner> {
+        self.0.get_ref()?.downcast_ref()
+    }
+
+    fn inner_mut(&mut self) -> Option<&mut Inner> {
+        self.0.get_mut()?.downcast_mut()
     }
 
     /// The end of a guest that ended itself; it isn't a trap, and has no backtrace.
     pub fn exit(code: u32) -> Error {
         let mut error = Error::new(ErrorKind::Exit, format_args!("the guest exited with code {code}"));
-        if let Some(inner) = &mut error.0 {
+        if let Some(inner) = error.inner_mut() {
             inner.exit_code = Some(code);
         }
         error
@@ -178,7 +199,7 @@ impl Error {
 
     /// The same error with the guest's backtrace attached, unless it has one.
     pub fn with_backtrace(mut self, backtrace: Backtrace) -> Error {
-        if let Some(inner) = self.0.as_mut().filter(|inner| inner.backtrace.frames.is_empty()) {
+        if let Some(inner) = self.inner_mut().filter(|inner| inner.backtrace.frames.is_empty()) {
             inner.backtrace = backtrace;
         }
         self
@@ -186,46 +207,46 @@ impl Error {
 
     /// The same error with another message.
     pub fn with_message(mut self, message: impl fmt::Display) -> Error {
-        match (&mut self.0, one_line(message)) {
+        match (self.inner_mut(), one_line(message)) {
             (Some(inner), Ok(message)) => inner.message = message,
-            _ => self.0 = None,
+            _ => return Error::no_memory(),
         }
         self
     }
 
     /// What a program can act on.
     pub fn kind(&self) -> ErrorKind {
-        self.0.as_ref().map_or(ErrorKind::System, |inner| inner.kind)
+        self.inner().map_or(ErrorKind::System, |inner| inner.kind)
     }
 
     /// What a person reads: one line.
     pub fn message(&self) -> &str {
-        self.0.as_ref().map_or("there is no memory left", |inner| &inner.message)
+        self.inner().map_or("there is no memory left", |inner| &inner.message)
     }
 
     /// The reason of the trap, if the error is one.
     pub fn trap_code(&self) -> Option<TrapCode> {
-        self.0.as_ref()?.trap
+        self.inner()?.trap
     }
 
     /// The access that failed, for traps of the memory hardware.
     pub fn memory_fault(&self) -> Option<MemoryFault> {
-        self.0.as_ref()?.fault
+        self.inner()?.fault
     }
 
     /// What the guest said when it ended itself.
     pub fn exit_code(&self) -> Option<u32> {
-        self.0.as_ref()?.exit_code
+        self.inner()?.exit_code
     }
 
     /// The guest's frames, innermost first; empty if no guest code was running.
     pub fn backtrace(&self) -> &[BacktraceFrame] {
-        self.0.as_ref().map_or(&[], |inner| &inner.backtrace.frames)
+        self.inner().map_or(&[], |inner| &inner.backtrace.frames)
     }
 
     /// Whether the guest had more frames than that.
     pub fn is_backtrace_cut(&self) -> bool {
-        self.0.as_ref().is_some_and(|inner| inner.backtrace.is_cut)
+        self.inner().is_some_and(|inner| inner.backtrace.is_cut)
     }
 }
 

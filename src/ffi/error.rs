@@ -11,7 +11,7 @@ use crate::base::{Error, ErrorKind, error::bail, memory};
 use std::ffi::c_char;
 use std::mem::offset_of;
 use std::ptr::{self, null_mut};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// What went wrong, for people and for programs. An owned object.
 ///
@@ -104,7 +104,7 @@ impl pellucid_error_t {
     pub(super) fn give(error: Error) -> *mut pellucid_error_t {
         match memory::boxed(pellucid_error_t { error, text: OnceLock::new() }) {
             Ok(object) => Box::into_raw(object),
-            Err(_) => (&raw const NO_MEMORY).cast_mut(),
+            Err(_) => ptr::from_ref(&*NO_MEMORY).cast_mut(),
         }
     }
 
@@ -114,7 +114,7 @@ impl pellucid_error_t {
     ///
     /// `object` must come from [`pellucid_error_t::give`], and be given up.
     pub(super) unsafe fn take(object: *mut pellucid_error_t) -> Error {
-        if ptr::eq(object, &raw const NO_MEMORY) {
+        if ptr::eq(object, &*NO_MEMORY) {
             return Error::no_memory();
         }
         // SAFETY: `give` has made it by `Box::into_raw`, and the caller gives it up.
@@ -123,7 +123,8 @@ impl pellucid_error_t {
 }
 
 /// The object of those for which there is no memory. It is never changed: its text is its message.
-static NO_MEMORY: pellucid_error_t = pellucid_error_t { error: Error::no_memory(), text: OnceLock::new() };
+static NO_MEMORY: LazyLock<pellucid_error_t> =
+    LazyLock::new(|| pellucid_error_t { error: Error::no_memory(), text: OnceLock::new() });
 
 /// Makes an error, for a host function or handler to fail with.
 ///
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn pellucid_error_new(
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_error_delete(error: *mut pellucid_error_t) {
-    if !ptr::eq(error, &raw const NO_MEMORY) {
+    if !ptr::eq(error, &*NO_MEMORY) {
         entry!(delete error)
     }
 }
