@@ -94,7 +94,9 @@ struct Session {
 fn session(bytes: &[u8]) -> Session {
     // `PELLUCID_TEST_HANDLERS=0` has it do without signal handlers.
     let signal_handlers = std::env::var("PELLUCID_TEST_HANDLERS").as_deref() != Ok("0");
-    let engine = Engine::new(Config { debug: true, signal_handlers, ..Config::default() }).unwrap();
+    // `PELLUCID_TEST_FORM=exact` compiles everything in its exact form.
+    let exact = std::env::var("PELLUCID_TEST_FORM").as_deref() == Ok("exact");
+    let engine = Engine::new(Config { debug: true, exact, signal_handlers, ..Config::default() }).unwrap();
     let module = Module::new(&engine, bytes).unwrap();
     let debuggee = Debuggee::new(&engine, StoreLimits::default()).unwrap();
     let mut linker = Linker::new(&engine);

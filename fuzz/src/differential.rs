@@ -18,6 +18,8 @@ pub struct Engines {
     on: [Engine; 3],
     /// Without signal handlers, debugging off and on.
     checking: [Engine; 2],
+    /// In the exact form.
+    exact: Engine,
     peer: OnceCell<wasmtime::Engine>,
     peer_debug: OnceCell<wasmtime::Engine>,
 }
@@ -30,6 +32,7 @@ impl Engines {
             off: levels.map(|level| ours::engine(false, level)),
             on: levels.map(|level| ours::engine(true, level)),
             checking: [false, true].map(ours::checking_engine),
+            exact: ours::exact_engine(),
             peer: OnceCell::new(),
             peer_debug: OnceCell::new(),
         }
@@ -120,9 +123,22 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     let wandered = wander::run(case, on, &traces, random.clone());
     same(case, "debugging off", &plain, "debugging at random", &wandered)?;
 
+    let mut exact_steps = 0;
+    if random.chance(25) {
+        let (exact, exact_traces) = ours::step(case, &engines.exact);
+        if exhausted(&exact) {
+            return Ok(Outcome::discarded("the stack was exhausted"));
+        }
+        same(case, "debugging off", &plain, "single-stepping in the exact form", &exact)?;
+        exact_steps = same_traces(case, &traces, &exact_traces)?;
+        let wandered = wander::run(case, &engines.exact, &exact_traces, random.clone());
+        same(case, "debugging off", &plain, "debugging at random in the exact form", &wandered)?;
+    }
+
     let mut outcome = Outcome::done();
     outcome.count("calls", plain.ends.len() as u64 - 1);
     outcome.count("steps", traces.iter().map(|trace| trace.steps.len() as u64).sum());
+    outcome.count("steps compared with the exact form", exact_steps);
     let traps = plain.ends.iter().filter(|end| !matches!(end, crate::case::Ended::Returned(_))).count();
     outcome.count("traps", traps as u64);
     if random.chance(60) {
@@ -161,6 +177,22 @@ fn same(case: &Case, one_name: &str, one: &Report, other_name: &str, other: &Rep
         }
     }
     if one.ends.len() == other.ends.len() { Ok(()) } else { Err("different numbers of calls".into()) }
+}
+
+/// What is computed between two stop points is what the machine does in the exact form. Answers how many steps were compared.
+fn same_traces(case: &Case, fast: &[Trace], exact: &[Trace]) -> Result<u64, String> {
+    for (call, (fast, exact)) in fast.iter().zip(exact).enumerate() {
+        for (place, (step, exact)) in fast.steps.iter().zip(&exact.steps).enumerate() {
+            if step != exact {
+                let what = format!("step {place} of {}", what_of(case, call));
+                return Err(differ(&what, ("the fast form", step), ("the exact form", exact)));
+            }
+        }
+        if fast.steps.len() != exact.steps.len() {
+            return Err(format!("{} has other steps in its exact form", what_of(case, call)));
+        }
+    }
+    Ok(fast.iter().map(|trace| trace.steps.len() as u64).sum())
 }
 
 fn same_as_peer(case: &Case, ours: &Report, theirs: &Report) -> Result<(), String> {

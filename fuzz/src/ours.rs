@@ -24,6 +24,11 @@ pub fn checking_engine(debug: bool) -> Engine {
     engine_of(Config { debug, signal_handlers: false, ..hardened() })
 }
 
+/// With debugging, everything in its exact form.
+pub fn exact_engine() -> Engine {
+    engine_of(Config { debug: true, exact: true, ..hardened() })
+}
+
 /// Everything by which the engine checks itself: descriptions of frames are proved, stacks are filled with garbage.
 fn hardened() -> Config {
     Config { compile_threads: 1, verify: true, poison_stacks: true, ..Config::default() }

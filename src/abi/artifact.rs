@@ -16,6 +16,9 @@ pub enum Form {
     Plain,
     /// With a stop point at the start of each run, and the state that the frame table describes.
     Debuggable,
+    /// With a stop point at each operator, and every value in the state slot, from where each operator reads what it takes:
+    /// whoever changes the slot changes what the function does. It can be entered at any operator.
+    Exact,
 }
 
 /// Where a function's machine code is in the image.

@@ -16,6 +16,8 @@ pub enum OptLevel {
 pub struct Config {
     /// Compile modules so that their guests can be debugged.
     pub debug: bool,
+    /// With debugging, compile functions in their exact form alone: each operator is a stop point and nothing is computed.
+    pub exact: bool,
     /// Whether guests' traps come from hardware faults that signal handlers of the process catch. Without handlers, compiled
     /// code checks what may trap.
     pub signal_handlers: bool,
@@ -44,6 +46,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             debug: false,
+            exact: false,
             signal_handlers: true,
             opt_level: OptLevel::Speed,
             compile_threads: 0,

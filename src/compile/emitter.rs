@@ -14,6 +14,7 @@ use cranelift_codegen::ir::{
     Block, DebugTag, FuncRef, Function, Inst, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind,
     Value, types,
 };
+use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_frontend::FunctionBuilder;
 use std::ops::Range;
 
@@ -115,6 +116,9 @@ impl Emitter {
                 locals.set(builder, local, value);
             }
             Effect::Stop { number } => {
+                if self.plan.is_exact {
+                    Emitter::forget(stack);
+                }
                 let stop = builder.ins().call(self.thunk, &[]);
                 builder.func.debug_tags.set(stop, [DebugTag::User(number * 2)]);
             }
@@ -169,6 +173,14 @@ impl Emitter {
         let value = self.load(builder, ty, word);
         self.early.push(builder.func.dfg.value_def(value).unwrap_inst());
         value
+    }
+
+    /// Forgets the operands' values: whoever needs one reads it from the slot.
+    fn forget(stack: &mut [Operand]) {
+        // Those beneath are forgotten since an earlier stop point.
+        for operand in stack.iter_mut().rev().take_while(|operand| !operand.value.is_reserved_value()) {
+            operand.value = Value::reserved_value();
+        }
     }
 
     /// What a tagged instruction is.

@@ -125,7 +125,10 @@ enum Form {
 impl Form {
     fn of(measured: &Measured, mode: Mode) -> Form {
         let length = measured.length.max(SMALL_BODY);
-        if mode.in_memory || measured.crossing.max(measured.waiting) > CROSSING * length {
+        if mode.exact {
+            // Everything is in the state slot, and nothing is alive from one operator to the next.
+            Form::Unoptimised
+        } else if mode.in_memory || measured.crossing.max(measured.waiting) > CROSSING * length {
             Form::InMemory
         } else if measured.length > LARGE_BODY
             || measured.values > CARRIED * measured.length + FEW
@@ -401,7 +404,9 @@ impl<'a> Translator<'a> {
         };
         if mode.debug {
             let blocks = Blocks::scan(info, index)?;
-            let plan = if mode.optimises && form == Form::Chosen {
+            let plan = if mode.exact {
+                model::plan_exact(info, index, &blocks)?
+            } else if mode.optimises && form == Form::Chosen {
                 model::plan(info, index, &blocks)?
             } else {
                 model::plan_every_value(info, index, &blocks)?

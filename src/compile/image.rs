@@ -10,16 +10,15 @@ use cranelift_codegen::isa::TargetIsa;
 pub(super) fn link(
     isa: &dyn TargetIsa,
     functions: impl Iterator<Item = FunctionOutput>,
-    debug: bool,
+    form: Form,
 ) -> Result<CompiledBlob> {
     let alignment = isa.function_alignment().preferred as usize;
     let mut module = CompiledBlob::default();
     let mut frames = FrameTable::default();
-    if debug {
+    if form != Form::Plain {
         module.image.extend(thunk::X86_64);
     }
     let mut calls_to = Vec::new();
-    let form = if debug { Form::Debuggable } else { Form::Plain };
     for (function, index) in functions.zip(0..) {
         module.image.resize(module.image.len().next_multiple_of(alignment), 0);
         // Displacements in the image are 32-bit and signed.
@@ -81,6 +80,6 @@ pub(super) fn link(
     // Cranelift lists the sites of one function in order; the functions follow each other.
     debug_assert!(module.traps.is_sorted_by_key(|site| site.offset));
     debug_assert!(module.calls.is_sorted_by_key(|site| site.return_offset));
-    module.frames = debug.then_some(frames);
+    module.frames = (form != Form::Plain).then_some(frames);
     Ok(module)
 }

@@ -25,7 +25,7 @@ mod tables;
 mod target;
 mod trampolines;
 
-use crate::abi::artifact::{CompiledBlob, Trampolines};
+use crate::abi::artifact::{CompiledBlob, Form, Trampolines};
 use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, OptLevel, Result};
 use crate::wasm::{ModuleInfo, ParsedModule};
 use cranelift_codegen::control::ControlPlane;
@@ -60,10 +60,22 @@ struct Isas<'a> {
     unoptimised: &'a dyn TargetIsa,
 }
 
+impl Mode {
+    fn form(self) -> Form {
+        match self {
+            Mode { debug: false, .. } => Form::Plain,
+            Mode { exact: false, .. } => Form::Debuggable,
+            Mode { exact: true, .. } => Form::Exact,
+        }
+    }
+}
+
 /// How functions are compiled.
 #[derive(Clone, Copy, Debug)]
 struct Mode {
     debug: bool,
+    /// Whether functions are compiled in their exact form.
+    exact: bool,
     /// Whether time is spent to make code fast.
     optimises: bool,
     /// Whether no instruction may fault: see [`checks`].
@@ -85,6 +97,7 @@ impl Compiler {
         };
         let mode = Mode {
             debug: config.debug,
+            exact: config.debug && config.exact,
             optimises: config.opt_level != OptLevel::None,
             checks: !config.signal_handlers,
             verify: config.verify,
@@ -162,7 +175,7 @@ impl Compiler {
         let size: usize = outputs.iter().flatten().map(FunctionOutput::size).sum();
         self.memory.check(3 * size as u64)?;
         let module =
-            image::link(&*self.isa, outputs.into_iter().map(|output| output.expect("compiled")), self.mode.debug)?;
+            image::link(&*self.isa, outputs.into_iter().map(|output| output.expect("compiled")), self.mode.form())?;
         info.has_floats = has_floats.into_inner();
         Ok((info, module))
     }

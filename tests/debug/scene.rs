@@ -30,13 +30,15 @@ pub struct Scene {
     pub instance: Instance,
 }
 
-/// An engine with debugging; `PELLUCID_TEST_HANDLERS=0` has it do without signal handlers.
+/// An engine with debugging; `PELLUCID_TEST_HANDLERS=0` has it do without signal handlers, `PELLUCID_TEST_FORM=exact` compile
+/// everything in its exact form.
 pub fn engine() -> Engine {
     engine_with(std::env::var("PELLUCID_TEST_HANDLERS").as_deref() != Ok("0"))
 }
 
 pub fn engine_with(signal_handlers: bool) -> Engine {
-    Engine::new(Config { debug: true, signal_handlers, ..Config::default() }).unwrap()
+    let exact = std::env::var("PELLUCID_TEST_FORM").as_deref() == Ok("exact");
+    Engine::new(Config { debug: true, exact, signal_handlers, ..Config::default() }).unwrap()
 }
 
 pub fn module(engine: &Engine, wat: &str) -> Module {

@@ -461,5 +461,6 @@ fn define_spectest(debuggee: &Debuggee, linker: &mut Linker) -> Result<(), Error
 pub fn config(debug: bool, signal_handlers: bool) -> Config {
     let is_plain = std::env::var_os("PELLUCID_SPEC_OPT").is_some_and(|level| level == "none");
     let opt_level = if is_plain { OptLevel::None } else { OptLevel::Speed };
-    Config { debug, signal_handlers, opt_level, compile_threads: 1, ..Config::default() }
+    let exact = std::env::var_os("PELLUCID_SPEC_FORM").is_some_and(|form| form == "exact");
+    Config { debug, exact, signal_handlers, opt_level, compile_threads: 1, ..Config::default() }
 }

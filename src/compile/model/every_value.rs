@@ -19,6 +19,8 @@ const PART: usize = 16;
 pub(super) struct EveryValue<'a> {
     live: &'a [u32],
     params: u32,
+    /// Whether operators read from the slot what they take.
+    reads_slot: bool,
     /// Locals that aren't stored yet; some more than once.
     assigned: Vec<u32>,
     /// How many operands are in their homes, from the bottom.
@@ -28,8 +30,8 @@ pub(super) struct EveryValue<'a> {
 }
 
 impl EveryValue<'_> {
-    pub(super) fn new(live: &[u32], params: u32) -> EveryValue<'_> {
-        EveryValue { live, params, assigned: Vec::new(), stored: 0, tails: Vec::new() }
+    pub(super) fn new(live: &[u32], params: u32, reads_slot: bool) -> EveryValue<'_> {
+        EveryValue { live, params, reads_slot, assigned: Vec::new(), stored: 0, tails: Vec::new() }
     }
 
     /// Stores what isn't in its home yet.
@@ -71,7 +73,10 @@ impl Slot for EveryValue<'_> {
         effects.extend(ranges.map(|range| Effect::ZeroLocals { first: range[0], count: range.len() as u32 }));
     }
 
-    fn get_local(&mut self, _local: u32, _effects: &mut Vec<Effect>) -> ValueId {
+    fn get_local(&mut self, local: u32, effects: &mut Vec<Effect>) -> ValueId {
+        if self.reads_slot {
+            effects.push(Effect::ReadHome { local });
+        }
         NOTHING
     }
 

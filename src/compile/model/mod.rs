@@ -17,4 +17,4 @@ mod walk;
 
 pub(super) use blocks::Blocks;
 pub(super) use effects::{Cursor, Effect, Moment, Plan};
-pub(super) use walk::{plan, plan_every_value};
+pub(super) use walk::{plan, plan_every_value, plan_exact};

@@ -150,9 +150,21 @@ pub(in crate::compile) fn plan_every_value(
     let params = ty.params.len() as u32;
     let live = blocks.live(params);
     let homes = Homes::new(&types);
-    let slot = EveryValue::new(&live, params);
+    let slot = EveryValue::new(&live, params, false);
     let plan = Walk::new(info, function, blocks, &types, &homes, ty, slot).walk()?.expect("it is never too much work");
     Ok(Plan { zeros: zeros(&live, plan.locals), ..plan })
+}
+
+/// Plans the exact form: a stop point before each operator, which reads what it takes from the slot.
+pub(in crate::compile) fn plan_exact(info: &ModuleInfo, function: DefinedFuncIndex, blocks: &Blocks) -> Result<Plan> {
+    let ty = info.func_type(info.func_index(function));
+    let types = info.local_types(function);
+    // Also those that nothing assigns, since the host may.
+    let all: Vec<u32> = (0..types.len() as u32).collect();
+    let homes = Homes::new(&types);
+    let slot = EveryValue::new(&all, ty.params.len() as u32, true);
+    let walk = Walk::new(info, function, blocks, &types, &homes, ty, slot).exactly();
+    Ok(walk.walk()?.expect("it is never too much work"))
 }
 
 struct Walk<'a, S: Slot> {
@@ -164,6 +176,8 @@ struct Walk<'a, S: Slot> {
     slot: S,
     stack: Vec<Operand>,
     control: Vec<Frame<S::Snapshot>>,
+    /// Whether each operator is a run of its own, and reads what it takes from the slot.
+    is_exact: bool,
     /// Whether the current operator can be reached.
     is_reachable: bool,
     /// Blocks opened in unreachable code.
@@ -222,6 +236,7 @@ impl<'a, S: Slot> Walk<'a, S> {
             slot,
             stack: Vec::new(),
             control: Vec::new(),
+            is_exact: false,
             is_reachable: true,
             dead_depth: 0,
             next_block: 0,
@@ -233,6 +248,12 @@ impl<'a, S: Slot> Walk<'a, S> {
         };
         walk.open(Kind::Function, Vec::new(), ty.results.to_vec());
         walk
+    }
+
+    /// The same walk, with a stop point before each operator.
+    fn exactly(mut self) -> Self {
+        (self.is_exact, self.plan.is_exact) = (true, true);
+        self
     }
 
     /// The plan, or none if it is too much work this way.
@@ -248,13 +269,13 @@ impl<'a, S: Slot> Walk<'a, S> {
                 continue;
             }
             if self.is_reachable {
-                self.before_operator();
+                self.before_operator(&operator);
             }
             if let Err(Unsupported) = self.operator(&operator) {
                 self.plan.is_complete = false;
                 break;
             }
-            if ends_run(&operator) && !makes(Mistake::NoStop) {
+            if (self.is_exact || ends_run(&operator)) && !makes(Mistake::NoStop) {
                 self.due = Behind::Undescribed;
             }
             if self.slot.is_exhausted() {
@@ -280,7 +301,8 @@ impl<'a, S: Slot> Walk<'a, S> {
     }
 
     /// The stop point or checkpoint before an operator, if one is due.
-    fn before_operator(&mut self) {
+    fn before_operator(&mut self, operator: &Operator<'_>) {
+        let reads = if self.is_exact { self.takes(operator) } else { 0 };
         match std::mem::replace(&mut self.due, Behind::Unchanged) {
             Behind::Unchanged => {}
             Behind::Described if makes(Mistake::NoCheckpoint) => {}
@@ -294,7 +316,44 @@ impl<'a, S: Slot> Walk<'a, S> {
                 let state = walk.slot.state(&walk.stack, &mut walk.states);
                 effects.push(Effect::Stop { number: walk.plan.stops.len() as u32 });
                 walk.plan.stops.push((walk.pc, state));
+                let from = walk.stack.len() - reads;
+                let read = walk.stack.iter().zip(0..).skip(from);
+                effects
+                    .extend(read.map(|(operand, index)| Effect::ReloadOperand { operand: index, word: operand.home }));
             }),
+        }
+    }
+
+    /// How many operands, counted from the top, the operator takes, or hands to a label.
+    fn takes(&self, operator: &Operator<'_>) -> usize {
+        let carried = |relative: u32| self.arity(self.depth(relative)) as usize;
+        let params = |ty: TypeIndex| self.info.types[ty].params.len();
+        let block = |ty| block_type(self.info, ty).map_or(0, |(params, _)| params.len());
+        match *operator {
+            Operator::Drop => 0,
+            Operator::Select | Operator::TypedSelect { .. } => 3,
+            Operator::LocalGet { .. } => 0,
+            Operator::LocalSet { .. } | Operator::LocalTee { .. } => 1,
+            Operator::Block { .. } => 0,
+            Operator::Loop { blockty } => block(blockty),
+            Operator::If { blockty } => 1 + block(blockty),
+            // What the block gives; a loop's label isn't at its end.
+            Operator::Else | Operator::End => self.control.last().map_or(0, |frame| frame.results.len()),
+            Operator::Br { relative_depth } => carried(relative_depth),
+            // The way on stores again what the way to the label puts other operands over.
+            Operator::BrIf { relative_depth } => match carried(relative_depth) {
+                0 => 1,
+                _ => self.stack.len() - self.control[self.depth(relative_depth)].height,
+            },
+            Operator::BrTable { ref targets } => 1 + carried(targets.default()),
+            Operator::Return => self.control[0].results.len(),
+            Operator::Unreachable => 0,
+            Operator::Call { function_index } => params(self.info.funcs[FuncIndex::from_u32(function_index)]),
+            Operator::CallIndirect { type_index, .. } => 1 + params(TypeIndex::from_u32(type_index)),
+            _ => {
+                let opcode = self.info.bytes[self.pc.0 as usize];
+                stack_effect(self.info, operator, opcode).map_or(0, |effect| effect.pops as usize)
+            }
         }
     }
 
