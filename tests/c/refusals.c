@@ -137,6 +137,12 @@ static pellucid_status_t try_edit(void) {
     return pellucid_edit_begin(store, &other);
 }
 
+static pellucid_status_t try_store_delete(void) {
+    pellucid_edit_delete(edit);
+    pellucid_store_delete(store);
+    return PELLUCID_OK;
+}
+
 static pellucid_status_t try_edit_add(void) {
     uint64_t id;
     return pellucid_edit_add_at_function(edit, module, 1, &id, NULL);
@@ -189,6 +195,7 @@ static const struct {
     {"pellucid_linker_define_func", try_define_func},
     {"pellucid_linker_define_instance", try_define_instance},
     {"pellucid_linker_define_unknown_as_traps", try_define_unknown},
+    {"pellucid_store_delete (never fails)", try_store_delete},
     {"pellucid_edit_begin", try_edit},
     {"pellucid_edit_add_at_function", try_edit_add},
     {"pellucid_wasi_config_new", try_wasi_config},

@@ -12,6 +12,11 @@ pub fn engine(debug: bool) -> Engine {
     Engine::new(config(debug)).unwrap()
 }
 
+/// The same without signal handlers: compiled code checks what may trap.
+pub fn checking_engine(debug: bool) -> Engine {
+    Engine::new(Config { signal_handlers: false, ..config(debug) }).unwrap()
+}
+
 /// What an engine is made with, whatever the environment says of tests.
 fn config(debug: bool) -> Config {
     Config { debug, compile_threads: 1, verify: false, poison_stacks: false, ..Config::default() }

@@ -12,6 +12,11 @@ pub fn engine(debug: bool) -> Engine {
     Engine::new(&config).unwrap()
 }
 
+/// The same without signal handlers.
+pub fn checking_engine() -> Engine {
+    Engine::new(Config::new().signals_based_traps(false)).unwrap()
+}
+
 /// A module.
 pub fn module(engine: &Engine, bytes: &[u8]) -> Module {
     Module::new(engine, bytes).unwrap()

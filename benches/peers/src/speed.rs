@@ -34,6 +34,40 @@ pub fn run(table: &mut Table) {
     }
 }
 
+/// Groups `checks` and `checks-debug`.
+pub fn checks(table: &mut Table) {
+    let groups = ["checks", "checks-debug"];
+    if !groups.iter().any(|group| table.wants(group)) {
+        return;
+    }
+    table.note("checks: run time without signal handlers by that with, debugging off. checks-debug: debugging on.");
+    for (group, debug) in groups.into_iter().zip([false, true]) {
+        if !table.wants(group) {
+            continue;
+        }
+        let ours = [ours::engine(debug), ours::checking_engine(debug)];
+        // The peer's debugging checks anyway.
+        let peers = if debug { Vec::new() } else { vec![peer::engine(false), peer::checking_engine()] };
+        for program in programs::all() {
+            let mut turns: Vec<Turn<'_>> = Vec::new();
+            for engine in &ours {
+                let module = ours::module(engine, &program.bytes);
+                turns.push(turn(program.prepare(Box::new(ours::Instance::new(engine, &module)))));
+            }
+            for engine in &peers {
+                let module = peer::module(engine, &program.bytes);
+                turns.push(turn(program.prepare(Box::new(peer::Instance::new(engine, &module)))));
+            }
+            let mut least = interleaved(table.rounds(), &mut turns);
+            drop(turns);
+            least.resize(4, f64::NAN);
+            let (ours, peer) = (least[1] / least[0], least[3] / least[2]);
+            table.program(group, &program.name, program.tuned, ours, peer, Target::None);
+        }
+        table.mean(group, Target::None);
+    }
+}
+
 struct Engines {
     ours: [pellucid::runtime::Engine; 2],
     peer: [wasmtime::Engine; 2],

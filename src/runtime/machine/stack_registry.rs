@@ -23,16 +23,26 @@ pub struct StackRecord {
 }
 
 static FIRST: AtomicPtr<StackRecord> = AtomicPtr::new(ptr::null_mut());
-static FREE: Mutex<Vec<&'static StackRecord>> = Mutex::new(Vec::new());
+static FREE: Mutex<Free> = Mutex::new(Free { records: Vec::new(), made: 0 });
+
+/// Records of stacks that are gone.
+struct Free {
+    /// With room for all that were made, so that forgetting a stack needs no memory.
+    records: Vec<&'static StackRecord>,
+    made: usize,
+}
 
 impl StackRecord {
     /// Makes a stack known: its guard begins at `low`, the usable part is `base..high`. `context` is that of the store whose
     /// guests run on it.
     pub fn register(low: usize, base: usize, high: usize, context: *mut c_void) -> &'static StackRecord {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = free.pop();
+        let record = free.records.pop();
         let is_new = record.is_none();
         let record = record.unwrap_or_else(|| {
+            free.made += 1;
+            let room = free.made;
+            free.records.reserve(room);
             Box::leak(Box::new(StackRecord {
                 next: first(),
                 low: AtomicUsize::new(0),
@@ -57,7 +67,7 @@ impl StackRecord {
     /// Forgets the stack, which is about to be unmapped.
     pub fn withdraw(&'static self) {
         self.high.store(0, Ordering::Release);
-        FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).records.push(self);
     }
 
     /// The stack that `sp` is in.
