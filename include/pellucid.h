@@ -104,7 +104,7 @@
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
  *       locals and operands, so here the module has a say;
- *     settings: pellucid_wasi_config_* with text, bytes or callbacks.
+ *     others: pellucid_func_type, pellucid_log_set, and pellucid_wasi_config_* with text, bytes or callbacks.
  *
  * STACKS
  *
@@ -2395,7 +2395,8 @@ pellucid_status_t pellucid_func_location(const pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's
- * error says; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's;
+ * error says; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's, or
+ * if a host function gave results of other types than its own;
  * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments or results, and for a value of unknown kind or
  * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store;
  * `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved

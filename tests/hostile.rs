@@ -36,9 +36,10 @@ fn what_debugging_adds_grows_with_the_module() {
 
 #[test]
 fn with_debugging_it_computes_the_same_and_is_proved() {
-    let outcome = |wasm: &[u8], debug: bool, in_memory: bool| {
-        let config =
-            Config { debug, in_memory, compile_threads: 1, verify: true, poison_stacks: true, ..Config::default() };
+    let outcome = |wasm: &[u8], debug: bool, exact: bool, in_memory: bool| {
+        let config = Config { debug, exact, in_memory, ..Config::default() };
+        // The exact form describes all locals at each operator, so that proving it takes the product of both.
+        let config = Config { compile_threads: 1, verify: !exact, poison_stacks: true, ..config };
         let engine = Engine::new(config).unwrap();
         let debuggee = Rc::new(Debuggee::new(&engine, StoreLimits::default()).unwrap());
         let instance = debuggee.instantiate(&Module::new(&engine, wasm).unwrap(), &[]).unwrap();
@@ -53,9 +54,23 @@ fn with_debugging_it_computes_the_same_and_is_proved() {
         (outcomes, store.global_get(g).unwrap(), memory)
     };
     for (name, wasm) in modules(60) {
-        let expected = outcome(&wasm, false, false);
-        for (debug, in_memory) in [(true, false), (false, true), (true, true)] {
-            assert!(expected == outcome(&wasm, debug, in_memory), "{name}, debugging {debug}, in memory {in_memory}");
+        let expected = outcome(&wasm, false, false, false);
+        let modes =
+            [(true, false, false), (false, false, true), (true, false, true), (true, true, false), (true, true, true)];
+        for (debug, exact, in_memory) in modes {
+            let outcome = outcome(&wasm, debug, exact, in_memory);
+            assert!(expected == outcome, "{name}, debugging {debug}, exact {exact}, in memory {in_memory}");
+        }
+    }
+}
+
+#[test]
+fn all_can_be_compiled_in_the_exact_form() {
+    let config = Config { debug: true, exact: true, compile_threads: 1, verify: false, ..Config::default() };
+    let compiler = Compiler::new(&config).unwrap();
+    for (name, wasm) in modules(1000) {
+        if let Err(error) = compiler.compile_module(pellucid::wasm::parse(&wasm).unwrap()) {
+            assert_eq!(error.kind(), ErrorKind::Limit, "{name}: {error}");
         }
     }
 }

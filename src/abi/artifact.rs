@@ -17,7 +17,7 @@ pub enum Form {
     /// With a stop point at the start of each run, and the state that the frame table describes.
     Debuggable,
     /// With a stop point at each operator, and every value in the state slot, from where each operator reads what it takes:
-    /// whoever changes the slot changes what the function does. It can be entered at any operator.
+    /// whoever changes the slot changes what the function does.
     Exact,
 }
 

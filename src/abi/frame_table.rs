@@ -1,8 +1,9 @@
 //! The frame table: what a frame's state slot holds at each stop point and call.
 //!
 //! With debugging on, each function reserves a *state slot* in its frame: 8-byte words, of which word 0 is the
-//! instance context, and every local and operand has its *home* in others ([`super::homes`]). At a stop point every local and operand is described: by default it is in
-//! its home, otherwise an exception tells where, or how to compute it from words and constants. A state is encoded as
+//! instance context, and every local and operand has its *home* in others ([`super::homes`]). At a stop point every
+//! local and operand is described: by default it is in its home, otherwise an exception tells where, or how to compute
+//! it from words and constants. A state is encoded as
 //!
 //! ```text
 //! state     := exceptions:leb n × (first-local:leb locals:leb place)   operands

@@ -112,7 +112,7 @@ const SMALL_BODY: u64 = 2 << 10;
 
 /// The ways to compile a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Form {
+enum Way {
     /// As the configuration says.
     Chosen,
     /// Without optimising.
@@ -122,21 +122,21 @@ enum Form {
     InMemory,
 }
 
-impl Form {
-    fn of(measured: &Measured, mode: Mode) -> Form {
+impl Way {
+    fn of(measured: &Measured, mode: Mode) -> Way {
         let length = measured.length.max(SMALL_BODY);
         if mode.exact {
             // Everything is in the state slot, and nothing is alive from one operator to the next.
-            Form::Unoptimised
+            Way::Unoptimised
         } else if mode.in_memory || measured.crossing.max(measured.waiting) > CROSSING * length {
-            Form::InMemory
+            Way::InMemory
         } else if measured.length > LARGE_BODY
             || measured.values > CARRIED * measured.length + FEW
             || measured.loops > NESTED
         {
-            Form::Unoptimised
+            Way::Unoptimised
         } else {
-            Form::Chosen
+            Way::Chosen
         }
     }
 }
@@ -189,24 +189,25 @@ impl<'a> FunctionCompiler<'a> {
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<FunctionOutput> {
         let measured = self.validate(index, input)?;
-        let mut form = Form::of(&measured, self.mode);
+        let mut form = Way::of(&measured, self.mode);
         let refused = |error: CodegenError| {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
         let (isa, stops, branches) = loop {
             let (stops, branches) = self.translate(index, &measured, form)?;
-            let isa = if form == Form::Chosen { self.isas.chosen } else { self.isas.unoptimised };
+            let isa = if form == Way::Chosen { self.isas.chosen } else { self.isas.unoptimised };
             // The two halves of `Context::compile`.
             self.context.optimize(isa, &mut control_plane()).map_err(refused)?;
-            if form == Form::InMemory || measured.length < SMALL_BODY {
+            // In the exact form nothing is alive for long.
+            if form == Way::InMemory || self.mode.exact || measured.length < SMALL_BODY {
                 break (isa, stops, branches);
             }
             if crowding(&self.context.func) <= CROWDED * measured.length {
                 break (isa, stops, branches);
             }
             self.context.clear();
-            form = Form::InMemory;
+            form = Way::InMemory;
         };
         let places = places::mark(&mut self.context.func, &branches)?;
         if self.mode.checks {
@@ -229,7 +230,7 @@ impl<'a> FunctionCompiler<'a> {
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<String> {
         let measured = self.validate(index, input)?;
-        self.translate(index, &measured, Form::of(&measured, self.mode))?;
+        self.translate(index, &measured, Way::of(&measured, self.mode))?;
         Ok(self.context.func.display().to_string())
     }
 
@@ -239,7 +240,7 @@ impl<'a> FunctionCompiler<'a> {
         let body = self.info.body(index);
         let measured = memory_needed::validate(&mut validator, &body, self.info, self.mode.debug)?;
         self.validator = validator.into_allocations();
-        let keeps_operands = Form::of(&measured, self.mode) != Form::InMemory;
+        let keeps_operands = Way::of(&measured, self.mode) != Way::InMemory;
         let bytes = measured.bytes(self.mode.debug, keeps_operands);
         self.carried.add(measured.values).and_then(|()| self.memory.take(bytes)).map_err(|error| {
             let function = self.info.func_index(index).as_u32();
@@ -253,7 +254,7 @@ impl<'a> FunctionCompiler<'a> {
         &mut self,
         index: DefinedFuncIndex,
         measured: &Measured,
-        form: Form,
+        form: Way,
     ) -> Result<(Option<Emitter>, Branches)> {
         self.context.func = Function::with_name_signature(
             UserFuncName::user(FUNCTIONS, index.as_u32()),
@@ -370,7 +371,7 @@ impl<'a> Translator<'a> {
         index: DefinedFuncIndex,
         mode: Mode,
         measured: &Measured,
-        form: Form,
+        form: Way,
     ) -> Result<Translator<'a>> {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
@@ -379,7 +380,7 @@ impl<'a> Translator<'a> {
         let params = builder.block_params(entry).to_vec();
         let context = params[0];
         let ty = info.func_type(info.func_index(index));
-        let operands = (form == Form::InMemory).then_some(measured.operands);
+        let operands = (form == Way::InMemory).then_some(measured.operands);
         let types = info.checked_local_types(index)?;
         let locals = Locals::new(&mut builder, types, &measured.named, &params[2..], operands);
         let mut translator = Translator {
@@ -406,7 +407,7 @@ impl<'a> Translator<'a> {
             let blocks = Blocks::scan(info, index)?;
             let plan = if mode.exact {
                 model::plan_exact(info, index, &blocks)?
-            } else if mode.optimises && form == Form::Chosen {
+            } else if mode.optimises && form == Way::Chosen {
                 model::plan(info, index, &blocks)?
             } else {
                 model::plan_every_value(info, index, &blocks)?

@@ -104,7 +104,7 @@
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
  *       locals and operands, so here the module has a say;
- *     settings: pellucid_wasi_config_* with text, bytes or callbacks.
+ *     others: pellucid_func_type, pellucid_log_set, and pellucid_wasi_config_* with text, bytes or callbacks.
  *
  * STACKS
  *

@@ -98,7 +98,7 @@ pub(in crate::compile) struct Plan {
     pub(in crate::compile) words: u32,
     /// Locals, parameters included.
     pub(in crate::compile) locals: u32,
-    /// Whether each operator has a stop point, at which the function can be entered.
+    /// Whether each operator has a stop point, and reads from the slot what it takes.
     pub(in crate::compile) is_exact: bool,
     /// Whether the walk came to the function's end. It doesn't where an operator isn't supported.
     pub(in crate::compile) is_complete: bool,

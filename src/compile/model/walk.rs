@@ -176,8 +176,6 @@ struct Walk<'a, S: Slot> {
     slot: S,
     stack: Vec<Operand>,
     control: Vec<Frame<S::Snapshot>>,
-    /// Whether each operator is a run of its own, and reads what it takes from the slot.
-    is_exact: bool,
     /// Whether the current operator can be reached.
     is_reachable: bool,
     /// Blocks opened in unreachable code.
@@ -236,7 +234,6 @@ impl<'a, S: Slot> Walk<'a, S> {
             slot,
             stack: Vec::new(),
             control: Vec::new(),
-            is_exact: false,
             is_reachable: true,
             dead_depth: 0,
             next_block: 0,
@@ -252,7 +249,7 @@ impl<'a, S: Slot> Walk<'a, S> {
 
     /// The same walk, with a stop point before each operator.
     fn exactly(mut self) -> Self {
-        (self.is_exact, self.plan.is_exact) = (true, true);
+        self.plan.is_exact = true;
         self
     }
 
@@ -275,7 +272,7 @@ impl<'a, S: Slot> Walk<'a, S> {
                 self.plan.is_complete = false;
                 break;
             }
-            if (self.is_exact || ends_run(&operator)) && !makes(Mistake::NoStop) {
+            if (self.plan.is_exact || ends_run(&operator)) && !makes(Mistake::NoStop) {
                 self.due = Behind::Undescribed;
             }
             if self.slot.is_exhausted() {
@@ -302,7 +299,7 @@ impl<'a, S: Slot> Walk<'a, S> {
 
     /// The stop point or checkpoint before an operator, if one is due.
     fn before_operator(&mut self, operator: &Operator<'_>) {
-        let reads = if self.is_exact { self.takes(operator) } else { 0 };
+        let reads = if self.plan.is_exact { self.takes(operator) } else { 0 };
         match std::mem::replace(&mut self.due, Behind::Unchanged) {
             Behind::Unchanged => {}
             Behind::Described if makes(Mistake::NoCheckpoint) => {}

@@ -57,7 +57,8 @@ fn left() -> Option<usize> {
     bounds.contains(&here).then(|| here - bounds.start)
 }
 
-fn bounds_of_own_stack() -> Option<Range<usize>> {
+/// The bounds of this thread's own stack, if they are known.
+pub(super) fn bounds_of_own_stack() -> Option<Range<usize>> {
     // SAFETY: all zeroes is fine for what is written next; it is destroyed once, after it was read.
     unsafe {
         let mut attributes: libc::pthread_attr_t = std::mem::zeroed();

@@ -14,6 +14,7 @@ compile_error!("threads are written for Linux on x86-64 only");
 
 use super::super::stack_registry::StackRecord;
 use super::mapping::{Mapping, page_size};
+use super::own_stack::bounds_of_own_stack;
 use crate::base::{Error, ErrorKind, Result};
 use std::arch::{asm, global_asm};
 use std::cell::{Cell, OnceCell};
@@ -216,20 +217,13 @@ pub(super) fn frame_size() -> usize {
 const RESERVE: usize = 64 << 10;
 
 fn measure_own_stack(thread: &Thread) {
-    // Known to be unknown.
-    thread.own_stack.set(usize::MAX);
-    // SAFETY: all zeroes is fine for what is written next; it is destroyed once, after it was read.
-    unsafe {
-        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
-        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
-            return;
+    match bounds_of_own_stack() {
+        Some(bounds) => {
+            thread.own_stack.set(bounds.start);
+            thread.reserve.set(RESERVE.min(bounds.len() / 4));
         }
-        let (mut low, mut size) = (ptr::null_mut(), 0);
-        if libc::pthread_attr_getstack(&attributes, &mut low, &mut size) == 0 {
-            thread.own_stack.set(low as usize);
-            thread.reserve.set(RESERVE.min(size / 4));
-        }
-        libc::pthread_attr_destroy(&mut attributes);
+        // Known to be unknown.
+        None => thread.own_stack.set(usize::MAX),
     }
 }
 
