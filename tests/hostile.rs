@@ -86,8 +86,8 @@ fn processor_time() -> Duration {
 
 #[test]
 fn none_takes_long_to_compile() {
-    for debug in [false, true] {
-        let config = Config { debug, compile_threads: 1, verify: false, ..Config::default() };
+    for (debug, signal_handlers) in [(false, true), (true, true), (false, false), (true, false)] {
+        let config = Config { debug, signal_handlers, compile_threads: 1, verify: false, ..Config::default() };
         let compiler = Compiler::new(&config).unwrap();
         for (name, wasm) in modules(1000) {
             let start = processor_time();
@@ -97,7 +97,8 @@ fn none_takes_long_to_compile() {
                 assert_eq!(error.kind(), ErrorKind::Limit, "{name}");
             }
             let allowed = Duration::from_secs(4) + kilobytes * Duration::from_millis(50);
-            assert!(took < allowed, "{name}, debugging {debug}: {took:?}, {kilobytes} KB");
+            let mode = format!("debugging {debug}, signal handlers {signal_handlers}");
+            assert!(took < allowed, "{name}, {mode}: {took:?}, {kilobytes} KB");
         }
     }
 }

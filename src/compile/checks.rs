@@ -15,7 +15,7 @@ use crate::abi::vmctx::{STORE_CONTEXT, guest_stack, memory, store_context};
 use crate::base::TrapCode;
 use cranelift_codegen::MachTrap;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
-use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{
     self, ArgumentPurpose, Function, GlobalValue, GlobalValueData, InstBuilder, InstructionData, MemFlagsData, Opcode,
@@ -178,9 +178,11 @@ pub(super) fn expand(func: &mut Function) {
         func.layout.split_block(next, after);
         func.layout.append_block(cold);
         func.layout.set_cold(cold);
-        let (then, otherwise) = if opcode == Opcode::Trapnz { (cold, next) } else { (next, cold) };
         let mut cursor = FuncCursor::new(func).at_inst(inst).with_srcloc(location);
-        cursor.ins().brif(arg, then, &[], otherwise, &[]);
+        // Blocks are put in order so that the second way comes first. What the cold one needs is alive from its branch to
+        // itself, at all blocks between, and the register allocators' work grows with that.
+        let goes_on = if opcode == Opcode::Trapnz { negation(&mut cursor, arg) } else { arg };
+        cursor.ins().brif(goes_on, next, &[], cold, &[]);
         cursor.remove_inst();
         let mut cursor = FuncCursor::new(func).at_bottom(cold).with_srcloc(location);
         let code = match target::checked_access_size(code) {
@@ -197,6 +199,21 @@ pub(super) fn expand(func: &mut Function) {
         };
         // Never reached: it says what a trap at the address that the call returns to means, and ends the block.
         cursor.ins().trap(target::trap(code));
+    }
+}
+
+/// What isn't zero if `condition` is.
+fn negation(cursor: &mut FuncCursor<'_>, condition: Value) -> Value {
+    let dfg = &cursor.func.dfg;
+    let definition = dfg.value_def(dfg.resolve_aliases(condition)).inst();
+    match definition.map(|inst| dfg.insts[inst]) {
+        Some(InstructionData::IntCompare { cond, args: [left, right], .. }) => {
+            cursor.ins().icmp(cond.complement(), left, right)
+        }
+        Some(InstructionData::FloatCompare { cond, args: [left, right], .. }) => {
+            cursor.ins().fcmp(cond.complement(), left, right)
+        }
+        _ => cursor.ins().icmp_imm_u(IntCC::Equal, condition, 0),
     }
 }
 

@@ -149,9 +149,7 @@ fn endless_recursion_exhausts_the_stack() {
 #[test]
 fn large_frames_do_not_step_over_the_guard() {
     both(|world| {
-        // Without signal handlers each access is a branch, which makes the largest of these slow to compile.
-        let most = if world.engine.config().signal_handlers { 20000 } else { 8000 };
-        for locals in [100, 1000, 5000, most] {
+        for locals in [100, 1000, 5000, 20000] {
             // Values that live across the call need room in the frame.
             let mut body = String::new();
             for local in 0..locals {
