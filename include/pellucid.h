@@ -50,7 +50,8 @@
  * Each function lists the statuses that it can return, except for those that many can:
  *
  *   PELLUCID_ERR_NULL_ARGUMENT     A required pointer is NULL.
- *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned, or a number of elements impossible.
+ *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned (also out_error: nothing is done then), or a number of elements
+ *                                  impossible.
  *   PELLUCID_ERR_SYSTEM            There is no memory for what the function makes, see MEMORY.
  *   PELLUCID_ERR_PANIC             A bug in the library. If it happened in a store, the store is poisoned.
  *
@@ -1069,7 +1070,7 @@ pellucid_status_t pellucid_signal_install(pellucid_error_t **out_error);
  *
  * - `signal`, `info`, `context`: what the handler was given, `info` being a `siginfo_t *`.
  *
- * Returns whether it was a guest's; false if `info` or `context` is NULL.
+ * Returns whether it was a guest's; false if `info` or `context` is NULL or misaligned.
  *
  * Owns: nothing.
  * Context: in the signal handler, while it runs.

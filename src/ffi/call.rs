@@ -8,6 +8,7 @@ use super::error::pellucid_error_t;
 use super::event::pellucid_event_t;
 use super::frame::pellucid_frame_t;
 use super::handle::pellucid_func_t;
+use super::pointer::alive;
 use super::status::pellucid_status_t;
 use super::store::{pellucid_store_t, refuse_deletion};
 use super::value::{pellucid_value_t, with_core};
@@ -167,7 +168,7 @@ pub unsafe extern "C" fn pellucid_call_begin(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
     // SAFETY: NULL, or a call that is alive: not deleted, or deleted by a callback of its own that is still running.
-    let Some(object) = (unsafe { call.as_ref() }) else { return };
+    let Some(object) = (unsafe { alive(call) }) else { return };
     let Ok(claim) = object.store.claim() else { return refuse_deletion("call") };
     if object.deleted.replace(true) {
         return;

@@ -5,6 +5,7 @@
 use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
 use super::module::{func_index, pellucid_module_t};
+use super::pointer::alive;
 use super::status::pellucid_status_t;
 use super::store::{pellucid_store_t, refuse_deletion};
 use crate::base::{Result, WasmPc, error::bail};
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn pellucid_edit_begin(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_edit_delete(edit: *mut pellucid_edit_t) {
     // SAFETY: NULL, or a session that isn't deleted.
-    let Some(object) = (unsafe { edit.as_ref() }) else { return };
+    let Some(object) = (unsafe { alive(edit) }) else { return };
     let Ok(claim) = object.store.claim() else { return refuse_deletion("edit session") };
     let (claim, store) = (claim.loose(), object.store.weak());
     entry!(delete edit);

@@ -18,9 +18,12 @@ use std::rc::Rc;
 ///
 /// `entry!(status out_error; kind name, … => { body })` answers a status; the body has the type `Result<()>`.
 /// `entry!(value default; kind name, … => body)` answers the body's value, or `default` if an argument is bad.
-/// `entry!(delete name)` frees an object that isn't NULL. The kinds of arguments are those of `argument!`.
+/// `entry!(delete name)` frees an object that isn't NULL or misaligned. The kinds of arguments are those of `argument!`.
 macro_rules! entry {
     (status $out_error:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {{
+        if !$crate::ffi::entry::is_place_for_error($out_error) {
+            return $crate::ffi::entry::no_place_for_error();
+        }
         $($crate::ffi::entry::hold!($out_error; $kind $($name)+);)*
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> $crate::base::Result<()> {
             $($crate::ffi::entry::argument!($kind $($name)+);)*
@@ -29,7 +32,7 @@ macro_rules! entry {
         if result.is_err() {
             $($crate::ffi::entry::after_panic!($kind $($name)+);)*
         }
-        // SAFETY: `out_error` is NULL or the caller's, as for every out-parameter.
+        // SAFETY: `out_error` is NULL or the caller's, as for every out-parameter, and its alignment was just checked.
         unsafe { $crate::ffi::entry::finish(result, $out_error) }
     }};
     (value $default:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {{
@@ -46,10 +49,10 @@ macro_rules! entry {
         }
     }};
     (delete $name:ident) => {{
-        if !$name.is_null() {
+        if let Some(object) = $crate::ffi::pointer::present($name) {
             // SAFETY: the header asks of the caller that the pointer is one that the library made (`Out::give`), and that
             // the caller gives it up (CONVENTIONS.md, "Ownership").
-            let object = unsafe { Box::from_raw($name) };
+            let object = unsafe { Box::from_raw(object.as_ptr()) };
             // A destructor that panics leaks what it had not freed yet; there is nobody to tell.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(object)));
         }
@@ -240,7 +243,7 @@ fn going(name: &str) -> Error {
 macro_rules! after_panic {
     (store $name:ident) => {
         // SAFETY: as in `argument!`: NULL or live.
-        if let Some(store) = unsafe { $name.as_ref() } {
+        if let Some(store) = unsafe { $crate::ffi::pointer::alive($name) } {
             store.poison_after_panic();
         }
     };
@@ -252,7 +255,7 @@ macro_rules! after_panic {
     };
     (child $name:ident) => {
         // SAFETY: as in `argument!`: NULL or live.
-        if let Some(child) = unsafe { $name.as_ref() } {
+        if let Some(child) = unsafe { $crate::ffi::pointer::alive($name) } {
             child.store().poison_after_panic();
         }
     };
@@ -260,11 +263,23 @@ macro_rules! after_panic {
 }
 pub(super) use after_panic;
 
+/// Whether an error can be written there, or none is wanted.
+#[inline(always)]
+pub(super) fn is_place_for_error(out_error: *mut *mut pellucid_error_t) -> bool {
+    out_error.is_aligned()
+}
+
+/// The status for a place for an error that is misaligned: nothing can be written there, and nothing is done.
+#[cold]
+pub(super) fn no_place_for_error() -> pellucid_status_t {
+    pellucid_status::PELLUCID_ERR_INVALID_ARGUMENT as pellucid_status_t
+}
+
 /// Turns what the body gave into a status and, if asked for, an error object.
 ///
 /// # Safety
 ///
-/// `out_error` is NULL or valid for a write.
+/// `out_error` is NULL, or aligned and valid for a write.
 #[inline]
 pub(super) unsafe fn finish(
     result: Result<Result<()>, Box<dyn Any + Send>>,

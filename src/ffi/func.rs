@@ -5,7 +5,7 @@
 
 use super::bytes::pellucid_str_t;
 use super::callback::{Userdata, pellucid_finalizer_t};
-use super::entry::entry;
+use super::entry::{entry, is_place_for_error};
 use super::error::pellucid_error_t;
 use super::handle::{pellucid_func_t, pellucid_instance_t};
 use super::owner::Claim;
@@ -117,9 +117,9 @@ fn outcome(status: pellucid_status_t, error: *mut pellucid_error_t) -> Result<()
 
 #[cold]
 fn failure(status: pellucid_status_t, error: *mut pellucid_error_t) -> Error {
-    if !error.is_null() {
+    if let Some(error) = present(error) {
         // SAFETY: the header asks for an error object that the library made, and takes it over.
-        return unsafe { pellucid_error_t::take(error) };
+        return unsafe { pellucid_error_t::take(error.as_ptr()) };
     }
     let status = status_name(status).map_or_else(|| status.to_string(), str::to_string);
     Error::new(ErrorKind::Host, format_args!("a host function failed with {status}"))
@@ -388,7 +388,7 @@ pub unsafe extern "C" fn pellucid_func_call_raw(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     // SAFETY: the header's promises are those that `quick_call` asks for.
-    if let Some((call, claim)) = unsafe { quick_call(store, func, values, n_values) } {
+    if let Some((call, claim)) = unsafe { quick_call(store, func, values, n_values, out_error) } {
         return match call.run() {
             None => pellucid_status::PELLUCID_OK as pellucid_status_t,
             // SAFETY: the store was there, and isn't deleted during a quick call; `out_error` is as in `entry!`.
@@ -411,11 +411,12 @@ unsafe fn quick_call<'a>(
     func: *const pellucid_func_t,
     values: *mut pellucid_raw_t,
     n_values: usize,
+    out_error: *mut *mut pellucid_error_t,
 ) -> Option<(QuickCall<'a>, Claim<'a>)> {
     let values: *mut RawValue = values.cast();
     // SAFETY: as for `ref` and `copy` in `argument!`.
     let (store, func) = unsafe { (present(store)?.as_ref(), *present(func)?.as_ref()) };
-    if !values.is_aligned() || n_values > isize::MAX as usize / size_of::<RawValue>() {
+    if !values.is_aligned() || !is_place_for_error(out_error) || n_values > isize::MAX as usize / size_of::<RawValue>() {
         return None;
     }
     if values.is_null() {

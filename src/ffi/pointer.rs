@@ -1,7 +1,7 @@
 //! Checked views of what C passes: objects, arrays, strings, places for results.
 //!
-//! Knows nothing of the objects' meaning. Invariant: an `Out` is written at most once and only by a body that
-//! succeeds. Read next: [`callback`](super::callback).
+//! Knows nothing of the objects' meaning. Invariants: an `Out` is written at most once and only by a body that
+//! succeeds; no pointer is followed that is NULL or misaligned. Read next: [`callback`](super::callback).
 
 use crate::base::{Error, ErrorKind, Result, error::bail, memory};
 use std::marker::PhantomData;
@@ -31,6 +31,16 @@ fn too_many(count: usize, name: &str) -> Error {
 pub(super) fn present<T>(pointer: *const T) -> Option<NonNull<T>> {
     let pointer = NonNull::new(pointer.cast_mut())?;
     if pointer.is_aligned() { Some(pointer) } else { None }
+}
+
+/// The object, for those who have nothing to answer: none if the pointer is NULL or misaligned.
+///
+/// # Safety
+///
+/// As for [`required`].
+pub(super) unsafe fn alive<'a, T>(pointer: *const T) -> Option<&'a T> {
+    // SAFETY: neither NULL nor misaligned, so valid by this function's contract.
+    present(pointer).map(|pointer| unsafe { pointer.as_ref() })
 }
 
 #[inline]

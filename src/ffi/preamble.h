@@ -50,7 +50,8 @@
  * Each function lists the statuses that it can return, except for those that many can:
  *
  *   PELLUCID_ERR_NULL_ARGUMENT     A required pointer is NULL.
- *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned, or a number of elements impossible.
+ *   PELLUCID_ERR_INVALID_ARGUMENT  A pointer is misaligned (also out_error: nothing is done then), or a number of elements
+ *                                  impossible.
  *   PELLUCID_ERR_SYSTEM            There is no memory for what the function makes, see MEMORY.
  *   PELLUCID_ERR_PANIC             A bug in the library. If it happened in a store, the store is poisoned.
  *

@@ -4,6 +4,7 @@
 
 use super::entry::entry;
 use super::error::pellucid_error_t;
+use super::pointer::present;
 use super::status::pellucid_status_t;
 use std::ffi::{c_int, c_void};
 
@@ -43,14 +44,15 @@ pub unsafe extern "C" fn pellucid_signal_install(out_error: *mut *mut pellucid_e
 ///
 /// - `signal`, `info`, `context`: what the handler was given, `info` being a `siginfo_t *`.
 ///
-/// Returns whether it was a guest's; false if `info` or `context` is NULL.
+/// Returns whether it was a guest's; false if `info` or `context` is NULL or misaligned.
 ///
 /// Owns: nothing.
 /// Context: in the signal handler, while it runs.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_signal_handle(signal: c_int, info: *mut c_void, context: *mut c_void) -> bool {
-    if info.is_null() || context.is_null() {
+    // The system's structs are made of words.
+    if present(info.cast::<usize>()).is_none() || present(context.cast::<usize>()).is_none() {
         return false;
     }
     // SAFETY: they are what the system gave to the handler that calls this, as documented.

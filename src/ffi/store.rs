@@ -13,6 +13,7 @@ use super::error::pellucid_error_t;
 use super::handle::pellucid_instance_t;
 use super::module::pellucid_module_t;
 use super::owner::{Claim, Owner, busy};
+use super::pointer::alive;
 use super::status::pellucid_status_t;
 use crate::base::{Result, error::bail};
 use crate::debug::Debuggee;
@@ -186,7 +187,7 @@ pub unsafe extern "C" fn pellucid_store_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_store_delete(store: *mut pellucid_store_t) {
     // SAFETY: NULL, or a store that is alive: not deleted, or deleted by a callback of its own that is still running.
-    let Some(object) = (unsafe { store.as_ref() }) else { return };
+    let Some(object) = (unsafe { alive(store) }) else { return };
     let Ok(claim) = object.claim() else { return refuse_deletion("store") };
     if object.life.get() != Life::Alive {
         return;

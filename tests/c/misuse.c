@@ -29,12 +29,66 @@ static void bad_pointers(void) {
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_instance_func(store, &instance, 0, misaligned));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call(store, misaligned, NULL, 0, NULL, 0, ERR));
     CHECK(message_has(last_error, "`func` is misaligned"));
+    /* A place for an error is looked at before anything is done. */
+    pellucid_error_t **no_place = (pellucid_error_t **)((char *)words + 4);
+    pellucid_module_t *module = NULL;
+    memset(words, 0x55, sizeof words);
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call(store, &func, NULL, 0, NULL, 0, no_place));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_raw(store, &func, NULL, 0, no_place));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_module_new_text(engine, "(module)", 8, &module, no_place));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_module_new_text(engine, "(modul)", 7, &module, no_place));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_commit(NULL, no_place));
+    CHECK(module == NULL && words[0] == 0x5555555555555555 && words[1] == 0x5555555555555555);
     pellucid_value_t value;
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call(store, &func, &value, SIZE_MAX / 2, NULL, 0, ERR));
     pellucid_extern_t item;
     STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_instance_export(store, &instance, NULL, 1, &item));
     STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_instance_export(store, &instance, NULL, 0, &item));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_instance_export(store, &instance, "f", SIZE_MAX, &item));
+    /* What isn't an object isn't deleted. */
+    void *no_object = (char *)words + 4;
+    pellucid_config_delete(no_object);
+    pellucid_engine_delete(no_object);
+    pellucid_module_delete(no_object);
+    pellucid_functype_delete(no_object);
+    pellucid_externtype_delete(no_object);
+    pellucid_store_delete(no_object);
+    pellucid_linker_delete(no_object);
+    pellucid_wasi_config_delete(no_object);
+    pellucid_call_delete(no_object);
+    pellucid_edit_delete(no_object);
+    pellucid_error_delete(no_object);
+    CHECK(!pellucid_signal_handle(11, no_object, no_object));
+}
+
+static int finalized;
+
+static void count_finalizer(void *userdata) {
+    (void)userdata;
+    finalized++;
+}
+
+static pellucid_status_t gives_nonsense(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args,
+                                        size_t n_args, pellucid_value_t *results, size_t n_results,
+                                        pellucid_error_t **out_error) {
+    (void)caller, (void)args, (void)n_args, (void)results, (void)n_results;
+    *out_error = (pellucid_error_t *)((char *)userdata + 1);
+    return PELLUCID_ERR_HOST;
+}
+
+static void bad_pointers_and_callbacks(void) {
+    uint64_t words[2] = {0};
+    pellucid_functype_t *type;
+    pellucid_func_t func;
+    MUST(pellucid_functype_new(NULL, 0, NULL, 0, &type));
+    pellucid_error_t **no_place = (pellucid_error_t **)((char *)words + 2);
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT,
+           pellucid_func_new(store, type, words, gives_nonsense, count_finalizer, &func, no_place));
+    CHECK(finalized == 1);
+    MUST(pellucid_func_new(store, type, words, gives_nonsense, count_finalizer, &func, ERR));
+    STATUS(PELLUCID_ERR_HOST, pellucid_func_call(store, &func, NULL, 0, NULL, 0, ERR));
+    CHECK(finalized == 1);
+    pellucid_functype_delete(type);
 }
 
 static void two_stores(void) {
@@ -196,7 +250,10 @@ int main(void) {
         null_objects();
         pellucid_instance_t none = instance_of("(module)");
         (void)none;
-        is_debug ? bad_pointers() : (void)0;
+        if (is_debug) {
+            bad_pointers();
+            bad_pointers_and_callbacks();
+        }
         two_stores();
         any_bits();
         close_world();
