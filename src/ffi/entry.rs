@@ -20,21 +20,22 @@ use std::rc::Rc;
 /// `entry!(value default; kind name, … => body)` answers the body's value, or `default` if an argument is bad.
 /// `entry!(delete name)` frees an object that isn't NULL or misaligned. The kinds of arguments are those of `argument!`.
 macro_rules! entry {
-    (status $out_error:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {{
-        if !$crate::ffi::entry::is_place_for_error($out_error) {
-            return $crate::ffi::entry::no_place_for_error();
+    (status $out_error:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {
+        if $crate::ffi::entry::is_place_for_error($out_error) {
+            $($crate::ffi::entry::hold!($out_error; $kind $($name)+);)*
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> $crate::base::Result<()> {
+                $($crate::ffi::entry::argument!($kind $($name)+);)*
+                $body
+            }));
+            if result.is_err() {
+                $($crate::ffi::entry::after_panic!($kind $($name)+);)*
+            }
+            // SAFETY: `out_error` is NULL or the caller's, as for every out-parameter, and its alignment was just checked.
+            unsafe { $crate::ffi::entry::finish(result, $out_error) }
+        } else {
+            $crate::ffi::entry::no_place_for_error()
         }
-        $($crate::ffi::entry::hold!($out_error; $kind $($name)+);)*
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> $crate::base::Result<()> {
-            $($crate::ffi::entry::argument!($kind $($name)+);)*
-            $body
-        }));
-        if result.is_err() {
-            $($crate::ffi::entry::after_panic!($kind $($name)+);)*
-        }
-        // SAFETY: `out_error` is NULL or the caller's, as for every out-parameter, and its alignment was just checked.
-        unsafe { $crate::ffi::entry::finish(result, $out_error) }
-    }};
+    };
     (value $default:expr; $($kind:ident $($name:ident)+),* => $body:expr) => {{
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> $crate::base::Result<_> {
             $($crate::ffi::entry::argument!($kind $($name)+);)*

@@ -416,7 +416,8 @@ unsafe fn quick_call<'a>(
     let values: *mut RawValue = values.cast();
     // SAFETY: as for `ref` and `copy` in `argument!`.
     let (store, func) = unsafe { (present(store)?.as_ref(), *present(func)?.as_ref()) };
-    if !values.is_aligned() || !is_place_for_error(out_error) || n_values > isize::MAX as usize / size_of::<RawValue>() {
+    if !values.is_aligned() || !is_place_for_error(out_error) || n_values > isize::MAX as usize / size_of::<RawValue>()
+    {
         return None;
     }
     if values.is_null() {
