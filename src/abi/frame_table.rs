@@ -48,6 +48,10 @@ pub const MAX_OPERATORS: usize = 4;
 pub struct FunctionFrame {
     /// Bytes from the start of the state slot up to the frame pointer.
     pub slot_to_fp: u32,
+    /// Bytes that the frame has below the frame pointer.
+    pub frame_to_fp: u32,
+    /// Words of the state slot.
+    pub words: u32,
     /// Locals, parameters included.
     pub locals: u32,
     /// The function's first stop point in [`FrameTable::stops`].
@@ -296,6 +300,8 @@ mod tests {
     fn table(locals: u32, stops: Vec<Stop>) -> FrameTable {
         let frame = FunctionFrame {
             slot_to_fp: 64,
+            frame_to_fp: 64,
+            words: 8,
             locals,
             first_stop: 0,
             stops: stops.len() as u32,

@@ -6,6 +6,7 @@
 
 pub mod artifact;
 pub mod builtins;
+pub mod convention;
 pub mod frame_table;
 pub mod homes;
 pub mod operators;

@@ -5,13 +5,13 @@
 //!   0  store context                            0  builtins: array of addresses
 //!   8  type ids: array of u32                   8  host stack pointer while the guest runs
 //!  16  instance number                         16  guest stack pointer of a guest that was left
-//!  24  (unused)                                24  frame pointer where the guest stopped
+//!  24  the module's code                       24  frame pointer where the guest stopped
 //!  32  imported functions: {code, context}     32  code address where the guest stopped
 //!      memories: {base, *definition}           40  where the guest called the host: {frame pointer, code address}
 //!      imported tables: *definition            48  the store
 //!      imported globals: *cell
 //!      defined tables: {elements, length}      56  the guest stack
-//!      defined globals: 16-byte cells
+//!      defined globals: 16-byte cells          64  how to enter a function in its midst, or 0
 //!      function references, one per escaping function
 //! ```
 //!
@@ -41,6 +41,15 @@ pub mod store_context {
     pub const STORE: i32 = 48;
     /// Address of the guest stack in use; see [`guest_stack`](super::guest_stack).
     pub const STACK: i32 = 56;
+    /// Address of an [`entry`](super::entry), or 0.
+    pub const ENTRY: i32 = 64;
+}
+
+/// Where and with what a function in its exact form is entered that the store context has an entry for: words, as many as the
+/// function's state slot has. The function takes the entry away before anything else.
+pub mod entry {
+    /// The number of the function's stop point behind which it goes on. All words after it are the state slot's.
+    pub const STOP: u32 = 0;
 }
 
 /// Offsets in a guest stack's description.
@@ -150,6 +159,9 @@ pub const STORE_CONTEXT: i32 = 0;
 pub const TYPE_IDS: i32 = 8;
 /// Offset of the instance's number (u64) in an instance context.
 pub const INSTANCE: i32 = 16;
+/// Offset of the address in an instance context where the store has the code that the instance's module was compiled to when it
+/// was loaded.
+pub const CODE_BASE: i32 = 24;
 
 const HEADER_SIZE: u32 = 32;
 

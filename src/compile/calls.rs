@@ -4,8 +4,8 @@ use super::function::Translator;
 use super::model::Moment;
 use super::operands::Operand;
 use super::target;
-use crate::abi::vmctx::{TYPE_IDS, func_ref, imported_func};
-use crate::base::{FuncIndex, TableIndex, TrapCode, TypeIndex};
+use crate::abi::vmctx::{CODE_BASE, TYPE_IDS, func_ref, imported_func};
+use crate::base::{DefinedFuncIndex, FuncIndex, TableIndex, TrapCode, TypeIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, types};
 use wasmparser::Operator;
@@ -21,7 +21,7 @@ impl Translator<'_> {
             Operator::Call { function_index } => {
                 let index = FuncIndex::from_u32(function_index);
                 let (callee, context) = match self.info.defined_func(index) {
-                    Some(defined) => (Callee::Direct(self.function(index, defined)), self.context),
+                    Some(defined) => (self.defined(index, defined), self.context),
                     None => {
                         let entry = self.info.layout.imported_func(index);
                         let code = self.load_constant(self.context, entry + imported_func::CODE);
@@ -37,6 +37,15 @@ impl Translator<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// A function that the module defines.
+    fn defined(&mut self, index: FuncIndex, defined: DefinedFuncIndex) -> Callee {
+        let Some(loaded) = self.loaded else { return Callee::Direct(self.function(index, defined)) };
+        let body = loaded.bodies_of(defined).last().expect("the module was compiled");
+        let base = self.load_constant(self.context, CODE_BASE);
+        let code = self.builder.ins().iadd_imm_u(base, i64::from(loaded.functions[body].start.0));
+        Callee::Indirect(self.signature(self.info.funcs[index]), code)
     }
 
     fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {

@@ -8,11 +8,12 @@ use super::model::{Cursor, Effect, Moment, Plan};
 use super::operands::{self, Operand};
 use super::signatures;
 use crate::abi::homes::{CONTEXT_WORD, Homes, WORD_SIZE, words};
+use crate::abi::vmctx::{STORE_CONTEXT, entry, store_context};
 use crate::base::{ValType, WasmPc};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    Block, DebugTag, FuncRef, Function, Inst, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind,
-    Value, types,
+    Block, BlockCall, DebugTag, FuncRef, Function, Inst, InstBuilder, JumpTableData, MemFlagsData, StackSlot,
+    StackSlotData, StackSlotKind, Value, types,
 };
 use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_frontend::FunctionBuilder;
@@ -29,7 +30,9 @@ pub(super) enum Tagged {
 
 /// Puts the effects of a plan into a function.
 pub(super) struct Emitter {
+    /// Not here while effects are emitted.
     plan: Plan,
+    is_exact: bool,
     cursor: Cursor,
     slot: StackSlot,
     thunk: FuncRef,
@@ -42,6 +45,18 @@ pub(super) struct Emitter {
     reads: Reads,
     /// Loads whose values may turn out to be needed by nobody.
     early: Vec<Inst>,
+    entries: Entries,
+}
+
+/// Where a function in its exact form can be entered.
+#[derive(Default)]
+struct Entries {
+    /// Comes to run if the store context has an entry, whose address is the block's parameter.
+    dispatch: Option<Block>,
+    /// Behind each stop point, by number.
+    behind: Vec<Block>,
+    /// Before the function's end, if no operator leads there.
+    end: Option<Block>,
 }
 
 /// Where a function is being translated.
@@ -70,6 +85,7 @@ impl Emitter {
         builder.ins().stack_store(types::I64, context, slot, (CONTEXT_WORD * WORD_SIZE) as i32);
         let reads = Reads { read: vec![(0, 0); types.len()], stretch: 1, block: None };
         Emitter {
+            is_exact: plan.is_exact,
             plan,
             cursor: Cursor::default(),
             slot,
@@ -80,6 +96,7 @@ impl Emitter {
             calls: Vec::new(),
             reads,
             early: Vec::new(),
+            entries: Entries::default(),
         }
     }
 
@@ -116,11 +133,17 @@ impl Emitter {
                 locals.set(builder, local, value);
             }
             Effect::Stop { number } => {
-                if self.plan.is_exact {
+                if self.is_exact {
                     Emitter::forget(stack);
                 }
                 let stop = builder.ins().call(self.thunk, &[]);
                 builder.func.debug_tags.set(stop, [DebugTag::User(number * 2)]);
+                if self.is_exact {
+                    let behind = builder.create_block();
+                    builder.ins().jump(behind, &[]);
+                    builder.switch_to_block(behind);
+                    self.entries.behind.push(behind);
+                }
             }
             Effect::Call { state } => self.call_state = Some(state),
             // The operator asks for it; a description is no code.
@@ -181,6 +204,83 @@ impl Emitter {
         for operand in stack.iter_mut().rev().take_while(|operand| !operand.value.is_reserved_value()) {
             operand.value = Value::reserved_value();
         }
+    }
+
+    /// Makes it possible to enter the function behind any of its stop points, once what the entry needs is done.
+    pub(super) fn open_entries(&mut self, builder: &mut FunctionBuilder<'_>, context: Value) {
+        if !self.is_exact {
+            return;
+        }
+        let flags = MemFlagsData::trusted();
+        let store = builder.ins().load(types::I64, flags.with_readonly(), context, STORE_CONTEXT);
+        let entry = builder.ins().load(types::I64, flags, store, store_context::ENTRY);
+        let (dispatch, begin) = (builder.create_block(), builder.create_block());
+        builder.append_block_param(dispatch, types::I64);
+        builder.set_cold_block(dispatch);
+        builder.ins().brif(entry, dispatch, &[entry.into()], begin, &[]);
+        builder.seal_block(dispatch);
+        builder.seal_block(begin);
+        builder.switch_to_block(begin);
+        self.entries.dispatch = Some(dispatch);
+    }
+
+    /// Begins the code of the function's end, to which no operator leads: whoever returns early enters it.
+    pub(super) fn open_end(&mut self, builder: &mut FunctionBuilder<'_>) {
+        let end = builder.create_block();
+        builder.switch_to_block(end);
+        self.entries.end = Some(end);
+    }
+
+    /// Whether each operator is a stop point at which the function can be entered.
+    pub(super) fn is_exact(&self) -> bool {
+        self.is_exact
+    }
+
+    /// Emits how the function is entered; all its stop points are there.
+    pub(super) fn close_entries(&mut self, builder: &mut FunctionBuilder<'_>, context: Value) {
+        let Entries { dispatch: Some(dispatch), behind, end } = std::mem::take(&mut self.entries) else { return };
+        let flags = MemFlagsData::trusted();
+        builder.switch_to_block(dispatch);
+        let entry = builder.block_params(dispatch)[0];
+        let store = builder.ins().load(types::I64, flags.with_readonly(), context, STORE_CONTEXT);
+        let none = builder.ins().iconst(types::I64, 0);
+        builder.ins().store(flags, none, store, store_context::ENTRY);
+        self.fill_from(builder, entry);
+        let number = builder.ins().load(types::I32, flags, entry, (entry::STOP * WORD_SIZE) as i32);
+        let mut call = |block| BlockCall::new(block, [], &mut builder.func.dfg.value_lists);
+        let default = call(*behind.last().expect("the function's end is a stop point"));
+        // Nobody takes the way to the end that is before its stop point, but it keeps that in the code.
+        let calls: Vec<BlockCall> = behind.iter().copied().chain(end).map(&mut call).collect();
+        let table = builder.create_jump_table(JumpTableData::new(default, &calls));
+        builder.ins().br_table(number, table);
+        behind.into_iter().chain(end).for_each(|block| builder.seal_block(block));
+    }
+
+    /// Copies the words of an entry into the slot.
+    fn fill_from(&self, builder: &mut FunctionBuilder<'_>, entry: Value) {
+        let first = entry::STOP + 1;
+        if self.plan.words == first {
+            return;
+        }
+        let offset = i64::from(first * WORD_SIZE);
+        let from = builder.ins().iadd_imm_s(entry, offset);
+        let until = builder.ins().iadd_imm_s(entry, i64::from(self.plan.words * WORD_SIZE));
+        let to = builder.ins().stack_addr(types::I64, self.slot, offset as i32);
+        let distance = builder.ins().isub(to, from);
+        let (body, done) = (builder.create_block(), builder.create_block());
+        builder.append_block_param(body, types::I64);
+        builder.ins().jump(body, &[from.into()]);
+        builder.switch_to_block(body);
+        let from = builder.block_params(body)[0];
+        let word = builder.ins().load(types::I64, MemFlagsData::trusted(), from, 0);
+        let to = builder.ins().iadd(from, distance);
+        builder.ins().store(MemFlagsData::trusted(), word, to, 0);
+        let next = builder.ins().iadd_imm_s(from, i64::from(WORD_SIZE));
+        let goes_on = builder.ins().icmp(IntCC::UnsignedLessThan, next, until);
+        builder.ins().brif(goes_on, body, &[next.into()], done, &[]);
+        builder.seal_block(body);
+        builder.seal_block(done);
+        builder.switch_to_block(done);
     }
 
     /// What a tagged instruction is.

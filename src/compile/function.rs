@@ -5,10 +5,11 @@ use super::crowding::crowding;
 use super::emitter::{Emitter, Site, Tagged};
 use super::locals::Locals;
 use super::memory_needed::{self, Carried, Measured, Share};
-use super::model::{self, Blocks, Moment};
+use super::model::{self, Blocks, Moment, Plan};
 use super::operands::Operand;
 use super::places::{self, Branches, Places};
 use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
+use crate::abi::artifact::CompiledBlob;
 use crate::abi::builtins::Builtin;
 use crate::abi::frame_table::Checkpoint;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
@@ -22,6 +23,7 @@ use cranelift_codegen::ir::{
     SigRef, SourceLoc, UserExternalName, UserExternalNameRef, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_codegen::{CodegenError, CodegenResult, CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_entity::PrimaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -62,6 +64,8 @@ impl FunctionOutput {
 #[derive(Debug)]
 pub(super) struct DebugOutput {
     pub(super) slot_to_fp: u32,
+    pub(super) frame_to_fp: u32,
+    pub(super) words: u32,
     pub(super) locals: u32,
     /// Sorted by pc: the operator, the address after the patchable instruction, the state.
     pub(super) stops: Vec<(WasmPc, u32, u32)>,
@@ -83,6 +87,8 @@ pub(super) struct FunctionCompiler<'a> {
     memory: Share<'a>,
     carried: &'a Carried,
     has_floats: bool,
+    /// Where the module's functions are, if one is compiled alone.
+    loaded: Option<&'a CompiledBlob>,
 }
 
 /// Makes machine code of an optimised function.
@@ -165,7 +171,13 @@ impl<'a> FunctionCompiler<'a> {
             memory,
             carried,
             has_floats: false,
+            loaded: None,
         }
+    }
+
+    /// The same for functions that are compiled alone: they call the others where these are in this blob.
+    pub(super) fn beside(self, loaded: &'a CompiledBlob) -> FunctionCompiler<'a> {
+        FunctionCompiler { loaded: Some(loaded), ..self }
     }
 
     /// Whether a function that was compiled depends on the floating-point environment.
@@ -178,7 +190,17 @@ impl<'a> FunctionCompiler<'a> {
         index: DefinedFuncIndex,
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<FunctionOutput> {
-        let output = self.compile_in_turn(index, input);
+        let measured = self.validate(index, input);
+        let output = measured.and_then(|measured| self.compile_in_turn(index, &measured, None));
+        self.memory.done();
+        output
+    }
+
+    /// Compiles a function that was validated, in its exact form.
+    pub(super) fn compile_exact(&mut self, index: DefinedFuncIndex) -> Result<FunctionOutput> {
+        let plan = model::plan_exact(self.info, index, &Blocks::scan(self.info, index)?)?;
+        let measured = Measured::of_exact(self.info, index, &plan)?;
+        let output = self.take_memory(index, &measured).and_then(|()| self.compile_in_turn(index, &measured, Some(plan)));
         self.memory.done();
         output
     }
@@ -186,16 +208,16 @@ impl<'a> FunctionCompiler<'a> {
     fn compile_in_turn(
         &mut self,
         index: DefinedFuncIndex,
-        input: FuncToValidate<ValidatorResources>,
+        measured: &Measured,
+        mut plan: Option<Plan>,
     ) -> Result<FunctionOutput> {
-        let measured = self.validate(index, input)?;
-        let mut form = Way::of(&measured, self.mode);
+        let mut form = Way::of(measured, self.mode);
         let refused = |error: CodegenError| {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
         let (isa, stops, branches) = loop {
-            let (stops, branches) = self.translate(index, &measured, form)?;
+            let (stops, branches) = self.translate(index, measured, form, plan.take())?;
             let isa = if form == Way::Chosen { self.isas.chosen } else { self.isas.unoptimised };
             // The two halves of `Context::compile`.
             self.context.optimize(isa, &mut control_plane()).map_err(refused)?;
@@ -230,7 +252,7 @@ impl<'a> FunctionCompiler<'a> {
         input: FuncToValidate<ValidatorResources>,
     ) -> Result<String> {
         let measured = self.validate(index, input)?;
-        self.translate(index, &measured, Way::of(&measured, self.mode))?;
+        self.translate(index, &measured, Way::of(&measured, self.mode), None)?;
         Ok(self.context.func.display().to_string())
     }
 
@@ -240,14 +262,19 @@ impl<'a> FunctionCompiler<'a> {
         let body = self.info.body(index);
         let measured = memory_needed::validate(&mut validator, &body, self.info, self.mode.debug)?;
         self.validator = validator.into_allocations();
-        let keeps_operands = Way::of(&measured, self.mode) != Way::InMemory;
+        self.take_memory(index, &measured)?;
+        Ok(measured)
+    }
+
+    /// Makes sure that there is memory for compiling a function.
+    fn take_memory(&mut self, index: DefinedFuncIndex, measured: &Measured) -> Result<()> {
+        let keeps_operands = Way::of(measured, self.mode) != Way::InMemory;
         let bytes = measured.bytes(self.mode.debug, keeps_operands);
         self.carried.add(measured.values).and_then(|()| self.memory.take(bytes)).map_err(|error| {
             let function = self.info.func_index(index).as_u32();
             let message = format!("function {function} can't be compiled: {}", error.message());
             error.with_message(message)
-        })?;
-        Ok(measured)
+        })
     }
 
     fn translate(
@@ -255,6 +282,7 @@ impl<'a> FunctionCompiler<'a> {
         index: DefinedFuncIndex,
         measured: &Measured,
         form: Way,
+        plan: Option<Plan>,
     ) -> Result<(Option<Emitter>, Branches)> {
         self.context.func = Function::with_name_signature(
             UserFuncName::user(FUNCTIONS, index.as_u32()),
@@ -266,7 +294,8 @@ impl<'a> FunctionCompiler<'a> {
             checks::check_stack(&mut self.context.func);
         }
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let translator = Translator::new(self.info, builder, index, self.mode, measured, form);
+        let module = (self.info, self.loaded);
+        let translator = Translator::new(module, builder, index, self.mode, measured, form, plan);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
         let Translator { builder, stops, branches, has_floats, .. } = match translator {
             Ok(translator) => translator,
@@ -328,11 +357,12 @@ fn extract(
         }
         let layout = buffer.frame_layout().expect("the function has a frame");
         let slot_to_fp = layout.frame_to_fp_offset - layout.stackslots[stops.slot()].offset;
-        let model::Plan { stops, checkpoints, zeros, pool, locals, .. } = stops.into_plan();
+        let frame_to_fp = layout.frame_to_fp_offset;
+        let Plan { stops, checkpoints, zeros, pool, words, locals, .. } = stops.into_plan();
         // A stop point that Cranelift found unreachable isn't in the code.
         let stops = stops.into_iter().enumerate();
         let stops = stops.filter_map(|(number, (pc, state))| Some((pc, *returns.get(&number)?, state))).collect();
-        DebugOutput { slot_to_fp, locals, stops, checkpoints, zeros, pool }
+        DebugOutput { slot_to_fp, frame_to_fp, words, locals, stops, checkpoints, zeros, pool }
     });
     FunctionOutput { code: bytes, calls_to, traps: places.traps(buffer), calls, debug }
 }
@@ -340,6 +370,9 @@ fn extract(
 /// The state of translating one function.
 pub(super) struct Translator<'a> {
     pub(super) info: &'a ModuleInfo,
+    /// Where the module's functions are, if this one is compiled alone.
+    pub(super) loaded: Option<&'a CompiledBlob>,
+    index: FuncIndex,
     pub(super) builder: FunctionBuilder<'a>,
     pub(super) context: Value,
     pub(super) stack: Vec<Operand>,
@@ -364,14 +397,17 @@ pub(super) struct Translator<'a> {
     builtins: HashMap<u32, SigRef>,
 }
 
+type Planner = fn(&ModuleInfo, DefinedFuncIndex, &Blocks) -> Result<Plan>;
+
 impl<'a> Translator<'a> {
     fn new(
-        info: &'a ModuleInfo,
+        (info, loaded): (&'a ModuleInfo, Option<&'a CompiledBlob>),
         mut builder: FunctionBuilder<'a>,
         index: DefinedFuncIndex,
         mode: Mode,
         measured: &Measured,
         form: Way,
+        plan: Option<Plan>,
     ) -> Result<Translator<'a>> {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
@@ -385,6 +421,8 @@ impl<'a> Translator<'a> {
         let locals = Locals::new(&mut builder, types, &measured.named, &params[2..], operands);
         let mut translator = Translator {
             info,
+            loaded,
+            index: info.func_index(index),
             builder,
             context,
             stack: Vec::new(),
@@ -404,13 +442,12 @@ impl<'a> Translator<'a> {
             builtins: HashMap::new(),
         };
         if mode.debug {
-            let blocks = Blocks::scan(info, index)?;
-            let plan = if mode.exact {
-                model::plan_exact(info, index, &blocks)?
-            } else if mode.optimises && form == Way::Chosen {
-                model::plan(info, index, &blocks)?
-            } else {
-                model::plan_every_value(info, index, &blocks)?
+            let planned = |planner: Planner| planner(info, index, &Blocks::scan(info, index)?);
+            let plan = match plan {
+                Some(plan) => plan,
+                None if mode.exact => planned(model::plan_exact)?,
+                None if mode.optimises && form == Way::Chosen => planned(model::plan)?,
+                None => planned(model::plan_every_value)?,
             };
             if mode.verify {
                 checker::check(info, index, &plan)?;
@@ -419,6 +456,9 @@ impl<'a> Translator<'a> {
             let types = translator.locals.types().to_vec();
             translator.stops = Some(Emitter::new(&mut translator.builder, plan, thunk, context, types));
             translator.emit(Moment::Entry);
+            if let Translator { builder, stops: Some(stops), .. } = &mut translator {
+                stops.open_entries(builder, context);
+            }
         }
         translator.open_function(&ty.results);
         Ok(translator)
@@ -436,6 +476,9 @@ impl<'a> Translator<'a> {
                 continue;
             }
             self.has_floats |= self.is_float_operator();
+            if !self.reachable && self.control.len() == 1 {
+                self.open_end();
+            }
             if self.reachable {
                 self.emit(Moment::Before);
             }
@@ -444,7 +487,19 @@ impl<'a> Translator<'a> {
                 self.settle();
             }
         }
+        if let Some(stops) = &mut self.stops {
+            stops.close_entries(&mut self.builder, self.context);
+        }
         Ok(())
+    }
+
+    /// The exact form has the function's end also if no operator leads there.
+    fn open_end(&mut self) {
+        let Some(stops) = self.stops.as_mut().filter(|stops| stops.is_exact()) else { return };
+        stops.open_end(&mut self.builder);
+        let results = self.info.func_type(self.index).results.iter();
+        self.stack = results.map(|ty| Operand { value: Value::reserved_value(), ty: *ty }).collect();
+        self.reachable = true;
     }
 
     /// Whether the current operator depends on the floating-point environment.

@@ -9,7 +9,7 @@ use cranelift_codegen::isa::TargetIsa;
 
 pub(super) fn link(
     isa: &dyn TargetIsa,
-    functions: impl Iterator<Item = FunctionOutput>,
+    functions: impl Iterator<Item = (DefinedFuncIndex, FunctionOutput)>,
     form: Form,
 ) -> Result<CompiledBlob> {
     let alignment = isa.function_alignment().preferred as usize;
@@ -19,7 +19,7 @@ pub(super) fn link(
         module.image.extend(thunk::X86_64);
     }
     let mut calls_to = Vec::new();
-    for (function, index) in functions.zip(0..) {
+    for (index, function) in functions {
         module.image.resize(module.image.len().next_multiple_of(alignment), 0);
         // Displacements in the image are 32-bit and signed.
         let fits = i32::try_from(module.image.len() + function.code.len()).is_ok();
@@ -32,7 +32,7 @@ pub(super) fn link(
         }
         let start = module.image.len() as u32;
         let at = |offset: u32| CodeOffset(start + offset);
-        let (index, length) = (DefinedFuncIndex::from_u32(index), function.code.len() as u32);
+        let length = function.code.len() as u32;
         module.functions.push(FunctionCode { function: index, form, start: at(0), length });
         module.image.extend(&function.code);
         calls_to.extend(function.calls_to.into_iter().map(|(offset, callee)| (start + offset, callee)));
@@ -50,6 +50,8 @@ pub(super) fn link(
         if let Some(debug) = function.debug {
             frames.functions.push(FunctionFrame {
                 slot_to_fp: debug.slot_to_fp,
+                frame_to_fp: debug.frame_to_fp,
+                words: debug.words,
                 locals: debug.locals,
                 first_stop: frames.stops.len() as u32,
                 stops: debug.stops.len() as u32,

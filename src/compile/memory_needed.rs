@@ -5,8 +5,9 @@
 //! Invariants: functions that are compiled at the same time have room for all of them at once; one that has none while
 //! others are compiled waits until it is alone. Read next: [`super::function`].
 
+use super::model::Plan;
 use crate::abi::operators::ends_run;
-use crate::base::{Error, ErrorKind, FuncIndex, Result, TypeIndex, error::bail};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, error::bail};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +61,30 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// What compiling a function in its exact form has to do with, which was validated and planned.
+    pub(super) fn of_exact(info: &ModuleInfo, function: DefinedFuncIndex, plan: &Plan) -> Result<Measured> {
+        let body = &info.bodies[function];
+        let mut is_named = vec![false; plan.locals as usize];
+        let operators = info.body(function).get_operators_reader().map_err(|error| invalid(&error))?;
+        for operator in operators {
+            if let Operator::LocalGet { local_index: local }
+            | Operator::LocalSet { local_index: local }
+            | Operator::LocalTee { local_index: local } = operator.map_err(|error| invalid(&error))?
+            {
+                is_named[local as usize] = true;
+            }
+        }
+        let named = (0..plan.locals).filter(|local| is_named[*local as usize]).collect();
+        Ok(Measured {
+            length: u64::from(body.range.end - body.range.start),
+            locals: u64::from(plan.locals),
+            named,
+            // What is carried is stored and read back, each by an effect.
+            values: plan.effects.count() as u64,
+            ..Measured::default()
+        })
+    }
+
     /// Bytes of memory that compiling may take. `keeps_operands` if operands that wait for calls are values.
     pub(super) fn bytes(&self, debug: bool, keeps_operands: bool) -> u64 {
         let which = usize::from(debug);

@@ -174,10 +174,30 @@ impl Compiler {
         // They are copied into tables that grow by doubling.
         let size: usize = outputs.iter().flatten().map(FunctionOutput::size).sum();
         self.memory.check(3 * size as u64)?;
-        let module =
-            image::link(&*self.isa, outputs.into_iter().map(|output| output.expect("compiled")), self.mode.form())?;
+        let outputs = outputs.into_iter().map(|output| output.expect("compiled"));
+        let outputs = outputs.zip(0..).map(|(output, index)| (DefinedFuncIndex::from_u32(index), output));
+        let module = image::link(&*self.isa, outputs, self.mode.form())?;
         info.has_floats = has_floats.into_inner();
         Ok((info, module))
+    }
+
+    /// Compiles a function once more, in its exact form. `loaded` is what its module was compiled to when it was loaded, where
+    /// it finds the functions that it calls.
+    ///
+    /// Errors: [`ErrorKind::Limit`], [`ErrorKind::System`] as [`Compiler::compile_module`].
+    pub fn compile_exact(
+        &self,
+        info: &ModuleInfo,
+        loaded: &CompiledBlob,
+        function: DefinedFuncIndex,
+    ) -> Result<CompiledBlob> {
+        let mode = Mode { debug: true, exact: true, ..self.mode };
+        // What its calls and branches carry was bounded when the module was loaded.
+        let carried = Carried::new(0, u64::MAX);
+        let compiler = FunctionCompiler::new(self.isas(), info, mode, self.memory.share(), &carried);
+        let output = compiler.beside(loaded).compile_exact(function)?;
+        self.memory.check(3 * output.size() as u64)?;
+        image::link(&*self.isa, [(function, output)].into_iter(), mode.form())
     }
 
     fn isas(&self) -> Isas<'_> {

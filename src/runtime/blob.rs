@@ -12,6 +12,8 @@ pub struct Blob {
     /// Its tables. The image itself is mapped, not here.
     pub(super) tables: CompiledBlob,
     pub(super) code: SharedCode,
+    /// It is one function of its module.
+    pub(super) is_alone: bool,
 }
 
 impl Blob {
@@ -22,7 +24,19 @@ impl Blob {
         let code = SharedCode::new(&compiled.image, is_debug)?;
         // It is mapped now, and needn't be in memory twice.
         compiled.image = Vec::new();
-        Ok(Blob { tables: compiled, code })
+        Ok(Blob { tables: compiled, code, is_alone: false })
+    }
+
+    /// The same for a function that was compiled alone.
+    ///
+    /// Errors: `System`.
+    pub(super) fn alone(compiled: CompiledBlob) -> Result<Blob> {
+        Ok(Blob { is_alone: true, ..Blob::new(compiled, true)? })
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
+        self.tables.image_size() + self.tables.tables_size()
     }
 }
 

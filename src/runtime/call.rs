@@ -21,9 +21,11 @@ use super::machine::guest_stack::StackPool;
 use super::machine::store_context::RawTrap;
 use super::machine::switch;
 use super::machine::thread::ReadyThread;
+use super::mapped_blob::MappedBlob;
 use super::values::wrong_count;
+use crate::abi::convention::GuestCall;
 use crate::base::{
-    Error, ErrorKind, Func, NativePc, RawValue, Result, TrapCode, Value,
+    BodyIndex, Error, ErrorKind, Func, NativePc, RawValue, Result, TrapCode, Value,
     error::{MemoryFault, bail},
 };
 use std::cell::{Cell, RefCell};
@@ -79,6 +81,28 @@ pub struct Stopped {
     pub fp: usize,
 }
 
+/// How a suspended call goes on elsewhere.
+pub struct Reentry {
+    /// The frame in whose place it goes on.
+    pub fp: usize,
+    /// The code that is entered.
+    pub blob: Rc<MappedBlob>,
+    /// Which of it: a function of the type of the frame's, in its exact form.
+    pub body: BodyIndex,
+    /// The frame's instance context.
+    pub context: u64,
+    /// Laid out as [`crate::abi::vmctx::entry`] says.
+    pub words: Box<[u64]>,
+}
+
+struct Elsewhere {
+    fp: usize,
+    code: NativePc,
+    /// The first arguments of the function.
+    arguments: [u64; 3],
+    words: Box<[u64]>,
+}
+
 /// A call of a function. Dropping a suspended call drops its guest frames.
 pub struct Call {
     running: RunningCall,
@@ -96,6 +120,10 @@ pub struct Call {
     guest_sp: Cell<usize>,
     /// Where its guest code was left at a stop or trap.
     exit_place: Cell<ExitPlace>,
+    /// How it goes on, if not from where it was left.
+    elsewhere: RefCell<Option<Elsewhere>>,
+    /// Whether there is that.
+    goes_elsewhere: Cell<bool>,
     /// What made it fail, other than a trap of its own.
     error: RefCell<Option<Error>>,
 }
@@ -157,6 +185,8 @@ impl Call {
             pool: Rc::as_ptr(&store.inner().stacks),
             guest_sp: Cell::new(0),
             exit_place: Cell::new(ExitPlace::NONE),
+            elsewhere: RefCell::default(),
+            goes_elsewhere: Cell::new(false),
             error: RefCell::new(None),
         }
     }
@@ -224,7 +254,8 @@ impl Call {
             } else {
                 // Not in a closure, which may become a function of its own: see `run_while`.
                 calls.before_guest(&self.running, context, thread);
-                (*context).guest_sp = self.guest_sp.get();
+                (*context).guest_sp =
+                    if self.goes_elsewhere.get() { self.go_elsewhere(store) } else { self.guest_sp.get() };
                 let exit = switch::resume(context);
                 calls.after_guest(&self.running, context);
                 exit
@@ -275,6 +306,9 @@ impl Call {
     #[cold]
     fn trapped(&self, store: &Store, trap: RawTrap) -> TrapInfo {
         self.state.set(RunState::Trapped);
+        // A function that finds no room for its frame doesn't take its entry.
+        // SAFETY: the context is this store's; guest code isn't running.
+        unsafe { (*store.inner().context.get()).entry = ptr::null() };
         if trap.code == TrapCode::HostError {
             let error = store.inner().host_error.take();
             if error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Exit) {
@@ -305,6 +339,63 @@ impl Call {
         let is_memory = trap.code == TrapCode::MemoryOutOfBounds;
         let fault = if is_memory && trap.address != 0 { store.memory_fault(trap.address) } else { None };
         TrapInfo { code: trap.code, fault, pc: NativePc(place.pc), fp: place.fp }
+    }
+
+    /// Whether a function can be called in the place of the frame with this frame pointer, whose own frame takes so many bytes.
+    pub fn has_room(&self, fp: usize, frame_bytes: u32) -> bool {
+        let stack = self.running.stack.get();
+        // SAFETY: the stack is leased by this call.
+        let lowest = (!stack.is_null()).then(|| unsafe { (*stack).lowest_frame(2 * switch::REENTRY_SPACE) });
+        lowest.is_some_and(|lowest| fp.checked_sub(frame_bytes as usize).is_some_and(|low| low >= lowest))
+    }
+
+    /// Counts a call that is suspended as stopped elsewhere: in the frame with this frame pointer, at the stop point that returns
+    /// to `pc`. Before it goes on, it must be [reentered](Call::reenter) there.
+    pub fn move_to(&self, fp: usize, pc: NativePc) {
+        self.exit_place.set(ExitPlace { pc: pc.0, fp, kind: PcKind::Exact });
+    }
+
+    /// Has a call that is suspended go on in another function, or another form of its function, in the place of one of its
+    /// frames; frames that this one has called are gone.
+    ///
+    /// Errors: `InvalidState` unless it is suspended; `Limit` if there is no room on the stack.
+    pub fn reenter(&self, store: &Store, reentry: Reentry) -> Result<()> {
+        let Reentry { fp, blob, body, context, words } = reentry;
+        store.check(self.func.store)?;
+        if self.state.get() != RunState::Suspended {
+            return Err(not_in_state("can't go on elsewhere", self.state.get()));
+        }
+        let frame = &blob.frames().expect("compiled for debugging").functions[body];
+        assert_eq!(words.len(), frame.words as usize, "an entry is as long as the state slot");
+        // SAFETY: the stack is leased by this call.
+        let high = unsafe { (*self.running.stack.get()).high };
+        let is_frame = fp % 16 == 0 && fp >= self.exit_place.get().fp && fp + 16 <= high;
+        if !is_frame || !self.has_room(fp, frame.frame_to_fp) {
+            bail!(Limit, "there is no room on the guest's stack for another form of the function");
+        }
+        let info = blob.module().info();
+        let call = GuestCall::new(info.func_type(info.func_index(blob.function(body))));
+        // Frame pointer and return address, then arguments, then results.
+        let results = fp as u64 + 16 + u64::from(call.stack_arguments);
+        let arguments = if call.returns_in_memory { [results, context, 0] } else { [context, 0, 0] };
+        *self.elsewhere.borrow_mut() = Some(Elsewhere { fp, code: blob.entry(body), arguments, words });
+        self.goes_elsewhere.set(true);
+        Ok(())
+    }
+
+    /// Prepares the guest's stack for going on elsewhere; answers the stack pointer to resume it with. It is resumed next.
+    #[cold]
+    fn go_elsewhere(&self, store: &Store) -> usize {
+        self.goes_elsewhere.set(false);
+        let elsewhere = self.elsewhere.borrow();
+        let Some(Elsewhere { fp, code, arguments, words }) = &*elsewhere else { return self.guest_sp.get() };
+        // SAFETY: the context is this store's, and guest code isn't running. The words stay where they are until the call goes
+        // elsewhere once more; the function copies them before anything else. That the frame is on the call's stack, with room
+        // below it, `reenter` has checked.
+        unsafe {
+            (*store.inner().context.get()).entry = words.as_ptr();
+            switch::reenter(*fp, code.0, *arguments)
+        }
     }
 
     /// Ends a call that is ready or suspended: it counts as trapped, with this error. Its frames stay readable.

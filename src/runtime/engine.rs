@@ -9,7 +9,7 @@ use super::machine::own_stack::with_room;
 use super::machine::traps;
 use crate::abi::artifact::CompiledBlob;
 use crate::base::floats::in_default_environment;
-use crate::base::{Config, FuncType, Result, memory};
+use crate::base::{Config, DefinedFuncIndex, FuncType, Result, memory};
 use crate::compile::Compiler;
 use crate::wasm::{ModuleInfo, ParsedModule};
 use std::collections::HashMap;
@@ -116,6 +116,15 @@ impl Engine {
     pub(super) fn compile(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledBlob)> {
         // The compiler computes what is constant.
         in_default_environment(|| self.0.compiler.compile_module(parsed))
+    }
+
+    pub(super) fn compile_exact(
+        &self,
+        info: &ModuleInfo,
+        loaded: &CompiledBlob,
+        function: DefinedFuncIndex,
+    ) -> Result<CompiledBlob> {
+        in_default_environment(|| self.0.compiler.compile_exact(info, loaded, function))
     }
 
     fn types(&self) -> RwLockReadGuard<'_, Types> {

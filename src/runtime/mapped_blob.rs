@@ -67,6 +67,11 @@ impl MappedBlob {
         NativePc(self.code.base() + self.blob.tables.functions[body].start.0 as usize)
     }
 
+    /// Whether it is a function that was compiled alone, to go on in where another form of it was left.
+    pub fn is_alone(&self) -> bool {
+        self.blob.is_alone
+    }
+
     /// The place of an address, which must be in it.
     #[inline]
     pub fn offset(&self, pc: NativePc) -> CodeOffset {
@@ -94,10 +99,25 @@ impl StoreModule {
         StoreModule { module, blobs: RefCell::default(), is_instantiated: Cell::new(false) }
     }
 
-    /// Where a function is entered from now on: in the newest blob that has it, and there in its debuggable form if there are
-    /// both.
+    /// Where a function is entered from now on: in the newest blob that has all of them, and there in its debuggable form if
+    /// there are both.
     pub(super) fn entry(&self, function: DefinedFuncIndex) -> Option<NativePc> {
         let blobs = self.blobs.borrow();
-        blobs.iter().rev().find_map(|blob| Some(blob.entry(blob.tables().bodies_of(function).last()?)))
+        let mut whole = blobs.iter().rev().filter(|blob| !blob.is_alone());
+        whole.find_map(|blob| Some(blob.entry(blob.tables().bodies_of(function).last()?)))
+    }
+
+    /// Where the code begins that the module was compiled to when it was loaded.
+    pub(super) fn base(&self) -> usize {
+        self.blobs.borrow().first().map_or(0, |blob| blob.code.base())
+    }
+
+    /// A function in its exact form, if that is mapped.
+    pub(super) fn exact_form(&self, function: DefinedFuncIndex) -> Option<(Rc<MappedBlob>, BodyIndex)> {
+        let blobs = self.blobs.borrow();
+        blobs.iter().rev().find_map(|blob| {
+            let mut bodies = blob.tables().bodies_of(function);
+            Some((blob.clone(), bodies.find(|body| blob.form(*body) == Form::Exact)?))
+        })
     }
 }

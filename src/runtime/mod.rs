@@ -36,7 +36,7 @@ mod entities;
 mod machine;
 
 pub use activation::{Activation, FrameLink, PcKind, StackWords};
-pub use call::{Call, Exit, RunState, Stopped, TrapInfo};
+pub use call::{Call, Exit, Reentry, RunState, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;

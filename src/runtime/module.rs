@@ -7,11 +7,11 @@ use super::machine::mapping::is_available;
 use super::machine::own_stack::with_room;
 use super::{Engine, TypeId};
 use crate::abi::artifact::CompiledBlob;
-use crate::base::{Error, ErrorKind, Result, TypeIndex, error::bail};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, TypeIndex, error::bail};
 use crate::wasm::{self, ModuleInfo};
 use cranelift_entity::PrimaryMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A compiled module. Cheap to clone; clones are the same module.
@@ -26,6 +26,32 @@ struct ModuleInner {
     /// What it was compiled to when it was loaded.
     blob: Arc<Blob>,
     type_ids: PrimaryMap<TypeIndex, u32>,
+    exact: Mutex<ExactForms>,
+}
+
+/// Functions that were compiled once more, in their exact form. The one that was asked for last is the last.
+#[derive(Default)]
+struct ExactForms(Vec<(DefinedFuncIndex, Arc<Blob>)>);
+
+/// How many exact forms a module keeps for stores that may ask for them again, and how many bytes they may take together.
+const KEPT_FORMS: usize = 64;
+const KEPT_BYTES: usize = 16 << 20;
+
+impl ExactForms {
+    fn get(&mut self, function: DefinedFuncIndex) -> Option<Arc<Blob>> {
+        let place = self.0.iter().position(|(known, _)| *known == function)?;
+        let found = self.0.remove(place);
+        self.0.push(found);
+        self.0.last().map(|(_, blob)| blob.clone())
+    }
+
+    fn put(&mut self, function: DefinedFuncIndex, blob: &Arc<Blob>) {
+        self.0.push((function, blob.clone()));
+        let bytes = |forms: &[(_, Arc<Blob>)]| forms.iter().map(|(_, blob)| blob.size()).sum::<usize>();
+        while self.0.len() > KEPT_FORMS || self.0.len() > 1 && bytes(&self.0) > KEPT_BYTES {
+            self.0.remove(0);
+        }
+    }
 }
 
 impl Module {
@@ -47,8 +73,8 @@ impl Module {
         let type_ids = info.types.values().map(|ty| engine.type_id(ty).0).collect();
         let name = name.map(str::to_string).or_else(|| info.names.module.clone());
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, blob, type_ids })))
+        let (id, exact) = (NEXT.fetch_add(1, Ordering::Relaxed), Mutex::default());
+        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, blob, type_ids, exact })))
     }
 
     /// Validates a module and its function bodies, without compiling it. A valid module may still use an unsupported
@@ -118,6 +144,21 @@ impl Module {
     pub fn compile_again(&self) -> Result<Arc<Blob>> {
         let (_, compiled) = with_room(|| self.0.engine.compile(wasm::parse(&self.0.info.bytes)?))??;
         Ok(Arc::new(Blob::new(compiled, self.0.engine.is_debug())?))
+    }
+
+    /// A function in its exact form, compiled alone unless that was done lately.
+    ///
+    /// Errors: `Limit`, `System`.
+    pub fn exact_form(&self, function: DefinedFuncIndex) -> Result<Arc<Blob>> {
+        let forms = || self.0.exact.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(known) = forms().get(function) {
+            return Ok(known);
+        }
+        // Another thread may do the same meanwhile.
+        let compiled = with_room(|| self.0.engine.compile_exact(&self.0.info, self.compiled(), function))??;
+        let blob = Arc::new(Blob::alone(compiled)?);
+        forms().put(function, &blob);
+        Ok(blob)
     }
 
     /// The host's name for it, else the name section's.

@@ -22,7 +22,7 @@ use super::machine::thread::Side;
 use super::mapped_blob::{MappedBlob, StoreModule};
 use super::{Engine, Module};
 use crate::base::{
-    BlobId, CodeOffset, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
+    BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
     memory,
 };
 use cranelift_entity::EntityRef;
@@ -83,8 +83,8 @@ pub struct StoreInner {
     pub(super) modules: RefCell<Vec<Module>>,
     /// The modules that have code here, by module number.
     mapped: RefCell<HashMap<u64, Rc<StoreModule>>>,
-    /// Their code, by number.
-    pub(super) blobs: RefCell<Vec<Rc<MappedBlob>>>,
+    /// Their code, by number; none where it isn't mapped any more.
+    pub(super) blobs: RefCell<Vec<Option<Rc<MappedBlob>>>>,
     code_observer: RefCell<Option<Rc<dyn CodeObserver>>>,
     /// The trampolines in the code map, for keeping only.
     trampolines: RefCell<Vec<Arc<TrampolineCode>>>,
@@ -300,7 +300,7 @@ impl Store {
     #[inline]
     pub fn blob_at(&self, pc: NativePc) -> Option<Rc<MappedBlob>> {
         let found = self.inner().code.borrow().code_at(pc);
-        Some(self.inner().blobs.borrow()[found??.index()].clone())
+        self.inner().blobs.borrow()[found??.index()].clone()
     }
 
     /// The blobs of a module that are mapped, oldest first.
@@ -338,6 +338,36 @@ impl Store {
         self.map_into(&known, blob)
     }
 
+    /// A function of a module in its exact form, compiled and mapped when first asked for.
+    ///
+    /// Errors: as [`Store::map`]; `Limit`.
+    pub fn exact_form(
+        &self,
+        module: &Module,
+        function: DefinedFuncIndex,
+    ) -> Result<(Rc<MappedBlob>, BodyIndex)> {
+        self.check_engine(module)?;
+        let known = self.mapped(module)?;
+        if let Some(form) = known.exact_form(function) {
+            return Ok(form);
+        }
+        let blob = self.map_into(&known, module.exact_form(function)?)?;
+        let body = blob.tables().bodies_of(function).next().expect("it was just compiled");
+        Ok((blob, body))
+    }
+
+    /// Takes code away again, which no frame is in and nothing leads to: functions that were compiled alone.
+    pub fn unmap(&self, blob: &MappedBlob) {
+        assert!(blob.is_alone(), "other code is entered by address");
+        let inner = self.inner();
+        inner.code.borrow_mut().remove(blob.code.base());
+        let known = inner.mapped.borrow().get(&blob.module().id()).cloned();
+        if let Some(known) = known {
+            known.blobs.borrow_mut().retain(|other| other.id() != blob.id());
+        }
+        inner.blobs.borrow_mut()[blob.id().index()] = None;
+    }
+
     fn map_into(&self, module: &StoreModule, blob: Arc<Blob>) -> Result<Rc<MappedBlob>> {
         let inner = self.inner();
         let code = blob.code.map_for_store(inner.context.get())?;
@@ -349,7 +379,7 @@ impl Store {
             observer.mapped(self, &mapped)?;
         }
         inner.code.borrow_mut().add(range, Some(id), blob);
-        inner.blobs.borrow_mut().push(mapped.clone());
+        inner.blobs.borrow_mut().push(Some(mapped.clone()));
         module.blobs.borrow_mut().push(mapped.clone());
         Ok(mapped)
     }

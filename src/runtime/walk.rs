@@ -72,7 +72,10 @@ impl Store {
         let inner = self.inner();
         let found = inner.code.borrow().code_at(link.inside());
         match found {
-            Some(Some(blob)) => Ok(RawFrame { pc, fp, kind, blob: inner.blobs.borrow()[blob.index()].clone() }),
+            Some(Some(blob)) => {
+                let blob = inner.blobs.borrow()[blob.index()].clone().ok_or(NoFrame::Unknown)?;
+                Ok(RawFrame { pc, fp, kind, blob })
+            }
             Some(None) => Err(NoFrame::Trampoline),
             None => Err(NoFrame::Unknown),
         }

@@ -73,6 +73,16 @@ struct Check<'a> {
     is_changed: bool,
     stops: usize,
     checkpoints: usize,
+    /// In the exact form: what the machine code has, besides the slot, if it was entered at the last stop point.
+    brought: Brought,
+}
+
+/// Locals and operands whose values the machine code has got since a stop point.
+#[derive(Default)]
+struct Brought {
+    locals: HashSet<u32>,
+    /// All operands from this one on.
+    operands: usize,
 }
 
 struct Frame {
@@ -137,6 +147,7 @@ impl<'a> Check<'a> {
             is_changed: false,
             stops: 0,
             checkpoints: 0,
+            brought: Brought::default(),
         }
     }
 
@@ -151,9 +162,12 @@ impl<'a> Check<'a> {
                 self.before_operator()?;
             } else if !self.revives(&operator) {
                 continue;
+            } else if self.plan.is_exact && self.control.len() == 1 {
+                self.open_end()?;
+                self.before_operator()?;
             }
             self.operator(&operator)?;
-            self.is_stop_due |= ends_run(&operator);
+            self.is_stop_due |= self.plan.is_exact || ends_run(&operator);
         }
         if !self.cursor.is_at_end(&self.plan.effects) {
             return fault("there are effects at moments that never come");
@@ -161,6 +175,20 @@ impl<'a> Check<'a> {
         if (self.stops, self.checkpoints) != (self.plan.stops.len(), self.plan.checkpoints.len()) {
             return fault("there are stop points or checkpoints that nothing gets to");
         }
+        Ok(())
+    }
+
+    /// Whoever enters the exact form at the function's end brings the results, in their homes.
+    fn open_end(&mut self) -> Checked {
+        self.state.operands.clear();
+        let mut homes = self.homes.operands();
+        for ty in self.control[0].results.clone() {
+            self.push_new(ty);
+            let symbol = *self.state.operands.last().expect("just pushed");
+            let home = homes.take(ty);
+            self.store(home..home + words(ty), symbol)?;
+        }
+        (self.is_reachable, self.is_stop_due, self.is_changed) = (true, true, false);
         Ok(())
     }
 
@@ -189,8 +217,16 @@ impl<'a> Check<'a> {
 
     fn effect(&mut self, effect: Effect) -> Checked {
         match effect {
-            Effect::StoreLocal { local } => self.store(self.homes.locals(local, 1), self.state.locals[local as usize]),
+            Effect::StoreLocal { local } => {
+                if self.stops != 0 && !self.brought(self.brought.locals.contains(&local)) {
+                    return fault(format!("local {local} is stored, which whoever enters behind the stop point doesn't have"));
+                }
+                self.store(self.homes.locals(local, 1), self.state.locals[local as usize])
+            }
             Effect::StoreOperand { words, operand, word } => {
+                if !self.brought(operand as usize >= self.brought.operands) {
+                    return fault(format!("operand {operand} is stored, which whoever enters doesn't have"));
+                }
                 let Some(symbol) = self.state.operands.get(operand as usize).copied() else {
                     return fault(format!("operand {operand} is stored and isn't there"));
                 };
@@ -204,7 +240,10 @@ impl<'a> Check<'a> {
                 Ok(())
             }
             Effect::ReloadOperand { operand, word } => match self.state.operands.get(operand as usize) {
-                Some(symbol) if self.held(word, self.symbols.ty(*symbol)) == Some(*symbol) => Ok(()),
+                Some(symbol) if self.held(word, self.symbols.ty(*symbol)) == Some(*symbol) => {
+                    self.brought.operands = self.brought.operands.min(operand as usize);
+                    Ok(())
+                }
                 _ => fault(format!("operand {operand} is read back from word {word}, which doesn't hold it")),
             },
             Effect::ReloadLocal { local } | Effect::ReadHome { local } => {
@@ -218,7 +257,10 @@ impl<'a> Check<'a> {
                 let place = self.stops;
                 self.stops += 1;
                 match self.plan.stops.get(number as usize) {
-                    Some((pc, state)) if *pc == self.pc && number as usize == place => self.described(*state),
+                    Some((pc, state)) if *pc == self.pc && number as usize == place => {
+                        self.described(*state)?;
+                        if self.plan.is_exact { self.enter(*state) } else { Ok(()) }
+                    }
                     _ => fault("the stop point's number is another one's"),
                 }
             }
@@ -232,6 +274,35 @@ impl<'a> Check<'a> {
             }
             Effect::Call { state } => self.described(state),
         }
+    }
+
+    /// Whether the machine code has a value that it got, or didn't, since the last stop point: the exact form may have been
+    /// entered there.
+    fn brought(&self, is_brought: bool) -> bool {
+        is_brought || !self.plan.is_exact
+    }
+
+    /// The function may be entered behind a stop point with this state: then everything is in its home, and nowhere else.
+    fn enter(&mut self, state: u32) -> Checked {
+        let described = decode_state(&self.plan.pool, self.plan.locals, &self.plan.zeros, state);
+        let mut places = described.locals.iter().chain(described.operands.iter().map(|(_, place)| place));
+        if !places.all(|place| *place == Place::Home) {
+            return fault("something isn't in its home, where whoever enters puts it");
+        }
+        let mut homes = vec![false; self.state.words.len()];
+        for local in 0..self.plan.locals {
+            self.homes.locals(local, 1).for_each(|word| homes[word as usize] = true);
+        }
+        let operands = self.operand_homes();
+        let beyond = *operands.last().expect("there is one for the next operand");
+        homes[operands[0] as usize..beyond as usize].fill(true);
+        for (word, is_home) in self.state.words.iter_mut().zip(homes) {
+            if !is_home {
+                *word = None;
+            }
+        }
+        self.brought = Brought { locals: HashSet::new(), operands: self.state.operands.len() };
+        Ok(())
     }
 
     /// Stores as much of a value as fits into these words, from its lower end.
@@ -311,8 +382,22 @@ impl<'a> Check<'a> {
         self.state.operands.push(symbol);
     }
 
+    /// Takes an operand away without looking at it.
     fn pop(&mut self) -> Symbol {
         self.state.operands.pop().expect("validated")
+    }
+
+    fn take(&mut self) -> Checked<Symbol> {
+        self.takes(1)?;
+        Ok(self.pop())
+    }
+
+    /// The top operands are looked at.
+    fn takes(&self, count: usize) -> Checked {
+        if !self.brought(self.state.operands.len() - count >= self.brought.operands) {
+            return fault("an operand is taken that whoever enters behind the stop point doesn't have");
+        }
+        Ok(())
     }
 
     fn revives(&mut self, operator: &Operator<'_>) -> bool {
@@ -337,17 +422,26 @@ impl<'a> Check<'a> {
                 self.pop();
             }
             Operator::Select | Operator::TypedSelect { .. } => {
-                self.pop();
-                self.pop();
-                let ty = self.pop();
+                self.take()?;
+                self.take()?;
+                let ty = self.take()?;
                 self.push_new(self.symbols.ty(ty));
             }
             Operator::LocalGet { local_index } => {
+                let before = self.cursor.clone();
                 self.effects(Moment::Read)?;
+                let is_read_back = before.is_before(&self.cursor);
+                if !self.brought(is_read_back || self.brought.locals.contains(&local_index)) {
+                    return fault(format!("local {local_index} is read, which whoever enters doesn't have"));
+                }
                 self.state.operands.push(self.state.locals[local_index as usize]);
             }
-            Operator::LocalSet { local_index } => self.state.locals[local_index as usize] = self.pop(),
+            Operator::LocalSet { local_index } => {
+                self.state.locals[local_index as usize] = self.take()?;
+                self.brought.locals.insert(local_index);
+            }
             Operator::LocalTee { local_index } => {
+                self.brought.locals.insert(local_index);
                 self.state.locals[local_index as usize] = *self.state.operands.last().expect("validated");
             }
             Operator::Block { blockty } => {
@@ -356,7 +450,7 @@ impl<'a> Check<'a> {
             }
             Operator::Loop { blockty } => self.open_loop(blockty)?,
             Operator::If { blockty } => {
-                self.pop();
+                self.take()?;
                 self.is_changed |= self.effects(Moment::Branch)?;
                 let otherwise = Box::new(self.state.clone());
                 self.open(Kind::If { otherwise }, blockty)?;
@@ -373,17 +467,17 @@ impl<'a> Check<'a> {
                 self.is_reachable = false;
             }
             Operator::BrIf { relative_depth } => {
-                self.pop();
+                self.take()?;
                 let depth = self.depth(relative_depth);
                 let changes = self.effects(Moment::Branch)?;
-                self.reach(depth);
+                self.reach(depth)?;
                 self.is_changed |= changes;
             }
             Operator::BrTable { ref targets } => self.branch_table(targets)?,
             Operator::Return | Operator::Unreachable => self.is_reachable = false,
             Operator::Call { function_index } => self.call(self.info.funcs[FuncIndex::from_u32(function_index)])?,
             Operator::CallIndirect { type_index, .. } => {
-                self.pop();
+                self.take()?;
                 self.call(TypeIndex::from_u32(type_index))?;
             }
             _ => self.other(operator)?,
@@ -396,6 +490,7 @@ impl<'a> Check<'a> {
         let Some(effect) = stack_effect(self.info, operator, opcode) else {
             return fault("an operator that isn't known");
         };
+        self.takes(effect.pops as usize)?;
         let taken = self.state.operands.len() - effect.pops as usize;
         let operands = self.state.operands.split_off(taken);
         let Some(ty) = effect.pushes else { return Ok(()) };
@@ -412,6 +507,7 @@ impl<'a> Check<'a> {
 
     fn call(&mut self, ty: TypeIndex) -> Checked {
         let ty = &self.info.types[ty];
+        self.takes(ty.params.len())?;
         self.state.operands.truncate(self.state.operands.len() - ty.params.len());
         let before = self.cursor.clone();
         self.effects(Moment::Call)?;
@@ -545,12 +641,16 @@ impl<'a> Check<'a> {
         if !matches!(self.control[depth].kind, Kind::Function) {
             self.effects(moment)?;
         }
-        self.reach(depth);
-        Ok(())
+        self.reach(depth)
     }
 
     /// A way leads from here to the label of `control[depth]`.
-    fn reach(&mut self, depth: usize) {
+    fn reach(&mut self, depth: usize) -> Checked {
+        let frame = &self.control[depth];
+        self.takes(match frame.kind {
+            Kind::Loop { .. } => frame.params.len(),
+            _ => frame.results.len(),
+        })?;
         let frame = &mut self.control[depth];
         match &frame.kind {
             Kind::Function => {}
@@ -577,10 +677,11 @@ impl<'a> Check<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     fn branch_table(&mut self, table: &BrTable<'_>) -> Checked {
-        self.pop();
+        self.take()?;
         let targets = table.targets().chain([Ok(table.default())]);
         let mut depths: Vec<_> = targets.map(|depth| self.depth(depth.expect("validated"))).collect();
         depths.sort_unstable();
@@ -589,7 +690,7 @@ impl<'a> Check<'a> {
         let here = self.state.clone();
         for depth in depths {
             self.effects(Moment::Way(depth as u32))?;
-            self.reach(depth);
+            self.reach(depth)?;
             self.state.clone_from(&here);
         }
         self.is_reachable = false;

@@ -4,7 +4,7 @@ use super::check;
 use crate::abi::homes::width::with_wide;
 use crate::base::{DefinedFuncIndex, ValType};
 use crate::compile::model::mistakes::{Mistake, with};
-use crate::compile::model::{Blocks, Plan, plan, plan_every_value};
+use crate::compile::model::{Blocks, Plan, plan, plan_every_value, plan_exact};
 use crate::wasm::{ModuleInfo, parse};
 use std::path::Path;
 
@@ -288,7 +288,7 @@ fn modules() -> Vec<Vec<u8>> {
 #[test]
 fn nothing_is_wrong_with_what_is_planned() {
     for wasm in &modules() {
-        for planner in [plan as Planner, plan_every_value] {
+        for planner in [plan as Planner, plan_every_value, plan_exact] {
             assert_eq!(faults(wasm, planner), Vec::<String>::new());
         }
     }
@@ -300,7 +300,7 @@ fn nothing_is_wrong_with_wide_values() {
     let modules = modules();
     for ty in TYPES {
         for wasm in &modules {
-            for planner in [plan as Planner, plan_every_value] {
+            for planner in [plan as Planner, plan_every_value, plan_exact] {
                 assert_eq!(with_wide(ty, || faults(wasm, planner)), Vec::<String>::new(), "{ty}");
             }
         }
@@ -369,8 +369,16 @@ fn every_mistake_is_found() {
         Mistake::ArgumentsWait,
         Mistake::NoStop,
     ];
+    let exact = [
+        Mistake::TeeNotStored,
+        Mistake::ArgumentsWait,
+        Mistake::NoStop,
+        Mistake::NotReadBack,
+        Mistake::VariablesRead,
+        Mistake::ZerosWithoutHomes,
+    ];
     let mut missed = Vec::new();
-    let planners = [(&runs[..], plan as Planner), (&every_value, plan_every_value)];
+    let planners = [(&runs[..], plan as Planner), (&every_value, plan_every_value), (&exact, plan_exact)];
     for (mistakes, planner) in planners {
         assert_eq!(faults(&wasm, planner), Vec::<String>::new());
         for mistake in mistakes {

@@ -67,6 +67,11 @@ pub(in crate::compile) struct Effects {
 }
 
 impl Effects {
+    /// How many there are.
+    pub(in crate::compile) fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// Adds effects at this moment, after all others.
     pub(super) fn add(&mut self, pc: WasmPc, moment: Moment, effects: impl IntoIterator<Item = Effect>) {
         let before = self.all.len();
@@ -130,6 +135,11 @@ impl Cursor {
         let starts = std::iter::once(0).chain(effects.groups.iter().map(|group| group.end as usize));
         let groups = effects.groups.iter().zip(starts);
         groups.map(|(group, start)| (group.pc, &effects.all[start..group.end as usize]))
+    }
+
+    /// Whether effects were taken between the two.
+    pub(in crate::compile) fn is_before(&self, later: &Cursor) -> bool {
+        self.group < later.group
     }
 
     /// Whether all were taken.

@@ -49,6 +49,12 @@ pub(in crate::compile) enum Mistake {
     TeeNotStored,
     /// With every value at home, operands beneath a block aren't stored before it.
     OperandsNotStored,
+    /// In the exact form, operators take operands from where they were before the stop point.
+    NotReadBack,
+    /// In the exact form, locals are read from their variables.
+    VariablesRead,
+    /// In the exact form, what nothing assigns has no home.
+    ZerosWithoutHomes,
 }
 
 pub(in crate::compile) use switch::makes;

@@ -159,12 +159,15 @@ pub(in crate::compile) fn plan_every_value(
 pub(in crate::compile) fn plan_exact(info: &ModuleInfo, function: DefinedFuncIndex, blocks: &Blocks) -> Result<Plan> {
     let ty = info.func_type(info.func_index(function));
     let types = info.local_types(function);
+    let params = ty.params.len() as u32;
     // Also those that nothing assigns, since the host may.
-    let all: Vec<u32> = (0..types.len() as u32).collect();
+    let all: Vec<u32> =
+        if makes(Mistake::ZerosWithoutHomes) { blocks.live(params) } else { (0..types.len() as u32).collect() };
     let homes = Homes::new(&types);
-    let slot = EveryValue::new(&all, ty.params.len() as u32, true);
+    let slot = EveryValue::new(&all, params, !makes(Mistake::VariablesRead));
     let walk = Walk::new(info, function, blocks, &types, &homes, ty, slot).exactly();
-    Ok(walk.walk()?.expect("it is never too much work"))
+    let plan = walk.walk()?.expect("it is never too much work");
+    Ok(Plan { zeros: zeros(&all, plan.locals), ..plan })
 }
 
 struct Walk<'a, S: Slot> {
@@ -265,6 +268,9 @@ impl<'a, S: Slot> Walk<'a, S> {
             if !self.is_reachable && !self.revives(&operator) {
                 continue;
             }
+            if self.plan.is_exact && !self.is_reachable && self.control.len() == 1 {
+                self.open_end();
+            }
             if self.is_reachable {
                 self.before_operator(&operator);
             }
@@ -299,7 +305,7 @@ impl<'a, S: Slot> Walk<'a, S> {
 
     /// The stop point or checkpoint before an operator, if one is due.
     fn before_operator(&mut self, operator: &Operator<'_>) {
-        let reads = if self.plan.is_exact { self.takes(operator) } else { 0 };
+        let reads = if self.plan.is_exact && !makes(Mistake::NotReadBack) { self.takes(operator) } else { 0 };
         match std::mem::replace(&mut self.due, Behind::Unchanged) {
             Behind::Unchanged => {}
             Behind::Described if makes(Mistake::NoCheckpoint) => {}
@@ -319,6 +325,20 @@ impl<'a, S: Slot> Walk<'a, S> {
                     .extend(read.map(|(operand, index)| Effect::ReloadOperand { operand: index, word: operand.home }));
             }),
         }
+    }
+
+    /// The function's end, to which no operator leads, is there for whoever returns early: with the results in their homes.
+    fn open_end(&mut self) {
+        self.truncate(0);
+        for ty in self.control[0].results.clone() {
+            self.push(ty, NOTHING);
+        }
+        if let Some(last) = self.stack.last() {
+            self.plan.words = self.plan.words.max(last.home + words(last.ty));
+        }
+        self.slot.leave_block(0, &mut [], &mut self.stack);
+        self.due = Behind::Undescribed;
+        self.is_reachable = true;
     }
 
     /// How many operands, counted from the top, the operator takes, or hands to a label.

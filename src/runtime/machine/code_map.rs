@@ -50,6 +50,11 @@ impl CodeMap {
         true
     }
 
+    /// Takes away the code that begins there.
+    pub fn remove(&mut self, start: usize) {
+        self.regions.retain(|region| region.range.start != start);
+    }
+
     fn find(&self, pc: usize) -> Option<&Region> {
         let after = self.regions.partition_point(|region| region.range.start <= pc);
         let region = &self.regions[after.checked_sub(1)?];

@@ -76,6 +76,11 @@ impl GuestStack {
         self.asked == bytes
     }
 
+    /// What frames mustn't go below, with this much room below them.
+    pub fn lowest_frame(&self, room: usize) -> usize {
+        self.limit.max(self.base) + room
+    }
+
     /// The first byte that can be accessed.
     #[inline]
     pub fn accessible_from(&self) -> usize {

@@ -38,6 +38,8 @@ pub struct StoreContext {
     pub store: *const Owner,
     /// The guest stack that is in use, laid out as [`crate::abi::vmctx::guest_stack`] says, or null.
     pub stack: *const (),
+    /// Laid out as [`crate::abi::vmctx::entry`] says: how the function that is about to run is entered, or null.
+    pub entry: *const u64,
     /// The host's floating-point environment while guest code runs that depends on it.
     pub host_floats: u32,
     /// Whether guest code may depend on it: then it runs in the default one.
@@ -77,6 +79,7 @@ impl StoreContext {
             exit_frame: 0,
             store: ptr::null(),
             stack: ptr::null(),
+            entry: ptr::null(),
             host_floats: floats::DEFAULT,
             has_floats: 0,
             code: ptr::null(),
@@ -95,4 +98,5 @@ const _: () = {
     assert!(offset_of!(StoreContext, exit_frame) == abi::EXIT_FRAME as usize);
     assert!(offset_of!(StoreContext, store) == abi::STORE as usize);
     assert!(offset_of!(StoreContext, stack) == abi::STACK as usize);
+    assert!(offset_of!(StoreContext, entry) == abi::ENTRY as usize);
 };

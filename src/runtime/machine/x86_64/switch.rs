@@ -188,6 +188,33 @@ pub unsafe fn resume(context: *mut StoreContext) -> u32 {
     exit
 }
 
+/// Has the guest, when it is resumed, call a function in the place of the frame at `fp`: from the same caller, with these first
+/// arguments. Answers the guest stack pointer to resume it with. Nothing of the frame, or below it, is left.
+///
+/// # Safety
+///
+/// The frame must be one of a guest that was left, on its stack, which is accessible for [`REENTRY_SPACE`] below it.
+pub unsafe fn reenter(fp: usize, code: usize, arguments: [u64; 3]) -> usize {
+    // What `resume` takes from the stack: vector registers, then the others from r15 on, the store context, where to go on.
+    let guest_sp = fp + 8 - REENTRY_SPACE;
+    let [rdi, rsi, rdx] = arguments;
+    // SAFETY: the words are between the stack pointer and the frame pointer, or the latter's own, which is read first.
+    unsafe {
+        let caller_fp = (fp as *const u64).read();
+        let words = guest_sp as *mut u64;
+        words.write_bytes(0, REENTRY_SPACE / 8);
+        words.add(40).write(rdi);
+        words.add(41).write(rsi);
+        words.add(43).write(rdx);
+        words.add(46).write(caller_fp);
+        words.add(48).write(code as u64);
+    }
+    guest_sp
+}
+
+/// Bytes that a stop leaves on the stack, from the guest stack pointer up to the address after the stop point.
+pub const REENTRY_SPACE: usize = 256 + 15 * 8 + 16;
+
 /// Goes back to where the guest was entered or resumed, with the store context in `rbx` and the answer in `eax`.
 ///
 /// # Safety
