@@ -30,6 +30,11 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("linker", "Linkers", "Instantiating modules by the names of their imports."),
     ("wasi", "WASI", "What ordinary programs import: arguments, files, clocks, and so on."),
     ("frame", "Debugging: frames", "Where guests stand, and the values of their locals and operands."),
+    (
+        "intervention",
+        "Debugging: interventions",
+        "Changing a frame that stands still, and so what the guest does next.",
+    ),
     ("event", "Debugging: events", "What happens to guests, and the handler that is told."),
     ("call", "Debugging: calls that can pause", "Running a guest from one event to the next."),
     ("edit", "Debugging: edit sessions", "Changing breakpoints, all or nothing."),

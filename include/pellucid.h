@@ -4296,6 +4296,158 @@ pellucid_status_t pellucid_frame_local_name(const pellucid_store_t *store,
                                             pellucid_str_t *out_name);
 
 /* ==================================================================================================
+ * Debugging: interventions
+ *
+ * Changing a frame that stands still, and so what the guest does next.
+ * ================================================================================================== */
+
+/**
+ * Writes a local of a frame. The guest goes on with the new value.
+ *
+ * Any frame can be written to whose call hasn't ended: of a paused call, in an event handler, and in a host function. A frame that
+ * waits for a call takes the value when it is returned to; until then it is read with it already.
+ *
+ * The first write into a frame compiles its function once more, in a form that does exactly what was shown and takes everything
+ * from memory: the function runs several times slower until it returns. Other frames of it, and later calls, run as before.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `local_index`: less than the number of its locals.
+ * - `value`: the value, of the local's type.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` for a local that isn't there, or a reference that the
+ * store never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown
+ * kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_INVALID_STATE` if the frame's call has ended, or if
+ * the frame's values aren't known; `PELLUCID_ERR_LIMIT` if there is no room for the other form, on the guest's stack or
+ * by the engine's limits; `PELLUCID_ERR_SYSTEM` if it can't be compiled or mapped for lack of memory; `PELLUCID_ERR_STALE_HANDLE`;
+ * `PELLUCID_ERR_WRONG_STORE` also for a value of another store; `PELLUCID_ERR_DEBUG_DISABLED`. After an error nothing has changed.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any; the frame stays valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_write_local(pellucid_store_t *store,
+                                             const pellucid_frame_t *frame,
+                                             uint32_t local_index,
+                                             const pellucid_value_t *value,
+                                             pellucid_error_t **out_error);
+
+/**
+ * Writes an operand of a frame, as `pellucid_frame_write_local` does a local.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `operand_index`: less than the number of its operands; 0 is the bottom of the stack.
+ * - `value`: the value, of the operand's type.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; else what `pellucid_frame_write_local` does.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any; the frame stays valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_write_operand(pellucid_store_t *store,
+                                               const pellucid_frame_t *frame,
+                                               uint32_t operand_index,
+                                               const pellucid_value_t *value,
+                                               pellucid_error_t **out_error);
+
+/**
+ * Has a frame return early. When its call goes on, its caller goes on with these results. Frames that it has called are
+ * dropped. Until then the frame stands at its function's `end`, with the results for operands.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame; all handles for frames of its call become stale.
+ * - `results`, `n_results`: the results, of the function's result types.
+ * - `out_frame`: gets the frame as it stands then, the innermost one; may be NULL, or the same place as `frame`.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped, as it is at a
+ * breakpoint or step; `PELLUCID_ERR_INVALID_ARGUMENT` also for a wrong number of results; else what
+ * `pellucid_frame_write_local` does.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any, while the call is paused or in an event handler of it.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_return(pellucid_store_t *store,
+                                        const pellucid_frame_t *frame,
+                                        const pellucid_value_t *results,
+                                        size_t n_results,
+                                        pellucid_frame_t *out_frame,
+                                        pellucid_error_t **out_error);
+
+/**
+ * Has a frame begin again: it stands at its function's first operator, with its parameters as they are now and its other locals
+ * zero. Frames that it has called are dropped. What it has done to memories, globals and tables stays done.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame; all handles for frames of its call become stale.
+ * - `out_frame`: gets the frame as it stands then, the innermost one; may be NULL, or the same place as `frame`.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped; else what
+ * `pellucid_frame_write_local` does.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any, while the call is paused or in an event handler of it.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_restart(pellucid_store_t *store,
+                                         const pellucid_frame_t *frame,
+                                         pellucid_frame_t *out_frame,
+                                         pellucid_error_t **out_error);
+
+/**
+ * Drops a frame, and those that it has called. Its caller stands before the call then, with the frame's parameters as they are
+ * now for arguments: it will call again.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame; all handles for frames of its call become stale.
+ * - `out_frame`: gets the caller's frame, the innermost one; may be NULL, or the same place as `frame`.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped, if the host called
+ * the frame, or if it was called through a table that doesn't have its function any more; else what
+ * `pellucid_frame_write_local` does.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any, while the call is paused or in an event handler of it.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_drop(pellucid_store_t *store,
+                                      const pellucid_frame_t *frame,
+                                      pellucid_frame_t *out_frame,
+                                      pellucid_error_t **out_error);
+
+/**
+ * Moves a frame to another operator of its function, with its locals and operands as they are. Frames that it has called are
+ * dropped.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame; all handles for frames of its call become stale.
+ * - `pc`: the operator, as an offset in the module's bytes. It must be the start of an operator that control flow can reach, and
+ *   the operands before it must have the types of those that the frame has.
+ * - `out_frame`: gets the frame as it stands then, the innermost one; may be NULL, or the same place as `frame`.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if no such operator is there; `PELLUCID_ERR_TYPE_MISMATCH` if the operands there
+ * have other types; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped; else what
+ * `pellucid_frame_write_local` does.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any, while the call is paused or in an event handler of it.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_set_pc(pellucid_store_t *store,
+                                        const pellucid_frame_t *frame,
+                                        uint32_t pc,
+                                        pellucid_frame_t *out_frame,
+                                        pellucid_error_t **out_error);
+
+/* ==================================================================================================
  * Debugging: events
  *
  * What happens to guests, and the handler that is told.
@@ -4708,6 +4860,28 @@ pellucid_status_t pellucid_call_resume(pellucid_call_t *call,
                                        pellucid_resume_t mode,
                                        pellucid_call_state_t *out_state,
                                        pellucid_error_t **out_error);
+
+/**
+ * Ends a call with a trap. Its frames can be looked at until it is deleted.
+ *
+ * - `call`: the call; it must be ready or paused.
+ * - `message`, `message_len`: UTF-8 for the error: why.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * The call is trapped then, see `pellucid_call_error`: its trap is `PELLUCID_TRAP_REQUESTED`, with the backtrace of where it
+ * stood. No event is raised.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a message that isn't UTF-8.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_trap(pellucid_call_t *call,
+                                     const char *message,
+                                     size_t message_len,
+                                     pellucid_error_t **out_error);
 
 /**
  * Where a call stands.

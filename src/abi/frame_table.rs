@@ -52,6 +52,8 @@ pub struct FunctionFrame {
     pub frame_to_fp: u32,
     /// Words of the state slot.
     pub words: u32,
+    /// Where its caller's registers are.
+    pub saved: SavedRegisters,
     /// Locals, parameters included.
     pub locals: u32,
     /// The function's first stop point in [`FrameTable::stops`].
@@ -62,6 +64,13 @@ pub struct FunctionFrame {
     pub first_zeros: u32,
     /// The number of its ranges there.
     pub zeros: u32,
+}
+
+/// Where a function has its caller's registers that it must not change: on x86-64 `rbx`, `r12`, `r13`, `r14` and `r15`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct SavedRegisters {
+    /// Of each, how many words below the frame pointer it is; 0 for one that the function doesn't use.
+    pub words_below: [u8; 5],
 }
 
 /// A stop point, the start of a run.
@@ -302,6 +311,7 @@ mod tests {
             slot_to_fp: 64,
             frame_to_fp: 64,
             words: 8,
+            saved: SavedRegisters::default(),
             locals,
             first_stop: 0,
             stops: stops.len() as u32,

@@ -226,6 +226,13 @@ pub fn numeric_operands(opcode: u8) -> Option<NumericOperands> {
     Some(NumericOperands { count, is_wide })
 }
 
+/// Whether what the numeric operator with this one-byte opcode gives can be told from its operands alone, bit for bit. It can't
+/// where floats are added, subtracted, multiplied, divided, or the smaller or larger is taken: if both operands are NaNs the
+/// specification leaves open which of them comes out, and the machine's choice depends on where it has them.
+pub fn is_reproducible(opcode: u8) -> bool {
+    !matches!(opcode, 0x92..=0x97 | 0xa0..=0xa5)
+}
+
 /// The type of what the numeric operator with this one-byte opcode gives; `None` if there is no such operator.
 pub fn numeric_result(opcode: u8) -> Option<ValType> {
     Some(match opcode {

@@ -11,7 +11,8 @@ use super::places::{self, Branches, Places};
 use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
 use crate::abi::artifact::CompiledBlob;
 use crate::abi::builtins::Builtin;
-use crate::abi::frame_table::Checkpoint;
+use crate::abi::frame_table::{Checkpoint, SavedRegisters};
+use crate::abi::homes::WORD_SIZE;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, WasmPc};
 use crate::wasm::ModuleInfo;
@@ -23,8 +24,11 @@ use cranelift_codegen::ir::{
     SigRef, SourceLoc, UserExternalName, UserExternalNameRef, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::packed_option::ReservedValue;
-use cranelift_codegen::{CodegenError, CodegenResult, CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_codegen::{
+    CodegenError, CodegenResult, CompiledCode, Context, Final, FinalizedRelocTarget, MachBufferFinalized,
+};
 use cranelift_entity::PrimaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use std::collections::HashMap;
@@ -66,6 +70,7 @@ pub(super) struct DebugOutput {
     pub(super) slot_to_fp: u32,
     pub(super) frame_to_fp: u32,
     pub(super) words: u32,
+    pub(super) saved: SavedRegisters,
     pub(super) locals: u32,
     /// Sorted by pc: the operator, the address after the patchable instruction, the state.
     pub(super) stops: Vec<(WasmPc, u32, u32)>,
@@ -200,7 +205,8 @@ impl<'a> FunctionCompiler<'a> {
     pub(super) fn compile_exact(&mut self, index: DefinedFuncIndex) -> Result<FunctionOutput> {
         let plan = model::plan_exact(self.info, index, &Blocks::scan(self.info, index)?)?;
         let measured = Measured::of_exact(self.info, index, &plan)?;
-        let output = self.take_memory(index, &measured).and_then(|()| self.compile_in_turn(index, &measured, Some(plan)));
+        let output =
+            self.take_memory(index, &measured).and_then(|()| self.compile_in_turn(index, &measured, Some(plan)));
         self.memory.done();
         output
     }
@@ -357,15 +363,36 @@ fn extract(
         }
         let layout = buffer.frame_layout().expect("the function has a frame");
         let slot_to_fp = layout.frame_to_fp_offset - layout.stackslots[stops.slot()].offset;
-        let frame_to_fp = layout.frame_to_fp_offset;
+        let (frame_to_fp, saved) = (layout.frame_to_fp_offset, saved_registers(buffer));
         let Plan { stops, checkpoints, zeros, pool, words, locals, .. } = stops.into_plan();
         // A stop point that Cranelift found unreachable isn't in the code.
         let stops = stops.into_iter().enumerate();
         let stops = stops.filter_map(|(number, (pc, state))| Some((pc, *returns.get(&number)?, state))).collect();
-        DebugOutput { slot_to_fp, frame_to_fp, words, locals, stops, checkpoints, zeros, pool }
+        DebugOutput { slot_to_fp, frame_to_fp, words, saved, locals, stops, checkpoints, zeros, pool }
     });
     FunctionOutput { code: bytes, calls_to, traps: places.traps(buffer), calls, debug }
 }
+
+/// Where the function saves its caller's registers.
+fn saved_registers(buffer: &MachBufferFinalized<Final>) -> SavedRegisters {
+    let mut saved = SavedRegisters::default();
+    let mut below = 0;
+    for (_, inst) in &buffer.unwind_info {
+        match *inst {
+            UnwindInst::DefineNewFrame { offset_downward_to_clobbers, .. } => below = offset_downward_to_clobbers,
+            UnwindInst::SaveReg { clobber_offset, reg } => {
+                let register = CALLEE_SAVED.iter().position(|known| *known == reg.hw_enc());
+                let register = register.expect("the convention has no other registers to save");
+                saved.words_below[register] = ((below - clobber_offset) / WORD_SIZE) as u8;
+            }
+            _ => {}
+        }
+    }
+    saved
+}
+
+/// How x86-64 numbers the registers of [`SavedRegisters`].
+const CALLEE_SAVED: [u8; 5] = [3, 12, 13, 14, 15];
 
 /// The state of translating one function.
 pub(super) struct Translator<'a> {

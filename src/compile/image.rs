@@ -52,6 +52,7 @@ pub(super) fn link(
                 slot_to_fp: debug.slot_to_fp,
                 frame_to_fp: debug.frame_to_fp,
                 words: debug.words,
+                saved: debug.saved,
                 locals: debug.locals,
                 first_stop: frames.stops.len() as u32,
                 stops: debug.stops.len() as u32,

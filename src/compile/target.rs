@@ -23,7 +23,8 @@ pub(super) fn isa(config: &Config) -> Result<OwnedTargetIsa> {
     set("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" });
     // Frames are walked along the frame pointers.
     set("preserve_frame_pointers", "true");
-    set("unwind_info", "false");
+    // It tells where functions save their callers' registers, and costs no code.
+    set("unwind_info", if config.debug { "true" } else { "false" });
     // Without handlers, functions compare the stack pointer with the limit instead.
     set("enable_probestack", if config.signal_handlers { "true" } else { "false" });
     set("probestack_strategy", "inline");

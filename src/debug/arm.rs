@@ -39,6 +39,7 @@ pub(super) struct Armed {
 }
 
 /// The stop point that a call returns to.
+#[derive(Clone)]
 pub(super) struct Return {
     pub(super) blob: Rc<MappedBlob>,
     pub(super) stop: Stop,
@@ -78,6 +79,11 @@ impl Armed {
     fn insert_function(&self, (module, function): Function) {
         self.functions.borrow_mut().insert((module.id(), function.as_u32()), module);
         self.any.set(true);
+    }
+
+    /// Forgets the returns into code that is unmapped.
+    pub(super) fn forget_blob(&self, blob: &MappedBlob) {
+        self.returns.borrow_mut().retain(|_, place| place.blob.id() != blob.id());
     }
 
     pub(super) fn insert_return(&self, place: Return) {
@@ -164,15 +170,21 @@ impl Debuggee {
 
     /// The stop point that a frame of this location, which waits for a call, goes on at; none if it is armed for stepping.
     pub(super) fn return_to_arm(&self, location: &Location) -> Option<Return> {
-        let Location { blob, body, pc, .. } = location;
-        let stops = blob.frames()?.stops_of(*body);
-        let stop = *stops.get(stops.partition_point(|stop| stop.pc <= *pc))?;
-        let place = Return { blob: blob.clone(), stop };
+        let Location { blob, body, .. } = location;
+        let place = self.goes_on_at(location)?;
         (!self.armed.contains((blob.module(), blob.function(*body)), place.key())).then_some(place)
     }
 
+    /// The stop point that a frame of this location, which waits for a call, goes on at.
+    pub(super) fn goes_on_at(&self, location: &Location) -> Option<Return> {
+        let Location { blob, body, pc, .. } = location;
+        let stops = blob.frames()?.stops_of(*body);
+        let stop = *stops.get(stops.partition_point(|stop| stop.pc <= *pc))?;
+        Some(Return { blob: blob.clone(), stop })
+    }
+
     /// What it takes to arm a stop point for stepping.
-    fn arming(&self, place: &Return) -> Vec<Patch> {
+    pub(super) fn arming(&self, place: &Return) -> Vec<Patch> {
         let stops = self.book.unmarked(&place.blob, [&place.stop]).map(|stop| (stop, true)).collect();
         vec![Patch { blob: place.blob.clone(), stops }]
     }
@@ -183,7 +195,8 @@ impl Debuggee {
         let mut disarm = |blob: &Rc<MappedBlob>, stops: &mut dyn Iterator<Item = &Stop>| {
             let patch = patches.entry(blob.id().as_u32());
             let patch = patch.or_insert_with(|| Patch { blob: blob.clone(), stops: Vec::new() });
-            patch.stops.extend(self.book.unmarked(blob, stops).map(|stop| (stop, false)));
+            let mut unneeded = stops.filter(|stop| !self.pending.needs(SiteKey::new(blob, stop)));
+            patch.stops.extend(self.book.unmarked(blob, &mut unneeded).map(|stop| (stop, false)));
         };
         let (functions, returns) = (self.armed.functions.borrow(), self.armed.returns.borrow());
         for ((_, function), module) in &*functions {

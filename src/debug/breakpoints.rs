@@ -349,7 +349,17 @@ impl Book {
         unmarked.map(|stop| stop.return_offset)
     }
 
-    fn site(&self, blob: &Rc<MappedBlob>, body: BodyIndex, stop: Stop) -> Rc<Site> {
+    /// Forgets code that is unmapped.
+    pub(super) fn forget_blob(&self, blob: &MappedBlob) {
+        for breakpoint in self.breakpoints.borrow().values() {
+            breakpoint.places.borrow_mut().retain(|place| place.blob.id() != blob.id());
+        }
+        self.sites.borrow_mut().retain(|_, site| site.blob.id() != blob.id());
+        self.sites_by_address.borrow_mut().retain(|_, site| site.blob.id() != blob.id());
+    }
+
+    /// The site of a stop point.
+    pub(super) fn site(&self, blob: &Rc<MappedBlob>, body: BodyIndex, stop: Stop) -> Rc<Site> {
         let mut sites = self.sites.borrow_mut();
         let site = sites.entry(SiteKey::new(blob, &stop));
         site.or_insert_with(|| Rc::new(Site::new(blob, body, stop))).clone()

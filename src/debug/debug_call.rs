@@ -5,6 +5,7 @@
 
 use super::debuggee::Parked;
 use super::event::Counted;
+use super::pending::Pending;
 use super::session::{Outcome, Session};
 use super::stopped_call::StoppedCall;
 use super::{Debuggee, Event, Frame};
@@ -52,6 +53,7 @@ pub struct DebugCall {
     error: RefCell<Option<Error>>,
     stopped_call: Rc<StoppedCall>,
     parked: Rc<Parked>,
+    pending: Rc<Pending>,
 }
 
 impl DebugCall {
@@ -151,6 +153,21 @@ impl DebugCall {
         Ok(if still { debuggee.innermost(&self.stopped_call) } else { None })
     }
 
+    /// Ends a call that is ready or paused with the trap [`TrapCode::Requested`] and this message. Its frames can be looked at
+    /// until it is dropped.
+    ///
+    /// Errors: `WrongStore`; `InvalidState` unless it is ready or paused.
+    pub fn trap(&self, debuggee: &Debuggee, message: String) -> Result<()> {
+        self.check_store(debuggee)?;
+        let before = self.state.get();
+        if !matches!(before, CallState::Ready | CallState::Paused) {
+            bail!(InvalidState, "the call is {}", describe(before));
+        }
+        let session = Session::new(debuggee, &self.call, &self.stopped_call, true);
+        let outcome = session.trap_by_host(before == CallState::Paused, message);
+        self.record(before, outcome).map(|_| ())
+    }
+
     fn check_store(&self, debuggee: &Debuggee) -> Result<()> {
         if debuggee.store().id() != self.store {
             bail!(WrongStore, "the call belongs to another store");
@@ -163,6 +180,7 @@ impl Drop for DebugCall {
     fn drop(&mut self) {
         self.stopped_call.end();
         self.parked.calls.borrow_mut().remove(&self.call.id());
+        self.pending.orphan(self.call.id());
     }
 }
 
@@ -202,6 +220,7 @@ impl Debuggee {
             error: RefCell::new(None),
             stopped_call: Rc::new(StoppedCall::default()),
             parked: self.parked.clone(),
+            pending: self.pending.clone(),
         })
     }
 

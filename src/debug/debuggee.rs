@@ -8,7 +8,9 @@ use super::arm::{ArmNewCode, Armed};
 use super::breakpoints::Book;
 use super::event::Registered;
 use super::hash::NumberMap;
+use super::intervene::ExactForms;
 use super::location::Cache;
+use super::pending::Pending;
 use super::stopped_call::StoppedCall;
 use crate::base::error::bail;
 use crate::base::{
@@ -44,6 +46,8 @@ pub struct Debuggee {
     /// Calls that wait for host functions, as far as anybody looked at them.
     hosts: RefCell<Vec<Rc<StoppedCall>>>,
     pub(super) cache: Cache,
+    pub(super) pending: Rc<Pending>,
+    pub(super) exact_forms: ExactForms,
     pub(super) no_ids: Rc<[u64]>,
 }
 
@@ -89,6 +93,8 @@ impl Debuggee {
             parked: Rc::default(),
             hosts: RefCell::new(Vec::new()),
             cache: Cache::new(),
+            pending: Rc::default(),
+            exact_forms: ExactForms::default(),
             no_ids: Rc::new([]),
         })
     }

@@ -234,7 +234,7 @@ impl Debuggee {
                 let key = place.key();
                 let change = changes.entry(key).or_insert_with(|| Change::new(&place.blob, place.stop.return_offset));
                 change.breakpoints += isize::from(fate.will_be_enabled()) - isize::from(fate.was_enabled());
-                change.is_stepped = self.armed.contains((module, *function), key);
+                change.is_stepped = self.armed.contains((module, *function), key) || self.pending.needs(key);
             }
         }
         let mut patches: Vec<Patch> = Vec::new();
@@ -261,7 +261,7 @@ struct Change {
     offset: CodeOffset,
     /// How many more of its breakpoints will be enabled.
     breakpoints: isize,
-    /// Whether it is armed for stepping.
+    /// Whether it is armed for stepping, or for a write.
     is_stepped: bool,
     /// Whether it will be, as of now.
     is_return: bool,

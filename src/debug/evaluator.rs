@@ -1,8 +1,8 @@
 //! Evaluates replayable operators: what [`ends_run`](crate::abi::operators::ends_run) calls inner ones, no others.
 //!
 //! Knows no store: memories, globals and tables are behind [`Outside`]. Invariant: where compiled code would go on,
-//! the evaluator gives the same bits; where it would trap or leave the run, it says so and changes nothing, and the
-//! machine does it.
+//! the evaluator gives the same bits, or says that it can't tell them; where it would trap or leave the run, it says so and
+//! changes nothing, and the machine does it.
 //!
 //! Read next: `replay.rs`, which walks a run with this.
 
@@ -118,6 +118,8 @@ pub enum Inner {
     Unary(ValType, fn(u64) -> Numeric),
     /// An operator from two scalar operands to a scalar.
     Binary(ValType, fn(u64, u64) -> Numeric),
+    /// The same for floats, where it isn't known which of two NaNs comes out.
+    Arithmetic(ValType, fn(u64, u64) -> Numeric),
 }
 
 /// What a scalar numeric operator gives: bits, or a trap.
@@ -130,6 +132,8 @@ pub enum Halt {
     Trap(TrapCode),
     /// It goes on elsewhere, where another run starts.
     Branch,
+    /// It can be passed, but only the machine knows what it gives.
+    Unclear,
 }
 
 impl From<TrapCode> for Halt {
@@ -169,6 +173,7 @@ impl Inner {
         let constant = |ty, bits| Some(Inner::Const(Slot::scalar(ty, bits)));
         let unary = |ty, apply| Some(Inner::Unary(ty, apply));
         let binary = |ty, apply| Some(Inner::Binary(ty, apply));
+        let arithmetic = |ty, apply| Some(Inner::Arithmetic(ty, apply));
         match operator {
             Nop | Block { .. } | Loop { .. } | End => Some(Inner::Nothing),
             BrIf { .. } => Some(Inner::BrIf),
@@ -294,12 +299,12 @@ impl Inner {
             F32Trunc => unary(F32, |a| f32_unary(a, f32::trunc)),
             F32Nearest => unary(F32, |a| f32_unary(a, f32::round_ties_even)),
             F32Sqrt => unary(F32, |a| f32_unary(a, f32::sqrt)),
-            F32Add => binary(F32, |a, b| f32_binary(a, b, |a, b| a + b)),
-            F32Sub => binary(F32, |a, b| f32_binary(a, b, |a, b| a - b)),
-            F32Mul => binary(F32, |a, b| f32_binary(a, b, |a, b| a * b)),
-            F32Div => binary(F32, |a, b| f32_binary(a, b, |a, b| a / b)),
-            F32Min => binary(F32, |a, b| f32_choice(a, b, |a, b| a | b, |a, b| a < b)),
-            F32Max => binary(F32, |a, b| f32_choice(a, b, |a, b| a & b, |a, b| a > b)),
+            F32Add => arithmetic(F32, |a, b| f32_binary(a, b, |a, b| a + b)),
+            F32Sub => arithmetic(F32, |a, b| f32_binary(a, b, |a, b| a - b)),
+            F32Mul => arithmetic(F32, |a, b| f32_binary(a, b, |a, b| a * b)),
+            F32Div => arithmetic(F32, |a, b| f32_binary(a, b, |a, b| a / b)),
+            F32Min => arithmetic(F32, |a, b| f32_choice(a, b, |a, b| a | b, |a, b| a < b)),
+            F32Max => arithmetic(F32, |a, b| f32_choice(a, b, |a, b| a & b, |a, b| a > b)),
             F64Abs => unary(F64, |a| Ok(a & !SIGN_64)),
             F64Neg => unary(F64, |a| Ok(a ^ SIGN_64)),
             F64Copysign => binary(F64, |a, b| Ok(a & !SIGN_64 | b & SIGN_64)),
@@ -308,12 +313,12 @@ impl Inner {
             F64Trunc => unary(F64, |a| f64_unary(a, f64::trunc)),
             F64Nearest => unary(F64, |a| f64_unary(a, f64::round_ties_even)),
             F64Sqrt => unary(F64, |a| f64_unary(a, f64::sqrt)),
-            F64Add => binary(F64, |a, b| f64_binary(a, b, |a, b| a + b)),
-            F64Sub => binary(F64, |a, b| f64_binary(a, b, |a, b| a - b)),
-            F64Mul => binary(F64, |a, b| f64_binary(a, b, |a, b| a * b)),
-            F64Div => binary(F64, |a, b| f64_binary(a, b, |a, b| a / b)),
-            F64Min => binary(F64, |a, b| f64_choice(a, b, |a, b| a | b, |a, b| a < b)),
-            F64Max => binary(F64, |a, b| f64_choice(a, b, |a, b| a & b, |a, b| a > b)),
+            F64Add => arithmetic(F64, |a, b| f64_binary(a, b, |a, b| a + b)),
+            F64Sub => arithmetic(F64, |a, b| f64_binary(a, b, |a, b| a - b)),
+            F64Mul => arithmetic(F64, |a, b| f64_binary(a, b, |a, b| a * b)),
+            F64Div => arithmetic(F64, |a, b| f64_binary(a, b, |a, b| a / b)),
+            F64Min => arithmetic(F64, |a, b| f64_choice(a, b, |a, b| a | b, |a, b| a < b)),
+            F64Max => arithmetic(F64, |a, b| f64_choice(a, b, |a, b| a & b, |a, b| a > b)),
 
             I32WrapI64 => unary(I32, |a| of_u32(a as u32)),
             I64ExtendI32S => unary(I64, |a| Ok(a as i32 as u64)),
@@ -427,15 +432,27 @@ impl Inner {
                 let bits = in_environment(ty, top.ty, || apply(top.lo()))?;
                 *top = Slot::scalar(ty, bits);
             }
-            Inner::Binary(ty, apply) => {
+            Inner::Binary(ty, apply) | Inner::Arithmetic(ty, apply) => {
                 let length = operands.len();
                 let (first, second) = (operands[length - 2], operands[length - 1]);
+                if matches!(self, Inner::Arithmetic(..)) && are_different_nans(first, second) {
+                    return Err(Halt::Unclear);
+                }
                 let bits = in_environment(ty, first.ty, || apply(first.lo(), second.lo()))?;
                 operands[length - 2] = Slot::scalar(ty, bits);
                 operands.truncate(length - 1);
             }
         }
         Ok(())
+    }
+}
+
+/// Whether two floats are NaNs, and differ in more than whether they are quiet.
+fn are_different_nans(first: Slot, second: Slot) -> bool {
+    let (a, b) = (first.lo(), second.lo());
+    match first.ty {
+        ValType::F32 => f32(a).is_nan() && f32(b).is_nan() && (a ^ b) as u32 & !QUIET_32 != 0,
+        _ => f64(a).is_nan() && f64(b).is_nan() && (a ^ b) & !QUIET_64 != 0,
     }
 }
 

@@ -193,13 +193,18 @@ impl Debuggee {
         self.locate(frame, |stopped_call| {
             let mut look = stopped_call.look();
             match look.frame(self.store(), &self.cache, frame.position) {
-                Some(view) => Ok(see(view)),
+                Some(mut view) => {
+                    if self.pending.any() && view.kind == FrameKind::Calling {
+                        view.writes = self.pending.of(frame.call, view.fp);
+                    }
+                    Ok(see(view))
+                }
                 None => Err(no_such_frame(frame)),
             }
         })
     }
 
-    fn check_position(&self, stopped_call: &StoppedCall, frame: &Frame) -> Result<()> {
+    pub(super) fn check_position(&self, stopped_call: &StoppedCall, frame: &Frame) -> Result<()> {
         if stopped_call.has_frame(self.store(), &self.cache, frame.position) {
             Ok(())
         } else {
@@ -209,7 +214,7 @@ impl Debuggee {
 
     /// Uses the call that a frame is of, if it is still stopped as it was then. It may have fewer frames.
     #[inline(always)]
-    fn locate<T>(&self, frame: &Frame, using: impl FnOnce(&StoppedCall) -> Result<T>) -> Result<T> {
+    pub(super) fn locate<T>(&self, frame: &Frame, using: impl FnOnce(&StoppedCall) -> Result<T>) -> Result<T> {
         let current = self.current.borrow();
         let found;
         // Mostly it is the newest.

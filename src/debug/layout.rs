@@ -170,10 +170,14 @@ impl Layout {
         }
     }
 
-    /// Reads everything of the newest frame of an activation into `values`, and answers the instance's context; `None` if
-    /// the stack doesn't reach so far.
+    /// Reads everything of the newest frame of an activation, as [`Layout::read_frame`] does.
     pub fn read_all(&self, activation: &Activation, values: &mut Values) -> Option<u64> {
-        let slot = StateSlot::new(activation, activation.fp, self.slot_to_fp);
+        self.read_frame(activation, activation.fp, values)
+    }
+
+    /// Reads everything of a frame into `values`, and answers the instance's context; `None` if the stack doesn't reach so far.
+    pub fn read_frame(&self, activation: &Activation, fp: usize, values: &mut Values) -> Option<u64> {
+        let slot = StateSlot::new(activation, fp, self.slot_to_fp);
         let Values { locals, operands } = values;
         for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();
@@ -261,6 +265,13 @@ impl LayoutCache {
     /// An empty cache.
     pub fn new() -> LayoutCache {
         LayoutCache { entries: RefCell::new(Vec::new()) }
+    }
+
+    /// Forgets code that is unmapped.
+    pub fn forget_blob(&self, blob: &MappedBlob) {
+        for entry in &mut *self.entries.borrow_mut() {
+            entry.take_if(|entry| entry.blob == blob.id());
+        }
     }
 
     /// The layout of the state at `offset` of the blob's pool.

@@ -69,6 +69,15 @@ impl Cache {
         self.find(store, link, place as usize)
     }
 
+    /// Forgets code that is unmapped.
+    pub fn forget_blob(&self, blob: &MappedBlob) {
+        self.layouts.forget_blob(blob);
+        let is_there = |entry: &Entry| entry.location.as_ref().is_some_and(|location| location.blob.id() == blob.id());
+        for entry in self.locations.borrow_mut().iter_mut().filter(|entry| entry.as_ref().is_some_and(is_there)) {
+            *entry = None;
+        }
+    }
+
     #[cold]
     fn find(&self, store: &Store, link: FrameLink, place: usize) -> Option<Rc<Location>> {
         let location = match store.frame_at(link) {

@@ -1,7 +1,7 @@
 //! Quiet operators: those that can be passed without being applied.
 //!
 //! Must not know calls. Invariant: a quiet operator can't trap, and what it does depends on its frame alone, which stays as
-//! it is while its call is stopped; so whoever looks later finds the same. An operator that isn't listed isn't quiet.
+//! it is while its call is stopped, and is known bit for bit; so whoever looks later finds the same. An operator that isn't listed isn't quiet.
 //! Read next: `stopped_call.rs`.
 
 use wasmparser::Operator;
@@ -22,10 +22,8 @@ pub fn is_quiet(operator: &Operator<'_>) -> bool {
             | I32Shl | I32ShrS | I32ShrU | I32Rotl | I32Rotr
             | I64Clz | I64Ctz | I64Popcnt | I64Add | I64Sub | I64Mul | I64And | I64Or | I64Xor
             | I64Shl | I64ShrS | I64ShrU | I64Rotl | I64Rotr
-            | F32Abs | F32Neg | F32Ceil | F32Floor | F32Trunc | F32Nearest | F32Sqrt
-            | F32Add | F32Sub | F32Mul | F32Div | F32Min | F32Max | F32Copysign
-            | F64Abs | F64Neg | F64Ceil | F64Floor | F64Trunc | F64Nearest | F64Sqrt
-            | F64Add | F64Sub | F64Mul | F64Div | F64Min | F64Max | F64Copysign
+            | F32Abs | F32Neg | F32Ceil | F32Floor | F32Trunc | F32Nearest | F32Sqrt | F32Copysign
+            | F64Abs | F64Neg | F64Ceil | F64Floor | F64Trunc | F64Nearest | F64Sqrt | F64Copysign
             | I32WrapI64 | I64ExtendI32S | I64ExtendI32U
             | I32Extend8S | I32Extend16S | I64Extend8S | I64Extend16S | I64Extend32S
             | I32TruncSatF32S | I32TruncSatF32U | I32TruncSatF64S | I32TruncSatF64U

@@ -47,13 +47,7 @@ impl Run {
             }
             pcs.push(pc);
             if ends_run(&operator) || is_last(module, function, pc) {
-                calls = match operator {
-                    Operator::Call { function_index } => Some(Callee::Direct(FuncIndex::from_u32(function_index))),
-                    Operator::CallIndirect { table_index, .. } => {
-                        Some(Callee::Indirect(TableIndex::from_u32(table_index)))
-                    }
-                    _ => None,
-                };
+                calls = called(&operator);
                 break;
             }
             inner.push(Inner::new(&operator).expect("an operator that doesn't end a run is replayable"));
@@ -80,6 +74,19 @@ impl Stops<'_> {
 
     fn passes(&self, pc: WasmPc) -> bool {
         self.rest.first().is_some_and(|next| next.pc <= pc)
+    }
+}
+
+/// What the operator at `pc` of a module calls, if it does.
+pub fn callee_at(module: &Module, pc: WasmPc) -> Option<Callee> {
+    called(&module.info().operator_at(pc))
+}
+
+fn called(operator: &Operator<'_>) -> Option<Callee> {
+    match *operator {
+        Operator::Call { function_index } => Some(Callee::Direct(FuncIndex::from_u32(function_index))),
+        Operator::CallIndirect { table_index, .. } => Some(Callee::Indirect(TableIndex::from_u32(table_index))),
+        _ => None,
     }
 }
 

@@ -13,9 +13,9 @@
 
 use super::breakpoints::Site;
 use super::event::Receiver;
-use super::stopped_call::StoppedCall;
+use super::stopped_call::{Advance, StoppedCall};
 use super::{Action, Debuggee, Event, EventKind, Frame};
-use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc};
+use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc, error::bail};
 use crate::runtime::{Call, Exit, Stopped, TrapInfo};
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -116,7 +116,13 @@ impl<'a> Session<'a> {
     #[inline(always)]
     fn stopped(&self, stopped: Stopped) -> Flow {
         if let Some(site) = self.arrive(stopped) {
-            self.walk(&site)?;
+            if self.debuggee.pending.any() {
+                self.if_done(self.debuggee.make_writes(self.stopped_call, stopped.fp))?;
+                let site = self.stopped_call.site().expect("it is stopped");
+                self.walk(&site)?;
+            } else {
+                self.walk(&site)?;
+            }
         }
         self.before_entry()
     }
@@ -126,9 +132,21 @@ impl<'a> Session<'a> {
         if self.debuggee.armed.any() {
             self.if_done(self.debuggee.before_running())?;
         }
+        if self.stopped_call.is_moved() {
+            self.if_done(self.reenter())?;
+        }
         // From here on nobody may look at its frames.
         self.stopped_call.end();
         Flow::Continue(())
+    }
+
+    /// Has the call go on where its innermost frame was moved to.
+    #[cold]
+    fn reenter(&self) -> Result<()> {
+        let Some(reentry) = self.stopped_call.reentry() else { bail!(InvalidState, "the call has no frames") };
+        self.call.reenter(self.debuggee.store(), reentry)?;
+        self.stopped_call.forget_move();
+        Ok(())
     }
 
     fn finished(&self) -> Outcome {
@@ -145,6 +163,8 @@ impl<'a> Session<'a> {
     }
 
     fn forget_request(&self) {
+        // Its frames are gone, or won't be returned to.
+        self.debuggee.pending.orphan(self.call.id());
         if self.is_requested() {
             self.debuggee.step_request.set(None);
         }
@@ -155,11 +175,20 @@ impl<'a> Session<'a> {
     fn arrive(&self, stopped: Stopped) -> Option<Rc<Site>> {
         let last = self.stopped_call.site().filter(|site| site.is_at(stopped.pc));
         let site = last.or_else(|| self.debuggee.book.site_at(self.debuggee.store(), stopped.pc))?;
-        if !site.is_marked() && !self.steps() {
+        if !site.is_marked() && !self.steps() && !self.is_written(stopped.fp) {
+            if let Err(refused) = self.debuggee.forget_orphans() {
+                log::debug!("a stop point that nothing needs stays armed: {refused}");
+            }
             return None;
         }
         self.stopped_call.begin_stopped(self.call, stopped, &site);
         Some(site)
+    }
+
+    /// Whether something was written into the frame that the call has returned to.
+    #[inline]
+    fn is_written(&self, fp: usize) -> bool {
+        self.debuggee.pending.any() && self.debuggee.pending.of(self.call.id(), fp).is_some()
     }
 
     /// Goes through the run of `site`, operator by operator, from the one that the call is at up to the last that somebody wants to
@@ -168,18 +197,41 @@ impl<'a> Session<'a> {
         loop {
             let index = self.stopped_call.index();
             self.examine(site, index)?;
+            if self.stopped_call.is_moved() {
+                return self.go_on_moved();
+            }
+            if index != 0 && !self.stopped_call.reads_the_same(self.debuggee.store()) {
+                return self.go_on_exactly();
+            }
             let target = if self.steps() { site.next(index) } else { site.next_mark(index) };
             let Some(target) = target else { return self.let_machine_go_on(site) };
             let was_seen = self.stopped_call.raised.get().is_some();
-            if !self.stopped_call.advance(site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
-                return self.let_machine_go_on(site);
+            match self.stopped_call.advance(site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
+                Advance::There => {}
+                Advance::Leaves => return self.let_machine_go_on(site),
+                Advance::Unclear => return self.go_on_exactly(),
             }
             if was_seen {
                 // Nothing ran, but the frame isn't what it was.
                 self.call.bump_epoch();
-                self.stopped_call.epoch.set(self.call.epoch());
+                self.stopped_call.set_epoch(self.call.epoch());
             }
         }
+    }
+
+    /// Has the frame go on in its exact form, since only the machine knows what comes next, or it would do something else than was
+    /// shown.
+    #[cold]
+    fn go_on_exactly(&self) -> Flow {
+        self.if_done(self.debuggee.continue_exactly(self.stopped_call))?;
+        self.go_on_moved()
+    }
+
+    /// Goes on with a frame that was moved.
+    #[cold]
+    fn go_on_moved(&self) -> Flow {
+        let site = self.stopped_call.site().expect("it is stopped");
+        self.let_machine_go_on(&site)
     }
 
     /// Prepares for the machine to go on from the operator of the run of `site` that the call is at. If the call steps, all stop
@@ -265,26 +317,47 @@ impl<'a> Session<'a> {
                 Flow::Continue(())
             }
             Action::Pause => self.finish(Ok(Outcome::Paused(event))),
-            Action::Trap(message) => self.finish(self.trap_on_request(&event, message)),
+            Action::Trap(message) => {
+                // The handler may have moved the frame.
+                let frame = self.stopped_call.frame(self.debuggee.store(), 0);
+                self.finish(self.trap_on_request(Some(frame), message))
+            }
         }
     }
 
-    fn trap_on_request(&self, event: &Event, message: String) -> Result<Outcome> {
-        let store = self.debuggee.store();
-        let mut backtrace =
-            self.call.activation().map_or_else(Backtrace::default, |activation| store.backtrace(&activation));
-        if let Some(newest) = backtrace.frames.first_mut() {
-            // The machine only knows where the run starts.
-            newest.func_offset = newest.func_offset + event.pc.0 - newest.pc.0;
-            newest.pc = event.pc;
+    /// Ends a call that doesn't run, and is at a stop if it `is_paused`.
+    pub(super) fn trap_by_host(&self, is_paused: bool, message: String) -> Result<Outcome> {
+        let frame = if is_paused { self.debuggee.innermost(self.stopped_call) } else { None };
+        self.trap_on_request(frame, message)
+    }
+
+    fn trap_on_request(&self, frame: Option<Frame>, message: String) -> Result<Outcome> {
+        let mut pc = WasmPc(0);
+        let mut backtrace = Backtrace::default();
+        if let Some((activation, stopped_at)) = self.stopped_call.place().filter(|_| frame.is_some()) {
+            pc = stopped_at;
+            backtrace = self.debuggee.store().backtrace(&activation);
+            if let Some(newest) = backtrace.frames.first_mut() {
+                // The machine only knows where the run starts.
+                newest.func_offset = newest.func_offset + pc.0 - newest.pc.0;
+                newest.pc = pc;
+            }
         }
         let error = Error::trap(TrapCode::Requested, None, backtrace).with_message(message);
         self.call.fail(error.clone())?;
         self.stopped_call.ended.set(Some(TrapCode::Requested));
-        let (trap, error_of_event) = (Some(TrapCode::Requested), Some(error.clone()));
-        let breakpoints = self.debuggee.no_ids.clone();
-        let kind = EventKind::Trap;
-        let event = Event { kind, breakpoints, trap, can_pause: false, error: error_of_event, ..event.clone() };
+        self.debuggee.pending.orphan(self.call.id());
+        let event = Event {
+            kind: EventKind::Trap,
+            call: self.call.id(),
+            frame,
+            pc,
+            breakpoints: self.debuggee.no_ids.clone(),
+            trap: Some(TrapCode::Requested),
+            fault: None,
+            can_pause: false,
+            error: Some(error.clone()),
+        };
         Ok(Outcome::Trapped(Some(event), error))
     }
 

@@ -5,15 +5,19 @@
 
 use super::arm::Prepared;
 use super::breakpoints::Site;
-use super::evaluator::Values;
+use super::evaluator::{Halt, Values};
 use super::event::EventKind;
 use super::frame::{Frame, FrameKind};
-use super::layout::{Layout, LayoutCache};
+use super::intervene::Standing;
+use super::layout::{Layout, LayoutCache, StateSlot};
 use super::location::{Cache, Location};
+use super::reads::Reads;
 use super::replay::{Run, World};
 use super::view::{Contents, LastInstance, View};
-use crate::base::{BodyIndex, CodeOffset, Func, Instance, TrapCode, WasmPc};
-use crate::runtime::{Activation, Call, FrameLink, MappedBlob, PcKind, Stopped, Store};
+use crate::abi::homes::NextHome;
+use crate::abi::vmctx::entry;
+use crate::base::{BlobId, BodyIndex, CodeOffset, Func, Instance, RawValue, TrapCode, WasmPc};
+use crate::runtime::{Activation, Call, FrameLink, MappedBlob, PcKind, Reentry, Stopped, Store};
 use std::cell::{Cell, RefCell, RefMut};
 use std::mem::take;
 use std::rc::Rc;
@@ -40,6 +44,10 @@ pub(super) struct StoppedCall {
     pub(super) prepared: Cell<Option<Prepared>>,
     /// If it is stopped: the place of the operator in the run.
     index: Cell<u32>,
+    /// Whether the innermost frame goes on in its exact form, at the stop point that the call counts as stopped at.
+    moved: Cell<bool>,
+    /// How often handles of its frames became invalid other than by running.
+    moves: Cell<u64>,
     state: RefCell<State>,
 }
 
@@ -63,7 +71,36 @@ struct State {
     /// If it is known: the innermost frame's instance.
     instance: Option<Instance>,
     instances: LastInstance,
+    /// What was read outside the frame for these values.
+    reads: Reads,
+    /// The address of the innermost frame's instance context, if the frame isn't yet what it is shown as.
+    context: Option<u64>,
 }
+
+/// A frame that goes on in its exact form.
+pub(super) struct Moved {
+    /// The stop point in that form.
+    pub(super) site: Rc<Site>,
+    /// In whose place.
+    pub(super) fp: usize,
+    /// The address of its instance's context.
+    pub(super) context: u64,
+    pub(super) values: Values,
+}
+
+/// How far a run was replayed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Advance {
+    /// To where it was wanted.
+    There,
+    /// Up to an operator that traps, leaves the run, or can't be replayed.
+    Leaves,
+    /// Up to an operator of which only the machine knows what it gives.
+    Unclear,
+}
+
+/// An epoch that counts moves has them from this bit on.
+const MOVES: u32 = 40;
 
 /// What is known of the innermost frame.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -126,15 +163,30 @@ impl StoppedCall {
 
     #[inline]
     fn begin_at(&self, state: &mut State, top: Top, epoch: u64) {
-        self.epoch.set(epoch);
+        self.set_epoch(epoch);
         self.raised.set(None);
+        self.moved.set(false);
         state.top = top;
         state.known = None;
+        state.context = None;
+        state.reads.clear();
         state.next = Next::Beginning;
         if !state.walked.is_empty() {
             state.walked.clear();
         }
         self.is_inspectable.set(true);
+    }
+
+    /// Has its frames be of this epoch of the call.
+    #[inline]
+    pub(super) fn set_epoch(&self, epoch: u64) {
+        self.epoch.set(epoch + (self.moves.get() << MOVES));
+    }
+
+    /// Has all handles of its frames be out of date.
+    pub(super) fn forget_handles(&self) {
+        self.moves.set(self.moves.get() + 1);
+        self.epoch.set(self.epoch.get() + (1 << MOVES));
     }
 
     /// Notes that the call runs on, or is gone.
@@ -147,6 +199,7 @@ impl StoppedCall {
     pub(super) fn recycle(&self) {
         self.end();
         self.ended.set(None);
+        self.moves.set(0);
         self.prepared.set(None);
         self.below.set(None);
         let mut state = self.state.borrow_mut();
@@ -185,21 +238,148 @@ impl StoppedCall {
         self.index.get()
     }
 
-    /// Moves past operators of the run of `site`, where it is stopped, up to the one at `target`; answers whether it got
-    /// there. It doesn't if an operator before can't be replayed here.
+    /// Moves past operators of the run of `site`, where it is stopped, up to the one at `target` or one that can't be passed here.
     #[inline]
-    pub(super) fn advance(&self, site: &Site, target: u32, store: &Store, cache: &LayoutCache) -> bool {
-        let mut index = self.index.get();
-        loop {
+    pub(super) fn advance(&self, site: &Site, target: u32, store: &Store, cache: &LayoutCache) -> Advance {
+        let start = self.index.get();
+        let mut index = start;
+        let advance = loop {
             index = site.next_loud(index).min(target);
-            if index == target || !self.state.borrow_mut().apply(site, index, store, cache) {
-                break;
+            if index == target {
+                break Advance::There;
             }
-            index += 1;
+            match self.state.borrow_mut().apply(site, index, store, cache) {
+                Advance::There => index += 1,
+                halted => break halted,
+            }
+        };
+        if index != start {
+            self.index.set(index);
+            self.raised.set(None);
         }
-        self.index.set(index);
-        self.raised.set(None);
-        index == target
+        advance
+    }
+
+    /// Whether the machine would read what replay has read of memories, globals and tables.
+    #[inline]
+    pub(super) fn reads_the_same(&self, store: &Store) -> bool {
+        let state = self.state.borrow();
+        state.instance.is_none_or(|instance| state.reads.are_same(&World { store, instance }))
+    }
+
+    /// Has the innermost frame go on in its exact form: from now on it is shown as what it will be then. It is stopped.
+    pub(super) fn move_to(&self, moved: Moved, store: &Store) {
+        let Moved { site, fp, context, values } = moved;
+        let mut state = self.state.borrow_mut();
+        if let Some(activation) = &mut state.activation {
+            (activation.fp, activation.kind) = (fp, PcKind::Exact);
+            activation.pc = site.blob.address(site.stop.return_offset);
+        }
+        state.instance = state.instances.at(context, store);
+        (state.site, state.values, state.known, state.context) = (Some(site), values, Some(0), Some(context));
+        (state.top, state.next) = (Top::Stopped, Next::Beginning);
+        state.walked.clear();
+        state.reads.clear();
+        self.index.set(0);
+        self.moved.set(true);
+        // Whoever was told of a step was told where it ended.
+        self.raised.set(self.raised.get().map(|_| EventKind::Breakpoint));
+    }
+
+    /// Whether the innermost frame goes on in its exact form.
+    #[inline]
+    pub(super) fn is_moved(&self) -> bool {
+        self.moved.get()
+    }
+
+    /// Notes that the call goes on where its innermost frame was moved to.
+    pub(super) fn forget_move(&self) {
+        self.moved.set(false);
+    }
+
+    /// How it goes on, if its innermost frame was moved.
+    #[cold]
+    pub(super) fn reentry(&self) -> Option<Reentry> {
+        let state = self.state.borrow();
+        let (activation, site) = (state.activation.as_ref()?, state.site.as_ref()?);
+        let frames = site.blob.frames()?;
+        let number = frames.stops_of(site.body).binary_search_by_key(&site.stop.pc, |stop| stop.pc).ok()?;
+        let mut words = vec![0; frames.functions[site.body].words as usize].into_boxed_slice();
+        let mut homes = NextHome::first();
+        for slot in state.values.locals.iter().chain(&state.values.operands) {
+            let home = homes.take(slot.ty) as usize;
+            let raw = RawValue::from_bits(slot.bits);
+            words[home] = raw.lo;
+            if homes.word() as usize > home + 1 {
+                words[home + 1] = raw.hi;
+            }
+        }
+        words[entry::STOP as usize] = number as u64;
+        let (fp, blob, body) = (activation.fp, site.blob.clone(), site.body);
+        Some(Reentry { fp, blob, body, context: state.context?, words })
+    }
+
+    /// The frame at this place, with its values; none if they aren't known.
+    pub(super) fn standing(&self, store: &Store, cache: &Cache, position: u32) -> Option<Standing> {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        if let Some(place) = state.place_in_walk(position) {
+            if !state.walk_to(store, cache, place) {
+                return None;
+            }
+            let (fp, location) = state.walked[place].clone();
+            let mut values = Values::default();
+            let context = location.layout.as_ref()?.read_frame(state.activation.as_ref()?, fp, &mut values)?;
+            let (module, function) = (location.blob.module().clone(), location.blob.function(location.body));
+            let (kind, pc) = (FrameKind::Calling, location.pc);
+            return Some(Standing { module, function, kind, pc, fp, context, values });
+        }
+        if state.top != Top::Stopped {
+            return None;
+        }
+        let (site, index) = (state.site.clone()?, self.index.get());
+        state.replay(&site, index, store, &cache.layouts)?;
+        let activation = state.activation.as_ref()?;
+        let slot_to_fp = site.blob.frames()?.functions[site.body].slot_to_fp;
+        let context = state.context.or_else(|| StateSlot::new(activation, activation.fp, slot_to_fp).context());
+        Some(Standing {
+            module: site.blob.module().clone(),
+            function: site.blob.function(site.body),
+            kind: FrameKind::Stopped,
+            pc: site.pc(index),
+            fp: activation.fp,
+            context: context?,
+            values: state.values.clone(),
+        })
+    }
+
+    /// Where a frame is that was walked to.
+    pub(super) fn location(&self, fp: usize) -> Option<Rc<Location>> {
+        let state = self.state.borrow();
+        state.walked.iter().find(|(known, _)| *known == fp).map(|(_, location)| location.clone())
+    }
+
+    /// Whether a function can be entered in the place of one of its frames, whose own frame takes so many bytes.
+    pub(super) fn has_room(&self, fp: usize, frame_bytes: u32) -> bool {
+        self.state.borrow().activation.as_ref().is_some_and(|activation| activation.has_room(fp, frame_bytes))
+    }
+
+    /// The code that its frames are in.
+    pub(super) fn blobs(&self, store: &Store, cache: &Cache) -> Vec<BlobId> {
+        let mut state = self.state.borrow_mut();
+        let mut place = state.walked.len();
+        while state.walk_to(store, cache, place) {
+            place += 1;
+        }
+        let top =
+            state.site.iter().map(|site| site.blob.id()).chain(state.trapped.iter().map(|trapped| trapped.0.id()));
+        top.chain(state.walked.iter().map(|(_, location)| location.blob.id())).collect()
+    }
+
+    /// The place and pc of the innermost frame of a call that is stopped.
+    pub(super) fn place(&self) -> Option<(Activation, WasmPc)> {
+        let state = self.state.borrow();
+        Some((state.activation.clone()?, state.site.as_ref()?.pc(self.index.get())))
     }
 
     /// The function that the call operator is about to call at which the innermost frame is stopped.
@@ -267,6 +447,8 @@ impl Look<'_> {
             contents: location.layout.as_ref().map_or(Contents::Unknown, |layout| Contents::Stack(layout)),
             activation: state.activation.as_ref()?,
             instances: &state.instances,
+            context: None,
+            writes: None,
         })
     }
 
@@ -281,7 +463,7 @@ impl Look<'_> {
             let site = state.site.clone()?;
             state.replay(&site, index, store, &cache.layouts);
         }
-        let State { values, instances, .. } = &*state;
+        let State { values, instances, context, .. } = &*state;
         let activation = state.activation.as_ref()?;
         let site = state.site.as_ref()?;
         let ended = stopped_call.ended.get().is_some();
@@ -298,6 +480,8 @@ impl Look<'_> {
             },
             activation,
             instances,
+            context: *context,
+            writes: None,
         })
     }
 }
@@ -310,21 +494,23 @@ impl State {
         let (blob, body, pc) = self.trapped.as_ref()?;
         let (kind, body, pc, fp) = (FrameKind::Trapped, *body, *pc, activation.fp);
         let contents = if self.known.is_some() { Contents::Replayed(values) } else { Contents::Unknown };
-        Some(View { kind, blob, body, pc, fp, contents, activation, instances })
+        Some(View { kind, blob, body, pc, fp, contents, activation, instances, context: None, writes: None })
     }
 
-    /// Applies the operator at `index` of the run of `site`, where the innermost frame is stopped; answers whether that
-    /// could be done.
-    fn apply(&mut self, site: &Site, index: u32, store: &Store, cache: &LayoutCache) -> bool {
-        let Some(instance) = self.replay(site, index, store, cache) else { return false };
+    /// Applies the operator at `index` of the run of `site`, where the innermost frame is stopped; says `There` if that could be
+    /// done.
+    fn apply(&mut self, site: &Site, index: u32, store: &Store, cache: &LayoutCache) -> Advance {
+        let Some(instance) = self.replay(site, index, store, cache) else { return Advance::Leaves };
+        let Some(inner) = site.run().inner.get(index as usize) else { return Advance::Leaves };
         let world = World { store, instance };
-        let inner = site.run().inner.get(index as usize);
-        let is_applied =
-            inner.is_some_and(|inner| inner.apply(&mut self.values, site.blob.module().info(), &world).is_ok());
-        if is_applied {
-            self.known = Some(index + 1);
+        match inner.apply(&mut self.values, site.blob.module().info(), &self.reads.noting(&world)) {
+            Ok(()) => {
+                self.known = Some(index + 1);
+                Advance::There
+            }
+            Err(Halt::Unclear) => Advance::Unclear,
+            Err(Halt::Trap(_) | Halt::Branch) => Advance::Leaves,
         }
-        is_applied
     }
 
     /// Makes sure that the values of the innermost frame, stopped before the operator at `index` of the run of `site`, are

@@ -6,10 +6,12 @@
 use super::evaluator::{Slot, Values};
 use super::frame::FrameKind;
 use super::layout::{Layout, StateSlot, shown};
+use super::pending::{Variable, Writes};
 use crate::base::{BodyIndex, DefinedFuncIndex, Instance, ValType, Value, WasmPc};
 use crate::runtime::{Activation, MappedBlob, Module, Store};
 use std::cell::Cell;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// A frame and where its values are.
 pub(super) struct View<'a> {
@@ -21,6 +23,10 @@ pub(super) struct View<'a> {
     pub(super) contents: Contents<'a>,
     pub(super) activation: &'a Activation,
     pub(super) instances: &'a LastInstance,
+    /// The address of its instance's context, if the state slot doesn't have it.
+    pub(super) context: Option<u64>,
+    /// What it will have when it is returned to.
+    pub(super) writes: Option<Rc<Writes>>,
 }
 
 /// Where the values of a frame are.
@@ -45,6 +51,9 @@ impl View<'_> {
     /// The instance that it runs in; none if the guest's stack ended before the frame was complete.
     #[inline]
     pub(super) fn instance(&self, store: &Store) -> Option<Instance> {
+        if let Some(context) = self.context {
+            return self.instances.at(context, store);
+        }
         let slot_to_fp = match &self.contents {
             Contents::Stack(layout) => layout.slot_to_fp(),
             // The slot of a frame that isn't complete may hold anything.
@@ -98,6 +107,9 @@ impl View<'_> {
     /// Hands out the locals in `which`, each with its place among them.
     #[inline]
     pub(super) fn read_locals(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
+        if let Some(writes) = &self.writes {
+            return self.read_with(writes, Variable::Local, store, which, &mut put);
+        }
         match &self.contents {
             Contents::Replayed(values) => each_tagged(&values.locals[which], store, put),
             Contents::Stack(layout) => {
@@ -110,12 +122,39 @@ impl View<'_> {
     /// Hands out the operands in `which`, bottom first, each with its place among them.
     #[inline]
     pub(super) fn read_operands(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
+        if let Some(writes) = &self.writes {
+            return self.read_with(writes, Variable::Operand, store, which, &mut put);
+        }
         match &self.contents {
             Contents::Replayed(values) => each_tagged(&values.operands[which], store, put),
             Contents::Stack(layout) => {
                 layout.read_operands(self.slot(layout), store, which, put);
             }
             Contents::Unknown => (0..which.len()).for_each(|place| put(place, Value::Unavailable)),
+        }
+    }
+
+    /// The same for a frame into which something was written.
+    #[cold]
+    fn read_with(
+        &self,
+        writes: &Writes,
+        variable: fn(u32) -> Variable,
+        store: &Store,
+        which: Range<usize>,
+        put: &mut dyn FnMut(usize, Value),
+    ) {
+        let Contents::Stack(layout) = &self.contents else {
+            unreachable!("it waits for a call, and its values are known")
+        };
+        let first = which.start;
+        let put = |place: usize, value| match writes.get(variable((first + place) as u32)) {
+            Some(written) => shown(&written, store, |value| put(place, value)),
+            None => put(place, value),
+        };
+        match variable(0) {
+            Variable::Local(_) => layout.read_locals(self.slot(layout), store, which, put),
+            Variable::Operand(_) => layout.read_operands(self.slot(layout), store, which, put),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::value::{pellucid_value_t, with_core};
 use crate::base::error::bail;
 use crate::debug::{CallState, DebugCall, Event, Resume};
 use std::cell::{Cell, RefCell};
+use std::ffi::c_char;
 use std::ptr::null_mut;
 use std::rc::{Rc, Weak};
 
@@ -216,6 +217,35 @@ pub unsafe extern "C" fn pellucid_call_resume(
         // What the call stood at before is past; a refused resumption, above, leaves it.
         call.event.take();
         out_state.set(state(reached));
+        Ok(())
+    })
+}
+
+/// Ends a call with a trap. Its frames can be looked at until it is deleted.
+///
+/// - `call`: the call; it must be ready or paused.
+/// - `message`, `message_len`: UTF-8 for the error: why.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// The call is trapped then, see `pellucid_call_error`: its trap is `PELLUCID_TRAP_REQUESTED`, with the backtrace of where it
+/// stood. No event is raised.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for a message that isn't UTF-8.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_trap(
+    call: *mut pellucid_call_t,
+    message: *const c_char,
+    message_len: usize,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; child call, text message message_len => {
+        call.call.trap(call.store.debuggee(), message.to_string())?;
+        call.event.take();
         Ok(())
     })
 }

@@ -111,7 +111,7 @@ impl From<Frame> for pellucid_frame_t {
 }
 
 impl pellucid_frame_t {
-    fn core(self) -> Frame {
+    pub(super) fn core(self) -> Frame {
         let pellucid_frame_t { store, call, epoch, position, reserved } = self;
         Frame { store, call, epoch, position, reserved }
     }

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "reads guest stacks")]
 
 use super::machine::guest_stack::GuestStack;
+use super::machine::switch;
 use crate::base::NativePc;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -28,6 +29,9 @@ pub struct Activation {
     /// The guest stack, which stays mapped that long.
     pub(super) stack: Rc<GuestStack>,
 }
+
+/// Bytes that a frame needs below it for being entered, and for a stop.
+const FRAME_ROOM: usize = 2 * switch::REENTRY_SPACE;
 
 /// What a frame's pc is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,6 +83,12 @@ impl Activation {
     #[inline]
     pub fn stack(&self) -> Range<usize> {
         self.stack.accessible_from()..self.stack.high
+    }
+
+    /// Whether a function can be entered in the place of the frame with this frame pointer, whose own frame takes so many bytes.
+    pub fn has_room(&self, fp: usize, frame_bytes: u32) -> bool {
+        let lowest = self.stack.lowest_frame(FRAME_ROOM);
+        fp.checked_sub(frame_bytes as usize).is_some_and(|low| low >= lowest)
     }
 
     /// So many words from `address` on, or none if not all of them are in the usable part of the stack.

@@ -100,6 +100,8 @@ struct Elsewhere {
     code: NativePc,
     /// The first arguments of the function.
     arguments: [u64; 3],
+    /// Registers that it must have.
+    saved: [u64; 5],
     words: Box<[u64]>,
 }
 
@@ -341,20 +343,6 @@ impl Call {
         TrapInfo { code: trap.code, fault, pc: NativePc(place.pc), fp: place.fp }
     }
 
-    /// Whether a function can be called in the place of the frame with this frame pointer, whose own frame takes so many bytes.
-    pub fn has_room(&self, fp: usize, frame_bytes: u32) -> bool {
-        let stack = self.running.stack.get();
-        // SAFETY: the stack is leased by this call.
-        let lowest = (!stack.is_null()).then(|| unsafe { (*stack).lowest_frame(2 * switch::REENTRY_SPACE) });
-        lowest.is_some_and(|lowest| fp.checked_sub(frame_bytes as usize).is_some_and(|low| low >= lowest))
-    }
-
-    /// Counts a call that is suspended as stopped elsewhere: in the frame with this frame pointer, at the stop point that returns
-    /// to `pc`. Before it goes on, it must be [reentered](Call::reenter) there.
-    pub fn move_to(&self, fp: usize, pc: NativePc) {
-        self.exit_place.set(ExitPlace { pc: pc.0, fp, kind: PcKind::Exact });
-    }
-
     /// Has a call that is suspended go on in another function, or another form of its function, in the place of one of its
     /// frames; frames that this one has called are gone.
     ///
@@ -367,20 +355,38 @@ impl Call {
         }
         let frame = &blob.frames().expect("compiled for debugging").functions[body];
         assert_eq!(words.len(), frame.words as usize, "an entry is as long as the state slot");
-        // SAFETY: the stack is leased by this call.
-        let high = unsafe { (*self.running.stack.get()).high };
-        let is_frame = fp % 16 == 0 && fp >= self.exit_place.get().fp && fp + 16 <= high;
-        if !is_frame || !self.has_room(fp, frame.frame_to_fp) {
+        let activation = self.activation().expect("it is suspended");
+        if !activation.has_room(fp, frame.frame_to_fp) {
             bail!(Limit, "there is no room on the guest's stack for another form of the function");
         }
+        let Some(saved) = self.registers_of_caller(store, &activation, fp) else {
+            bail!(InvalidState, "the call has no such frame");
+        };
         let info = blob.module().info();
         let call = GuestCall::new(info.func_type(info.func_index(blob.function(body))));
         // Frame pointer and return address, then arguments, then results.
         let results = fp as u64 + 16 + u64::from(call.stack_arguments);
         let arguments = if call.returns_in_memory { [results, context, 0] } else { [context, 0, 0] };
-        *self.elsewhere.borrow_mut() = Some(Elsewhere { fp, code: blob.entry(body), arguments, words });
+        *self.elsewhere.borrow_mut() = Some(Elsewhere { fp, code: blob.entry(body), arguments, saved, words });
         self.goes_elsewhere.set(true);
         Ok(())
+    }
+
+    /// The registers that callees save, as they were where a frame of this call, which is suspended, was called.
+    fn registers_of_caller(&self, store: &Store, activation: &Activation, fp: usize) -> Option<[u64; 5]> {
+        // SAFETY: it was left at a stop, on its own stack.
+        let mut registers = unsafe { switch::callee_saved(self.guest_sp.get()) };
+        for frame in store.walk(activation) {
+            let (body, _) = frame.place()?;
+            let saved = frame.blob.frames()?.functions[body].saved;
+            for (register, below) in registers.iter_mut().zip(saved.words_below).filter(|(_, below)| *below != 0) {
+                *register = activation.words(frame.fp - 8 * usize::from(below), 1).get(0)?;
+            }
+            if frame.fp == fp {
+                return Some(registers);
+            }
+        }
+        None
     }
 
     /// Prepares the guest's stack for going on elsewhere; answers the stack pointer to resume it with. It is resumed next.
@@ -388,13 +394,13 @@ impl Call {
     fn go_elsewhere(&self, store: &Store) -> usize {
         self.goes_elsewhere.set(false);
         let elsewhere = self.elsewhere.borrow();
-        let Some(Elsewhere { fp, code, arguments, words }) = &*elsewhere else { return self.guest_sp.get() };
+        let Some(Elsewhere { fp, code, arguments, saved, words }) = &*elsewhere else { return self.guest_sp.get() };
         // SAFETY: the context is this store's, and guest code isn't running. The words stay where they are until the call goes
         // elsewhere once more; the function copies them before anything else. That the frame is on the call's stack, with room
         // below it, `reenter` has checked.
         unsafe {
             (*store.inner().context.get()).entry = words.as_ptr();
-            switch::reenter(*fp, code.0, *arguments)
+            switch::reenter(*fp, code.0, *arguments, *saved)
         }
     }
 

@@ -62,9 +62,14 @@ impl MappedBlob {
         self.blob.tables.functions[body].form
     }
 
+    /// The address of a place in it.
+    pub fn address(&self, offset: CodeOffset) -> NativePc {
+        NativePc(self.code.base() + offset.0 as usize)
+    }
+
     /// Where a piece of its code is entered.
     pub fn entry(&self, body: BodyIndex) -> NativePc {
-        NativePc(self.code.base() + self.blob.tables.functions[body].start.0 as usize)
+        self.address(self.blob.tables.functions[body].start)
     }
 
     /// Whether it is a function that was compiled alone, to go on in where another form of it was left.

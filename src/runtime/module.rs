@@ -11,8 +11,8 @@ use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, TypeIndex, error::
 use crate::wasm::{self, ModuleInfo};
 use cranelift_entity::PrimaryMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A compiled module. Cheap to clone; clones are the same module.
 #[derive(Clone)]

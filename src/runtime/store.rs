@@ -22,8 +22,8 @@ use super::machine::thread::Side;
 use super::mapped_blob::{MappedBlob, StoreModule};
 use super::{Engine, Module};
 use crate::base::{
-    BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId, StoreLimits, error::bail,
-    memory,
+    BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId,
+    StoreLimits, error::bail, memory,
 };
 use cranelift_entity::EntityRef;
 use std::any::Any;
@@ -341,11 +341,7 @@ impl Store {
     /// A function of a module in its exact form, compiled and mapped when first asked for.
     ///
     /// Errors: as [`Store::map`]; `Limit`.
-    pub fn exact_form(
-        &self,
-        module: &Module,
-        function: DefinedFuncIndex,
-    ) -> Result<(Rc<MappedBlob>, BodyIndex)> {
+    pub fn exact_form(&self, module: &Module, function: DefinedFuncIndex) -> Result<(Rc<MappedBlob>, BodyIndex)> {
         self.check_engine(module)?;
         let known = self.mapped(module)?;
         if let Some(form) = known.exact_form(function) {

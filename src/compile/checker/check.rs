@@ -5,7 +5,7 @@ use super::state::{Half, Held, State};
 use super::symbols::{Symbol, Symbols};
 use crate::abi::frame_table::{MAX_OPERATORS, Place, decode_state};
 use crate::abi::homes::{Homes, words};
-use crate::abi::operators::{ends_run, numeric_operand, numeric_operands};
+use crate::abi::operators::{ends_run, is_reproducible, numeric_operand, numeric_operands};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, ValType, WasmPc};
 use crate::compile::model::{Cursor, Effect, Moment, Plan};
 use crate::wasm::ModuleInfo;
@@ -219,7 +219,9 @@ impl<'a> Check<'a> {
         match effect {
             Effect::StoreLocal { local } => {
                 if self.stops != 0 && !self.brought(self.brought.locals.contains(&local)) {
-                    return fault(format!("local {local} is stored, which whoever enters behind the stop point doesn't have"));
+                    return fault(format!(
+                        "local {local} is stored, which whoever enters behind the stop point doesn't have"
+                    ));
                 }
                 self.store(self.homes.locals(local, 1), self.state.locals[local as usize])
             }
@@ -365,7 +367,7 @@ impl<'a> Check<'a> {
             Place::Word(word) => self.held(*word, ty)?,
             Place::Const(bits) => self.symbols.constant(ty, *bits),
             Place::Computed { opcode, operands } => {
-                let of = numeric_operand(*opcode)?;
+                let of = numeric_operand(*opcode).filter(|_| is_reproducible(*opcode))?;
                 let first = self.symbol_in(operands.first()?, None, of)?;
                 let second = match operands.get(1) {
                     Some(second) => self.symbol_in(second, None, of)?,

@@ -357,6 +357,7 @@ fn every_mistake_is_found() {
         Mistake::StaleHome,
         Mistake::SwappedOperands,
         Mistake::WrongOpcode,
+        Mistake::AnyFloats,
         Mistake::WrongWord,
         Mistake::TeeKeepsHome,
         Mistake::NoStop,

@@ -31,6 +31,8 @@ pub(in crate::compile) enum Mistake {
     SwappedOperands,
     /// A computed value is described with the opcode of another operator.
     WrongOpcode,
+    /// A value is described as computed that depends on which NaN the machine chose.
+    AnyFloats,
     /// An operand that waited for a call is read again from the word beside its own.
     WrongWord,
     /// `local.tee` gives the local an identity, but leaves its home noted as up to date.

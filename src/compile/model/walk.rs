@@ -12,7 +12,7 @@ use super::runs::Runs;
 use super::states::States;
 use crate::abi::frame_table::Checkpoint;
 use crate::abi::homes::{Homes, NextHome, words};
-use crate::abi::operators::{ends_run, numeric_operands, numeric_result};
+use crate::abi::operators::{ends_run, is_reproducible, numeric_operands};
 use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, Result, TypeIndex, ValType, WasmPc};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
@@ -495,7 +495,9 @@ impl<'a, S: Slot> Walk<'a, S> {
         let Some(ty) = effect.pushes else { return Ok(()) };
         let id = if let Some(bits) = constant(self.info, operator) {
             self.slot.constant(bits)
-        } else if let Some(operands) = numeric_operands(opcode).filter(|_| numeric_result(opcode).is_some()) {
+        } else if let Some(operands) =
+            numeric_operands(opcode).filter(|_| is_reproducible(opcode) || makes(Mistake::AnyFloats))
+        {
             let [first, second] = ids;
             self.slot.computed(opcode, if operands.count == 1 { [first; 2] } else { [first, second] })
         } else if effect.pops == 1 && makes(Mistake::LoadIsZero) {

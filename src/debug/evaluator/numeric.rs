@@ -6,9 +6,9 @@
 //! the sign *set*. `min` and `max` treat a NaN by adding the left operand to the right one, so there the *right* one
 //! wins. `ceil`, `floor`, `trunc`, `nearest`, `sqrt`, `demote` and `promote` quiet a NaN operand and keep its sign and
 //! (the upper part of) its payload. `abs`, `neg`, `copysign` and loads only move bits. All NaNs are therefore treated
-//! here explicitly rather than by Rust's operators, whose NaN bits are unspecified. One case stays undetermined: where
-//! *both* operands of a commutative operator are NaN, Cranelift may have swapped them to use an operand straight from
-//! memory, and the two payloads could differ.
+//! here explicitly rather than by Rust's operators, whose NaN bits are unspecified. One case is undetermined: where
+//! *both* operands are NaN, and differ, Cranelift may have swapped them to use an operand straight from memory. Whoever applies
+//! an operator looks for that before.
 
 use super::Numeric;
 use crate::base::TrapCode;

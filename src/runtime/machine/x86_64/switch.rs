@@ -189,12 +189,13 @@ pub unsafe fn resume(context: *mut StoreContext) -> u32 {
 }
 
 /// Has the guest, when it is resumed, call a function in the place of the frame at `fp`: from the same caller, with these first
-/// arguments. Answers the guest stack pointer to resume it with. Nothing of the frame, or below it, is left.
+/// arguments, and these registers that callees save. Answers the guest stack pointer to resume it with. Nothing of the frame, or
+/// below it, is left.
 ///
 /// # Safety
 ///
 /// The frame must be one of a guest that was left, on its stack, which is accessible for [`REENTRY_SPACE`] below it.
-pub unsafe fn reenter(fp: usize, code: usize, arguments: [u64; 3]) -> usize {
+pub unsafe fn reenter(fp: usize, code: usize, arguments: [u64; 3], saved: [u64; 5]) -> usize {
     // What `resume` takes from the stack: vector registers, then the others from r15 on, the store context, where to go on.
     let guest_sp = fp + 8 - REENTRY_SPACE;
     let [rdi, rsi, rdx] = arguments;
@@ -203,6 +204,9 @@ pub unsafe fn reenter(fp: usize, code: usize, arguments: [u64; 3]) -> usize {
         let caller_fp = (fp as *const u64).read();
         let words = guest_sp as *mut u64;
         words.write_bytes(0, REENTRY_SPACE / 8);
+        for (place, register) in CALLEE_SAVED.into_iter().zip(saved) {
+            words.add(place).write(register);
+        }
         words.add(40).write(rdi);
         words.add(41).write(rsi);
         words.add(43).write(rdx);
@@ -211,6 +215,19 @@ pub unsafe fn reenter(fp: usize, code: usize, arguments: [u64; 3]) -> usize {
     }
     guest_sp
 }
+
+/// The registers of [`SavedRegisters`](crate::abi::frame_table::SavedRegisters), as the guest that was stopped has them.
+///
+/// # Safety
+///
+/// The guest stack pointer must come from a stop on a stack that is mapped, which wasn't resumed since.
+pub unsafe fn callee_saved(guest_sp: usize) -> [u64; 5] {
+    // SAFETY: the caller's promise; the words are those that `stop` pushed.
+    CALLEE_SAVED.map(|place| unsafe { (guest_sp as *const u64).add(place).read() })
+}
+
+/// Where a stop puts `rbx`, `r12`, `r13`, `r14`, `r15`, in words above the guest stack pointer.
+const CALLEE_SAVED: [usize; 5] = [42, 35, 34, 33, 32];
 
 /// Bytes that a stop leaves on the stack, from the guest stack pointer up to the address after the stop point.
 pub const REENTRY_SPACE: usize = 256 + 15 * 8 + 16;

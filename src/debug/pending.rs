@@ -1,0 +1,137 @@
+//! Writes into frames that wait for a call: they are made when the frame is returned to.
+//!
+//! Until then whoever reads the frame finds them. The stop point where the frame goes on is kept armed for them. Knows nothing of
+//! how a frame goes on. Invariant: what is here is of calls that exist, and of frames that are on their stacks.
+//! Read next: `intervene.rs`.
+
+use super::arm::Return;
+use super::breakpoints::SiteKey;
+use super::evaluator::{Slot, Values};
+use crate::base::BlobId;
+use crate::runtime::MappedBlob;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What was written into frames that wait.
+#[derive(Default)]
+pub struct Pending {
+    frames: RefCell<Vec<Rc<Writes>>>,
+    any: Cell<bool>,
+    /// Those of calls that are gone, whose stop points are still armed.
+    orphans: RefCell<Vec<Rc<Writes>>>,
+}
+
+/// What was written into one frame.
+pub struct Writes {
+    call: u64,
+    fp: usize,
+    place: Return,
+    /// The frame's function in its exact form.
+    exact: Rc<MappedBlob>,
+    values: RefCell<Written>,
+}
+
+/// Values by local, and by operand from the bottom.
+#[derive(Clone, Default)]
+struct Written {
+    locals: BTreeMap<u32, Slot>,
+    operands: BTreeMap<u32, Slot>,
+}
+
+/// A local or an operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Variable {
+    Local(u32),
+    Operand(u32),
+}
+
+impl Writes {
+    /// The stop point where the frame goes on.
+    pub fn place(&self) -> &Return {
+        &self.place
+    }
+
+    /// Notes a write.
+    pub fn set(&self, variable: Variable, value: Slot) {
+        let mut values = self.values.borrow_mut();
+        match variable {
+            Variable::Local(local) => values.locals.insert(local, value),
+            Variable::Operand(operand) => values.operands.insert(operand, value),
+        };
+    }
+
+    /// What was written to a local or operand.
+    pub fn get(&self, variable: Variable) -> Option<Slot> {
+        let values = self.values.borrow();
+        match variable {
+            Variable::Local(local) => values.locals.get(&local).copied(),
+            Variable::Operand(operand) => values.operands.get(&operand).copied(),
+        }
+    }
+
+    /// Puts what was written in the place of what was there.
+    pub fn apply(&self, to: &mut Values) {
+        let Written { locals, operands } = &*self.values.borrow();
+        locals.iter().for_each(|(local, slot)| to.locals[*local as usize] = *slot);
+        operands.iter().for_each(|(operand, slot)| to.operands[*operand as usize] = *slot);
+    }
+}
+
+impl Pending {
+    /// Whether there are any.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.any.get()
+    }
+
+    /// What was written into a frame.
+    pub fn of(&self, call: u64, fp: usize) -> Option<Rc<Writes>> {
+        self.frames.borrow().iter().find(|writes| (writes.call, writes.fp) == (call, fp)).cloned()
+    }
+
+    /// Notes that a call is gone.
+    pub fn orphan(&self, call: u64) {
+        if self.any() {
+            let taken = self.take(call, |_| true);
+            self.orphans.borrow_mut().extend(taken);
+        }
+    }
+
+    /// Takes away what was written into frames of calls that are gone.
+    pub fn take_orphans(&self) -> Vec<Rc<Writes>> {
+        self.orphans.take()
+    }
+
+    /// Whether a frame goes on at this stop point with other values.
+    pub fn needs(&self, key: SiteKey) -> bool {
+        self.any.get() && self.frames.borrow().iter().any(|writes| writes.place.key() == key)
+    }
+
+    /// Prepares for writes into a frame of a call, which goes on at `place`, in this code.
+    pub fn add(&self, (call, fp): (u64, usize), place: Return, exact: Rc<MappedBlob>) -> Rc<Writes> {
+        let new = Rc::new(Writes { call, fp, place, exact, values: RefCell::default() });
+        self.frames.borrow_mut().push(new.clone());
+        self.any.set(true);
+        new
+    }
+
+    /// The code that is needed for them.
+    pub fn blobs(&self) -> Vec<BlobId> {
+        self.frames.borrow().iter().map(|writes| writes.exact.id()).collect()
+    }
+
+    /// Undoes [`Pending::take`].
+    pub fn put_back(&self, taken: Vec<Rc<Writes>>) {
+        self.any.set(self.any.get() || !taken.is_empty());
+        self.frames.borrow_mut().extend(taken);
+    }
+
+    /// Takes away what was written into those frames of a call that `which` says, by their frame pointers.
+    pub fn take(&self, call: u64, which: impl Fn(usize) -> bool) -> Vec<Rc<Writes>> {
+        let mut frames = self.frames.borrow_mut();
+        let taken = frames.extract_if(.., |writes| writes.call == call && which(writes.fp)).collect();
+        self.any.set(!frames.is_empty());
+        taken
+    }
+}

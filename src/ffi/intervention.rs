@@ -1,0 +1,192 @@
+//! Interventions: changing frames that stand still.
+//!
+//! Knows nothing of how a frame goes on. Read next: [`frame`](super::frame).
+
+use super::entry::entry;
+use super::error::pellucid_error_t;
+use super::frame::pellucid_frame_t;
+use super::status::pellucid_status_t;
+use super::store::pellucid_store_t;
+use super::value::{pellucid_value_t, with_core};
+use crate::base::WasmPc;
+
+/// Writes a local of a frame. The guest goes on with the new value.
+///
+/// Any frame can be written to whose call hasn't ended: of a paused call, in an event handler, and in a host function. A frame that
+/// waits for a call takes the value when it is returned to; until then it is read with it already.
+///
+/// The first write into a frame compiles its function once more, in a form that does exactly what was shown and takes everything
+/// from memory: the function runs several times slower until it returns. Other frames of it, and later calls, run as before.
+///
+/// - `store`: the store.
+/// - `frame`: the frame.
+/// - `local_index`: less than the number of its locals.
+/// - `value`: the value, of the local's type.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` for a local that isn't there, or a reference that the
+/// store never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown
+/// kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_INVALID_STATE` if the frame's call has ended, or if
+/// the frame's values aren't known; `PELLUCID_ERR_LIMIT` if there is no room for the other form, on the guest's stack or
+/// by the engine's limits; `PELLUCID_ERR_SYSTEM` if it can't be compiled or mapped for lack of memory; `PELLUCID_ERR_STALE_HANDLE`;
+/// `PELLUCID_ERR_WRONG_STORE` also for a value of another store; `PELLUCID_ERR_DEBUG_DISABLED`. After an error nothing has changed.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any; the frame stays valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_frame_write_local(
+    store: *mut pellucid_store_t,
+    frame: *const pellucid_frame_t,
+    local_index: u32,
+    value: *const pellucid_value_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, copy frame, copy value => {
+        store.debuggee().frame_write_local(&frame.core(), local_index, &value.to_core()?)
+    })
+}
+
+/// Writes an operand of a frame, as `pellucid_frame_write_local` does a local.
+///
+/// - `store`: the store.
+/// - `frame`: the frame.
+/// - `operand_index`: less than the number of its operands; 0 is the bottom of the stack.
+/// - `value`: the value, of the operand's type.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; else what `pellucid_frame_write_local` does.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any; the frame stays valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_frame_write_operand(
+    store: *mut pellucid_store_t,
+    frame: *const pellucid_frame_t,
+    operand_index: u32,
+    value: *const pellucid_value_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, copy frame, copy value => {
+        store.debuggee().frame_write_operand(&frame.core(), operand_index, &value.to_core()?)
+    })
+}
+
+/// Has a frame return early. When its call goes on, its caller goes on with these results. Frames that it has called are
+/// dropped. Until then the frame stands at its function's `end`, with the results for operands.
+///
+/// - `store`: the store.
+/// - `frame`: the frame; all handles for frames of its call become stale.
+/// - `results`, `n_results`: the results, of the function's result types.
+/// - `out_frame`: gets the frame as it stands then, the innermost one; may be NULL, or the same place as `frame`.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped, as it is at a
+/// breakpoint or step; `PELLUCID_ERR_INVALID_ARGUMENT` also for a wrong number of results; else what
+/// `pellucid_frame_write_local` does.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any, while the call is paused or in an event handler of it.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_frame_return(
+    store: *mut pellucid_store_t,
+    frame: *const pellucid_frame_t,
+    results: *const pellucid_value_t,
+    n_results: usize,
+    out_frame: *mut pellucid_frame_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, copy frame, slice results n_results, opt_out out_frame => {
+        let moved = with_core(results, |results| store.debuggee().frame_return(&frame.core(), results))?;
+        out_frame.set(moved.into());
+        Ok(())
+    })
+}
+
+/// Has a frame begin again: it stands at its function's first operator, with its parameters as they are now and its other locals
+/// zero. Frames that it has called are dropped. What it has done to memories, globals and tables stays done.
+///
+/// - `store`: the store.
+/// - `frame`: the frame; all handles for frames of its call become stale.
+/// - `out_frame`: gets the frame as it stands then, the innermost one; may be NULL, or the same place as `frame`.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped; else what
+/// `pellucid_frame_write_local` does.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any, while the call is paused or in an event handler of it.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_frame_restart(
+    store: *mut pellucid_store_t,
+    frame: *const pellucid_frame_t,
+    out_frame: *mut pellucid_frame_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, copy frame, opt_out out_frame => {
+        out_frame.set(store.debuggee().frame_restart(&frame.core())?.into());
+        Ok(())
+    })
+}
+
+/// Drops a frame, and those that it has called. Its caller stands before the call then, with the frame's parameters as they are
+/// now for arguments: it will call again.
+///
+/// - `store`: the store.
+/// - `frame`: the frame; all handles for frames of its call become stale.
+/// - `out_frame`: gets the caller's frame, the innermost one; may be NULL, or the same place as `frame`.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped, if the host called
+/// the frame, or if it was called through a table that doesn't have its function any more; else what
+/// `pellucid_frame_write_local` does.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any, while the call is paused or in an event handler of it.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_frame_drop(
+    store: *mut pellucid_store_t,
+    frame: *const pellucid_frame_t,
+    out_frame: *mut pellucid_frame_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, copy frame, opt_out out_frame => {
+        out_frame.set(store.debuggee().frame_drop(&frame.core())?.into());
+        Ok(())
+    })
+}
+
+/// Moves a frame to another operator of its function, with its locals and operands as they are. Frames that it has called are
+/// dropped.
+///
+/// - `store`: the store.
+/// - `frame`: the frame; all handles for frames of its call become stale.
+/// - `pc`: the operator, as an offset in the module's bytes. It must be the start of an operator that control flow can reach, and
+///   the operands before it must have the types of those that the frame has.
+/// - `out_frame`: gets the frame as it stands then, the innermost one; may be NULL, or the same place as `frame`.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if no such operator is there; `PELLUCID_ERR_TYPE_MISMATCH` if the operands there
+/// have other types; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped; else what
+/// `pellucid_frame_write_local` does.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any, while the call is paused or in an event handler of it.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_frame_set_pc(
+    store: *mut pellucid_store_t,
+    frame: *const pellucid_frame_t,
+    pc: u32,
+    out_frame: *mut pellucid_frame_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, copy frame, opt_out out_frame => {
+        out_frame.set(store.debuggee().frame_set_pc(&frame.core(), WasmPc(pc))?.into());
+        Ok(())
+    })
+}
