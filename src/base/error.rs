@@ -123,7 +123,7 @@ impl fmt::Display for Inner {
 
 impl Clone for Error {
     fn clone(&self) -> Error {
-        let Some(inner) = self.inner() else { return Error::no_memory() };
+        let Some(inner) = self.inner() else { return Error(self.0.kind().into()) };
         let copied = || {
             let Inner { kind, ref message, trap, fault, exit_code, ref backtrace } = *inner;
             let mut frames = Vec::new();
@@ -165,10 +165,27 @@ impl Error {
         Error(io::ErrorKind::OutOfMemory.into())
     }
 
+    /// The answer that there is nothing, where nobody reads why: it ends walks, so it takes neither memory nor time.
+    pub fn absent() -> Error {
+        Error(io::ErrorKind::NotFound.into())
+    }
+
+    /// What an error without [`Inner`] says.
+    fn fixed(&self) -> (ErrorKind, &'static str) {
+        match self.0.kind() {
+            io::ErrorKind::NotFound => (ErrorKind::NotFound, "there is none"),
+            _ => (ErrorKind::System, "there is no memory left"),
+        }
+    }
+
     fn made(inner: Result<Inner>) -> Error {
-        // For two boxes: of it, and of a reference to it.
-        let inner = inner.and_then(|inner| memory::ask(size_of::<Inner>() + 64).map(|()| inner));
-        inner.map_or_else(|refused| refused, |inner| Error(io::Error::other(inner)))
+        let made = inner.and_then(|inner| {
+            let inner: Box<dyn std::error::Error + Send + Sync> = memory::boxed(inner)?;
+            // The standard library makes a box for the reference and its own kind.
+            memory::ask(size_of::<(io::ErrorKind, Box<dyn std::error::Error>)>())?;
+            Ok(Error(io::Error::other(inner)))
+        });
+        made.unwrap_or_else(|refused| refused)
     }
 
     fn inner(&self) -> Option<&Inner> {
@@ -205,23 +222,25 @@ impl Error {
         self
     }
 
-    /// The same error with another message.
+    /// The same error with another message. One without memory keeps its own.
     pub fn with_message(mut self, message: impl fmt::Display) -> Error {
-        match (self.inner_mut(), one_line(message)) {
-            (Some(inner), Ok(message)) => inner.message = message,
-            _ => return Error::no_memory(),
+        if let Some(inner) = self.inner_mut() {
+            match one_line(message) {
+                Ok(message) => inner.message = message,
+                Err(refused) => return refused,
+            }
         }
         self
     }
 
     /// What a program can act on.
     pub fn kind(&self) -> ErrorKind {
-        self.inner().map_or(ErrorKind::System, |inner| inner.kind)
+        self.inner().map_or_else(|| self.fixed().0, |inner| inner.kind)
     }
 
     /// What a person reads: one line.
     pub fn message(&self) -> &str {
-        self.inner().map_or("there is no memory left", |inner| &inner.message)
+        self.inner().map_or_else(|| self.fixed().1, |inner| &inner.message)
     }
 
     /// The reason of the trap, if the error is one.
@@ -316,6 +335,8 @@ mod tests {
         let error = Error::no_memory().with_message("a").with_backtrace(Backtrace::default()).clone();
         assert_eq!((error.kind(), error.to_string()), (ErrorKind::System, "there is no memory left".to_string()));
         assert_eq!(Error::new(ErrorKind::Host, "").with_message("b").message(), "b");
+        let absent = Error::absent().clone();
+        assert_eq!((absent.kind(), absent.message()), (ErrorKind::NotFound, "there is none"));
         let exit = Error::exit(3).clone();
         assert_eq!((exit.kind(), exit.exit_code(), exit.trap_code()), (ErrorKind::Exit, Some(3), None));
     }

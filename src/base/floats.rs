@@ -14,18 +14,43 @@ use std::arch::asm;
 /// The environment that processes start with: round to nearest, keep tiny numbers, no exception is a signal.
 pub static DEFAULT: u32 = 0x1f80;
 
-/// Computes something in the default environment. The thread's own is back afterwards, also after a panic, with no trace of
-/// the exceptions that came up.
-#[inline]
-pub fn in_default_environment<R>(compute: impl FnOnce() -> R) -> R {
-    struct Restore(u32);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            write(self.0);
+/// Bits of the environment that note which exceptions came up.
+const FLAGS: u32 = 0x3f;
+
+/// The default environment, as long as this lives. The thread's own is back afterwards, also after a panic, with no trace of the
+/// exceptions that came up.
+///
+/// The compiler may move computations that it sees to where another environment is in force; those behind pointers to functions
+/// stay.
+pub struct DefaultEnvironment {
+    own: u32,
+}
+
+impl DefaultEnvironment {
+    /// Enters it. Most hosts are in it, and writing takes longer than reading.
+    #[inline]
+    pub fn enter() -> DefaultEnvironment {
+        let own = read();
+        if own & !FLAGS != DEFAULT & !FLAGS {
+            write(DEFAULT);
+        }
+        DefaultEnvironment { own }
+    }
+}
+
+impl Drop for DefaultEnvironment {
+    #[inline]
+    fn drop(&mut self) {
+        if read() != self.own {
+            write(self.own);
         }
     }
-    let _restore = Restore(read());
-    write(DEFAULT);
+}
+
+/// Computes something in the default environment.
+#[inline]
+pub fn in_default_environment<R>(compute: impl FnOnce() -> R) -> R {
+    let _default = DefaultEnvironment::enter();
     apart(compute)
 }
 
@@ -36,6 +61,7 @@ fn apart<R>(compute: impl FnOnce() -> R) -> R {
 }
 
 /// This thread's environment now.
+#[inline]
 pub fn read() -> u32 {
     let mut value = 0u32;
     // SAFETY: stores four bytes at a place that has them.
@@ -43,6 +69,7 @@ pub fn read() -> u32 {
     value
 }
 
+#[inline]
 fn write(value: u32) {
     // SAFETY: loads a value that the register had, or the one that it starts with.
     unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const value, options(nostack, preserves_flags)) };
@@ -64,7 +91,12 @@ mod tests {
         let inside =
             std::panic::catch_unwind(|| in_default_environment(|| std::panic::resume_unwind(Box::new(read()))));
         let after = read();
+        write(DEFAULT);
+        // The result isn't exact, of which no trace is left.
+        let same = in_default_environment(third);
+        let unchanged = read();
         write(before);
+        assert_eq!((same, unchanged), (nearest, DEFAULT));
         assert_eq!(found, nearest);
         assert!(other < nearest);
         // With the flag of the inexact result that it gave itself.

@@ -3,10 +3,12 @@
 //! Rust's own containers end the process where they get no memory. What the library makes for its host asks here before. Large
 //! amounts are asked of the system: see `machine/linux/mapping.rs`. Knows nothing of what the memory is for.
 //!
-//! Asking is taking and giving back. Another thread may be faster then, so this is no promise; but allocators keep
-//! what a thread gives back for that thread, as long as it is small.
+//! Asking is taking and giving back. Another thread may be faster then, and an allocator may keep what it gets back for those who
+//! ask for exactly as much, so this is no promise. It is for what can only be made by code that doesn't ask itself; the better
+//! way is to make a thing by [`boxed`] or with room that was [reserved](reserve).
 
 use super::{Error, Result};
+use std::alloc::{Layout, alloc};
 use std::fmt;
 use std::hint::black_box;
 
@@ -37,9 +39,22 @@ pub fn reserve<T>(vector: &mut Vec<T>, more: usize) -> Result<()> {
 /// A box for `value`.
 ///
 /// Errors: `System`.
+#[expect(unsafe_code, reason = "a box that may be refused can't be made otherwise yet")]
 pub fn boxed<T>(value: T) -> Result<Box<T>> {
-    ask(size_of::<T>())?;
-    Ok(Box::new(value))
+    let layout = Layout::new::<T>();
+    if layout.size() == 0 {
+        return Ok(Box::new(value));
+    }
+    // SAFETY: the size isn't zero.
+    let place = unsafe { alloc(layout) }.cast::<T>();
+    if place.is_null() {
+        return Err(Error::no_memory());
+    }
+    // SAFETY: a new block that is aligned and large enough for a `T`, allocated as a box's is, and this function's only.
+    unsafe {
+        place.write(value);
+        Ok(Box::from_raw(place))
+    }
 }
 
 /// A copy of a text.
@@ -90,6 +105,7 @@ mod tests {
     #[test]
     fn what_can_be_had_is_as_it_should_be() {
         assert_eq!(*boxed(7).unwrap(), 7);
+        boxed(()).unwrap();
         assert_eq!(copied("text").unwrap(), "text");
         assert_eq!(displayed(format_args!("{}-{}", 1, "a")).unwrap(), "1-a");
     }

@@ -7,7 +7,7 @@ use super::Debuggee;
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
 use super::quiet::is_quiet;
-use super::replay::Run;
+use super::replay::{Run, index_in_run};
 use crate::abi::frame_table::Stop;
 use crate::base::{BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
 use crate::runtime::{MappedBlob, Module, Store};
@@ -104,7 +104,7 @@ impl Breakpoint {
         let Some(frames) = blob.frames() else { return Vec::new() };
         let place = |body| {
             let stop = *frames.run_at(body, self.actual)?;
-            let index = Run::new(blob, body, stop.pc).index_of(self.actual)?;
+            let index = index_in_run(blob, body, stop.pc, self.actual)?;
             Some(Place { blob: blob.clone(), body, stop, index })
         };
         blob.tables().bodies_of(self.function).filter_map(place).collect()

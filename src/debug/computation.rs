@@ -7,13 +7,11 @@ use super::evaluator::{Inner, Numeric};
 use super::layout::StateSlot;
 use crate::abi::frame_table::{MAX_OPERATORS, Place};
 use crate::abi::operators::numeric_operands;
-use crate::base::floats::in_default_environment;
 
 /// How to compute a value: operators, each of which comes after those that it needs.
 #[derive(Debug)]
 pub struct Computation {
     steps: Vec<Step>,
-    /// One of them depends on the floating-point environment.
     has_floats: bool,
 }
 
@@ -75,14 +73,14 @@ impl Computation {
         self.steps.len() as u32 - 1
     }
 
-    /// The bits of the value; none if the state slot isn't there.
-    #[inline]
-    pub fn bits(&self, slot: StateSlot<'_>) -> Option<u64> {
-        if self.has_floats { in_default_environment(|| self.compute(slot)) } else { self.compute(slot) }
+    /// Whether it depends on the floating-point environment.
+    pub fn has_floats(&self) -> bool {
+        self.has_floats
     }
 
+    /// The bits of the value; none if the state slot isn't there. Requires: if it has floats, the default environment.
     #[inline]
-    fn compute(&self, slot: StateSlot<'_>) -> Option<u64> {
+    pub fn bits(&self, slot: StateSlot<'_>) -> Option<u64> {
         let mut results = [0; MAX_OPERATORS];
         let mut last = 0;
         for (place, step) in self.steps.iter().enumerate() {

@@ -8,7 +8,7 @@ use super::Debuggee;
 use super::arm::{Patch, Return};
 use super::breakpoints::{Breakpoint, SiteKey};
 use super::replay::operator_at_or_after;
-use crate::base::{CodeOffset, FuncIndex, Result, StoreId, WasmPc, error::bail};
+use crate::base::{CodeOffset, FuncIndex, Result, StoreId, WasmPc, error::bail, memory};
 use crate::runtime::{MappedBlob, Module};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -25,7 +25,7 @@ pub struct Edit {
 }
 
 enum Intent {
-    Add(Rc<Breakpoint>),
+    Add(Breakpoint),
     Remove(u64),
     Enable(u64, bool),
     SingleStep(bool),
@@ -78,16 +78,17 @@ impl Edit {
     /// Intends to add a breakpoint; answers its id and the operator where it lands.
     ///
     /// A pc between operators slips to the next operator of the same body, one in a function's header to its first.
-    /// `OutOfRange` past the last operator of a body, or outside all bodies.
+    /// `OutOfRange` past the last operator of a body, or outside all bodies; `System` without memory for it.
     pub fn add(&mut self, debuggee: &Debuggee, module: &Module, pc: WasmPc) -> Result<(u64, WasmPc)> {
         self.check(debuggee, module)?;
         let Some(function) = module.info().function_at(pc) else {
             bail!(OutOfRange, "{pc} is in no function's body");
         };
-        let actual = operator_at_or_after(module, function, pc);
+        memory::reserve(&mut self.intents, 1)?;
+        let actual = operator_at_or_after(module, function, pc)?;
         let breakpoint = Breakpoint::new(debuggee.book.new_id(), module, function, pc, actual);
         let id = breakpoint.id;
-        self.intents.push(Intent::Add(Rc::new(breakpoint)));
+        self.intents.push(Intent::Add(breakpoint));
         Ok((id, actual))
     }
 
@@ -184,6 +185,7 @@ impl Edit {
             match intent {
                 Intent::SingleStep(on) => single_step = on,
                 Intent::Add(breakpoint) => {
+                    let breakpoint = Rc::new(breakpoint);
                     let fate = Fate { breakpoint, is_listed: false, exists: true, enabled: true };
                     fates.insert(fate.breakpoint.id, fate);
                 }

@@ -10,6 +10,7 @@ use super::computation::Computation;
 use super::evaluator::{Slot, Values};
 use crate::abi::frame_table::Place;
 use crate::abi::homes::{CONTEXT_WORD, NextHome, WORD_SIZE, words};
+use crate::base::floats::DefaultEnvironment;
 use crate::base::{BlobId, BodyIndex, RawValue, ValType, Value};
 use crate::runtime::{Activation, MappedBlob, StackWords, Store};
 use std::cell::RefCell;
@@ -42,6 +43,8 @@ pub struct Layout {
     locals: Vec<(ValType, Source)>,
     operands: Vec<(ValType, Source)>,
     computations: Vec<Computation>,
+    /// Whether a computation depends on the floating-point environment.
+    has_floats: bool,
     wide_constants: Vec<u128>,
 }
 
@@ -56,6 +59,7 @@ impl Layout {
             locals: Vec::with_capacity(state.locals.len()),
             operands: Vec::with_capacity(state.operands.len()),
             computations: Vec::new(),
+            has_floats: false,
             wide_constants: Vec::new(),
         };
         let types = blob.module().info().local_types(blob.function(body));
@@ -81,13 +85,21 @@ impl Layout {
             }
             Place::Const(bits) => Source::Const(*bits as u64),
             Place::Computed { opcode, operands } => {
-                self.computations.push(Computation::new(*opcode, operands));
+                let computation = Computation::new(*opcode, operands);
+                self.has_floats |= computation.has_floats();
+                self.computations.push(computation);
                 Source::Computed(self.computations.len() as u32 - 1)
             }
         }
     }
 
-    /// The bits that a source of a scalar gives.
+    /// What computations need, while values are read.
+    #[inline(always)]
+    fn environment(&self) -> Option<DefaultEnvironment> {
+        if self.has_floats { Some(DefaultEnvironment::enter()) } else { None }
+    }
+
+    /// The bits that a source of a scalar gives. Requires: [`Layout::environment`].
     #[inline(always)]
     fn bits(&self, source: Source, slot: StateSlot<'_>) -> Option<u64> {
         match source {
@@ -157,6 +169,7 @@ impl Layout {
         sources: &[(ValType, Source)],
         mut put: impl FnMut(usize, Value),
     ) {
+        let _environment = self.environment();
         for (place, (ty, source)) in sources.iter().enumerate() {
             if source.is_wide(*ty) {
                 let bits = self.wide_bits(*source, |word| slot.word(word));
@@ -178,6 +191,7 @@ impl Layout {
     /// Reads everything of a frame into `values`, and answers the instance's context; `None` if the stack doesn't reach so far.
     pub fn read_frame(&self, activation: &Activation, fp: usize, values: &mut Values) -> Option<u64> {
         let slot = StateSlot::new(activation, fp, self.slot_to_fp);
+        let _environment = self.environment();
         let Values { locals, operands } = values;
         for (slots, sources) in [(locals, &self.locals), (operands, &self.operands)] {
             slots.clear();

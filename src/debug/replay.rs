@@ -9,10 +9,10 @@ use crate::abi::frame_table::Stop;
 use crate::abi::operators::ends_run;
 use crate::base::{
     BodyIndex, DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, Result, TableIndex, Value,
-    WasmPc,
+    WasmPc, memory,
 };
 use crate::runtime::{MappedBlob, Module, Store};
-use wasmparser::{BinaryReader, Operator, OperatorsReader};
+use wasmparser::{BinaryReader, Operator, OperatorsReader, OperatorsReaderAllocations};
 
 /// A decoded run.
 #[derive(Debug)]
@@ -61,6 +61,21 @@ impl Run {
     }
 }
 
+/// The place of the operator at `pc` in the run that begins at `start`, as [`Run::index_of`] says it.
+pub fn index_in_run(blob: &MappedBlob, body: BodyIndex, start: WasmPc, pc: WasmPc) -> Option<u32> {
+    let (module, function) = (blob.module(), blob.function(body));
+    let stops = Stops::after(blob.tables(), body, start);
+    for (index, (at, operator)) in operators_from(module, function, start).enumerate() {
+        if at >= pc || stops.passes(at) {
+            return (at == pc && !stops.passes(at)).then_some(index as u32);
+        }
+        if ends_run(&operator) {
+            return None;
+        }
+    }
+    None
+}
+
 /// The next stop point of a function while its operators are gone through.
 struct Stops<'a> {
     rest: &'a [Stop],
@@ -104,6 +119,7 @@ fn operators_from(
     let info = module.info();
     let end = info.bodies[function].range.end;
     let mut at = pc.0;
+    let mut room = OperatorsReaderAllocations::default();
     std::iter::from_fn(move || {
         let pc = WasmPc(at);
         // A reader that begins within nested blocks doesn't know them: each operator gets a fresh one, which takes
@@ -115,9 +131,11 @@ fn operators_from(
                 Operator::Else
             }
             ref bytes => {
-                let mut reader = OperatorsReader::new(BinaryReader::new(bytes, u64::from(at)));
+                let reader = BinaryReader::new(bytes, u64::from(at));
+                let mut reader = OperatorsReader::new_with_allocs(reader, std::mem::take(&mut room));
                 let operator = reader.read().expect("validated");
                 at = reader.original_position() as u32;
+                room = reader.into_allocations();
                 operator
             }
         };
@@ -127,17 +145,23 @@ fn operators_from(
 
 const ELSE: u8 = 0x05;
 
+/// Bytes that reading operators takes: a reader notes the block that an operator opens.
+const READING: usize = 8;
+
 /// The operator of `function` at `pc` or, if `pc` isn't an operator, the next one. Requires: `pc` is in its body.
 ///
 /// Looks at no more than the operators of one run and the dead code after it, if the function was compiled when its module
 /// was loaded.
-pub fn operator_at_or_after(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> WasmPc {
+///
+/// Errors: `System` without memory for reading.
+pub fn operator_at_or_after(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> Result<WasmPc> {
+    memory::ask(READING)?;
     let first = module.info().bodies[function].operators;
     let code = module.compiled();
     let run = code.frames.as_ref().and_then(|frames| frames.run_at(code.bodies_of(function).next()?, pc));
     let from = run.map_or(first, |stop| stop.pc);
     let mut operators = operators_from(module, function, from);
-    operators.find(|(operator, _)| *operator >= pc).expect("the last byte of a body is an operator").0
+    Ok(operators.find(|(operator, _)| *operator >= pc).expect("the last byte of a body is an operator").0)
 }
 
 /// The outside of an instance's frames.

@@ -69,6 +69,7 @@ impl View<'_> {
     }
 
     /// Number of locals.
+    #[inline]
     pub(super) fn n_locals(&self) -> usize {
         match &self.contents {
             Contents::Replayed(values) => values.locals.len(),
@@ -78,6 +79,7 @@ impl View<'_> {
     }
 
     /// Number of operands.
+    #[inline]
     pub(super) fn n_operands(&self) -> usize {
         match &self.contents {
             Contents::Replayed(values) => values.operands.len(),

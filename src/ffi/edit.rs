@@ -69,7 +69,7 @@ pub unsafe extern "C" fn pellucid_edit_begin(
     store: *mut pellucid_store_t,
     out_edit: *mut *mut pellucid_edit_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); room small, store store, out out_edit => {
+    entry!(status null_mut(); store store, out out_edit => {
         let edit = Edit::begin(store.debuggee())?;
         let store = store.keep().expect("it was checked to be alive");
         out_edit.give(pellucid_edit_t { edit: RefCell::new(Some(edit)), store })
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn pellucid_edit_add(
     out_id: *mut u64,
     out_actual_pc: *mut u32,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); room small, child edit, ref module, opt_out out_id, opt_out out_actual_pc => {
+    entry!(status null_mut(); child edit, ref module, opt_out out_id, opt_out out_actual_pc => {
         let (id, actual) = edit.change(|intents| intents.add(edit.store.debuggee(), module.module(), WasmPc(pc)))?;
         out_id.set(id);
         out_actual_pc.set(actual.0);
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn pellucid_edit_add_at_function(
     out_id: *mut u64,
     out_actual_pc: *mut u32,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); room small, child edit, ref module, opt_out out_id, opt_out out_actual_pc => {
+    entry!(status null_mut(); child edit, ref module, opt_out out_id, opt_out out_actual_pc => {
         let module = module.module();
         let function = self::func_index(module.info(), func_index)?;
         let (id, actual) = edit.change(|intents| intents.add_at_function(edit.store.debuggee(), module, function))?;

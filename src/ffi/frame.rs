@@ -12,7 +12,7 @@ use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::types::{kind, pellucid_kind_t};
 use super::value::pellucid_value_t;
-use crate::base::{Result, error::bail};
+use crate::base::{Error, Result, error::bail};
 use crate::debug::{Debuggee, Frame, FrameInfo};
 use crate::runtime::Module;
 use cranelift_entity::EntityRef;
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn pellucid_frame_caller(
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy frame, out out_frame => {
         let Some(caller) = store.debuggee().frame_caller(&frame.core())? else {
-            bail!(NotFound, "the host called this frame");
+            return Err(Error::absent());
         };
         out_frame.set(caller.into());
         Ok(())
@@ -325,7 +325,7 @@ pub unsafe extern "C" fn pellucid_frame_instance(
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy frame, out out_instance => {
         let Some(instance) = frame.info(store.debuggee())?.instance else {
-            bail!(NotFound, "the frame isn't complete");
+            return Err(Error::absent());
         };
         out_instance.set(instance.into());
         Ok(())
@@ -402,7 +402,7 @@ pub unsafe extern "C" fn pellucid_frame_func_name(
         // The store keeps the module, so the name outlives this reference to it.
         match module.info().func_name(info.func_index) {
             Some(name) => out_name.set(pellucid_str_t::new(name)),
-            None => bail!(NotFound, "the function has no name"),
+            None => return Err(Error::absent()),
         }
         Ok(())
     })
@@ -656,7 +656,7 @@ pub unsafe extern "C" fn pellucid_frame_local_name(
         // The store keeps the module, so the name outlives this reference to it.
         match module.info().names.locals.get(&(info.func_index, local_index)) {
             Some(name) => out_name.set(pellucid_str_t::new(name)),
-            None => bail!(NotFound, "the local has no name"),
+            None => return Err(Error::absent()),
         }
         Ok(())
     })

@@ -110,6 +110,7 @@ fn values_of_two_words_are_read_whole() {
         locals: Vec::new(),
         operands: Vec::new(),
         computations: Vec::new(),
+        has_floats: false,
         wide_constants: Vec::new(),
     };
     let word = |word: u32| (word < 8).then(|| u64::from(word) << 56 | u64::from(word));
