@@ -112,7 +112,8 @@ impl CompiledBlob {
         } else {
             all.partition_point(|code| code.function < function)
         };
-        let count = all[first..].partition_point(|code| code.function == function);
+        // One for each form.
+        let count = all[first..].iter().take_while(|code| code.function == function).count();
         (first..first + count).map(BodyIndex::new)
     }
 

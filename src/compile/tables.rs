@@ -25,7 +25,8 @@ impl Translator<'_> {
                 self.push(ValType::I32, is_null);
             }
             Operator::RefFunc { function_index } => {
-                let place = self.info.escaping_place[&FuncIndex::from_u32(function_index)];
+                let place =
+                    self.info.escaping_place(FuncIndex::from_u32(function_index)).expect("named, so it escapes");
                 let offset = i64::from(self.info.layout.func_ref(place));
                 let reference = self.builder.ins().iadd_imm_s(self.context, offset);
                 self.push(ValType::FUNCREF, reference);

@@ -176,13 +176,18 @@ pub struct ModuleInfo {
     pub names: Names,
     /// Functions whose reference can leave the module: exported, in element segments, or in constant expressions.
     pub escaping: Vec<FuncIndex>,
-    /// For each function, its place in `escaping`.
-    pub escaping_place: HashMap<FuncIndex, u32>,
+    /// One more than the place in `escaping` of each function that is there, zero for others; the last ones may be missing.
+    pub(super) escaping_places: Vec<u32>,
     /// The layout of its instances' contexts.
     pub layout: VmCtxLayout,
 }
 
 impl ModuleInfo {
+    /// A function's place in `escaping`, if it is there.
+    pub fn escaping_place(&self, index: FuncIndex) -> Option<u32> {
+        self.escaping_places.get(index.index())?.checked_sub(1)
+    }
+
     /// The value of a global that every instance sets to the same number and nothing changes.
     pub fn constant_global(&self, index: GlobalIndex) -> Option<ConstOp> {
         let defined = self.layout.as_defined_global(index)?;

@@ -10,7 +10,7 @@ use crate::base::{
     DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType,
     Result, TableIndex, TableType, TypeIndex, WasmPc, error::bail,
 };
-use cranelift_entity::PrimaryMap;
+use cranelift_entity::{EntityRef, PrimaryMap};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{
@@ -116,7 +116,7 @@ impl Builder {
             custom_sections: Vec::new(),
             names: Names::default(),
             escaping: Vec::new(),
-            escaping_place: HashMap::new(),
+            escaping_places: Vec::new(),
             layout: VmCtxLayout::new(Counts::default()).expect("an empty context is small"),
         };
         Builder { info, to_validate: PrimaryMap::new() }
@@ -343,11 +343,14 @@ impl Builder {
     }
 
     fn escape(&mut self, index: FuncIndex) {
-        let place = self.info.escaping.len() as u32;
-        if let std::collections::hash_map::Entry::Vacant(entry) = self.info.escaping_place.entry(index) {
-            entry.insert(place);
-            self.info.escaping.push(index);
+        if self.info.escaping_place(index).is_some() {
+            return;
         }
+        self.info.escaping.push(index);
+        // The index was validated: there are so many functions.
+        let places = &mut self.info.escaping_places;
+        places.resize(places.len().max(index.index() + 1), 0);
+        places[index.index()] = self.info.escaping.len() as u32;
     }
 
     fn finish(mut self) -> Result<ParsedModule> {

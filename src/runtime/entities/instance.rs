@@ -115,8 +115,8 @@ impl Context {
 
     /// The reference of a function that has one in the context.
     pub fn func_ref(&self, module: &Module, index: FuncIndex) -> Option<*mut VmFuncRef> {
-        let place = module.info().escaping_place.get(&index)?;
-        Some(self.at(module.info().layout.func_ref(*place)).cast())
+        let place = module.info().escaping_place(index)?;
+        Some(self.at(module.info().layout.func_ref(place)).cast())
     }
 
     /// The value of a constant expression of its module.
