@@ -22,11 +22,13 @@ enum Read {
 
 impl Reads {
     /// Forgets everything.
-    #[inline]
     pub fn clear(&mut self) {
-        if !self.0.get_mut().is_empty() {
-            self.0.get_mut().clear();
-        }
+        self.0.get_mut().clear();
+    }
+
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
     }
 
     /// The outside, with what is read there noted.

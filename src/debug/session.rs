@@ -200,9 +200,6 @@ impl<'a> Session<'a> {
             if self.stopped_call.is_moved() {
                 return self.go_on_moved();
             }
-            if index != 0 && !self.stopped_call.reads_the_same(self.debuggee.store()) {
-                return self.go_on_exactly();
-            }
             let target = if self.steps() { site.next(index) } else { site.next_mark(index) };
             let Some(target) = target else { return self.let_machine_go_on(site) };
             let was_seen = self.stopped_call.raised.get().is_some();
@@ -234,10 +231,13 @@ impl<'a> Session<'a> {
         self.let_machine_go_on(&site)
     }
 
-    /// Prepares for the machine to go on from the operator of the run of `site` that the call is at. If the call steps, all stop
-    /// points that the step may lead to are armed.
+    /// Prepares for the machine to go on from the operator of the run of `site` that the call is at, by way of those before it. If
+    /// the call steps, all stop points that the step may lead to are armed.
     #[inline]
     fn let_machine_go_on(&self, site: &Site) -> Flow {
+        if !self.stopped_call.reads_the_same(self.debuggee.store()) {
+            return self.go_on_exactly();
+        }
         if self.steps() { self.if_done(self.prepare_step(site)) } else { Flow::Continue(()) }
     }
 

@@ -46,6 +46,8 @@ pub(super) struct StoppedCall {
     index: Cell<u32>,
     /// Whether the innermost frame goes on in its exact form, at the stop point that the call counts as stopped at.
     moved: Cell<bool>,
+    /// Whether replay has read something outside the frame since the start of the run.
+    has_read: Cell<bool>,
     /// How often handles of its frames became invalid other than by running.
     moves: Cell<u64>,
     state: RefCell<State>,
@@ -169,7 +171,9 @@ impl StoppedCall {
         state.top = top;
         state.known = None;
         state.context = None;
-        state.reads.clear();
+        if self.has_read.replace(false) {
+            state.reads.clear();
+        }
         state.next = Next::Beginning;
         if !state.walked.is_empty() {
             state.walked.clear();
@@ -248,10 +252,12 @@ impl StoppedCall {
             if index == target {
                 break Advance::There;
             }
-            match self.state.borrow_mut().apply(site, index, store, cache) {
+            let mut state = self.state.borrow_mut();
+            match state.apply(site, index, store, cache) {
                 Advance::There => index += 1,
                 halted => break halted,
             }
+            self.has_read.set(!state.reads.is_empty());
         };
         if index != start {
             self.index.set(index);
@@ -260,9 +266,13 @@ impl StoppedCall {
         advance
     }
 
-    /// Whether the machine would read what replay has read of memories, globals and tables.
+    /// Whether the machine would read what replay has read of memories, globals and tables since the start of the run.
     #[inline]
     pub(super) fn reads_the_same(&self, store: &Store) -> bool {
+        !self.has_read.get() || self.still_reads_the_same(store)
+    }
+
+    fn still_reads_the_same(&self, store: &Store) -> bool {
         let state = self.state.borrow();
         state.instance.is_none_or(|instance| state.reads.are_same(&World { store, instance }))
     }
@@ -280,6 +290,7 @@ impl StoppedCall {
         (state.top, state.next) = (Top::Stopped, Next::Beginning);
         state.walked.clear();
         state.reads.clear();
+        self.has_read.set(false);
         self.index.set(0);
         self.moved.set(true);
         // Whoever was told of a step was told where it ended.
