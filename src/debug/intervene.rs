@@ -17,7 +17,7 @@ use super::stopped_call::{Moved, StoppedCall};
 use super::{Debuggee, replay};
 use crate::abi::frame_table::Stop;
 use crate::base::{
-    BodyIndex, DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, ValType, Value, WasmPc, error::bail,
+    BodyIndex, DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, ValType, Value, WasmPc, error::bail, memory,
 };
 use crate::runtime::{MappedBlob, Module};
 use std::cell::RefCell;
@@ -299,6 +299,7 @@ impl Debuggee {
         if stopped_call.ended.get().is_some() {
             bail!(InvalidState, "the call has ended");
         }
+        memory::ask(stopped_call.size_of_values(self.store(), &self.cache, frame.position))?;
         self.check_position(stopped_call, frame)?;
         let Some(mut standing) = stopped_call.standing(self.store(), &self.cache, frame.position) else {
             bail!(InvalidState, "the values of the frame aren't known");

@@ -5,7 +5,7 @@
 
 use super::arm::Prepared;
 use super::breakpoints::Site;
-use super::evaluator::{Halt, Values};
+use super::evaluator::{Halt, Slot, Values};
 use super::event::EventKind;
 use super::frame::{Frame, FrameKind};
 use super::intervene::Standing;
@@ -362,6 +362,13 @@ impl StoppedCall {
             context: context?,
             values: state.values.clone(),
         })
+    }
+
+    /// Bytes for what is made of the values of a frame that is to change.
+    pub(super) fn size_of_values(&self, store: &Store, cache: &Cache, position: u32) -> usize {
+        const COPIES: usize = 3;
+        let n = self.look().frame(store, cache, position).map_or(0, |view| view.n_locals() + view.n_operands());
+        COPIES * n * size_of::<Slot>()
     }
 
     /// Where a frame is that was walked to.

@@ -42,7 +42,7 @@ pub unsafe extern "C" fn pellucid_frame_write_local(
     value: *const pellucid_value_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy frame, copy value => {
+    entry!(status out_error; room small, store store, copy frame, copy value => {
         store.debuggee().frame_write_local(&frame.core(), local_index, &value.to_core()?)
     })
 }
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn pellucid_frame_write_operand(
     value: *const pellucid_value_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy frame, copy value => {
+    entry!(status out_error; room small, store store, copy frame, copy value => {
         store.debuggee().frame_write_operand(&frame.core(), operand_index, &value.to_core()?)
     })
 }
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn pellucid_frame_return(
     out_frame: *mut pellucid_frame_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy frame, slice results n_results, opt_out out_frame => {
+    entry!(status out_error; room small, store store, copy frame, slice results n_results, opt_out out_frame => {
         let moved = with_core(results, |results| store.debuggee().frame_return(&frame.core(), results))?;
         out_frame.set(moved.into());
         Ok(())
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn pellucid_frame_restart(
     out_frame: *mut pellucid_frame_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy frame, opt_out out_frame => {
+    entry!(status out_error; room small, store store, copy frame, opt_out out_frame => {
         out_frame.set(store.debuggee().frame_restart(&frame.core())?.into());
         Ok(())
     })
@@ -154,7 +154,7 @@ pub unsafe extern "C" fn pellucid_frame_drop(
     out_frame: *mut pellucid_frame_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy frame, opt_out out_frame => {
+    entry!(status out_error; room small, store store, copy frame, opt_out out_frame => {
         out_frame.set(store.debuggee().frame_drop(&frame.core())?.into());
         Ok(())
     })
@@ -185,7 +185,7 @@ pub unsafe extern "C" fn pellucid_frame_set_pc(
     out_frame: *mut pellucid_frame_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy frame, opt_out out_frame => {
+    entry!(status out_error; room small, store store, copy frame, opt_out out_frame => {
         out_frame.set(store.debuggee().frame_set_pc(&frame.core(), WasmPc(pc))?.into());
         Ok(())
     })

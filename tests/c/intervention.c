@@ -2,6 +2,8 @@
 
 #include "test.h"
 
+#include <sys/resource.h>
+
 static pellucid_instance_t instance;
 static pellucid_call_t *call;
 static pellucid_call_state_t state;
@@ -443,7 +445,101 @@ static void any_signature_returns_early(int n, int m) {
     close_world();
 }
 
+/* A module of `n` functions that call each other in turn and add 1 each. */
+static void open_chain(int n) {
+    char *source = malloc(200 * (size_t)n + 200), *end = source;
+    end += sprintf(end, "(module");
+    for (int i = 0; i < n; i++) {
+        end += sprintf(end, "(func $f%d (export \"f%d\") (param i32) (result i32) (local i32)", i, i);
+        if (i + 1 < n)
+            end += sprintf(end, "(i32.add (i32.add (local.get 1) (i32.const 1)) (call $f%d (local.get 0))))", i + 1);
+        else
+            end += sprintf(end, "(i32.add (i32.add (local.get 1) (i32.const 1)) (local.get 0)))");
+    }
+    sprintf(end, ")");
+    open_world(true);
+    instance = instance_of(source);
+    free(source);
+}
+
+static int mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int lines = 0;
+    for (int c; (c = fgetc(maps)) != EOF;)
+        lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+/* However many functions were changed, only so many are kept in their other form; but for those that frames are in. */
+static void forms_are_given_back(void) {
+    enum { N = 300 };
+    open_chain(N);
+    char name[20];
+    const int before = mappings();
+    for (int i = N - 1; i >= 0; i--) {
+        sprintf(name, "f%d", i);
+        begin(name, 5);
+        CHECK(step());
+        write_local(top(), 1, 1000);
+        CHECK(run_on() == 5 + 1000 + (N - i));
+    }
+    CHECK(mappings() - before < 3 * 2 * 64);
+    /* A breakpoint in a function whose other form goes, comes and goes again. */
+    pellucid_module_t *module;
+    MUST(pellucid_instance_module(store, &instance, &module));
+    pellucid_edit_t *edit;
+    uint64_t id;
+    MUST(pellucid_edit_begin(store, &edit));
+    MUST(pellucid_edit_add_at_function(edit, module, 299, &id, NULL));
+    MUST(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    begin("f0", 5);
+    for (int i = 0; i < N; i++) {
+        do
+            CHECK(step());
+        while (depth() != (uint32_t)i + 1);
+        write_local(top(), 1, 10);
+    }
+    CHECK(mappings() - before > 3 * N / 2);
+    CHECK(run_on() == 5 + 11 * N);
+    pellucid_module_delete(module);
+    close_world();
+}
+
+/* Without memory for the other form nothing changes, and another time it can be had. */
+static void refused_memory_is_a_status(void) {
+    open_chain(3);
+    begin("f0", 5);
+    do
+        CHECK(step());
+    while (depth() != 2);
+    struct rlimit limit, none;
+    getrlimit(RLIMIT_AS, &limit);
+    none = limit;
+    none.rlim_cur = 0;
+    pellucid_frame_t frame = top(), outer = caller_of(frame), moved;
+    pellucid_value_t value = value_i32(1000);
+    setrlimit(RLIMIT_AS, &none);
+    pellucid_status_t statuses[] = {
+        pellucid_frame_write_local(store, &frame, 1, &value, NULL),
+        pellucid_frame_write_operand(store, &outer, 0, &value, NULL),
+        pellucid_frame_return(store, &frame, &value, 1, &moved, NULL),
+        pellucid_frame_restart(store, &outer, &moved, NULL),
+        pellucid_frame_drop(store, &frame, &moved, NULL),
+    };
+    setrlimit(RLIMIT_AS, &limit);
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        CHECK(statuses[i] == PELLUCID_ERR_SYSTEM);
+    CHECK(pellucid_frame_is_valid(store, &frame) && local_of(frame, 1) == 0 && depth() == 2);
+    write_local(top(), 1, 1000);
+    CHECK(run_on() == 5 + 1003);
+    close_world();
+}
+
 int main(void) {
+    forms_are_given_back();
+    refused_memory_is_a_status();
     innermost_frames_take_what_is_written();
     frames_that_wait_take_it_when_they_are_returned_to();
     frames_return_early();
