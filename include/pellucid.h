@@ -123,7 +123,8 @@
  * says otherwise (pellucid_config_set_signal_handlers), the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and
  * SIGFPE, with SA_SIGINFO, SA_ONSTACK and SA_NODEFER, for the process and for good. They take what code of a guest did on
  * a guest's stack. Everything else goes to the handlers that were there before, as if ours weren't: with their masks,
- * SA_RESETHAND and SA_NODEFER; a default action ends the process. Other signals aren't touched. Errors of host functions,
+ * SA_RESETHAND and SA_NODEFER; a default action ends the process. But one, below, other signals aren't
+ * touched. Errors of host functions,
  * guests that end themselves, and bulk operations out of bounds leave the guest without a signal.
  *
  *   Handlers that are installed later for these four signals get the guests' faults first. Such a handler calls
@@ -143,6 +144,13 @@
  *     again.
  *   SIGSEGV, SIGBUS, SIGILL and SIGFPE are unblocked in a thread that first runs a guest, and must not be blocked while
  *     guests run: the system kills a process whose faults are blocked.
+ *   The signal of interrupts, SIGRTMIN + 9 unless the configuration names another (pellucid_config_set_interrupt_signal), is
+ *     handled from the first use of pellucid_store_interrupt or of a time budget on, with SA_SIGINFO, SA_ONSTACK and SA_RESTART.
+ *     The library sends it to threads of the process that run guests, and knows it by what it carries; whatever else comes
+ *     with this number goes to the handler that was there before. It is unblocked in a thread that runs guests of a store that
+ *     can be interrupted; as long as it is blocked a guest is only interrupted where it calls the host. Host functions may see
+ *     system calls end with EINTR. If it comes while a handler of the host's runs it waits until that has returned.
+ *     A forked child makes interrupts and timers of its own: what its stores are asked for it asks itself.
  *   Fibers: host functions may switch to other fibers of the thread, which may run guests of other stores. The calls of one
  *     store nest like calls on one stack: a host function returns only after the calls of that store which were made since
  *     have ended. How much is left of a fiber's stack isn't known to the library.
@@ -400,6 +408,10 @@ enum pellucid_trap {
     PELLUCID_TRAP_HOST_ERROR = 11,
     /** The event handler asked for a trap. */
     PELLUCID_TRAP_REQUESTED = 12,
+    /** The host has interrupted the guest, see `pellucid_interrupt_request`. */
+    PELLUCID_TRAP_INTERRUPTED = 13,
+    /** The guest has used up the time that it was given, see `pellucid_budget_t`. */
+    PELLUCID_TRAP_DEADLINE = 14,
 };
 
 /**
@@ -835,6 +847,24 @@ pellucid_status_t pellucid_config_set_exact(pellucid_config_t *config,
  */
 pellucid_status_t pellucid_config_set_signal_handlers(pellucid_config_t *config,
                                                       bool is_on);
+
+/**
+ * Sets the signal by which guests are interrupted, see `pellucid_interrupt_t` and `pellucid_budget_t`.
+ *
+ * It is handled from the first use of either on. What the library hasn't sent is handed to whoever handled the signal before; a
+ * handler that is installed later calls `pellucid_signal_handle`. Threads that run guests mustn't block it.
+ *
+ * - `config`: the configuration.
+ * - `signal`: a real-time signal, `SIGRTMIN` to `SIGRTMAX`; 0 is the default, `SIGRTMIN + 9`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another signal.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_interrupt_signal(pellucid_config_t *config,
+                                                       int signal);
 
 /**
  * Sets how hard to optimise.
@@ -4463,8 +4493,15 @@ enum pellucid_event_kind {
     PELLUCID_EVENT_BREAKPOINT = 16,
     /** A step is done: the guest is about to execute the next operator. */
     PELLUCID_EVENT_STEP = 32,
+    /**
+     * Somebody has asked for it, see `pellucid_interrupt_request`. With debugging the guest is about to execute an operator, or
+     * waits in a function of WASI's; without, the event has no frame.
+     */
+    PELLUCID_EVENT_INTERRUPT = 256,
+    /** The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told. */
+    PELLUCID_EVENT_DEADLINE = 32768,
     /** In a mask: every kind that the header knows. */
-    PELLUCID_EVENT_ALL = 57,
+    PELLUCID_EVENT_ALL = 33081,
 };
 
 /** Wishes that may be or-ed into a mask of events. */
@@ -4986,6 +5023,227 @@ pellucid_status_t pellucid_call_error(const pellucid_call_t *call,
  */
 pellucid_status_t pellucid_call_frame(const pellucid_call_t *call,
                                       pellucid_frame_t *out_frame);
+
+/* ==================================================================================================
+ * Interrupts
+ *
+ * Stopping a guest that runs, from anywhere; and giving it time.
+ * ================================================================================================== */
+
+/** Values of `pellucid_interrupt_kind_t`. */
+enum pellucid_interrupt {
+    /** End the call with the trap `PELLUCID_TRAP_INTERRUPTED`, whose error has a backtrace. */
+    PELLUCID_INTERRUPT_TRAP = 1,
+    /**
+     * Let the call pause: `pellucid_call_resume` returns `PELLUCID_CALL_PAUSED` with the event `PELLUCID_EVENT_INTERRUPT`, and
+     * the next one goes on as if nothing had happened. A call that can't pause, because it was made by
+     * `pellucid_func_call` or the like, is ended as by `PELLUCID_INTERRUPT_TRAP`.
+     */
+    PELLUCID_INTERRUPT_PAUSE = 2,
+    /**
+     * Tell the store's event handler, which decides (`PELLUCID_EVENT_INTERRUPT`). Without one that wants such events a
+     * call pauses if it can, and goes on if it can't.
+     */
+    PELLUCID_INTERRUPT_EVENT = 3,
+};
+
+/** Values of `pellucid_clock_t`. */
+enum pellucid_clock {
+    /** What passes for everybody. */
+    PELLUCID_CLOCK_WALL = 0,
+    /** What the calling thread computes, the guest and its host functions alike. */
+    PELLUCID_CLOCK_THREAD = 1,
+};
+
+/**
+ * Interrupts the guests of one store, from anywhere. An owned object.
+ *
+ *     pellucid_store_interrupt(store, &interrupt, &error);
+ *     // in another thread, or in a signal handler:
+ *     pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_TRAP);
+ *
+ * It may outlive the store; each use and each copy of it may be in another thread than the store's, at any time.
+ *
+ * What is asked for is done soon after: a guest that runs is left at the instruction where it is, in a loop without calls too;
+ * one that fills or copies memory in bulk, in the midst of that; one that waits in WASI's `poll_oneoff`, or to read or
+ * write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call asks
+ * for nothing more: it is interrupted before its first instruction. So a request that comes too late meets a call
+ * that it wasn't meant for, unless it is taken back (`pellucid_interrupt_withdraw`); time budgets, below, end with their call.
+ *
+ * Calls may be nested: a host function calls the guest again. A request is for the innermost call of the store. If that one
+ * is ended by it, so are those that it runs under, each when the host function returns that it waits for; a pause may be what
+ * they are left for.
+ *
+ * As long as nobody asks for anything this costs guests nothing: no code of theirs looks for requests. A thread that runs a guest
+ * is sent a signal (see `pellucid_config_set_interrupt_signal`), and system calls of host functions may answer EINTR as
+ * with any signal.
+ *
+ * With debugging the guest runs on to the next operator where all of its frame can be read, for nanoseconds, and stands there.
+ * Without, a call that pauses stands at no operator in particular, and nothing but resuming or deleting it is
+ * possible.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_interrupt_t pellucid_interrupt_t;
+
+/**
+ * What is asked for: one of `enum pellucid_interrupt`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_interrupt_kind_t;
+
+/**
+ * What time is: one of `enum pellucid_clock`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_clock_t;
+
+/**
+ * Time that a call is given.
+ *
+ * When it is used up the guest is left as for a request, at the same places. Calls inside, which a host function of the guest's
+ * makes in the same store, are ended then, and the call when the host function returns.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** How much, in microseconds; 0 is used up at once, but some of the guest may run. */
+    uint64_t microseconds;
+    /** One of `enum pellucid_clock`. */
+    pellucid_clock_t clock;
+    /**
+     * What happens when it is used up: `PELLUCID_INTERRUPT_TRAP`, with the trap `PELLUCID_TRAP_DEADLINE`, or
+     * `PELLUCID_INTERRUPT_PAUSE`, with the event `PELLUCID_EVENT_DEADLINE`.
+     */
+    pellucid_interrupt_kind_t action;
+} pellucid_budget_t;
+
+/**
+ * Makes an object that interrupts the guests of a store.
+ *
+ * The first one in the process has it handle the signal of interrupts (`pellucid_config_set_interrupt_signal`).
+ *
+ * - `store`: the store.
+ * - `out_interrupt`: gets the object.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers;
+ * `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_interrupt` and `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_interrupt(pellucid_store_t *store,
+                                           pellucid_interrupt_t **out_interrupt,
+                                           pellucid_error_t **out_error);
+
+/**
+ * Makes another object for the same store.
+ *
+ * - `interrupt`: the object.
+ * - `out_interrupt`: gets the other.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: the caller owns `*out_interrupt`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_interrupt_clone(const pellucid_interrupt_t *interrupt,
+                                           pellucid_interrupt_t **out_interrupt);
+
+/**
+ * Deletes an object. What was asked for with it stays asked for.
+ *
+ * - `interrupt`: the object, which nobody uses any more; NULL is fine.
+ *
+ * Owns: takes `interrupt`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_interrupt_delete(pellucid_interrupt_t *interrupt);
+
+/**
+ * Asks for an interrupt of the store's guests. What was asked for before and wasn't done yet stays asked for; a trap is more than a
+ * pause, and a pause more than an event.
+ *
+ * - `interrupt`: the object.
+ * - `kind`: one of `enum pellucid_interrupt`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the store is gone; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown
+ * kind; `PELLUCID_ERR_NULL_ARGUMENT`; `PELLUCID_ERR_SYSTEM` if the system has no room for the signal, then nothing was asked.
+ *
+ * Owns: nothing.
+ * Context: any thread, at any time; also in a signal handler.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_interrupt_request(const pellucid_interrupt_t *interrupt,
+                                             pellucid_interrupt_kind_t kind);
+
+/**
+ * Takes back what was asked for and no guest has been left for yet.
+ *
+ * - `interrupt`: the object.
+ *
+ * Returns `PELLUCID_OK`, also if nothing was asked for; `PELLUCID_ERR_INVALID_STATE` if the store is gone;
+ * `PELLUCID_ERR_NULL_ARGUMENT`.
+ *
+ * Owns: nothing.
+ * Context: any thread, at any time; also in a signal handler.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_interrupt_withdraw(const pellucid_interrupt_t *interrupt);
+
+/**
+ * As `pellucid_call_resume`, for no longer than a budget. The next resumption has its own, if any.
+ *
+ * - `call`: the call; it must be ready or paused.
+ * - `mode`: one of `enum pellucid_resume`.
+ * - `time`: the budget.
+ * - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_call_resume`, `PELLUCID_ERR_BUSY` too; also `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown clock or action,
+ * `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers, and `PELLUCID_ERR_SYSTEM` without a timer.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_resume_for(pellucid_call_t *call,
+                                           pellucid_resume_t mode,
+                                           const pellucid_budget_t *time,
+                                           pellucid_call_state_t *out_state,
+                                           pellucid_error_t **out_error);
+
+/**
+ * As `pellucid_func_call`, for no longer than a budget, whose action must be `PELLUCID_INTERRUPT_TRAP`.
+ *
+ * - `store`: the store.
+ * - `func`: the function, the guest's or the host's.
+ * - `args`, `n_args`: the arguments; may be NULL if there are none.
+ * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
+ * - `time`: the budget.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_func_call`, `PELLUCID_ERR_BUSY` too; also `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown clock or another action,
+ * `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers, and `PELLUCID_ERR_SYSTEM` without a timer.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_func_call_for(pellucid_store_t *store,
+                                         const pellucid_func_t *func,
+                                         const pellucid_value_t *args,
+                                         size_t n_args,
+                                         pellucid_value_t *results,
+                                         size_t n_results,
+                                         const pellucid_budget_t *time,
+                                         pellucid_error_t **out_error);
 
 /* ==================================================================================================
  * Debugging: edit sessions

@@ -25,7 +25,7 @@ const COMPILER_USERS: [&str; 1] = ["runtime/engine.rs"];
 const WITHOUT_CRANELIFT: [&str; 2] = ["compile/model/", "compile/checker/"];
 
 /// Files that may contain `unsafe`. A name that ends in `/` is a folder.
-const UNSAFE_FILES: [&str; 32] = [
+const UNSAFE_FILES: [&str; 36] = [
     // A register.
     "base/floats.rs",
     "base/memory.rs",
@@ -49,6 +49,10 @@ const UNSAFE_FILES: [&str; 32] = [
     "runtime/global.rs",
     "runtime/host_func.rs",
     "runtime/instance.rs",
+    "runtime/interrupt.rs",
+    "runtime/machine/interrupts.rs",
+    "runtime/machine/linux/alarms.rs",
+    "runtime/machine/linux/interrupt_signals.rs",
     "runtime/memory.rs",
     "runtime/one_shot_call.rs",
     "runtime/quick_call.rs",
@@ -67,11 +71,12 @@ const UNSAFE_FILES: [&str; 32] = [
 ];
 
 /// Files that may define functions with C's convention: the border, and what the machine calls itself.
-const C_FILES: [&str; 5] = [
+const C_FILES: [&str; 6] = [
     "ffi/",
     "runtime/builtins.rs",
     "runtime/host_func.rs",
     "runtime/machine/x86_64/switch.rs",
+    "runtime/machine/linux/interrupt_signals.rs",
     "runtime/machine/linux/traps.rs",
 ];
 

@@ -96,6 +96,7 @@ impl World {
                 Exit::Finished => break,
                 Exit::Stopped(_) => stops += 1,
                 Exit::Trapped(trap) => panic!("{trap:?}"),
+                Exit::Interrupted(place) => panic!("{place:?}"),
             }
         }
         assert_eq!(call.raw_values(), [RawValue::new(10)]);

@@ -21,6 +21,8 @@ pub struct Config {
     /// Whether guests' traps come from hardware faults that signal handlers of the process catch. Without handlers, compiled
     /// code checks what may trap.
     pub signal_handlers: bool,
+    /// The signal that interrupts guests; none for the one that is usual.
+    pub interrupt_signal: Option<i32>,
     /// How hard to optimise.
     pub opt_level: OptLevel,
     /// Threads used to compile a module; 0 means one for each core.
@@ -48,6 +50,7 @@ impl Default for Config {
             debug: false,
             exact: false,
             signal_handlers: true,
+            interrupt_signal: None,
             opt_level: OptLevel::Speed,
             compile_threads: 0,
             compile_memory: 8 << 30,

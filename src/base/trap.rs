@@ -56,6 +56,10 @@ trap_codes! {
     HostError = 11, "host function failed";
     /// The event handler asked for a trap.
     Requested = 12, "trap requested by the host";
+    /// The host has interrupted the guest.
+    Interrupted = 13, "interrupted by the host";
+    /// The guest has used up the time that it was given.
+    Deadline = 14, "time used up";
 }
 
 impl fmt::Display for TrapCode {

@@ -158,13 +158,19 @@ impl Debuggee {
             return Ok(());
         }
         self.arm_function((site.blob.module().clone(), site.blob.function(site.body)))?;
-        if let Some(location) = caller.and_then(|link| self.cache.location(self.store(), link))
-            && let Some(place) = self.return_to_arm(&location)
-        {
+        if let Some(location) = caller.and_then(|link| self.cache.location(self.store(), link)) {
+            self.arm_return(&location)?;
+        }
+        stopped_call.prepared.set(Some(prepared));
+        Ok(())
+    }
+
+    /// Arms the stop point that a frame of this location, which waits for a call, goes on at.
+    pub(super) fn arm_return(&self, location: &Location) -> Result<()> {
+        if let Some(place) = self.return_to_arm(location) {
             self.patch(&self.arming(&place))?;
             self.armed.insert_return(place);
         }
-        stopped_call.prepared.set(Some(prepared));
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 use super::debuggee::Parked;
 use super::event::Counted;
+use super::interruption::Budget;
 use super::pending::Pending;
 use super::session::{Outcome, Session};
 use super::stopped_call::StoppedCall;
@@ -79,6 +80,13 @@ impl DebugCall {
     /// function) isn't returned here; it is [`DebugCall::error`]. A step of a ready call ends before its first
     /// operator.
     pub fn resume(&self, debuggee: &Debuggee, how: Resume) -> Result<CallState> {
+        self.resume_for(debuggee, how, None)
+    }
+
+    /// The same with no more time than this, if any is given; it begins anew each time.
+    ///
+    /// Errors: also `Unsupported` for a budget of an engine without signal handlers, and `System`.
+    pub fn resume_for(&self, debuggee: &Debuggee, how: Resume, budget: Option<Budget>) -> Result<CallState> {
         self.check_store(debuggee)?;
         if how == Resume::Step {
             debuggee.check_debug()?;
@@ -90,7 +98,7 @@ impl DebugCall {
         self.parked.calls.borrow_mut().remove(&self.id());
         self.state.set(CallState::Running);
         let running = Running { call: self };
-        let outcome = debuggee.resume(self, how);
+        let outcome = debuggee.resume(self, how, budget);
         std::mem::forget(running);
         self.record(before, outcome)
     }
@@ -163,7 +171,7 @@ impl DebugCall {
         if !matches!(before, CallState::Ready | CallState::Paused) {
             bail!(InvalidState, "the call is {}", describe(before));
         }
-        let session = Session::new(debuggee, &self.call, &self.stopped_call, true);
+        let session = Session::new(debuggee, &self.call, &self.stopped_call, true, None);
         let outcome = session.trap_by_host(before == CallState::Paused, message);
         self.record(before, outcome).map(|_| ())
     }
@@ -224,15 +232,16 @@ impl Debuggee {
         })
     }
 
-    fn resume(&self, resumed: &DebugCall, how: Resume) -> Result<Outcome> {
+    fn resume(&self, resumed: &DebugCall, how: Resume, budget: Option<Budget>) -> Result<Outcome> {
         let call = &resumed.call;
         let silent = self.is_silent();
         // A host function that drives a call of its own doesn't mean the step that led to the host function.
         let outer = self.step_request.replace((how == Resume::Step && !silent).then_some(call.id()));
         let _outer_requests = outer.map(|_| Counted::new(&self.outer_requests));
         let driving = self.enter_with(resumed.stopped_call.clone());
-        let session = Session::new(self, call, &resumed.stopped_call, true);
-        let outcome = session.begin();
+        let outcome = Budget::spend(budget, self.store(), |budget| {
+            Session::new(self, call, &resumed.stopped_call, true, budget).begin()
+        });
         drop(driving);
         self.step_request.set(outer);
         outcome

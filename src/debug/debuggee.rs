@@ -16,7 +16,7 @@ use crate::base::error::bail;
 use crate::base::{
     Func, FuncIndex, Global, GlobalIndex, Instance, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex,
 };
-use crate::runtime::{Engine, Module, Store};
+use crate::runtime::{Engine, Interrupts, Module, Store};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -38,6 +38,8 @@ pub struct Debuggee {
     /// How many handlers are running, one inside another.
     pub(super) handling: Cell<u32>,
     pub(super) refused_pauses: Cell<u64>,
+    /// What was asked for and is done at the next stop point, to which the guest runs on.
+    pub(super) run_on: Cell<Option<Interrupts>>,
     /// The calls being driven that stopped at least once, newest last.
     pub(super) current: RefCell<Vec<Rc<StoppedCall>>>,
     /// Standings to use again.
@@ -88,6 +90,7 @@ impl Debuggee {
             mask: Cell::new(0),
             handling: Cell::new(0),
             refused_pauses: Cell::new(0),
+            run_on: Cell::new(None),
             current: RefCell::new(Vec::new()),
             spare: RefCell::new(Vec::new()),
             parked: Rc::default(),

@@ -4,6 +4,7 @@
 //! debugger. Read next: `session.rs`.
 
 use super::Debuggee;
+use super::interruption::{Budget, BudgetView};
 use super::session::{Outcome, Session};
 use crate::base::{Func, Instance, RawValue, Result, Value};
 use crate::runtime::{Call, Convert, Exit, Extern, Linker, Module, SlowPath};
@@ -60,6 +61,17 @@ impl Debuggee {
         self.store().call_raw_with(func, values, |call, exit| self.drive_one_shot(call, exit))
     }
 
+    /// Calls a function with values of a form of the caller's, with no more time than this.
+    ///
+    /// Errors: also `InvalidArgument` for a budget that pauses; `Unsupported`; `System`.
+    pub fn call_for(&self, func: Func, values: impl Convert, budget: Budget) -> Result<()> {
+        budget.check_one_shot()?;
+        self.before_one_shot(func)?;
+        Budget::spend(Some(budget), self.store(), |view| {
+            self.store().call_converted(func, values, |call, exit| self.drive_under(call, exit, view))
+        })
+    }
+
     /// Makes quick calls possible, see [`Store::quick_call`](crate::runtime::Store::quick_call), if nothing steps.
     pub fn enable_quick_calls(&self) {
         if !self.steps_into_calls() {
@@ -92,10 +104,14 @@ impl Debuggee {
         self.before_running()
     }
 
-    #[cold]
     fn drive_one_shot(&self, call: &Call, exit: Exit) -> Result<()> {
+        self.drive_under(call, exit, None)
+    }
+
+    #[cold]
+    fn drive_under(&self, call: &Call, exit: Exit, budget: Option<BudgetView<'_>>) -> Result<()> {
         let driving = self.enter();
-        let session = Session::new(self, call, &driving.stopped_call, false);
+        let session = Session::new(self, call, &driving.stopped_call, false, budget);
         match session.handle_first_exit(&exit)? {
             Outcome::Finished => Ok(()),
             Outcome::Trapped(_, error) | Outcome::Exited(error) => Err(error),

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   enter guest ──stopped──> arrive ──> walk the run: examine an operator, raise, replay it, … ──┐
-//!     ▲  │  └───trapped──> replay up to the operator, raise, end                      pause │    │
+//!     ▲  │  ├───trapped──> replay up to the operator, raise, end                      pause │    │
+//!     │  │  └─interrupted─> run on to a stop point, or, without any, do what was asked ──────┤    │
 //!     │  └──────finished─> end                                    to whoever resumes <──────┘    │
 //!     └──────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
@@ -12,7 +13,8 @@
 //! to it; no cell is borrowed while a handler or the guest runs. Read next: `stopped_call.rs`, [`super::event`].
 
 use super::breakpoints::Site;
-use super::event::Receiver;
+use super::event::{Receiver, Registered};
+use super::interruption::BudgetView;
 use super::stopped_call::{Advance, StoppedCall};
 use super::{Action, Debuggee, Event, EventKind, Frame};
 use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc, error::bail};
@@ -31,17 +33,20 @@ pub(super) enum Outcome {
 
 /// The run loop of one call.
 pub(super) struct Session<'a> {
-    debuggee: &'a Debuggee,
-    call: &'a Call,
-    stopped_call: &'a Rc<StoppedCall>,
-    resumable: bool,
-    silent: bool,
+    pub(super) debuggee: &'a Debuggee,
+    pub(super) call: &'a Call,
+    pub(super) stopped_call: &'a Rc<StoppedCall>,
+    pub(super) resumable: bool,
+    pub(super) silent: bool,
+    pub(super) budget: Option<BudgetView<'a>>,
+    /// Whether it has run the guest, or a handler: it is no new call any more.
+    pub(super) has_begun: Cell<bool>,
     /// How the call ended, once it has. Functions hand on only whether it has ended, which is cheaper at every stop.
     outcome: Cell<Option<Result<Outcome>>>,
 }
 
 /// Whether a call goes on; if not, its session knows the outcome.
-type Flow = ControlFlow<()>;
+pub(super) type Flow = ControlFlow<()>;
 
 impl<'a> Session<'a> {
     pub(super) fn new(
@@ -49,8 +54,10 @@ impl<'a> Session<'a> {
         call: &'a Call,
         stopped_call: &'a Rc<StoppedCall>,
         resumable: bool,
+        budget: Option<BudgetView<'a>>,
     ) -> Session<'a> {
-        Session { debuggee, call, stopped_call, resumable, silent: debuggee.is_silent(), outcome: Cell::new(None) }
+        let (silent, has_begun, outcome) = (debuggee.is_silent(), Cell::new(false), Cell::new(None));
+        Session { debuggee, call, stopped_call, resumable, silent, budget, has_begun, outcome }
     }
 
     /// Goes on with a resumable call that is ready or paused.
@@ -59,24 +66,34 @@ impl<'a> Session<'a> {
             if self.walk(&site).is_break() {
                 return self.outcome();
             }
-        } else if self.steps()
-            && let Some(function) = self.debuggee.function_to_step(self.call.func())
-        {
-            self.debuggee.arm_function(function)?;
+        } else if self.steps() {
+            self.debuggee.arm_newest(self.call)?;
         }
         self.run()
     }
 
     /// Enters the guest until the call ends or pauses.
     fn run(&self) -> Result<Outcome> {
-        if self.before_entry().is_break() {
-            return self.outcome();
+        loop {
+            if self.before_entry().is_break() {
+                return self.outcome();
+            }
+            let exit = if self.debuggee.run_on.get().is_some() { self.enter_for_a_while() } else { self.enter() };
+            match exit? {
+                Exit::Stopped(_) => return self.outcome(),
+                Exit::Finished => return Ok(self.finished()),
+                Exit::Trapped(trap) => return Ok(self.trapped(&trap)),
+                Exit::Interrupted(place) => {
+                    if self.interrupted(place).is_break() {
+                        return self.outcome();
+                    }
+                }
+            }
         }
-        match self.call.run_while(self.debuggee.store(), |stopped| self.stopped(stopped).is_continue())? {
-            Exit::Stopped(_) => self.outcome(),
-            Exit::Finished => Ok(self.finished()),
-            Exit::Trapped(trap) => Ok(self.trapped(&trap)),
-        }
+    }
+
+    pub(super) fn enter(&self) -> Result<Exit> {
+        self.call.run_while(self.debuggee.store(), |stopped| self.stopped(stopped).is_continue())
     }
 
     /// Decides what the first exit of a call means. The call is driven from there on.
@@ -88,12 +105,16 @@ impl<'a> Session<'a> {
             },
             Exit::Finished => Ok(self.finished()),
             Exit::Trapped(trap) => Ok(self.trapped(trap)),
+            Exit::Interrupted(place) => match self.interrupted(*place) {
+                Flow::Continue(()) => self.run(),
+                Flow::Break(()) => self.outcome(),
+            },
         }
     }
 
     /// The call is paused or over, or can't be run.
     #[cold]
-    fn finish(&self, outcome: Result<Outcome>) -> Flow {
+    pub(super) fn finish(&self, outcome: Result<Outcome>) -> Flow {
         self.outcome.set(Some(outcome));
         Flow::Break(())
     }
@@ -105,7 +126,7 @@ impl<'a> Session<'a> {
 
     /// Goes on if this succeeded.
     #[inline]
-    fn if_done(&self, result: Result<()>) -> Flow {
+    pub(super) fn if_done(&self, result: Result<()>) -> Flow {
         match result {
             Ok(()) => Flow::Continue(()),
             Err(error) => self.finish(Err(error)),
@@ -118,9 +139,13 @@ impl<'a> Session<'a> {
         if let Some(site) = self.arrive(stopped) {
             if self.debuggee.pending.any() {
                 self.if_done(self.debuggee.make_writes(self.stopped_call, stopped.fp))?;
+                self.has_run_on()?;
                 let site = self.stopped_call.site().expect("it is stopped");
                 self.walk(&site)?;
             } else {
+                if self.debuggee.run_on.get().is_some() {
+                    self.has_run_on()?;
+                }
                 self.walk(&site)?;
             }
         }
@@ -151,10 +176,11 @@ impl<'a> Session<'a> {
 
     fn finished(&self) -> Outcome {
         self.forget_request();
+        self.give_up_running_on();
         Outcome::Finished
     }
 
-    fn steps(&self) -> bool {
+    pub(super) fn steps(&self) -> bool {
         !self.silent && self.debuggee.steps(self.call.id())
     }
 
@@ -175,7 +201,8 @@ impl<'a> Session<'a> {
     fn arrive(&self, stopped: Stopped) -> Option<Rc<Site>> {
         let last = self.stopped_call.site().filter(|site| site.is_at(stopped.pc));
         let site = last.or_else(|| self.debuggee.book.site_at(self.debuggee.store(), stopped.pc))?;
-        if !site.is_marked() && !self.steps() && !self.is_written(stopped.fp) {
+        let is_passed = !site.is_marked() && !self.steps() && !self.is_written(stopped.fp);
+        if is_passed && self.debuggee.run_on.get().is_none() {
             if let Err(refused) = self.debuggee.forget_orphans() {
                 log::debug!("a stop point that nothing needs stays armed: {refused}");
             }
@@ -234,7 +261,7 @@ impl<'a> Session<'a> {
     /// Prepares for the machine to go on from the operator of the run of `site` that the call is at, by way of those before it. If
     /// the call steps, all stop points that the step may lead to are armed.
     #[inline]
-    fn let_machine_go_on(&self, site: &Site) -> Flow {
+    pub(super) fn let_machine_go_on(&self, site: &Site) -> Flow {
         if !self.stopped_call.reads_the_same(self.debuggee.store()) {
             return self.go_on_exactly();
         }
@@ -259,7 +286,7 @@ impl<'a> Session<'a> {
     /// breakpoint at the very operator where the step ended: an edit takes effect at once.
     #[inline(always)]
     fn examine(&self, site: &Site, index: u32) -> Flow {
-        if self.stopped_call.raised.get().is_none() {
+        if self.stopped_call.raised.get().is_none_or(EventKind::is_between_operators) {
             let (kind, ids) = match site.hit(index, self.silent) {
                 Some(ids) => (EventKind::Breakpoint, ids),
                 None if self.steps() => (EventKind::Step, self.debuggee.no_ids.clone()),
@@ -288,10 +315,18 @@ impl<'a> Session<'a> {
         if let Receiver::Nobody = receiver {
             return Flow::Continue(());
         }
+        let event = self.event(kind, pc, breakpoints);
+        self.tell(receiver, event)
+    }
+
+    /// The event of a stop at the operator at `pc`, where the call stands.
+    #[inline(always)]
+    pub(super) fn event(&self, kind: EventKind, pc: WasmPc, breakpoints: Rc<[u64]>) -> Event {
+        self.has_begun.set(true);
         self.stopped_call.raised.set(Some(kind));
         // Whatever was asked for has led here.
         self.debuggee.step_request.set(None);
-        let event = Event {
+        Event {
             kind,
             call: self.call.id(),
             frame: Some(self.stopped_call.frame(self.debuggee.store(), 0)),
@@ -301,7 +336,12 @@ impl<'a> Session<'a> {
             fault: None,
             can_pause: self.resumable,
             error: None,
-        };
+        }
+    }
+
+    /// Tells of an event that a guest was stopped for, and does what the answer is.
+    #[inline(always)]
+    pub(super) fn tell(&self, receiver: Receiver, event: Event) -> Flow {
         let Receiver::Handler(handler) = receiver else { return self.finish(Ok(Outcome::Paused(event))) };
         match self.debuggee.handle(self.call, &handler, &event) {
             Action::Continue => Flow::Continue(()),
@@ -332,6 +372,17 @@ impl<'a> Session<'a> {
     }
 
     fn trap_on_request(&self, frame: Option<Frame>, message: String) -> Result<Outcome> {
+        let (event, error) = self.end_with(frame, TrapCode::Requested, Some(message))?;
+        Ok(Outcome::Trapped(Some(event), error))
+    }
+
+    /// Ends the call where it stands with a trap of the host's; answers the trap's event too.
+    pub(super) fn end_with(
+        &self,
+        frame: Option<Frame>,
+        code: TrapCode,
+        message: Option<String>,
+    ) -> Result<(Event, Error)> {
         let mut pc = WasmPc(0);
         let mut backtrace = Backtrace::default();
         if let Some((activation, stopped_at)) = self.stopped_call.place().filter(|_| frame.is_some()) {
@@ -342,10 +393,13 @@ impl<'a> Session<'a> {
                 newest.func_offset = newest.func_offset + pc.0 - newest.pc.0;
                 newest.pc = pc;
             }
+        } else if let Some(activation) = self.call.activation() {
+            backtrace = self.debuggee.store().backtrace(&activation);
         }
-        let error = Error::trap(TrapCode::Requested, None, backtrace).with_message(message);
+        let error = Error::trap(code, None, backtrace);
+        let error = if let Some(message) = message { error.with_message(message) } else { error };
         self.call.fail(error.clone())?;
-        self.stopped_call.ended.set(Some(TrapCode::Requested));
+        self.stopped_call.ended.set(Some(code));
         self.debuggee.pending.orphan(self.call.id());
         let event = Event {
             kind: EventKind::Trap,
@@ -353,16 +407,17 @@ impl<'a> Session<'a> {
             frame,
             pc,
             breakpoints: self.debuggee.no_ids.clone(),
-            trap: Some(TrapCode::Requested),
+            trap: Some(code),
             fault: None,
             can_pause: false,
             error: Some(error.clone()),
         };
-        Ok(Outcome::Trapped(Some(event), error))
+        Ok((event, error))
     }
 
     fn trapped(&self, trap: &TrapInfo) -> Outcome {
         self.forget_request();
+        self.give_up_running_on();
         let store = self.debuggee.store();
         let error = self.call.error(store, trap);
         if error.kind() == ErrorKind::Exit {
@@ -384,12 +439,16 @@ impl<'a> Session<'a> {
         if !self.silent
             && let Receiver::Handler(handler) = receiver
         {
-            // The call has ended, whatever the handler would like.
-            if self.debuggee.handle(self.call, &handler, &event) == Action::Pause {
-                self.debuggee.refuse_pause();
-            }
+            self.tell_of_end(&handler, &event);
         }
         Outcome::Trapped(Some(event), error)
+    }
+
+    /// Tells a handler that the call has ended, whatever the handler would like.
+    pub(super) fn tell_of_end(&self, handler: &Registered, event: &Event) {
+        if self.debuggee.handle(self.call, handler, event) == Action::Pause {
+            self.debuggee.refuse_pause();
+        }
     }
 
     fn trap_event(&self, kind: EventKind, trap: &TrapInfo, frame: Option<Frame>, error: &Error) -> Event {
@@ -421,7 +480,10 @@ impl Debuggee {
 
     /// Disarms what was armed for a step that is over.
     pub(super) fn before_running(&self) -> Result<()> {
-        let steps = self.single_step.get() || self.step_request.get().is_some() || self.outer_requests.get() != 0;
+        let steps = self.single_step.get()
+            || self.step_request.get().is_some()
+            || self.outer_requests.get() != 0
+            || self.run_on.get().is_some();
         if self.armed.any() && !steps { self.disarm() } else { Ok(()) }
     }
 }

@@ -11,6 +11,7 @@ use super::frame::{Frame, FrameKind};
 use super::intervene::Standing;
 use super::layout::{Layout, LayoutCache, StateSlot};
 use super::location::{Cache, Location};
+use super::quiet::is_quiet;
 use super::reads::Reads;
 use super::replay::{Run, World};
 use super::view::{Contents, LastInstance, View};
@@ -112,7 +113,7 @@ enum Top {
     Walked,
     /// It is before an operator of a stop point's run.
     Stopped,
-    /// It is at an operator that trapped, whose state is known if it is loaded.
+    /// It is at an operator that trapped, or that isn't done; the state before it is known if it is loaded.
     Trapped,
 }
 
@@ -154,6 +155,13 @@ impl StoppedCall {
         if !state.site.as_ref().is_some_and(|known| Rc::ptr_eq(known, site)) {
             state.site = Some(site.clone());
         }
+    }
+
+    /// Notes that a call was left within an operator, which isn't done; replays up to it, unless it is a call. Where that would
+    /// read what the operator may have changed already the frame's values aren't known.
+    pub(super) fn begin_within(&self, activation: Activation, store: &Store) {
+        self.begin(activation);
+        self.state.borrow_mut().replay_to_call(store);
     }
 
     /// Notes that a call ended in a trap; replays up to the operator that trapped.
@@ -228,6 +236,20 @@ impl StoppedCall {
     /// Whether it is at a stop point.
     pub(super) fn is_stopped(&self) -> bool {
         self.is_inspectable.get() && self.state.borrow().top == Top::Stopped
+    }
+
+    /// Notes that the call stays at the stop point where it is, since it wasn't resumed; answers that one, if there is any.
+    pub(super) fn begin_again(&self, call: &Call) -> Option<Rc<Site>> {
+        let mut state = self.state.borrow_mut();
+        if !call.is_at_stop() || state.top != Top::Stopped || self.call.get() != call.id() {
+            return None;
+        }
+        if let Some(activation) = &mut state.activation {
+            activation.epoch = call.epoch();
+        }
+        self.set_epoch(call.epoch());
+        self.is_inspectable.set(true);
+        state.site.clone()
     }
 
     /// The stop point that it is at, or was at last.
@@ -397,7 +419,12 @@ impl StoppedCall {
     /// The place and pc of the innermost frame of a call that is stopped.
     pub(super) fn place(&self) -> Option<(Activation, WasmPc)> {
         let state = self.state.borrow();
-        Some((state.activation.clone()?, state.site.as_ref()?.pc(self.index.get())))
+        let pc = match state.top {
+            Top::Stopped => state.site.as_ref()?.pc(self.index.get()),
+            Top::Trapped => state.trapped.as_ref()?.2,
+            Top::Walked => state.walked.first()?.1.pc,
+        };
+        Some((state.activation.clone()?, pc))
     }
 
     /// The function that the call operator is about to call at which the innermost frame is stopped.
@@ -474,7 +501,7 @@ impl Look<'_> {
     #[inline(always)]
     fn top<'a>(stopped_call: &StoppedCall, state: &'a mut State, store: &Store, cache: &Cache) -> Option<View<'a>> {
         if state.top == Top::Trapped {
-            return state.trapped_view();
+            return state.trapped_view(stopped_call.ended.get().is_some());
         }
         let index = stopped_call.index.get();
         if index != 0 && state.known != Some(index) {
@@ -506,11 +533,12 @@ impl Look<'_> {
 
 impl State {
     #[cold]
-    fn trapped_view(&self) -> Option<View<'_>> {
+    fn trapped_view(&self, has_ended: bool) -> Option<View<'_>> {
         let State { values, instances, .. } = self;
         let activation = self.activation.as_ref()?;
         let (blob, body, pc) = self.trapped.as_ref()?;
-        let (kind, body, pc, fp) = (FrameKind::Trapped, *body, *pc, activation.fp);
+        let kind = if has_ended { FrameKind::Trapped } else { FrameKind::Stopped };
+        let (body, pc, fp) = (*body, *pc, activation.fp);
         let contents = if self.known.is_some() { Contents::Replayed(values) } else { Contents::Unknown };
         Some(View { kind, blob, body, pc, fp, contents, activation, instances, context: None, writes: None })
     }
@@ -557,16 +585,38 @@ impl State {
 
     fn replay_trap(&mut self, store: &Store) {
         let Some((blob, offset)) = self.exact_place(store) else { return };
-        let (Some(frames), Some(trap)) = (blob.frames(), blob.tables().trap_at(offset)) else { return };
+        let Some(trap) = blob.tables().trap_at(offset) else { return };
         let Some(body) = blob.tables().body_at(offset) else { return };
-        let pc = trap.pc;
+        self.replay_to(store, &blob, body, trap.pc, false);
+    }
+
+    fn replay_to_call(&mut self, store: &Store) {
+        let newest = self.activation.as_ref().and_then(|activation| store.walk(activation).next());
+        let Some(frame) = newest else { return };
+        if frame.call_site().is_none_or(|call| call.state.is_none())
+            && let Some((body, pc)) = frame.place()
+            && let Some(activation) = &mut self.activation
+        {
+            activation.fp = frame.fp;
+            self.replay_to(store, &frame.blob, body, pc, true);
+        }
+    }
+
+    /// Makes the innermost frame one that is within the operator at `pc`. If `only_quiet`, its values are known only if they can
+    /// be told from the frame alone.
+    fn replay_to(&mut self, store: &Store, blob: &Rc<MappedBlob>, body: BodyIndex, pc: WasmPc, only_quiet: bool) {
+        let Some(frames) = blob.frames() else { return };
         self.top = Top::Trapped;
         self.trapped = Some((blob.clone(), body, pc));
         let Some(from) = frames.replay_from(body, pc) else { return };
-        let run = Run::new(&blob, body, from.pc);
+        let run = Run::new(blob, body, from.pc);
         let Some(index) = run.index_of(pc) else { return };
+        let is_quiet = |pc: &WasmPc| is_quiet(&blob.module().info().operator_at(*pc));
+        if only_quiet && !run.pcs[..index as usize].iter().all(is_quiet) {
+            return;
+        }
         let activation = self.activation.as_ref().expect("it is stopped");
-        let layout = Layout::new(&blob, body, from.state);
+        let layout = Layout::new(blob, body, from.state);
         let values = &mut self.values;
         let context = layout.read_all(activation, values);
         let Some(instance) = context.and_then(|context| store.instance_of_context(context)) else { return };

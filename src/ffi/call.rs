@@ -12,8 +12,8 @@ use super::pointer::alive;
 use super::status::pellucid_status_t;
 use super::store::{pellucid_store_t, refuse_deletion};
 use super::value::{pellucid_value_t, with_core};
-use crate::base::error::bail;
-use crate::debug::{CallState, DebugCall, Event, Resume};
+use crate::base::{Result, error::bail};
+use crate::debug::{Budget, CallState, DebugCall, Event, Resume};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_char;
 use std::ptr::null_mut;
@@ -208,15 +208,7 @@ pub unsafe extern "C" fn pellucid_call_resume(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; resuming call, opt_out out_state => {
-        let how = match mode {
-            n if n == pellucid_resume::PELLUCID_RESUME_CONTINUE as u32 => Resume::Continue,
-            n if n == pellucid_resume::PELLUCID_RESUME_STEP as u32 => Resume::Step,
-            _ => bail!(InvalidArgument, "{mode} isn't a way to resume"),
-        };
-        let reached = call.call.resume(call.store.debuggee(), how)?;
-        // What the call stood at before is past; a refused resumption, above, leaves it.
-        call.event.take();
-        out_state.set(state(reached));
+        out_state.set(resume_for(&call, mode, None)?);
         Ok(())
     })
 }
@@ -248,6 +240,23 @@ pub unsafe extern "C" fn pellucid_call_trap(
         call.event.take();
         Ok(())
     })
+}
+
+/// Runs a call, for no longer than a budget if there is one.
+pub(super) fn resume_for(
+    call: &pellucid_call_t,
+    mode: pellucid_resume_t,
+    budget: Option<Budget>,
+) -> Result<pellucid_call_state_t> {
+    let how = match mode {
+        n if n == pellucid_resume::PELLUCID_RESUME_CONTINUE as u32 => Resume::Continue,
+        n if n == pellucid_resume::PELLUCID_RESUME_STEP as u32 => Resume::Step,
+        _ => bail!(InvalidArgument, "{mode} isn't a way to resume"),
+    };
+    let reached = call.call.resume_for(call.store.debuggee(), how, budget)?;
+    // What the call stood at before is past; a refused resumption, above, leaves it.
+    call.event.take();
+    Ok(state(reached))
 }
 
 /// Where a call stands.

@@ -5,6 +5,8 @@
 use super::entry::entry;
 use super::status::pellucid_status_t;
 use crate::base::{Config, OptLevel, Result, StoreLimits, error::bail};
+use crate::runtime::is_suitable_for_interrupts;
+use std::ffi::c_int;
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -211,6 +213,33 @@ pub unsafe extern "C" fn pellucid_config_set_signal_handlers(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref config => {
         config.config().signal_handlers = is_on;
+        Ok(())
+    })
+}
+
+/// Sets the signal by which guests are interrupted, see `pellucid_interrupt_t` and `pellucid_budget_t`.
+///
+/// It is handled from the first use of either on. What the library hasn't sent is handed to whoever handled the signal before; a
+/// handler that is installed later calls `pellucid_signal_handle`. Threads that run guests mustn't block it.
+///
+/// - `config`: the configuration.
+/// - `signal`: a real-time signal, `SIGRTMIN` to `SIGRTMAX`; 0 is the default, `SIGRTMIN + 9`.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another signal.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_interrupt_signal(
+    config: *mut pellucid_config_t,
+    signal: c_int,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        if signal != 0 && !is_suitable_for_interrupts(signal) {
+            bail!(InvalidArgument, "{signal} is no real-time signal");
+        }
+        config.config().interrupt_signal = (signal != 0).then_some(signal);
         Ok(())
     })
 }

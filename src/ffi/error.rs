@@ -67,6 +67,10 @@ pub enum pellucid_trap {
     PELLUCID_TRAP_HOST_ERROR = 11,
     /// The event handler asked for a trap.
     PELLUCID_TRAP_REQUESTED = 12,
+    /// The host has interrupted the guest, see `pellucid_interrupt_request`.
+    PELLUCID_TRAP_INTERRUPTED = 13,
+    /// The guest has used up the time that it was given, see `pellucid_budget_t`.
+    PELLUCID_TRAP_DEADLINE = 14,
 }
 
 /// One Wasm frame of an error's backtrace.
@@ -354,6 +358,6 @@ mod tests {
         assert_eq!(TrapCode::Requested as u32, pellucid_trap::PELLUCID_TRAP_REQUESTED as u32);
         // Both lists are dense, so a code that is missing in C shows here.
         let last = (0..=u8::MAX).filter(|number| TrapCode::from_u8(*number).is_some()).max();
-        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_REQUESTED as u8));
+        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_DEADLINE as u8));
     }
 }

@@ -182,10 +182,10 @@ pub(super) fn raw(callback: RawCallback, userdata: Userdata) -> impl HostBody {
 }
 
 /// A call's values as C has them.
-struct CallValues<'a> {
-    store: &'a Store,
-    args: &'a [pellucid_value_t],
-    results: OutSlice<pellucid_value_t>,
+pub(super) struct CallValues<'a> {
+    pub(super) store: &'a Store,
+    pub(super) args: &'a [pellucid_value_t],
+    pub(super) results: OutSlice<pellucid_value_t>,
 }
 
 impl Convert for CallValues<'_> {

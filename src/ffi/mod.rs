@@ -31,6 +31,7 @@ pub mod func;
 pub mod global;
 pub mod handle;
 pub mod instance;
+pub mod interrupt;
 pub mod intervention;
 pub mod library;
 pub mod linker;

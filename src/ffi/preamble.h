@@ -123,7 +123,8 @@
  * says otherwise (pellucid_config_set_signal_handlers), the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and
  * SIGFPE, with SA_SIGINFO, SA_ONSTACK and SA_NODEFER, for the process and for good. They take what code of a guest did on
  * a guest's stack. Everything else goes to the handlers that were there before, as if ours weren't: with their masks,
- * SA_RESETHAND and SA_NODEFER; a default action ends the process. Other signals aren't touched. Errors of host functions,
+ * SA_RESETHAND and SA_NODEFER; a default action ends the process. But one, below, other signals aren't
+ * touched. Errors of host functions,
  * guests that end themselves, and bulk operations out of bounds leave the guest without a signal.
  *
  *   Handlers that are installed later for these four signals get the guests' faults first. Such a handler calls
@@ -143,6 +144,13 @@
  *     again.
  *   SIGSEGV, SIGBUS, SIGILL and SIGFPE are unblocked in a thread that first runs a guest, and must not be blocked while
  *     guests run: the system kills a process whose faults are blocked.
+ *   The signal of interrupts, SIGRTMIN + 9 unless the configuration names another (pellucid_config_set_interrupt_signal), is
+ *     handled from the first use of pellucid_store_interrupt or of a time budget on, with SA_SIGINFO, SA_ONSTACK and SA_RESTART.
+ *     The library sends it to threads of the process that run guests, and knows it by what it carries; whatever else comes
+ *     with this number goes to the handler that was there before. It is unblocked in a thread that runs guests of a store that
+ *     can be interrupted; as long as it is blocked a guest is only interrupted where it calls the host. Host functions may see
+ *     system calls end with EINTR. If it comes while a handler of the host's runs it waits until that has returned.
+ *     A forked child makes interrupts and timers of its own: what its stores are asked for it asks itself.
  *   Fibers: host functions may switch to other fibers of the thread, which may run guests of other stores. The calls of one
  *     store nest like calls on one stack: a host function returns only after the calls of that store which were made since
  *     have ended. How much is left of a fiber's stack isn't known to the library.

@@ -10,6 +10,7 @@ use super::entities::instance::InstanceData;
 use super::machine::store_context::StoreContext;
 use super::machine::switch::builtin_stubs;
 use super::{Engine, Store};
+use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::{self, VmMemory, VmTable};
 use crate::base::{DataIndex, ElemIndex, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex};
 use std::ptr;
@@ -52,6 +53,29 @@ fn range(base: usize, length: usize, start: u64, count: u64, size: usize) -> Opt
     (end <= length as u64).then(|| base + start as usize * size)
 }
 
+/// Bytes that are filled or copied before a look whether the guest is to be left.
+const STRETCH: usize = 256 << 10;
+/// The same in elements of tables.
+const STRETCH_OF_ELEMENTS: u64 = STRETCH as u64 / 8;
+
+/// Whether the guest is to be left now. Then the builtin is called again when it runs on, with these arguments after its first.
+///
+/// # Safety
+///
+/// To be called by this builtin; what it has to return is of no meaning if the answer is yes.
+unsafe fn goes_on_later(context: Context, builtin: Builtin, args: [u64; 5]) -> bool {
+    // SAFETY: an instance's context begins with its store's.
+    let store =
+        unsafe { Store::of_context(context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read()) };
+    let is_left = store.is_interrupted();
+    if is_left {
+        let [a, b, c, d, e] = args.map(|arg| arg as usize);
+        // SAFETY: the caller's promise.
+        unsafe { store.call_again(store.builtin_stubs()[builtin as usize], [context.addr(), a, b, c, d, e]) };
+    }
+    is_left
+}
+
 /// # Safety
 ///
 /// As for every builtin: called by compiled code, with what [`crate::abi::builtins`] says.
@@ -66,7 +90,7 @@ pub unsafe extern "sysv64" fn memory_grow(context: Context, index: u32, pages: u
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn memory_copy(
-    _: Context,
+    context: Context,
     destination_memory: *const VmMemory,
     source_memory: *const VmMemory,
     destination: u64,
@@ -78,8 +102,25 @@ pub unsafe extern "sysv64" fn memory_copy(
     let to = range(to.base, to.bytes, destination, bytes, 1);
     let from = range(from.base, from.bytes, source, bytes, 1);
     let (Some(to), Some(from)) = (to, from) else { return 0 };
-    // SAFETY: both ranges are inside their memories.
-    unsafe { ptr::copy(from as *const u8, to as *mut u8, bytes as usize) };
+    let bytes = bytes as usize;
+    let mut done = 0;
+    while done < bytes {
+        let now = STRETCH.min(bytes - done);
+        // What overlaps is read before it is overwritten: forward if it goes to lower addresses, otherwise backward.
+        let place = if to <= from { done } else { bytes - done - now };
+        // SAFETY: both ranges are inside their memories.
+        unsafe { ptr::copy((from + place) as *const u8, (to + place) as *mut u8, now) };
+        done += now;
+        if done < bytes {
+            let (first, rest) = (if to <= from { done as u64 } else { 0 }, (bytes - done) as u64);
+            let (destination, source) = (destination + first, source + first);
+            let args = [destination_memory.addr() as u64, source_memory.addr() as u64, destination, source, rest];
+            // SAFETY: the caller's promise; the arguments are good for what is left to be done.
+            if unsafe { goes_on_later(context, Builtin::memory_copy, args) } {
+                break;
+            }
+        }
+    }
     1
 }
 
@@ -87,17 +128,28 @@ pub unsafe extern "sysv64" fn memory_copy(
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn memory_fill(
-    _: Context,
+    context: Context,
     memory: *const VmMemory,
     destination: u64,
     byte: u32,
     bytes: u64,
 ) -> u32 {
     // SAFETY: as in `memory_copy`.
-    let memory = unsafe { memory.read() };
-    let Some(to) = range(memory.base, memory.bytes, destination, bytes, 1) else { return 0 };
-    // SAFETY: the range is inside the memory.
-    unsafe { ptr::write_bytes(to as *mut u8, byte as u8, bytes as usize) };
+    let definition = unsafe { memory.read() };
+    let Some(to) = range(definition.base, definition.bytes, destination, bytes, 1) else { return 0 };
+    let bytes = bytes as usize;
+    let mut done = 0;
+    while done < bytes {
+        let now = STRETCH.min(bytes - done);
+        // SAFETY: the range is inside the memory.
+        unsafe { ptr::write_bytes((to + done) as *mut u8, byte as u8, now) };
+        done += now;
+        let args = [memory.addr() as u64, destination + done as u64, byte.into(), (bytes - done) as u64, 0];
+        // SAFETY: the caller's promise; the arguments are good for what is left to be done.
+        if done < bytes && unsafe { goes_on_later(context, Builtin::memory_fill, args) } {
+            break;
+        }
+    }
     1
 }
 
@@ -142,18 +194,27 @@ pub unsafe extern "sysv64" fn table_grow(context: Context, index: u32, init: u64
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn table_fill(
-    _: Context,
+    context: Context,
     table: *const VmTable,
     destination: u64,
     value: u64,
     elements: u64,
 ) -> u32 {
     // SAFETY: the caller's promise; the definition is in a context or a table, which live as long as the store.
-    let table = unsafe { table.read() };
-    let Some(to) = range(table.elements, table.length, destination, elements, 8) else { return 0 };
-    for place in 0..elements as usize {
+    let definition = unsafe { table.read() };
+    let Some(to) = range(definition.elements, definition.length, destination, elements, 8) else { return 0 };
+    for place in 0..elements {
         // SAFETY: the range is inside the table.
-        unsafe { (to as *mut u64).add(place).write(value) };
+        unsafe { (to as *mut u64).add(place as usize).write(value) };
+        let done = place + 1;
+        let args = [table.addr() as u64, destination + done, value, elements - done, 0];
+        if done.is_multiple_of(STRETCH_OF_ELEMENTS)
+            && done < elements
+            // SAFETY: the caller's promise; the arguments are good for what is left to be done.
+            && unsafe { goes_on_later(context, Builtin::table_fill, args) }
+        {
+            break;
+        }
     }
     1
 }
@@ -162,7 +223,7 @@ pub unsafe extern "sysv64" fn table_fill(
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn table_copy(
-    _: Context,
+    context: Context,
     destination_table: *const VmTable,
     source_table: *const VmTable,
     destination: u64,
@@ -174,10 +235,23 @@ pub unsafe extern "sysv64" fn table_copy(
     let to = range(to.elements, to.length, destination, elements, 8);
     let from = range(from.elements, from.length, source, elements, 8);
     let (Some(to), Some(from)) = (to, from) else { return 0 };
-    // A table without elements has no address.
-    if elements > 0 {
+    let mut done = 0;
+    while done < elements {
+        let now = STRETCH_OF_ELEMENTS.min(elements - done);
+        // As in `memory_copy`.
+        let place = if to <= from { done } else { elements - done - now } as usize;
         // SAFETY: both ranges are inside their tables.
-        unsafe { ptr::copy(from as *const u64, to as *mut u64, elements as usize) };
+        unsafe { ptr::copy((from as *const u64).add(place), (to as *mut u64).add(place), now as usize) };
+        done += now;
+        if done < elements {
+            let first = if to <= from { done } else { 0 };
+            let (destination, source, rest) = (destination + first, source + first, elements - done);
+            let args = [destination_table.addr() as u64, source_table.addr() as u64, destination, source, rest];
+            // SAFETY: the caller's promise; the arguments are good for what is left to be done.
+            if unsafe { goes_on_later(context, Builtin::table_copy, args) } {
+                break;
+            }
+        }
     }
     1
 }

@@ -19,7 +19,7 @@ use super::call_chain::{CallChain, ExitPlace, RunningCall};
 use super::entities::func::FuncEntry;
 use super::machine::guest_stack::StackPool;
 use super::machine::store_context::RawTrap;
-use super::machine::switch;
+use super::machine::switch::{self, Left};
 use super::machine::thread::ReadyThread;
 use super::mapped_blob::MappedBlob;
 use super::values::wrong_count;
@@ -56,6 +56,20 @@ pub enum Exit {
     Trapped(TrapInfo),
     /// An armed stop point was reached.
     Stopped(Stopped),
+    /// Somebody has asked for it: see [`Store::take_interrupts`].
+    Interrupted(Interrupted),
+}
+
+/// Where a call was interrupted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interrupted {
+    /// Before it was entered or resumed: it is as it was.
+    Outside,
+    /// At an instruction of its own, or where a routine of the host's has returned to it.
+    Inside,
+    /// In a routine of the host's, which is called again when the guest runs on. Its newest frame is at the operator that
+    /// calls the routine.
+    Calling,
 }
 
 /// A trap, and where.
@@ -103,6 +117,8 @@ struct Elsewhere {
     /// Registers that it must have.
     saved: [u64; 5],
     words: Box<[u64]>,
+    /// Whether the stack is prepared, but the function hasn't taken its entry yet.
+    is_prepared: bool,
 }
 
 /// A call of a function. Dropping a suspended call drops its guest frames.
@@ -118,8 +134,10 @@ pub struct Call {
     own: Option<Box<Own>>,
     /// The store's, or the one that is kept.
     pool: *const StackPool,
-    /// Where to resume it.
+    /// Where to resume it, if it was left.
     guest_sp: Cell<usize>,
+    /// How it was left there.
+    left: Cell<Left>,
     /// Where its guest code was left at a stop or trap.
     exit_place: Cell<ExitPlace>,
     /// How it goes on, if not from where it was left.
@@ -186,6 +204,7 @@ impl Call {
             own: None,
             pool: Rc::as_ptr(&store.inner().stacks),
             guest_sp: Cell::new(0),
+            left: Cell::new(Left::Stopped),
             exit_place: Cell::new(ExitPlace::NONE),
             elsewhere: RefCell::default(),
             goes_elsewhere: Cell::new(false),
@@ -209,7 +228,7 @@ impl Call {
     #[inline]
     pub fn run_while(&self, store: &Store, mut goes_on: impl FnMut(Stopped) -> bool) -> Result<Exit> {
         let side = store.inner().thread_side;
-        let mut thread = ReadyThread::already(side);
+        let mut thread = ReadyThread::already(side, store.inner().known_thread.get());
         loop {
             let exit = self.enter(store, thread)?;
             if exit != switch::STOPPED {
@@ -243,7 +262,7 @@ impl Call {
         }
         let thread = match thread {
             Some(thread) => thread,
-            None => ReadyThread::get(inner.thread_side)?,
+            None => store.ready_thread()?,
         };
         self.state.set(RunState::Running);
         // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
@@ -256,10 +275,15 @@ impl Call {
             } else {
                 // Not in a closure, which may become a function of its own: see `run_while`.
                 calls.before_guest(&self.running, context, thread);
-                (*context).guest_sp =
-                    if self.goes_elsewhere.get() { self.go_elsewhere(store) } else { self.guest_sp.get() };
-                let exit = switch::resume(context);
+                if self.goes_elsewhere.get() {
+                    self.go_elsewhere(store);
+                }
+                (*context).guest_sp = self.guest_sp.get();
+                let exit = switch::resume(context, self.left.get());
                 calls.after_guest(&self.running, context);
+                if self.goes_elsewhere.get() {
+                    self.was_entered(store);
+                }
                 exit
             }
         };
@@ -276,6 +300,11 @@ impl Call {
         match exit {
             switch::FINISHED => Exit::Finished,
             switch::STOPPED => Exit::Stopped(self.stopped(store)),
+            switch::REFUSED => {
+                self.state.set(if self.guest_sp.get() == 0 { RunState::Ready } else { RunState::Suspended });
+                Exit::Interrupted(Interrupted::Outside)
+            }
+            switch::PREEMPTED | switch::RETURNED | switch::AGAIN => Exit::Interrupted(self.interrupted(store, exit)),
             NESTED_TOO_DEEPLY => {
                 self.state.set(RunState::Trapped);
                 let code = TrapCode::CallStackExhausted;
@@ -302,7 +331,29 @@ impl Call {
         };
         self.exit_place.set(ExitPlace { pc, fp, kind: PcKind::Exact });
         self.guest_sp.set(guest_sp);
+        self.left.set(Left::Stopped);
         Stopped { pc: NativePc(pc), fp }
+    }
+
+    /// Where it has just been interrupted.
+    #[cold]
+    fn interrupted(&self, store: &Store, exit: u32) -> Interrupted {
+        self.state.set(RunState::Suspended);
+        self.left.set(Left::Preempted);
+        let context = store.inner().context.get();
+        // SAFETY: the context is this store's; guest code isn't running. What the exit says fits together.
+        let place = unsafe {
+            let (pc, fp, guest_sp) = ((*context).exit_pc, (*context).exit_fp, (*context).guest_sp);
+            self.guest_sp.set(guest_sp);
+            if exit == switch::PREEMPTED {
+                let (pc, fp, is_return) = switch::newest_frame(guest_sp, pc, fp);
+                ExitPlace { pc, fp, kind: if is_return { PcKind::Return } else { PcKind::Exact } }
+            } else {
+                ExitPlace { pc, fp, kind: PcKind::Return }
+            }
+        };
+        self.exit_place.set(place);
+        if exit == switch::AGAIN { Interrupted::Calling } else { Interrupted::Inside }
     }
 
     #[cold]
@@ -367,7 +418,8 @@ impl Call {
         // Frame pointer and return address, then arguments, then results.
         let results = fp as u64 + 16 + u64::from(call.stack_arguments);
         let arguments = if call.returns_in_memory { [results, context, 0] } else { [context, 0, 0] };
-        *self.elsewhere.borrow_mut() = Some(Elsewhere { fp, code: blob.entry(body), arguments, saved, words });
+        *self.elsewhere.borrow_mut() =
+            Some(Elsewhere { fp, code: blob.entry(body), arguments, saved, words, is_prepared: false });
         self.goes_elsewhere.set(true);
         Ok(())
     }
@@ -389,19 +441,32 @@ impl Call {
         None
     }
 
-    /// Prepares the guest's stack for going on elsewhere; answers the stack pointer to resume it with. It is resumed next.
+    /// Prepares the guest's stack for going on elsewhere. It is resumed next.
     #[cold]
-    fn go_elsewhere(&self, store: &Store) -> usize {
-        self.goes_elsewhere.set(false);
-        let elsewhere = self.elsewhere.borrow();
-        let Some(Elsewhere { fp, code, arguments, saved, words }) = &*elsewhere else { return self.guest_sp.get() };
+    fn go_elsewhere(&self, store: &Store) {
+        let mut elsewhere = self.elsewhere.borrow_mut();
+        let Some(Elsewhere { fp, code, arguments, saved, words, is_prepared }) = &mut *elsewhere else { return };
         // SAFETY: the context is this store's, and guest code isn't running. The words stay where they are until the call goes
         // elsewhere once more; the function copies them before anything else. That the frame is on the call's stack, with room
         // below it, `reenter` has checked.
         unsafe {
             (*store.inner().context.get()).entry = words.as_ptr();
-            switch::reenter(*fp, code.0, *arguments, *saved)
+            if !*is_prepared {
+                let [caller_fp, return_pc] = *(*fp as *const [usize; 2]);
+                self.guest_sp.set(switch::reenter(*fp, code.0, *arguments, *saved));
+                self.left.set(Left::Stopped);
+                self.exit_place.set(ExitPlace { pc: return_pc, fp: caller_fp, kind: PcKind::Return });
+                *is_prepared = true;
+            }
         }
+    }
+
+    /// Looks whether a function that was to be entered has taken its entry; if it was interrupted before that, it will.
+    #[cold]
+    fn was_entered(&self, store: &Store) {
+        // SAFETY: the context is this store's; guest code isn't running.
+        let entry = unsafe { ptr::replace(&raw mut (*store.inner().context.get()).entry, ptr::null()) };
+        self.goes_elsewhere.set(!entry.is_null());
     }
 
     /// Ends a call that is ready or suspended: it counts as trapped, with this error. Its frames stay readable.
@@ -467,6 +532,16 @@ impl Call {
     /// What it is doing.
     pub fn state(&self) -> RunState {
         self.state.get()
+    }
+
+    /// Whether it was left at a stop point.
+    pub fn is_at_stop(&self) -> bool {
+        self.state.get() == RunState::Suspended && self.left.get() == Left::Stopped && !self.goes_elsewhere.get()
+    }
+
+    /// Whether it runs beneath another call of its store, or beneath a handler of such a call.
+    pub fn is_nested(&self) -> bool {
+        self.running.depth() > 0
     }
 
     /// The function that it calls.

@@ -80,6 +80,11 @@ impl RunningCall {
         self.epoch.set(self.epoch.get() + 1);
     }
 
+    /// How many calls it runs under.
+    pub(super) fn depth(&self) -> u32 {
+        self.depth.get()
+    }
+
     /// Its newest frame and all that are behind it; none if it has no stack.
     pub(super) fn activation_at(&self, left: ExitPlace) -> Option<Activation> {
         let stack = self.stack.get();

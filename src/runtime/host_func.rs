@@ -49,6 +49,13 @@ impl<'a> Caller<'a> {
         Some(Instance { store: self.store.id(), index })
     }
 
+    /// What a function on raw values without references among its results answers that has waited for something, has changed nothing,
+    /// and is to be called again with the same arguments when the guest runs on, which is to be left ([`Store::is_interrupted`]).
+    pub fn to_be_called_again(&self) -> Error {
+        self.store.inner().calls_again.set(true);
+        Error::new(ErrorKind::InvalidState, "the function is to be called again")
+    }
+
     /// An export of the calling instance.
     pub fn export(&self, name: &str) -> Option<Extern> {
         self.store.instance_export(self.instance()?, name).ok()?
@@ -198,14 +205,19 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
     caller: *const u8,
     values: *mut RawValue,
 ) -> *mut StoreContext {
-    // SAFETY: host functions are kept as long as their store.
-    let callee = unsafe { &*callee };
-    // SAFETY: the trampoline for the function's type passes as many values as it has, and the caller's context.
-    let (store, outcome) = unsafe { callee.invoke(caller, values) };
+    // SAFETY: host functions are kept as long as their store. The trampoline for the function's type passes as many values as it
+    // has, and the caller's context.
+    let (store, outcome) = unsafe { (*callee).invoke(caller, values) };
     // SAFETY: guest code is what called.
     unsafe { store.reenter() };
     match outcome {
         Ok(()) => ptr::null_mut(),
+        Err(_) if store.inner().calls_again.take() => {
+            let args = [callee.addr(), caller.addr(), values.addr(), 0, 0, 0];
+            // SAFETY: the stub of host functions has called this with these arguments; the values are as they were.
+            unsafe { store.call_again(switch::host_func as *const () as usize, args) };
+            ptr::null_mut()
+        }
         Err(error) => store.host_failed(error),
     }
 }

@@ -28,6 +28,7 @@ pub mod walk;
 
 pub mod call;
 pub mod call_chain;
+pub mod interrupt;
 pub mod one_shot_call;
 pub mod quick_call;
 
@@ -36,15 +37,20 @@ mod entities;
 mod machine;
 
 pub use activation::{Activation, FrameLink, PcKind, StackWords};
-pub use call::{Call, Exit, Reentry, RunState, Stopped, TrapInfo};
+pub use call::{Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;
+pub use interrupt::{AlarmView, Interrupts, claim_signal};
 pub use linker::Linker;
+pub use machine::alarms::AlarmClock;
 pub use machine::barrier::{has_process_barrier, process_barrier};
+pub use machine::interrupt_signals::is_suitable as is_suitable_for_interrupts;
+pub use machine::interrupts::{Interrupter, NotAsked};
 pub use machine::own_stack::with_room;
+pub use machine::store_context::ask;
 pub use machine::thread::{ThisThread, prepare as prepare_thread};
-pub use machine::traps::{claim as claim_signal, install_in_front as install_signal_handlers_in_front};
+pub use machine::traps::install_in_front as install_signal_handlers_in_front;
 pub use machine::write_signals::hold_write_signals;
 pub use mapped_blob::MappedBlob;
 pub use module::Module;

@@ -7,13 +7,13 @@
 #![expect(unsafe_code, reason = "enters guest code")]
 
 use super::Store;
-use super::call::{Call, Exit, RunState};
+use super::call::{Call, Exit, RunState, TrapInfo};
 use super::call_chain::RunningCall;
 use super::entities::func::FuncEntry;
 use super::machine::switch;
 use super::machine::thread::ReadyThread;
 use super::values::wrong_count;
-use crate::base::{Func, RawValue, Result, ValType, Value, error::bail};
+use crate::base::{Backtrace, Error, Func, NativePc, RawValue, Result, TrapCode, ValType, Value, error::bail};
 
 /// A call's arguments and places for its results, in a form of the caller's.
 pub trait Convert {
@@ -58,6 +58,14 @@ fn to_the_end(store: &Store) -> impl FnOnce(&Call, Exit) -> Result<()> {
             Exit::Finished => return Ok(()),
             Exit::Trapped(trap) => return Err(call.error(store, &trap)),
             Exit::Stopped(_) => exit = call.run(store)?,
+            Exit::Interrupted(_) => {
+                if store.take_interrupts(false).is_to_end() {
+                    call.fail(Error::trap(TrapCode::Interrupted, None, Backtrace::default()))?;
+                    let trap = TrapInfo { code: TrapCode::Interrupted, fault: None, pc: NativePc(0), fp: 0 };
+                    return Err(call.error(store, &trap));
+                }
+                exit = call.run(store)?;
+            }
         }
     }
 }
@@ -163,7 +171,9 @@ impl Store {
             if !inner.calls.nest(&running) {
                 break 'ready None;
             }
-            let Some(thread) = ReadyThread::already(inner.thread_side) else { break 'ready None };
+            let Some(thread) = ReadyThread::already(inner.thread_side, inner.known_thread.get()) else {
+                break 'ready None;
+            };
             let Some(stack) = inner.stacks.first(inner.limits.get().stack_bytes) else { break 'ready None };
             Some((thread, stack))
         };

@@ -104,7 +104,8 @@ impl Store {
         if count < entry.ready_for.get() {
             return None;
         }
-        Some(QuickCall { store: self, entry, values, _thread: ReadyThread::known(thread, inner.thread_side)? })
+        let thread = ReadyThread::known(thread, inner.thread_side, inner.known_thread.get())?;
+        Some(QuickCall { store: self, entry, values, _thread: thread })
     }
 
     /// Whether the outermost running call is a quick one.

@@ -17,8 +17,9 @@ use super::entities::table::TableData;
 use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, TrampolineCode};
 use super::machine::guest_stack::{HEADROOM, StackPool};
+use super::machine::interrupts::OwnedContext;
 use super::machine::store_context::{BuiltinTable, StoreContext};
-use super::machine::thread::Side;
+use super::machine::thread::{KnownThread, Side};
 use super::mapped_blob::{MappedBlob, StoreModule};
 use super::{Engine, Module};
 use crate::base::{
@@ -27,7 +28,7 @@ use crate::base::{
 };
 use cranelift_entity::EntityRef;
 use std::any::Any;
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -61,13 +62,17 @@ pub struct StoreInner {
     /// Why the store can't be used any more.
     poisoned: RefCell<Option<String>>,
 
-    pub(super) context: UnsafeCell<StoreContext>,
+    pub(super) context: OwnedContext,
     pub(super) stacks: Rc<StackPool>,
     /// What of the threads its guests run with.
     pub(super) thread_side: Side,
+    /// The thread that has run its guests last, if it is ready and the context has its number.
+    pub(super) known_thread: Cell<KnownThread>,
     pub(super) calls: CallChain,
     /// What the host function that just failed answered.
     pub(super) host_error: RefCell<Option<Error>>,
+    /// Whether that is none: the function is to be called again.
+    pub(super) calls_again: Cell<bool>,
 
     pub(super) instances: RefCell<Vec<Rc<InstanceData>>>,
     pub(super) funcs: FuncEntries,
@@ -113,11 +118,13 @@ impl Store {
             limits: Cell::new(limits),
             embedder: Cell::new(ptr::null_mut()),
             poisoned: RefCell::default(),
-            context: UnsafeCell::new(StoreContext::new(builtins)),
+            context: OwnedContext::new(StoreContext::new(builtins)),
             stacks: Rc::new(StackPool::new(if has_handlers { 0 } else { HEADROOM }, engine.config().poison_stacks)),
             thread_side: if has_handlers { Side::Handled } else { Side::Unhandled },
+            known_thread: Cell::new(KnownThread::NONE),
             calls: CallChain::new(limits.nested_calls),
             host_error: RefCell::default(),
+            calls_again: Cell::new(false),
             instances: RefCell::default(),
             funcs: FuncEntries::default(),
             func_refs: RefCell::default(),

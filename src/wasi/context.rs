@@ -9,6 +9,7 @@ use super::config::StreamName;
 use super::descriptors::{Descriptor, Descriptors, Folder, Object};
 use super::environment::Strings;
 use super::guest::Guest;
+use super::poll::Waiting;
 use super::random::Random;
 use super::stdio::{Captured, Output, Stream};
 use super::types::rights;
@@ -16,6 +17,7 @@ use crate::base::{Error, ErrorKind, Instance, Memory, Result};
 use crate::runtime::{Caller, Extern};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What the WASI functions of one definition share.
 pub struct Context {
@@ -26,6 +28,8 @@ pub struct Context {
     pub(super) descriptors: Descriptors,
     /// Where bytes pass through between guest and system; taken while it is in use.
     pub(super) scratch: Cell<Vec<u8>>,
+    /// The guest that was left last while it waited, and since when it did.
+    pub(super) waiting: Cell<Option<(Waiting, Instant)>>,
     /// The memory of the instance that called last.
     last: Cell<Option<(Instance, Option<Memory>)>>,
 }
@@ -62,6 +66,7 @@ impl Context {
             random: Random::new(config.seed),
             descriptors: Descriptors::default(),
             scratch: Cell::default(),
+            waiting: Cell::new(None),
             last: Cell::new(None),
         };
         let streams = [

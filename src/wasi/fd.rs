@@ -183,8 +183,11 @@ impl Context {
         descriptor.require(rights::FD_READ)?;
         let done = match (&descriptor.object, offset) {
             (Object::Stream(stream), None) => {
-                check_ready(stream, &descriptor)?;
-                self.read_into(buffers, true, |bytes, _| stream.read(bytes))
+                check_ready(guest, stream, &descriptor)?;
+                self.read_into(buffers, true, |bytes, _| {
+                    guest.wait_for(stream, false)?;
+                    stream.read(bytes)
+                })
             }
             (Object::File(file), None) => self.read_into(buffers, false, |bytes, _| read_file(file, bytes)),
             (_, Some(offset)) => {
@@ -248,7 +251,10 @@ impl Context {
         let buffers = guest.buffers(array, count)?;
         descriptor.require(rights::FD_WRITE)?;
         let done = match (&descriptor.object, offset) {
-            (Object::Stream(stream), None) => self.write_from(buffers, |bytes, _| stream.write(bytes)),
+            (Object::Stream(stream), None) => self.write_from(buffers, |bytes, _| {
+                guest.wait_for(stream, true)?;
+                stream.write(bytes)
+            }),
             (Object::File(file), None) => self.write_from(buffers, |bytes, _| write_file(file, bytes)),
             (_, Some(offset)) => {
                 let file = descriptor.file()?;
@@ -330,11 +336,11 @@ impl Context {
 }
 
 /// `Again` if reading a stream would wait, and the guest has asked not to.
-fn check_ready(stream: &Stream, descriptor: &Descriptor) -> Result<()> {
+fn check_ready(guest: Guest<'_>, stream: &Stream, descriptor: &Descriptor) -> Result<()> {
     if descriptor.flags.get() & fdflags::NONBLOCK != 0
         && let Readiness::AsFile(file) = stream.readiness()
     {
-        let ready = system::wait(&[system::Wait { file: &file, for_writing: false }], Some(0))?;
+        let ready = system::wait(guest.store(), &[system::Wait { file: &file, for_writing: false }], Some(0))?;
         if ready[0].is_none() {
             return Err(Errno::Again);
         }

@@ -155,6 +155,9 @@ fn make(store: &Store, context: &Rc<Context>, function: &'static Function, diale
         ty,
         Box::new(move |caller, values| {
             let outcome = (function.body)(&context, context.guest(&caller), dialect, Args(values));
+            if outcome == Err(Errno::Intr) && caller.store().is_interrupted() {
+                return Err(caller.to_be_called_again());
+            }
             values[0] = RawValue::new(outcome.map_or_else(|errno| errno as u64, |()| 0));
             Ok(())
         }),

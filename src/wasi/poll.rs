@@ -19,6 +19,14 @@ const MOST_SUBSCRIPTIONS: u32 = 1 << 14;
 /// Bytes for all that is kept of a subscription while the guest waits.
 const BY_SUBSCRIPTION: usize = 512;
 
+/// A guest that waits: which one, and where. If it is left meanwhile it waits again when it runs on, for what is left of the time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Waiting {
+    call: u64,
+    subscriptions: u32,
+    out: u32,
+}
+
 /// How a subscription stands.
 enum State {
     /// It has happened, or can't.
@@ -50,11 +58,20 @@ impl Context {
         let mut bytes = vec![0; count as usize * size as usize];
         guest.read(subscriptions, &mut bytes)?;
         let decoded = bytes.chunks_exact(size as usize).map(|bytes| Subscription::decode(bytes, dialect));
-        let subscriptions: Vec<_> = decoded.collect::<Option<_>>().ok_or(Errno::Inval)?;
-        let states: Vec<_> = subscriptions.iter().map(|subscription| self.state(subscription.wanted)).collect();
-        let happened = self.wait(&states)?;
+        let wanted: Vec<_> = decoded.collect::<Option<_>>().ok_or(Errno::Inval)?;
+        let states: Vec<_> = wanted.iter().map(|subscription| self.state(subscription.wanted)).collect();
+        let waiting = Waiting { call: guest.store().current_call().map_or(0, |(call, _)| call), subscriptions, out };
+        let begun = match self.waiting.take() {
+            Some((before, begun)) if before == waiting => begun,
+            _ => Instant::now(),
+        };
+        let outcome = self.wait(guest, &states, begun);
+        if let Err(Errno::Intr) = outcome {
+            self.waiting.set(Some((waiting, begun)));
+        }
+        let happened = outcome?;
         let mut n_events = 0;
-        for (subscription, outcome) in subscriptions.iter().zip(happened) {
+        for (subscription, outcome) in wanted.iter().zip(happened) {
             let Some(outcome) = outcome else { continue };
             let event = event(subscription, outcome).encode();
             guest.write(events.wrapping_add(n_events * Event::SIZE), &event)?;
@@ -100,9 +117,8 @@ impl Context {
         })
     }
 
-    /// Waits until one of them has happened; answers for each what happened.
-    fn wait(&self, states: &[State]) -> Result<Vec<Option<Result<Arrived>>>> {
-        let begun = Instant::now();
+    /// Waits until one of them has happened since it began; answers for each what happened. `Intr` if the guest is to be left.
+    fn wait(&self, guest: Guest<'_>, states: &[State], begun: Instant) -> Result<Vec<Option<Result<Arrived>>>> {
         let is_ready = states.iter().any(|state| matches!(state, State::Ready(_)));
         let first = states.iter().filter_map(|state| if let State::After(time) = state { Some(*time) } else { None });
         let first = first.min();
@@ -122,7 +138,7 @@ impl Context {
             } else {
                 first.map(|time| time.saturating_sub(passed))
             };
-            let arrived = system::wait(&waits, timeout)?;
+            let arrived = system::wait(guest.store(), &waits, timeout)?;
             let passed = if self.clocks.are_fixed() {
                 let sleeps = !is_ready && arrived.iter().all(Option::is_none);
                 let passed = if sleeps { first.unwrap_or(0) } else { 0 };
@@ -142,6 +158,9 @@ impl Context {
                 .collect();
             if happened.iter().any(Option::is_some) {
                 return Ok(happened);
+            }
+            if guest.store().is_interrupted() {
+                return Err(Errno::Intr);
             }
         }
     }

@@ -69,6 +69,7 @@ fn an_armed_call_stops_and_goes_on() {
                 pcs.push(backtrace[0].pc);
             }
             Exit::Trapped(trap) => panic!("{trap:?}"),
+            Exit::Interrupted(place) => panic!("{place:?}"),
         }
     }
     assert_eq!(call.results(&world.store).unwrap(), [Value::I32(110)]);
@@ -194,6 +195,7 @@ fn a_stop_without_room_on_the_stack_is_an_overflow() {
             match call.run(&world.store).unwrap() {
                 Exit::Stopped(_) => {}
                 Exit::Trapped(trap) => break trap,
+                Exit::Interrupted(place) => panic!("{place:?}"),
                 Exit::Finished => panic!("endless"),
             }
         };

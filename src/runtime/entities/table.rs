@@ -2,14 +2,19 @@
 //!
 //! A table's elements are 8 bytes each, a function reference's address or a host reference's number. Their address and
 //! count are in a definition that guest code reads: inside the instance's context, or the host's own. Knows nothing of
-//! stores. Read next: [`super::super::table`] for what a store does with them.
+//! stores.
+//!
+//! Guest code may be left at any instruction, with the elements' address in a register, and the table grow meanwhile. So a
+//! table that can grow has addresses for all that it may come to, as long as there are enough; where it had to move, what it
+//! moved from stays. Read next: [`super::super::table`] for what a store does with them.
 
 #![expect(unsafe_code, reason = "guest code reads and writes tables")]
 
+use super::super::machine::mapping::{Mapping, round_to_pages};
 use crate::abi::vmctx::VmTable;
-use crate::base::{Error, ErrorKind, Result, StoreLimits, TableType, error::bail};
+use crate::base::{Error, ErrorKind, Result, StoreLimits, TableType, error::bail, memory};
 use std::alloc::{self, Layout};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::rc::Rc;
 
 /// A table of a store.
@@ -20,6 +25,10 @@ pub struct TableData {
     /// Elements that there is room for.
     capacity: Cell<usize>,
     elements: Cell<*mut u64>,
+    /// Where they are.
+    storage: RefCell<Vec<Storage>>,
+    /// Elements that it may come to.
+    most: u64,
     /// The definition of a table that the host made.
     _own: Option<Rc<UnsafeCell<VmTable>>>,
 }
@@ -40,8 +49,10 @@ impl TableData {
         check_size(ty.minimum, None, limits)?;
         let own = definition.is_none().then(|| Rc::new(UnsafeCell::new(VmTable { elements: 0, length: 0 })));
         let definition = definition.or(own.as_ref().map(|own| own.get())).expect("one of both");
-        let elements = Cell::new(std::ptr::null_mut());
-        let table = TableData { ty, definition, capacity: Cell::new(0), elements, _own: own };
+        let elements = Cell::new(std::ptr::dangling_mut());
+        let most = ty.maximum.unwrap_or(u64::MAX).min(limits.table_elements).min(u64::from(u32::MAX)).max(ty.minimum);
+        let (capacity, storage) = (Cell::new(0), RefCell::default());
+        let table = TableData { ty, definition, capacity, elements, storage, most, _own: own };
         // SAFETY: the caller's promise, or the box just made.
         unsafe { definition.write(VmTable { elements: 0, length: 0 }) };
         table.resize(ty.minimum as usize, init)?;
@@ -94,7 +105,8 @@ impl TableData {
         let is_fresh = self.capacity.get() == 0;
         if length > self.capacity.get() {
             // Growing one by one must not copy everything each time.
-            self.reserve(length.max(self.capacity.get().saturating_mul(2)))?;
+            let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+            self.reserve(length.max(self.capacity.get().saturating_mul(2).min(most)))?;
         }
         // Pages of a large fresh table come zeroed from the system, and aren't touched before they are used.
         if !(is_fresh && init == 0) {
@@ -109,32 +121,73 @@ impl TableData {
     }
 
     fn reserve(&self, capacity: usize) -> Result<()> {
-        let refused = || Error::new(ErrorKind::System, format_args!("no memory for a table of {capacity} elements"));
-        let layout = Layout::array::<u64>(capacity).map_err(|_| refused())?;
-        let elements = if self.capacity.get() == 0 {
-            // SAFETY: the size isn't zero, since the capacity grows.
-            unsafe { alloc::alloc_zeroed(layout) }
-        } else {
-            let old = Layout::array::<u64>(self.capacity.get()).expect("allocated with it");
-            // SAFETY: the block was allocated with this layout; the size isn't zero.
-            unsafe { alloc::realloc(self.elements.get().cast(), old, layout.size()) }
-        };
-        if elements.is_null() {
-            return Err(refused());
+        let mut storage = self.storage.borrow_mut();
+        if let Some(Storage::Reserved { mapping, elements, usable }) = storage.last_mut()
+            && capacity <= *elements
+        {
+            let bytes = round_to_pages(capacity * 8)?;
+            mapping.make_writable(*usable, bytes - *usable)?;
+            *usable = bytes;
+            self.capacity.set(bytes / 8);
+            return Ok(());
         }
-        self.elements.set(elements.cast());
+        memory::reserve(&mut storage, 1)?;
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        let reserved = if self.ty.maximum != Some(self.ty.minimum) && capacity <= most {
+            round_to_pages(most.saturating_mul(8)).and_then(Mapping::reserve).ok()
+        } else {
+            None
+        };
+        let (new, address, capacity) = match reserved {
+            Some(mapping) => {
+                let usable = round_to_pages(capacity * 8)?;
+                mapping.make_writable(0, usable)?;
+                let address = mapping.base() as *mut u64;
+                (Storage::Reserved { mapping, elements: most, usable }, address, usable / 8)
+            }
+            None => {
+                let block = Block::new(capacity)?;
+                let address = block.address;
+                (Storage::Block(block), address, capacity)
+            }
+        };
+        // SAFETY: the old place has this many elements, the new one room for more, and it is another.
+        unsafe { std::ptr::copy_nonoverlapping(self.elements.get(), address, self.length()) };
+        storage.push(new);
+        self.elements.set(address);
         self.capacity.set(capacity);
         Ok(())
     }
 }
 
-impl Drop for TableData {
+/// Memory for elements.
+enum Storage {
+    /// Addresses for so many elements, of which so many bytes can be used.
+    Reserved { mapping: Mapping, elements: usize, usable: usize },
+    /// A block of what was asked for.
+    Block(#[expect(dead_code, reason = "kept only")] Block),
+}
+
+/// A block of zeroed memory.
+struct Block {
+    address: *mut u64,
+    layout: Layout,
+}
+
+impl Block {
+    fn new(elements: usize) -> Result<Block> {
+        let refused = || Error::new(ErrorKind::System, format_args!("no memory for a table of {elements} elements"));
+        let layout = Layout::array::<u64>(elements).map_err(|_| refused())?;
+        // SAFETY: the size isn't zero, since the capacity grows.
+        let address = unsafe { alloc::alloc_zeroed(layout) }.cast::<u64>();
+        if address.is_null() { Err(refused()) } else { Ok(Block { address, layout }) }
+    }
+}
+
+impl Drop for Block {
     fn drop(&mut self) {
-        if self.capacity.get() > 0 {
-            let layout = Layout::array::<u64>(self.capacity.get()).expect("allocated with it");
-            // SAFETY: the block was allocated with this layout.
-            unsafe { alloc::dealloc(self.elements.get().cast(), layout) };
-        }
+        // SAFETY: the block was allocated with this layout.
+        unsafe { alloc::dealloc(self.address.cast(), self.layout) };
     }
 }
 

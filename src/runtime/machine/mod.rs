@@ -6,13 +6,14 @@
 pub mod code_map;
 pub mod code_memory;
 pub mod guest_stack;
+pub mod interrupts;
 pub mod stack_registry;
 pub mod store_context;
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{barrier, image, mapping, own_stack, thread, traps, write_signals};
+pub use linux::{alarms, barrier, image, interrupt_signals, mapping, own_stack, thread, traps, write_signals};
 #[cfg(not(target_os = "linux"))]
 compile_error!("the machine is written for Linux only");
 

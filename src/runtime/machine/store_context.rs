@@ -9,6 +9,7 @@ use crate::base::{TrapCode, floats};
 use std::cell::RefCell;
 use std::mem::offset_of;
 use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Entry points of the builtins' stubs, in the order of [`Builtin::ALL`].
 pub type BuiltinTable = [usize; Builtin::ALL.len()];
@@ -45,10 +46,75 @@ pub struct StoreContext {
     /// Whether guest code may depend on it: then it runs in the default one.
     pub has_floats: u32,
 
+    /// Why guest code is to be left before it runs on; see [`super::interrupts`].
+    pub interrupt: InterruptWord,
+    /// Where guest code is to be resumed that is left by way of the switch's `preempted`.
+    pub preempted_pc: usize,
+    /// What it has in `rax`.
+    pub preempted_rax: usize,
+    /// How it is left: a number of the switch's.
+    pub preempted_exit: u32,
+    /// The routine that is to be called again when the guest runs on, if there is one.
+    pub again: Again,
+
     /// Code that the trap handler takes for the guest's.
     pub code: *const RefCell<CodeMap>,
     /// The last trap: from the signal handler, from the switch, or, as yet without a place, from a host function that failed.
     pub trap: RawTrap,
+}
+
+/// What can be asked for by any thread: bits of [`InterruptWord::asked`], and, while the store's thread deals with it, of its own.
+pub mod ask {
+    /// End the call.
+    pub const TRAP: u32 = 1 << 0;
+    /// Let the call pause, or end it where that can't be.
+    pub const PAUSE: u32 = 1 << 1;
+    /// Tell the host's handler.
+    pub const EVENT: u32 = 1 << 2;
+    /// All of them.
+    pub const ALL: u32 = TRAP | PAUSE | EVENT;
+}
+
+/// What the store's thread finds by itself: bits of [`InterruptWord::due`].
+pub mod due {
+    /// A routine is to be called again.
+    pub const AGAIN: u32 = 1 << 0;
+    /// An alarm has gone off.
+    pub const ALARM: u32 = 1 << 1;
+    /// A call inside the running one was ended by a request that is meant for this one too: to end it.
+    pub const OUTER_TRAP: u32 = 1 << 2;
+    /// The same: to let it pause.
+    pub const OUTER_PAUSE: u32 = 1 << 3;
+    /// What concerns the calls that are running, and means nothing once they are over.
+    pub const OUTER: u32 = OUTER_TRAP | OUTER_PAUSE;
+}
+
+/// Why guest code is to be left. The switch looks at both as at one word.
+#[repr(C, align(8))]
+#[derive(Debug, Default)]
+pub struct InterruptWord {
+    /// What any thread has asked for.
+    pub asked: AtomicU32,
+    /// What the thread has found that runs the store. A signal handler that interrupts it changes this too.
+    pub due: AtomicU32,
+}
+
+impl InterruptWord {
+    /// Whether there is anything.
+    #[inline(always)]
+    pub fn is_set(&self) -> bool {
+        (self.asked.load(Ordering::Relaxed) | self.due.load(Ordering::Relaxed)) != 0
+    }
+}
+
+/// A call of a routine of the host's that was given up in its middle and is to be made anew.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Again {
+    /// The routine's stub, or 0.
+    pub pc: usize,
+    /// Its arguments.
+    pub args: [usize; 6],
 }
 
 /// A trap, and where the guest was.
@@ -82,6 +148,11 @@ impl StoreContext {
             entry: ptr::null(),
             host_floats: floats::DEFAULT,
             has_floats: 0,
+            interrupt: InterruptWord::default(),
+            preempted_pc: 0,
+            preempted_rax: 0,
+            preempted_exit: 0,
+            again: Again::default(),
             code: ptr::null(),
             trap: RawTrap { code: TrapCode::Unreachable, address: 0, pc: 0, fp: 0, sp: 0 },
         }

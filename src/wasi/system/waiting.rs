@@ -1,10 +1,11 @@
 //! Waiting, and the clocks of the process.
 
+use crate::runtime::Store;
 use crate::wasi::clocks::Clock;
 use crate::wasi::guest::Result;
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::time::ClockId;
+use rustix::time::{ClockId, Timespec};
 use std::fs::File;
+use std::os::fd::AsRawFd;
 
 /// What the process or thread has used, in nanoseconds.
 pub fn cpu_time(clock: Clock) -> u64 {
@@ -47,24 +48,17 @@ pub struct Arrived {
     pub hangup: bool,
 }
 
-/// Waits until one is ready or time is over, which may be never; or until a signal came. Answers for each whether it is
-/// ready.
-pub fn wait(waits: &[Wait<'_>], timeout: Option<u64>) -> Result<Vec<Option<Arrived>>> {
-    let timeout = timeout.map(|nanoseconds| Timespec {
-        tv_sec: (nanoseconds / 1_000_000_000) as i64,
-        tv_nsec: (nanoseconds % 1_000_000_000) as _,
-    });
-    let flags = |wait: &Wait<'_>| if wait.for_writing { PollFlags::OUT } else { PollFlags::IN };
-    let mut fds: Vec<_> = waits.iter().map(|wait| PollFd::new(wait.file, flags(wait))).collect();
-    match rustix::event::poll(&mut fds, timeout.as_ref()) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
-    }
+/// Waits until one is ready or time is over, which may be never; or until a signal came, or the guest is to be left. Answers
+/// for each whether it is ready.
+pub fn wait(store: &Store, waits: &[Wait<'_>], timeout: Option<u64>) -> Result<Vec<Option<Arrived>>> {
+    let events = |wait: &Wait<'_>| if wait.for_writing { libc::POLLOUT } else { libc::POLLIN };
+    let mut fds: Vec<_> =
+        waits.iter().map(|wait| libc::pollfd { fd: wait.file.as_raw_fd(), events: events(wait), revents: 0 }).collect();
+    store.poll(&mut fds, timeout)?;
     let arrived = waits.iter().zip(&fds).map(|(wait, fd)| {
-        let found = fd.revents();
         let bytes = if wait.for_writing { 1 } else { rustix::io::ioctl_fionread(wait.file).unwrap_or(1) };
-        let hangup = found.intersects(PollFlags::HUP | PollFlags::ERR);
-        (!found.is_empty()).then_some(Arrived { bytes, hangup })
+        let hangup = fd.revents & (libc::POLLHUP | libc::POLLERR) != 0;
+        (fd.revents != 0).then_some(Arrived { bytes, hangup })
     });
     Ok(arrived.collect())
 }

@@ -2,8 +2,10 @@
 //!
 //! | File | What it asks the system for |
 //! |---|---|
+//! | [`alarms`] | A signal after some time |
 //! | [`barrier`] | A memory barrier in all threads |
 //! | [`image`] | Code that exists once in memory |
+//! | [`interrupt_signals`] | A signal for the thread that runs a guest |
 //! | [`mapping`] | Addresses and pages, and what may be done with them |
 //! | [`own_stack`] | How much is left of a thread's own stack, and another where that is too little |
 //! | [`thread`] | What running guests needs of a thread: its alternate signal stack, its variables |
@@ -13,8 +15,10 @@
 //! A signal handler sees the registers of a processor, and so does a thread's variable: those lines are for x86-64, and the
 //! files that have them say so.
 
+pub mod alarms;
 pub mod barrier;
 pub mod image;
+pub mod interrupt_signals;
 pub mod mapping;
 pub mod own_stack;
 pub mod thread;

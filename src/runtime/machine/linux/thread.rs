@@ -22,6 +22,7 @@ use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 use std::num::NonZero;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The signals of faults.
 pub(super) const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
@@ -40,14 +41,26 @@ struct Thread {
     reserve: Cell<usize>,
     /// The stack of its last trap.
     last_trap: Cell<Option<&'static StackRecord>>,
+    /// The system's number for it, or 0 as long as nobody has asked.
+    system_number: Cell<i32>,
+    /// The newest of its alarms that are set; see `alarms.rs`.
+    alarms: Cell<*const ()>,
+    /// Its timer.
+    timer: Cell<Option<libc::timer_t>>,
 }
 
 /// It wasn't looked at, or a trap found that something has changed.
 const UNREADY: usize = 0;
-/// It has all that it needs, and keeps it.
-const READY: usize = 1;
 /// It has all that it needs until the host gets control again, who owns a part of it.
-const READY_FOR_NOW: usize = 2;
+const READY_FOR_NOW: usize = 1;
+/// From here on: it has all that it needs, and keeps it. Each time that a thread becomes ready it gets a number that none had before,
+/// so that whoever remembers a number knows the thread again.
+const FIRST_READY: usize = 2;
+
+fn new_ready_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(FIRST_READY);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// Which guests a store has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,32 +143,42 @@ thread_local! {
 #[derive(Clone, Copy)]
 pub struct ReadyThread(());
 
+/// What a store knows of the thread that has run its guests last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownThread(usize);
+
+impl KnownThread {
+    /// No thread.
+    pub const NONE: KnownThread = KnownThread(usize::MAX);
+}
+
 impl ReadyThread {
-    /// Makes it ready.
+    /// Makes it ready. The second is what to know it by, if it stays so.
     #[cold]
-    pub fn get(side: Side) -> Result<ReadyThread> {
+    pub fn get(side: Side) -> Result<(ReadyThread, KnownThread)> {
         let thread = Thread::current();
-        if thread.ready(side).get() != READY {
+        if thread.ready(side).get() < FIRST_READY {
             if thread.own_stack.get() == 0 {
                 measure_own_stack(thread);
                 unblock_signals()?;
             }
             let stays = side == Side::Unhandled || ensure_alternate_stack(thread, false)?;
-            thread.ready(side).set(if stays { READY } else { READY_FOR_NOW });
+            thread.ready(side).set(if stays { new_ready_number() } else { READY_FOR_NOW });
         }
-        Ok(ReadyThread(()))
+        let number = thread.ready(side).get();
+        Ok((ReadyThread(()), if number < FIRST_READY { KnownThread::NONE } else { KnownThread(number) }))
     }
 
-    /// The thread, if it is ready and stays so.
+    /// This thread, if it is the one that is known, is ready, and stays so.
     #[inline(always)]
-    pub fn already(side: Side) -> Option<ReadyThread> {
-        ReadyThread::known(ThisThread::get(), side)
+    pub fn already(side: Side, known: KnownThread) -> Option<ReadyThread> {
+        ReadyThread::known(ThisThread::get(), side, known)
     }
 
     /// The same if it is at hand.
     #[inline(always)]
-    pub fn known(thread: ThisThread<'_>, side: Side) -> Option<ReadyThread> {
-        (thread.0.ready(side).get() == READY).then_some(ReadyThread(()))
+    pub fn known(thread: ThisThread<'_>, side: Side, known: KnownThread) -> Option<ReadyThread> {
+        (thread.0.ready(side).get() == known.0).then_some(ReadyThread(()))
     }
 
     /// The thread, if nothing was found to have changed since [`ReadyThread::get`]. For a guest that was left for a short while,
@@ -172,7 +195,7 @@ pub fn prepare() -> Result<()> {
     let thread = Thread::current();
     unblock_signals()?;
     ensure_alternate_stack(thread, true)?;
-    thread.handled.set(READY);
+    thread.handled.set(new_ready_number());
     Ok(())
 }
 
@@ -185,6 +208,38 @@ pub fn is_own_stack_low() -> bool {
     // SAFETY: reads a register.
     unsafe { asm!("mov {sp}, rsp", sp = out(reg) sp, options(nomem, nostack, preserves_flags)) };
     sp.wrapping_sub(thread.own_stack.get()) < thread.reserve.get()
+}
+
+/// The system's number for this thread.
+pub fn system_number() -> i32 {
+    let thread = Thread::current();
+    if thread.system_number.get() == 0 {
+        // SAFETY: asks for a number only.
+        thread.system_number.set(unsafe { libc::gettid() });
+    }
+    thread.system_number.get()
+}
+
+/// Forgets what isn't so in a forked child, in which this is the only thread.
+pub(super) fn forget_numbers() {
+    let thread = Thread::current();
+    thread.system_number.set(0);
+    thread.timer.set(None);
+    // Stores know it by other numbers from now on.
+    thread.handled.set(UNREADY);
+    thread.unhandled.set(UNREADY);
+}
+
+/// The newest of this thread's alarms.
+pub(super) fn alarms() -> &'static Cell<*const ()> {
+    // SAFETY: it is there as long as the thread, which nobody here outlives: a `Cell` isn't `Sync`.
+    unsafe { &*ptr::from_ref(&Thread::current().alarms) }
+}
+
+/// This thread's timer.
+pub(super) fn timer() -> &'static Cell<Option<libc::timer_t>> {
+    // SAFETY: as for `alarms`.
+    unsafe { &*ptr::from_ref(&Thread::current().timer) }
 }
 
 /// The guest stack that `sp` is in. For the signal handler.

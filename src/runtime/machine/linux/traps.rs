@@ -31,17 +31,28 @@ use std::sync::{Mutex, PoisonError};
 const LAYERS: usize = 8;
 
 /// An action that was there before ours.
-struct Previous {
+pub(super) struct Previous {
     handler: AtomicUsize,
     flags: AtomicI32,
     /// Signals 1 to 64, which are all.
     mask: AtomicU64,
 }
 
-static PREVIOUS: [[Previous; SIGNALS.len()]; LAYERS] = [const {
-    [const { Previous { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicI32::new(0), mask: AtomicU64::new(0) } };
-        SIGNALS.len()]
-}; LAYERS];
+impl Previous {
+    /// The system's own.
+    pub(super) const NONE: Previous =
+        Previous { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicI32::new(0), mask: AtomicU64::new(0) };
+
+    /// Remembers an action.
+    pub(super) fn set(&self, action: &libc::sigaction) {
+        self.flags.store(action.sa_flags, Ordering::Relaxed);
+        // SAFETY: the set is at least this large.
+        self.mask.store(unsafe { ptr::from_ref(&action.sa_mask).cast::<u64>().read() }, Ordering::Relaxed);
+        self.handler.store(action.sa_sigaction, Ordering::Release);
+    }
+}
+
+static PREVIOUS: [[Previous; SIGNALS.len()]; LAYERS] = [const { [const { Previous::NONE }; SIGNALS.len()] }; LAYERS];
 
 const HANDLERS: [extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void); LAYERS] =
     [handle::<0>, handle::<1>, handle::<2>, handle::<3>, handle::<4>, handle::<5>, handle::<6>, handle::<7>];
@@ -82,11 +93,7 @@ pub fn install_in_front() -> Result<()> {
         if layer == LAYERS {
             return Err(Error::new(ErrorKind::Limit, "too many handlers of this signal were installed after ours"));
         }
-        let previous = &PREVIOUS[layer][place];
-        previous.flags.store(present.sa_flags, Ordering::Relaxed);
-        // SAFETY: the set is at least this large.
-        previous.mask.store(unsafe { ptr::from_ref(&present.sa_mask).cast::<u64>().read() }, Ordering::Relaxed);
-        previous.handler.store(present.sa_sigaction, Ordering::Release);
+        PREVIOUS[layer][place].set(&present);
         // SAFETY: all zeroes is a valid action.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = HANDLERS[layer] as usize;
@@ -269,7 +276,21 @@ unsafe fn call_handler(
 /// To be called by [`handle`] with its arguments.
 unsafe fn chain(layer: usize, signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
     let place = SIGNALS.iter().position(|ours| *ours == signal).expect("installed for these only");
-    let previous = &PREVIOUS[layer][place];
+    // SAFETY: the caller's promise.
+    unsafe { call_previous(&PREVIOUS[layer][place], signal, info, context) };
+}
+
+/// Does what an earlier action says.
+///
+/// # Safety
+///
+/// To be called by a handler of the signal with its arguments.
+pub(super) unsafe fn call_previous(
+    previous: &Previous,
+    signal: c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::ucontext_t,
+) {
     let flags = previous.flags.load(Ordering::Relaxed);
     let handler = if flags & libc::SA_RESETHAND != 0 {
         previous.handler.swap(libc::SIG_DFL, Ordering::AcqRel)

@@ -7,11 +7,18 @@
 //!            return, leave (trap), stop
 //! ```
 //!
-//! While the guest runs, the store context holds the host's stack pointer; at that address are, from below, the stack pointer
-//! that the context held before, since entries nest, the host's `rbx` and `rbp`, and where the host goes on. Its other
-//! registers are the compiler's to save, once for all of the function that enters. Knows nothing of calls.
+//! While the guest runs, the store context holds the host's stack pointer; at that address are, from below, the context's own
+//! address, twice, the stack pointer that the context held before, since entries nest, the host's `rbx` and `rbp`, and where
+//! the host goes on. Its other registers are the compiler's to save, once for all of the function that enters. Knows nothing
+//! of calls.
+//!
+//! Each way into guest code, and back into it, looks at the context's interrupt word last. From there to the guest's own
+//! instructions it is a few instructions, a *window*: a signal that interrupts one of them begins it again, see [`settle`], so
+//! that the guest never runs on under a word that isn't zero. Guest code itself, which looks at nothing, is left by way of
+//! [`preempted`], at any instruction.
+//!
 //! Invariants: the host's stack pointer is aligned to 16 whenever it is in the context; the frame chain of a
-//! guest stack ends in a null frame pointer. Read next: [`super::super::traps`].
+//! guest stack ends in a null frame pointer; a window changes nothing that it reads. Read next: [`super::super::traps`].
 
 #![expect(unsafe_code, reason = "assembly that changes stacks")]
 
@@ -21,8 +28,9 @@ compile_error!("the switch is written for x86-64 only");
 use super::super::store_context::{RawTrap, StoreContext};
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::{RawValue, TrapCode, floats};
-use std::arch::{asm, naked_asm};
+use std::arch::{asm, global_asm, naked_asm};
 use std::mem::offset_of;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Guest code returned.
 pub const FINISHED: u32 = 0;
@@ -30,11 +38,63 @@ pub const FINISHED: u32 = 0;
 pub const TRAPPED: u32 = 1;
 /// A stop point left guest code.
 pub const STOPPED: u32 = 2;
+/// Guest code was not entered or resumed, since it is to be interrupted.
+pub const REFUSED: u32 = 3;
+/// Guest code was left at an instruction of its own; the exit's address is that instruction's.
+pub const PREEMPTED: u32 = 4;
+/// Guest code was left where a routine of the host's would have returned to it; that is the exit's address.
+pub const RETURNED: u32 = 5;
+/// Guest code was left inside a routine of the host's, which is going to be called again; the exit's address is where it returns
+/// to.
+pub const AGAIN: u32 = 6;
 
 /// Where the host's floating-point environment is in the store context while guest code runs: guests run in the default one, so
 /// that they compute the same whatever the host does with its own.
 const HOST_FLOATS: usize = offset_of!(StoreContext, host_floats);
 const HAS_FLOATS: usize = offset_of!(StoreContext, has_floats);
+
+/// What interrupting needs of the store context.
+mod interrupt {
+    use super::{StoreContext, offset_of};
+    use crate::runtime::machine::store_context::Again;
+
+    pub const WORD: usize = offset_of!(StoreContext, interrupt);
+    pub const RAX: usize = offset_of!(StoreContext, preempted_rax);
+    pub const PC: usize = offset_of!(StoreContext, preempted_pc);
+    pub const EXIT: usize = offset_of!(StoreContext, preempted_exit);
+    const AGAIN: usize = offset_of!(StoreContext, again);
+    pub const AGAIN_PC: usize = AGAIN + offset_of!(Again, pc);
+    pub const AGAIN_ARGS: usize = AGAIN + offset_of!(Again, args);
+}
+
+/// Bytes for the vector registers of a guest that is left at any instruction: all that `xsave` knows up to AVX-512.
+const VECTORS: usize = 2752;
+/// Which of them there are, as `xsave` numbers them; 0 where there is no `xsave`.
+static VECTOR_STATES: AtomicU32 = AtomicU32::new(0);
+/// Those that are the guest's: SSE, AVX and AVX-512. The others are the host's, or, like protection keys, the thread's.
+const GUEST_STATES: u32 = 0xe6;
+
+/// Finds out how vector registers are saved. To be called before anything is interrupted.
+pub fn prepare_interrupts() {
+    use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+    // SAFETY: every processor has these leaves; whether there is `xgetbv` is asked first.
+    let states = unsafe {
+        let has_xsave = __cpuid(1).ecx & 1 << 27 != 0;
+        if has_xsave { xgetbv() & GUEST_STATES } else { 0 }
+    };
+    let fits = |state: &u32| {
+        let place = __cpuid_count(0xd, *state);
+        *state < 2 || (place.eax + place.ebx) as usize <= VECTORS
+    };
+    let fitting = (0..32).filter(|state| states & 1 << state != 0).filter(fits).map(|state| 1 << state).sum();
+    VECTOR_STATES.store(fitting, Ordering::Relaxed);
+
+    #[target_feature(enable = "xsave")]
+    unsafe fn xgetbv() -> u32 {
+        // SAFETY: the register exists where `xsave` does.
+        unsafe { _xgetbv(0) as u32 }
+    }
+}
 
 /// Bytes that a stop puts on the guest's stack: return address, context, 15 registers, 16 vector registers; and some.
 const STOP_SPACE: usize = 512;
@@ -68,6 +128,8 @@ pub unsafe fn enter(
             "push rbp",
             "push rbx",
             "push qword ptr [r8 + {host_sp}]",
+            "push r8",
+            "push r8",
             "mov [r8 + {host_sp}], rsp",
             "cmp dword ptr [r8 + {has_floats}], 0",
             "je 4f",
@@ -78,7 +140,7 @@ pub unsafe fn enter(
             "xor ebp, ebp",
             "xor esi, esi",
             "mov rbx, r8",
-            "call r9",
+            "call {begin}",
             "xor eax, eax",
             // From here on as in `leave`: the guest may have been resumed by another function since.
             "cmp dword ptr [rbx + {has_floats}], 0",
@@ -86,11 +148,13 @@ pub unsafe fn enter(
             "ldmxcsr [rbx + {host_floats}]",
             "5:",
             "mov rsp, [rbx + {host_sp}]",
+            "lea rsp, [rsp + 16]",
             "pop qword ptr [rbx + {host_sp}]",
             "pop rbx",
             "pop rbp",
             "ret",
             "2:",
+            begin = sym begin,
             host_sp = const offsets::HOST_SP,
             host_floats = const HOST_FLOATS,
             has_floats = const HAS_FLOATS,
@@ -112,13 +176,53 @@ pub unsafe fn enter(
     exit
 }
 
-/// Resumes a guest at the stop where it was left: the context's guest stack pointer says which.
+/// The first instructions of guest code: the arguments are the trampoline's, `rbx` the store context, `r9` the trampoline.
 ///
 /// # Safety
 ///
-/// As for [`enter`]; the guest stack pointer must come from a stop on that stack, which wasn't resumed since.
+/// Called from [`enter`] only, on the guest's stack.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn begin() {
+    naked_asm!(
+        ".hidden pellucid_begin",
+        ".globl pellucid_begin",
+        "pellucid_begin:",
+        "cmp qword ptr [rbx + {word}], 0",
+        "jne 2f",
+        "jmp r9",
+        ".hidden pellucid_begin_end",
+        ".globl pellucid_begin_end",
+        "pellucid_begin_end:",
+        "2:",
+        "mov eax, {refused}",
+        "jmp {leave}",
+        word = const interrupt::WORD,
+        refused = const REFUSED,
+        leave = sym leave,
+    )
+}
+
+/// How a guest was left that can be resumed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Left {
+    /// At a stop point.
+    Stopped,
+    /// By way of [`preempted`].
+    Preempted,
+}
+
+/// Resumes a guest where it was left: the context's guest stack pointer says where its registers are.
+///
+/// # Safety
+///
+/// As for [`enter`]; the guest stack pointer must come from an exit of this kind on that stack, which wasn't resumed since.
 #[inline(always)]
-pub unsafe fn resume(context: *mut StoreContext) -> u32 {
+pub unsafe fn resume(context: *mut StoreContext, left: Left) -> u32 {
+    let restore = match left {
+        Left::Stopped => restore_stopped as *const () as usize,
+        Left::Preempted => restore_preempted as *const () as usize,
+    };
     let exit;
     // SAFETY: as in `enter`, at the label.
     unsafe {
@@ -128,55 +232,22 @@ pub unsafe fn resume(context: *mut StoreContext) -> u32 {
             "push rbp",
             "push rbx",
             "push qword ptr [rdi + {host_sp}]",
+            "push rdi",
+            "push rdi",
             "mov [rdi + {host_sp}], rsp",
             "cmp dword ptr [rdi + {has_floats}], 0",
             "je 4f",
             "stmxcsr [rdi + {host_floats}]",
             "ldmxcsr [rip + {guest_floats}]",
             "4:",
-            "mov rsp, [rdi + {guest_sp}]",
-            "movups xmm0, [rsp]",
-            "movups xmm1, [rsp + 16]",
-            "movups xmm2, [rsp + 32]",
-            "movups xmm3, [rsp + 48]",
-            "movups xmm4, [rsp + 64]",
-            "movups xmm5, [rsp + 80]",
-            "movups xmm6, [rsp + 96]",
-            "movups xmm7, [rsp + 112]",
-            "movups xmm8, [rsp + 128]",
-            "movups xmm9, [rsp + 144]",
-            "movups xmm10, [rsp + 160]",
-            "movups xmm11, [rsp + 176]",
-            "movups xmm12, [rsp + 192]",
-            "movups xmm13, [rsp + 208]",
-            "movups xmm14, [rsp + 224]",
-            "movups xmm15, [rsp + 240]",
-            "add rsp, 256",
-            "pop r15",
-            "pop r14",
-            "pop r13",
-            "pop r12",
-            "pop r11",
-            "pop r10",
-            "pop r9",
-            "pop r8",
-            "pop rdi",
-            "pop rsi",
-            "pop rbx",
-            "pop rdx",
-            "pop rcx",
-            "pop rax",
-            "pop rbp",
-            // The store context that the thunk pushed.
-            "lea rsp, [rsp + 8]",
-            "ret",
+            "jmp rsi",
             "2:",
             host_sp = const offsets::HOST_SP,
             host_floats = const HOST_FLOATS,
             has_floats = const HAS_FLOATS,
             guest_floats = sym floats::DEFAULT,
-            guest_sp = const offsets::GUEST_SP,
             inout("rdi") context => _,
+            inout("rsi") restore => _,
             lateout("eax") exit,
             lateout("r12") _,
             lateout("r13") _,
@@ -188,6 +259,407 @@ pub unsafe fn resume(context: *mut StoreContext) -> u32 {
     exit
 }
 
+/// Restores what [`stop`] has saved. The stack pointer stays below it for as long as it is read: a host's signal handler may
+/// run on this stack.
+///
+/// # Safety
+///
+/// Jumped to from [`resume`] only, with the store context in `rdi`.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn restore_stopped() {
+    naked_asm!(
+        ".hidden pellucid_restore_stopped",
+        ".globl pellucid_restore_stopped",
+        "pellucid_restore_stopped:",
+        "cmp qword ptr [rdi + {word}], 0",
+        "jne 2f",
+        "mov rsp, [rdi + {guest_sp}]",
+        "movups xmm0, [rsp]",
+        "movups xmm1, [rsp + 16]",
+        "movups xmm2, [rsp + 32]",
+        "movups xmm3, [rsp + 48]",
+        "movups xmm4, [rsp + 64]",
+        "movups xmm5, [rsp + 80]",
+        "movups xmm6, [rsp + 96]",
+        "movups xmm7, [rsp + 112]",
+        "movups xmm8, [rsp + 128]",
+        "movups xmm9, [rsp + 144]",
+        "movups xmm10, [rsp + 160]",
+        "movups xmm11, [rsp + 176]",
+        "movups xmm12, [rsp + 192]",
+        "movups xmm13, [rsp + 208]",
+        "movups xmm14, [rsp + 224]",
+        "movups xmm15, [rsp + 240]",
+        "mov r15, [rsp + 256]",
+        "mov r14, [rsp + 264]",
+        "mov r13, [rsp + 272]",
+        "mov r12, [rsp + 280]",
+        "mov r11, [rsp + 288]",
+        "mov r10, [rsp + 296]",
+        "mov r9, [rsp + 304]",
+        "mov r8, [rsp + 312]",
+        "mov rdi, [rsp + 320]",
+        "mov rsi, [rsp + 328]",
+        "mov rbx, [rsp + 336]",
+        "mov rdx, [rsp + 344]",
+        "mov rcx, [rsp + 352]",
+        "mov rax, [rsp + 360]",
+        "mov rbp, [rsp + 368]",
+        // Above is the store context that the thunk pushed.
+        "lea rsp, [rsp + 384]",
+        ".hidden pellucid_restore_stopped_end",
+        ".globl pellucid_restore_stopped_end",
+        "pellucid_restore_stopped_end:",
+        "ret",
+        "2:",
+        "mov rbx, rdi",
+        "mov eax, {refused}",
+        "jmp {leave}",
+        word = const interrupt::WORD,
+        guest_sp = const offsets::GUEST_SP,
+        refused = const REFUSED,
+        leave = sym leave,
+    )
+}
+
+/// Restores what [`preempted`] has saved.
+///
+/// # Safety
+///
+/// As for [`restore_stopped`].
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn restore_preempted() {
+    naked_asm!(
+        ".hidden pellucid_restore_preempted",
+        ".globl pellucid_restore_preempted",
+        "pellucid_restore_preempted:",
+        "cmp qword ptr [rdi + {word}], 0",
+        "jne 2f",
+        "mov rbp, [rdi + {guest_sp}]",
+        "lea rsp, [rbp - {vectors}]",
+        "and rsp, -64",
+        "lea rsp, [rsp - 64]",
+        // The floating-point environment stays the one that was set on the way here.
+        "stmxcsr [rsp]",
+        "xor edx, edx",
+        "mov eax, [rip + {states}]",
+        "test eax, eax",
+        "jz 3f",
+        "xrstor64 [rsp + 64]",
+        "jmp 4f",
+        "3:",
+        "fxrstor64 [rsp + 64]",
+        "4:",
+        "ldmxcsr [rsp]",
+        "mov r15, [rbp]",
+        "mov r14, [rbp + 8]",
+        "mov r13, [rbp + 16]",
+        "mov r12, [rbp + 24]",
+        "mov r11, [rbp + 32]",
+        "mov r10, [rbp + 40]",
+        "mov r9, [rbp + 48]",
+        "mov r8, [rbp + 56]",
+        "mov rdi, [rbp + 64]",
+        "mov rsi, [rbp + 72]",
+        "mov rbx, [rbp + 80]",
+        "mov rdx, [rbp + 88]",
+        "mov rcx, [rbp + 96]",
+        "mov rax, [rbp + 104]",
+        "lea rsp, [rbp + 120]",
+        // From here on what was read is no longer kept from signal handlers, and what is left to do is done by `settle`.
+        ".hidden pellucid_restore_preempted_end",
+        ".globl pellucid_restore_preempted_end",
+        "pellucid_restore_preempted_end:",
+        "mov rbp, [rbp + 112]",
+        ".hidden pellucid_restore_flags",
+        ".globl pellucid_restore_flags",
+        "pellucid_restore_flags:",
+        "popfq",
+        ".hidden pellucid_restore_pc",
+        ".globl pellucid_restore_pc",
+        "pellucid_restore_pc:",
+        "ret {red_zone}",
+        "2:",
+        "mov rbx, rdi",
+        "mov eax, {refused}",
+        "jmp {leave}",
+        word = const interrupt::WORD,
+        guest_sp = const offsets::GUEST_SP,
+        vectors = const VECTORS,
+        states = sym VECTOR_STATES,
+        red_zone = const RED_ZONE,
+        refused = const REFUSED,
+        leave = sym leave,
+    )
+}
+
+/// Bytes below the stack pointer that interrupted code may use.
+const RED_ZONE: usize = 128;
+
+/// Where guest code goes on that is left at an instruction of its own: with the store context in `rax`, which has what was there
+/// and where the guest is to be resumed. Saves all that the guest may have in registers.
+///
+/// ```text
+///   guest_sp        +120   +128  +136        +264
+///   | 15 registers | flags | pc | red zone | the guest's own stack pointer
+/// ```
+///
+/// Below that are the vector registers.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn preempted() {
+    naked_asm!(
+        "lea rsp, [rsp - {red_zone}]",
+        "push qword ptr [rax + {saved_pc}]",
+        "pushfq",
+        "push rbp",
+        "push qword ptr [rax + {saved_rax}]",
+        "push rcx",
+        "push rdx",
+        "push rbx",
+        "push rsi",
+        "push rdi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "cld",
+        "mov rbx, rax",
+        "mov r12, rsp",
+        "lea rsp, [rsp - {vectors}]",
+        "and rsp, -64",
+        // The header, of which `xsave` writes a part only.
+        "xor edx, edx",
+        "mov [rsp + 512], rdx",
+        "mov [rsp + 520], rdx",
+        "mov [rsp + 528], rdx",
+        "mov [rsp + 536], rdx",
+        "mov [rsp + 544], rdx",
+        "mov [rsp + 552], rdx",
+        "mov [rsp + 560], rdx",
+        "mov [rsp + 568], rdx",
+        "mov eax, [rip + {states}]",
+        "test eax, eax",
+        "jz 3f",
+        "xsave64 [rsp]",
+        "jmp 4f",
+        "3:",
+        "fxsave64 [rsp]",
+        "4:",
+        "mov [rbx + {guest_sp}], r12",
+        "mov [rbx + {exit_fp}], rbp",
+        "mov rcx, [r12 + 128]",
+        "mov eax, [rbx + {exit}]",
+        "cmp eax, {again}",
+        "jne 5f",
+        "mov rcx, [r12 + {own_sp}]",
+        "5:",
+        "mov [rbx + {exit_pc}], rcx",
+        "jmp {leave}",
+        red_zone = const RED_ZONE,
+        saved_pc = const interrupt::PC,
+        saved_rax = const interrupt::RAX,
+        vectors = const VECTORS,
+        states = sym VECTOR_STATES,
+        guest_sp = const offsets::GUEST_SP,
+        exit_fp = const offsets::EXIT_FP,
+        exit_pc = const offsets::EXIT_PC,
+        exit = const interrupt::EXIT,
+        again = const AGAIN,
+        own_sp = const 136 + RED_ZONE,
+        leave = sym leave,
+    )
+}
+
+/// Returns to guest code from a routine of the host's, with the store context in `r11`.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+pub unsafe extern "sysv64" fn return_to_guest() {
+    naked_asm!(
+        ".hidden pellucid_return",
+        ".globl pellucid_return",
+        "pellucid_return:",
+        "cmp qword ptr [r11 + {word}], 0",
+        "jne 2f",
+        "ret",
+        ".hidden pellucid_return_end",
+        ".globl pellucid_return_end",
+        "pellucid_return_end:",
+        "2:",
+        "cmp qword ptr [r11 + {again_pc}], 0",
+        "jne 3f",
+        "mov [r11 + {saved_rax}], rax",
+        "pop rax",
+        "mov [r11 + {saved_pc}], rax",
+        "mov dword ptr [r11 + {exit}], {returned}",
+        "mov rax, r11",
+        "jmp {preempted}",
+        "3:",
+        "mov rdi, [r11 + {again_args}]",
+        "mov rsi, [r11 + {again_args} + 8]",
+        "mov rdx, [r11 + {again_args} + 16]",
+        "mov rcx, [r11 + {again_args} + 24]",
+        "mov r8, [r11 + {again_args} + 32]",
+        "mov r9, [r11 + {again_args} + 40]",
+        "mov rax, [r11 + {again_pc}]",
+        "mov [r11 + {saved_pc}], rax",
+        "mov qword ptr [r11 + {again_pc}], 0",
+        "mov dword ptr [r11 + {exit}], {again}",
+        "mov rax, r11",
+        "jmp {preempted}",
+        word = const interrupt::WORD,
+        again_pc = const interrupt::AGAIN_PC,
+        again_args = const interrupt::AGAIN_ARGS,
+        saved_rax = const interrupt::RAX,
+        saved_pc = const interrupt::PC,
+        exit = const interrupt::EXIT,
+        returned = const RETURNED,
+        again = const AGAIN,
+        preempted = sym preempted,
+    )
+}
+
+/// Answers the address of a label of the routines here.
+macro_rules! address_of {
+    ($label:literal) => {{
+        let address: usize;
+        // SAFETY: computes an address.
+        unsafe {
+            asm!(concat!("lea {address}, [rip + ", $label, "]"), address = out(reg) address, options(pure, nomem, nostack));
+        }
+        address
+    }};
+}
+
+global_asm!(".hidden __start_pellucid_switch", ".hidden __stop_pellucid_switch");
+
+/// The registers of a thread that a signal has interrupted, as far as anything here changes or asks for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupted {
+    /// The instruction that is next.
+    pub pc: usize,
+    /// The stack pointer.
+    pub sp: usize,
+    /// `rbp`.
+    pub fp: usize,
+    /// `rax`.
+    pub rax: usize,
+    /// `rdi`.
+    pub rdi: usize,
+    /// The flags.
+    pub flags: usize,
+}
+
+/// Where a signal has found a thread whose stack pointer is in a guest stack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// In a routine of this file that looks at the interrupt word before the guest runs on, or leaves the guest.
+    Switching,
+    /// Somewhere else: in guest code, or in a host's signal handler.
+    Elsewhere,
+}
+
+/// Takes interrupted registers out of a window: back to where it begins, or, where nothing but its last instructions is left, on
+/// to the guest's own.
+///
+/// # Safety
+///
+/// `store` must be the context of the guest stack that the stack pointer is in, if it is in any.
+pub unsafe fn settle(registers: &mut Interrupted, store: *mut StoreContext) -> Found {
+    let word = |address: usize| {
+        // SAFETY: what the restoring routine is about to read, which is on the guest's stack.
+        unsafe { (address as *const usize).read() }
+    };
+    let pc = registers.pc;
+    let is_between = |start: usize, end: usize| pc > start && pc < end;
+    let (stopped, stopped_end) = (address_of!("pellucid_restore_stopped"), address_of!("pellucid_restore_stopped_end"));
+    let (restore, restore_end) =
+        (address_of!("pellucid_restore_preempted"), address_of!("pellucid_restore_preempted_end"));
+    let (flags, last) = (address_of!("pellucid_restore_flags"), address_of!("pellucid_restore_pc"));
+    for (start, end) in [
+        (address_of!("pellucid_begin"), address_of!("pellucid_begin_end")),
+        (address_of!("pellucid_return"), address_of!("pellucid_return_end")),
+    ] {
+        if is_between(start, end) {
+            registers.pc = start;
+            return Found::Switching;
+        }
+    }
+    for (start, end) in [(stopped, stopped_end), (restore, restore_end)] {
+        if is_between(start, end) {
+            registers.pc = start;
+            if !store.is_null() {
+                registers.rdi = store as usize;
+            }
+            return Found::Switching;
+        }
+    }
+    if pc == stopped_end {
+        (registers.pc, registers.sp) = (word(registers.sp), registers.sp + 8);
+    } else if pc == restore_end || pc == flags {
+        if pc == restore_end {
+            registers.fp = word(registers.sp - 8);
+        }
+        registers.flags = word(registers.sp);
+        (registers.pc, registers.sp) = (word(registers.sp + 8), registers.sp + 16 + RED_ZONE);
+    } else if pc == last {
+        (registers.pc, registers.sp) = (word(registers.sp), registers.sp + 8 + RED_ZONE);
+    }
+    let ours = address_of!("__start_pellucid_switch")..address_of!("__stop_pellucid_switch");
+    if ours.contains(&registers.pc) { Found::Switching } else { Found::Elsewhere }
+}
+
+/// Has interrupted guest code go on in [`preempted`].
+///
+/// # Safety
+///
+/// The registers must be those of guest code of the store whose context `store` is.
+pub unsafe fn preempt(registers: &mut Interrupted, store: *mut StoreContext) {
+    // SAFETY: guest code of the store runs on this thread, interrupted, and holds no reference to the context.
+    unsafe {
+        (*store).preempted_pc = registers.pc;
+        (*store).preempted_rax = registers.rax;
+        (*store).preempted_exit = PREEMPTED;
+    }
+    registers.rax = store as usize;
+    registers.pc = preempted as *const () as usize;
+}
+
+/// Where the newest frame of guest code is that was left at any of its instructions.
+///
+/// # Safety
+///
+/// `guest_sp` must come from the exit, `fp` and `pc` be the exit's.
+pub unsafe fn newest_frame(guest_sp: usize, pc: usize, fp: usize) -> (usize, usize, bool) {
+    let sp = guest_sp + 136 + RED_ZONE;
+    // SAFETY: guest code is mapped, and there is code, or padding, behind each of its instructions but the shortest.
+    let byte = |offset: usize| unsafe { ((pc + offset) as *const u8).read() };
+    // SAFETY: a return address is there, according to the instruction.
+    let word = |address: usize| unsafe { (address as *const usize).read() };
+    let makes_frame = |offset: usize| byte(offset) == 0x48 && byte(offset + 1) == 0x89 && byte(offset + 2) == 0xe5;
+    match byte(0) {
+        // `ret`, with or without arguments to remove; `push rbp` of a function that was just called.
+        0xc3 | 0xc2 => (word(sp), fp, true),
+        0x55 if makes_frame(1) => (word(sp), fp, true),
+        // `mov rbp, rsp`.
+        0x48 if makes_frame(0) => (word(sp + 8), fp, true),
+        _ => (pc, fp, false),
+    }
+}
 /// Has the guest, when it is resumed, call a function in the place of the frame at `fp`: from the same caller, with these first
 /// arguments, and these registers that callees save. Answers the guest stack pointer to resume it with. Nothing of the frame, or
 /// below it, is left.
@@ -238,6 +710,7 @@ pub const REENTRY_SPACE: usize = 256 + 15 * 8 + 16;
 ///
 /// Never called from Rust: jumped to from a guest stack, or by the trap handler's change of context.
 #[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
 pub unsafe extern "sysv64" fn leave() {
     naked_asm!(
         "cmp dword ptr [rbx + {has_floats}], 0",
@@ -245,6 +718,7 @@ pub unsafe extern "sysv64" fn leave() {
         "ldmxcsr [rbx + {host_floats}]",
         "5:",
         "mov rsp, [rbx + {host_sp}]",
+        "lea rsp, [rsp + 16]",
         "pop qword ptr [rbx + {host_sp}]",
         "pop rbx",
         "pop rbp",
@@ -262,6 +736,7 @@ pub unsafe extern "sysv64" fn leave() {
 ///
 /// Never called from Rust.
 #[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
 pub unsafe extern "sysv64" fn overflow() {
     naked_asm!(
         "mov rbx, rax",
@@ -293,6 +768,7 @@ pub unsafe extern "sysv64" fn overflow() {
 ///
 /// Never called from Rust.
 #[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
 pub unsafe extern "sysv64" fn stop() {
     naked_asm!(
         // If the stack is too short, the fault is at this very instruction, with nothing pushed yet.
@@ -341,6 +817,7 @@ pub unsafe extern "sysv64" fn stop() {
         "5:",
         // As `leave` does, but the return that the processor expects now is the guest's, to after the stop point.
         "mov rsp, [rbx + {host_sp}]",
+        "lea rsp, [rsp + 16]",
         "pop qword ptr [rbx + {host_sp}]",
         "pop rbx",
         "pop rbp",
@@ -377,6 +854,7 @@ mod trap {
 ///
 /// Never called from Rust, and only with frame pointers.
 #[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
 pub unsafe extern "sysv64" fn leave_with_trap() {
     naked_asm!(
         "mov rbx, [rdi + {context}]",
@@ -405,6 +883,7 @@ pub unsafe extern "sysv64" fn leave_with_trap() {
 ///
 /// As for [`leave_with_trap`].
 #[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
 pub unsafe extern "sysv64" fn leave_with_memory_trap() {
     naked_asm!(
         "mov rbx, [rdi + {context}]",
@@ -435,6 +914,7 @@ pub unsafe extern "sysv64" fn leave_with_memory_trap() {
 ///
 /// Never called from Rust.
 #[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
 unsafe extern "sysv64" fn leave_failed() {
     naked_asm!(
         "mov rbx, rax",
@@ -458,7 +938,7 @@ unsafe extern "sysv64" fn leave_failed() {
 
 /// The code of a stub: notes where the guest was left, and calls a Rust function on the host's stack with the arguments
 /// that the stub was given. The context in `rdi` begins with the store context's address. `$function` is an operand.
-/// Before the function comes `$first`, with the store context in `r11`, and between it and the return to the guest `$then`.
+/// Before the function comes `$first`, and between it and the return to the guest `$then`, both with the store context in `r11`.
 macro_rules! stub {
     ($function:literal, [$($first:literal),*], [$($then:literal),*], $($operands:tt)*) => {
         ::std::arch::naked_asm!(
@@ -470,10 +950,12 @@ macro_rules! stub {
             "mov rsp, [r11 + {host_sp}]",
             $($first,)*
             concat!("call ", $function),
+            "mov r11, [rsp]",
             $($then,)*
             "mov rsp, rbp",
             "pop rbp",
-            "ret",
+            "jmp {return_to_guest}",
+            return_to_guest = sym $crate::runtime::machine::switch::return_to_guest,
             context = const $crate::abi::vmctx::STORE_CONTEXT,
             exit_frame = const $crate::abi::vmctx::store_context::EXIT_FRAME,
             host_sp = const $crate::abi::vmctx::store_context::HOST_SP,
@@ -488,21 +970,19 @@ macro_rules! stub {
 ///
 /// Never called from Rust.
 #[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
 pub unsafe extern "sysv64" fn host_func() {
     stub!(
         "[rdi + {entry}]",
         // The host's function runs in the host's floating-point environment. Whether it changes that isn't looked at, which would
         // cost half as much as the call.
         [
-            "push r11",
-            "push r11",
             "cmp dword ptr [r11 + {has_floats}], 0",
             "je 4f",
             "ldmxcsr [r11 + {host_floats}]",
             "4:"
         ],
         [
-            "mov r11, [rsp]",
             "cmp dword ptr [r11 + {has_floats}], 0",
             "je 5f",
             "ldmxcsr [rip + {guest_floats}]",
@@ -525,6 +1005,7 @@ macro_rules! builtin_stubs {
         mod stubs {
             $(
                 #[unsafe(naked)]
+                #[unsafe(link_section = "pellucid_switch")]
                 pub unsafe extern "sysv64" fn $name() {
                     $crate::runtime::machine::switch::stub!("{function}", [], [], function = sym super::$name)
                 }

@@ -1,0 +1,239 @@
+//! Interruptions: what becomes of a call that was left because somebody asked for it, or because its time is used up.
+//!
+//! With debugging the guest runs on to a stop point, where its frames are complete. Those of the function that it is in are armed
+//! for that, and the one where its caller goes on. If it calls a function before it gets there, and that runs for long, it is
+//! interrupted again after a while, and that function's are armed too.
+//!
+//! A call that can't pause is ended where a pause is asked for: whoever asks wants control back. Ending a call that runs under
+//! others of its store is meant for these too. Read next: `session.rs`.
+
+use super::event::Receiver;
+use super::session::{Flow, Outcome, Session};
+use super::{Debuggee, Event, EventKind, Frame};
+use crate::base::{ErrorKind, Result, TrapCode, WasmPc, error::bail};
+use crate::runtime::{AlarmClock, AlarmView, Call, Exit, FrameLink, Interrupted, Interrupts, Store};
+
+/// Time that a call is given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// How much.
+    pub nanoseconds: u64,
+    /// Of what.
+    pub clock: AlarmClock,
+    /// Whether the call pauses when it is used up; otherwise it ends with the trap [`TrapCode::Deadline`].
+    pub pauses: bool,
+}
+
+/// A budget in use.
+#[derive(Clone, Copy)]
+pub(super) struct BudgetView<'a> {
+    alarm: AlarmView<'a>,
+    pauses: bool,
+}
+
+impl Budget {
+    /// Runs something under this budget, or without any.
+    pub(super) fn spend<R>(
+        budget: Option<Budget>,
+        store: &Store,
+        run: impl FnOnce(Option<BudgetView<'_>>) -> Result<R>,
+    ) -> Result<R> {
+        match budget {
+            None => run(None),
+            Some(Budget { nanoseconds, clock, pauses }) => {
+                store.with_alarm(nanoseconds, clock, true, |alarm| run(Some(BudgetView { alarm, pauses })))
+            }
+        }
+    }
+
+    /// A one-shot call can't pause.
+    pub(super) fn check_one_shot(&self) -> Result<()> {
+        if self.pauses {
+            bail!(InvalidArgument, "a call that isn't resumable can't pause when its time is used up");
+        }
+        Ok(())
+    }
+}
+
+/// How long a guest may take to its next stop point before what it has called meanwhile is looked at, in nanoseconds.
+const PATIENCE: u64 = 30_000;
+
+/// What is to be done.
+#[derive(Clone, Copy)]
+enum Todo {
+    End(TrapCode),
+    Pause(EventKind),
+    Tell,
+    Nothing,
+}
+
+impl Session<'_> {
+    /// Handles that the guest was left. If the answer is to go on, everything is ready for that.
+    #[cold]
+    pub(super) fn interrupted(&self, place: Interrupted) -> Flow {
+        let store = self.debuggee.store();
+        let is_new = place == Interrupted::Outside && !self.has_begun.replace(true) && !self.call.is_nested();
+        let mut asked = store.take_interrupts(is_new);
+        let before = self.debuggee.run_on.take().unwrap_or_default();
+        asked.trap |= before.trap;
+        asked.pause |= before.pause;
+        asked.event |= before.event;
+        if let Todo::Nothing = self.todo(asked) {
+            return Flow::Continue(());
+        }
+        if place == Interrupted::Outside
+            && let Some(site) = self.stopped_call.begin_again(self.call)
+        {
+            let raised = self.stopped_call.raised.get();
+            let flow = self.act(asked);
+            // What was told of its operator isn't told again.
+            self.stopped_call.raised.set(raised);
+            flow?;
+            return self.let_machine_go_on(&site);
+        }
+        if place == Interrupted::Calling || !self.debuggee.is_debug() {
+            if self.debuggee.is_debug()
+                && let Some(activation) = self.call.activation()
+            {
+                self.stopped_call.begin_within(activation, store);
+            }
+            return self.act_and_step(asked);
+        }
+        match self.debuggee.arm_newest(self.call) {
+            Ok(true) => {
+                self.debuggee.run_on.set(Some(asked));
+                Flow::Continue(())
+            }
+            // There is nothing of the guest to run on to, as before a function of the host's.
+            Ok(false) => self.act(asked),
+            Err(error) => self.finish(Err(error)),
+        }
+    }
+
+    /// Does what was asked for where no stop point is.
+    fn act_and_step(&self, asked: Interrupts) -> Flow {
+        self.act(asked)?;
+        if self.steps() { self.if_done(self.debuggee.arm_newest(self.call).map(|_| ())) } else { Flow::Continue(()) }
+    }
+
+    /// Handles that the guest has come to the stop point that it was to run on to.
+    #[cold]
+    pub(super) fn has_run_on(&self) -> Flow {
+        match self.debuggee.run_on.take() {
+            Some(asked) => self.act(asked),
+            None => Flow::Continue(()),
+        }
+    }
+
+    /// A call that was to run on to a stop point came to its end before. What was asked for is still to be done.
+    pub(super) fn give_up_running_on(&self) {
+        if let Some(asked) = self.debuggee.run_on.take() {
+            self.debuggee.store().put_back_interrupts(asked);
+        }
+    }
+
+    /// Enters the guest, which is to run on to a stop point, until it does or some time has passed.
+    #[cold]
+    pub(super) fn enter_for_a_while(&self) -> Result<Exit> {
+        self.debuggee.store().with_alarm(PATIENCE, AlarmClock::Wall, false, |_| self.enter())
+    }
+
+    fn todo(&self, asked: Interrupts) -> Todo {
+        let own = self.budget.is_some_and(|budget| budget.alarm.has_gone_off());
+        let pauses = self.budget.is_some_and(|budget| budget.pauses);
+        if asked.trap {
+            Todo::End(TrapCode::Interrupted)
+        } else if own && pauses {
+            Todo::Pause(EventKind::Deadline)
+        } else if self.debuggee.store().is_time_used_up() {
+            // The call's own, or that of one around it, which can't go on before this one has ended.
+            Todo::End(TrapCode::Deadline)
+        } else if asked.pause && self.resumable {
+            Todo::Pause(EventKind::Interrupt)
+        } else if asked.pause {
+            Todo::End(TrapCode::Interrupted)
+        } else if asked.event {
+            Todo::Tell
+        } else {
+            Todo::Nothing
+        }
+    }
+
+    /// Does what was asked for, where the call stands.
+    fn act(&self, asked: Interrupts) -> Flow {
+        match self.todo(asked) {
+            Todo::Nothing => Flow::Continue(()),
+            Todo::Pause(kind) => self.finish(Ok(Outcome::Paused(self.event_here(kind)))),
+            Todo::Tell => {
+                let receiver = if self.silent {
+                    Receiver::Nobody
+                } else {
+                    self.debuggee.receiver(EventKind::Interrupt, self.resumable)
+                };
+                if let Receiver::Nobody = receiver {
+                    return Flow::Continue(());
+                }
+                self.tell(receiver, self.event_here(EventKind::Interrupt))
+            }
+            Todo::End(code) => {
+                if self.call.is_nested() {
+                    let alarm = code == TrapCode::Deadline;
+                    self.debuggee.store().leave_interrupts_to_outer(Interrupts { event: false, alarm, ..asked });
+                }
+                let outcome = self.end(code);
+                self.finish(outcome)
+            }
+        }
+    }
+
+    fn end(&self, code: TrapCode) -> Result<Outcome> {
+        let (event, error) = self.end_with(self.frame_here().map(|(frame, _)| frame), code, None)?;
+        debug_assert!(error.kind() == ErrorKind::Trap);
+        if !self.silent
+            && let Receiver::Handler(handler) = self.debuggee.receiver(EventKind::Trap, self.resumable)
+        {
+            self.tell_of_end(&handler, &event);
+        }
+        Ok(Outcome::Trapped(Some(event), error))
+    }
+
+    /// An event of the guest as it stands, without a frame if there is none to look at.
+    fn event_here(&self, kind: EventKind) -> Event {
+        let frame = self.frame_here();
+        let (frame, pc) = frame.map_or((None, WasmPc(0)), |(frame, pc)| (Some(frame), pc));
+        Event { frame, ..self.event(kind, pc, self.debuggee.no_ids.clone()) }
+    }
+
+    fn frame_here(&self) -> Option<(Frame, WasmPc)> {
+        let Debuggee { cache, .. } = self.debuggee;
+        if !self.stopped_call.is_inspectable.get() {
+            return None;
+        }
+        let frame = self.debuggee.innermost(self.stopped_call)?;
+        let pc = self.stopped_call.look().frame(self.debuggee.store(), cache, 0)?.pc;
+        Some((frame, pc))
+    }
+}
+
+impl Debuggee {
+    /// Arms what a call comes to next: the stop points of the function that its newest frame runs, or that it is about to enter, and
+    /// the one where that frame's caller goes on. Answers whether there are any.
+    pub(super) fn arm_newest(&self, call: &Call) -> Result<bool> {
+        let activation = call.activation();
+        let mut frames = activation.iter().flat_map(|activation| self.store().walk(activation));
+        let Some((newest, (body, _))) = frames.by_ref().find_map(|frame| frame.place().map(|place| (frame, place)))
+        else {
+            let Some(function) = self.function_to_step(call.func()) else { return Ok(false) };
+            self.arm_function(function)?;
+            return Ok(true);
+        };
+        self.arm_function((newest.blob.module().clone(), newest.blob.function(body)))?;
+        if let Some(caller) = frames.next() {
+            let link = FrameLink { pc: caller.pc, fp: caller.fp, kind: caller.kind };
+            if let Some(location) = self.cache.location(self.store(), link) {
+                self.arm_return(&location)?;
+            }
+        }
+        Ok(true)
+    }
+}

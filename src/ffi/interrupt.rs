@@ -1,0 +1,310 @@
+//! Interrupts: leaving guests from other threads and signal handlers, and giving them time.
+//!
+//! Knows nothing of how a guest is left. Invariants: what may be called in a signal handler allocates nothing and takes no
+//! lock; an interrupt object holds nothing of its store that needs the store's thread. Read next: [`call`](super::call).
+
+use super::call::pellucid_call_state_t;
+use super::call::{pellucid_call_t, pellucid_resume_t, resume_for};
+use super::entry::entry;
+use super::error::pellucid_error_t;
+use super::func::CallValues;
+use super::handle::pellucid_func_t;
+use super::status::{pellucid_status, pellucid_status_t};
+use super::store::pellucid_store_t;
+use super::value::pellucid_value_t;
+use crate::base::{Result, error::bail};
+use crate::debug::Budget;
+use crate::runtime::{AlarmClock, Interrupter, NotAsked, ask};
+use std::ptr::null_mut;
+
+/// Interrupts the guests of one store, from anywhere. An owned object.
+///
+///     pellucid_store_interrupt(store, &interrupt, &error);
+///     // in another thread, or in a signal handler:
+///     pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_TRAP);
+///
+/// It may outlive the store; each use and each copy of it may be in another thread than the store's, at any time.
+///
+/// What is asked for is done soon after: a guest that runs is left at the instruction where it is, in a loop without calls too;
+/// one that fills or copies memory in bulk, in the midst of that; one that waits in WASI's `poll_oneoff`, or to read or
+/// write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call asks
+/// for nothing more: it is interrupted before its first instruction. So a request that comes too late meets a call
+/// that it wasn't meant for, unless it is taken back (`pellucid_interrupt_withdraw`); time budgets, below, end with their call.
+///
+/// Calls may be nested: a host function calls the guest again. A request is for the innermost call of the store. If that one
+/// is ended by it, so are those that it runs under, each when the host function returns that it waits for; a pause may be what
+/// they are left for.
+///
+/// As long as nobody asks for anything this costs guests nothing: no code of theirs looks for requests. A thread that runs a guest
+/// is sent a signal (see `pellucid_config_set_interrupt_signal`), and system calls of host functions may answer EINTR as
+/// with any signal.
+///
+/// With debugging the guest runs on to the next operator where all of its frame can be read, for nanoseconds, and stands there.
+/// Without, a call that pauses stands at no operator in particular, and nothing but resuming or deleting it is
+/// possible.
+///
+/// Since: 0.1.
+pub struct pellucid_interrupt_t {
+    interrupter: Interrupter,
+}
+
+/// What is asked for: one of `enum pellucid_interrupt`.
+///
+/// Since: 0.1.
+pub type pellucid_interrupt_kind_t = u32;
+
+/// Values of `pellucid_interrupt_kind_t`.
+#[repr(C)]
+pub enum pellucid_interrupt {
+    /// End the call with the trap `PELLUCID_TRAP_INTERRUPTED`, whose error has a backtrace.
+    PELLUCID_INTERRUPT_TRAP = 1,
+    /// Let the call pause: `pellucid_call_resume` returns `PELLUCID_CALL_PAUSED` with the event `PELLUCID_EVENT_INTERRUPT`, and
+    /// the next one goes on as if nothing had happened. A call that can't pause, because it was made by
+    /// `pellucid_func_call` or the like, is ended as by `PELLUCID_INTERRUPT_TRAP`.
+    PELLUCID_INTERRUPT_PAUSE = 2,
+    /// Tell the store's event handler, which decides (`PELLUCID_EVENT_INTERRUPT`). Without one that wants such events a
+    /// call pauses if it can, and goes on if it can't.
+    PELLUCID_INTERRUPT_EVENT = 3,
+}
+
+fn bits(kind: pellucid_interrupt_kind_t) -> Option<u32> {
+    match kind {
+        n if n == pellucid_interrupt::PELLUCID_INTERRUPT_TRAP as u32 => Some(ask::TRAP),
+        n if n == pellucid_interrupt::PELLUCID_INTERRUPT_PAUSE as u32 => Some(ask::PAUSE),
+        n if n == pellucid_interrupt::PELLUCID_INTERRUPT_EVENT as u32 => Some(ask::EVENT),
+        _ => None,
+    }
+}
+
+/// Makes an object that interrupts the guests of a store.
+///
+/// The first one in the process has it handle the signal of interrupts (`pellucid_config_set_interrupt_signal`).
+///
+/// - `store`: the store.
+/// - `out_interrupt`: gets the object.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers;
+/// `PELLUCID_ERR_SYSTEM`.
+///
+/// Owns: the caller owns `*out_interrupt` and `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_interrupt(
+    store: *mut pellucid_store_t,
+    out_interrupt: *mut *mut pellucid_interrupt_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, out out_interrupt => {
+        out_interrupt.give(pellucid_interrupt_t { interrupter: store.core().interrupter()? })
+    })
+}
+
+/// Makes another object for the same store.
+///
+/// - `interrupt`: the object.
+/// - `out_interrupt`: gets the other.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: the caller owns `*out_interrupt`.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_interrupt_clone(
+    interrupt: *const pellucid_interrupt_t,
+    out_interrupt: *mut *mut pellucid_interrupt_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref interrupt, out out_interrupt => {
+        out_interrupt.give(pellucid_interrupt_t { interrupter: interrupt.interrupter.clone() })
+    })
+}
+
+/// Deletes an object. What was asked for with it stays asked for.
+///
+/// - `interrupt`: the object, which nobody uses any more; NULL is fine.
+///
+/// Owns: takes `interrupt`.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_interrupt_delete(interrupt: *mut pellucid_interrupt_t) {
+    entry!(delete interrupt);
+}
+
+fn status_of(result: Result<(), NotAsked>) -> pellucid_status_t {
+    let status = match result {
+        Ok(()) => pellucid_status::PELLUCID_OK,
+        Err(NotAsked::Gone) => pellucid_status::PELLUCID_ERR_INVALID_STATE,
+        Err(NotAsked::Refused) => pellucid_status::PELLUCID_ERR_SYSTEM,
+    };
+    status as pellucid_status_t
+}
+
+/// Asks for an interrupt of the store's guests. What was asked for before and wasn't done yet stays asked for; a trap is more than a
+/// pause, and a pause more than an event.
+///
+/// - `interrupt`: the object.
+/// - `kind`: one of `enum pellucid_interrupt`.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the store is gone; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown
+/// kind; `PELLUCID_ERR_NULL_ARGUMENT`; `PELLUCID_ERR_SYSTEM` if the system has no room for the signal, then nothing was asked.
+///
+/// Owns: nothing.
+/// Context: any thread, at any time; also in a signal handler.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_interrupt_request(
+    interrupt: *const pellucid_interrupt_t,
+    kind: pellucid_interrupt_kind_t,
+) -> pellucid_status_t {
+    // Not an `entry!`: its errors are made of memory. Nothing here panics.
+    // SAFETY: as for `ref` in `argument!`.
+    let Some(interrupt) = (unsafe { interrupt.as_ref() }) else {
+        return pellucid_status::PELLUCID_ERR_NULL_ARGUMENT as pellucid_status_t;
+    };
+    match bits(kind) {
+        Some(bits) => status_of(interrupt.interrupter.ask(bits)),
+        None => pellucid_status::PELLUCID_ERR_INVALID_ARGUMENT as pellucid_status_t,
+    }
+}
+
+/// Takes back what was asked for and no guest has been left for yet.
+///
+/// - `interrupt`: the object.
+///
+/// Returns `PELLUCID_OK`, also if nothing was asked for; `PELLUCID_ERR_INVALID_STATE` if the store is gone;
+/// `PELLUCID_ERR_NULL_ARGUMENT`.
+///
+/// Owns: nothing.
+/// Context: any thread, at any time; also in a signal handler.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_interrupt_withdraw(interrupt: *const pellucid_interrupt_t) -> pellucid_status_t {
+    // SAFETY: as for `ref` in `argument!`.
+    match unsafe { interrupt.as_ref() } {
+        Some(interrupt) => status_of(interrupt.interrupter.withdraw()),
+        None => pellucid_status::PELLUCID_ERR_NULL_ARGUMENT as pellucid_status_t,
+    }
+}
+
+/// What time is: one of `enum pellucid_clock`.
+///
+/// Since: 0.1.
+pub type pellucid_clock_t = u32;
+
+/// Values of `pellucid_clock_t`.
+#[repr(C)]
+pub enum pellucid_clock {
+    /// What passes for everybody.
+    PELLUCID_CLOCK_WALL = 0,
+    /// What the calling thread computes, the guest and its host functions alike.
+    PELLUCID_CLOCK_THREAD = 1,
+}
+
+/// Time that a call is given.
+///
+/// When it is used up the guest is left as for a request, at the same places. Calls inside, which a host function of the guest's
+/// makes in the same store, are ended then, and the call when the host function returns.
+///
+/// Since: 0.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pellucid_budget_t {
+    /// How much, in microseconds; 0 is used up at once, but some of the guest may run.
+    pub microseconds: u64,
+    /// One of `enum pellucid_clock`.
+    pub clock: pellucid_clock_t,
+    /// What happens when it is used up: `PELLUCID_INTERRUPT_TRAP`, with the trap `PELLUCID_TRAP_DEADLINE`, or
+    /// `PELLUCID_INTERRUPT_PAUSE`, with the event `PELLUCID_EVENT_DEADLINE`.
+    pub action: pellucid_interrupt_kind_t,
+}
+
+fn budget(budget: &pellucid_budget_t) -> Result<Budget> {
+    Ok(Budget {
+        nanoseconds: budget.microseconds.saturating_mul(1000),
+        clock: match budget.clock {
+            n if n == pellucid_clock::PELLUCID_CLOCK_WALL as u32 => AlarmClock::Wall,
+            n if n == pellucid_clock::PELLUCID_CLOCK_THREAD as u32 => AlarmClock::ThreadCpu,
+            n => bail!(InvalidArgument, "{n} isn't a clock"),
+        },
+        pauses: match bits(budget.action) {
+            Some(ask::TRAP) => false,
+            Some(ask::PAUSE) => true,
+            _ => bail!(InvalidArgument, "{} isn't what a call whose time is used up can do", budget.action),
+        },
+    })
+}
+
+/// As `pellucid_call_resume`, for no longer than a budget. The next resumption has its own, if any.
+///
+/// - `call`: the call; it must be ready or paused.
+/// - `mode`: one of `enum pellucid_resume`.
+/// - `time`: the budget.
+/// - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns as `pellucid_call_resume`, `PELLUCID_ERR_BUSY` too; also `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown clock or action,
+/// `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers, and `PELLUCID_ERR_SYSTEM` without a timer.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_resume_for(
+    call: *mut pellucid_call_t,
+    mode: pellucid_resume_t,
+    time: *const pellucid_budget_t,
+    out_state: *mut pellucid_call_state_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; resuming call, copy time, opt_out out_state => {
+        out_state.set(resume_for(&call, mode, Some(budget(&time)?))?);
+        Ok(())
+    })
+}
+
+/// As `pellucid_func_call`, for no longer than a budget, whose action must be `PELLUCID_INTERRUPT_TRAP`.
+///
+/// - `store`: the store.
+/// - `func`: the function, the guest's or the host's.
+/// - `args`, `n_args`: the arguments; may be NULL if there are none.
+/// - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
+/// - `time`: the budget.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns as `pellucid_func_call`, `PELLUCID_ERR_BUSY` too; also `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown clock or another action,
+/// `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers, and `PELLUCID_ERR_SYSTEM` without a timer.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_func_call_for(
+    store: *mut pellucid_store_t,
+    func: *const pellucid_func_t,
+    args: *const pellucid_value_t,
+    n_args: usize,
+    results: *mut pellucid_value_t,
+    n_results: usize,
+    time: *const pellucid_budget_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error;
+        running store, copy func, slice args n_args, out_slice results n_results, copy time => {
+        let values = CallValues { store: store.core(), args, results };
+        store.debuggee().call_for(func.into(), values, budget(&time)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_those_of_the_core() {
+        assert_eq!(bits(0), None);
+        assert_eq!([1, 2, 3, 4].map(bits), [Some(ask::TRAP), Some(ask::PAUSE), Some(ask::EVENT), None]);
+    }
+}

@@ -1,0 +1,186 @@
+//! What a store does about being interrupted: who asks, what is heard, what was given time.
+//!
+//! Knows nothing of what becomes of a call that was left. Read next: [`super::machine::interrupts`].
+
+#![expect(unsafe_code, reason = "sets alarms, names routines to be called again")]
+
+use super::Store;
+use super::machine::alarms::{Alarm, AlarmClock, has_any_gone_off};
+use super::machine::interrupt_signals;
+use super::machine::interrupts::{Interrupter, unsupported};
+use super::machine::store_context::{Again, ask, due};
+use super::machine::thread::{self, ReadyThread};
+use super::machine::traps;
+use crate::base::Result;
+use std::sync::atomic::Ordering;
+
+/// What was asked for when guest code was left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Interrupts {
+    /// To end the call.
+    pub trap: bool,
+    /// To let the call pause, or end it where that can't be.
+    pub pause: bool,
+    /// To tell the host's handler.
+    pub event: bool,
+    /// Whether an alarm has gone off.
+    pub alarm: bool,
+}
+
+impl Interrupts {
+    /// Whether a call that can't pause is to end.
+    pub fn is_to_end(&self) -> bool {
+        self.trap || self.pause || self.alarm
+    }
+
+    fn asked(&self) -> u32 {
+        let bit = |is_set: bool, bit| if is_set { bit } else { 0 };
+        bit(self.trap, ask::TRAP) | bit(self.pause, ask::PAUSE) | bit(self.event, ask::EVENT)
+    }
+}
+
+/// An alarm as whoever runs a guest sees it.
+#[derive(Clone, Copy)]
+pub struct AlarmView<'a>(&'a Alarm);
+
+impl AlarmView<'_> {
+    /// Whether it has gone off.
+    pub fn has_gone_off(self) -> bool {
+        self.0.has_gone_off()
+    }
+}
+
+impl Store {
+    /// Something to interrupt the store's guests with.
+    ///
+    /// Errors: `Unsupported` for an engine without signal handlers; `System`.
+    pub fn interrupter(&self) -> Result<Interrupter> {
+        self.inner().context.interrupter(self.interrupt_signal()?)
+    }
+
+    fn interrupt_signal(&self) -> Result<i32> {
+        let config = self.engine().config();
+        if !config.signal_handlers {
+            return Err(unsupported());
+        }
+        Ok(config.interrupt_signal.unwrap_or_else(interrupt_signals::default_signal))
+    }
+
+    /// Makes this thread ready for guests, and known as the one that runs them.
+    #[cold]
+    pub(super) fn ready_thread(&self) -> Result<ReadyThread> {
+        let inner = self.inner();
+        let (ready, known) = ReadyThread::get(inner.thread_side)?;
+        inner.known_thread.set(known);
+        inner.context.set_thread(thread::system_number());
+        if let Some(signal) = inner.context.signal() {
+            interrupt_signals::unblock(signal);
+        }
+        Ok(ready)
+    }
+
+    /// Takes what was asked for. `is_new` says that no call that began before is running: then what a call that was ended has left
+    /// for those that it ran under is out of date.
+    pub fn take_interrupts(&self, is_new: bool) -> Interrupts {
+        let word = self.inner().context.word();
+        let (asked, found) = (word.asked.swap(0, Ordering::SeqCst), word.due.swap(0, Ordering::SeqCst));
+        let found = if is_new { found & !due::OUTER } else { found };
+        Interrupts {
+            trap: asked & ask::TRAP != 0 || found & due::OUTER_TRAP != 0,
+            pause: asked & ask::PAUSE != 0 || found & due::OUTER_PAUSE != 0,
+            event: asked & ask::EVENT != 0,
+            alarm: found & due::ALARM != 0,
+        }
+    }
+
+    /// Asks again for what was taken and not done: the next guest to run, or to run on, hears it.
+    pub fn put_back_interrupts(&self, interrupts: Interrupts) {
+        self.inner().context.word().asked.fetch_or(interrupts.asked(), Ordering::SeqCst);
+    }
+
+    /// Leaves what a call was ended by for those that it runs under.
+    pub fn leave_interrupts_to_outer(&self, interrupts: Interrupts) {
+        let bit = |is_set: bool, bit| if is_set { bit } else { 0 };
+        let bits = bit(interrupts.trap, due::OUTER_TRAP)
+            | bit(interrupts.pause, due::OUTER_PAUSE)
+            | bit(interrupts.alarm, due::ALARM);
+        self.inner().context.word().due.fetch_or(bits, Ordering::SeqCst);
+    }
+
+    /// Whether any time is used up that a running call of this store was given.
+    pub fn is_time_used_up(&self) -> bool {
+        has_any_gone_off(self.inner().context.get())
+    }
+
+    /// Whether somebody wants the guest to be left: for host functions that wait.
+    pub fn is_interrupted(&self) -> bool {
+        self.inner().context.word().is_set()
+    }
+
+    /// Runs something with an alarm that is set: after so many nanoseconds guest code of this store is left. `is_deadline` says
+    /// whether that is for [`Store::is_time_used_up`].
+    ///
+    /// Errors: `Unsupported`; `System`; those of `run`.
+    pub fn with_alarm<R>(
+        &self,
+        nanoseconds: u64,
+        clock: AlarmClock,
+        is_deadline: bool,
+        run: impl FnOnce(AlarmView<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let inner = self.inner();
+        let signal = match inner.context.signal() {
+            Some(signal) => signal,
+            None => {
+                self.interrupter()?;
+                self.interrupt_signal()?
+            }
+        };
+        let alarm = Alarm::new(inner.context.get(), clock, is_deadline);
+        // SAFETY: the guard is dropped here, before the alarm; the store, which has the context, is borrowed meanwhile.
+        let set = unsafe { alarm.set(nanoseconds, signal) }?;
+        let result = run(AlarmView(&alarm));
+        drop(set);
+        result
+    }
+
+    /// Has a routine called again when the guest runs on that it is about to return to.
+    ///
+    /// # Safety
+    ///
+    /// To be called by a routine that guest code has called by way of the stub at `pc`, with these arguments, which are still good.
+    pub(super) unsafe fn call_again(&self, pc: usize, args: [usize; 6]) {
+        let inner = self.inner();
+        // SAFETY: the context is this store's; guest code isn't running.
+        unsafe { (*inner.context.get()).again = Again { pc, args } };
+        inner.context.word().due.fetch_or(due::AGAIN, Ordering::SeqCst);
+    }
+
+    /// Whether anybody could want the guest to be left.
+    pub fn can_be_interrupted(&self) -> bool {
+        self.inner().context.signal().is_some()
+    }
+
+    /// Waits as `poll` does, with a timeout in nanoseconds: until something has happened, a signal came, or the guest is to be
+    /// left. Answers whether something has happened.
+    pub fn poll(&self, fds: &mut [libc::pollfd], timeout: Option<u64>) -> std::io::Result<bool> {
+        let context = &self.inner().context;
+        match context.signal() {
+            // What is there already is had without a look at anything else.
+            Some(signal) if timeout != Some(0) => {
+                interrupt_signals::poll_unless_interrupted(context.word(), signal, fds, timeout)
+            }
+            _ => interrupt_signals::poll(fds, timeout, None),
+        }
+    }
+}
+
+/// Handles a signal if it is a guest's; see [`traps::claim`] and [`interrupt_signals::claim`].
+///
+/// # Safety
+///
+/// As for these.
+pub unsafe fn claim_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { traps::claim(signal, info, context) || interrupt_signals::claim(signal, info, context) }
+}

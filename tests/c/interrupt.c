@@ -1,0 +1,587 @@
+/* Interrupts: guests that run are left, from other threads and signal handlers, and go on, or don't; and time budgets. */
+
+#define _GNU_SOURCE
+#include "test.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *WAT =
+    "(module (import \"host\" \"wait\" (func $wait (param i32)))"
+    "  (import \"host\" \"nested\" (func $nested))"
+    "  (memory (export \"memory\") 1) (table $t (export \"table\") 2000000 funcref)"
+    "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0)))"
+    "  (func (export \"fills\") (loop (memory.fill (i32.const 0) (i32.const 7) (i32.shl (i32.const 12288) (i32.const 16)))"
+    "    (br 0)))"
+    "  (func (export \"copies\") (loop (memory.copy (i32.const 1) (i32.const 0) (i32.const 0x2fff0000)) (br 0)))"
+    "  (func (export \"fills_table\") (loop (table.fill $t (i32.const 0) (ref.null func) (i32.const 2000000)) (br 0)))"
+    "  (func (export \"copies_table\") (loop (table.copy (i32.const 1) (i32.const 0) (i32.const 1999999)) (br 0)))"
+    "  (func (export \"fill\") (param i32 i32 i32) (result i32)"
+    "    (memory.fill (local.get 0) (local.get 1) (local.get 2)) (i32.load8_u (i32.const 70000)))"
+    "  (func (export \"copy\") (param i32 i32 i32) (result i32)"
+    "    (memory.copy (local.get 0) (local.get 1) (local.get 2)) (i32.load8_u (i32.const 70000)))"
+    "  (func (export \"spin\") (loop (br 0)))"
+    "  (func $spin_if (export \"spin_if\") (param i32) (if (local.get 0) (then (loop (br 0)))))"
+    "  (func (export \"count\") (param $n i64) (result i64) (local $sum i64)"
+    "    (loop"
+    "      (local.set $sum (i64.add (i64.mul (local.get $sum) (i64.const 31)) (local.get $n)))"
+    "      (local.set $n (i64.sub (local.get $n) (i64.const 1)))"
+    "      (br_if 0 (i64.ne (local.get $n) (i64.const 0))))"
+    "    (local.get $sum))"
+    "  (func $fib (export \"fib\") (param i32) (result i32)"
+    "    (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))"
+    "      (then (local.get 0))"
+    "      (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))"
+    "                     (call $fib (i32.sub (local.get 0) (i32.const 2)))))))"
+    "  (func (export \"calls\") (loop (drop (call $fib (i32.const 5))) (br 0)))"
+    "  (func (export \"waits\") (loop (call $wait (i32.const 1)) (br 0)))"
+    "  (func (export \"waits_once\") (param i32) (result i32) (call $wait (local.get 0)) (i32.const 7))"
+    "  (func (export \"nests\") (result i32) (call $nested) (i32.const 8))"
+    "  (func (export \"nests_for_ever\") (loop (call $nested) (br 0)))"
+    "  (func (export \"seven\") (result i32) (i32.const 7)))";
+
+static pellucid_instance_t instance;
+static pellucid_interrupt_t *interrupt;
+static pellucid_status_t nested_status;
+
+static uint64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void sleep_us(uint64_t us) {
+    uint64_t end = now_us() + us;
+    for (uint64_t now; (now = now_us()) < end;) {
+        struct timespec time = {(time_t)((end - now) / 1000000), (long)((end - now) % 1000000) * 1000};
+        nanosleep(&time, NULL);
+    }
+}
+
+static pellucid_status_t host_wait(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args,
+                                   size_t n_args, pellucid_value_t *results, size_t n_results,
+                                   pellucid_error_t **out_error) {
+    (void)userdata, (void)caller, (void)n_args, (void)results, (void)n_results, (void)out_error;
+    sleep_us((uint64_t)args[0].of.i32 * 1000);
+    return PELLUCID_OK;
+}
+
+static pellucid_status_t host_nested(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args,
+                                     size_t n_args, pellucid_value_t *results, size_t n_results,
+                                   pellucid_error_t **out_error) {
+    (void)userdata, (void)caller, (void)args, (void)n_args, (void)results, (void)n_results, (void)out_error;
+    pellucid_func_t spin = func_of(instance, "spin");
+    nested_status = pellucid_func_call(store, &spin, NULL, 0, NULL, 0, NULL);
+    return PELLUCID_OK;
+}
+
+static pellucid_extern_t host_func(pellucid_func_cb_t cb, size_t n_params) {
+    pellucid_kind_t i32 = PELLUCID_I32;
+    pellucid_functype_t *type;
+    MUST(pellucid_functype_new(&i32, n_params, NULL, 0, &type));
+    pellucid_extern_t item = {0};
+    item.kind = PELLUCID_EXTERN_FUNC;
+    MUST(pellucid_func_new(store, type, NULL, cb, NULL, &item.of.func, ERR));
+    pellucid_functype_delete(type);
+    return item;
+}
+
+static void open_guest(bool is_debug) {
+    open_world(is_debug);
+    pellucid_module_t *module = module_of(WAT);
+    pellucid_extern_t imports[] = {host_func(host_wait, 1), host_func(host_nested, 0)};
+    MUST(pellucid_instance_new(store, module, imports, 2, &instance, ERR));
+    pellucid_module_delete(module);
+    MUST(pellucid_store_interrupt(store, &interrupt, ERR));
+}
+
+static void close_guest(void) {
+    pellucid_interrupt_delete(interrupt);
+    close_world();
+}
+
+/* Asks for an interrupt after some time, from a thread of its own. */
+struct later {
+    pthread_t thread;
+    pellucid_interrupt_t *interrupt;
+    uint64_t us;
+    pellucid_interrupt_kind_t kind;
+};
+
+static void *ask_later(void *argument) {
+    struct later *later = argument;
+    sleep_us(later->us);
+    OK(pellucid_interrupt_request(later->interrupt, later->kind));
+    pellucid_interrupt_delete(later->interrupt);
+    return NULL;
+}
+
+static void begin_later(struct later *later, uint64_t us, pellucid_interrupt_kind_t kind) {
+    later->us = us;
+    later->kind = kind;
+    MUST(pellucid_interrupt_clone(interrupt, &later->interrupt));
+    CHECK(pthread_create(&later->thread, NULL, ask_later, later) == 0);
+}
+
+static void join(struct later *later) {
+    CHECK(pthread_join(later->thread, NULL) == 0);
+}
+
+static pellucid_status_t call(const char *name, const pellucid_value_t *args, size_t n_args,
+                              pellucid_value_t *results, size_t n_results) {
+    pellucid_func_t func = func_of(instance, name);
+    return pellucid_func_call(store, &func, args, n_args, results, n_results, ERR);
+}
+
+static void still_works(void) {
+    pellucid_value_t result;
+    OK(call("seven", NULL, 0, &result, 1));
+    CHECK(result.of.i32 == 7);
+}
+
+static void expect_trap(const char *name, pellucid_trap_t trap) {
+    pellucid_value_t result;
+    bool has_result = strcmp(name, "nests") == 0;
+    STATUS(PELLUCID_ERR_TRAP, call(name, NULL, 0, &result, has_result));
+    CHECK(pellucid_error_trap(last_error) == trap);
+}
+
+static void runaway_guests_are_stopped(void) {
+    const char *names[] = {"spin", "calls", "waits", "nests", "nests_for_ever"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (int kind = PELLUCID_INTERRUPT_TRAP; kind <= PELLUCID_INTERRUPT_PAUSE; kind++) {
+            struct later later;
+            begin_later(&later, 3000, (pellucid_interrupt_kind_t)kind);
+            expect_trap(names[i], PELLUCID_TRAP_INTERRUPTED);
+            join(&later);
+            CHECK(pellucid_error_frame_count(last_error) > 0);
+            still_works();
+        }
+    }
+    CHECK(nested_status == PELLUCID_ERR_TRAP);
+}
+
+
+static pellucid_call_t *begin(const char *name, const pellucid_value_t *args, size_t n_args) {
+    pellucid_func_t func = func_of(instance, name);
+    pellucid_call_t *call;
+    MUST(pellucid_call_begin(store, &func, args, n_args, &call, ERR));
+    return call;
+}
+
+static pellucid_call_state_t resume(pellucid_call_t *call) {
+    pellucid_call_state_t state = 0;
+    OK(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    return state;
+}
+
+static pellucid_event_kind_t event_of(pellucid_call_t *call) {
+    const pellucid_event_t *event;
+    return OK(pellucid_call_event(call, &event)) ? pellucid_event_kind(event) : 0;
+}
+
+/* A thread that interrupts as often as it can. */
+struct storm {
+    pthread_t thread;
+    pellucid_interrupt_t *interrupt;
+    pellucid_interrupt_kind_t kind;
+    atomic_bool ends;
+    unsigned requests;
+};
+
+static void *ask_often(void *argument) {
+    struct storm *storm = argument;
+    unsigned random = 1;
+    while (!storm->ends) {
+        random = random * 1103515245 + 12345;
+        for (volatile unsigned i = 0; i < (random >> 16) % 4096; i++) {
+        }
+        OK(pellucid_interrupt_request(storm->interrupt, storm->kind));
+        storm->requests++;
+    }
+    pellucid_interrupt_delete(storm->interrupt);
+    return NULL;
+}
+
+static void begin_storm(struct storm *storm, pellucid_interrupt_kind_t kind) {
+    storm->kind = kind;
+    storm->ends = false;
+    storm->requests = 0;
+    MUST(pellucid_interrupt_clone(interrupt, &storm->interrupt));
+    CHECK(pthread_create(&storm->thread, NULL, ask_often, storm) == 0);
+}
+
+static void end_storm(struct storm *storm) {
+    storm->ends = true;
+    CHECK(pthread_join(storm->thread, NULL) == 0);
+    OK(pellucid_interrupt_withdraw(interrupt));
+}
+
+static void expect_complete_frame(pellucid_call_t *call) {
+    pellucid_frame_t frame;
+    pellucid_frame_info_t info = {.struct_size = sizeof info};
+    MUST(pellucid_call_frame(call, &frame));
+    OK(pellucid_frame_info(store, &frame, &info));
+    pellucid_value_t values[8];
+    uint32_t n = 0;
+    OK(pellucid_frame_read_locals(store, &frame, 0, values, 8, &n));
+    CHECK(n == info.n_locals);
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(values[i].kind != PELLUCID_UNAVAILABLE);
+    }
+    OK(pellucid_frame_read_operands(store, &frame, 0, values, 8, &n));
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(values[i].kind != PELLUCID_UNAVAILABLE);
+    }
+}
+
+/* Whatever moment it is interrupted at, a guest that goes on computes the same. */
+static void paused_guests_go_on(bool is_debug) {
+    const struct {
+        const char *name;
+        pellucid_value_t arg;
+        int64_t result;
+    } cases[] = {
+        {"count", value_i64(20000000), 0},
+        {"fib", value_i32(30), 832040},
+        {"waits_once", value_i32(20), 7},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pellucid_value_t expected, result;
+        OK(call(cases[i].name, &cases[i].arg, 1, &expected, 1));
+        struct storm storm;
+        begin_storm(&storm, PELLUCID_INTERRUPT_PAUSE);
+        pellucid_call_t *paused = begin(cases[i].name, &cases[i].arg, 1);
+        unsigned pauses = 0;
+        pellucid_call_state_t state;
+        while ((state = resume(paused)) == PELLUCID_CALL_PAUSED) {
+            CHECK(event_of(paused) == PELLUCID_EVENT_INTERRUPT);
+            if (is_debug) {
+                expect_complete_frame(paused);
+            }
+            pauses++;
+        }
+        end_storm(&storm);
+        CHECK(state == PELLUCID_CALL_FINISHED);
+        OK(pellucid_call_results(paused, &result, 1));
+        CHECK(result.of.i64 == expected.of.i64);
+        CHECK(cases[i].result == 0 || result.of.i32 == cases[i].result);
+        CHECK(pauses > 0);
+        fprintf(stderr, "%s debug=%d: %u pauses of %u requests\n", cases[i].name, is_debug, pauses, storm.requests);
+        pellucid_call_delete(paused);
+        still_works();
+    }
+}
+
+
+/* Signals of this thread, from a timer of its own: the handler asks, or does nothing, on the guest's stack. */
+static volatile sig_atomic_t asks;
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int signal) {
+    (void)signal;
+    alarms++;
+    if (asks) {
+        pellucid_interrupt_request(interrupt, (pellucid_interrupt_kind_t)asks);
+    }
+    for (volatile int i = 0; i < 200; i++) {
+    }
+}
+
+static void set_alarms(int kind, long us, int flags) {
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = flags};
+    sigemptyset(&action.sa_mask);
+    asks = kind;
+    alarms = 0;
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    struct itimerval time = {{0, us}, {0, us}};
+    CHECK(setitimer(ITIMER_REAL, &time, NULL) == 0);
+}
+
+static void end_alarms(void) {
+    struct itimerval never = {{0, 0}, {0, 0}};
+    setitimer(ITIMER_REAL, &never, NULL);
+    signal(SIGALRM, SIG_DFL);
+    OK(pellucid_interrupt_withdraw(interrupt));
+}
+
+static void handlers_of_signals_may_ask(void) {
+    for (int on_guests_stack = 0; on_guests_stack <= 1; on_guests_stack++) {
+        int flags = on_guests_stack ? SA_RESTART : SA_RESTART | SA_ONSTACK;
+        const char *names[] = {"spin", "calls", "waits", "nests"};
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            set_alarms(PELLUCID_INTERRUPT_TRAP, 2000, flags);
+            expect_trap(names[i], PELLUCID_TRAP_INTERRUPTED);
+            end_alarms();
+            still_works();
+        }
+        pellucid_value_t arg = value_i64(50000000), expected, result;
+        OK(call("count", &arg, 1, &expected, 1));
+        set_alarms(PELLUCID_INTERRUPT_PAUSE, 300, flags);
+        pellucid_call_t *paused = begin("count", &arg, 1);
+        unsigned pauses = 0;
+        while (resume(paused) == PELLUCID_CALL_PAUSED) {
+            pauses++;
+        }
+        end_alarms();
+        OK(pellucid_call_results(paused, &result, 1));
+        CHECK(result.of.i64 == expected.of.i64);
+        CHECK(pauses > 3);
+        pellucid_call_delete(paused);
+    }
+}
+
+static pellucid_call_state_t resume_for(pellucid_call_t *call, uint64_t us, pellucid_clock_t clock,
+                                        pellucid_interrupt_kind_t action) {
+    pellucid_budget_t time = {us, clock, action};
+    pellucid_call_state_t state = 0;
+    OK(pellucid_call_resume_for(call, PELLUCID_RESUME_CONTINUE, &time, &state, ERR));
+    return state;
+}
+
+/* Many pauses at moments that differ, under a storm of the host's own signals. */
+static void budgets_pause_anywhere(bool is_debug) {
+    const struct {
+        const char *name;
+        pellucid_value_t args[3];
+        size_t n_args;
+    } cases[] = {
+        {"count", {value_i64(10000000)}, 1},
+        {"fib", {value_i32(29)}, 1},
+        {"fill", {value_i32(5), value_i32(9), value_i32(80000000)}, 3},
+        {"copy", {value_i32(60001), value_i32(60000), value_i32(80000000)}, 3},
+        {"copy", {value_i32(60000), value_i32(60001), value_i32(80000000)}, 3},
+    };
+    pellucid_value_t more = value_i32(2000), before;
+    OK(call("grow", &more, 1, &before, 1));
+    for (int storm = 0; storm <= 2; storm++) {
+        if (storm != 0) {
+            set_alarms(0, 70, storm == 1 ? SA_RESTART : SA_RESTART | SA_ONSTACK);
+        }
+        unsigned random = 7;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            pellucid_value_t expected, result;
+            pellucid_extern_t memory = export_of(instance, "memory");
+            uint8_t mark[2] = {1, 3};
+            OK(pellucid_memory_write(store, &memory.of.memory, 70000, mark, 2));
+            OK(call(cases[i].name, cases[i].args, cases[i].n_args, &expected, 1));
+            OK(pellucid_memory_write(store, &memory.of.memory, 70000, mark, 2));
+            pellucid_call_t *paused = begin(cases[i].name, cases[i].args, cases[i].n_args);
+            unsigned pauses = 0;
+            for (;;) {
+                random = random * 1103515245 + 12345;
+                pellucid_call_state_t state =
+                    resume_for(paused, (random >> 16) % 60, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE);
+                if (state != PELLUCID_CALL_PAUSED) {
+                    CHECK(state == PELLUCID_CALL_FINISHED);
+                    break;
+                }
+                CHECK(event_of(paused) == PELLUCID_EVENT_DEADLINE);
+                if (is_debug) {
+                    expect_complete_frame(paused);
+                }
+                pauses++;
+            }
+            OK(pellucid_call_results(paused, &result, 1));
+            CHECK(result.of.i64 == expected.of.i64);
+            CHECK(pauses > 3);
+            fprintf(stderr, "%s debug=%d storm=%d: %u pauses, %d alarms\n", cases[i].name, is_debug, storm, pauses,
+                    (int)alarms);
+            pellucid_call_delete(paused);
+        }
+        if (storm != 0) {
+            end_alarms();
+        }
+    }
+}
+
+static void budgets_end(void) {
+    const char *names[] = {"spin", "calls", "waits", "nests", "fills", "copies", "fills_table", "copies_table"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (int clock = PELLUCID_CLOCK_WALL; clock <= PELLUCID_CLOCK_THREAD; clock++) {
+            if (clock == PELLUCID_CLOCK_THREAD && i == 2) {
+                continue;
+            }
+            pellucid_func_t func = func_of(instance, names[i]);
+            pellucid_budget_t time = {2000, (pellucid_clock_t)clock, PELLUCID_INTERRUPT_TRAP};
+            pellucid_value_t result;
+            uint64_t begun = now_us();
+            STATUS(PELLUCID_ERR_TRAP, pellucid_func_call_for(store, &func, NULL, 0, &result, i == 3, &time, ERR));
+            CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_DEADLINE);
+            CHECK(now_us() - begun >= 2000);
+            pellucid_call_t *ended = begin(names[i], NULL, 0);
+            CHECK(resume_for(ended, 2000, (pellucid_clock_t)clock, PELLUCID_INTERRUPT_TRAP) == PELLUCID_CALL_TRAPPED);
+            pellucid_call_delete(ended);
+            still_works();
+        }
+    }
+    CHECK(nested_status == PELLUCID_ERR_TRAP);
+    /* What is used up later, or never, changes nothing. */
+    pellucid_func_t seven = func_of(instance, "seven");
+    pellucid_value_t result;
+    pellucid_budget_t time = {UINT64_MAX, PELLUCID_CLOCK_THREAD, PELLUCID_INTERRUPT_TRAP};
+    OK(pellucid_func_call_for(store, &seven, NULL, 0, &result, 1, &time, ERR));
+    time.microseconds = 500;
+    OK(pellucid_func_call_for(store, &seven, NULL, 0, &result, 1, &time, ERR));
+    sleep_us(2000);
+    still_works();
+    time.action = PELLUCID_INTERRUPT_PAUSE;
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_for(store, &seven, NULL, 0, &result, 1, &time, ERR));
+    time.action = PELLUCID_INTERRUPT_EVENT;
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_for(store, &seven, NULL, 0, &result, 1, &time, ERR));
+    time.action = PELLUCID_INTERRUPT_TRAP;
+    time.clock = 9;
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_func_call_for(store, &seven, NULL, 0, &result, 1, &time, ERR));
+}
+
+static void requests_wait_for_a_guest(bool is_debug) {
+    pellucid_value_t result;
+    pellucid_func_t seven = func_of(instance, "seven");
+    OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_TRAP));
+    expect_trap("spin", PELLUCID_TRAP_INTERRUPTED);
+    still_works();
+    OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_TRAP));
+    pellucid_raw_t raw[1];
+    STATUS(PELLUCID_ERR_TRAP, pellucid_func_call_raw(store, &seven, raw, 1, ERR));
+    OK(pellucid_func_call_raw(store, &seven, raw, 1, ERR));
+    OK(pellucid_func_call_raw(store, &seven, raw, 1, ERR));
+    OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_TRAP));
+    STATUS(PELLUCID_ERR_TRAP, pellucid_func_call_raw(store, &seven, raw, 1, ERR));
+    CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_INTERRUPTED);
+    OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_PAUSE));
+    OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_EVENT));
+    OK(pellucid_interrupt_withdraw(interrupt));
+    still_works();
+    /* Without a handler an event lets pause what can, and nothing else. */
+    OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_EVENT));
+    still_works();
+    for (int kind = PELLUCID_INTERRUPT_PAUSE; kind <= PELLUCID_INTERRUPT_EVENT; kind++) {
+        pellucid_call_t *paused = begin("seven", NULL, 0);
+        OK(pellucid_interrupt_request(interrupt, (pellucid_interrupt_kind_t)kind));
+        CHECK(resume(paused) == PELLUCID_CALL_PAUSED);
+        CHECK(event_of(paused) == PELLUCID_EVENT_INTERRUPT);
+        pellucid_frame_t frame;
+        STATUS(is_debug ? PELLUCID_OK : PELLUCID_ERR_DEBUG_DISABLED, pellucid_call_frame(paused, &frame));
+        OK(pellucid_interrupt_request(interrupt, (pellucid_interrupt_kind_t)kind));
+        CHECK(resume(paused) == PELLUCID_CALL_PAUSED);
+        CHECK(resume(paused) == PELLUCID_CALL_FINISHED);
+        OK(pellucid_call_results(paused, &result, 1));
+        CHECK(result.of.i32 == 7);
+        pellucid_call_delete(paused);
+    }
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_interrupt_request(interrupt, 0));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_interrupt_request(interrupt, 4));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_interrupt_request(NULL, PELLUCID_INTERRUPT_TRAP));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_interrupt_withdraw(NULL));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_store_interrupt(store, NULL, ERR));
+    pellucid_interrupt_delete(NULL);
+}
+
+static void paused_calls_can_be_dropped(void) {
+    for (int i = 0; i < 40; i++) {
+        const char *name = i % 2 == 0 ? "spin" : "calls";
+        pellucid_call_t *paused = begin(name, NULL, 0);
+        CHECK(resume_for(paused, 50, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE) == PELLUCID_CALL_PAUSED);
+        /* While it stands others may run, and be interrupted too. */
+        still_works();
+        OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_TRAP));
+        expect_trap("spin", PELLUCID_TRAP_INTERRUPTED);
+        pellucid_call_delete(paused);
+    }
+}
+
+static void an_interrupt_outlives_its_store(void) {
+    pellucid_interrupt_t *kept;
+    OK(pellucid_interrupt_clone(interrupt, &kept));
+    close_guest();
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_interrupt_request(kept, PELLUCID_INTERRUPT_TRAP));
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_interrupt_withdraw(kept));
+    pellucid_interrupt_delete(kept);
+}
+
+/* What a handler is told, and that it decides. */
+struct told {
+    unsigned interrupts, traps;
+    pellucid_action_t action;
+    bool could_pause;
+};
+
+static pellucid_action_t on_event(void *userdata, pellucid_store_t *where, pellucid_event_t *event) {
+    struct told *told = userdata;
+    pellucid_event_kind_t kind = pellucid_event_kind(event);
+    (void)where;
+    told->interrupts += kind == PELLUCID_EVENT_INTERRUPT;
+    told->traps += kind == PELLUCID_EVENT_TRAP;
+    told->could_pause = pellucid_event_can_pause(event);
+    return kind == PELLUCID_EVENT_INTERRUPT ? told->action : PELLUCID_ACTION_CONTINUE;
+}
+
+static void handlers_decide(void) {
+    struct told told = {0};
+    MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_ALL, &told, on_event, NULL));
+    told.action = PELLUCID_ACTION_TRAP;
+    struct later later;
+    begin_later(&later, 2000, PELLUCID_INTERRUPT_EVENT);
+    expect_trap("calls", PELLUCID_TRAP_REQUESTED);
+    join(&later);
+    CHECK(told.interrupts == 1 && told.traps == 0 && !told.could_pause);
+    told.action = PELLUCID_ACTION_CONTINUE;
+    pellucid_value_t arg = value_i64(30000000), expected, result;
+    OK(call("count", &arg, 1, &expected, 1));
+    begin_later(&later, 2000, PELLUCID_INTERRUPT_EVENT);
+    OK(call("count", &arg, 1, &result, 1));
+    join(&later);
+    CHECK(result.of.i64 == expected.of.i64 && told.interrupts == 2);
+    told.action = PELLUCID_ACTION_PAUSE;
+    begin_later(&later, 2000, PELLUCID_INTERRUPT_EVENT);
+    pellucid_call_t *paused = begin("spin", NULL, 0);
+    CHECK(resume(paused) == PELLUCID_CALL_PAUSED);
+    join(&later);
+    CHECK(told.interrupts == 3 && told.could_pause);
+    expect_complete_frame(paused);
+    begin_later(&later, 2000, PELLUCID_INTERRUPT_TRAP);
+    CHECK(resume(paused) == PELLUCID_CALL_TRAPPED);
+    join(&later);
+    CHECK(told.interrupts == 3 && told.traps == 1);
+    expect_complete_frame(paused);
+    pellucid_call_delete(paused);
+    /* It can be stepped from there. */
+    told.action = PELLUCID_ACTION_PAUSE;
+    paused = begin("calls", NULL, 0);
+    begin_later(&later, 2000, PELLUCID_INTERRUPT_PAUSE);
+    CHECK(resume(paused) == PELLUCID_CALL_PAUSED);
+    join(&later);
+    OK(pellucid_store_clear_event_handler(store));
+    for (int i = 0; i < 1000; i++) {
+        pellucid_call_state_t state = 0;
+        OK(pellucid_call_resume(paused, PELLUCID_RESUME_STEP, &state, ERR));
+        CHECK(state == PELLUCID_CALL_PAUSED && event_of(paused) == PELLUCID_EVENT_STEP);
+    }
+    pellucid_call_delete(paused);
+}
+
+int main(void) {
+    for (int is_debug = 0; is_debug <= 1; is_debug++) {
+        open_guest(is_debug);
+        requests_wait_for_a_guest(is_debug);
+        runaway_guests_are_stopped();
+        paused_guests_go_on(is_debug);
+        handlers_of_signals_may_ask();
+        budgets_pause_anywhere(is_debug);
+        paused_calls_can_be_dropped();
+        pellucid_value_t more = value_i32(10288), before;
+        OK(call("grow", &more, 1, &before, 1));
+        CHECK(before.of.i32 == 2001);
+        budgets_end();
+        if (is_debug) {
+            handlers_decide();
+        }
+        an_interrupt_outlives_its_store();
+    }
+    return finish();
+}
