@@ -1,6 +1,7 @@
 /* First measurements, through the C API: what debugging costs when nothing is armed, and what its operations take.
  *
  *     make -C benches
+ *     make -C benches writes     changing frames only
  *
  * Programs run with debugging off and on in turns; each figure is the least of its rounds, of this thread's CPU time.
  */
@@ -283,10 +284,90 @@ static void measure_operations(void)
     pellucid_engine_delete(engine);
 }
 
-int main(void)
+/* A function of about so many operators: additions to its local, with a store between each two. */
+static char *additions(int operators)
 {
+    static const char addition[] = "(local.set 0 (i32.add (local.get 0) (i32.const 1)))(i32.store (i32.const 0) (local.get 0))";
+    enum { OPERATORS = 7 };
+    char *text = malloc(sizeof addition * (size_t)(operators / OPERATORS + 1) + 200), *end = text;
+    end += sprintf(end, "(module (memory 1) (func (export \"f\") (param i32) (result i32)");
+    for (int i = 0; i < operators / OPERATORS; i++)
+        end += sprintf(end, "%s", addition);
+    sprintf(end, "(local.get 0)))");
+    return text;
+}
+
+/* Begins a call, stops it before its first operator, and writes its parameter; answers how long the write took. */
+static double write_once(pellucid_store_t *store, const pellucid_func_t *func, pellucid_call_t **out_call)
+{
+    pellucid_value_t value = i32_value(1);
+    pellucid_call_state_t state;
+    pellucid_frame_t frame;
+    pellucid_error_t *error = NULL;
+    must(pellucid_call_begin(store, func, &value, 1, out_call, &error), &error);
+    must(pellucid_call_resume(*out_call, PELLUCID_RESUME_STEP, &state, &error), &error);
+    must(pellucid_call_frame(*out_call, &frame), NULL);
+    const double start = now();
+    must(pellucid_frame_write_local(store, &frame, 0, &value, &error), &error);
+    return now() - start;
+}
+
+/* Resumes a call to its end; answers how long that took. */
+static double resume(pellucid_call_t *call)
+{
+    pellucid_call_state_t state;
+    pellucid_error_t *error = NULL;
+    const double start = now();
+    must(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error), &error);
+    const double took = now() - start;
+    pellucid_call_delete(call);
+    return took;
+}
+
+static void measure_writes(void)
+{
+    printf("%-10s %14s %14s %14s %14s\n", "operators", "first write us", "next write us", "run on us", "unchanged us");
+    pellucid_engine_t *engine = engine_with(true);
+    for (int operators = 100; operators <= 100000; operators *= 10) {
+        char *text = additions(operators);
+        double first = 1e9, next = 1e9, runs = 1e9, unchanged = 1e9;
+        for (int round = 0; round < ROUNDS; round++) {
+            pellucid_module_t *module;
+            pellucid_store_t *store;
+            pellucid_instance_t instance;
+            pellucid_error_t *error = NULL;
+            must(pellucid_module_new_text(engine, text, strlen(text), &module, &error), &error);
+            must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+            must(pellucid_instance_new(store, module, NULL, 0, &instance, &error), &error);
+            pellucid_func_t func = exported(store, &instance, "f");
+            pellucid_value_t value = i32_value(1), result;
+            pellucid_call_t *call;
+            first = least(first, write_once(store, &func, &call));
+            resume(call);
+            next = least(next, write_once(store, &func, &call));
+            runs = least(runs, resume(call));
+            const double start = now();
+            must(pellucid_func_call(store, &func, &value, 1, &result, 1, &error), &error);
+            unchanged = least(unchanged, now() - start);
+            pellucid_store_delete(store);
+            pellucid_module_delete(module);
+        }
+        printf("%-10d %14.1f %14.1f %14.1f %14.1f\n", operators, first * 1e6, next * 1e6, runs * 1e6, unchanged * 1e6);
+        free(text);
+    }
+    pellucid_engine_delete(engine);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "writes") == 0) {
+        measure_writes();
+        return 0;
+    }
     measure_programs();
     printf("\n");
     measure_operations();
+    printf("\n");
+    measure_writes();
     return 0;
 }

@@ -170,10 +170,10 @@ pub unsafe extern "C" fn pellucid_config_set_debug(config: *mut pellucid_config_
 }
 
 /// Sets whether modules for debugging are compiled in their *exact form*. Otherwise what the machine is about to do between two
-/// stop points is computed for whoever looks, and the machine does it when the guest goes on. In the exact form the machine
-/// stops before each operator and nothing is computed: what a frame showed is what runs, also when the host or a guest function
-/// that it calls has changed memory, globals or tables meanwhile, and for the bits of NaNs. Three programs took 4 to 11 times as long
-/// as without debugging.
+/// stop points is computed for whoever looks, and the machine does it when the guest goes on; a frame for which that would
+/// give something else, or that was changed, goes on in the exact form by itself. In the exact form the machine stops before
+/// each operator and nothing is computed. Three programs took 4 to 11 times as long as without debugging. It is for comparing, and for
+/// changing frames all the time.
 ///
 /// - `config`: the configuration.
 /// - `is_on`: false by default. Without debugging it means nothing.
