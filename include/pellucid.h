@@ -829,6 +829,25 @@ pellucid_status_t pellucid_config_set_exact(pellucid_config_t *config,
                                             bool is_on);
 
 /**
+ * Sets whether relaxed vector operators give the same on every machine. The specification lets a machine choose between several
+ * results, which differ for operands at the limits: by default each operator is what costs this machine least, as one instruction
+ * of it may be. Otherwise `relaxed_swizzle`, `relaxed_trunc`, `relaxed_laneselect`, `relaxed_min`, `relaxed_max` and
+ * `relaxed_q15mulr` give what `swizzle`, `trunc_sat`, `bitselect`, `min`, `max` and `q15mulr_sat` do, `relaxed_madd` and
+ * `relaxed_nmadd` round twice, and `relaxed_dot` takes all lanes for signed ones.
+ *
+ * - `config`: the configuration.
+ * - `is_on`: false by default.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_relaxed_simd_deterministic(pellucid_config_t *config,
+                                                                 bool is_on);
+
+/**
  * Sets whether traps of guests come from hardware faults, which signal handlers of the process catch.
  *
  * With handlers, the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE, and every thread that runs guests
@@ -1126,7 +1145,7 @@ enum pellucid_kind {
     PELLUCID_F32 = 2,
     /** A 64-bit float. */
     PELLUCID_F64 = 3,
-    /** A vector; reserved. */
+    /** A vector of 128 bits. */
     PELLUCID_V128 = 4,
     /** A function or null. */
     PELLUCID_FUNCREF = 5,
@@ -2117,7 +2136,7 @@ typedef union {
     uint32_t f32_bits;
     /** `PELLUCID_F64` as bits. */
     uint64_t f64_bits;
-    /** `PELLUCID_V128`; reserved, such values don't exist yet. */
+    /** `PELLUCID_V128`: lane 0 first, each lane little-endian, as `v128.store` writes it to a memory. */
     uint8_t v128[16];
     /** `PELLUCID_FUNCREF`; all zeros for null. */
     pellucid_func_t funcref;
@@ -2165,7 +2184,7 @@ typedef union {
     uint64_t f64_bits;
     /** A reference, as `pellucid_value_to_raw` makes it; 0 for null. Meaningless in another store. */
     uint64_t reference;
-    /** `PELLUCID_V128`; reserved. */
+    /** `PELLUCID_V128`, as in a `pellucid_value_t`. */
     uint8_t v128[16];
     /** The whole value. */
     uint64_t words[2];

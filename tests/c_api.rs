@@ -79,8 +79,8 @@ macro_rules! programs {
 }
 
 programs! {
-    call config edit error event exact externref floats frame func global instance interrupt intervention layout library linker memory misuse module refusals
-    signal stacks store table threads types value wasi
+    call config edit error event exact externref floats frame func global instance interrupt intervention layout library linker
+    memory misuse module refusals signal stacks store table threads types value vectors wasi
 }
 
 #[test]

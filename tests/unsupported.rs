@@ -20,10 +20,6 @@ fn refusal(wat: &str) -> Error {
 #[test]
 fn features_are_named() {
     let cases = [
-        ("simd", "(module (func (param v128)))"),
-        ("simd", "(module (func (drop (v128.const i64x2 0 0))))"),
-        ("simd", "(module (func unreachable (drop (v128.const i64x2 0 0))))"),
-        ("simd", "(module (func (local v128)))"),
         ("threads", "(module (memory 1 1 shared))"),
         ("threads", "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))"),
         ("threads", "(module (memory 1) (func (return) (drop (i32.atomic.load (i32.const 0)))))"),
@@ -53,7 +49,7 @@ fn features_are_named() {
         // More than one, each by its name.
         ("custom page sizes, legacy exceptions", "(module (memory 1 (pagesize 1)) (func try end))"),
         // One that is known, and one that isn't even known.
-        ("legacy exceptions", "(module (func (drop (v128.const i64x2 0 0))) (func try end))"),
+        ("legacy exceptions", "(module (func (drop (ref.null exn))) (func try end))"),
     ];
     for (feature, wat) in cases {
         let error = refusal(wat);
@@ -115,9 +111,9 @@ fn invalid_outweighs_unsupported() {
 fn functions_after_an_unsupported_one_are_compiled() {
     let engine = Engine::new(Config { compile_threads: 1, ..Config::default() }).unwrap();
     let good = "(func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))";
-    for bad in ["(func (local v128))", "(func (drop (v128.const i64x2 0 0)))"] {
+    for bad in ["(func (local exnref))", "(func (drop (ref.null exn)))"] {
         let wat = format!("(module {bad} {good} {bad} {good})");
-        let Err(error) = Module::new(&engine, &wat::parse_str(&wat).unwrap()) else { panic!("SIMD is refused") };
+        let Err(error) = Module::new(&engine, &wat::parse_str(&wat).unwrap()) else { panic!("exceptions are refused") };
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     }
 }

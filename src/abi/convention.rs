@@ -63,5 +63,8 @@ mod tests {
         assert_eq!(call(&[i32; 5], &[f64; 8]), of(false, 16));
         assert_eq!(call(&[i32; 4], &[i32; 9]), of(true, 16));
         assert_eq!(call(&[f64; 11], &[f64; 9]), of(true, 32));
+        let v128 = ValType::V128;
+        assert_eq!(call(&[v128; 9], &[v128; 9]), of(true, 16));
+        assert_eq!(call(&[f64, f64, f64, f64, f64, f64, f64, f64, f64, v128], &[]), of(false, 32));
     }
 }

@@ -92,15 +92,15 @@ impl Homes {
 mod width {
     use super::ValType;
 
-    /// Words that a value of this type takes: one, or two if it has 16 bytes, as no type has yet.
+    /// Words that a value of this type takes: one, or two if it has 16 bytes.
     #[inline]
-    pub const fn words(_ty: ValType) -> u32 {
-        1
+    pub const fn words(ty: ValType) -> u32 {
+        if matches!(ty, ValType::V128) { 2 } else { 1 }
     }
 }
 
-/// No type has 16 bytes yet. So that everything that counts words is tested with two of them, a test may give a type such a
-/// home; the value in it keeps its width.
+/// So that everything that counts words is tested with two of them wherever they may be, a test may give a type such a home;
+/// the value in it keeps its width.
 #[cfg(test)]
 pub(crate) mod width {
     use super::ValType;
@@ -112,7 +112,7 @@ pub(crate) mod width {
 
     /// Words that a value of this type takes.
     pub fn words(ty: ValType) -> u32 {
-        1 + u32::from(WIDE.get() == Some(ty))
+        1 + u32::from(ty == ValType::V128 || WIDE.get() == Some(ty))
     }
 
     /// Gives a type of this thread two words, for the closure's time.
@@ -144,6 +144,14 @@ mod tests {
     }
 
     #[test]
+    fn vectors_take_two_words() {
+        let homes = Homes::new(&[ValType::V128, ValType::I32, ValType::V128]);
+        assert_eq!([0, 1, 2].map(|local| homes.local(local)), [1, 3, 4]);
+        assert_eq!(homes.operands().word(), 6);
+        assert_eq!([1, 2, 3, 5, 6].map(|word| homes.local_at(word)), [Some(0), Some(0), Some(1), Some(2), None]);
+    }
+
+    #[test]
     fn wide_values_take_two_words() {
         with_wide(ValType::F64, || {
             let homes = Homes::new(&LOCALS);
@@ -156,6 +164,6 @@ mod tests {
             let at = [0, 1, 2, 3, 4, 5, 6, 7].map(|word| homes.local_at(word));
             assert_eq!(at, [None, Some(0), Some(1), Some(1), Some(2), Some(2), Some(3), None]);
         });
-        assert_eq!(words(ValType::F64), 1);
+        assert_eq!((words(ValType::F64), words(ValType::V128)), (1, 2));
     }
 }

@@ -6,7 +6,7 @@
 //! where it isn't taken, and is left where it is.
 //!
 //! Numeric operators have a second part to play: a state may say that a value is what such an operator gives, instead
-//! of where it is. Read next: [`crate::abi::frame_table`].
+//! of where it is. Vector operators play none in that. Read next: [`crate::abi::frame_table`].
 
 use crate::base::ValType;
 use wasmparser::Operator;
@@ -17,6 +17,9 @@ use wasmparser::Operator;
 /// The `end` of a function ends its run as well; the caller knows which `end` that is.
 pub fn ends_run(operator: &Operator<'_>) -> bool {
     use Operator::*;
+    if let Some(vector) = vector_operator(operator) {
+        return vector.is_relaxed || vector.pushes.is_none();
+    }
     !matches!(
         operator,
         Nop | Block { .. }
@@ -192,6 +195,116 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | I64TruncSatF64S
             | I64TruncSatF64U
     )
+}
+
+/// What a vector operator does with the operand stack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VectorOperator {
+    /// How many operands it takes.
+    pub pops: u32,
+    /// The type of its result; a store has none.
+    pub pushes: Option<ValType>,
+    /// Whether the specification leaves it several results to choose from, so that the machine decides.
+    pub is_relaxed: bool,
+    /// Whether it accesses a memory.
+    pub is_access: bool,
+    /// Whether what it gives can be told from its operands, and memory, bit for bit. It can't where [`is_reproducible`] says so of
+    /// the scalar operator, but for `min` and `max`, which don't choose between NaNs.
+    pub is_reproducible: bool,
+}
+
+/// The effect of an operator of the proposals for vectors; `None` for all others.
+pub fn vector_operator(operator: &Operator<'_>) -> Option<VectorOperator> {
+    macro_rules! look {
+        ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident
+            (arity $($memarg:ident)? $pops:literal -> $pushes:literal))*) => {
+            match operator {
+                $(Operator::$op { .. } => {
+                    let accesses: &[&str] = &[$(stringify!($memarg))?];
+                    ($pops, $pushes, stringify!($proposal) == "relaxed_simd", !accesses.is_empty())
+                })*
+                _ => return None,
+            }
+        };
+    }
+    use Operator::*;
+    let (pops, pushes, is_relaxed, is_access) = wasmparser::for_each_visit_simd_operator!(look);
+    let ty = match operator {
+        I8x16ExtractLaneS { .. } | I8x16ExtractLaneU { .. } | I16x8ExtractLaneS { .. } | I16x8ExtractLaneU { .. } => {
+            ValType::I32
+        }
+        I32x4ExtractLane { .. } | V128AnyTrue => ValType::I32,
+        I8x16AllTrue | I16x8AllTrue | I32x4AllTrue | I64x2AllTrue => ValType::I32,
+        I8x16Bitmask | I16x8Bitmask | I32x4Bitmask | I64x2Bitmask => ValType::I32,
+        I64x2ExtractLane { .. } => ValType::I64,
+        F32x4ExtractLane { .. } => ValType::F32,
+        F64x2ExtractLane { .. } => ValType::F64,
+        _ => ValType::V128,
+    };
+    let is_arithmetic =
+        matches!(operator, F32x4Add | F32x4Sub | F32x4Mul | F32x4Div | F64x2Add | F64x2Sub | F64x2Mul | F64x2Div);
+    let (pushes, is_reproducible) = ((pushes != 0).then_some(ty), !is_relaxed && !is_arithmetic);
+    Some(VectorOperator { pops, pushes, is_relaxed, is_access, is_reproducible })
+}
+
+/// The name of a vector operator in the parser, which begins with its lanes; empty for all others.
+fn vector_name(operator: &Operator<'_>) -> &'static str {
+    macro_rules! names {
+        ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
+            match operator {
+                $(Operator::$op { .. } => stringify!($op),)*
+                _ => "",
+            }
+        };
+    }
+    wasmparser::for_each_visit_simd_operator!(names)
+}
+
+/// How the lanes that a vector operator is named after divide a vector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lanes {
+    /// Sixteen integers of 8 bits.
+    I8x16,
+    /// Eight of 16.
+    I16x8,
+    /// Four of 32.
+    I32x4,
+    /// Two of 64.
+    I64x2,
+    /// Four floats of 32 bits.
+    F32x4,
+    /// Two of 64.
+    F64x2,
+}
+
+/// The lanes that a vector operator is named after; bytes, if its name is of vectors as such.
+pub fn vector_lanes(operator: &Operator<'_>) -> Lanes {
+    let name = vector_name(operator);
+    let lanes = name.strip_prefix("V128Load").or(name.strip_prefix("V128Store"));
+    match (name.get(..5), lanes.and_then(|lanes| lanes.get(..2))) {
+        (Some("I16x8"), _) | (_, Some("16")) => Lanes::I16x8,
+        (Some("I32x4"), _) | (_, Some("32")) => Lanes::I32x4,
+        (Some("I64x2"), _) | (_, Some("64")) => Lanes::I64x2,
+        (Some("F32x4"), _) => Lanes::F32x4,
+        (Some("F64x2"), _) => Lanes::F64x2,
+        _ => Lanes::I8x16,
+    }
+}
+
+/// The width of these lanes.
+pub fn lane_bits(operator: &Operator<'_>) -> u32 {
+    match vector_lanes(operator) {
+        Lanes::I8x16 => 8,
+        Lanes::I16x8 => 16,
+        Lanes::I32x4 | Lanes::F32x4 => 32,
+        Lanes::I64x2 | Lanes::F64x2 => 64,
+    }
+}
+
+/// Whether a vector operator has float lanes, so that it may depend on the floating-point environment.
+pub fn vector_has_floats(operator: &Operator<'_>) -> bool {
+    let name = vector_name(operator);
+    name.contains("F32x4") || name.contains("F64x2")
 }
 
 /// What a numeric operator takes: one that computes a value from its operands and nothing else.

@@ -33,6 +33,8 @@ pub struct Config {
     pub compile_values: u64,
     /// What a store may use if it isn't told otherwise.
     pub limits: StoreLimits,
+    /// Whether relaxed vector operators give the same on every machine, instead of what costs this one least.
+    pub relaxed_simd_deterministic: bool,
     /// Prove for each function that is compiled for debugging that its frames will be described rightly; a module whose
     /// proof fails isn't made. By default if the environment variable `PELLUCID_VERIFY` is `1`.
     pub verify: bool,
@@ -56,6 +58,7 @@ impl Default for Config {
             compile_memory: 8 << 30,
             compile_values: 1_000_000,
             limits: StoreLimits::default(),
+            relaxed_simd_deterministic: false,
             verify: is_switched_on("PELLUCID_VERIFY"),
             in_memory: is_switched_on("PELLUCID_IN_MEMORY"),
             poison_stacks: is_switched_on("PELLUCID_POISON"),

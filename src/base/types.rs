@@ -24,6 +24,8 @@ pub enum ValType {
     F32,
     /// A 64-bit float.
     F64,
+    /// A vector of 128 bits.
+    V128,
     /// A reference.
     Ref(RefType),
 }
@@ -41,6 +43,7 @@ impl ValType {
             ValType::I64 => 1,
             ValType::F32 => 2,
             ValType::F64 => 3,
+            ValType::V128 => 4,
             ValType::Ref(RefType::Func) => 5,
             ValType::Ref(RefType::Extern) => 6,
         }
@@ -53,6 +56,7 @@ impl ValType {
             1 => ValType::I64,
             2 => ValType::F32,
             3 => ValType::F64,
+            4 => ValType::V128,
             5 => ValType::FUNCREF,
             6 => ValType::EXTERNREF,
             _ => return None,
@@ -67,6 +71,7 @@ impl fmt::Display for ValType {
             ValType::I64 => "i64",
             ValType::F32 => "f32",
             ValType::F64 => "f64",
+            ValType::V128 => "v128",
             ValType::Ref(RefType::Func) => "funcref",
             ValType::Ref(RefType::Extern) => "externref",
         })

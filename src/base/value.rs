@@ -13,6 +13,8 @@ pub enum Value {
     F32(u32),
     /// The bits of a 64-bit float.
     F64(u64),
+    /// The bits of a vector, lane 0 in the lowest ones.
+    V128(u128),
     /// A function or null.
     FuncRef(Option<Func>),
     /// A host value or null.
@@ -29,6 +31,7 @@ impl Value {
             Value::I64(_) => ValType::I64,
             Value::F32(_) => ValType::F32,
             Value::F64(_) => ValType::F64,
+            Value::V128(_) => ValType::V128,
             Value::FuncRef(_) => ValType::FUNCREF,
             Value::ExternRef(_) => ValType::EXTERNREF,
             Value::Unavailable => return None,
@@ -42,6 +45,7 @@ impl Value {
             ValType::I64 => Value::I64(0),
             ValType::F32 => Value::F32(0),
             ValType::F64 => Value::F64(0),
+            ValType::V128 => Value::V128(0),
             ValType::Ref(super::RefType::Func) => Value::FuncRef(None),
             ValType::Ref(super::RefType::Extern) => Value::ExternRef(None),
         }

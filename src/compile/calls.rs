@@ -79,7 +79,7 @@ impl Translator<'_> {
         let args_from = self.stack.len() - ty.params.len();
         let operands: Vec<Operand> = self.stack.drain(args_from..).collect();
         let mut args = vec![context, self.context];
-        args.extend(operands.iter().map(|operand| operand.value));
+        args.extend(operands.iter().map(|operand| self.uniform(operand.value)));
         self.emit(Moment::Call);
         let call: Inst = match callee {
             Callee::Direct(function) => self.builder.ins().call(function, &args),

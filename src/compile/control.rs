@@ -125,7 +125,7 @@ impl Translator<'_> {
         let height = self.stack.len() - params.len();
         self.need(params.len());
         self.emit(Moment::Branch);
-        let args = block_args(&self.stack[height..]);
+        let args = self.block_args(height);
         self.builder.ins().jump(header, &args);
         self.builder.switch_to_block(header);
         for (place, value) in self.builder.block_params(header).to_vec().into_iter().enumerate() {
@@ -277,13 +277,13 @@ impl Translator<'_> {
         let arity = self.label_arity(depth);
         self.need(arity);
         if self.is_function(depth) {
-            let results: Vec<_> = self.stack[self.stack.len() - arity..].iter().map(|operand| operand.value).collect();
+            let results = self.uniform_operands(self.stack.len() - arity);
             self.builder.ins().return_(&results);
             return;
         }
         self.emit(moment);
         let label = self.label(depth);
-        let args = block_args(&self.stack[self.stack.len() - arity..]);
+        let args = self.block_args(self.stack.len() - arity);
         self.builder.ins().jump(label, &args);
     }
 
@@ -304,7 +304,7 @@ impl Translator<'_> {
         } else {
             self.emit(Moment::Branch);
             let label = self.label(depth);
-            let args = block_args(&self.stack[self.stack.len() - arity..]);
+            let args = self.block_args(self.stack.len() - arity);
             self.builder.ins().brif(condition.value, label, &args, next, &[]);
             self.branches.branch(self.pc, label, next);
         }
@@ -360,8 +360,14 @@ impl Translator<'_> {
         }
         block
     }
-}
 
-fn block_args(operands: &[Operand]) -> Vec<BlockArg> {
-    operands.iter().map(|operand| BlockArg::Value(operand.value)).collect()
+    /// The operands from this one on as arguments of a block.
+    fn block_args(&mut self, from: usize) -> Vec<BlockArg> {
+        self.uniform_operands(from).into_iter().map(BlockArg::Value).collect()
+    }
+
+    /// The values of the operands from this one on, as they are known elsewhere.
+    fn uniform_operands(&mut self, from: usize) -> Vec<Value> {
+        (from..self.stack.len()).map(|place| self.uniform(self.stack[place].value)).collect()
+    }
 }

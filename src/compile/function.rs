@@ -8,11 +8,13 @@ use super::memory_needed::{self, Carried, Measured, Share};
 use super::model::{self, Blocks, Moment, Plan};
 use super::operands::Operand;
 use super::places::{self, Branches, Places};
+use super::relaxed::Relaxed;
 use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
 use crate::abi::artifact::CompiledBlob;
 use crate::abi::builtins::Builtin;
 use crate::abi::frame_table::{Checkpoint, SavedRegisters};
 use crate::abi::homes::WORD_SIZE;
+use crate::abi::operators::vector_has_floats;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, WasmPc};
 use crate::wasm::ModuleInfo;
@@ -414,6 +416,7 @@ pub(super) struct Translator<'a> {
     pub(super) stops: Option<Emitter>,
     /// No instruction may fault: see [`checks`].
     pub(super) checks: bool,
+    pub(super) relaxed: Relaxed,
     pub(super) branches: Branches,
     has_floats: bool,
     /// On the way to the current operator, which of its two codes the last store has.
@@ -443,7 +446,8 @@ impl<'a> Translator<'a> {
         let params = builder.block_params(entry).to_vec();
         let context = params[0];
         let ty = info.func_type(info.func_index(index));
-        let operands = (form == Way::InMemory).then_some(measured.operands);
+        let words = if measured.has_vectors { 2 } else { 1 };
+        let operands = (form == Way::InMemory).then_some((measured.operands, words));
         let types = info.checked_local_types(index)?;
         let locals = Locals::new(&mut builder, types, &measured.named, &params[2..], operands);
         let mut translator = Translator {
@@ -460,6 +464,7 @@ impl<'a> Translator<'a> {
             locals,
             stops: None,
             checks: mode.checks,
+            relaxed: mode.relaxed,
             branches: Branches::default(),
             has_floats: false,
             other_store: false,
@@ -502,7 +507,7 @@ impl<'a> Translator<'a> {
                 check_supported(&operator, offset)?;
                 continue;
             }
-            self.has_floats |= self.is_float_operator();
+            self.has_floats |= self.is_float_operator(&operator);
             if !self.reachable && self.control.len() == 1 {
                 self.open_end();
             }
@@ -530,10 +535,11 @@ impl<'a> Translator<'a> {
     }
 
     /// Whether the current operator depends on the floating-point environment.
-    fn is_float_operator(&self) -> bool {
+    fn is_float_operator(&self, operator: &Operator<'_>) -> bool {
         match self.info.bytes[self.pc.0 as usize..] {
             // Conversions that saturate, and others with this prefix.
             [0xfc, ..] => true,
+            [0xfd, ..] => vector_has_floats(operator),
             [opcode, ..] => matches!(opcode, 0x5b..=0x66 | 0x8b..=0xa6 | 0xa8..=0xbb),
             [] => false,
         }
@@ -556,6 +562,9 @@ impl<'a> Translator<'a> {
             || self.control_operator(operator)?
             || self.call_operator(operator)
             || self.memory_operator(operator)
+            || self.vector_operator(operator)
+            || self.lane_operator(operator)
+            || self.relaxed_operator(operator)
             || self.table_operator(operator)
         {
             return Ok(());
@@ -571,7 +580,8 @@ impl<'a> Translator<'a> {
             Operator::Select | Operator::TypedSelect { .. } => {
                 let condition = self.pop();
                 let (first, second) = self.pop2();
-                let value = self.builder.ins().select(condition.value, first.value, second.value);
+                let (if_true, if_false) = (self.uniform(first.value), self.uniform(second.value));
+                let value = self.builder.ins().select(condition.value, if_true, if_false);
                 self.push(first.ty, value);
             }
             Operator::LocalGet { local_index } => {
@@ -596,7 +606,8 @@ impl<'a> Translator<'a> {
     }
 
     fn set_local(&mut self, local: u32, operand: Operand) {
-        self.locals.set(&mut self.builder, local, operand.value);
+        let value = self.uniform(operand.value);
+        self.locals.set(&mut self.builder, local, value);
         if let Some(stops) = &mut self.stops {
             stops.local_changed(local);
         }

@@ -6,9 +6,10 @@
 
 use super::emitter::zero_words;
 use super::signatures;
-use crate::abi::homes::{WORD_SIZE, words};
+use super::vectors::vector_constant;
+use crate::abi::homes::WORD_SIZE;
 use crate::base::ValType;
-use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
+use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Type, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
 
 pub(super) struct Locals {
@@ -24,22 +25,24 @@ enum Storage {
     Memory(Memory),
 }
 
-/// Where a function keeps its values if not in registers: a word for each local by rank, then one for each operand.
+/// Where a function keeps its values if not in registers: a cell for each local by rank, then one for each operand. Cells have as
+/// many words as the widest value of the function.
 #[derive(Clone, Copy)]
 pub(super) struct Memory {
     slot: StackSlot,
     locals: u32,
+    words: u32,
 }
 
 impl Locals {
     /// Locals of these types, of which `named` are used, ascending. The first have these values, the others zero. With
-    /// `operands` they are in memory, and there is room for so many operands.
+    /// `operands` they are in memory, and there is room for so many operands, all in cells of so many words.
     pub(super) fn new(
         builder: &mut FunctionBuilder<'_>,
         types: Vec<ValType>,
         named: &[u32],
         params: &[Value],
-        operands: Option<u32>,
+        operands: Option<(u32, u32)>,
     ) -> Locals {
         let first = params.len() as u32;
         let others = named.iter().copied().skip_while(|local| *local < first);
@@ -63,15 +66,15 @@ impl Locals {
                         .collect(),
                 )
             }
-            Some(operands) => {
+            Some((operands, words)) => {
                 let locals = used.len() as u32;
-                let bytes = (locals + operands) * WORD_SIZE;
+                let bytes = (locals + operands) * words * WORD_SIZE;
                 let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3));
-                let memory = Memory { slot, locals };
+                let memory = Memory { slot, locals, words };
                 for (rank, value) in params.iter().enumerate() {
                     memory.store(builder, rank as u32, *value);
                 }
-                zero_words(builder, slot, first..locals);
+                zero_words(builder, slot, first * words..locals * words);
                 Storage::Memory(memory)
             }
         };
@@ -120,14 +123,21 @@ impl Memory {
         self.store(builder, self.locals + beneath as u32, value);
     }
 
-    fn load(self, builder: &mut FunctionBuilder<'_>, ty: ValType, word: u32) -> Value {
-        assert_eq!(words(ty), 1, "the layout has a word for each");
+    fn load(self, builder: &mut FunctionBuilder<'_>, ty: ValType, cell: u32) -> Value {
         let ty = signatures::clif_type(ty);
-        builder.ins().stack_load(types::I64, ty, self.slot, (word * WORD_SIZE) as i32)
+        let offset = self.offset(cell, ty);
+        builder.ins().stack_load(types::I64, ty, self.slot, offset)
     }
 
-    fn store(self, builder: &mut FunctionBuilder<'_>, word: u32, value: Value) {
-        builder.ins().stack_store(types::I64, value, self.slot, (word * WORD_SIZE) as i32);
+    fn store(self, builder: &mut FunctionBuilder<'_>, cell: u32, value: Value) {
+        let offset = self.offset(cell, builder.func.dfg.value_type(value));
+        builder.ins().stack_store(types::I64, value, self.slot, offset);
+    }
+
+    fn offset(self, cell: u32, ty: Type) -> i32 {
+        let bytes = self.words * WORD_SIZE;
+        assert!(ty.bytes() <= bytes, "the function has no wider values");
+        (cell * bytes) as i32
     }
 }
 
@@ -136,6 +146,7 @@ fn zero(builder: &mut FunctionBuilder<'_>, ty: ValType) -> Value {
     match ty {
         ValType::F32 => builder.ins().f32const(0.0),
         ValType::F64 => builder.ins().f64const(0.0),
+        ValType::V128 => vector_constant(builder, types::I8X16, 0),
         ty => builder.ins().iconst(signatures::clif_type(ty), 0),
     }
 }

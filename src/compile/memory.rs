@@ -76,8 +76,9 @@ impl Translator<'_> {
             GlobalGet { global_index } => self.global_get(GlobalIndex::from_u32(global_index)),
             GlobalSet { global_index } => {
                 let value = self.pop();
+                let value = self.uniform(value.value);
                 let (base, offset, flags) = self.global(GlobalIndex::from_u32(global_index));
-                self.builder.ins().store(flags, value.value, base, offset);
+                self.builder.ins().store(flags, value, base, offset);
             }
             _ => return false,
         }
@@ -115,12 +116,18 @@ impl Translator<'_> {
         self.access_flags(outside).with_endianness(Endianness::Little).with_alias_region(Some(region))
     }
 
-    fn load(&mut self, memarg: MemArg, ty: ValType, register: Type, opcode: Opcode) {
+    pub(super) fn load(&mut self, memarg: MemArg, ty: ValType, register: Type, opcode: Opcode) {
+        let value = self.loaded(memarg, register, opcode);
+        self.push(ty, value);
+    }
+
+    /// What an access gives whose index is the highest operand.
+    pub(super) fn loaded(&mut self, memarg: MemArg, register: Type, opcode: Opcode) -> Value {
         let index = self.pop();
         let (address, offset) = self.address(memarg, index.value, access_size(opcode, register));
         let flags = self.memory_flags(target::trap(TrapCode::MemoryOutOfBounds));
         let ins = self.builder.ins();
-        let value = match opcode {
+        match opcode {
             Opcode::Load => ins.load(register, flags, address, offset),
             Opcode::Sload8 => ins.sload8(register, flags, address, offset),
             Opcode::Uload8 => ins.uload8(register, flags, address, offset),
@@ -128,23 +135,33 @@ impl Translator<'_> {
             Opcode::Uload16 => ins.uload16(register, flags, address, offset),
             Opcode::Sload32 => ins.sload32(flags, address, offset),
             Opcode::Uload32 => ins.uload32(flags, address, offset),
+            Opcode::Sload8x8 => ins.sload8x8(flags, address, offset),
+            Opcode::Uload8x8 => ins.uload8x8(flags, address, offset),
+            Opcode::Sload16x4 => ins.sload16x4(flags, address, offset),
+            Opcode::Uload16x4 => ins.uload16x4(flags, address, offset),
+            Opcode::Sload32x2 => ins.sload32x2(flags, address, offset),
+            Opcode::Uload32x2 => ins.uload32x2(flags, address, offset),
             other => unreachable!("{other} isn't a load"),
-        };
-        self.push(ty, value);
+        }
     }
 
-    fn store(&mut self, memarg: MemArg, opcode: Opcode) {
+    pub(super) fn store(&mut self, memarg: MemArg, opcode: Opcode) {
         let (index, value) = self.pop2();
-        let register = signatures::clif_type(value.ty);
-        let (address, offset) = self.address(memarg, index.value, access_size(opcode, register));
+        let value = self.uniform(value.value);
+        self.store_value(memarg, index.value, value, opcode);
+    }
+
+    pub(super) fn store_value(&mut self, memarg: MemArg, index: Value, value: Value, opcode: Opcode) {
+        let register = self.builder.func.dfg.value_type(value);
+        let (address, offset) = self.address(memarg, index, access_size(opcode, register));
         let outside = self.store_trap(TrapCode::MemoryOutOfBounds);
         let flags = self.memory_flags(outside);
         let ins = self.builder.ins();
         match opcode {
-            Opcode::Store => ins.store(flags, value.value, address, offset),
-            Opcode::Istore8 => ins.istore8(flags, value.value, address, offset),
-            Opcode::Istore16 => ins.istore16(flags, value.value, address, offset),
-            Opcode::Istore32 => ins.istore32(flags, value.value, address, offset),
+            Opcode::Store => ins.store(flags, value, address, offset),
+            Opcode::Istore8 => ins.istore8(flags, value, address, offset),
+            Opcode::Istore16 => ins.istore16(flags, value, address, offset),
+            Opcode::Istore32 => ins.istore32(flags, value, address, offset),
             other => unreachable!("{other} isn't a store"),
         };
     }
@@ -180,6 +197,8 @@ fn access_size(opcode: Opcode, register: Type) -> u32 {
         Opcode::Sload8 | Opcode::Uload8 | Opcode::Istore8 => 1,
         Opcode::Sload16 | Opcode::Uload16 | Opcode::Istore16 => 2,
         Opcode::Sload32 | Opcode::Uload32 | Opcode::Istore32 => 4,
+        Opcode::Sload8x8 | Opcode::Uload8x8 | Opcode::Sload16x4 | Opcode::Uload16x4 => 8,
+        Opcode::Sload32x2 | Opcode::Uload32x2 => 8,
         _ => register.bytes(),
     }
 }

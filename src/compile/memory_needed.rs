@@ -6,8 +6,10 @@
 //! others are compiled waits until it is alone. Read next: [`super::function`].
 
 use super::model::Plan;
-use crate::abi::operators::ends_run;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, error::bail};
+use crate::abi::operators::{ends_run, vector_operator};
+use crate::base::{
+    DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, Result, TypeIndex, ValType, error::bail,
+};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,6 +60,8 @@ pub(super) struct Measured {
     open: u64,
     /// The most loops that are open at once.
     pub(super) loops: u64,
+    /// Whether it may have values of 16 bytes.
+    pub(super) has_vectors: bool,
 }
 
 impl Measured {
@@ -124,6 +128,8 @@ fn measure(
         locals: u64::from(validator.len_locals()),
         ..Measured::default()
     };
+    measured.has_vectors =
+        (0..validator.len_locals()).any(|local| validator.get_local_type(local) == Some(wasmparser::ValType::V128));
     let mut is_named = vec![false; measured.locals as usize];
     let mut open_loops = OpenLoops::default();
     // Where control flow does more than go on.
@@ -153,6 +159,7 @@ fn measure(
         {
             measured.named.push(local);
         }
+        measured.has_vectors |= makes_vectors(info, &operator);
         open_loops.see(&operator);
         measured.loops = measured.loops.max(open_loops.count);
         if crosses(&operator) {
@@ -191,6 +198,24 @@ impl OpenLoops {
             Operator::End => self.count -= u64::from(self.is_loop.pop() == Some(true)),
             _ => {}
         }
+    }
+}
+
+/// Whether what an operator gives, or what is carried out of a block that it opens, may have 16 bytes.
+fn makes_vectors(info: &ModuleInfo, operator: &Operator<'_>) -> bool {
+    let gives = |ty: &FuncType| ty.results.contains(&ValType::V128);
+    match *operator {
+        Operator::Call { function_index } => gives(info.func_type(FuncIndex::from_u32(function_index))),
+        Operator::CallIndirect { type_index, .. } => gives(&info.types[TypeIndex::from_u32(type_index)]),
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => match blockty {
+            BlockType::Empty => false,
+            BlockType::Type(ty) => ty == wasmparser::ValType::V128,
+            BlockType::FuncType(index) => gives(&info.types[TypeIndex::from_u32(index)]),
+        },
+        Operator::GlobalGet { global_index } => {
+            info.globals[GlobalIndex::from_u32(global_index)].value == ValType::V128
+        }
+        _ => vector_operator(operator).is_some(),
     }
 }
 

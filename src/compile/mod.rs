@@ -13,6 +13,7 @@ mod crowding;
 mod emitter;
 mod function;
 mod image;
+mod lanes;
 mod locals;
 mod memory;
 mod memory_needed;
@@ -20,10 +21,12 @@ mod model;
 mod numeric;
 mod operands;
 mod places;
+mod relaxed;
 mod signatures;
 mod tables;
 mod target;
 mod trampolines;
+mod vectors;
 
 use crate::abi::artifact::{CompiledBlob, Form, Trampolines};
 use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, OptLevel, Result};
@@ -32,6 +35,7 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use function::{FunctionCompiler, FunctionOutput};
 use memory_needed::{Carried, Memory};
+use relaxed::Relaxed;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -84,6 +88,8 @@ struct Mode {
     verify: bool,
     /// Whether every function is compiled with its values in memory.
     in_memory: bool,
+    /// What relaxed vector operators give.
+    relaxed: Relaxed,
 }
 
 impl Compiler {
@@ -95,6 +101,7 @@ impl Compiler {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             threads => threads,
         };
+        let isa = target::isa(config)?;
         let mode = Mode {
             debug: config.debug,
             exact: config.debug && config.exact,
@@ -102,10 +109,11 @@ impl Compiler {
             checks: !config.signal_handlers,
             verify: config.verify,
             in_memory: config.in_memory,
+            relaxed: Relaxed::new(&*isa, config.relaxed_simd_deterministic),
         };
         let unoptimised = target::isa(&Config { opt_level: OptLevel::None, ..config.clone() })?;
         let memory = Memory::new(|_| true, config.compile_memory);
-        Ok(Compiler { isa: target::isa(config)?, unoptimised, mode, threads, memory, values: config.compile_values })
+        Ok(Compiler { isa, unoptimised, mode, threads, memory, values: config.compile_values })
     }
 
     /// The same compiler, which asks whether so many bytes of memory can be had before it needs them.

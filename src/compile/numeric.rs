@@ -1,6 +1,7 @@
 //! Constants, arithmetic, comparisons, conversions.
 
 use super::function::Translator;
+use super::vectors::vector_constant;
 use crate::base::ValType;
 use crate::wasm::ConstOp;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
@@ -110,8 +111,12 @@ impl Translator<'_> {
         true
     }
 
-    /// Pushes a constant. Only the numeric ones are passed here.
+    /// Pushes a constant: a number or a vector.
     pub(super) fn constant(&mut self, constant: ConstOp) {
+        if let ConstOp::V128Const(bits) = constant {
+            let value = vector_constant(&mut self.builder, types::I8X16, bits);
+            return self.push(ValType::V128, value);
+        }
         let ins = self.builder.ins();
         let (ty, value) = match constant {
             ConstOp::I32Const(value) => (ValType::I32, ins.iconst(types::I32, i64::from(value as u32))),

@@ -12,6 +12,7 @@ pub(super) fn clif_type(ty: ValType) -> Type {
         ValType::I64 | ValType::Ref(_) => types::I64,
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
     }
 }
 

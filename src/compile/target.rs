@@ -104,5 +104,5 @@ pub(super) fn checked_access(bytes: u32) -> ir::TrapCode {
 /// The inverse of [`checked_access`]; `None` for other traps.
 pub(super) fn checked_access_size(code: ir::TrapCode) -> Option<u32> {
     let log2 = code.as_raw().get().checked_sub(FIRST_CHECKED)?;
-    (log2 < 4).then(|| 1 << log2)
+    (log2 < 5).then(|| 1 << log2)
 }

@@ -9,10 +9,13 @@
 mod numeric;
 #[cfg(test)]
 mod tests;
+mod vectors;
 
+use crate::abi::operators::lane_bits;
 use crate::base::floats::in_default_environment;
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
 use numeric::*;
+use vectors::{LoadedLanes, Vector};
 use wasmparser::{AbstractHeapType, BinaryReader, HeapType, MemArg, MemArgTarget, Operator, OperatorsReader};
 
 /// A value of a frame: its type and its bits, zero-extended to 128, which hold a value of any type.
@@ -30,6 +33,7 @@ impl Slot {
         let used = match ty {
             ValType::I32 | ValType::F32 => u128::from(u32::MAX),
             ValType::I64 | ValType::F64 | ValType::Ref(_) => u128::from(u64::MAX),
+            ValType::V128 => u128::MAX,
         };
         Slot { ty, bits: bits & used }
     }
@@ -110,6 +114,15 @@ pub enum Inner {
         /// The type of the result.
         ty: ValType,
     },
+    /// A load of lanes that makes a vector.
+    LoadLanes {
+        /// From where.
+        memory: MemoryIndex,
+        /// Added to the address operand.
+        offset: u64,
+        /// What is made of the bytes.
+        lanes: LoadedLanes,
+    },
     /// `br_if`, which is passed if its condition is zero.
     BrIf,
     /// `if`, which is passed, into its first arm, if its condition isn't zero.
@@ -120,6 +133,8 @@ pub enum Inner {
     Binary(ValType, fn(u64, u64) -> Numeric),
     /// The same for floats, where it isn't known which of two NaNs comes out.
     Arithmetic(ValType, fn(u64, u64) -> Numeric),
+    /// An operator on vectors, or from or to one.
+    Vector(Vector),
 }
 
 /// What a scalar numeric operator gives: bits, or a trap.
@@ -164,12 +179,17 @@ impl Inner {
     /// Decodes a replayable operator; `None` for all others.
     pub fn new(operator: &Operator<'_>) -> Option<Inner> {
         use Operator::*;
-        use ValType::{F32, F64, I32, I64};
+        use ValType::{F32, F64, I32, I64, V128};
         let load = |memarg: &MemArg, ty, bytes, signed| {
             let MemArgTarget::Memory(memory) = memarg.target else { return None };
             let memory = MemoryIndex::from_u32(memory);
             Some(Inner::Load { memory, offset: memarg.offset, bytes, signed, ty })
         };
+        let lanes = |memarg: &MemArg, lanes| {
+            let MemArgTarget::Memory(memory) = memarg.target else { return None };
+            Some(Inner::LoadLanes { memory: MemoryIndex::from_u32(memory), offset: memarg.offset, lanes })
+        };
+        let extend = |memarg, bits, signed| lanes(memarg, LoadedLanes::Extend { bits, signed });
         let constant = |ty, bits| Some(Inner::Const(Slot::scalar(ty, bits)));
         let unary = |ty, apply| Some(Inner::Unary(ty, apply));
         let binary = |ty, apply| Some(Inner::Binary(ty, apply));
@@ -209,6 +229,26 @@ impl Inner {
             I64Load16U { memarg } => load(memarg, I64, 2, false),
             I64Load32S { memarg } => load(memarg, I64, 4, true),
             I64Load32U { memarg } => load(memarg, I64, 4, false),
+
+            V128Load { memarg } => load(memarg, V128, 16, false),
+            V128Load32Zero { memarg } => load(memarg, V128, 4, false),
+            V128Load64Zero { memarg } => load(memarg, V128, 8, false),
+            V128Load8x8S { memarg } => extend(memarg, 8, true),
+            V128Load8x8U { memarg } => extend(memarg, 8, false),
+            V128Load16x4S { memarg } => extend(memarg, 16, true),
+            V128Load16x4U { memarg } => extend(memarg, 16, false),
+            V128Load32x2S { memarg } => extend(memarg, 32, true),
+            V128Load32x2U { memarg } => extend(memarg, 32, false),
+            V128Load8Splat { memarg }
+            | V128Load16Splat { memarg }
+            | V128Load32Splat { memarg }
+            | V128Load64Splat { memarg } => lanes(memarg, LoadedLanes::Splat { bits: lane_bits(operator) }),
+            V128Load8Lane { memarg, lane }
+            | V128Load16Lane { memarg, lane }
+            | V128Load32Lane { memarg, lane }
+            | V128Load64Lane { memarg, lane } => {
+                lanes(memarg, LoadedLanes::Lane { bits: lane_bits(operator), lane: *lane })
+            }
 
             I32Eqz => unary(I32, |a| truth(a as u32 == 0)),
             I32Eq => binary(I32, |a, b| truth(a as u32 == b as u32)),
@@ -363,7 +403,7 @@ impl Inner {
             I64ReinterpretF64 => unary(I64, Ok),
             F32ReinterpretI32 => unary(F32, Ok),
             F64ReinterpretI64 => unary(F64, Ok),
-            _ => None,
+            _ => Vector::new(operator).map(Inner::Vector),
         }
     }
 
@@ -426,6 +466,26 @@ impl Inner {
                 } else {
                     Slot { ty, bits: loaded }
                 };
+            }
+            Inner::LoadLanes { memory, offset, lanes } => {
+                // The vector that a lane is loaded into is above the address.
+                let is_into = usize::from(matches!(lanes, LoadedLanes::Lane { .. }));
+                let place = operands.len() - 1 - is_into;
+                let address = offset.checked_add(operands[place].lo()).ok_or(TrapCode::MemoryOutOfBounds)?;
+                let loaded = outside.load(memory, address, lanes.bytes()).ok_or(TrapCode::MemoryOutOfBounds)?;
+                let bits = lanes.vector(loaded, operands[operands.len() - 1].bits);
+                operands.truncate(place);
+                operands.push(Slot { ty: ValType::V128, bits });
+            }
+            Inner::Vector(vector) => {
+                let from = operands.len() - vector.pops;
+                if !vector.is_clear(&operands[from..]) {
+                    return Err(Halt::Unclear);
+                }
+                let compute = || vector.apply(&operands[from..]);
+                let bits = if vector.has_floats { in_default_environment(compute) } else { compute() };
+                operands.truncate(from);
+                operands.push(Slot::new(vector.ty, bits));
             }
             Inner::Unary(ty, apply) => {
                 let top = operands.last_mut().expect("validated");

@@ -256,7 +256,8 @@ fn tagged(ty: ValType, bits: u64, store: &Store, put: impl FnOnce(Value)) {
         ValType::I64 => put(Value::I64(bits as i64)),
         ValType::F32 => put(Value::F32(bits as u32)),
         ValType::F64 => put(Value::F64(bits)),
-        ValType::Ref(_) => put(store.from_raw(ty, RawValue::new(bits))),
+        // A vector is never one.
+        ValType::V128 | ValType::Ref(_) => put(store.from_raw(ty, RawValue::new(bits))),
     }
 }
 

@@ -4,11 +4,15 @@
 //! it is while its call is stopped, and is known bit for bit; so whoever looks later finds the same. An operator that isn't listed isn't quiet.
 //! Read next: `stopped_call.rs`.
 
+use crate::abi::operators::vector_operator;
 use wasmparser::Operator;
 
 /// Whether a replayable operator can be passed without being applied.
 pub fn is_quiet(operator: &Operator<'_>) -> bool {
     use Operator::*;
+    if let Some(vector) = vector_operator(operator) {
+        return !vector.is_access && vector.is_reproducible;
+    }
     #[rustfmt::skip]
     let is_quiet = matches!(
         operator,

@@ -191,6 +191,31 @@ pub unsafe extern "C" fn pellucid_config_set_exact(config: *mut pellucid_config_
     })
 }
 
+/// Sets whether relaxed vector operators give the same on every machine. The specification lets a machine choose between several
+/// results, which differ for operands at the limits: by default each operator is what costs this machine least, as one instruction
+/// of it may be. Otherwise `relaxed_swizzle`, `relaxed_trunc`, `relaxed_laneselect`, `relaxed_min`, `relaxed_max` and
+/// `relaxed_q15mulr` give what `swizzle`, `trunc_sat`, `bitselect`, `min`, `max` and `q15mulr_sat` do, `relaxed_madd` and
+/// `relaxed_nmadd` round twice, and `relaxed_dot` takes all lanes for signed ones.
+///
+/// - `config`: the configuration.
+/// - `is_on`: false by default.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_relaxed_simd_deterministic(
+    config: *mut pellucid_config_t,
+    is_on: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().relaxed_simd_deterministic = is_on;
+        Ok(())
+    })
+}
+
 /// Sets whether traps of guests come from hardware faults, which signal handlers of the process catch.
 ///
 /// With handlers, the first engine installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE, and every thread that runs guests

@@ -161,8 +161,7 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
         outcome(status, error)?;
         let values = &mut values[..kinds_of_results.len()];
         for (place, kind) in kinds_of_results.iter().enumerate() {
-            let raw = results[place].checked_raw(store, *kind, "result # of a host function", place)?;
-            values[place] = RawValue::new(raw);
+            values[place] = results[place].checked_raw(store, *kind, "result # of a host function", place)?;
         }
         Ok(())
     }
@@ -197,7 +196,7 @@ impl Convert for CallValues<'_> {
     #[inline]
     fn write_args(&mut self, types: &[ValType], raw: &mut [RawValue]) -> Result<()> {
         for (place, ((raw, ty), arg)) in raw.iter_mut().zip(types).zip(self.args).enumerate() {
-            *raw = RawValue::new(arg.checked_raw(self.store, kind(*ty), "argument #", place)?);
+            *raw = arg.checked_raw(self.store, kind(*ty), "argument #", place)?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub enum pellucid_kind {
     PELLUCID_F32 = 2,
     /// A 64-bit float.
     PELLUCID_F64 = 3,
-    /// A vector; reserved.
+    /// A vector of 128 bits.
     PELLUCID_V128 = 4,
     /// A function or null.
     PELLUCID_FUNCREF = 5,
@@ -161,7 +161,7 @@ pub(super) fn kind_of(value: &Value) -> pellucid_kind_t {
 /// The value type of this number: `Unsupported` for a reserved one, `InvalidArgument` for an unknown one.
 pub(super) fn value_type(number: pellucid_kind_t) -> Result<ValType> {
     use pellucid_kind::*;
-    let reserved = [PELLUCID_V128, PELLUCID_ANYREF, PELLUCID_EXNREF, PELLUCID_CONTREF];
+    let reserved = [PELLUCID_ANYREF, PELLUCID_EXNREF, PELLUCID_CONTREF];
     if reserved.iter().any(|kind| *kind as u32 == number) {
         bail!(Unsupported, "values of kind {number} aren't supported yet");
     }

@@ -31,7 +31,7 @@ pub union pellucid_value_of_t {
     pub f32_bits: u32,
     /// `PELLUCID_F64` as bits.
     pub f64_bits: u64,
-    /// `PELLUCID_V128`; reserved, such values don't exist yet.
+    /// `PELLUCID_V128`: lane 0 first, each lane little-endian, as `v128.store` writes it to a memory.
     pub v128: [u8; 16],
     /// `PELLUCID_FUNCREF`; all zeros for null.
     pub funcref: pellucid_func_t,
@@ -79,7 +79,7 @@ pub union pellucid_raw_t {
     pub f64_bits: u64,
     /// A reference, as `pellucid_value_to_raw` makes it; 0 for null. Meaningless in another store.
     pub reference: u64,
-    /// `PELLUCID_V128`; reserved.
+    /// `PELLUCID_V128`, as in a `pellucid_value_t`.
     pub v128: [u8; 16],
     /// The whole value.
     pub words: [u64; 2],
@@ -152,6 +152,9 @@ impl pellucid_value_t {
             Value::I64(value) => pellucid_value_t::new(PELLUCID_I64, only!(pellucid_value_of_t { i64: value })),
             Value::F32(bits) => pellucid_value_t::new(PELLUCID_F32, only!(pellucid_value_of_t { f32_bits: bits })),
             Value::F64(bits) => pellucid_value_t::new(PELLUCID_F64, only!(pellucid_value_of_t { f64_bits: bits })),
+            Value::V128(bits) => {
+                pellucid_value_t::new(PELLUCID_V128, only!(pellucid_value_of_t { v128: bits.to_le_bytes() }))
+            }
             Value::FuncRef(None) => pellucid_value_t::new(PELLUCID_FUNCREF, null),
             Value::FuncRef(Some(func)) => {
                 pellucid_value_t::new(PELLUCID_FUNCREF, only!(pellucid_value_of_t { funcref: func.into() }))
@@ -176,6 +179,7 @@ impl pellucid_value_t {
                 n if n == PELLUCID_I64 as u32 => Value::I64(self.of.i64),
                 n if n == PELLUCID_F32 as u32 => Value::F32(self.of.f32_bits),
                 n if n == PELLUCID_F64 as u32 => Value::F64(self.of.f64_bits),
+                n if n == PELLUCID_V128 as u32 => Value::V128(u128::from_le_bytes(self.of.v128)),
                 n if n == PELLUCID_FUNCREF as u32 => {
                     let func = self.of.funcref;
                     Value::FuncRef((func != pellucid_func_t::default()).then(|| func.into()))
@@ -194,8 +198,7 @@ impl pellucid_value_t {
     #[inline(always)]
     pub(super) fn from_raw(store: &Store, kind: pellucid_kind_t, raw: RawValue) -> pellucid_value_t {
         // On a little-endian machine every member begins with the value's lowest byte.
-        let (kind, low, high) =
-            if is_number(kind) { (kind, raw.lo, 0) } else { reference_from_raw(store, kind, raw.lo) };
+        let (kind, low, high) = if is_number(kind) { (kind, raw.lo, 0) } else { other_from_raw(store, kind, raw) };
         pellucid_value_t { kind, reserved: 0, of: pellucid_value_of_t { opaque: [low, high] } }
     }
 
@@ -205,28 +208,34 @@ impl pellucid_value_t {
         pellucid_value_t { kind, reserved: 0, of: pellucid_value_of_t { opaque: [0; 2] } }
     }
 
-    /// The low word of the raw value that a value from C is, which must be of this kind; the high one is 0. `what` names the
-    /// value in errors, where `#` stands for `place`.
+    /// The raw value that a value from C is, which must be of this kind. `what` names the value in errors, where `#` stands for
+    /// `place`.
     #[inline(always)]
-    pub(super) fn checked_raw(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<u64> {
+    pub(super) fn checked_raw(
+        &self,
+        store: &Store,
+        kind: pellucid_kind_t,
+        what: &str,
+        place: usize,
+    ) -> Result<RawValue> {
         use pellucid_kind::*;
         if self.kind != kind || !is_number(kind) {
             return self.checked_raw_slowly(store, kind, what, place);
         }
         let is_wide = kind == PELLUCID_I64 as u32 || kind == PELLUCID_F64 as u32;
         // SAFETY: as in `to_core`.
-        Ok(unsafe { if is_wide { self.of.f64_bits } else { u64::from(self.of.f32_bits) } })
+        Ok(RawValue::new(unsafe { if is_wide { self.of.f64_bits } else { u64::from(self.of.f32_bits) } }))
     }
 
     #[cold]
-    fn checked_raw_slowly(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<u64> {
-        Ok(store.raw_as(&self.to_core()?, value_type(kind)?, what, place)?.lo)
+    fn checked_raw_slowly(&self, store: &Store, kind: pellucid_kind_t, what: &str, place: usize) -> Result<RawValue> {
+        store.raw_as(&self.to_core()?, value_type(kind)?, what, place)
     }
 }
 
 #[cold]
-fn reference_from_raw(store: &Store, kind: pellucid_kind_t, raw: u64) -> (pellucid_kind_t, u64, u64) {
-    let value = value_type(kind).map_or(Value::Unavailable, |ty| store.from_raw(ty, RawValue::new(raw)));
+fn other_from_raw(store: &Store, kind: pellucid_kind_t, raw: RawValue) -> (pellucid_kind_t, u64, u64) {
+    let value = value_type(kind).map_or(Value::Unavailable, |ty| store.from_raw(ty, raw));
     let value = pellucid_value_t::from_core(value);
     // SAFETY: `from_core` initializes all of it.
     let [low, high] = unsafe { value.of.opaque };
@@ -433,6 +442,7 @@ mod tests {
             Value::I64(i64::MIN),
             Value::F32(0x7fa0_0001),
             Value::F64(nan),
+            Value::V128(u128::from(nan) << 64 | 5),
             Value::FuncRef(None),
             Value::FuncRef(Some(Func { store: StoreId(3), index: 0 })),
             Value::ExternRef(None),
@@ -446,7 +456,7 @@ mod tests {
     #[test]
     fn unknown_kinds_are_refused() {
         let unknown = |kind| pellucid_value_t { kind, ..Default::default() }.to_core().unwrap_err().kind();
-        assert_eq!(unknown(4), ErrorKind::Unsupported);
+        assert_eq!(unknown(7), ErrorKind::Unsupported);
         assert_eq!(unknown(9), ErrorKind::Unsupported);
         assert_eq!(unknown(10), ErrorKind::InvalidArgument);
         assert_eq!(unknown(u32::MAX), ErrorKind::InvalidArgument);

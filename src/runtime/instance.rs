@@ -170,13 +170,13 @@ impl Store {
         for (index, init) in &info.global_inits {
             let ty = info.globals[GlobalIndex::new(info.imported_globals as usize + index.index())];
             let at = layout.defined_global(index);
-            context.write(at, RawValue::new(context.evaluate(module, init)));
+            context.write(at, RawValue::from_bits(context.evaluate(module, init)));
             globals.push(GlobalEntry::in_context(ty, context.at(at).cast()));
         }
         let mut tables = Vec::new();
         for (_, ty) in info.tables.iter().skip(info.imported_tables as usize) {
             let index = DefinedTableIndex::new(tables.len());
-            let init = info.table_inits[index].as_ref().map_or(0, |init| context.evaluate(module, init));
+            let init = info.table_inits[index].as_ref().map_or(0, |init| context.evaluate(module, init) as u64);
             let definition = context.at(layout.defined_table(index)).cast::<VmTable>();
             // SAFETY: the definition is inside the context, which lives as long as the store if the table gets into it.
             tables.push(Rc::new(unsafe { TableData::new(*ty, init, Some(definition), &limits) }?));
@@ -193,7 +193,7 @@ impl Store {
                 ElementMode::Declared => {}
                 ElementMode::Active { table, offset } => {
                     let length = segment.items.len() as u32;
-                    if !self.table_init(instance, *table, index, instance.evaluate(offset), 0, length) {
+                    if !self.table_init(instance, *table, index, instance.evaluate(offset) as u64, 0, length) {
                         return Err(Error::trap(TrapCode::TableOutOfBounds, None, Backtrace::default()));
                     }
                 }
@@ -203,7 +203,7 @@ impl Store {
         for (index, segment) in &info.data {
             if let Some((memory, offset)) = &segment.active {
                 let length = segment.range.len() as u32;
-                if !self.memory_init(instance, *memory, index, instance.evaluate(offset), 0, length) {
+                if !self.memory_init(instance, *memory, index, instance.evaluate(offset) as u64, 0, length) {
                     return Err(Error::trap(TrapCode::MemoryOutOfBounds, None, Backtrace::default()));
                 }
                 instance.drop_data(index);
@@ -235,7 +235,7 @@ impl Store {
                     let reference = instance.context.func_ref(&instance.module, funcs[place as usize]);
                     reference.expect("element segments let functions escape") as u64
                 }
-                ElementItems::Exprs(exprs) => instance.evaluate(&exprs[place as usize]),
+                ElementItems::Exprs(exprs) => instance.evaluate(&exprs[place as usize]) as u64,
             };
             table.set(destination + (place - first), bits);
         }

@@ -14,6 +14,7 @@ impl Store {
     /// [`Value::Unavailable`].
     pub fn to_raw(&self, value: &Value) -> Result<RawValue> {
         Ok(RawValue::new(match *value {
+            Value::V128(bits) => return Ok(RawValue::from_bits(bits)),
             Value::I32(value) => u64::from(value as u32),
             Value::I64(value) => value as u64,
             Value::F32(bits) => u64::from(bits),
@@ -50,6 +51,7 @@ impl Store {
             ValType::I64 => Value::I64(raw.lo as i64),
             ValType::F32 => Value::F32(raw.lo as u32),
             ValType::F64 => Value::F64(raw.lo),
+            ValType::V128 => Value::V128(raw.bits()),
             ValType::Ref(_) if raw.lo == 0 => Value::default_of(ty),
             // SAFETY: references that the guest has are addresses of this store's function references.
             ValType::Ref(RefType::Func) => Value::FuncRef(Some(unsafe { self.func_of_ref(raw.lo as *mut VmFuncRef) })),
@@ -66,6 +68,7 @@ impl Store {
             (Value::I64(value), ValType::I64) => value as u64,
             (Value::F32(bits), ValType::F32) => u64::from(bits),
             (Value::F64(bits), ValType::F64) => bits,
+            (Value::V128(bits), ValType::V128) => return Ok(RawValue::from_bits(bits)),
             (_, ValType::Ref(_)) if value.ty() == Some(ty) => return self.to_raw(value),
             _ => return Err(mismatch(value, ty, what, place)),
         }))

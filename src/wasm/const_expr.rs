@@ -13,6 +13,8 @@ pub enum ConstOp {
     F32Const(u32),
     /// `f64.const`, as bits.
     F64Const(u64),
+    /// `v128.const`, as bits.
+    V128Const(u128),
     /// `global.get`
     GlobalGet(GlobalIndex),
     /// `ref.null` of either type.
@@ -34,13 +36,14 @@ pub enum ConstOp {
 }
 
 impl ConstOp {
-    /// The bits of the number that it gives; `None` if it isn't a constant of a number type.
-    pub fn bits(self) -> Option<u64> {
+    /// The bits of the number or vector that it gives; `None` if it isn't a constant of such a type.
+    pub fn bits(self) -> Option<u128> {
         match self {
-            ConstOp::I32Const(value) => Some(u64::from(value as u32)),
-            ConstOp::I64Const(value) => Some(value as u64),
-            ConstOp::F32Const(bits) => Some(u64::from(bits)),
-            ConstOp::F64Const(bits) => Some(bits),
+            ConstOp::I32Const(value) => Some(u128::from(value as u32)),
+            ConstOp::I64Const(value) => Some(u128::from(value as u64)),
+            ConstOp::F32Const(bits) => Some(u128::from(bits)),
+            ConstOp::F64Const(bits) => Some(u128::from(bits)),
+            ConstOp::V128Const(bits) => Some(bits),
             _ => None,
         }
     }
@@ -52,23 +55,20 @@ pub struct ConstExpr(pub Box<[ConstOp]>);
 
 impl ConstExpr {
     /// Evaluates the expression to raw bits. `global` and `func` supply what it refers to.
-    pub fn evaluate(&self, global: impl Fn(GlobalIndex) -> u64, func: impl Fn(FuncIndex) -> u64) -> u64 {
-        let mut stack: Vec<u64> = Vec::with_capacity(2);
+    pub fn evaluate(&self, global: impl Fn(GlobalIndex) -> u128, func: impl Fn(FuncIndex) -> u64) -> u128 {
+        let mut stack: Vec<u128> = Vec::with_capacity(2);
         for op in &self.0 {
             let value = match *op {
-                ConstOp::I32Const(value) => u64::from(value as u32),
-                ConstOp::I64Const(value) => value as u64,
-                ConstOp::F32Const(bits) => u64::from(bits),
-                ConstOp::F64Const(bits) => bits,
                 ConstOp::GlobalGet(index) => global(index),
                 ConstOp::RefNull => 0,
-                ConstOp::RefFunc(index) => func(index),
+                ConstOp::RefFunc(index) => func(index).into(),
                 ConstOp::I32Add => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_add(b as u32))),
                 ConstOp::I32Sub => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_sub(b as u32))),
                 ConstOp::I32Mul => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_mul(b as u32))),
                 ConstOp::I64Add => binary(&mut stack, u64::wrapping_add),
                 ConstOp::I64Sub => binary(&mut stack, u64::wrapping_sub),
                 ConstOp::I64Mul => binary(&mut stack, u64::wrapping_mul),
+                constant => constant.bits().expect("all others are constants"),
             };
             stack.push(value);
         }
@@ -76,10 +76,10 @@ impl ConstExpr {
     }
 }
 
-fn binary(stack: &mut Vec<u64>, apply: impl Fn(u64, u64) -> u64) -> u64 {
+fn binary(stack: &mut Vec<u128>, apply: impl Fn(u64, u64) -> u64) -> u128 {
     let right = stack.pop().expect("validated");
     let left = stack.pop().expect("validated");
-    apply(left, right)
+    apply(left as u64, right as u64).into()
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
             ConstOp::I32Const(2),
             ConstOp::I32Mul,
         ]));
-        let value = expr.evaluate(|index| u64::from(index.as_u32()), |_| unreachable!());
-        assert_eq!(value, u64::from((i32::MAX as u32).wrapping_add(3).wrapping_mul(2)));
+        let value = expr.evaluate(|index| u128::from(index.as_u32()), |_| unreachable!());
+        assert_eq!(value, u128::from((i32::MAX as u32).wrapping_add(3).wrapping_mul(2)));
     }
 }

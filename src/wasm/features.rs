@@ -15,7 +15,7 @@ pub fn value_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType> {
         wasmparser::ValType::I64 => ValType::I64,
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => return Err(unsupported("simd", offset)),
+        wasmparser::ValType::V128 => ValType::V128,
         wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, offset)?),
     })
 }
@@ -46,7 +46,13 @@ pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
         | Operator::Loop { blockty: BlockType::Type(ty) }
         | Operator::If { blockty: BlockType::Type(ty) } => value_type(ty, offset).map(|_| ()),
         _ => match feature_of(operator) {
-            "mvp" | "sign_extension" | "saturating_float_to_int" | "bulk_memory" | "reference_types" => Ok(()),
+            "mvp"
+            | "sign_extension"
+            | "saturating_float_to_int"
+            | "bulk_memory"
+            | "reference_types"
+            | "simd"
+            | "relaxed simd" => Ok(()),
             feature => Err(unsupported(feature, offset)),
         },
     }

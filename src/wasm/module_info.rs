@@ -188,15 +188,11 @@ impl ModuleInfo {
         self.escaping_places.get(index.index())?.checked_sub(1)
     }
 
-    /// The value of a global that every instance sets to the same number and nothing changes.
+    /// The value of a global that every instance sets to the same number or vector and nothing changes.
     pub fn constant_global(&self, index: GlobalIndex) -> Option<ConstOp> {
         let defined = self.layout.as_defined_global(index)?;
         match *self.global_inits[defined].0 {
-            [op @ (ConstOp::I32Const(_) | ConstOp::I64Const(_) | ConstOp::F32Const(_) | ConstOp::F64Const(_))]
-                if !self.globals[index].mutable =>
-            {
-                Some(op)
-            }
+            [op] if !self.globals[index].mutable && op.bits().is_some() => Some(op),
             _ => None,
         }
     }

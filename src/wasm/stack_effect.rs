@@ -2,7 +2,7 @@
 
 use super::ModuleInfo;
 use super::features::value_type;
-use crate::abi::operators::{numeric_operands, numeric_result};
+use crate::abi::operators::{numeric_operands, numeric_result, vector_operator};
 use crate::base::{GlobalIndex, RefType, TableIndex, TypeIndex, ValType};
 use wasmparser::{BlockType, HeapType, Operator};
 
@@ -65,17 +65,18 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
         RefNull { hty: HeapType::EXTERN } => effect(0, Some(ValType::Ref(RefType::Extern))),
         RefIsNull => effect(1, Some(I32)),
         RefFunc { .. } => effect(0, Some(ValType::FUNCREF)),
-        _ => None,
+        _ => vector_operator(operator).map(|vector| StackEffect { pops: vector.pops, pushes: vector.pushes }),
     }
 }
 
 /// The constant that an operator pushes, as bits.
-pub fn constant(info: &ModuleInfo, operator: &Operator<'_>) -> Option<u64> {
+pub fn constant(info: &ModuleInfo, operator: &Operator<'_>) -> Option<u128> {
     match *operator {
-        Operator::I32Const { value } => Some(u64::from(value as u32)),
-        Operator::I64Const { value } => Some(value as u64),
-        Operator::F32Const { value } => Some(u64::from(value.bits())),
-        Operator::F64Const { value } => Some(value.bits()),
+        Operator::I32Const { value } => Some(u128::from(value as u32)),
+        Operator::I64Const { value } => Some(u128::from(value as u64)),
+        Operator::F32Const { value } => Some(u128::from(value.bits())),
+        Operator::F64Const { value } => Some(u128::from(value.bits())),
+        Operator::V128Const { value } => Some(value.i128() as u128),
         Operator::RefNull { .. } => Some(0),
         Operator::GlobalGet { global_index } => {
             info.constant_global(GlobalIndex::from_u32(global_index)).and_then(super::ConstOp::bits)

@@ -101,7 +101,7 @@ static void raw_forms(void) {
     raw.words[0] = UINT64_MAX;
     OK(pellucid_value_from_raw(store, PELLUCID_EXTERNREF, &raw, &back));
     CHECK(back.kind == PELLUCID_UNAVAILABLE);
-    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_value_from_raw(store, PELLUCID_V128, &raw, &back));
+    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_value_from_raw(store, PELLUCID_ANYREF, &raw, &back));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_value_from_raw(store, PELLUCID_UNAVAILABLE, &raw, &back));
     value = value_of(PELLUCID_UNAVAILABLE);
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_value_to_raw(store, &value, &raw));

@@ -20,3 +20,4 @@ mod scene;
 mod skip;
 mod stepping;
 mod traps;
+mod vectors;

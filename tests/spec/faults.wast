@@ -43,6 +43,16 @@
 (register "one" $i1)
 (module (import "one" "g" (global (mut i32))) (export "x" (global 0)))
 (assert_return (get "x") (i32.const 5))
-;; A module that the list has no right to leave out: it needs SIMD.
-(module (func (param v128))) ;; F
+(module (func (export "v") (result v128) (v128.const f32x4 1 nan:0x200001 3 4))
+  (func (export "n") (result v128) (v128.const f64x2 nan:0x8000000000001 -0)))
+(assert_return (invoke "v") (v128.const f32x4 1 nan:0x200001 3 4))
+(assert_return (invoke "v") (v128.const f32x4 1 nan:arithmetic 3 4)) ;; F
+(assert_return (invoke "v") (v128.const f32x4 1 nan:0x200001 3 5)) ;; F
+(assert_return (invoke "v") (v128.const i16x8 0 0x3f80 1 0x7fa0 0 0x4040 0 0x4081)) ;; F
+(assert_return (invoke "n") (v128.const f64x2 nan:arithmetic -0))
+(assert_return (invoke "n") (v128.const f64x2 nan:canonical -0)) ;; F
+(assert_return (invoke "n") (v128.const f64x2 nan:arithmetic 0)) ;; F
+(assert_return (invoke "n") (i32.const 0)) ;; F
+;; A module that the list has no right to leave out: it needs exceptions.
+(module (func (param exnref))) ;; F
 (assert_return (invoke "f" (i32.const 1)) (i32.const 2)) ;; F

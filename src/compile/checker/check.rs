@@ -497,7 +497,7 @@ impl<'a> Check<'a> {
         let operands = self.state.operands.split_off(taken);
         let Some(ty) = effect.pushes else { return Ok(()) };
         let symbol = if let Some(bits) = constant(self.info, operator) {
-            self.symbols.constant(ty, bits.into())
+            self.symbols.constant(ty, bits)
         } else if numeric_operands(opcode).is_some() {
             self.symbols.numeric(opcode, [operands[0], *operands.last().expect("one or two")])
         } else {

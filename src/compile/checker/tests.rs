@@ -248,9 +248,48 @@ const WIDE: &str = r#"(module
       (else (local.set 1 (i64.load (i32.const 48))) (local.get 1) (call $nop) i64.xor))))
 "#;
 
+/// The same functions with vectors in place of i64s.
+fn with_vectors() -> Vec<u8> {
+    let text = WIDE
+        .replace("i32.wrap_i64", "i32x4.extract_lane 0")
+        .replace("i64.load", "v128.load")
+        .replace("i64.store", "v128.store")
+        .replace("i64.add", "i16x8.add")
+        .replace("i64.mul", "i16x8.mul")
+        .replace("i64.xor", "v128.xor")
+        .replace("i64", "v128");
+    wat::parse_str(text).unwrap()
+}
+
+/// Constants, zeros and locals of 16 bytes that are described.
+const VECTORS: &str = r#"(module
+  (memory 1) (global v128 (v128.const i64x2 5 6))
+  (func $nop)
+  (func (param v128 i32) (result v128) (local i64 v128 v128 i32)
+    (local.set 3 (v128.const i64x2 0x1234567890abcdef 0x1122334455667788))
+    (v128.const i64x2 0 1)
+    (call $nop)
+    (local.set 4 (global.get 0))
+    (call $nop)
+    (block $b (result v128)
+      (local.get 4)
+      (br_if $b (local.get 1))
+      drop
+      (v128.load8_splat (i32.const 3))
+      (call $nop)
+      (local.set 5 (v128.any_true (local.get 3)))
+      (local.tee 3 (i8x16.add (local.get 0)))
+      (v128.store32_lane 2 (i32.const 8) (local.get 3)))
+    (call $nop)
+    i64x2.add
+    local.get 3
+    (local.set 0 (i64x2.splat (local.get 2)))
+    (v128.bitselect (local.get 0))))
+"#;
+
 /// The types that a function's values may have.
-const TYPES: [ValType; 6] =
-    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF, ValType::EXTERNREF];
+const TYPES: [ValType; 7] =
+    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::FUNCREF, ValType::EXTERNREF];
 
 fn functions(info: &ModuleInfo) -> impl Iterator<Item = DefinedFuncIndex> {
     info.bodies.keys()
@@ -272,7 +311,8 @@ fn faults(wasm: &[u8], planner: Planner) -> Vec<String> {
 /// Modules to plan.
 fn modules() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut modules = [FUNCTIONS, MANY_OPERANDS, WIDE].map(|text| wat::parse_str(text).unwrap()).to_vec();
+    let mut modules = [FUNCTIONS, MANY_OPERANDS, WIDE, VECTORS].map(|text| wat::parse_str(text).unwrap()).to_vec();
+    modules.push(with_vectors());
     for folder in ["tests/programs", "benches/programs"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
@@ -335,7 +375,32 @@ fn every_mistake_with_wide_values_is_found() {
             assert_ne!(with_wide(ValType::I64, found), Vec::<String>::new(), "{mistake:?}");
             // It is none where nothing is wide.
             assert_eq!(found(), Vec::<String>::new(), "{mistake:?}");
+            // With vectors it needs no help.
+            let vectors = with_vectors();
+            assert_ne!(with(Some(*mistake), || faults(&vectors, planner)), Vec::<String>::new(), "{mistake:?}");
         }
+    }
+}
+
+/// Constants of 16 bytes are described in whole, and a vector's zero isn't another type's.
+#[test]
+fn mistakes_with_constants_of_vectors_are_found() {
+    let zeros = "(module (func $nop) (func (param i32) (result v128) (local v128 i32)
+        (block $b (result v128)
+          (block $a (result i32)
+            local.get 2
+            (br_if $a (local.get 0))
+            drop
+            local.get 1
+            (br_if $b (i32.eqz (local.get 0)))
+            drop
+            (i32.const 5))
+          i32x4.splat)
+        (call $nop)))";
+    for (mistake, text) in [(Mistake::NarrowConst, VECTORS), (Mistake::OneZero, zeros)] {
+        let wasm = wat::parse_str(text).unwrap();
+        assert_eq!(faults(&wasm, plan), Vec::<String>::new());
+        assert_ne!(with(Some(mistake), || faults(&wasm, plan)), Vec::<String>::new(), "{mistake:?}");
     }
 }
 

@@ -58,7 +58,7 @@ impl Slot for EveryValue<'_> {
         NOTHING
     }
 
-    fn constant(&mut self, _bits: u64) -> ValueId {
+    fn constant(&mut self, _bits: u128) -> ValueId {
         NOTHING
     }
 

@@ -16,25 +16,31 @@ pub(super) const NOTHING: ValueId = ValueId(u32::MAX);
 pub(super) enum Origin {
     /// Nothing.
     Unknown,
-    /// It is these bits. A constant of 16 bytes would have an origin of its own.
+    /// It is these bits.
     Const(u64),
+    /// It is the constant at this place of those that don't fit there.
+    WideConst(u32),
     /// It is what a numeric operator gives; with one operand, that is there twice.
     Computed { opcode: u8, operands: [ValueId; 2] },
 }
 
 /// The types whose zeros have identities, which are the first ones.
-const TYPES: [ValType; 6] =
-    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF, ValType::EXTERNREF];
+const TYPES: [ValType; TYPES_WITH_ZEROS] =
+    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::FUNCREF, ValType::EXTERNREF];
+
+/// The number of identities that zeros have.
+pub(super) const TYPES_WITH_ZEROS: usize = 7;
 
 /// All identities of a function.
 #[derive(Debug)]
 pub(super) struct Identities {
     origins: Vec<Origin>,
+    wide_constants: Vec<u128>,
 }
 
 impl Identities {
     pub(super) fn new() -> Identities {
-        Identities { origins: TYPES.map(|_| Origin::Const(0)).to_vec() }
+        Identities { origins: TYPES.map(|_| Origin::Const(0)).to_vec(), wide_constants: Vec::new() }
     }
 
     /// The default value of a local of this type. Each type has a zero of its own: words hold values in their width, so
@@ -48,18 +54,28 @@ impl Identities {
         ValueId(self.origins.len() as u32 - 1)
     }
 
+    /// What is known of a constant.
+    pub(super) fn constant(&mut self, bits: u128) -> Origin {
+        u64::try_from(bits).map(Origin::Const).unwrap_or_else(|_| {
+            self.wide_constants.push(bits);
+            Origin::WideConst(self.wide_constants.len() as u32 - 1)
+        })
+    }
+
     pub(super) fn origin(&self, id: ValueId) -> Origin {
         self.origins[id.0 as usize]
     }
 
     pub(super) fn is_const(&self, id: ValueId) -> bool {
-        matches!(self.origin(id), Origin::Const(_))
+        matches!(self.origin(id), Origin::Const(_) | Origin::WideConst(_))
     }
 
     /// Where a value is that can be found: a constant, in the word that `word` says, or computed from such.
     pub(super) fn place(&self, id: ValueId, word: &impl Fn(ValueId) -> Option<u32>) -> Place {
-        if let Origin::Const(bits) = self.origin(id) {
-            return Place::Const(bits.into());
+        match self.origin(id) {
+            Origin::Const(bits) => return Place::Const(bits.into()),
+            Origin::WideConst(place) => return Place::Const(self.wide_constants[place as usize]),
+            _ => {}
         }
         if let Some(word) = word(id) {
             return Place::Word(word);

@@ -21,7 +21,7 @@
 use super::blocks::Blocks;
 use super::crossings::Crossings;
 use super::effects::Effect;
-use super::identity::{Identities, NOTHING, Origin, ValueId};
+use super::identity::{Identities, NOTHING, Origin, TYPES_WITH_ZEROS, ValueId};
 use super::mistakes::{Mistake, makes};
 use super::states::States;
 use super::walk::{Behind, Operand, Slot, carried};
@@ -277,9 +277,10 @@ impl Slot for Runs<'_> {
         self.identity(Origin::Unknown)
     }
 
-    fn constant(&mut self, bits: u64) -> ValueId {
+    fn constant(&mut self, bits: u128) -> ValueId {
         let bits = if makes(Mistake::NarrowConst) { bits & 0xffff_ffff } else { bits };
-        self.identity(Origin::Const(bits))
+        let origin = self.identities.constant(bits);
+        self.identity(origin)
     }
 
     fn computed(&mut self, opcode: u8, operands: [ValueId; 2]) -> ValueId {
@@ -452,6 +453,3 @@ impl Slot for Runs<'_> {
 fn zero(ty: ValType) -> ValueId {
     Identities::zero(if makes(Mistake::OneZero) { ValType::I32 } else { ty })
 }
-
-/// The number of identities that zeros have.
-const TYPES_WITH_ZEROS: usize = 6;

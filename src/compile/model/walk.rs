@@ -72,7 +72,7 @@ pub(super) trait Slot {
     /// The identity of a value of which nothing is known.
     fn unknown(&mut self) -> ValueId;
     /// Of a constant.
-    fn constant(&mut self, bits: u64) -> ValueId;
+    fn constant(&mut self, bits: u128) -> ValueId;
     /// Of what a numeric operator gives; with one operand, that is there twice.
     fn computed(&mut self, opcode: u8, operands: [ValueId; 2]) -> ValueId;
 

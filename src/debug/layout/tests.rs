@@ -1,4 +1,4 @@
-//! Values of two words, which no type has yet: a test gives one to a type.
+//! Values of two words: vectors, and whichever a test gives two.
 
 use super::*;
 use crate::abi::homes::width::with_wide;
@@ -118,12 +118,14 @@ fn values_of_two_words_are_read_whole() {
         let source = layout.source(ty, &place, 3);
         layout.wide_bits(source, word)
     };
-    with_wide(ValType::F64, || {
-        assert_eq!(bits(ValType::F64, Place::Home), Some((4 << 56 | 4) << 64 | 3 << 56 | 3));
-        assert_eq!(bits(ValType::F64, Place::Word(6)), Some((7 << 56 | 7) << 64 | 6 << 56 | 6));
-        assert_eq!(bits(ValType::F64, Place::Word(7)), None, "the next word isn't there");
+    let mut check = |ty| {
+        assert_eq!(bits(ty, Place::Home), Some((4 << 56 | 4) << 64 | 3 << 56 | 3));
+        assert_eq!(bits(ty, Place::Word(6)), Some((7 << 56 | 7) << 64 | 6 << 56 | 6));
+        assert_eq!(bits(ty, Place::Word(7)), None, "the next word isn't there");
         for constant in [0, 5, 1 << 100 | 1, u128::MAX] {
-            assert_eq!(bits(ValType::F64, Place::Const(constant)), Some(constant));
+            assert_eq!(bits(ty, Place::Const(constant)), Some(constant));
         }
-    });
+    };
+    check(ValType::V128);
+    with_wide(ValType::F64, || check(ValType::F64));
 }

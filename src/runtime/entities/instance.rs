@@ -61,7 +61,7 @@ impl InstanceData {
     }
 
     /// The value of a constant expression.
-    pub fn evaluate(&self, expr: &ConstExpr) -> u64 {
+    pub fn evaluate(&self, expr: &ConstExpr) -> u128 {
         self.context.evaluate(&self.module, expr)
     }
 }
@@ -120,9 +120,9 @@ impl Context {
     }
 
     /// The value of a constant expression of its module.
-    pub fn evaluate(&self, module: &Module, expr: &ConstExpr) -> u64 {
+    pub fn evaluate(&self, module: &Module, expr: &ConstExpr) -> u128 {
         // SAFETY: cells live as long as the store; guest code isn't running.
-        let global = |index| unsafe { (*self.global(module, index)).lo };
+        let global = |index| unsafe { (*self.global(module, index)).bits() };
         let func = |index| self.func_ref(module, index).expect("constant expressions let functions escape") as u64;
         expr.evaluate(global, func)
     }
