@@ -665,6 +665,7 @@ impl World {
             1 => value.of.i64 = self.word() as i64,
             2 => value.of.f32_bits = self.word() as u32,
             3 => value.of.f64_bits = self.word(),
+            4 => value.of.opaque = [self.word(), self.word()],
             5 if self.chance(60) => {
                 let funcs = store.things.borrow().funcs.clone();
                 if !funcs.is_empty() {

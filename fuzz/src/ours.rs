@@ -227,6 +227,7 @@ impl Names {
             Value::I64(value) => Val::I64(value),
             Value::F32(bits) => Val::f32(bits),
             Value::F64(bits) => Val::f64(bits),
+            Value::V128(bits) => Val::v128(bits),
             Value::FuncRef(None) => Val::Func(None),
             Value::FuncRef(Some(func)) => {
                 let index = match debuggee.store().func_location(func).expect("a function of the store") {
@@ -255,6 +256,7 @@ impl Names {
             Val::I64(value) => Value::I64(value),
             Val::F32(bits) => Value::F32(bits),
             Val::F64(bits) => Value::F64(bits),
+            Val::V128(bits) => Value::V128(bits),
             Val::Func(None) => Value::FuncRef(None),
             Val::Extern(number) => Value::ExternRef(number.map(|number| self.externs.borrow()[number as usize])),
             Val::Func(Some(_)) | Val::Unavailable => unreachable!("it names a function or nothing"),

@@ -253,6 +253,7 @@ fn value_type(ty: ValType) -> wasmtime::ValType {
         ValType::I64 => wasmtime::ValType::I64,
         ValType::F32 => wasmtime::ValType::F32,
         ValType::F64 => wasmtime::ValType::F64,
+        ValType::V128 => wasmtime::ValType::V128,
         ValType::Ref(RefType::Func) => wasmtime::ValType::FUNCREF,
         ValType::Ref(RefType::Extern) => wasmtime::ValType::EXTERNREF,
     }
@@ -264,6 +265,7 @@ fn value_of(store: StoreContextMut<'_, Data>, value: Val) -> wasmtime::Val {
         Val::I64(value) => wasmtime::Val::I64(value),
         Val::F32(bits) => wasmtime::Val::F32(bits),
         Val::F64(bits) => wasmtime::Val::F64(bits),
+        Val::V128(bits) => wasmtime::Val::V128(bits.into()),
         Val::Func(None) => wasmtime::Val::FuncRef(None),
         Val::Extern(None) => wasmtime::Val::ExternRef(None),
         Val::Extern(Some(number)) => {
@@ -279,6 +281,7 @@ fn show(mut store: StoreContextMut<'_, Data>, value: &wasmtime::Val) -> Val {
         wasmtime::Val::I64(value) => Val::I64(*value),
         wasmtime::Val::F32(bits) => Val::f32(*bits),
         wasmtime::Val::F64(bits) => Val::f64(*bits),
+        wasmtime::Val::V128(bits) => Val::v128(bits.as_u128()),
         wasmtime::Val::FuncRef(func) => Val::Func(func.map(|func| {
             let address = func.to_raw(&mut store) as usize;
             store.data().functions.get(&address).copied().unwrap_or(UNKNOWN_FUNCTION)

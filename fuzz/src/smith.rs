@@ -29,8 +29,9 @@ pub fn config(random: &mut Random) -> Config {
         custom_descriptors_enabled: false,
         custom_page_sizes_enabled: false,
         memory64_enabled: false,
-        relaxed_simd_enabled: false,
-        simd_enabled: false,
+        // A product that is added comes out of the machine with one NaN or another.
+        relaxed_simd_enabled: !floats,
+        simd_enabled: true,
         tail_call_enabled: false,
         threads_enabled: false,
         shared_everything_threads_enabled: false,

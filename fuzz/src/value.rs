@@ -15,6 +15,8 @@ pub enum Val {
     F32(u32),
     /// The bits.
     F64(u64),
+    /// The bits.
+    V128(u128),
     /// A function's index, or null.
     Func(Option<u32>),
     /// A host value's number, or null.
@@ -40,6 +42,17 @@ impl Val {
         Val::F64(if f64::from_bits(bits).is_nan() { NAN_64 } else { bits })
     }
 
+    /// A vector. What may be a float lane that is a NaN is one value, but for the lane of ones that a comparison gives.
+    pub fn v128(bits: u128) -> Val {
+        let wide = |bits: u64| if f64::from_bits(bits).is_nan() && bits != u64::MAX { NAN_64 } else { bits };
+        let narrow = |bits: u32| if f32::from_bits(bits).is_nan() && bits != u32::MAX { NAN_32 } else { bits };
+        let half = |bits: u64| match wide(bits) {
+            NAN_64 => NAN_64,
+            bits => u64::from(narrow((bits >> 32) as u32)) << 32 | u64::from(narrow(bits as u32)),
+        };
+        Val::V128(u128::from(half((bits >> 64) as u64)) << 64 | u128::from(half(bits as u64)))
+    }
+
     /// One word for it and its type.
     pub fn hash(self) -> u64 {
         let (kind, bits) = match self {
@@ -47,6 +60,7 @@ impl Val {
             Val::I64(value) => (2, value as u64),
             Val::F32(bits) => (3, u64::from(bits)),
             Val::F64(bits) => (4, bits),
+            Val::V128(bits) => (8, mix(bits as u64, (bits >> 64) as u64)),
             Val::Func(None) => (5, u64::MAX),
             Val::Func(Some(index)) => (5, u64::from(index)),
             Val::Extern(None) => (6, u64::MAX),
@@ -71,6 +85,8 @@ impl Val {
             ValType::F32 => Val::f32(word as u32),
             ValType::F64 if random.chance(40) => Val::f64((word as i64 as f64).to_bits()),
             ValType::F64 => Val::f64(word),
+            ValType::V128 if random.chance(30) => Val::v128(u128::from(word) << (8 * random.below(9))),
+            ValType::V128 => Val::v128(u128::from(word) << 64 | u128::from(random.word())),
             ValType::Ref(RefType::Func) => {
                 Val::Func((functions != 0 && random.chance(60)).then(|| random.below(functions as usize) as u32))
             }

@@ -9,12 +9,12 @@ use wasm_encoder::{
     MemArgTarget, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
-const TYPES: [ValType; 6] =
-    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::FUNCREF, ValType::EXTERNREF];
-const NUMBERS: [ValType; 4] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+const TYPES: [ValType; 7] =
+    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::FUNCREF, ValType::EXTERNREF];
+const NUMBERS: [ValType; 5] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128];
 
 /// What each module has of globals beside the fuel, which is the first; all are mutable.
-const GLOBALS: [ValType; 6] = TYPES;
+const GLOBALS: [ValType; 7] = TYPES;
 
 /// Elements of the table.
 const TABLE: u32 = 12;
@@ -85,7 +85,8 @@ pub fn module(random: &mut Random) -> Vec<u8> {
         writer.statements(4);
         writer.expressions(&results, 4);
         let body = writer.code;
-        let declared: Vec<_> = extra.iter().chain(&[ValType::F32, ValType::F64]).map(|ty| (1, *ty)).collect();
+        let declared: Vec<_> =
+            extra.iter().chain(&[ValType::F32, ValType::F64, ValType::V128]).map(|ty| (1, *ty)).collect();
         let mut function = Function::new(declared);
         for instruction in &body {
             function.instruction(instruction);
@@ -118,6 +119,7 @@ pub fn module(random: &mut Random) -> Vec<u8> {
             ValType::I64 => ConstExpr::i64_const(random.word() as i64),
             ValType::F32 => ConstExpr::f32_const(1.5.into()),
             ValType::F64 => ConstExpr::f64_const((-0.5).into()),
+            ValType::V128 => ConstExpr::v128_const(i128::from(random.word()) << 60 | 7),
             ValType::FUNCREF => ConstExpr::ref_func(random.below(count) as u32),
             _ => ConstExpr::ref_null(HeapType::EXTERN),
         };
@@ -169,7 +171,7 @@ struct Writer<'a> {
     /// Locals that count the turns of loops.
     counters: Vec<usize>,
     budget: i32,
-    /// The first of two locals, an f32 and an f64, by which NaNs are replaced.
+    /// The first of three locals, an f32, an f64 and a v128, by which NaNs are replaced.
     scratch: u32,
     traps_without_fuel: bool,
     /// How many of the functions are called mostly: those before this one, so that most calls come to an end.
@@ -201,6 +203,7 @@ impl Writer<'_> {
                     ValType::I64 => I::I64Const(0),
                     ValType::F32 => I::F32Const(0.0.into()),
                     ValType::F64 => I::F64Const(0.0.into()),
+                    ValType::V128 => I::V128Const(0),
                     ValType::FUNCREF => I::RefNull(HeapType::FUNC),
                     _ => I::RefNull(HeapType::EXTERN),
                 });
@@ -225,6 +228,10 @@ impl Writer<'_> {
             ValType::I64 => I::I64Const(self.random.pick(&[0, 0, 1, -1, 9, i64::MAX, i64::MIN, 1 << 32, word as i64])),
             ValType::F32 => I::F32Const(self.random.pick(&[0.0, -0.0, 1.0, 1.5, -2.25, 1e10, f32::INFINITY]).into()),
             ValType::F64 => I::F64Const(self.random.pick(&[0.0, -0.0, 1.0, 1.5, -2.25, 1e300, f64::INFINITY]).into()),
+            ValType::V128 => {
+                let wide = i128::from(word) << 64 | i128::from(self.random.word());
+                I::V128Const(self.random.pick(&[0, 0, 1, -1, 1 << 64, wide]))
+            }
             ValType::FUNCREF if !word.is_multiple_of(3) => I::RefFunc((word / 3 % self.signatures.len() as u64) as u32),
             ValType::FUNCREF => I::RefNull(HeapType::FUNC),
             _ => I::RefNull(HeapType::EXTERN),
@@ -444,6 +451,19 @@ impl Writer<'_> {
             }
             ValType::F32 => I::F32Load(at(4096)),
             ValType::F64 => I::F64Load(at(8192)),
+            ValType::V128 => {
+                let memarg = at(self.random.pick(&[0, 2, 40, 65_500]));
+                self.random.pick(&[
+                    I::V128Load(memarg),
+                    I::V128Load8x8S(memarg),
+                    I::V128Load16x4U(memarg),
+                    I::V128Load32x2S(memarg),
+                    I::V128Load8Splat(memarg),
+                    I::V128Load64Splat(memarg),
+                    I::V128Load32Zero(memarg),
+                    I::V128Load64Zero(memarg),
+                ])
+            }
             _ => return self.get(ty),
         };
         self.address(depth);
@@ -461,6 +481,20 @@ impl Writer<'_> {
                         ValType::I64 => &[I::I64Eq, I::I64Ne, I::I64LtS, I::I64LtU, I::I64GtS, I::I64GeU, I::I64LeS],
                         ValType::F32 => &[I::F32Eq, I::F32Ne, I::F32Lt, I::F32Gt, I::F32Le, I::F32Ge],
                         ValType::F64 => &[I::F64Eq, I::F64Ne, I::F64Lt, I::F64Gt, I::F64Le, I::F64Ge],
+                        ValType::V128 => {
+                            self.expression(of, depth);
+                            let choices = [
+                                I::V128AnyTrue,
+                                I::I8x16AllTrue,
+                                I::I16x8Bitmask,
+                                I::I8x16ExtractLaneS(9),
+                                I::I16x8ExtractLaneU(5),
+                                I::I32x4ExtractLane(2),
+                                I::I64x2AllTrue,
+                            ];
+                            let choice = self.random.pick(&choices);
+                            return self.emit(choice);
+                        }
                         _ => {
                             self.expression(of, depth);
                             return self.emit(I::RefIsNull);
@@ -510,6 +544,7 @@ impl Writer<'_> {
                     (vec![ValType::I32], I::I64ExtendI32S),
                     (vec![ValType::I32], I::I64ExtendI32U),
                     (vec![ValType::F64], I::I64TruncSatF64S),
+                    (vec![ValType::V128], I::I64x2ExtractLane(1)),
                 ]),
                 _ if trap => self.random.pick(&[
                     (vec![ValType::I64; 2], I::I64DivU),
@@ -539,6 +574,7 @@ impl Writer<'_> {
                 (vec![ValType::I64], I::F32ConvertI64U),
                 (vec![ValType::F64], I::F32DemoteF64),
                 (vec![ValType::I32], I::F32ReinterpretI32),
+                (vec![ValType::V128], I::F32x4ExtractLane(3)),
             ]),
             ValType::F32 => {
                 let choices = [I::F32Add, I::F32Sub, I::F32Mul, I::F32Div, I::F32Min, I::F32Max];
@@ -552,15 +588,137 @@ impl Writer<'_> {
                 (vec![ValType::I64], I::F64ConvertI64S),
                 (vec![ValType::F32], I::F64PromoteF32),
                 (vec![ValType::I64], I::F64ReinterpretI64),
+                (vec![ValType::V128], I::F64x2ExtractLane(1)),
             ]),
             ValType::F64 => {
                 let choices = [I::F64Add, I::F64Sub, I::F64Mul, I::F64Div, I::F64Min, I::F64Max];
                 (vec![ValType::F64; 2], self.random.pick(&choices))
             }
+            ValType::V128 => return self.vector(depth),
             _ => return self.get(ty),
         };
         self.expressions(&operands, depth);
         self.emit(instruction);
+    }
+
+    /// An operation that gives a vector.
+    fn vector(&mut self, depth: u32) {
+        use ValType::{F32, F64, I32, I64, V128};
+        let lanes = std::array::from_fn(|_| self.random.below(32) as u8);
+        let memarg = at(self.random.pick(&[0, 5, 100, 65_500]));
+        let (operands, instruction) = match self.random.below(10) {
+            0 => self.random.pick(&[
+                (vec![I32], I::I8x16Splat),
+                (vec![I32], I::I32x4Splat),
+                (vec![I64], I::I64x2Splat),
+                (vec![V128, I32], I::I8x16ReplaceLane(11)),
+                (vec![V128, I32], I::I16x8ReplaceLane(2)),
+                (vec![V128, I64], I::I64x2ReplaceLane(1)),
+                (vec![F32], I::F32x4Splat),
+                (vec![V128, F64], I::F64x2ReplaceLane(0)),
+            ]),
+            1 => self.random.pick(&[
+                (vec![V128, I32], I::I8x16Shl),
+                (vec![V128, I32], I::I16x8ShrS),
+                (vec![V128, I32], I::I32x4ShrU),
+                (vec![V128, I32], I::I64x2ShrS),
+            ]),
+            2 => self.random.pick(&[
+                (vec![V128], I::V128Not),
+                (vec![V128], I::I8x16Popcnt),
+                (vec![V128], I::I16x8Abs),
+                (vec![V128], I::I64x2Neg),
+                (vec![V128], I::I16x8ExtendHighI8x16S),
+                (vec![V128], I::I32x4ExtAddPairwiseI16x8U),
+                (vec![V128], I::F32x4ConvertI32x4U),
+                (vec![V128], I::F64x2ConvertLowI32x4S),
+                (vec![V128], I::I32x4TruncSatF32x4U),
+                (vec![V128], I::I32x4TruncSatF64x2SZero),
+                (vec![V128], I::F32x4Neg),
+                (vec![V128], I::F64x2Abs),
+            ]),
+            3 => (vec![V128; 3], I::V128Bitselect),
+            4 => self.random.pick(&[(vec![V128; 2], I::I8x16Shuffle(lanes)), (vec![V128; 2], I::I8x16Swizzle)]),
+            5 => {
+                let choices = [
+                    I::I8x16Eq,
+                    I::I16x8LtS,
+                    I::I32x4GtU,
+                    I::I64x2GeS,
+                    I::F32x4Lt,
+                    I::F64x2Ne,
+                    I::F32x4PMin,
+                    I::F64x2PMax,
+                ];
+                (vec![V128; 2], self.random.pick(&choices))
+            }
+            6 => {
+                let choices = [
+                    (F32, I::F32x4Add),
+                    (F32, I::F32x4Mul),
+                    (F32, I::F32x4Min),
+                    (F32, I::F32x4Max),
+                    (F64, I::F64x2Sub),
+                    (F64, I::F64x2Div),
+                    (F64, I::F64x2Max),
+                ];
+                let (lane, instruction) = self.random.pick(&choices);
+                self.expressions(&[V128, V128], depth);
+                self.emit(instruction);
+                return self.plain_lanes(lane);
+            }
+            7 => {
+                self.address(depth);
+                self.expression(V128, depth);
+                let choices = [
+                    I::V128Load8Lane { memarg, lane: 15 },
+                    I::V128Load16Lane { memarg, lane: 6 },
+                    I::V128Load64Lane { memarg, lane: 0 },
+                ];
+                let choice = self.random.pick(&choices);
+                return self.emit(choice);
+            }
+            _ => {
+                let choices = [
+                    I::V128And,
+                    I::V128Xor,
+                    I::I8x16Add,
+                    I::I8x16SubSatU,
+                    I::I16x8AddSatS,
+                    I::I16x8Mul,
+                    I::I32x4Add,
+                    I::I32x4MinS,
+                    I::I64x2Sub,
+                    I::I64x2Mul,
+                    I::I8x16NarrowI16x8U,
+                    I::I16x8NarrowI32x4S,
+                    I::I32x4DotI16x8S,
+                    I::I16x8Q15MulrSatS,
+                    I::I64x2ExtMulHighI32x4U,
+                    I::I8x16AvgrU,
+                ];
+                (vec![V128; 2], self.random.pick(&choices))
+            }
+        };
+        for ty in operands {
+            self.expression(ty, depth);
+            if matches!(ty, F32 | F64) {
+                // Its bits can be seen from now on.
+                self.plain_nan(ty);
+            }
+        }
+        self.emit(instruction);
+    }
+
+    /// Replaces NaNs among the lanes of a vector on the stack.
+    fn plain_lanes(&mut self, lane: ValType) {
+        let local = self.scratch + 2;
+        let (nan, equal) = match lane {
+            ValType::F32 => (0x7fc0_0000 * (u128::MAX / u128::from(u32::MAX)), I::F32x4Eq),
+            _ => (0x7ff8_0000_0000_0000 * (u128::MAX / u128::from(u64::MAX)), I::F64x2Eq),
+        };
+        self.all(&[I::LocalTee(local), I::V128Const(nan as i128), I::LocalGet(local), I::LocalGet(local)]);
+        self.all(&[equal, I::V128Bitselect]);
     }
 
     /// Replaces a NaN on the stack by one whose bits are known.
@@ -656,6 +814,12 @@ impl Writer<'_> {
                         self.random.pick(&[I::I32Store(access), I::I32Store8(access), I::I32Store16(access)])
                     }
                     ValType::I64 => self.random.pick(&[I::I64Store(access), I::I64Store32(access)]),
+                    ValType::V128 => self.random.pick(&[
+                        I::V128Store(access),
+                        I::V128Store8Lane { memarg: access, lane: 3 },
+                        I::V128Store32Lane { memarg: access, lane: 2 },
+                        I::V128Store64Lane { memarg: access, lane: 1 },
+                    ]),
                     ValType::F32 => {
                         self.plain_nan(ty);
                         I::F32Store(at(4096))
