@@ -1,9 +1,10 @@
 //! The guest programs in `tests/programs` give the results in `expected.txt`, with debugging off and on.
 
 use pellucid::base::{Config, FuncType, Memory, StoreLimits, ValType, Value};
-use pellucid::debug::Debuggee;
+use pellucid::debug::{Action, Debuggee, Edit, Event, EventKind};
 use pellucid::runtime::{Engine, Extern, Linker, Module};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -100,8 +101,32 @@ impl Program {
     }
 }
 
-fn check(debug: bool, signal_handlers: bool) {
-    let engine = Engine::new(Config { debug, signal_handlers, ..Config::default() }).unwrap();
+/// Has each function go on in its exact form from its first operator on, the first times that it is called.
+fn continue_exactly(debuggee: &Debuggee, module: &Module) {
+    const TIMES: u32 = 20;
+    let mut edit = Edit::begin(debuggee).unwrap();
+    for function in module.info().bodies.keys() {
+        edit.add_at_function(debuggee, module, module.info().func_index(function)).unwrap();
+    }
+    edit.commit(debuggee).unwrap();
+    let calls = RefCell::new(HashMap::new());
+    let handler = move |debuggee: &Debuggee, event: &Event| {
+        let frame = event.frame.unwrap();
+        let info = debuggee.frame_info(&frame).unwrap();
+        let mut calls = calls.borrow_mut();
+        let count = calls.entry(info.func_index).or_insert(0);
+        *count += 1;
+        if *count <= TIMES {
+            let moved = debuggee.frame_set_pc(&frame, info.pc).unwrap();
+            assert_eq!(debuggee.frame_key(&moved).is_ok(), debuggee.frame_info(&frame).is_err());
+        }
+        Action::Continue
+    };
+    debuggee.set_event_handler(EventKind::Breakpoint.bit(), Box::new(handler)).unwrap();
+}
+
+fn check(config: &Config, prepare: impl Fn(&Debuggee, &Module)) {
+    let engine = Engine::new(config.clone()).unwrap();
     let expectations = expectations();
     assert!(!expectations.is_empty());
     let mut modules: Vec<(&str, Module)> = Vec::new();
@@ -112,6 +137,7 @@ fn check(debug: bool, signal_handlers: bool) {
         }
         let (_, module) = modules.iter().find(|(name, _)| *name == expected.program).expect("just added");
         let program = Program::new(&engine, module);
+        prepare(&program.debuggee, module);
         let found = match program.run(&expected.export, &expected.args) {
             // A hash is written without sign.
             Value::I32(result) if expected.result >= 0 => i64::from(result as u32),
@@ -128,16 +154,29 @@ fn check(debug: bool, signal_handlers: bool) {
 
 #[test]
 fn programs_give_their_results() {
-    check(false, true);
+    check(&Config::default(), |_, _| {});
 }
 
 #[test]
 fn programs_give_their_results_with_debugging_on() {
-    check(true, true);
+    check(&Config { debug: true, ..Config::default() }, |_, _| {});
 }
 
 #[test]
 fn programs_give_their_results_without_signal_handlers() {
-    check(false, false);
-    check(true, false);
+    for debug in [false, true] {
+        check(&Config { debug, signal_handlers: false, ..Config::default() }, |_, _| {});
+    }
+}
+
+#[test]
+fn programs_give_their_results_in_the_exact_form() {
+    check(&Config { debug: true, exact: true, ..Config::default() }, |_, _| {});
+}
+
+#[test]
+fn programs_give_their_results_if_every_function_goes_on_in_its_exact_form() {
+    for signal_handlers in [true, false] {
+        check(&Config { debug: true, signal_handlers, ..Config::default() }, continue_exactly);
+    }
 }
