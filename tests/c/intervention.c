@@ -398,15 +398,16 @@ static void writing_what_is_there_changes_nothing(const char *name, int32_t arg)
     close_world();
 }
 
-/* Whatever registers and stack hold of arguments and results: a function of `n` integers and `m` floats, each as parameter
- * and result, returns early to a caller that has locals of its own. */
-static void any_signature_returns_early(int n, int m) {
+/* Whatever registers and stack hold of arguments and results: a function of `n` integers and `m` floats or vectors, each as
+ * parameter and result, returns early to a caller that has locals of its own. */
+static void any_signature_returns_early(int n, int m, bool has_vectors) {
     char types[400] = "", args[800] = "", drops[800] = "", source[4000];
     for (int i = 0; i < n + m; i++) {
         const bool is_float = i % 2 != 0 ? i / 2 < m : i / 2 >= n;
-        strcat(types, is_float ? " f64" : " i32");
+        const bool is_vector = is_float && has_vectors && i % 3 != 0;
+        strcat(types, is_vector ? " v128" : is_float ? " f64" : " i32");
         char arg[40];
-        sprintf(arg, is_float ? "(f64.const %d)" : "(i32.const %d)", i + 1);
+        sprintf(arg, is_vector ? "(v128.const i64x2 %d 7)" : is_float ? "(f64.const %d)" : "(i32.const %d)", i + 1);
         strcat(args, arg);
     }
     sprintf(drops, "(local.set 1 (i32.const 77))");
@@ -428,17 +429,28 @@ static void any_signature_returns_early(int n, int m) {
     for (uint32_t i = 0; i < count; i++) {
         if (results[i].kind == PELLUCID_I32)
             results[i].of.i32 += 500;
-        else
+        else if (results[i].kind == PELLUCID_F64)
             results[i].of.f64 += 500;
+        else {
+            CHECK(results[i].of.v128[0] == i + 1 && results[i].of.v128[8] == 7);
+            results[i].of.v128[0] += 50;
+            results[i].of.v128[15] = 99;
+        }
     }
     MUST(pellucid_frame_return(store, &frame, results, count, NULL, ERR));
     MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
     if (CHECK(state == PELLUCID_CALL_FINISHED)) {
         pellucid_value_t got[64];
         MUST(pellucid_call_results(call, got, count + 1));
-        for (uint32_t i = 0; i < count; i++)
-            CHECK(got[i].kind == results[i].kind
-                  && (got[i].kind == PELLUCID_I32 ? got[i].of.i32 == 501 + (int32_t)i : got[i].of.f64 == 501.0 + i));
+        for (uint32_t i = 0; i < count; i++) {
+            CHECK(got[i].kind == results[i].kind);
+            if (got[i].kind == PELLUCID_I32)
+                CHECK(got[i].of.i32 == 501 + (int32_t)i);
+            else if (got[i].kind == PELLUCID_F64)
+                CHECK(got[i].of.f64 == 501.0 + i);
+            else
+                CHECK(memcmp(got[i].of.v128, results[i].of.v128, 16) == 0);
+        }
         CHECK(got[count].of.i32 == 1077);
     }
     pellucid_call_delete(call);
@@ -553,7 +565,9 @@ int main(void) {
     writing_what_is_there_changes_nothing("down", 3);
     writing_what_is_there_changes_nothing("indirect", 3);
     for (int n = 0; n <= 12; n++)
-        for (int m = 0; m <= 12; m += n < 4 || n > 9 ? 1 : 4)
-            any_signature_returns_early(n, m);
+        for (int m = 0; m <= 12; m += n < 4 || n > 9 ? 1 : 4) {
+            any_signature_returns_early(n, m, false);
+            any_signature_returns_early(n, m, true);
+        }
     return finish();
 }
