@@ -8,6 +8,8 @@ use pellucid::base::{Config, ErrorKind, StoreLimits, Value};
 use pellucid::compile::Compiler;
 use pellucid::debug::Debuggee;
 use pellucid::runtime::{Engine, Extern, Module};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -69,10 +71,49 @@ fn all_can_be_compiled_in_the_exact_form() {
     let config = Config { debug: true, exact: true, compile_threads: 1, verify: false, ..Config::default() };
     let compiler = Compiler::new(&config).unwrap();
     for (name, wasm) in modules(1000) {
+        let (start, before) = (processor_time(), TAKEN.get());
+        PEAK.set(before);
         if let Err(error) = compiler.compile_module(pellucid::wasm::parse(&wasm).unwrap()) {
             assert_eq!(error.kind(), ErrorKind::Limit, "{name}: {error}");
         }
+        let (took, peak) = (processor_time() - start, PEAK.get() - before);
+        assert!(took < allowed_time(&wasm), "{name}: {took:?}, {} bytes", wasm.len());
+        let allowed = (200 << 20) + 2500 * wasm.len() as isize;
+        assert!(peak < allowed, "{name}: {peak} bytes of memory, {} of the module", wasm.len());
     }
+}
+
+/// The system's allocator, which counts what each thread has taken.
+struct Counting;
+
+thread_local! {
+    static TAKEN: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: all is done by the system's allocator.
+#[expect(unsafe_code, reason = "an allocator")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        TAKEN.set(TAKEN.get() + layout.size() as isize);
+        PEAK.set(PEAK.get().max(TAKEN.get()));
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        TAKEN.set(TAKEN.get() - layout.size() as isize);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+/// What compiling a module may take.
+fn allowed_time(wasm: &[u8]) -> Duration {
+    Duration::from_secs(4) + wasm.len() as u32 / 1024 * Duration::from_millis(50)
 }
 
 /// Processor time that the thread has used, which doesn't depend on what else the machine does.
@@ -92,13 +133,12 @@ fn none_takes_long_to_compile() {
         for (name, wasm) in modules(1000) {
             let start = processor_time();
             let compiled = compiler.compile_module(pellucid::wasm::parse(&wasm).unwrap());
-            let (took, kilobytes) = (processor_time() - start, wasm.len() as u32 / 1024);
+            let took = processor_time() - start;
             if let Err(error) = compiled {
                 assert_eq!(error.kind(), ErrorKind::Limit, "{name}");
             }
-            let allowed = Duration::from_secs(4) + kilobytes * Duration::from_millis(50);
             let mode = format!("debugging {debug}, signal handlers {signal_handlers}");
-            assert!(took < allowed, "{name}, {mode}: {took:?}, {kilobytes} KB");
+            assert!(took < allowed_time(&wasm), "{name}, {mode}: {took:?}, {} bytes", wasm.len());
         }
     }
 }

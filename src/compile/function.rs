@@ -3,7 +3,7 @@
 use super::control::Frame;
 use super::crowding::crowding;
 use super::emitter::{Emitter, Site, Tagged};
-use super::locals::Locals;
+use super::locals::{Keep, Locals};
 use super::memory_needed::{self, Carried, Measured, Share};
 use super::model::{self, Blocks, Moment, Plan};
 use super::operands::Operand;
@@ -446,10 +446,15 @@ impl<'a> Translator<'a> {
         let params = builder.block_params(entry).to_vec();
         let context = params[0];
         let ty = info.func_type(info.func_index(index));
-        let words = if measured.has_vectors { 2 } else { 1 };
-        let operands = (form == Way::InMemory).then_some((measured.operands, words));
+        let keep = match form {
+            _ if mode.exact => Keep::InSlot,
+            Way::InMemory => {
+                Keep::InMemory { operands: measured.operands, words: if measured.has_vectors { 2 } else { 1 } }
+            }
+            Way::Chosen | Way::Unoptimised => Keep::Variables,
+        };
         let types = info.checked_local_types(index)?;
-        let locals = Locals::new(&mut builder, types, &measured.named, &params[2..], operands);
+        let locals = Locals::new(&mut builder, types, &measured.named, &params[2..], keep);
         let mut translator = Translator {
             info,
             loaded,

@@ -1,8 +1,10 @@
-//! A function's locals in machine code: as Cranelift's variables, or in memory.
+//! A function's locals in machine code: as Cranelift's variables, in memory, or in the state slot alone.
 //!
-//! Variables become values, and merges of control flow become parameters of blocks, in work that grows with locals times
-//! blocks. In memory it is a load or a store for each operator, and no more. Invariant: only locals that an operator names, and
-//! parameters, take anything. Read next: [`super::operands`], which share the memory.
+//! Variables become values, and merges of control flow become parameters of blocks, in work and memory that grow with locals times
+//! blocks. In memory it is a load or a store for each operator, and no more. In the exact form, where each operator begins a
+//! block, a local is in the state slot, and its value is at hand from its change to its store, which comes before the next
+//! block. Invariant: only locals that an operator names, and parameters, take anything. Read next: [`super::operands`], which
+//! share the memory.
 
 use super::emitter::zero_words;
 use super::signatures;
@@ -11,6 +13,7 @@ use crate::abi::homes::WORD_SIZE;
 use crate::base::ValType;
 use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Type, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
+use std::cell::RefCell;
 
 pub(super) struct Locals {
     types: Vec<ValType>,
@@ -23,6 +26,20 @@ enum Storage {
     /// By rank.
     Variables(Vec<Variable>),
     Memory(Memory),
+    /// By rank: the last value.
+    Last(RefCell<Vec<Option<Value>>>),
+}
+
+/// How a function is to keep its locals.
+pub(super) enum Keep {
+    Variables,
+    /// With room for so many operands, all in cells of so many words.
+    InMemory {
+        operands: u32,
+        words: u32,
+    },
+    /// In the state slot, as the effects of the exact form say.
+    InSlot,
 }
 
 /// Where a function keeps its values if not in registers: a cell for each local by rank, then one for each operand. Cells have as
@@ -35,14 +52,13 @@ pub(super) struct Memory {
 }
 
 impl Locals {
-    /// Locals of these types, of which `named` are used, ascending. The first have these values, the others zero. With
-    /// `operands` they are in memory, and there is room for so many operands, all in cells of so many words.
+    /// Locals of these types, of which `named` are used, ascending. The first have these values, the others zero.
     pub(super) fn new(
         builder: &mut FunctionBuilder<'_>,
         types: Vec<ValType>,
         named: &[u32],
         params: &[Value],
-        operands: Option<(u32, u32)>,
+        keep: Keep,
     ) -> Locals {
         let first = params.len() as u32;
         let others = named.iter().copied().skip_while(|local| *local < first);
@@ -51,8 +67,13 @@ impl Locals {
         for (rank, local) in used.iter().enumerate() {
             ranks[*local as usize] = rank as u32 + 1;
         }
-        let storage = match operands {
-            None => {
+        let storage = match keep {
+            Keep::InSlot => {
+                let mut values: Vec<_> = params.iter().copied().map(Some).collect();
+                values.resize(used.len(), None);
+                Storage::Last(RefCell::new(values))
+            }
+            Keep::Variables => {
                 let zeros = used[params.len()..].iter().map(|local| zero(builder, types[*local as usize]));
                 let values: Vec<Value> = params.iter().copied().chain(zeros).collect();
                 Storage::Variables(
@@ -66,7 +87,7 @@ impl Locals {
                         .collect(),
                 )
             }
-            Some((operands, words)) => {
+            Keep::InMemory { operands, words } => {
                 let locals = used.len() as u32;
                 let bytes = (locals + operands) * words * WORD_SIZE;
                 let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3));
@@ -89,6 +110,7 @@ impl Locals {
         match &self.storage {
             Storage::Variables(variables) => builder.use_var(variables[self.rank(local) as usize]),
             Storage::Memory(memory) => memory.load(builder, self.types[local as usize], self.rank(local)),
+            Storage::Last(values) => values.borrow()[self.rank(local) as usize].expect("it was just changed"),
         }
     }
 
@@ -96,13 +118,14 @@ impl Locals {
         match &self.storage {
             Storage::Variables(variables) => builder.def_var(variables[self.rank(local) as usize], value),
             Storage::Memory(memory) => memory.store(builder, self.rank(local), value),
+            Storage::Last(values) => values.borrow_mut()[self.rank(local) as usize] = Some(value),
         }
     }
 
     /// The memory that operands are in, too.
     pub(super) fn memory(&self) -> Option<Memory> {
         match self.storage {
-            Storage::Variables(_) => None,
+            Storage::Variables(_) | Storage::Last(_) => None,
             Storage::Memory(memory) => Some(memory),
         }
     }

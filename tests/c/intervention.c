@@ -519,8 +519,12 @@ static void forms_are_given_back(void) {
     close_world();
 }
 
-/* Without memory for the other form nothing changes, and another time it can be had. */
+/* Without memory for the other form nothing changes, and another time it can be had. The address sanitizer ends the process if its
+ * own memory is refused, so the program is run without it, too. */
 static void refused_memory_is_a_status(void) {
+#ifdef __SANITIZE_ADDRESS__
+    return;
+#endif
     open_chain(3);
     begin("f0", 5);
     do

@@ -328,6 +328,14 @@ pub fn modules(n: u32) -> Vec<(&'static str, Vec<u8>)> {
             }),
         ),
         (
+            "locals that change one after another",
+            module(LOCALS, |f| {
+                emit(f, [LocalGet(0)]);
+                (0..16 * n).for_each(|i| emit(f, [LocalTee(1 + i % (LOCALS - 1))]));
+                emit(f, [GlobalSet(0)]);
+            }),
+        ),
+        (
             "additions of constants",
             module(1, |f| {
                 emit(f, [LocalGet(0)]);
