@@ -78,7 +78,7 @@ struct Check<'a> {
 }
 
 /// Locals and operands whose values the machine code has got since a stop point.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Brought {
     locals: HashSet<u32>,
     /// All operands from this one on.
@@ -98,7 +98,7 @@ enum Kind {
     Function,
     Block,
     Loop { pc: WasmPc, assumed: Vec<(u32, Subject, Half)> },
-    If { otherwise: Box<State> },
+    If { otherwise: Box<(State, Brought)> },
     Else,
 }
 
@@ -454,7 +454,7 @@ impl<'a> Check<'a> {
             Operator::If { blockty } => {
                 self.take()?;
                 self.is_changed |= self.effects(Moment::Branch)?;
-                let otherwise = Box::new(self.state.clone());
+                let otherwise = Box::new((self.state.clone(), self.brought.clone()));
                 self.open(Kind::If { otherwise }, blockty)?;
             }
             Operator::Else => {
@@ -600,7 +600,7 @@ impl<'a> Check<'a> {
     fn enter_otherwise(&mut self) {
         let frame = self.control.last_mut().expect("validated");
         let Kind::If { otherwise } = std::mem::replace(&mut frame.kind, Kind::Else) else { unreachable!("validated") };
-        self.state = *otherwise;
+        (self.state, self.brought) = *otherwise;
         self.is_reachable = true;
         (self.is_stop_due, self.is_changed) = (true, false);
     }

@@ -404,6 +404,15 @@ fn mistakes_with_constants_of_vectors_are_found() {
     }
 }
 
+/// What the first arm has on the stack when it branches away isn't what the way around it has.
+#[test]
+fn an_arm_that_branches_away_is_proved() {
+    let text = "(module (func (param i32) i32.const 5 i64.const 7 local.get 0
+        if i32.const 6 br 0 nop end
+        drop drop))";
+    assert_eq!(faults(&wat::parse_str(text).unwrap(), plan_exact), Vec::<String>::new());
+}
+
 #[test]
 fn every_mistake_is_found() {
     let wasm = wat::parse_str(FUNCTIONS).unwrap();

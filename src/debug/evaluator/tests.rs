@@ -267,7 +267,7 @@ fn floats() {
 fn nans() {
     let (invalid_32, invalid_64) = (b32(0xffc0_0000), b64(0xfff8 << 48));
     let (quiet, signaling) = (b32(0x7fc0_1234), b32(0xffa0_5678));
-    let (quiet_64, signaling_64) = (b64(0x7ff8_0000_0000_1234), b64(0xfff4_0000_0000_5678));
+    let signaling_64 = b64(0xfff4_0000_0000_5678);
     let quieted = b32(0xffe0_5678);
     let quieted_64 = b64(0xfffc_0000_0000_5678);
     let infinity = s(f32::INFINITY);
@@ -323,6 +323,35 @@ fn nans_that_differ() {
             assert_eq!((halted, values), (Err(Halt::Unclear), before), "{ty}.{name}");
         }
         assert_eq!(eval(&format!("{ty}.eq"), &[first, second]), Ok(i32(0)));
+    }
+}
+
+/// So it is in each lane; `min` and `max` of lanes give NaNs without a payload.
+#[test]
+fn lanes_of_nans_that_differ() {
+    let vector = |lanes: [u32; 4]| {
+        let bits = lanes.iter().rev().fold(0, |bits, lane| bits << 32 | u128::from(*lane));
+        Slot { ty: ValType::V128, bits }
+    };
+    let one = 0x3f80_0000;
+    let (first, second) = (vector([one, one, one, 0x7fc0_1234]), vector([one, one, 0xffa0_5678, 0xffc0_0000]));
+    let same = vector([one, one, one, 0x7f80_1234]);
+    for name in ["add", "sub", "mul", "div"] {
+        let before = Values { locals: Vec::new(), operands: vec![first, second] };
+        let mut values = before.clone();
+        let halted = operator(&format!("f32x4.{name}")).apply(&mut values, &World, &World);
+        assert_eq!((halted, values), (Err(Halt::Unclear), before), "{name}");
+        let result = eval(&format!("f32x4.{name}"), &[first, same]).unwrap();
+        assert_eq!(result.bits >> 96, 0x7fc0_1234, "{name}");
+    }
+    let (low, high) = (b64(0x7ff8_0000_0000_0001).bits, b64(0xfff8_0000_0000_0001).bits);
+    let doubles = [low << 64, high << 64].map(|bits| Slot { ty: ValType::V128, bits });
+    let mut values = Values { locals: Vec::new(), operands: doubles.to_vec() };
+    assert_eq!(operator("f64x2.mul").apply(&mut values, &World, &World), Err(Halt::Unclear));
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(eval("f32x4.min", &[first, second]), Ok(vector([one, one, 0xffc0_0000, 0xffc0_0000])));
+        assert_eq!(eval("f32x4.max", &[first, same]), Ok(vector([one, one, one, 0x7fc0_0000])));
+        assert_eq!(eval("f64x2.max", &doubles), Ok(Slot { ty: ValType::V128, bits: 0xfff8 << 112 }));
     }
 }
 
