@@ -9,9 +9,13 @@ use super::machine::alarms::{Alarm, AlarmClock, has_any_gone_off};
 use super::machine::interrupt_signals;
 use super::machine::interrupts::{Interrupter, unsupported};
 use super::machine::store_context::{Again, ask, due};
+use super::machine::switch;
 use super::machine::thread::{self, ReadyThread};
 use super::machine::traps;
 use crate::base::Result;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::ptr;
 use std::sync::atomic::Ordering;
 
 /// What was asked for when guest code was left.
@@ -156,11 +160,6 @@ impl Store {
         inner.context.word().due.fetch_or(due::AGAIN, Ordering::SeqCst);
     }
 
-    /// Whether anybody could want the guest to be left.
-    pub fn can_be_interrupted(&self) -> bool {
-        self.inner().context.signal().is_some()
-    }
-
     /// Waits as `poll` does, with a timeout in nanoseconds: until something has happened, a signal came, or the guest is to be
     /// left. Answers whether something has happened.
     pub fn poll(&self, fds: &mut [libc::pollfd], timeout: Option<u64>) -> std::io::Result<bool> {
@@ -172,6 +171,34 @@ impl Store {
             }
             _ => interrupt_signals::poll(fds, timeout, None),
         }
+    }
+
+    /// Reads from a file, once, as long as the guest isn't to be left: that, and any signal, is an interruption.
+    pub fn read(&self, file: &File, out: &mut [u8]) -> std::io::Result<usize> {
+        // SAFETY: the system writes as many bytes as there is room for.
+        unsafe { self.call_on_file(libc::SYS_read, file, out.as_mut_ptr().addr(), out.len()) }
+    }
+
+    /// Writes to a file, likewise.
+    pub fn write(&self, file: &File, bytes: &[u8]) -> std::io::Result<usize> {
+        // SAFETY: the system reads as many bytes as there are.
+        unsafe { self.call_on_file(libc::SYS_write, file, bytes.as_ptr().addr(), bytes.len()) }
+    }
+
+    /// # Safety
+    ///
+    /// As for the system call.
+    unsafe fn call_on_file(
+        &self,
+        number: libc::c_long,
+        file: &File,
+        address: usize,
+        length: usize,
+    ) -> std::io::Result<usize> {
+        let (word, fd) = (ptr::from_ref(self.inner().context.word()), file.as_raw_fd() as usize);
+        // SAFETY: the word is the store's; the caller's promise.
+        let result = unsafe { switch::interruptible_call(word, number, fd, address, length) };
+        usize::try_from(result).map_err(|_| std::io::Error::from_raw_os_error(-result as i32))
     }
 }
 

@@ -184,12 +184,11 @@ impl Context {
         let done = match (&descriptor.object, offset) {
             (Object::Stream(stream), None) => {
                 check_ready(guest, stream, &descriptor)?;
-                self.read_into(buffers, true, |bytes, _| {
-                    guest.wait_for(stream, false)?;
-                    stream.read(bytes)
-                })
+                self.read_into(buffers, true, |bytes, _| stream.read(guest.store(), bytes))
             }
-            (Object::File(file), None) => self.read_into(buffers, false, |bytes, _| read_file(file, bytes)),
+            (Object::File(file), None) => {
+                self.read_into(buffers, false, |bytes, _| read_file(guest.store(), file, bytes))
+            }
             (_, Some(offset)) => {
                 let file = descriptor.file()?;
                 self.read_into(buffers, false, |bytes, done| {
@@ -251,11 +250,8 @@ impl Context {
         let buffers = guest.buffers(array, count)?;
         descriptor.require(rights::FD_WRITE)?;
         let done = match (&descriptor.object, offset) {
-            (Object::Stream(stream), None) => self.write_from(buffers, |bytes, _| {
-                guest.wait_for(stream, true)?;
-                stream.write(bytes)
-            }),
-            (Object::File(file), None) => self.write_from(buffers, |bytes, _| write_file(file, bytes)),
+            (Object::Stream(stream), None) => self.write_from(buffers, |bytes, _| stream.write(guest.store(), bytes)),
+            (Object::File(file), None) => self.write_from(buffers, |bytes, _| write_file(guest.store(), file, bytes)),
             (_, Some(offset)) => {
                 let file = descriptor.file()?;
                 self.write_from(buffers, |bytes, done| {

@@ -2,8 +2,7 @@
 //!
 //! Invariant: an address or length that isn't all inside the memory is [`Errno::Fault`], and nothing has happened yet.
 
-use super::stdio::{Readiness, Stream};
-use super::{Errno, system};
+use super::Errno;
 use crate::base::{Memory, memory};
 use crate::runtime::Store;
 
@@ -33,23 +32,6 @@ impl<'a> Guest<'a> {
     /// The store.
     pub fn store(&self) -> &'a Store {
         self.store
-    }
-
-    /// Waits until a stream can be read or written, if the guest can be interrupted; `Intr` if it is.
-    pub fn wait_for(&self, stream: &Stream, for_writing: bool) -> Result<()> {
-        if self.store.can_be_interrupted()
-            && let Readiness::AsFile(file) = stream.readiness()
-        {
-            let waits = [system::Wait { file: &file, for_writing }];
-            let mut timeout = Some(0);
-            while system::wait(self.store, &waits, timeout)?[0].is_none() {
-                timeout = None;
-                if self.store.is_interrupted() {
-                    return Err(Errno::Intr);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// `Fault` unless all of a range is in the memory.

@@ -6,9 +6,10 @@ use super::config::StreamName;
 use super::guest::Result;
 use super::types::FileType;
 use super::{Errno, system};
+use crate::runtime::Store;
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Read};
+use std::io::{ErrorKind, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Fills bytes and answers how many; 0 is the end.
@@ -144,10 +145,10 @@ impl Stream {
     }
 
     /// Reads at most as many bytes as fit; 0 is the end.
-    pub fn read(&self, out: &mut [u8]) -> Result<usize> {
+    pub fn read(&self, store: &Store, out: &mut [u8]) -> Result<usize> {
         match self {
             Stream::Null => Ok(0),
-            Stream::File(file) => read_file(file, out),
+            Stream::File(file) => read_file(store, file, out),
             Stream::Bytes(bytes, done) => {
                 let rest = &bytes[done.get()..];
                 let count = rest.len().min(out.len());
@@ -162,10 +163,10 @@ impl Stream {
     }
 
     /// Writes bytes; answers how many.
-    pub fn write(&self, bytes: &[u8]) -> Result<usize> {
+    pub fn write(&self, store: &Store, bytes: &[u8]) -> Result<usize> {
         match self {
             Stream::Null => Ok(bytes.len()),
-            Stream::File(file) => write_file(file, bytes),
+            Stream::File(file) => write_file(store, file, bytes),
             Stream::Buffer(buffer) => buffer.push(bytes),
             Stream::Writer(write) => write(bytes).map(|()| bytes.len()),
             Stream::Bytes(..) | Stream::Reader(_) => Err(Errno::Badf),
@@ -193,13 +194,23 @@ impl Stream {
 }
 
 /// Reads once.
-pub fn read_file(mut file: &File, out: &mut [u8]) -> Result<usize> {
-    again(|| file.read(out))
+pub fn read_file(store: &Store, file: &File, out: &mut [u8]) -> Result<usize> {
+    unless_left(store, || store.read(file, out))
 }
 
-/// Writes once.
-pub fn write_file(file: &File, bytes: &[u8]) -> Result<usize> {
-    again(|| system::write(file, bytes))
+/// Writes once. `Intr` if the guest is to be left before anything is written.
+pub fn write_file(store: &Store, file: &File, bytes: &[u8]) -> Result<usize> {
+    unless_left(store, || system::write(store, file, bytes))
+}
+
+/// Repeats what a signal interrupted, unless it came to have the guest left.
+fn unless_left(store: &Store, mut act: impl FnMut() -> std::io::Result<usize>) -> Result<usize> {
+    loop {
+        match act() {
+            Err(error) if error.kind() == ErrorKind::Interrupted && !store.is_interrupted() => {}
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 /// Repeats what a signal interrupted.

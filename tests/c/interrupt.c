@@ -565,23 +565,430 @@ static void handlers_decide(void) {
     pellucid_call_delete(paused);
 }
 
+
+/* WASI: a guest that waits for time, reads a pipe that stays empty, writes one that stays full. */
+static const char *WASI =
+    "(module"
+    "  (import \"wasi_snapshot_preview1\" \"poll_oneoff\" (func $poll (param i32 i32 i32 i32) (result i32)))"
+    "  (import \"wasi_snapshot_preview1\" \"fd_read\" (func $read (param i32 i32 i32 i32) (result i32)))"
+    "  (import \"wasi_snapshot_preview1\" \"fd_write\" (func $write (param i32 i32 i32 i32) (result i32)))"
+    "  (memory (export \"memory\") 20)"
+    "  (func $sleep (export \"sleep\") (param $ms i64) (result i32)"
+    "    (i32.store (i32.const 16) (i32.const 1))"
+    "    (i64.store (i32.const 24) (i64.mul (local.get $ms) (i64.const 1000000)))"
+    "    (call $poll (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 200)))"
+    "  (func (export \"read\") (result i32)"
+    "    (i32.store (i32.const 0) (i32.const 32)) (i32.store (i32.const 4) (i32.const 4))"
+    "    (if (result i32) (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))"
+    "      (then (i32.const -1)) (else (i32.load (i32.const 32)))))"
+    "  (func (export \"write\") (param $bytes i32) (result i32)"
+    "    (i32.store (i32.const 0) (i32.const 1024))"
+    "    (loop $more (i32.store (i32.const 4) (local.get $bytes))"
+    "      (if (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (then (return (i32.const -1))))"
+    "      (br_if $more (local.tee $bytes (i32.sub (local.get $bytes) (i32.load (i32.const 8))))))"
+    "    (i32.const 5)))";
+
+static pellucid_instance_t open_wasi(int in, int out) {
+    pellucid_wasi_config_t *config;
+    MUST(pellucid_wasi_config_new(&config));
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", in);
+    MUST(pellucid_wasi_config_set_file(config, PELLUCID_WASI_STDIN, path, strlen(path), ERR));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", out);
+    MUST(pellucid_wasi_config_set_file(config, PELLUCID_WASI_STDOUT, path, strlen(path), ERR));
+    pellucid_linker_t *linker;
+    MUST(pellucid_linker_new(engine, &linker));
+    MUST(pellucid_linker_define_wasi(linker, store, config, NULL, ERR));
+    pellucid_wasi_config_delete(config);
+    pellucid_module_t *module = module_of(WASI);
+    pellucid_instance_t made;
+    MUST(pellucid_linker_instantiate(linker, store, module, &made, ERR));
+    pellucid_module_delete(module);
+    pellucid_linker_delete(linker);
+    return made;
+}
+
+static void waiting_guests_are_left(bool is_debug) {
+    int in[2], out[2];
+    CHECK(pipe(in) == 0 && pipe(out) == 0);
+    pellucid_instance_t before = instance;
+    instance = open_wasi(in[0], out[1]);
+    const struct {
+        const char *name;
+        pellucid_value_t arg;
+        size_t n_args;
+    } cases[] = {{"sleep", value_i64(100000), 1}, {"read", value_i32(0), 0}, {"write", value_i32(1 << 20), 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct later later;
+        pellucid_value_t result;
+        begin_later(&later, 3000, PELLUCID_INTERRUPT_TRAP);
+        STATUS(PELLUCID_ERR_TRAP, call(cases[i].name, &cases[i].arg, cases[i].n_args, &result, 1));
+        CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_INTERRUPTED);
+        CHECK(pellucid_error_frame_count(last_error) > 0);
+        join(&later);
+        pellucid_func_t func = func_of(instance, cases[i].name);
+        pellucid_budget_t time = {3000, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_TRAP};
+        STATUS(PELLUCID_ERR_TRAP,
+               pellucid_func_call_for(store, &func, &cases[i].arg, cases[i].n_args, &result, 1, &time, ERR));
+        CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_DEADLINE);
+    }
+    /* What is paused meanwhile waits on, for what is left of the time. */
+    pellucid_value_t ms = value_i64(800), result;
+    uint64_t begun = now_us();
+    pellucid_call_t *paused = begin("sleep", &ms, 1);
+    while (now_us() - begun < 400000) {
+        CHECK(resume_for(paused, 5000, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE) == PELLUCID_CALL_PAUSED);
+        if (is_debug) {
+            expect_complete_frame(paused);
+        }
+    }
+    CHECK(resume(paused) == PELLUCID_CALL_FINISHED);
+    OK(pellucid_call_results(paused, &result, 1));
+    uint64_t slept = now_us() - begun;
+    CHECK(result.of.i32 == 0 && slept >= 800000 && slept < 1150000);
+    pellucid_call_delete(paused);
+    paused = begin("read", NULL, 0);
+    for (int i = 0; i < 20; i++) {
+        CHECK(resume_for(paused, 500, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE) == PELLUCID_CALL_PAUSED);
+    }
+    CHECK(write(in[1], "\x09\0\0\0", 4) == 4);
+    CHECK(resume(paused) == PELLUCID_CALL_FINISHED);
+    OK(pellucid_call_results(paused, &result, 1));
+    CHECK(result.of.i32 == 9);
+    pellucid_call_delete(paused);
+    pellucid_value_t bytes = value_i32(1 << 20);
+    paused = begin("write", &bytes, 1);
+    pellucid_call_state_t state;
+    size_t taken = 0;
+    static char buffer[4096];
+    while ((state = resume_for(paused, 300, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE)) == PELLUCID_CALL_PAUSED) {
+        ssize_t n = read(out[0], buffer, sizeof buffer);
+        CHECK(n > 0);
+        taken += (size_t)n;
+    }
+    CHECK(state == PELLUCID_CALL_FINISHED);
+    OK(pellucid_call_results(paused, &result, 1));
+    CHECK(result.of.i32 == 5 && taken > (1 << 19));
+    pellucid_call_delete(paused);
+    instance = before;
+    close(in[0]), close(in[1]), close(out[0]), close(out[1]);
+}
+
+/* A start function can run away too. */
+static void start_functions_are_stopped(void) {
+    pellucid_module_t *module = module_of("(module (func $f (loop (br 0))) (start $f))");
+    pellucid_instance_t made;
+    struct later later;
+    begin_later(&later, 2000, PELLUCID_INTERRUPT_TRAP);
+    STATUS(PELLUCID_ERR_TRAP, pellucid_instance_new(store, module, NULL, 0, &made, ERR));
+    CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_INTERRUPTED);
+    join(&later);
+    pellucid_module_delete(module);
+}
+
+/* Several stores, each on a thread of its own, with interrupts for all of them from one more. */
+struct world {
+    pthread_t thread;
+    pellucid_store_t *store;
+    pellucid_interrupt_t *interrupt;
+    pellucid_instance_t instance;
+    atomic_bool ends;
+    unsigned pauses, rounds;
+};
+
+static void *run_world(void *argument) {
+    struct world *world = argument;
+    pellucid_extern_t count, calls;
+    int64_t sum = 0;
+    MUST(pellucid_instance_export(world->store, &world->instance, "count", 5, &count));
+    MUST(pellucid_instance_export(world->store, &world->instance, "fib", 3, &calls));
+    while (!world->ends) {
+        pellucid_value_t args[2] = {value_i64(300000), value_i32(22)}, result;
+        for (int i = 0; i < 2; i++) {
+            pellucid_call_t *paused;
+            pellucid_call_state_t state = 0;
+            MUST(pellucid_call_begin(world->store, i == 0 ? &count.of.func : &calls.of.func, &args[i], 1, &paused, NULL));
+            while (pellucid_call_resume(paused, PELLUCID_RESUME_CONTINUE, &state, NULL) == PELLUCID_OK &&
+                   state == PELLUCID_CALL_PAUSED) {
+                world->pauses++;
+            }
+            CHECK(state == PELLUCID_CALL_FINISHED);
+            OK(pellucid_call_results(paused, &result, 1));
+            CHECK(i == 0 ? world->rounds == 0 || result.of.i64 == sum : result.of.i32 == 17711);
+            sum = i == 0 ? result.of.i64 : sum;
+            pellucid_call_delete(paused);
+        }
+        world->rounds++;
+    }
+    return NULL;
+}
+
+static void stores_are_interrupted_apart(void) {
+    struct world worlds[4];
+    pellucid_module_t *module = module_of(WAT);
+    pellucid_store_t *first = store;
+    for (int i = 0; i < 4; i++) {
+        MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
+        worlds[i] = (struct world){.store = store};
+        pellucid_extern_t imports[] = {host_func(host_wait, 1), host_func(host_nested, 0)};
+        MUST(pellucid_instance_new(store, module, imports, 2, &worlds[i].instance, ERR));
+        MUST(pellucid_store_interrupt(store, &worlds[i].interrupt, ERR));
+    }
+    store = first;
+    pellucid_module_delete(module);
+    for (int i = 0; i < 4; i++) {
+        CHECK(pthread_create(&worlds[i].thread, NULL, run_world, &worlds[i]) == 0);
+    }
+    uint64_t end = now_us() + 300000;
+    for (unsigned n = 0; now_us() < end; n++) {
+        OK(pellucid_interrupt_request(worlds[n % 3].interrupt, PELLUCID_INTERRUPT_PAUSE));
+        for (volatile int i = 0; i < 2000; i++) {
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        worlds[i].ends = true;
+    }
+    for (int i = 0; i < 4; i++) {
+        CHECK(pthread_join(worlds[i].thread, NULL) == 0);
+        CHECK(worlds[i].rounds > 0 && (worlds[i].pauses > 0) == (i < 3));
+        /* The threads are gone, whose numbers the stores know. */
+        OK(pellucid_interrupt_request(worlds[i].interrupt, PELLUCID_INTERRUPT_TRAP));
+        pellucid_store_delete(worlds[i].store);
+        STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_interrupt_request(worlds[i].interrupt, PELLUCID_INTERRUPT_TRAP));
+        pellucid_interrupt_delete(worlds[i].interrupt);
+    }
+}
+
+/* A store is deleted while others ask. */
+static void *ask_until_gone(void *argument) {
+    struct later *later = argument;
+    while (pellucid_interrupt_request(later->interrupt, PELLUCID_INTERRUPT_TRAP) == PELLUCID_OK) {
+    }
+    pellucid_interrupt_delete(later->interrupt);
+    return NULL;
+}
+
+static void stores_go_while_others_ask(void) {
+    pellucid_store_t *first = store;
+    pellucid_instance_t before = instance;
+    for (int i = 0; i < 50; i++) {
+        MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
+        instance = instance_of("(module (func (export \"spin\") (loop (br 0))))");
+        struct later later;
+        MUST(pellucid_store_interrupt(store, &later.interrupt, ERR));
+        CHECK(pthread_create(&later.thread, NULL, ask_until_gone, &later) == 0);
+        expect_trap("spin", PELLUCID_TRAP_INTERRUPTED);
+        pellucid_store_delete(store);
+        join(&later);
+    }
+    store = first;
+    instance = before;
+}
+
+/* A child of a fork has a guest of its own to stop. */
+static void children_interrupt_themselves(void) {
+    /* Make a timer and have the thread known, before. */
+    budgets_end();
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        failures = 0;
+        alarm(20);
+        pellucid_func_t spin = func_of(instance, "spin");
+        pellucid_budget_t time = {2000, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_TRAP};
+        STATUS(PELLUCID_ERR_TRAP, pellucid_func_call_for(store, &spin, NULL, 0, NULL, 0, &time, ERR));
+        struct later later;
+        begin_later(&later, 2000, PELLUCID_INTERRUPT_TRAP);
+        expect_trap("spin", PELLUCID_TRAP_INTERRUPTED);
+        join(&later);
+        fflush(NULL);
+        _exit(failures == 0 ? 42 : 1);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+}
+
+/* Tables grow while a guest stands anywhere. */
+static void tables_grow_under_paused_guests(void) {
+    pellucid_instance_t before = instance;
+    instance = instance_of(
+        "(module (table $t (export \"table\") 10 externref)"
+        "  (func (export \"seven\") (result i32) (i32.const 7))"
+        "  (func (export \"turn\") (param $rounds i32) (local $x externref)"
+        "    (loop"
+        "      (local.set $x (table.get $t (i32.const 0)))"
+        "      (table.set $t (i32.const 0) (table.get $t (i32.const 1)))"
+        "      (table.set $t (i32.const 1) (local.get $x))"
+        "      (br_if 0 (local.tee $rounds (i32.sub (local.get $rounds) (i32.const 1)))))))");
+    pellucid_extern_t table = export_of(instance, "table");
+    int marks[2];
+    pellucid_value_t values[2];
+    for (int i = 0; i < 2; i++) {
+        values[i] = value_of(PELLUCID_EXTERNREF);
+        MUST(pellucid_externref_new(store, &marks[i], NULL, &values[i].of.externref));
+        OK(pellucid_table_set(store, &table.of.table, (uint64_t)i, &values[i]));
+    }
+    pellucid_value_t rounds = value_i32(2000001), none = value_of(PELLUCID_EXTERNREF);
+    pellucid_call_t *paused = begin("turn", &rounds, 1);
+    unsigned grown = 0;
+    while (resume_for(paused, grown % 20, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE) == PELLUCID_CALL_PAUSED) {
+        uint64_t old;
+        grown++;
+        OK(pellucid_table_grow(store, &table.of.table, 100, &none, &old, ERR));
+    }
+    CHECK(grown > 10);
+    for (uint64_t i = 0; i < 2; i++) {
+        pellucid_value_t value;
+        void *data = NULL;
+        OK(pellucid_table_get(store, &table.of.table, i, &value));
+        OK(pellucid_externref_userdata(store, &value.of.externref, &data));
+        CHECK(data == &marks[1 - i]);
+    }
+    pellucid_call_delete(paused);
+    instance = before;
+}
+
+/* A host function drives calls of its own: a pause that one of them made is not asked for again. */
+static pellucid_status_t host_scheduler(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args,
+                                        size_t n_args, pellucid_value_t *results, size_t n_results,
+                                        pellucid_error_t **out_error) {
+    (void)caller, (void)args, (void)n_args, (void)results, (void)n_results, (void)out_error;
+    unsigned *pauses = userdata;
+    pellucid_call_t *inner = begin("spin", NULL, 0);
+    if (resume(inner) == PELLUCID_CALL_PAUSED) {
+        CHECK(event_of(inner) == PELLUCID_EVENT_INTERRUPT);
+        CHECK(resume_for(inner, 2000, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE) == PELLUCID_CALL_PAUSED);
+        CHECK(event_of(inner) == PELLUCID_EVENT_DEADLINE);
+        ++*pauses;
+    }
+    pellucid_call_delete(inner);
+    return PELLUCID_OK;
+}
+
+static void nested_calls_pause_once(void) {
+    unsigned pauses = 0;
+    pellucid_functype_t *type;
+    MUST(pellucid_functype_new(NULL, 0, NULL, 0, &type));
+    pellucid_func_t scheduler;
+    MUST(pellucid_func_new(store, type, &pauses, host_scheduler, NULL, &scheduler, ERR));
+    pellucid_functype_delete(type);
+    struct later later;
+    begin_later(&later, 3000, PELLUCID_INTERRUPT_PAUSE);
+    OK(pellucid_func_call(store, &scheduler, NULL, 0, NULL, 0, ERR));
+    join(&later);
+    CHECK(pauses == 1);
+    begin_later(&later, 3000, PELLUCID_INTERRUPT_TRAP);
+    STATUS(PELLUCID_ERR_TRAP, pellucid_func_call(store, &scheduler, NULL, 0, NULL, 0, ERR));
+    join(&later);
+    CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_INTERRUPTED);
+    still_works();
+}
+
+static void some_engines_cannot(void) {
+    pellucid_config_t *config;
+    MUST(pellucid_config_new(&config));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_interrupt_signal(config, SIGUSR1));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_interrupt_signal(config, 65));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_interrupt_signal(config, -1));
+    OK(pellucid_config_set_interrupt_signal(config, SIGRTMAX));
+    OK(pellucid_config_set_interrupt_signal(config, 0));
+    OK(pellucid_config_set_signal_handlers(config, false));
+    MUST(pellucid_engine_new(config, &engine, ERR));
+    pellucid_config_delete(config);
+    MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
+    instance = instance_of("(module (func (export \"seven\") (result i32) (i32.const 7)))");
+    pellucid_interrupt_t *none;
+    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_store_interrupt(store, &none, ERR));
+    pellucid_func_t seven = func_of(instance, "seven");
+    pellucid_value_t result;
+    pellucid_budget_t time = {1000, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_TRAP};
+    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_func_call_for(store, &seven, NULL, 0, &result, 1, &time, ERR));
+    pellucid_call_t *ready = begin("seven", NULL, 0);
+    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_call_resume_for(ready, PELLUCID_RESUME_CONTINUE, &time, NULL, ERR));
+    CHECK(resume(ready) == PELLUCID_CALL_FINISHED);
+    pellucid_call_delete(ready);
+    close_world();
+}
+
+/* The signal is the host's too: what isn't the library's goes to the handler that was there. */
+static volatile sig_atomic_t others;
+
+static void on_other(int signal, siginfo_t *info, void *context) {
+    (void)signal, (void)context;
+    others += info->si_code == SI_QUEUE ? 1 : 100;
+}
+
+static void the_signal_may_be_the_hosts_too(void) {
+    struct sigaction action = {.sa_sigaction = on_other, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    CHECK(sigaction(SIGRTMIN + 5, &action, NULL) == 0);
+    pellucid_config_t *config;
+    MUST(pellucid_config_new(&config));
+    OK(pellucid_config_set_interrupt_signal(config, SIGRTMIN + 5));
+    MUST(pellucid_engine_new(config, &engine, ERR));
+    pellucid_config_delete(config);
+    MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
+    instance = instance_of("(module (func (export \"spin\") (loop (br 0))))");
+    MUST(pellucid_store_interrupt(store, &interrupt, ERR));
+    union sigval value = {.sival_int = 1};
+    CHECK(sigqueue(getpid(), SIGRTMIN + 5, value) == 0);
+    CHECK(others == 1);
+    struct later later;
+    begin_later(&later, 2000, PELLUCID_INTERRUPT_TRAP);
+    expect_trap("spin", PELLUCID_TRAP_INTERRUPTED);
+    join(&later);
+    CHECK(raise(SIGRTMIN + 5) == 0);
+    CHECK(others == 101);
+    close_guest();
+}
+
+static void open_exact(void) {
+    pellucid_config_t *config;
+    MUST(pellucid_config_new(&config));
+    MUST(pellucid_config_set_debug(config, true));
+    MUST(pellucid_config_set_exact(config, true));
+    MUST(pellucid_engine_new(config, &engine, ERR));
+    pellucid_config_delete(config);
+    MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
+    pellucid_module_t *module = module_of(WAT);
+    pellucid_extern_t imports[] = {host_func(host_wait, 1), host_func(host_nested, 0)};
+    MUST(pellucid_instance_new(store, module, imports, 2, &instance, ERR));
+    pellucid_module_delete(module);
+    MUST(pellucid_store_interrupt(store, &interrupt, ERR));
+}
+
 int main(void) {
-    for (int is_debug = 0; is_debug <= 1; is_debug++) {
-        open_guest(is_debug);
+    for (int form = 0; form <= 2; form++) {
+        bool is_debug = form != 0;
+        if (form == 2) {
+            open_exact();
+        } else {
+            open_guest(is_debug);
+        }
         requests_wait_for_a_guest(is_debug);
         runaway_guests_are_stopped();
+        start_functions_are_stopped();
+        waiting_guests_are_left(is_debug);
         paused_guests_go_on(is_debug);
         handlers_of_signals_may_ask();
         budgets_pause_anywhere(is_debug);
         paused_calls_can_be_dropped();
+        tables_grow_under_paused_guests();
+        nested_calls_pause_once();
+        stores_are_interrupted_apart();
+        stores_go_while_others_ask();
         pellucid_value_t more = value_i32(10288), before;
         OK(call("grow", &more, 1, &before, 1));
         CHECK(before.of.i32 == 2001);
         budgets_end();
+        children_interrupt_themselves();
         if (is_debug) {
             handlers_decide();
         }
         an_interrupt_outlives_its_store();
     }
+    some_engines_cannot();
+    the_signal_may_be_the_hosts_too();
     return finish();
 }

@@ -1,13 +1,13 @@
 //! Open files, and the host's streams.
 
-use crate::runtime::hold_write_signals;
+use crate::runtime::{Store, hold_write_signals};
 use crate::wasi::Errno;
 use crate::wasi::config::StreamName;
 use crate::wasi::guest::Result;
 use crate::wasi::types::{FileStat, FileType, fdflags};
 use rustix::fs::{Advice, FallocateFlags, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -57,8 +57,8 @@ pub fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
 }
 
 /// Writes once, at the file's position.
-pub fn write(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
-    hold_write_signals(|| file.write(bytes))
+pub fn write(store: &Store, file: &File, bytes: &[u8]) -> io::Result<usize> {
+    hold_write_signals(|| store.write(file, bytes))
 }
 
 /// Writes at an offset, without moving the file's position.

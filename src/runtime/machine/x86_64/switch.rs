@@ -25,7 +25,7 @@
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the switch is written for x86-64 only");
 
-use super::super::store_context::{RawTrap, StoreContext};
+use super::super::store_context::{InterruptWord, RawTrap, StoreContext};
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::{RawValue, TrapCode, floats};
 use std::arch::{asm, global_asm, naked_asm};
@@ -533,6 +533,47 @@ pub unsafe extern "sysv64" fn return_to_guest() {
     )
 }
 
+/// Makes a system call with three arguments, unless the interrupt word at `word` is set before it has done anything: then, and if
+/// a signal cuts it short, the answer is that of a call which a signal has interrupted. The system restarts what it can, at the very
+/// instruction, which is in the window too.
+///
+/// # Safety
+///
+/// The word must be there, and the system call do what this thread may do.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+pub unsafe extern "sysv64" fn interruptible_call(
+    word: *const InterruptWord,
+    number: libc::c_long,
+    first: usize,
+    second: usize,
+    third: usize,
+) -> isize {
+    naked_asm!(
+        "mov rax, rsi",
+        "mov r9, rdi",
+        "mov rdi, rdx",
+        "mov rsi, rcx",
+        "mov rdx, r8",
+        ".hidden pellucid_call",
+        ".globl pellucid_call",
+        "pellucid_call:",
+        "cmp qword ptr [r9], 0",
+        "jne pellucid_call_cut",
+        "syscall",
+        ".hidden pellucid_call_end",
+        ".globl pellucid_call_end",
+        "pellucid_call_end:",
+        "ret",
+        ".hidden pellucid_call_cut",
+        ".globl pellucid_call_cut",
+        "pellucid_call_cut:",
+        "mov rax, {interrupted}",
+        "ret",
+        interrupted = const -libc::EINTR,
+    )
+}
+
 /// Answers the address of a label of the routines here.
 macro_rules! address_of {
     ($label:literal) => {{
@@ -598,6 +639,10 @@ pub unsafe fn settle(registers: &mut Interrupted, store: *mut StoreContext) -> F
             registers.pc = start;
             return Found::Switching;
         }
+    }
+    if is_between(address_of!("pellucid_call"), address_of!("pellucid_call_end")) {
+        registers.pc = address_of!("pellucid_call_cut");
+        return Found::Switching;
     }
     for (start, end) in [(stopped, stopped_end), (restore, restore_end)] {
         if is_between(start, end) {
