@@ -208,7 +208,7 @@ pub unsafe extern "C" fn pellucid_call_resume(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; resuming call, opt_out out_state => {
-        out_state.set(resume_for(&call, mode, None)?);
+        out_state.set(resume_for(call, mode, None)?);
         Ok(())
     })
 }

@@ -260,7 +260,7 @@ pub unsafe extern "C" fn pellucid_call_resume_for(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; resuming call, copy time, opt_out out_state => {
-        out_state.set(resume_for(&call, mode, Some(budget(&time)?))?);
+        out_state.set(resume_for(call, mode, Some(budget(&time)?))?);
         Ok(())
     })
 }

@@ -336,7 +336,7 @@ impl<'a, S: Slot> Walk<'a, S> {
         if let Some(last) = self.stack.last() {
             self.plan.words = self.plan.words.max(last.home + words(last.ty));
         }
-        self.slot.leave_block(0, &mut [], &mut self.stack);
+        self.slot.leave_block(0, &[], &mut self.stack);
         self.due = Behind::Undescribed;
         self.is_reachable = true;
     }

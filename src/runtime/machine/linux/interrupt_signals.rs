@@ -29,7 +29,7 @@ use std::sync::{Mutex, PoisonError};
 const NUMBERS: usize = 65;
 
 /// Whoever handled a signal before us.
-static PREVIOUS: [Previous; NUMBERS] = [const { Previous::NONE }; NUMBERS];
+static PREVIOUS: [Previous; NUMBERS] = [const { Previous::none() }; NUMBERS];
 
 /// The signal that is used if the host doesn't choose another.
 pub fn default_signal() -> i32 {

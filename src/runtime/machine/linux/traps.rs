@@ -40,8 +40,9 @@ pub(super) struct Previous {
 
 impl Previous {
     /// The system's own.
-    pub(super) const NONE: Previous =
-        Previous { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicI32::new(0), mask: AtomicU64::new(0) };
+    pub(super) const fn none() -> Previous {
+        Previous { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicI32::new(0), mask: AtomicU64::new(0) }
+    }
 
     /// Remembers an action.
     pub(super) fn set(&self, action: &libc::sigaction) {
@@ -52,7 +53,7 @@ impl Previous {
     }
 }
 
-static PREVIOUS: [[Previous; SIGNALS.len()]; LAYERS] = [const { [const { Previous::NONE }; SIGNALS.len()] }; LAYERS];
+static PREVIOUS: [[Previous; SIGNALS.len()]; LAYERS] = [const { [const { Previous::none() }; SIGNALS.len()] }; LAYERS];
 
 const HANDLERS: [extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void); LAYERS] =
     [handle::<0>, handle::<1>, handle::<2>, handle::<3>, handle::<4>, handle::<5>, handle::<6>, handle::<7>];
