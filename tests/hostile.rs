@@ -83,6 +83,31 @@ fn all_can_be_compiled_in_the_exact_form() {
     }
 }
 
+#[test]
+fn what_compiling_takes_is_known_before() {
+    let modes =
+        [(false, false, true), (true, false, true), (false, false, false), (true, false, false), (true, true, false)];
+    for (debug, exact, signal_handlers) in modes {
+        let config = Config { debug, exact, signal_handlers, compile_threads: 1, verify: false, ..Config::default() };
+        let compiler = Compiler::new(&config).unwrap();
+        // What is known is what each function takes.
+        for (name, wasm) in modules(200).into_iter().filter(|(name, _)| !name.contains("functions with many")) {
+            let parsed = pellucid::wasm::parse(&wasm).unwrap();
+            let before = TAKEN.get();
+            PEAK.set(before);
+            let compiled = compiler.compile_module(parsed);
+            let peak = (PEAK.get() - before) as u64;
+            if compiled.is_err() {
+                continue;
+            }
+            let limited = Compiler::new(&Config { compile_memory: peak * 9 / 10, ..config.clone() }).unwrap();
+            let refused = limited.compile_module(pellucid::wasm::parse(&wasm).unwrap()).err().map(|error| error.kind());
+            let mode = format!("debugging {debug}, exact {exact}, signal handlers {signal_handlers}");
+            assert_eq!(refused, Some(ErrorKind::Limit), "{name}, {mode}: it took {peak} bytes");
+        }
+    }
+}
+
 /// The system's allocator, which counts what each thread has taken.
 struct Counting;
 

@@ -120,6 +120,8 @@ const CROSSING: u64 = 32;
 
 /// How crowded an optimised function may be, for each byte of its body: see [`crowding`].
 const CROWDED: u64 = 256;
+/// The same with checks: each has a block of its own, in which what is alive around it isn't.
+const CROWDED_WITH_CHECKS: u64 = CROWDED / 4;
 /// Bodies of fewer bytes aren't looked at: nothing takes long in them.
 const SMALL_BODY: u64 = 2 << 10;
 
@@ -233,7 +235,8 @@ impl<'a> FunctionCompiler<'a> {
             if form == Way::InMemory || self.mode.exact || measured.length < SMALL_BODY {
                 break (isa, stops, branches);
             }
-            if crowding(&self.context.func) <= CROWDED * measured.length {
+            let crowded = if self.mode.checks { CROWDED_WITH_CHECKS } else { CROWDED };
+            if crowding(&self.context.func) <= crowded * measured.length {
                 break (isa, stops, branches);
             }
             self.context.clear();
@@ -277,7 +280,7 @@ impl<'a> FunctionCompiler<'a> {
     /// Makes sure that there is memory for compiling a function.
     fn take_memory(&mut self, index: DefinedFuncIndex, measured: &Measured) -> Result<()> {
         let keeps_operands = Way::of(measured, self.mode) != Way::InMemory;
-        let bytes = measured.bytes(self.mode.debug, keeps_operands);
+        let bytes = measured.bytes(self.mode.debug, self.mode.checks, keeps_operands);
         self.carried.add(measured.values).and_then(|()| self.memory.take(bytes)).map_err(|error| {
             let function = self.info.func_index(index).as_u32();
             let message = format!("function {function} can't be compiled: {}", error.message());

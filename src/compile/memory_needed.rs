@@ -31,6 +31,10 @@ const BY_VALUE: [u64; 2] = [1200, 2000];
 const BY_WAITING: u64 = 600;
 /// Bytes for each local and operand at the end of a run, which a state may describe.
 const BY_STATE: u64 = 8;
+/// Bytes for each comparison that stands in for a fault, where nothing may fault. Measured: 9,500, by loads.
+const BY_CHECK: u64 = 11_000;
+/// Bytes for each byte of a body in which there may be checks, for what is alive across them.
+const BY_BYTE_WITH_CHECKS: u64 = 1500;
 /// Bytes for each local in each block that is open at the same time, debugging on. Measured: 16.
 const BY_OPEN_LOCAL: u64 = 32;
 
@@ -56,6 +60,8 @@ pub(super) struct Measured {
     pub(super) waiting: u64,
     /// Locals and operands at the end of each run.
     states: u64,
+    /// Comparisons that its operators need where nothing may fault.
+    checks: u64,
     /// The most blocks that are open at once.
     open: u64,
     /// The most loops that are open at once.
@@ -70,10 +76,13 @@ impl Measured {
         let body = &info.bodies[function];
         let mut is_named = vec![false; plan.locals as usize];
         let operators = info.body(function).get_operators_reader().map_err(|error| invalid(&error))?;
-        for operator in operators {
+        let mut checks = 0;
+        for operator in operators.into_iter_with_offsets() {
+            let (operator, offset) = operator.map_err(|error| invalid(&error))?;
+            checks += checks_of(info.bytes[offset as usize]);
             if let Operator::LocalGet { local_index: local }
             | Operator::LocalSet { local_index: local }
-            | Operator::LocalTee { local_index: local } = operator.map_err(|error| invalid(&error))?
+            | Operator::LocalTee { local_index: local } = operator
             {
                 is_named[local as usize] = true;
             }
@@ -83,14 +92,16 @@ impl Measured {
             length: u64::from(body.range.end - body.range.start),
             locals: u64::from(plan.locals),
             named,
+            checks,
             // What is carried is stored and read back, each by an effect.
             values: plan.effects.count() as u64,
             ..Measured::default()
         })
     }
 
-    /// Bytes of memory that compiling may take. `keeps_operands` if operands that wait for calls are values.
-    pub(super) fn bytes(&self, debug: bool, keeps_operands: bool) -> u64 {
+    /// Bytes of memory that compiling may take. `has_checks` if nothing may fault, `keeps_operands` if operands that wait for calls
+    /// are values.
+    pub(super) fn bytes(&self, debug: bool, has_checks: bool, keeps_operands: bool) -> u64 {
         let which = usize::from(debug);
         let parts = [
             self.length.saturating_mul(BY_BYTE[which]),
@@ -98,6 +109,8 @@ impl Measured {
             self.values.saturating_mul(BY_VALUE[which]),
             if debug && keeps_operands { self.waiting.saturating_mul(BY_WAITING) } else { 0 },
             self.states.saturating_mul(BY_STATE),
+            if has_checks { self.checks.saturating_mul(BY_CHECK) } else { 0 },
+            if has_checks { self.length.saturating_mul(BY_BYTE_WITH_CHECKS) } else { 0 },
             if debug { self.locals.saturating_mul(self.open).saturating_mul(BY_OPEN_LOCAL) } else { 0 },
         ];
         parts.into_iter().fold(BASE, u64::saturating_add)
@@ -138,6 +151,7 @@ fn measure(
         let offset = reader.original_position();
         let operator = reader.peek_operator(&validator.visitor(offset))?;
         let operands = u64::from(validator.operand_stack_height());
+        measured.checks += checks_of(info.bytes[offset as usize]);
         let branched = branched_values(validator, &operator);
         reader.visit_operator(&mut validator.visitor(offset))??;
         // What follows reads indices that were just validated.
@@ -177,6 +191,19 @@ fn measure(
     let named = measured.named.len() as u64;
     measured.crossing = measured.crossing.saturating_add(crossings.saturating_mul(named));
     Ok(measured)
+}
+
+/// How many comparisons an operator that begins with this byte needs at most.
+fn checks_of(opcode: u8) -> u64 {
+    match opcode {
+        // `unreachable`, accesses, and whatever has a prefix.
+        0x00 | 0x28..=0x3e | 0xfb..=0xfe => 1,
+        // Tables' elements, divisions, conversions to integers.
+        0x25 | 0x26 | 0x6d..=0x70 | 0x7f..=0x82 | 0xa8..=0xab | 0xae..=0xb1 => 2,
+        // Indirect calls: the index, the function, its type.
+        0x11 | 0x13 => 3,
+        _ => 0,
+    }
 }
 
 /// The blocks that are open, also in unreachable code.
@@ -396,7 +423,7 @@ mod tests {
         assert_eq!(index, DefinedFuncIndex::from_u32(0));
         let mut validator = input.into_validator(Default::default());
         let measured = validate(&mut validator, &parsed.info.body(index), &parsed.info, debug).unwrap();
-        measured.bytes(debug, true)
+        measured.bytes(debug, false, true)
     }
 
     #[test]
