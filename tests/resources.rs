@@ -4,7 +4,8 @@
 
 #![expect(unsafe_code, reason = "sets limits, filters system calls and forks")]
 
-use pellucid::base::{CodeOffset, Config, Error, ErrorKind, RawValue, StoreLimits};
+use pellucid::base::{CodeOffset, Config, Error, ErrorKind, RawValue, StoreLimits, Value};
+use pellucid::debug::{CallState, Debuggee, Resume};
 use pellucid::runtime::{Call, Engine, Exit, Extern, Module, Store};
 use std::process::Command;
 
@@ -51,6 +52,8 @@ scenarios! {
     modules_are_compiled_without_further_threads = no_threads;
     memory_that_runs_out_is_a_status = little_memory;
     modules_are_compiled_by_users_that_may_have_no_threads = no_processes;
+    frames_that_cannot_go_on_otherwise_stay_as_they_are = frames_without_memory;
+    frames_stay_as_they_are_where_no_more_code_can_be_made = frames_without_code;
 }
 
 const COUNT: &str = r#"(module
@@ -142,12 +145,16 @@ fn limit(resource: libc::__rlimit_resource_t, to: u64) {
 
 /// Limits the process's writable memory, or lifts the limit.
 fn limit_writable_memory(to: Option<u64>) {
+    limit_for_a_while(libc::RLIMIT_DATA, to);
+}
+
+fn limit_for_a_while(resource: libc::__rlimit_resource_t, to: Option<u64>) {
     let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure is good for reading and writing.
     unsafe {
-        assert_eq!(libc::getrlimit(libc::RLIMIT_DATA, &mut limits), 0);
+        assert_eq!(libc::getrlimit(resource, &mut limits), 0);
         limits.rlim_cur = to.unwrap_or(limits.rlim_max);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_DATA, &limits), 0);
+        assert_eq!(libc::setrlimit(resource, &limits), 0);
     }
 }
 
@@ -294,6 +301,56 @@ fn no_files() {
 fn no_large_files() {
     limit(libc::RLIMIT_FSIZE, 0);
     world(&engine()).unwrap().check();
+}
+
+/// A frame whose function can't be had in another form, as long as `refused` says, is as before; changes have an effect after that.
+fn frames_that_cannot_change(refused: impl FnOnce(&dyn Fn()), can_later: bool) {
+    let engine = engine();
+    let debuggee = Debuggee::new(&engine, StoreLimits::default()).unwrap();
+    let module = Module::new(&engine, &wat::parse_str(COUNT).unwrap()).unwrap();
+    let instance = debuggee.instantiate(&module, &[]).unwrap();
+    let Some(Extern::Func(count)) = debuggee.store().instance_export(instance, "count").unwrap() else { panic!() };
+    let call = debuggee.call_begin(count, &[Value::I32(5)]).unwrap();
+    assert_eq!(call.resume(&debuggee, Resume::Step).unwrap(), CallState::Paused);
+    let frame = call.frame(&debuggee).unwrap().unwrap();
+    let write = || debuggee.frame_write_local(&frame, 0, &Value::I32(100));
+    let attempts = || {
+        let errors = [
+            write().unwrap_err(),
+            debuggee.frame_return(&frame, &[Value::I32(1)]).unwrap_err(),
+            debuggee.frame_restart(&frame).unwrap_err(),
+        ];
+        assert!(errors.iter().all(|error| error.kind() == ErrorKind::System), "{errors:?}");
+    };
+    refused(&attempts);
+    let mut locals = [Value::I32(0); 2];
+    debuggee.frame_read_locals(&frame, 0, &mut locals).unwrap();
+    assert_eq!(locals[0], Value::I32(5));
+    if can_later {
+        write().unwrap();
+    }
+    // By steps, for which everything is armed already.
+    while call.resume(&debuggee, Resume::Step).unwrap() == CallState::Paused {}
+    assert_eq!(call.results(&debuggee).unwrap(), [Value::I32(if can_later { 200 } else { 10 })]);
+}
+
+fn frames_without_memory() {
+    let without = |attempts: &dyn Fn()| {
+        limit_for_a_while(libc::RLIMIT_AS, Some(0));
+        attempts();
+        limit_for_a_while(libc::RLIMIT_AS, None);
+    };
+    frames_that_cannot_change(without, true);
+}
+
+fn frames_without_code() {
+    let without = |attempts: &dyn Fn()| {
+        refuse(libc::SYS_memfd_create, None);
+        refuse(libc::SYS_mprotect, Some(libc::PROT_EXEC));
+        refuse(libc::SYS_mremap, None);
+        attempts();
+    };
+    frames_that_cannot_change(without, false);
 }
 
 fn no_change_of_protection() {
