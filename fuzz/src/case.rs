@@ -57,15 +57,20 @@ pub struct Case {
 impl Case {
     /// The case of a seed; none if the generators gave up or wrote nothing that can be called.
     pub fn new(seed: u64) -> Option<Case> {
-        let mut random = Random::new(seed);
-        (0..10).filter_map(|_| Case::random(seed, &mut random)).find(|case| !case.calls.is_empty())
+        Case::with(seed, false)
     }
 
-    fn random(seed: u64, random: &mut Random) -> Option<Case> {
+    /// The same; with `nans`, it can be seen which bits a NaN has.
+    pub fn with(seed: u64, nans: bool) -> Option<Case> {
+        let mut random = Random::new(seed);
+        (0..10).filter_map(|_| Case::random(seed, &mut random, nans)).find(|case| !case.calls.is_empty())
+    }
+
+    fn random(seed: u64, random: &mut Random, nans: bool) -> Option<Case> {
         let (origin, bytes) = if random.chance(60) {
-            (Origin::Smith, smith::module(random)?)
+            (Origin::Smith, smith::module_with(random, nans)?)
         } else {
-            (Origin::Writer, writer::module(random))
+            (Origin::Writer, writer::module_with(random, nans))
         };
         Some(
             Case::of(seed, origin, bytes).unwrap_or_else(|error| panic!("{origin:?} wrote an invalid module: {error}")),

@@ -165,7 +165,7 @@ fn what_of(case: &Case, call: usize) -> String {
     }
 }
 
-fn same(case: &Case, one_name: &str, one: &Report, other_name: &str, other: &Report) -> Result<(), String> {
+pub fn same(case: &Case, one_name: &str, one: &Report, other_name: &str, other: &Report) -> Result<(), String> {
     for (call, (end, other_end)) in one.ends.iter().zip(&other.ends).enumerate() {
         if end != other_end {
             return Err(differ(&format!("how {} ends", what_of(case, call)), (one_name, end), (other_name, other_end)));

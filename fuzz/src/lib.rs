@@ -19,4 +19,7 @@ pub mod wander;
 pub mod bytes;
 pub mod calls;
 pub mod differential;
+pub mod interpreter;
+pub mod other_values;
+pub mod same_values;
 pub mod second_thread;

@@ -7,7 +7,7 @@ use crate::random::{hash_bytes, mix};
 use crate::value::{UNKNOWN_FUNCTION, Val, hash_values};
 use pellucid::base::{
     Config, Error, ErrorKind, ExternRef, ExternType, Func, FuncIndex, GlobalIndex, Instance, MemoryIndex, OptLevel,
-    StoreLimits, TableIndex, TrapCode, ValType, Value,
+    RefType, StoreLimits, TableIndex, TrapCode, ValType, Value,
 };
 use pellucid::debug::{Action, DebugCall, Debuggee, Edit, Event, EventKind, Frame, FrameKind};
 use pellucid::runtime::{Engine, Extern, Module};
@@ -54,6 +54,18 @@ pub struct Session {
     pub module: Module,
     instance: Cell<Option<Instance>>,
     names: Rc<Names>,
+    on_host_call: Rc<RefCell<Option<HostHook>>>,
+}
+
+/// Sees each call of a host function before and after it is answered; the call fails if it says false.
+pub type HostHook = Rc<dyn Fn(&Debuggee, HostMoment<'_>) -> bool>;
+
+/// What a host function is about to do.
+pub enum HostMoment<'a> {
+    /// Import number `import` was called.
+    Called { import: usize, args: &'a [Value] },
+    /// It answers with these results, or fails.
+    Answers(Option<&'a [Value]>),
 }
 
 impl Session {
@@ -75,7 +87,19 @@ impl Session {
         });
         let externs = (0..8u64).map(|number| debuggee.store().externref_new(Box::new(number)).unwrap()).collect();
         names.externs.replace(externs);
-        Session { case: case.clone(), debuggee, module: module.clone(), instance: Cell::new(None), names }
+        Session {
+            case: case.clone(),
+            debuggee,
+            module: module.clone(),
+            instance: Cell::new(None),
+            names,
+            on_host_call: Rc::default(),
+        }
+    }
+
+    /// Has `hook` see each call of a host function, or nobody.
+    pub fn set_host_hook(&self, hook: Option<HostHook>) {
+        drop(self.on_host_call.replace(hook));
     }
 
     /// Instantiates the module, with what it imports.
@@ -92,16 +116,20 @@ impl Session {
         match self.case.info.import_type(import) {
             ExternType::Func(ty) => {
                 let (names, weak): (_, Weak<Debuggee>) = (self.names.clone(), Rc::downgrade(&self.debuggee));
-                let result_types = ty.results.clone();
+                let (result_types, hook) = (ty.results.clone(), self.on_host_call.clone());
                 let call = move |_: pellucid::runtime::Caller<'_>, args: &[Value], results: &mut [Value]| {
                     let debuggee = weak.upgrade().expect("its guest runs");
+                    let hook = hook.borrow().clone();
+                    let tell = |moment: HostMoment<'_>| hook.as_ref().is_none_or(|hook| hook(&debuggee, moment));
+                    let mut is_good = tell(HostMoment::Called { import: place, args });
                     let args: Vec<_> = args.iter().map(|arg| names.show(&debuggee, arg)).collect();
                     let answer = names.host.borrow_mut().call(place, &args, &result_types);
-                    let Some(answer) = answer else { return Err(Error::new(ErrorKind::Host, "as it happens")) };
-                    for (result, value) in results.iter_mut().zip(answer) {
+                    is_good &= answer.is_some();
+                    for (result, value) in results.iter_mut().zip(answer.into_iter().flatten()) {
                         *result = names.value(value);
                     }
-                    Ok(())
+                    is_good &= tell(HostMoment::Answers(is_good.then_some(&*results)));
+                    if is_good { Ok(()) } else { Err(Error::new(ErrorKind::Host, "as it happens")) }
                 };
                 let func = store.func_new(ty.clone(), Box::new(call)).expect("a host function can be made");
                 self.names.imports.borrow_mut().push(func);
@@ -141,7 +169,8 @@ impl Session {
         self.ended(self.debuggee.call(func, &args))
     }
 
-    fn instance(&self) -> Instance {
+    /// The instance, once there is one.
+    pub fn instance(&self) -> Instance {
         self.instance.get().expect("an instance was made")
     }
 
@@ -175,6 +204,41 @@ impl Session {
 
     fn show_all(&self, values: &[Value]) -> Vec<Val> {
         values.iter().map(|value| self.names.show(&self.debuggee, value)).collect()
+    }
+
+    /// A value in one word: a function is its index plus one, a host value its number plus one, null 0.
+    pub fn word(&self, value: &Value) -> u64 {
+        match *value {
+            Value::I32(value) => u64::from(value as u32),
+            Value::I64(value) => value as u64,
+            Value::F32(bits) => u64::from(bits),
+            Value::F64(bits) => bits,
+            Value::FuncRef(None) | Value::ExternRef(None) => 0,
+            Value::FuncRef(Some(func)) => match self.debuggee.store().func_location(func).expect("a function") {
+                Some((_, _, index)) => u64::from(index.as_u32()) + 1,
+                None => {
+                    let place = self.names.imports.borrow().iter().position(|import| *import == func);
+                    place.expect("a function of the host") as u64 + 1
+                }
+            },
+            Value::ExternRef(_) => match self.names.show(&self.debuggee, value) {
+                Val::Extern(Some(number)) => number + 1,
+                other => panic!("{other:?} is no host value"),
+            },
+            Value::Unavailable => panic!("a value isn't known"),
+        }
+    }
+
+    /// The value that a word of this type stands for.
+    pub fn value(&self, word: u64, ty: ValType) -> Value {
+        match ty {
+            ValType::I32 => Value::I32(word as i32),
+            ValType::I64 => Value::I64(word as i64),
+            ValType::F32 => Value::F32(word as u32),
+            ValType::F64 => Value::F64(word),
+            ValType::Ref(RefType::Func) => Value::FuncRef(word.checked_sub(1).map(|index| self.func(index as u32))),
+            ValType::Ref(RefType::Extern) => self.names.value(Val::Extern(word.checked_sub(1))),
+        }
     }
 
     /// All that a call can change.
@@ -266,8 +330,7 @@ impl Names {
 
 /// A case to the end, without anybody looking.
 pub fn run(case: &Rc<Case>, engine: &Engine) -> Report {
-    let module = Module::new(engine, &case.bytes).unwrap_or_else(|error| panic!("it is refused: {error}"));
-    let session = Session::new(case, engine, &module);
+    let session = Session::new(case, engine, &module(case, engine));
     run_session(&session, |call| session.call(call))
 }
 
@@ -399,18 +462,27 @@ impl Recorder {
 
 /// A case to the end, step by step: how each call ended and the steps it took, the instantiation first.
 pub fn step(case: &Rc<Case>, engine: &Engine) -> (Report, Vec<Trace>) {
-    let (report, traces, _) = step_and_look(case, engine, None);
+    step_module(case, &module(case, engine))
+}
+
+/// The same with a module that is loaded.
+pub fn step_module(case: &Rc<Case>, module: &Module) -> (Report, Vec<Trace>) {
+    let (report, traces, _) = step_and_look(case, module, None);
     (report, traces)
+}
+
+/// The module of a case.
+pub fn module(case: &Case, engine: &Engine) -> Module {
+    Module::new(engine, &case.bytes).unwrap_or_else(|error| panic!("it is refused: {error}"))
 }
 
 /// The state before a step, in words.
 pub fn explain(case: &Rc<Case>, engine: &Engine, call: usize, step: usize) -> String {
-    step_and_look(case, engine, Some((call, step))).2
+    step_and_look(case, &module(case, engine), Some((call, step))).2
 }
 
-fn step_and_look(case: &Rc<Case>, engine: &Engine, wanted: Option<(usize, usize)>) -> (Report, Vec<Trace>, String) {
-    let module = Module::new(engine, &case.bytes).unwrap_or_else(|error| panic!("it is refused: {error}"));
-    let session = Session::new(case, engine, &module);
+fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)>) -> (Report, Vec<Trace>, String) {
+    let session = Session::new(case, module.engine(), module);
     let wanted_of = |call| wanted.and_then(|(wanted, step)| (wanted == call).then_some(step));
     let recorder = Rc::new(RefCell::new(Recorder::new(session.names.clone(), wanted_of(0))));
     let (writer, trapped) = (recorder.clone(), Rc::new(Cell::new(None)));

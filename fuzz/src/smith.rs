@@ -7,13 +7,13 @@ use wasm_encoder::reencode::{Reencode, utils};
 use wasm_encoder::{ExportKind, ExportSection};
 use wasm_smith::{Config, MemoryOffsetChoices, Module};
 
-/// The configuration: everything that is compiled, and nothing else.
-pub fn config(random: &mut Random) -> Config {
+/// The configuration: everything that is compiled, and nothing else. With `nans`, it can be seen which bits a NaN has.
+pub fn config(random: &mut Random, nans: bool) -> Config {
     let floats = random.chance(70);
     Config {
         allow_floats: floats,
         // Which bits a NaN has is up to the engine.
-        canonicalize_nans: true,
+        canonicalize_nans: !nans,
         allow_start_export: random.chance(20),
         disallow_traps: random.chance(20),
         export_everything: true,
@@ -58,7 +58,12 @@ pub fn config(random: &mut Random) -> Config {
 
 /// A module whose functions end. None if wasm-smith can't make one of these choices.
 pub fn module(random: &mut Random) -> Option<Vec<u8>> {
-    let config = config(random);
+    module_with(random, false)
+}
+
+/// The same; with `nans`, it can be seen which bits a NaN has.
+pub fn module_with(random: &mut Random, nans: bool) -> Option<Vec<u8>> {
+    let config = config(random, nans);
     let size = random.pick(&[300, 1000, 3000]);
     let entropy = random.bytes(size);
     let mut module = Module::new(config, &mut Unstructured::new(&entropy)).ok()?;

@@ -2,13 +2,17 @@
 //! the one that follows from the steps the call takes, which [`crate::ours::step`] found out.
 
 use crate::case::{Call, Case, Ended, Report, Step, Trace};
-use crate::ours::{Session, run_session};
+use crate::ours::{self, HostHook, HostMoment, Session, run_session};
 use crate::random::Random;
 use pellucid::base::WasmPc;
-use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Resume};
+use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Frame, Resume};
 use pellucid::runtime::{Engine, Module};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+/// Changes that change nothing, made wherever a call is stopped. Answers whether the innermost frame was written to or moved,
+/// and notes what was done.
+pub type Touch = dyn Fn(&Session, &Frame, &mut Random, &mut Vec<String>) -> bool;
 
 /// A breakpoint as it should be.
 #[derive(Clone, Debug)]
@@ -33,6 +37,7 @@ struct Model {
     is_raised: bool,
     events: u32,
     log: Vec<String>,
+    touch: Option<Rc<Touch>>,
 }
 
 impl Model {
@@ -74,6 +79,14 @@ impl Model {
         }
         if self.random.chance(10) {
             self.check_book();
+        }
+    }
+
+    /// Now and then, the frames are touched.
+    fn touch(&mut self, innermost: &Frame) {
+        if let Some(touch) = self.touch.clone().filter(|_| self.events <= 300 && self.random.chance(30)) {
+            // Who was told where a step ended isn't told again once it has changed the frame.
+            self.is_raised |= touch(&self.session, innermost, &mut self.random, &mut self.log);
         }
     }
 
@@ -148,16 +161,26 @@ impl Model {
 }
 
 /// A case to the end, debugged at random. The traces are those of the instantiation and of each call.
-pub fn run(case: &Rc<Case>, engine: &Engine, traces: &[Trace], mut random: Random) -> Report {
-    let module = Module::new(engine, &case.bytes).unwrap_or_else(|error| panic!("it is refused: {error}"));
-    let session = Rc::new(Session::new(case, engine, &module));
+pub fn run(case: &Rc<Case>, engine: &Engine, traces: &[Trace], random: Random) -> Report {
+    run_touched(case, &ours::module(case, engine), traces, random, None)
+}
+
+/// The same, with frames touched at random where the calls stop.
+pub fn run_touched(
+    case: &Rc<Case>,
+    module: &Module,
+    traces: &[Trace],
+    mut random: Random,
+    touch: Option<Rc<Touch>>,
+) -> Report {
+    let session = Rc::new(Session::new(case, module.engine(), module));
     let mut call = 0;
     run_session(&session, |what| {
         call += 1;
         let seed = random.word();
         match traces.get(call) {
             Some(trace) if !trace.is_cut && !trace.steps.is_empty() => {
-                debug(&session, what, trace.steps.as_slice().into(), Random::new(seed))
+                debug(&session, what, trace.steps.as_slice().into(), Random::new(seed), touch.clone())
             }
             _ => session.call(what),
         }
@@ -165,7 +188,7 @@ pub fn run(case: &Rc<Case>, engine: &Engine, traces: &[Trace], mut random: Rando
 }
 
 /// One call. Whether a handler sees the events, or only whoever resumes, is up to chance.
-fn debug(session: &Rc<Session>, what: &Call, steps: Rc<[Step]>, mut random: Random) -> Ended {
+fn debug(session: &Rc<Session>, what: &Call, steps: Rc<[Step]>, mut random: Random, touch: Option<Rc<Touch>>) -> Ended {
     let (func, args) = session.prepare(what);
     let call = session.debuggee.call_begin(func, &args).expect("the call is good");
     let has_handler = random.chance(50);
@@ -173,7 +196,7 @@ fn debug(session: &Rc<Session>, what: &Call, steps: Rc<[Step]>, mut random: Rand
     // Operators that aren't reached count too.
     let info = session.module.info();
     pcs.extend(info.bodies.keys().flat_map(|body| info.operator_pcs(body)).map(|pc| pc.0));
-    let model = Model {
+    let mut model = Model {
         random,
         session: session.clone(),
         steps,
@@ -184,7 +207,11 @@ fn debug(session: &Rc<Session>, what: &Call, steps: Rc<[Step]>, mut random: Rand
         is_raised: false,
         events: 0,
         log: Vec::new(),
+        touch,
     };
+    if let Some(touch) = model.touch.clone() {
+        session.set_host_hook(Some(touch_callers(session, touch, model.random.word())));
+    }
     let turns = Rc::new(Turns { model: RefCell::new(model), expected: Cell::new(None), is_told: Cell::new(false) });
     if has_handler {
         let turns = turns.clone();
@@ -194,10 +221,26 @@ fn debug(session: &Rc<Session>, what: &Call, steps: Rc<[Step]>, mut random: Rand
     let ended = turns.drive(&call);
     // The handler and the session hold each other.
     session.debuggee.clear_event_handler().expect("debugging is on");
+    session.set_host_hook(None);
     let mut model = turns.model.borrow_mut();
     model.check_book();
     model.quieten();
     ended
+}
+
+/// Touches, now and then, the frames that a host function sees.
+fn touch_callers(session: &Rc<Session>, touch: Rc<Touch>, seed: u64) -> HostHook {
+    let (session, random) = (Rc::downgrade(session), RefCell::new(Random::new(seed)));
+    Rc::new(move |debuggee, moment| {
+        let mut random = random.borrow_mut();
+        if matches!(moment, HostMoment::Called { .. })
+            && random.chance(30)
+            && let (Some(session), Ok(Some(frame))) = (session.upgrade(), debuggee.newest_frame())
+        {
+            touch(&session, &frame, &mut random, &mut Vec::new());
+        }
+        true
+    })
 }
 
 /// The handler and whoever resumes the call, who take turns.
@@ -216,6 +259,7 @@ impl Turns {
         }
         let mut model = self.model.borrow_mut();
         model.arrive(event, self.expected.get());
+        model.touch(&event.frame.expect("an event of guest code has a frame"));
         model.edit();
         let action = match model.random.below(4) {
             0 | 1 => Action::Continue,
@@ -238,6 +282,9 @@ impl Turns {
             let how = {
                 let mut model = self.model.borrow_mut();
                 model.edit();
+                if let Some(frame) = call.frame(&session.debuggee).expect("a call of the store") {
+                    model.touch(&frame);
+                }
                 let how = if model.random.chance(40) { Resume::Step } else { Resume::Continue };
                 model.note(format!("resume {how:?}"));
                 self.expected.set(model.next(how == Resume::Step));

@@ -41,6 +41,11 @@ impl Types {
 
 /// A module whose functions end.
 pub fn module(random: &mut Random) -> Vec<u8> {
+    module_with(random, false)
+}
+
+/// The same; with `nans`, it can be seen which bits a NaN has.
+pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
     let mut types = Types::default();
     let mut signatures = Vec::new();
     let imported = random.below(3);
@@ -75,6 +80,7 @@ pub fn module(random: &mut Random) -> Vec<u8> {
             // Temporaries, of which nobody else knows.
             scratch: 0,
             traps_without_fuel,
+            nans,
             before: number,
             random,
         };
@@ -174,6 +180,8 @@ struct Writer<'a> {
     /// The first of three locals, an f32, an f64 and a v128, by which NaNs are replaced.
     scratch: u32,
     traps_without_fuel: bool,
+    /// Whether it can be seen which bits a NaN has.
+    nans: bool,
     /// How many of the functions are called mostly: those before this one, so that most calls come to an end.
     before: usize,
 }
@@ -723,6 +731,9 @@ impl Writer<'_> {
 
     /// Replaces a NaN on the stack by one whose bits are known.
     fn plain_nan(&mut self, ty: ValType) {
+        if self.nans {
+            return;
+        }
         let is_single = ty == ValType::F32;
         let local = self.scratch + u32::from(!is_single);
         self.emit(I::LocalTee(local));
