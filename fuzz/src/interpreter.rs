@@ -145,9 +145,9 @@ impl Interpreter {
     pub fn fill_elements(&mut self) {
         for (place, segment) in self.case.info.elements.values().enumerate() {
             if let (ElementMode::Passive, ElementItems::Exprs(exprs)) = (&segment.mode, &segment.items) {
-                let global = |global: pellucid::base::GlobalIndex| self.globals[global.as_u32() as usize];
+                let global = |global: pellucid::base::GlobalIndex| u128::from(self.globals[global.as_u32() as usize]);
                 let func = |func: FuncIndex| u64::from(func.as_u32()) + 1;
-                self.elements[place] = exprs.iter().map(|expr| expr.evaluate(global, func)).collect();
+                self.elements[place] = exprs.iter().map(|expr| expr.evaluate(global, func) as u64).collect();
             }
         }
     }

@@ -225,6 +225,7 @@ impl Session {
                 Val::Extern(Some(number)) => number + 1,
                 other => panic!("{other:?} is no host value"),
             },
+            Value::V128(_) => panic!("a vector has two words"),
             Value::Unavailable => panic!("a value isn't known"),
         }
     }
@@ -236,6 +237,7 @@ impl Session {
             ValType::I64 => Value::I64(word as i64),
             ValType::F32 => Value::F32(word as u32),
             ValType::F64 => Value::F64(word),
+            ValType::V128 => panic!("a vector has two words"),
             ValType::Ref(RefType::Func) => Value::FuncRef(word.checked_sub(1).map(|index| self.func(index as u32))),
             ValType::Ref(RefType::Extern) => self.names.value(Val::Extern(word.checked_sub(1))),
         }
