@@ -13,7 +13,8 @@ use crate::base::WasmPc;
 /// Writes a local of a frame. The guest goes on with the new value.
 ///
 /// Any frame can be written to whose call hasn't ended: of a paused call, in an event handler, and in a host function. A frame that
-/// waits for a call takes the value when it is returned to; until then it is read with it already.
+/// waits for a call takes the value when it is returned to; until then it is read with it already. If the call ends before, as by a
+/// trap, the frame never had it.
 ///
 /// The first write into a frame compiles its function once more, in a form that does exactly what was shown and takes everything
 /// from memory: the function runs several times slower until it returns. Other frames of it, and later calls, run as before.
