@@ -723,6 +723,8 @@ fn validated(
             _ => {}
         }
     }
+    // Whoever returns early stands there with the results, also where no operator leads.
+    *this.types.last_mut().expect("a body ends") = Some(case.func_type(func).results.to_vec());
     this
 }
 
