@@ -81,15 +81,13 @@ impl Session<'_> {
         if let Todo::Nothing = self.todo(asked) {
             return Flow::Continue(());
         }
-        if place == Interrupted::Outside
-            && let Some(site) = self.stopped_call.begin_again(self.call)
-        {
+        if place == Interrupted::Outside && self.stopped_call.begin_again(self.call) {
             let raised = self.stopped_call.raised.get();
             let flow = self.act(asked);
             // What was told of its operator isn't told again.
             self.stopped_call.raised.set(raised);
             flow?;
-            return self.let_machine_go_on(&site);
+            return self.let_machine_go_on(&self.here());
         }
         if place == Interrupted::Calling || !self.debuggee.is_debug() {
             if self.debuggee.is_debug()

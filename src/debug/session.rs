@@ -136,18 +136,13 @@ impl<'a> Session<'a> {
     /// Handles a stop of the guest. If the answer is to go on, everything is ready for that.
     #[inline(always)]
     fn stopped(&self, stopped: Stopped) -> Flow {
-        if let Some(site) = self.arrive(stopped) {
-            if self.debuggee.pending.any() {
+        if let Some(mut site) = self.arrive(stopped) {
+            if self.debuggee.pending.any() || self.debuggee.run_on.get().is_some() {
                 self.if_done(self.debuggee.make_writes(self.stopped_call, stopped.fp))?;
                 self.has_run_on()?;
-                let site = self.stopped_call.site().expect("it is stopped");
-                self.walk(&site)?;
-            } else {
-                if self.debuggee.run_on.get().is_some() {
-                    self.has_run_on()?;
-                }
-                self.walk(&site)?;
+                site = self.here();
             }
+            self.walk(&site)?;
         }
         self.before_entry()
     }
@@ -225,7 +220,7 @@ impl<'a> Session<'a> {
             let index = self.stopped_call.index();
             self.examine(site, index)?;
             if self.stopped_call.is_moved() {
-                return self.go_on_moved();
+                return self.let_machine_go_on(&self.here());
             }
             let target = if self.steps() { site.next(index) } else { site.next_mark(index) };
             let Some(target) = target else { return self.let_machine_go_on(site) };
@@ -248,14 +243,13 @@ impl<'a> Session<'a> {
     #[cold]
     fn go_on_exactly(&self) -> Flow {
         self.if_done(self.debuggee.continue_exactly(self.stopped_call))?;
-        self.go_on_moved()
+        self.let_machine_go_on(&self.here())
     }
 
-    /// Goes on with a frame that was moved.
+    /// The stop point that the call is at, which is another one after its frame was moved.
     #[cold]
-    fn go_on_moved(&self) -> Flow {
-        let site = self.stopped_call.site().expect("it is stopped");
-        self.let_machine_go_on(&site)
+    pub(super) fn here(&self) -> Rc<Site> {
+        self.stopped_call.site().expect("it is stopped")
     }
 
     /// Prepares for the machine to go on from the operator of the run of `site` that the call is at, by way of those before it. If

@@ -238,18 +238,18 @@ impl StoppedCall {
         self.is_inspectable.get() && self.state.borrow().top == Top::Stopped
     }
 
-    /// Notes that the call stays at the stop point where it is, since it wasn't resumed; answers that one, if there is any.
-    pub(super) fn begin_again(&self, call: &Call) -> Option<Rc<Site>> {
+    /// Notes that the call stays at the stop point where it is, since it wasn't resumed; answers whether it is at one.
+    pub(super) fn begin_again(&self, call: &Call) -> bool {
         let mut state = self.state.borrow_mut();
         if !call.is_at_stop() || state.top != Top::Stopped || self.call.get() != call.id() {
-            return None;
+            return false;
         }
         if let Some(activation) = &mut state.activation {
             activation.epoch = call.epoch();
         }
         self.set_epoch(call.epoch());
         self.is_inspectable.set(true);
-        state.site.clone()
+        state.site.is_some()
     }
 
     /// The stop point that it is at, or was at last.
@@ -315,8 +315,10 @@ impl StoppedCall {
         self.has_read.set(false);
         self.index.set(0);
         self.moved.set(true);
-        // Whoever was told of a step was told where it ended.
-        self.raised.set(self.raised.get().map(|_| EventKind::Breakpoint));
+        // Whoever was told of a step was told where it ended; who was told of an interrupt, of no operator.
+        if self.raised.get() == Some(EventKind::Step) {
+            self.raised.set(Some(EventKind::Breakpoint));
+        }
     }
 
     /// Whether the innermost frame goes on in its exact form.

@@ -37,11 +37,15 @@ static const char text[] =
     "  (func (export \"traps\") (param i32) (result i32) unreachable))";
 
 static pellucid_status_t looked_at = PELLUCID_OK;
+static pellucid_interrupt_t *interrupt;
 
 /* Writes into the frame that called the host, and tries what can't be done there. */
 static pellucid_status_t look(void *unused, pellucid_caller_t *caller, const pellucid_value_t *args, size_t n_args,
                               pellucid_value_t *results, size_t n_results, pellucid_error_t **out_error) {
     (void)unused, (void)out_error, (void)caller, (void)n_args, (void)n_results;
+    results[0] = args[0];
+    if (interrupt != NULL)
+        return pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_PAUSE);
     pellucid_frame_t frame;
     pellucid_value_t local = value_i32(50), read[2];
     uint32_t n;
@@ -52,7 +56,6 @@ static pellucid_status_t look(void *unused, pellucid_caller_t *caller, const pel
     MUST(pellucid_frame_read_locals(store, &frame, 1, read, 1, &n));
     CHECK(read[0].of.i32 == 50);
     looked_at = pellucid_frame_restart(store, &frame, NULL, ERR);
-    results[0] = args[0];
     return PELLUCID_OK;
 }
 
@@ -337,6 +340,41 @@ static void calls_are_ended(void) {
     close_world();
 }
 
+/* A call that is interrupted hasn't come to the operator where it pauses: a breakpoint there is hit when it goes on, also if the
+ * frame was changed meanwhile. */
+static void breakpoints_are_hit_after_an_interrupt(void) {
+    for (int is_changed = 0; is_changed <= 1; is_changed++) {
+        open_scene();
+        MUST(pellucid_store_interrupt(store, &interrupt, ERR));
+        begin("host", 4);
+        MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+        CHECK(state == PELLUCID_CALL_PAUSED);
+        pellucid_frame_t frame = top();
+        pellucid_module_t *module;
+        pellucid_edit_t *edit;
+        uint64_t id;
+        uint32_t pc;
+        MUST(pellucid_instance_module(store, &instance, &module));
+        MUST(pellucid_edit_begin(store, &edit));
+        MUST(pellucid_edit_add(edit, module, pc_of(frame), &id, &pc));
+        MUST(pellucid_edit_commit(edit, ERR));
+        pellucid_edit_delete(edit);
+        CHECK(pc == pc_of(frame));
+        if (is_changed)
+            write_local(frame, 1, 50);
+        MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+        if (CHECK(state == PELLUCID_CALL_PAUSED)) {
+            frame = top();
+            CHECK(pc_of(frame) == pc && local_of(frame, 1) == (is_changed ? 50 : 5));
+            CHECK(run_on() == (is_changed ? 54 : 9));
+        }
+        pellucid_module_delete(module);
+        pellucid_interrupt_delete(interrupt);
+        interrupt = NULL;
+        close_world();
+    }
+}
+
 static void bad_arguments_change_nothing(void) {
     open_scene();
     pellucid_frame_t frame = stop_in("outer", 3, 2, 2), stale = frame;
@@ -563,6 +601,7 @@ int main(void) {
     frames_are_dropped();
     frames_move_to_other_operators();
     calls_are_ended();
+    breakpoints_are_hit_after_an_interrupt();
     bad_arguments_change_nothing();
     writing_what_is_there_changes_nothing("outer", 3);
     writing_what_is_there_changes_nothing("sum", 5);
