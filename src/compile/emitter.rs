@@ -264,23 +264,13 @@ impl Emitter {
         }
         let offset = i64::from(first * WORD_SIZE);
         let from = builder.ins().iadd_imm_s(entry, offset);
-        let until = builder.ins().iadd_imm_s(entry, i64::from(self.plan.words * WORD_SIZE));
         let to = builder.ins().stack_addr(types::I64, self.slot, offset as i32);
         let distance = builder.ins().isub(to, from);
-        let (body, done) = (builder.create_block(), builder.create_block());
-        builder.append_block_param(body, types::I64);
-        builder.ins().jump(body, &[from.into()]);
-        builder.switch_to_block(body);
-        let from = builder.block_params(body)[0];
-        let word = builder.ins().load(types::I64, MemFlagsData::trusted(), from, 0);
-        let to = builder.ins().iadd(from, distance);
-        builder.ins().store(MemFlagsData::trusted(), word, to, 0);
-        let next = builder.ins().iadd_imm_s(from, i64::from(WORD_SIZE));
-        let goes_on = builder.ins().icmp(IntCC::UnsignedLessThan, next, until);
-        builder.ins().brif(goes_on, body, &[next.into()], done, &[]);
-        builder.seal_block(body);
-        builder.seal_block(done);
-        builder.switch_to_block(done);
+        each_word(builder, from, self.plan.words - first, |builder, from| {
+            let word = builder.ins().load(types::I64, MemFlagsData::trusted(), from, 0);
+            let to = builder.ins().iadd(from, distance);
+            builder.ins().store(MemFlagsData::trusted(), word, to, 0);
+        });
     }
 
     /// What a tagged instruction is.
@@ -337,14 +327,25 @@ pub(super) fn zero_words(builder: &mut FunctionBuilder<'_>, slot: StackSlot, wor
         return;
     }
     let from = builder.ins().stack_addr(types::I64, slot, (words.start * WORD_SIZE) as i32);
-    let bytes = i64::from(count * WORD_SIZE);
-    let until = builder.ins().iadd_imm_s(from, bytes);
+    each_word(builder, from, count, |builder, address| {
+        builder.ins().store(MemFlagsData::trusted(), zero, address, 0);
+    });
+}
+
+/// Does something with the address of each of `count` words, from the one at `from` on. There must be some.
+fn each_word(
+    builder: &mut FunctionBuilder<'_>,
+    from: Value,
+    count: u32,
+    act: impl FnOnce(&mut FunctionBuilder<'_>, Value),
+) {
+    let until = builder.ins().iadd_imm_s(from, i64::from(count * WORD_SIZE));
     let (body, behind) = (builder.create_block(), builder.create_block());
     builder.append_block_param(body, types::I64);
     builder.ins().jump(body, &[from.into()]);
     builder.switch_to_block(body);
     let address = builder.block_params(body)[0];
-    builder.ins().store(MemFlagsData::trusted(), zero, address, 0);
+    act(builder, address);
     let next = builder.ins().iadd_imm_s(address, i64::from(WORD_SIZE));
     let goes_on = builder.ins().icmp(IntCC::UnsignedLessThan, next, until);
     builder.ins().brif(goes_on, body, &[next.into()], behind, &[]);

@@ -495,7 +495,8 @@ impl Inner {
             Inner::Binary(ty, apply) | Inner::Arithmetic(ty, apply) => {
                 let length = operands.len();
                 let (first, second) = (operands[length - 2], operands[length - 1]);
-                if matches!(self, Inner::Arithmetic(..)) && are_different_nans(first, second) {
+                let bits = if ty == ValType::F32 { 32 } else { 64 };
+                if matches!(self, Inner::Arithmetic(..)) && are_different_nans(bits, first.lo(), second.lo()) {
                     return Err(Halt::Unclear);
                 }
                 let bits = in_environment(ty, first.ty, || apply(first.lo(), second.lo()))?;
@@ -504,15 +505,6 @@ impl Inner {
             }
         }
         Ok(())
-    }
-}
-
-/// Whether two floats are NaNs, and differ in more than whether they are quiet.
-fn are_different_nans(first: Slot, second: Slot) -> bool {
-    let (a, b) = (first.lo(), second.lo());
-    match first.ty {
-        ValType::F32 => f32(a).is_nan() && f32(b).is_nan() && (a ^ b) as u32 & !QUIET_32 != 0,
-        _ => f64(a).is_nan() && f64(b).is_nan() && (a ^ b) & !QUIET_64 != 0,
     }
 }
 

@@ -74,8 +74,9 @@ impl Debuggee {
             }
             let results = results.iter().zip(types).zip(0..);
             let operands = results.map(|((value, ty), place)| self.slot(value, *ty, "result #", place));
-            let end = WasmPc(info.bodies[standing.function].range.end - 1);
-            Ok((end, Values { operands: operands.collect::<Result<_>>()?, locals: standing.values.locals }))
+            standing.values.operands = operands.collect::<Result<_>>()?;
+            standing.pc = WasmPc(info.bodies[standing.function].range.end - 1);
+            Ok(())
         })
     }
 
@@ -87,9 +88,11 @@ impl Debuggee {
         self.move_frame(frame, |standing| {
             let info = standing.module.info();
             let params = info.func_type(info.func_index(standing.function)).params.len();
-            let mut locals = standing.values.locals;
+            let Values { locals, operands } = &mut standing.values;
             locals[params..].iter_mut().for_each(|local| *local = Slot::new(local.ty, 0));
-            Ok((info.bodies[standing.function].operators, Values { locals, operands: Vec::new() }))
+            operands.clear();
+            standing.pc = info.bodies[standing.function].operators;
+            Ok(())
         })
     }
 
@@ -104,7 +107,8 @@ impl Debuggee {
             if !range.contains(&pc.0) {
                 bail!(NotFound, "{:#x} isn't in the frame's function", pc.0);
             }
-            Ok((pc, standing.values))
+            standing.pc = pc;
+            Ok(())
         })
     }
 
@@ -116,15 +120,15 @@ impl Debuggee {
     pub fn frame_drop(&self, frame: &Frame) -> Result<Frame> {
         let dropped = self.locate(frame, |stopped_call| self.standing(stopped_call, frame))?;
         let Some(caller) = self.frame_caller(frame)? else { bail!(InvalidState, "the host called this frame") };
-        self.move_frame(&caller, |mut standing| {
+        self.move_frame(&caller, |standing| {
             let info = dropped.module.info();
             let index = info.func_index(dropped.function);
             let params = info.func_type(index).params.len();
             standing.values.operands.extend_from_slice(&dropped.values.locals[..params]);
-            if let Some(element) = self.element_called(&standing, &dropped, index)? {
+            if let Some(element) = self.element_called(standing, &dropped, index)? {
                 standing.values.operands.push(element);
             }
-            Ok((standing.pc, standing.values))
+            Ok(())
         })
     }
 
@@ -161,8 +165,7 @@ impl Debuggee {
             if standing.kind == FrameKind::Calling {
                 return self.write_later(stopped_call, &standing, variable, slot);
             }
-            let pc = standing.pc;
-            stopped_call.move_to(self.moved(stopped_call, standing, pc)?, self.store());
+            stopped_call.move_to(self.moved(stopped_call, standing)?, self.store());
             Ok(())
         })
     }
@@ -180,6 +183,7 @@ impl Debuggee {
             known.set(variable, slot);
             return Ok(());
         }
+        self.forget_orphans()?;
         // What the frame will need is there before it is promised.
         let (blob, body) = self.exact_form(&standing.module, standing.function)?;
         self.check_room(stopped_call, standing.fp, &blob, body)?;
@@ -190,27 +194,25 @@ impl Debuggee {
         Ok(())
     }
 
-    /// Moves a frame to where `to` says, with the values that it says.
-    fn move_frame(&self, frame: &Frame, to: impl FnOnce(Standing) -> Result<(WasmPc, Values)>) -> Result<Frame> {
+    /// Has a frame, which becomes the innermost, stand as `change` makes it stand.
+    fn move_frame(&self, frame: &Frame, change: impl FnOnce(&mut Standing) -> Result<()>) -> Result<Frame> {
         self.locate(frame, |stopped_call| {
-            let standing = self.standing(stopped_call, frame)?;
+            let mut standing = self.standing(stopped_call, frame)?;
             if !stopped_call.is_stopped() {
                 bail!(InvalidState, "the call waits for a host function");
             }
-            let Standing { ref module, function, kind, fp, context, .. } = standing;
-            let module = module.clone();
-            let (pc, values) = to(standing)?;
-            let moved = self.moved(stopped_call, Standing { module, function, kind, pc, fp, context, values }, pc)?;
-            self.forget_writes(stopped_call.call.get(), |written| written <= fp)?;
+            change(&mut standing)?;
+            let moved = self.moved(stopped_call, standing)?;
+            self.forget_writes(stopped_call.call.get(), |written| written <= moved.fp)?;
             stopped_call.move_to(moved, self.store());
             stopped_call.forget_handles();
             Ok(stopped_call.frame(self.store(), 0))
         })
     }
 
-    /// What it takes for a frame to go on at the operator at `pc` in its exact form.
-    fn moved(&self, stopped_call: &StoppedCall, standing: Standing, pc: WasmPc) -> Result<Moved> {
-        let Standing { module, function, fp, context, values, .. } = standing;
+    /// What it takes for a frame to go on in its exact form as it stands.
+    fn moved(&self, stopped_call: &StoppedCall, standing: Standing) -> Result<Moved> {
+        let Standing { module, function, pc, fp, context, values, .. } = standing;
         let (blob, body) = self.exact_form(&module, function)?;
         self.check_room(stopped_call, fp, &blob, body)?;
         let frames = blob.frames().expect("the exact form is for debugging");
@@ -238,8 +240,7 @@ impl Debuggee {
     #[cold]
     pub(super) fn continue_exactly(&self, stopped_call: &StoppedCall) -> Result<()> {
         let standing = self.standing(stopped_call, &stopped_call.frame(self.store(), 0))?;
-        let pc = standing.pc;
-        stopped_call.move_to(self.moved(stopped_call, standing, pc)?, self.store());
+        stopped_call.move_to(self.moved(stopped_call, standing)?, self.store());
         Ok(())
     }
 
@@ -249,8 +250,7 @@ impl Debuggee {
         let Some(writes) = self.pending.of(stopped_call.call.get(), fp) else { return Ok(()) };
         let mut standing = self.standing(stopped_call, &stopped_call.frame(self.store(), 0))?;
         writes.apply(&mut standing.values);
-        let pc = standing.pc;
-        let moved = self.moved(stopped_call, standing, pc)?;
+        let moved = self.moved(stopped_call, standing)?;
         self.forget_writes(stopped_call.call.get(), |written| written == fp)?;
         stopped_call.move_to(moved, self.store());
         Ok(())
@@ -272,6 +272,9 @@ impl Debuggee {
 
     /// Disarms what was armed for writes that aren't pending any more.
     fn disarm_for(&self, taken: Vec<Rc<Writes>>, undo: impl FnOnce(Vec<Rc<Writes>>)) -> Result<()> {
+        if taken.is_empty() {
+            return Ok(());
+        }
         let unneeded = |writes: &Rc<Writes>| self.disarming(writes.place());
         let patches: Vec<Patch> = taken.iter().filter_map(unneeded).collect();
         self.patch(&patches).inspect_err(|_| undo(taken.clone()))?;

@@ -29,21 +29,24 @@ pub struct Writes {
     place: Return,
     /// The frame's function in its exact form.
     exact: Rc<MappedBlob>,
-    values: RefCell<Written>,
+    values: RefCell<BTreeMap<Variable, Slot>>,
 }
 
-/// Values by local, and by operand from the bottom.
-#[derive(Clone, Default)]
-struct Written {
-    locals: BTreeMap<u32, Slot>,
-    operands: BTreeMap<u32, Slot>,
-}
-
-/// A local or an operand.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A local, or an operand counted from the bottom.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Variable {
     Local(u32),
     Operand(u32),
+}
+
+impl Variable {
+    /// The one so many places behind it.
+    pub fn behind(self, places: u32) -> Variable {
+        match self {
+            Variable::Local(local) => Variable::Local(local + places),
+            Variable::Operand(operand) => Variable::Operand(operand + places),
+        }
+    }
 }
 
 impl Writes {
@@ -54,27 +57,22 @@ impl Writes {
 
     /// Notes a write.
     pub fn set(&self, variable: Variable, value: Slot) {
-        let mut values = self.values.borrow_mut();
-        match variable {
-            Variable::Local(local) => values.locals.insert(local, value),
-            Variable::Operand(operand) => values.operands.insert(operand, value),
-        };
+        self.values.borrow_mut().insert(variable, value);
     }
 
     /// What was written to a local or operand.
     pub fn get(&self, variable: Variable) -> Option<Slot> {
-        let values = self.values.borrow();
-        match variable {
-            Variable::Local(local) => values.locals.get(&local).copied(),
-            Variable::Operand(operand) => values.operands.get(&operand).copied(),
-        }
+        self.values.borrow().get(&variable).copied()
     }
 
     /// Puts what was written in the place of what was there.
     pub fn apply(&self, to: &mut Values) {
-        let Written { locals, operands } = &*self.values.borrow();
-        locals.iter().for_each(|(local, slot)| to.locals[*local as usize] = *slot);
-        operands.iter().for_each(|(operand, slot)| to.operands[*operand as usize] = *slot);
+        for (variable, slot) in &*self.values.borrow() {
+            match *variable {
+                Variable::Local(local) => to.locals[local as usize] = *slot,
+                Variable::Operand(operand) => to.operands[operand as usize] = *slot,
+            }
+        }
     }
 }
 

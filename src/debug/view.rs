@@ -110,7 +110,7 @@ impl View<'_> {
     #[inline]
     pub(super) fn read_locals(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
         if let Some(writes) = &self.writes {
-            return self.read_with(writes, Variable::Local, store, which, &mut put);
+            return self.read_with(writes, Variable::Local(which.start as u32), store, which, &mut put);
         }
         match &self.contents {
             Contents::Replayed(values) => each_tagged(&values.locals[which], store, put),
@@ -125,7 +125,7 @@ impl View<'_> {
     #[inline]
     pub(super) fn read_operands(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
         if let Some(writes) = &self.writes {
-            return self.read_with(writes, Variable::Operand, store, which, &mut put);
+            return self.read_with(writes, Variable::Operand(which.start as u32), store, which, &mut put);
         }
         match &self.contents {
             Contents::Replayed(values) => each_tagged(&values.operands[which], store, put),
@@ -141,7 +141,7 @@ impl View<'_> {
     fn read_with(
         &self,
         writes: &Writes,
-        variable: fn(u32) -> Variable,
+        first: Variable,
         store: &Store,
         which: Range<usize>,
         put: &mut dyn FnMut(usize, Value),
@@ -149,12 +149,11 @@ impl View<'_> {
         let Contents::Stack(layout) = &self.contents else {
             unreachable!("it waits for a call, and its values are known")
         };
-        let first = which.start;
-        let put = |place: usize, value| match writes.get(variable((first + place) as u32)) {
+        let put = |place: usize, value| match writes.get(first.behind(place as u32)) {
             Some(written) => shown(&written, store, |value| put(place, value)),
             None => put(place, value),
         };
-        match variable(0) {
+        match first {
             Variable::Local(_) => layout.read_locals(self.slot(layout), store, which, put),
             Variable::Operand(_) => layout.read_operands(self.slot(layout), store, which, put),
         }

@@ -359,9 +359,6 @@ impl Call {
     #[cold]
     fn trapped(&self, store: &Store, trap: RawTrap) -> TrapInfo {
         self.state.set(RunState::Trapped);
-        // A function that finds no room for its frame doesn't take its entry.
-        // SAFETY: the context is this store's; guest code isn't running.
-        unsafe { (*store.inner().context.get()).entry = ptr::null() };
         if trap.code == TrapCode::HostError {
             let error = store.inner().host_error.take();
             if error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Exit) {
@@ -461,7 +458,8 @@ impl Call {
         }
     }
 
-    /// Looks whether a function that was to be entered has taken its entry; if it was interrupted before that, it will.
+    /// Looks whether a function that was to be entered has taken its entry. If it was interrupted before that, it will; if it found
+    /// no room for its frame, it never does.
     #[cold]
     fn was_entered(&self, store: &Store) {
         // SAFETY: the context is this store's; guest code isn't running.

@@ -147,6 +147,15 @@ pub(super) fn f64_choice(a: u64, b: u64, merge: fn(u64, u64) -> u64, first: fn(f
     }
 }
 
+/// Whether two floats of so many bits are NaNs, and differ in more than whether they are quiet: then which of them comes out of an
+/// operation isn't known.
+pub(super) fn are_different_nans(bits: u32, a: u64, b: u64) -> bool {
+    match bits {
+        32 => f32(a).is_nan() && f32(b).is_nan() && (a ^ b) as u32 & !QUIET_32 != 0,
+        _ => f64(a).is_nan() && f64(b).is_nan() && (a ^ b) & !QUIET_64 != 0,
+    }
+}
+
 pub(super) fn demote(a: u64) -> Numeric {
     if f64(a).is_nan() {
         let sign = (a >> 32) as u32 & 1 << 31;

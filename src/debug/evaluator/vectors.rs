@@ -269,10 +269,9 @@ impl Vector {
     /// Whether the result can be told. It can't if both operands have NaNs in one lane that differ in more than whether they are
     /// quiet.
     pub fn is_clear(&self, operands: &[Slot]) -> bool {
-        let quiet = if self.bits == 32 { u64::from(QUIET_32) } else { QUIET_64 };
         let is_unclear = |index| {
             let [a, b] = [0, 1].map(|place: usize| lane(operands[place].bits, self.bits, index));
-            float(a, self.bits).is_nan() && float(b, self.bits).is_nan() && (a ^ b) & !quiet != 0
+            are_different_nans(self.bits, a, b)
         };
         !(self.is_arithmetic && (0..128 / self.bits).any(is_unclear))
     }
