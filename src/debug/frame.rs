@@ -191,11 +191,13 @@ impl Debuggee {
     #[inline(always)]
     fn view<T>(&self, frame: &Frame, see: impl FnOnce(View<'_>) -> T) -> Result<T> {
         self.locate(frame, |stopped_call| {
+            let written;
             let mut look = stopped_call.look();
             match look.frame(self.store(), &self.cache, frame.position) {
                 Some(mut view) => {
                     if self.pending.any() && view.kind == FrameKind::Calling {
-                        view.writes = self.pending.of(frame.call, view.fp);
+                        written = self.pending.of(frame.call, view.fp);
+                        view.writes = written.as_deref();
                     }
                     Ok(see(view))
                 }

@@ -11,7 +11,6 @@ use crate::base::{BodyIndex, DefinedFuncIndex, Instance, ValType, Value, WasmPc}
 use crate::runtime::{Activation, MappedBlob, Module, Store};
 use std::cell::Cell;
 use std::ops::Range;
-use std::rc::Rc;
 
 /// A frame and where its values are.
 pub(super) struct View<'a> {
@@ -26,7 +25,7 @@ pub(super) struct View<'a> {
     /// The address of its instance's context, if the state slot doesn't have it.
     pub(super) context: Option<u64>,
     /// What it will have when it is returned to.
-    pub(super) writes: Option<Rc<Writes>>,
+    pub(super) writes: Option<&'a Writes>,
 }
 
 /// Where the values of a frame are.
@@ -109,7 +108,7 @@ impl View<'_> {
     /// Hands out the locals in `which`, each with its place among them.
     #[inline]
     pub(super) fn read_locals(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
-        if let Some(writes) = &self.writes {
+        if let Some(writes) = self.writes {
             return self.read_with(writes, Variable::Local(which.start as u32), store, which, &mut put);
         }
         match &self.contents {
@@ -124,7 +123,7 @@ impl View<'_> {
     /// Hands out the operands in `which`, bottom first, each with its place among them.
     #[inline]
     pub(super) fn read_operands(&self, store: &Store, which: Range<usize>, mut put: impl FnMut(usize, Value)) {
-        if let Some(writes) = &self.writes {
+        if let Some(writes) = self.writes {
             return self.read_with(writes, Variable::Operand(which.start as u32), store, which, &mut put);
         }
         match &self.contents {
