@@ -37,7 +37,6 @@ fn features_are_named() {
         ("function references", "(module (type $t (func)) (func (param (ref null $t))))"),
         ("memory64", "(module (memory i64 1))"),
         ("memory64", "(module (table i64 1 funcref))"),
-        ("wide arithmetic", "(module (func (i64.mul_wide_s (i64.const 1) (i64.const 2)) drop drop))"),
         ("legacy exceptions", "(module (func try end))"),
         ("legacy exceptions", "(module (func try delegate 0))"),
         ("custom page sizes", "(module (memory 1 (pagesize 1)))"),

@@ -154,8 +154,11 @@ pub fn run(state: &State, seed: u64) -> Result<Outcome, Failure> {
 /// Loads bytes in all ways; whether they are a module.
 fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
     let mut outcome = Outcome::done();
-    let features =
-        WasmFeatures::WASM2 | WasmFeatures::RELAXED_SIMD | WasmFeatures::MULTI_MEMORY | WasmFeatures::EXTENDED_CONST;
+    let features = WasmFeatures::WASM2
+        | WasmFeatures::RELAXED_SIMD
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::WIDE_ARITHMETIC;
     let valid = Validator::new_with_features(features).validate_all(bytes).map(|_| ());
     let mut answers = Vec::new();
     for engine in [&state.off, &state.on] {

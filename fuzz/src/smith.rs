@@ -35,7 +35,7 @@ pub fn config(random: &mut Random, nans: bool) -> Config {
         tail_call_enabled: false,
         threads_enabled: false,
         shared_everything_threads_enabled: false,
-        wide_arithmetic_enabled: false,
+        wide_arithmetic_enabled: true,
         min_funcs: 1,
         max_funcs: 1 + random.below(8),
         max_imports: random.below(8),

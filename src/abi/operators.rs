@@ -194,6 +194,10 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | I64TruncSatF32U
             | I64TruncSatF64S
             | I64TruncSatF64U
+            | I64Add128
+            | I64Sub128
+            | I64MulWideS
+            | I64MulWideU
     )
 }
 

@@ -106,9 +106,38 @@ impl Translator<'_> {
             I64ReinterpretF64 => self.convert(I64, |ins, ty, a| ins.bitcast(ty, MemFlagsData::new(), a)),
             F32ReinterpretI32 => self.convert(F32, |ins, ty, a| ins.bitcast(ty, MemFlagsData::new(), a)),
             F64ReinterpretI64 => self.convert(F64, |ins, ty, a| ins.bitcast(ty, MemFlagsData::new(), a)),
+            I64Add128 => self.wide(|ins, a, b| ins.iadd(a, b)),
+            I64Sub128 => self.wide(|ins, a, b| ins.isub(a, b)),
+            I64MulWideS => self.full_product(|ins, a| ins.sextend(types::I128, a)),
+            I64MulWideU => self.full_product(|ins, a| ins.uextend(types::I128, a)),
             _ => return false,
         }
         true
+    }
+
+    /// An operator on two numbers of 128 bits, each given as its lower and its upper half.
+    fn wide(&mut self, apply: impl FnOnce(Ins<'_, '_>, Value, Value) -> Value) {
+        let (right_lower, right_upper) = self.pop2();
+        let (left_lower, left_upper) = self.pop2();
+        let left = self.builder.ins().iconcat(left_lower.value, left_upper.value);
+        let right = self.builder.ins().iconcat(right_lower.value, right_upper.value);
+        let value = apply(self.builder.ins(), left, right);
+        self.push_wide(value);
+    }
+
+    /// The full product of two numbers of 64 bits.
+    fn full_product(&mut self, extend: impl Fn(Ins<'_, '_>, Value) -> Value) {
+        let (left, right) = self.pop2();
+        let left = extend(self.builder.ins(), left.value);
+        let right = extend(self.builder.ins(), right.value);
+        let value = self.builder.ins().imul(left, right);
+        self.push_wide(value);
+    }
+
+    fn push_wide(&mut self, value: Value) {
+        let (lower, upper) = self.builder.ins().isplit(value);
+        self.push(ValType::I64, lower);
+        self.push(ValType::I64, upper);
     }
 
     /// Pushes a constant: a number or a vector.

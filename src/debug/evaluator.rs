@@ -135,6 +135,10 @@ pub enum Inner {
     Arithmetic(ValType, fn(u64, u64) -> Numeric),
     /// An operator on vectors, or from or to one.
     Vector(Vector),
+    /// An operator from two numbers of 128 bits to one; each is two operands, the lower half first.
+    Wide(fn(u128, u128) -> u128),
+    /// An operator from two operands of 64 bits to a number of 128 bits.
+    MultiplyWide(fn(u64, u64) -> u128),
 }
 
 /// What a scalar numeric operator gives: bits, or a trap.
@@ -403,6 +407,10 @@ impl Inner {
             I64ReinterpretF64 => unary(I64, Ok),
             F32ReinterpretI32 => unary(F32, Ok),
             F64ReinterpretI64 => unary(F64, Ok),
+            I64Add128 => Some(Inner::Wide(u128::wrapping_add)),
+            I64Sub128 => Some(Inner::Wide(u128::wrapping_sub)),
+            I64MulWideS => Some(Inner::MultiplyWide(|a, b| (i128::from(a as i64) * i128::from(b as i64)) as u128)),
+            I64MulWideU => Some(Inner::MultiplyWide(|a, b| u128::from(a) * u128::from(b))),
             _ => Vector::new(operator).map(Inner::Vector),
         }
     }
@@ -503,9 +511,28 @@ impl Inner {
                 operands[length - 2] = Slot::scalar(ty, bits);
                 operands.truncate(length - 1);
             }
+            Inner::Wide(apply) => {
+                let from = operands.len() - 4;
+                let number =
+                    |lower: usize| u128::from(operands[lower].lo()) | u128::from(operands[lower + 1].lo()) << 64;
+                let bits = apply(number(from), number(from + 2));
+                push_wide(operands, from, bits);
+            }
+            Inner::MultiplyWide(apply) => {
+                let from = operands.len() - 2;
+                let bits = apply(operands[from].lo(), operands[from + 1].lo());
+                push_wide(operands, from, bits);
+            }
         }
         Ok(())
     }
+}
+
+/// Puts the halves of a number of 128 bits in the place of the operands from `from` on.
+fn push_wide(operands: &mut Vec<Slot>, from: usize, bits: u128) {
+    operands.truncate(from);
+    operands.push(Slot::scalar(ValType::I64, bits as u64));
+    operands.push(Slot::scalar(ValType::I64, (bits >> 64) as u64));
 }
 
 /// Computes as the guest does, if an operand or the result is a float.

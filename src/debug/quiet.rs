@@ -36,6 +36,7 @@ pub fn is_quiet(operator: &Operator<'_>) -> bool {
             | F64ConvertI32S | F64ConvertI32U | F64ConvertI64S | F64ConvertI64U
             | F32DemoteF64 | F64PromoteF32
             | I32ReinterpretF32 | I64ReinterpretF64 | F32ReinterpretI32 | F64ReinterpretI64
+            | I64Add128 | I64Sub128 | I64MulWideS | I64MulWideU
     );
     is_quiet
 }

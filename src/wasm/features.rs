@@ -52,7 +52,8 @@ pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
             | "bulk_memory"
             | "reference_types"
             | "simd"
-            | "relaxed simd" => Ok(()),
+            | "relaxed simd"
+            | "wide arithmetic" => Ok(()),
             feature => Err(unsupported(feature, offset)),
         },
     }

@@ -11,8 +11,10 @@ use wasmparser::{BlockType, HeapType, Operator};
 pub struct StackEffect {
     /// Operands that it takes.
     pub pops: u32,
-    /// The operand that it leaves, if it does.
+    /// The type of the operand that it leaves, if it does.
     pub pushes: Option<ValType>,
+    /// Whether it leaves a second one, of the same type.
+    pub pushes_two: bool,
 }
 
 /// The effect of an operator with this opcode that neither branches nor calls, nor moves values that it doesn't make, as
@@ -20,7 +22,7 @@ pub struct StackEffect {
 pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> Option<StackEffect> {
     use Operator::*;
     use ValType::{F32, F64, I32, I64};
-    let effect = |pops, pushes| Some(StackEffect { pops, pushes });
+    let effect = |pops, pushes| Some(StackEffect { pops, pushes, pushes_two: false });
     if let (Some(operands), pushes) = (numeric_operands(opcode), numeric_result(opcode)) {
         return effect(operands.count as u32, pushes);
     }
@@ -65,7 +67,9 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
         RefNull { hty: HeapType::EXTERN } => effect(0, Some(ValType::Ref(RefType::Extern))),
         RefIsNull => effect(1, Some(I32)),
         RefFunc { .. } => effect(0, Some(ValType::FUNCREF)),
-        _ => vector_operator(operator).map(|vector| StackEffect { pops: vector.pops, pushes: vector.pushes }),
+        I64Add128 | I64Sub128 => Some(StackEffect { pops: 4, pushes: Some(I64), pushes_two: true }),
+        I64MulWideS | I64MulWideU => Some(StackEffect { pops: 2, pushes: Some(I64), pushes_two: true }),
+        _ => vector_operator(operator).and_then(|vector| effect(vector.pops, vector.pushes)),
     }
 }
 

@@ -149,8 +149,7 @@ fn compare(param_types: &[&str], result: &str, body: &str, arguments: &[Vec<Valu
         let shown = shown.clone();
         move |debuggee: &Debuggee, event: &Event| {
             let state = scene::state(debuggee, &event.frame.unwrap());
-            assert_eq!(state.operands.len(), 1);
-            *shown.borrow_mut() = Some(state.operands[0]);
+            *shown.borrow_mut() = Some(state.operands);
             Action::Continue
         }
     };
@@ -164,7 +163,7 @@ fn compare(param_types: &[&str], result: &str, body: &str, arguments: &[Vec<Valu
         match (plain, stopped) {
             (Ok(plain), Ok(stopped)) => {
                 assert_eq!(plain, stopped, "{body} {args:x?}");
-                assert_eq!(shown, Some(plain[0]), "{body} {args:x?}");
+                assert_eq!(shown, Some(plain), "{body} {args:x?}");
             }
             (Err(plain), Err(stopped)) => {
                 assert_eq!(plain.trap_code(), stopped.trap_code());
@@ -194,6 +193,21 @@ fn operators_on_two_operands() {
         for operator in operators.split_whitespace() {
             compare(&[param, param], result, &format!("local.get 0 local.get 1 {operator}"), &arguments);
         }
+    }
+}
+
+#[test]
+fn operators_on_numbers_of_128_bits() {
+    let values: Vec<_> =
+        [0, 1, -1, i64::MIN, i64::MAX, 0x1_0000_0001, 0x8000_0080_0000_0001_u64 as i64].map(Value::I64).to_vec();
+    let pairs: Vec<_> = values.iter().flat_map(|a| values.iter().map(|b| vec![*a, *b])).collect();
+    for operator in ["i64.mul_wide_s", "i64.mul_wide_u"] {
+        compare(&["i64"; 2], "i64 i64", &format!("local.get 0 local.get 1 {operator}"), &pairs);
+    }
+    let fours: Vec<_> = pairs.iter().flat_map(|a| pairs.iter().map(|b| [&a[..], &b[..]].concat())).collect();
+    for operator in ["i64.add128", "i64.sub128"] {
+        let body = format!("local.get 0 local.get 1 local.get 2 local.get 3 {operator}");
+        compare(&["i64"; 4], "i64 i64", &body, &fours);
     }
 }
 

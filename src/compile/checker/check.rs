@@ -504,6 +504,9 @@ impl<'a> Check<'a> {
             self.symbols.new_one(ty)
         };
         self.state.operands.push(symbol);
+        if effect.pushes_two {
+            self.push_new(ty);
+        }
         Ok(())
     }
 

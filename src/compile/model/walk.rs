@@ -484,7 +484,7 @@ impl<'a, S: Slot> Walk<'a, S> {
         Ok(())
     }
 
-    /// Operators that make at most one value out of operands.
+    /// Operators that make at most two values out of operands.
     fn other(&mut self, operator: &Operator<'_>) -> Result<(), Unsupported> {
         let opcode = self.info.bytes[self.pc.0 as usize];
         let effect = stack_effect(self.info, operator, opcode).ok_or(Unsupported)?;
@@ -506,6 +506,10 @@ impl<'a, S: Slot> Walk<'a, S> {
             self.slot.unknown()
         };
         self.push(ty, id);
+        if effect.pushes_two {
+            let id = self.slot.unknown();
+            self.push(ty, id);
+        }
         Ok(())
     }
 

@@ -449,6 +449,27 @@ fn outside() {
 }
 
 #[test]
+fn numbers_of_128_bits_are_halves() {
+    let cases: &[(&str, &[i64], [i64; 2])] = &[
+        ("i64.add128", &[-1, 5, 1, 2], [0, 8]),
+        ("i64.add128", &[-1, -1, 1, 0], [0, 0]),
+        ("i64.sub128", &[0, 5, 1, 2], [-1, 2]),
+        ("i64.sub128", &[0, 0, 1, 0], [-1, -1]),
+        ("i64.mul_wide_u", &[-1, -1], [1, -2]),
+        ("i64.mul_wide_s", &[-1, -1], [1, 0]),
+        ("i64.mul_wide_s", &[i64::MIN, 2], [0, -1]),
+        ("i64.mul_wide_u", &[i64::MIN, 2], [0, 1]),
+    ];
+    for (text, operands, expected) in cases {
+        let below = i32(7);
+        let operands = [below].into_iter().chain(operands.iter().copied().map(i64)).collect();
+        let mut values = Values { locals: Vec::new(), operands };
+        operator(text).apply(&mut values, &World, &World).unwrap();
+        assert_eq!(values.operands, [below, i64(expected[0]), i64(expected[1])], "{text}");
+    }
+}
+
+#[test]
 fn locals() {
     let mut values = Values { locals: vec![i32(5), i64(6)], operands: Vec::new() };
     for text in ["local.get 1", "local.get 0", "local.tee 0", "i32.const 9", "local.set 0", "drop"] {
