@@ -130,7 +130,9 @@
  *   Handlers that are installed later for these four signals get the guests' faults first. Such a handler calls
  *     pellucid_signal_handle, or the program calls pellucid_signal_install after installing it.
  *   Handlers of other signals (timers, profilers) should be installed with SA_ONSTACK. Without it the system runs them on
- *     the stack of the guest that they interrupt. Such a handler may use 96 KiB of it, also where the guest's stack ends.
+ *     the stack of the guest that they interrupt. Such a handler may use 96 KiB of it, also where the guest's stack ends, as
+ *     often as it comes: what it needed more is closed when it returns, by a SIGFPE that the library sends the thread and
+ *     holds back until then.
  *     In the last kilobytes of a guest's stack, as many as the system's frame for a handler takes (four on most machines), the
  *     system finds no room and doesn't say for which signal. If the program has only one handler without SA_ONSTACK whose
  *     signal isn't blocked, the library runs that, with SI_KERNEL as si_code; if it has several, this signal is lost. Guests of

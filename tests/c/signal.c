@@ -105,11 +105,11 @@ static volatile size_t handler_bytes;
 
 static void use_stack(int signal, siginfo_t *info, void *context) {
     (void)signal, (void)info, (void)context;
-    entered++;
+    __atomic_fetch_add(&entered, 1, __ATOMIC_RELAXED);
     volatile char *used = __builtin_alloca(handler_bytes);
     for (size_t i = handler_bytes; i-- > 0;)
         used[i] = 1;
-    left_again++;
+    __atomic_fetch_add(&left_again, 1, __ATOMIC_RELAXED);
 }
 
 static int deepest(pellucid_func_t deep) {
@@ -163,6 +163,47 @@ static void plain_handlers_finish_while_guests_overflow(void) {
     every(0);
     CHECK(entered > 0 && entered == left_again);
     expect_traps();
+}
+
+static volatile sig_atomic_t is_over, is_nested;
+
+static void *send_again_and_again(void *thread) {
+    while (!is_over) {
+        sig_atomic_t before = left_again;
+        pthread_kill(*(pthread_t *)thread, SIGALRM);
+        if (is_nested)
+            pthread_kill(*(pthread_t *)thread, SIGUSR1);
+        for (int i = 0; left_again == before && i < 1000000 && !is_over; i++)
+            continue;
+        /* The guest goes on for a while. */
+        for (volatile int i = 0; i < 2000; i++)
+            continue;
+    }
+    return NULL;
+}
+
+/* Each handler needs more room near the stack's end, and so does each near the end of what the last was given. */
+static void a_guest_has_nothing_of_what_its_handlers_need(void) {
+    pthread_t sender, self = pthread_self();
+    install_with(SIGALRM, use_stack, SA_RESTART);
+    if (is_nested)
+        install_with(SIGUSR1, use_stack, SA_RESTART);
+    handler_bytes = 24 << 10;
+    is_over = 0;
+    pthread_create(&sender, NULL, send_again_and_again, &self);
+    for (int i = 0; i < 200; i++)
+        expect_trap("overflow", PELLUCID_TRAP_CALL_STACK_EXHAUSTED);
+    expect_trap("divide", PELLUCID_TRAP_INTEGER_DIVIDE_BY_ZERO);
+    is_over = 1;
+    pthread_join(sender, NULL);
+    CHECK(entered > 0 && entered == left_again);
+    CHECK(!is_blocked(SIGFPE));
+    expect_traps();
+}
+
+static void nor_of_what_handlers_in_handlers_need(void) {
+    is_nested = 1;
+    a_guest_has_nothing_of_what_its_handlers_need();
 }
 
 /* A handler that faults is not the guest, wherever it runs. */
@@ -516,6 +557,8 @@ int main(void) {
         expect_traps();
         GOOD(plain_handlers_have_room_at_the_end_of_a_guests_stack);
         GOOD(plain_handlers_finish_while_guests_overflow);
+        GOOD(a_guest_has_nothing_of_what_its_handlers_need);
+        GOOD(nor_of_what_handlers_in_handlers_need);
         KILLED(a_handler_that_faults_on_a_guests_stack, SIGSEGV);
         GOOD(later_handlers_can_ask);
         GOOD(ours_can_be_put_in_front_again);

@@ -28,7 +28,7 @@ pub const GUARD: usize = (256 << 10) + HANDLER_ROOM;
 /// Bytes of its upper part, which becomes accessible, piece by piece, when a host's signal handler that runs on the stack needs
 /// it.
 pub const HANDLER_ROOM: usize = 8 * HANDLER_PIECE;
-/// Bytes of such a piece. Once there is one the guest itself may use it too, until its call ends; the next handler gets another.
+/// Bytes of such a piece. It is closed when the handler has returned.
 pub const HANDLER_PIECE: usize = 128 << 10;
 
 // What lies below a frame's last probe, and what a routine of ours pushes below that.
@@ -40,6 +40,19 @@ const KEPT: usize = 16;
 
 /// Bytes below the limit on stacks of code that checks it: for a stop point's registers, and a host's signal handler.
 pub const HEADROOM: usize = 64 << 10;
+
+/// Takes back what signal handlers were given of a stack's guard. Fit for a signal handler.
+///
+/// # Safety
+///
+/// Nobody may use those bytes any more.
+pub unsafe fn close(stack: &StackRecord) {
+    let opened = stack.opened();
+    // SAFETY: the caller's promise; this part of the guard is the stack's own.
+    if opened != 0 && unsafe { mapping::set_accessible(stack.base() - opened, opened, false) } {
+        stack.set_opened(0);
+    }
+}
 
 /// A guest stack.
 #[derive(Debug)]
@@ -90,11 +103,8 @@ impl GuestStack {
     /// Takes back what a signal handler was given of the guard.
     #[cold]
     fn close(&self) {
-        let opened = self.record.opened();
         // SAFETY: nothing runs on the stack, and who reads it asks before what is accessible.
-        if unsafe { mapping::set_accessible(self.base - opened, opened, false) } {
-            self.record.set_opened(0);
-        }
+        unsafe { close(self.record) };
     }
 
     /// A share in a stack, which keeps it mapped also after its lease.

@@ -16,8 +16,8 @@ compile_error!("interrupting is written for Linux on x86-64 only");
 use super::super::store_context::{InterruptWord, StoreContext};
 use super::super::switch::{self, Found, Interrupted};
 use super::alarms;
-use super::thread::{self, SIGNALS};
-use super::traps::{Previous, call_previous};
+use super::thread;
+use super::traps::{Previous, all_but_faults, call_previous, is_guest_code};
 use crate::base::{Error, ErrorKind, NativePc, Result};
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -72,10 +72,7 @@ pub fn install(signal: i32) -> Result<()> {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handle as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-            libc::sigfillset(&mut action.sa_mask);
-            for fault in SIGNALS {
-                libc::sigdelset(&mut action.sa_mask, fault);
-            }
+            action.sa_mask = all_but_faults();
             if libc::sigaction(signal, &action, ptr::null_mut()) != 0 {
                 return Err(refused());
             }
@@ -173,17 +170,16 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     // SAFETY: a stack that is in use has its store's context.
     if unsafe { switch::settle(&mut registers, store) } == Found::Elsewhere {
         let alternate = context.uc_stack.ss_sp.addr();
-        is_to_wait = if store.is_null() {
-            (alternate..alternate + context.uc_stack.ss_size).contains(&registers.sp)
-        } else {
-            // SAFETY: as above; see `traps::claim`.
-            let (word, code) = unsafe { (&(*store).interrupt, &*(*store).code) };
-            let is_guest = code.try_borrow().is_ok_and(|map| map.code_at(NativePc(registers.pc)).is_some());
-            if is_guest && word.is_set() {
-                // SAFETY: it is guest code of the store.
-                unsafe { switch::preempt(&mut registers, store) };
-            }
-            !is_guest
+        is_to_wait = match stack {
+            None => (alternate..alternate + context.uc_stack.ss_size).contains(&registers.sp),
+            // SAFETY: it runs on the stack, and if it is guest code, it is the store's.
+            Some(stack) => unsafe {
+                let is_guest = is_guest_code(stack, NativePc(registers.pc));
+                if is_guest && (*store).interrupt.is_set() {
+                    switch::preempt(&mut registers, store);
+                }
+                !is_guest
+            },
         };
     }
     if is_to_wait {

@@ -41,6 +41,8 @@ struct Thread {
     reserve: Cell<usize>,
     /// The stack of its last trap.
     last_trap: Cell<Option<&'static StackRecord>>,
+    /// Whether it was sent a signal to look whether a handler has returned.
+    looks_again: Cell<bool>,
     /// The system's number for it, or 0 as long as nobody has asked.
     system_number: Cell<i32>,
     /// The newest of its alarms that are set; see `alarms.rs`.
@@ -251,6 +253,12 @@ pub(super) fn stack_at(sp: usize) -> Option<&'static StackRecord> {
         thread.last_trap.set(found);
     }
     found
+}
+
+/// Whether this thread was sent a signal to look whether a handler has returned.
+pub(super) fn looks_again() -> &'static Cell<bool> {
+    // SAFETY: as for `alarms`.
+    unsafe { &*ptr::from_ref(&Thread::current().looks_again) }
 }
 
 /// The alternate stack as a trap has found it.

@@ -4,7 +4,7 @@
 //! ours, and it is one that is known to trap, or the address is in the stack's guard. Then the handler notes what happened and
 //! changes the interrupted context, so that it continues in [`switch::leave`]: the guest's stack stays as it is. A handler
 //! of the host that runs on a guest's stack, because it was installed without `SA_ONSTACK`, is given the upper part of the guard
-//! if it needs more room. Everything else goes to the handler that was there before.
+//! if it needs more room, until it returns. Everything else goes to the handler that was there before.
 //!
 //! Invariants: the handler takes no lock and allocates nothing; the code map it reads doesn't change while guest code
 //! runs. Read next: [`super::thread`], [`super::super::stack_registry`], [`super::super::switch`].
@@ -14,13 +14,13 @@
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("the trap handler is written for Linux on x86-64 only");
 
-use super::super::guest_stack::{HANDLER_PIECE, HANDLER_ROOM};
+use super::super::guest_stack::{HANDLER_PIECE, HANDLER_ROOM, close};
 use super::super::stack_registry::StackRecord;
 use super::super::store_context::{BuiltinTable, RawTrap, StoreContext};
 use super::super::switch;
 use super::mapping;
 use super::thread::{self, SIGNALS, frame_size};
-use crate::base::{Error, ErrorKind, Result, TrapCode};
+use crate::base::{Error, ErrorKind, NativePc, Result, TrapCode};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
@@ -98,8 +98,10 @@ pub fn install_in_front() -> Result<()> {
         // SAFETY: all zeroes is a valid action.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = HANDLERS[layer] as usize;
-        // A fault inside a handler that ours calls must not be blocked, it would kill the process.
+        // A fault inside a handler that ours calls must not be blocked, it would kill the process. Handlers of other signals
+        // wait: the alternate stack has no room for all that they are promised.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        action.sa_mask = all_but_faults();
         action.sa_flags |= present.sa_flags & libc::SA_RESTART;
         // SAFETY: `action` is complete and its handler lives as long as the process.
         if unsafe { libc::sigaction(signal, &action, ptr::null_mut()) } != 0 {
@@ -128,11 +130,18 @@ extern "C" fn handle<const LAYER: usize>(signal: c_int, info: *mut libc::siginfo
 /// The arguments must be those that the system gave to a handler which is still running.
 pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) -> bool {
     // SAFETY: the caller's promise.
-    let (info, machine) = unsafe { (&*info, &mut (*context).uc_mcontext) };
+    let info = unsafe { &*info };
     // Signals that a process sends have codes up to 0.
     if info.si_code <= 0 {
-        return false;
+        let is_own = signal == LOOK_AGAIN && thread::looks_again().replace(false);
+        if is_own {
+            // SAFETY: the caller's promise.
+            unsafe { close_or_look_again(context) };
+        }
+        return is_own;
     }
+    // SAFETY: as above.
+    let machine = unsafe { &mut (*context).uc_mcontext };
     let register = |register: c_int| machine.gregs[register as usize] as usize;
     let (pc, fp, sp) = (register(libc::REG_RIP), register(libc::REG_RBP), register(libc::REG_RSP));
     let Some(stack) = thread::stack_at(sp) else { return false };
@@ -143,7 +152,7 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     let (is_guest, trap) = match code.try_borrow() {
         Ok(map) => {
             let is_stub = switch::words_above_return_address(pc, builtins).is_some();
-            (is_stub || map.code_at(crate::base::NativePc(pc)).is_some(), map.trap_at(pc))
+            (is_stub || map.code_at(NativePc(pc)).is_some(), map.trap_at(pc))
         }
         Err(_) => (false, None),
     };
@@ -154,7 +163,12 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     // The system says so when it found no room for a handler's frame.
     let has_no_room = signal == libc::SIGSEGV && info.si_code == SI_KERNEL && sp < end_of_room(stack);
     // SAFETY: the caller's promise.
-    if has_no_room && unsafe { run_handler(context) } || hits_guard && !is_guest && open(stack) {
+    if has_no_room && unsafe { run_handler(context) } {
+        return true;
+    }
+    if hits_guard && !is_guest && open(stack) {
+        // SAFETY: as above.
+        unsafe { look_again(context) };
         return true;
     }
     let code = if hits_guard { Some(TrapCode::CallStackExhausted) } else { trap };
@@ -191,6 +205,62 @@ fn open(stack: &StackRecord) -> bool {
         stack.set_opened(opened);
     }
     is_open
+}
+
+/// The signal that a thread is sent to look whether a handler has returned: one that the handler is very unlikely to cause itself
+/// while it is held back.
+const LOOK_AGAIN: c_int = libc::SIGFPE;
+
+/// Has this thread come here again as soon as the host's handler that was interrupted has returned: a signal that is held back
+/// until then. Without it the guest would go on in what its handlers were given, and leave none for the next.
+///
+/// # Safety
+///
+/// As for [`claim`]; it must be a handler that was interrupted.
+unsafe fn look_again(context: *mut libc::ucontext_t) {
+    // SAFETY: the sets are complete, the second is the interrupted context's; the calls change this thread's mask, which
+    // returning to the context restores, and send it a signal that is held back.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigaddset(&mut set, LOOK_AGAIN);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut());
+        libc::sigaddset(&mut (*context).uc_sigmask, LOOK_AGAIN);
+        thread::looks_again().set(true);
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), LOOK_AGAIN);
+    }
+}
+
+/// Takes back what handlers were given of the guard if none needs it any more.
+///
+/// # Safety
+///
+/// As for [`claim`].
+unsafe fn close_or_look_again(context: *mut libc::ucontext_t) {
+    // SAFETY: the caller's promise.
+    let registers = unsafe { &(*context).uc_mcontext.gregs };
+    let [pc, sp] = [libc::REG_RIP, libc::REG_RSP].map(|register| registers[register as usize] as usize);
+    let Some(stack) = thread::stack_at(sp) else { return };
+    // SAFETY: what runs is above, and what a handler keeps just below its stack pointer stays there and is opened again when it
+    // is used; else the caller's promise: it is a handler that was interrupted by another.
+    unsafe {
+        if sp >= stack.base() {
+            close(stack);
+        } else if !is_guest_code(stack, NativePc(pc)) {
+            look_again(context);
+        }
+    }
+}
+
+/// Whether it is code of a guest whose stack this is.
+///
+/// # Safety
+///
+/// Code must be running on the stack, and be interrupted.
+pub(super) unsafe fn is_guest_code(stack: &StackRecord, pc: NativePc) -> bool {
+    let store: *mut StoreContext = stack.context().cast();
+    // SAFETY: see `claim`.
+    let code = unsafe { &*(*store).code };
+    code.try_borrow().is_ok_and(|map| map.code_at(pc).is_some())
 }
 
 /// Runs the handler that the system found no room for, here where there is some. The system doesn't say which it was: if more
@@ -239,7 +309,21 @@ unsafe fn run_handler(context: *mut libc::ucontext_t) -> bool {
     true
 }
 
-/// Calls a handler of the host with the mask that it asked for.
+/// What our handlers hold back.
+pub(super) fn all_but_faults() -> libc::sigset_t {
+    // SAFETY: all zeroes is a valid set; the calls change it only.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut set);
+        for fault in SIGNALS {
+            libc::sigdelset(&mut set, fault);
+        }
+        set
+    }
+}
+
+/// Calls a handler of the host with the mask that it would have been called with: that of what was interrupted, and what it asked
+/// for.
 ///
 /// # Safety
 ///
@@ -252,13 +336,17 @@ unsafe fn call_handler(
     info: *mut libc::siginfo_t,
     context: *mut libc::ucontext_t,
 ) {
-    // SAFETY: the action's flags say which type its handler has; the sets are complete.
+    // SAFETY: the action's flags say which type its handler has; the sets are complete, but the interrupted context's, of which
+    // the system has written a word, as it has of `mask`.
     unsafe {
         if flags & libc::SA_NODEFER == 0 {
             libc::sigaddset(&mut mask, signal);
         }
+        let interrupted = (&raw const (*context).uc_sigmask).cast::<u64>().read();
+        let word = (&raw mut mask).cast::<u64>();
+        word.write(word.read() | interrupted);
         let mut before: libc::sigset_t = std::mem::zeroed();
-        libc::pthread_sigmask(libc::SIG_BLOCK, &mask, &mut before);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &mask, &mut before);
         if flags & libc::SA_SIGINFO != 0 {
             let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = std::mem::transmute(handler);
             handler(signal, info, context.cast());
