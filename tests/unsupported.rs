@@ -23,8 +23,6 @@ fn features_are_named() {
         ("threads", "(module (memory 1 1 shared))"),
         ("threads", "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))"),
         ("threads", "(module (memory 1) (func (return) (drop (i32.atomic.load (i32.const 0)))))"),
-        ("tail calls", "(module (func $f (return_call $f)))"),
-        ("tail calls", "(module (func $f unreachable (return_call $f)))"),
         ("exceptions", "(module (tag))"),
         ("exceptions", "(module (func (param exnref)))"),
         ("exceptions", "(module (func unreachable (block (try_table (catch_all 0)))))"),

@@ -54,6 +54,9 @@ pub struct FunctionFrame {
     pub words: u32,
     /// Where its caller's registers are.
     pub saved: SavedRegisters,
+    /// By how many bytes it moves frame pointer and return address down on entry, to have room above them for the arguments that its
+    /// tail calls hand on. The same in every form of the function.
+    pub grown: u32,
     /// Locals, parameters included.
     pub locals: u32,
     /// The function's first stop point in [`FrameTable::stops`].
@@ -312,6 +315,7 @@ mod tests {
             frame_to_fp: 64,
             words: 8,
             saved: SavedRegisters::default(),
+            grown: 0,
             locals,
             first_stop: 0,
             stops: stops.len() as u32,

@@ -1,11 +1,12 @@
-//! Calls: direct, to imports, and through tables.
+//! Calls: direct, to imports, and through tables; each of them also in the function's own place.
 
 use super::function::Translator;
 use super::model::Moment;
 use super::operands::Operand;
 use super::target;
+use crate::abi::convention::GuestCall;
 use crate::abi::vmctx::{CODE_BASE, TYPE_IDS, func_ref, imported_func};
-use crate::base::{DefinedFuncIndex, FuncIndex, TableIndex, TrapCode, TypeIndex};
+use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, TableIndex, TrapCode, TypeIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, types};
 use wasmparser::Operator;
@@ -20,23 +21,40 @@ impl Translator<'_> {
         match *operator {
             Operator::Call { function_index } => {
                 let index = FuncIndex::from_u32(function_index);
-                let (callee, context) = match self.info.defined_func(index) {
-                    Some(defined) => (self.defined(index, defined), self.context),
-                    None => {
-                        let entry = self.info.layout.imported_func(index);
-                        let code = self.load_constant(self.context, entry + imported_func::CODE);
-                        let context = self.load_constant(self.context, entry + imported_func::CONTEXT);
-                        (Callee::Indirect(self.signature(self.info.funcs[index]), code), context)
-                    }
-                };
+                let (callee, context) = self.named(index);
                 self.call(self.info.funcs[index], callee, context);
             }
             Operator::CallIndirect { type_index, table_index } => {
-                self.call_indirect(TypeIndex::from_u32(type_index), TableIndex::from_u32(table_index));
+                let ty = TypeIndex::from_u32(type_index);
+                let (callee, context) = self.element(ty, TableIndex::from_u32(table_index));
+                self.call(ty, callee, context);
+            }
+            Operator::ReturnCall { function_index } => {
+                let index = FuncIndex::from_u32(function_index);
+                let (callee, context) = self.named(index);
+                self.tail_call(self.info.funcs[index], callee, context);
+            }
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                let ty = TypeIndex::from_u32(type_index);
+                let (callee, context) = self.element(ty, TableIndex::from_u32(table_index));
+                self.tail_call(ty, callee, context);
             }
             _ => return false,
         }
         true
+    }
+
+    /// A function of the module, and the context that it expects.
+    fn named(&mut self, index: FuncIndex) -> (Callee, Value) {
+        match self.info.defined_func(index) {
+            Some(defined) => (self.defined(index, defined), self.context),
+            None => {
+                let entry = self.info.layout.imported_func(index);
+                let code = self.load_constant(self.context, entry + imported_func::CODE);
+                let context = self.load_constant(self.context, entry + imported_func::CONTEXT);
+                (Callee::Indirect(self.signature(self.info.funcs[index]), code), context)
+            }
+        }
     }
 
     /// A function that the module defines.
@@ -48,7 +66,8 @@ impl Translator<'_> {
         Callee::Indirect(self.signature(self.info.funcs[index]), code)
     }
 
-    fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
+    /// The function in the element of a table that the last operand names, if it has this type, and the context that it expects.
+    fn element(&mut self, ty: TypeIndex, table: TableIndex) -> (Callee, Value) {
         let index = self.pop();
         let address = self.element_address(table, index.value, TrapCode::UndefinedElement);
         let element = self.element_flags(target::trap(TrapCode::UndefinedElement));
@@ -69,17 +88,34 @@ impl Translator<'_> {
         let flags = MemFlagsData::trusted().with_readonly();
         let code = self.builder.ins().load(types::I64, flags, function, func_ref::CODE);
         let context = self.builder.ins().load(types::I64, flags, function, func_ref::CONTEXT);
-        let callee = Callee::Indirect(self.signature(ty), code);
-        self.call(ty, callee, context);
+        (Callee::Indirect(self.signature(ty), code), context)
     }
 
-    fn call(&mut self, ty: TypeIndex, callee: Callee, context: Value) {
-        let ty = &self.info.types[ty];
+    /// Takes the operands that a call hands to a function of this type; answers all that it hands to it.
+    fn arguments(&mut self, ty: &FuncType, context: Value) -> Vec<Value> {
         self.need(ty.params.len());
         let args_from = self.stack.len() - ty.params.len();
         let operands: Vec<Operand> = self.stack.drain(args_from..).collect();
         let mut args = vec![context, self.context];
         args.extend(operands.iter().map(|operand| self.uniform(operand.value)));
+        args
+    }
+
+    /// Has a function take this one's place: nothing of this one's frame is left, and nothing comes back here.
+    fn tail_call(&mut self, ty: TypeIndex, callee: Callee, context: Value) {
+        let ty = &self.info.types[ty];
+        let args = self.arguments(ty, context);
+        self.tail_arguments = self.tail_arguments.max(GuestCall::new(ty).stack_arguments);
+        match callee {
+            Callee::Direct(function) => self.builder.ins().return_call(function, &args),
+            Callee::Indirect(signature, code) => self.builder.ins().return_call_indirect(signature, code, &args),
+        };
+        self.reachable = false;
+    }
+
+    fn call(&mut self, ty: TypeIndex, callee: Callee, context: Value) {
+        let ty = &self.info.types[ty];
+        let args = self.arguments(ty, context);
         self.emit(Moment::Call);
         let call: Inst = match callee {
             Callee::Direct(function) => self.builder.ins().call(function, &args),

@@ -12,11 +12,12 @@ use super::relaxed::Relaxed;
 use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
 use crate::abi::artifact::CompiledBlob;
 use crate::abi::builtins::Builtin;
+use crate::abi::convention::GuestCall;
 use crate::abi::frame_table::{Checkpoint, SavedRegisters};
 use crate::abi::homes::WORD_SIZE;
 use crate::abi::operators::vector_has_floats;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, WasmPc};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, WasmPc, error::bail};
 use crate::wasm::ModuleInfo;
 use crate::wasm::features::{check_supported, feature_of, unsupported};
 use crate::wasm::parse::invalid;
@@ -73,6 +74,7 @@ pub(super) struct DebugOutput {
     pub(super) frame_to_fp: u32,
     pub(super) words: u32,
     pub(super) saved: SavedRegisters,
+    pub(super) grown: u32,
     pub(super) locals: u32,
     /// Sorted by pc: the operator, the address after the patchable instruction, the state.
     pub(super) stops: Vec<(WasmPc, u32, u32)>,
@@ -222,22 +224,49 @@ impl<'a> FunctionCompiler<'a> {
         mut plan: Option<Plan>,
     ) -> Result<FunctionOutput> {
         let mut form = Way::of(measured, self.mode);
+        loop {
+            let (way, tail_arguments, output) = self.compile_so(index, measured, form, plan.take())?;
+            let Some(debug) = &output.debug else { return Ok(output) };
+            // All forms of a function have their frames at the same place, where their tail calls hand on the most on the stack.
+            let own = GuestCall::new(self.info.func_type(self.info.func_index(index))).stack_arguments;
+            let grown = tail_arguments.saturating_sub(own);
+            if debug.grown == grown {
+                return Ok(output);
+            }
+            // The optimiser has found that this tail call is never made.
+            if way != Way::Chosen {
+                let function = self.info.func_index(index).as_u32();
+                bail!(Panic, "function {function} has its frame at {} bytes, not at {grown}", debug.grown);
+            }
+            form = Way::Unoptimised;
+        }
+    }
+
+    /// Compiles a function this way, or another if it turns out to be hard to compile; answers how it was, and how many bytes on the
+    /// stack its tail calls hand on.
+    fn compile_so(
+        &mut self,
+        index: DefinedFuncIndex,
+        measured: &Measured,
+        mut form: Way,
+        mut plan: Option<Plan>,
+    ) -> Result<(Way, u32, FunctionOutput)> {
         let refused = |error: CodegenError| {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
-        let (isa, stops, branches) = loop {
-            let (stops, branches) = self.translate(index, measured, form, plan.take())?;
+        let (isa, Translated { stops, branches, tail_arguments }) = loop {
+            let translated = self.translate(index, measured, form, plan.take())?;
             let isa = if form == Way::Chosen { self.isas.chosen } else { self.isas.unoptimised };
             // The two halves of `Context::compile`.
             self.context.optimize(isa, &mut control_plane()).map_err(refused)?;
             // In the exact form nothing is alive for long.
             if form == Way::InMemory || self.mode.exact || measured.length < SMALL_BODY {
-                break (isa, stops, branches);
+                break (isa, translated);
             }
             let crowded = if self.mode.checks { CROWDED_WITH_CHECKS } else { CROWDED };
             if crowding(&self.context.func) <= crowded * measured.length {
-                break (isa, stops, branches);
+                break (isa, translated);
             }
             self.context.clear();
             form = Way::InMemory;
@@ -254,7 +283,7 @@ impl<'a> FunctionCompiler<'a> {
             checks::lead_overflows_to_routine(&mut output.code, code.buffer.traps());
         }
         self.context.clear();
-        Ok(output)
+        Ok((form, tail_arguments, output))
     }
 
     pub(super) fn clif(
@@ -294,7 +323,7 @@ impl<'a> FunctionCompiler<'a> {
         measured: &Measured,
         form: Way,
         plan: Option<Plan>,
-    ) -> Result<(Option<Emitter>, Branches)> {
+    ) -> Result<Translated> {
         self.context.func = Function::with_name_signature(
             UserFuncName::user(FUNCTIONS, index.as_u32()),
             signatures::guest(self.info.func_type(self.info.func_index(index))),
@@ -308,7 +337,7 @@ impl<'a> FunctionCompiler<'a> {
         let module = (self.info, self.loaded);
         let translator = Translator::new(module, builder, index, self.mode, measured, form, plan);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, branches, has_floats, .. } = match translator {
+        let Translator { builder, stops, branches, has_floats, tail_arguments, .. } = match translator {
             Ok(translator) => translator,
             Err(error) => {
                 // The old one insists on a finished function.
@@ -321,8 +350,16 @@ impl<'a> FunctionCompiler<'a> {
         if let Some(stops) = &stops {
             stops.finish(&mut self.context.func);
         }
-        Ok((stops, branches))
+        Ok(Translated { stops, branches, tail_arguments })
     }
+}
+
+/// What is known of a function that was translated, besides its IR.
+struct Translated {
+    stops: Option<Emitter>,
+    branches: Branches,
+    /// Bytes on the stack that its tail calls hand on, at most.
+    tail_arguments: u32,
 }
 
 /// Takes from Cranelift's result what the module needs.
@@ -368,12 +405,12 @@ fn extract(
         }
         let layout = buffer.frame_layout().expect("the function has a frame");
         let slot_to_fp = layout.frame_to_fp_offset - layout.stackslots[stops.slot()].offset;
-        let (frame_to_fp, saved) = (layout.frame_to_fp_offset, saved_registers(buffer));
+        let (frame_to_fp, saved, grown) = (layout.frame_to_fp_offset, saved_registers(buffer), grown(buffer));
         let Plan { stops, checkpoints, zeros, pool, words, locals, .. } = stops.into_plan();
         // A stop point that Cranelift found unreachable isn't in the code.
         let stops = stops.into_iter().enumerate();
         let stops = stops.filter_map(|(number, (pc, state))| Some((pc, *returns.get(&number)?, state))).collect();
-        DebugOutput { slot_to_fp, frame_to_fp, words, saved, locals, stops, checkpoints, zeros, pool }
+        DebugOutput { slot_to_fp, frame_to_fp, words, saved, grown, locals, stops, checkpoints, zeros, pool }
     });
     FunctionOutput { code: bytes, calls_to, traps: places.traps(buffer), calls, debug }
 }
@@ -394,6 +431,17 @@ fn saved_registers(buffer: &MachBufferFinalized<Final>) -> SavedRegisters {
         }
     }
     saved
+}
+
+/// By how many bytes the function makes the room for arguments on the stack larger than it finds it, for those that its tail
+/// calls hand on.
+fn grown(buffer: &MachBufferFinalized<Final>) -> u32 {
+    let above = buffer.unwind_info.iter().find_map(|(_, inst)| match inst {
+        UnwindInst::DefineNewFrame { offset_upward_to_caller_sp, .. } => Some(*offset_upward_to_caller_sp),
+        _ => None,
+    });
+    // The frame pointer and the return address.
+    above.map_or(0, |above| above - 2 * WORD_SIZE)
 }
 
 /// How x86-64 numbers the registers of [`SavedRegisters`].
@@ -424,6 +472,8 @@ pub(super) struct Translator<'a> {
     has_floats: bool,
     /// On the way to the current operator, which of its two codes the last store has.
     pub(super) other_store: bool,
+    /// Bytes on the stack that its tail calls hand on, at most.
+    pub(super) tail_arguments: u32,
     pub(super) pc: WasmPc,
     functions: HashMap<FuncIndex, FuncRef>,
     signatures: HashMap<TypeIndex, SigRef>,
@@ -476,6 +526,7 @@ impl<'a> Translator<'a> {
             branches: Branches::default(),
             has_floats: false,
             other_store: false,
+            tail_arguments: 0,
             pc: info.bodies[index].operators,
             functions: HashMap::new(),
             signatures: HashMap::new(),

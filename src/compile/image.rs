@@ -53,6 +53,7 @@ pub(super) fn link(
                 frame_to_fp: debug.frame_to_fp,
                 words: debug.words,
                 saved: debug.saved,
+                grown: debug.grown,
                 locals: debug.locals,
                 first_stop: frames.stops.len() as u32,
                 stops: debug.stops.len() as u32,

@@ -160,7 +160,13 @@ fn measure(
             Operator::CallIndirect { type_index, .. } => Some(&info.types[TypeIndex::from_u32(type_index)]),
             _ => None,
         };
-        let mut values = branched;
+        // Nothing waits for a tail call.
+        let handed_on = match operator {
+            Operator::ReturnCall { function_index } => info.func_type(FuncIndex::from_u32(function_index)).params.len(),
+            Operator::ReturnCallIndirect { type_index, .. } => info.types[TypeIndex::from_u32(type_index)].params.len(),
+            _ => 0,
+        };
+        let mut values = branched.saturating_add(handed_on as u64);
         if let Some(ty) = called {
             values = values.saturating_add((ty.params.len() + ty.results.len()) as u64);
             measured.waiting = measured.waiting.saturating_add(operands);

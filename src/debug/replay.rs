@@ -99,8 +99,12 @@ pub fn callee_at(module: &Module, pc: WasmPc) -> Option<Callee> {
 
 fn called(operator: &Operator<'_>) -> Option<Callee> {
     match *operator {
-        Operator::Call { function_index } => Some(Callee::Direct(FuncIndex::from_u32(function_index))),
-        Operator::CallIndirect { table_index, .. } => Some(Callee::Indirect(TableIndex::from_u32(table_index))),
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+            Some(Callee::Direct(FuncIndex::from_u32(function_index)))
+        }
+        Operator::CallIndirect { table_index, .. } | Operator::ReturnCallIndirect { table_index, .. } => {
+            Some(Callee::Indirect(TableIndex::from_u32(table_index)))
+        }
         _ => None,
     }
 }

@@ -110,7 +110,10 @@ pub struct Reentry {
 }
 
 struct Elsewhere {
+    /// The frame pointer that the function makes before it moves it down.
     fp: usize,
+    /// By how much the frame's form has moved it down.
+    grown: u32,
     code: NativePc,
     /// The first arguments of the function.
     arguments: [u64; 3],
@@ -370,6 +373,8 @@ impl Call {
         }
         let mut place = ExitPlace { pc: trap.pc, fp: trap.fp, kind: PcKind::Exact };
         if trap.code == TrapCode::CallStackExhausted {
+            // SAFETY: the instruction at the pc was executed.
+            place.fp = unsafe { switch::frame_pointer(trap.pc, trap.sp, trap.fp) };
             // A routine that has no frame yet doesn't count: its caller's frame is the newest, at the call.
             let is_entry = store.inner().code.borrow().is_entry(trap.pc);
             let words =
@@ -412,11 +417,20 @@ impl Call {
         };
         let info = blob.module().info();
         let call = GuestCall::new(info.func_type(info.func_index(blob.function(body))));
-        // Frame pointer and return address, then arguments, then results.
+        // Frame pointer and return address, then arguments, then results. The first two are where the function finds them, from where
+        // it moves them as the frame's form has done.
+        let fp = fp + frame.grown as usize;
         let results = fp as u64 + 16 + u64::from(call.stack_arguments);
         let arguments = if call.returns_in_memory { [results, context, 0] } else { [context, 0, 0] };
-        *self.elsewhere.borrow_mut() =
-            Some(Elsewhere { fp, code: blob.entry(body), arguments, saved, words, is_prepared: false });
+        *self.elsewhere.borrow_mut() = Some(Elsewhere {
+            fp,
+            grown: frame.grown,
+            code: blob.entry(body),
+            arguments,
+            saved,
+            words,
+            is_prepared: false,
+        });
         self.goes_elsewhere.set(true);
         Ok(())
     }
@@ -442,14 +456,16 @@ impl Call {
     #[cold]
     fn go_elsewhere(&self, store: &Store) {
         let mut elsewhere = self.elsewhere.borrow_mut();
-        let Some(Elsewhere { fp, code, arguments, saved, words, is_prepared }) = &mut *elsewhere else { return };
+        let Some(Elsewhere { fp, grown, code, arguments, saved, words, is_prepared }) = &mut *elsewhere else { return };
         // SAFETY: the context is this store's, and guest code isn't running. The words stay where they are until the call goes
         // elsewhere once more; the function copies them before anything else. That the frame is on the call's stack, with room
-        // below it, `reenter` has checked.
+        // below it, `reenter` has checked; what it has grown by are arguments, which nobody needs any more.
         unsafe {
             (*store.inner().context.get()).entry = words.as_ptr();
             if !*is_prepared {
-                let [caller_fp, return_pc] = *(*fp as *const [usize; 2]);
+                let record = *((*fp - *grown as usize) as *const [usize; 2]);
+                *(*fp as *mut [usize; 2]) = record;
+                let [caller_fp, return_pc] = record;
                 self.guest_sp.set(switch::reenter(*fp, code.0, *arguments, *saved));
                 self.left.set(Left::Stopped);
                 self.exit_place.set(ExitPlace { pc: return_pc, fp: caller_fp, kind: PcKind::Return });

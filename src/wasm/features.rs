@@ -53,7 +53,8 @@ pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
             | "reference_types"
             | "simd"
             | "relaxed simd"
-            | "wide arithmetic" => Ok(()),
+            | "wide arithmetic"
+            | "tail calls" => Ok(()),
             feature => Err(unsupported(feature, offset)),
         },
     }

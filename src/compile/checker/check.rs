@@ -482,6 +482,13 @@ impl<'a> Check<'a> {
                 self.take()?;
                 self.call(TypeIndex::from_u32(type_index))?;
             }
+            Operator::ReturnCall { function_index } => {
+                self.tail_call(self.info.funcs[FuncIndex::from_u32(function_index)])?;
+            }
+            Operator::ReturnCallIndirect { type_index, .. } => {
+                self.take()?;
+                self.tail_call(TypeIndex::from_u32(type_index))?;
+            }
             _ => self.other(operator)?,
         }
         Ok(())
@@ -527,6 +534,12 @@ impl<'a> Check<'a> {
         for ty in &ty.results {
             self.push_new(*ty);
         }
+        Ok(())
+    }
+
+    fn tail_call(&mut self, ty: TypeIndex) -> Checked {
+        self.takes(self.info.types[ty].params.len())?;
+        self.is_reachable = false;
         Ok(())
     }
 

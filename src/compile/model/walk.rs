@@ -365,8 +365,12 @@ impl<'a, S: Slot> Walk<'a, S> {
             Operator::BrTable { ref targets } => 1 + carried(targets.default()),
             Operator::Return => self.control[0].results.len(),
             Operator::Unreachable => 0,
-            Operator::Call { function_index } => params(self.info.funcs[FuncIndex::from_u32(function_index)]),
-            Operator::CallIndirect { type_index, .. } => 1 + params(TypeIndex::from_u32(type_index)),
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                params(self.info.funcs[FuncIndex::from_u32(function_index)])
+            }
+            Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
+                1 + params(TypeIndex::from_u32(type_index))
+            }
             _ => {
                 let opcode = self.info.bytes[self.pc.0 as usize];
                 stack_effect(self.info, operator, opcode).map_or(0, |effect| effect.pops as usize)
@@ -471,7 +475,11 @@ impl<'a, S: Slot> Walk<'a, S> {
             }
             Operator::BrIf { relative_depth } => self.branch_if(relative_depth),
             Operator::BrTable { ref targets } => self.branch_table(targets),
-            Operator::Return | Operator::Unreachable => self.is_reachable = false,
+            // Nobody looks at a frame that another function's takes the place of.
+            Operator::Return
+            | Operator::Unreachable
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. } => self.is_reachable = false,
             Operator::Call { function_index } => {
                 self.call(self.info.funcs[FuncIndex::from_u32(function_index)]);
             }

@@ -691,20 +691,120 @@ pub unsafe fn preempt(registers: &mut Interrupted, store: *mut StoreContext) {
 /// `guest_sp` must come from the exit, `fp` and `pc` be the exit's.
 pub unsafe fn newest_frame(guest_sp: usize, pc: usize, fp: usize) -> (usize, usize, bool) {
     let sp = guest_sp + 136 + RED_ZONE;
-    // SAFETY: guest code is mapped, and there is code, or padding, behind each of its instructions but the shortest.
-    let byte = |offset: usize| unsafe { ((pc + offset) as *const u8).read() };
+    // SAFETY: guest code is mapped, and there is code, or padding, behind each of its instructions but the shortest, and before
+    // each but a function's first.
+    let byte = |offset: isize| unsafe { (pc as *const u8).offset(offset).read() };
     // SAFETY: a return address is there, according to the instruction.
     let word = |address: usize| unsafe { (address as *const usize).read() };
-    let makes_frame = |offset: usize| byte(offset) == 0x48 && byte(offset + 1) == 0x89 && byte(offset + 2) == 0xe5;
+    let makes_frame = |offset: isize| [0, 1, 2].map(|place| byte(offset + place)) == MAKE_FRAME;
     match byte(0) {
         // `ret`, with or without arguments to remove; `push rbp` of a function that was just called.
-        0xc3 | 0xc2 => (word(sp), fp, true),
-        0x55 if makes_frame(1) => (word(sp), fp, true),
-        // `mov rbp, rsp`.
-        0x48 if makes_frame(0) => (word(sp + 8), fp, true),
-        _ => (pc, fp, false),
+        0xc3 | 0xc2 => return (word(sp), fp, true),
+        PUSH_RBP if makes_frame(1) => return (word(sp), fp, true),
+        // `mov rbp, rsp`, behind `push rbp`. There is another one where a function makes room for arguments, which has a frame by then.
+        0x48 if makes_frame(0) && byte(-1) == PUSH_RBP => return (word(sp + 8), fp, true),
+        _ => {}
+    }
+    // SAFETY: the preempted guest's registers are there.
+    let register =
+        |number: u8| unsafe { (guest_sp as *const usize).add(PREEMPTED_REGISTERS[usize::from(number)]).read() };
+    // SAFETY: the instruction at `pc` is the guest's next.
+    unsafe {
+        if goes_to_other(pc, register) {
+            return (word(sp), fp, true);
+        }
+        (pc, frame_pointer(pc, sp, fp), false)
     }
 }
+
+const PUSH_RBP: u8 = 0x55;
+/// `mov rbp, rsp`.
+const MAKE_FRAME: [u8; 3] = [0x48, 0x89, 0xe5];
+
+/// Where [`preempted`] puts the registers, by their numbers, in words above the guest stack pointer. `rsp` isn't there.
+const PREEMPTED_REGISTERS: [usize; 16] = [13, 12, 11, 10, 0, 14, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
+
+/// Whether the function at `pc` has taken its frame down and is about to jump to the one that takes its place. The return address is
+/// on the top of the stack then.
+///
+/// ```text
+///   mov register, [rsp]; mov [rsp + n], register; add rsp, n    if it hands on fewer arguments on the stack than it had room for
+///   jmp function
+/// ```
+///
+/// # Safety
+///
+/// `pc` must be guest code's next instruction, `register` answer what is in its registers.
+unsafe fn goes_to_other(mut pc: usize, register: impl Fn(u8) -> usize) -> bool {
+    // SAFETY: whatever is read is part of an instruction that follows, as those before it don't branch; and functions are where
+    // guest code jumps to.
+    let byte = |pc: usize| unsafe { (pc as *const u8).read() };
+    let number = |pc: usize| i32::from_le_bytes([0, 1, 2, 3].map(|place| byte(pc + place))) as isize;
+    let moves = |pc: usize, opcode: u8| byte(pc) & !4 == 0x48 && byte(pc + 1) == opcode && byte(pc + 3) == 0x24;
+    if moves(pc, 0x8b) && byte(pc + 2) & 0xc7 == 0x04 {
+        pc += 4;
+    }
+    if moves(pc, 0x89) && matches!(byte(pc + 2) & 0xc7, 0x44 | 0x84) {
+        pc += if byte(pc + 2) & 0xc0 == 0x40 { 5 } else { 8 };
+    }
+    if byte(pc) == 0x48 && matches!(byte(pc + 1), 0x81 | 0x83) && byte(pc + 2) == 0xc4 {
+        pc += if byte(pc + 1) == 0x83 { 4 } else { 7 };
+    }
+    let target = match byte(pc) {
+        0xe9 => (pc + 5).wrapping_add_signed(number(pc + 1)),
+        0xff if byte(pc + 1) & 0xf8 == 0xe0 => register(byte(pc + 1) & 7),
+        0x41 if byte(pc + 1) == 0xff && byte(pc + 2) & 0xf8 == 0xe0 => register(8 + (byte(pc + 2) & 7)),
+        _ => return false,
+    };
+    // No jump inside a function leads to its first instruction, or to anything that looks like that.
+    byte(target) == PUSH_RBP && [1, 2, 3].map(|place| byte(target + place)) == MAKE_FRAME
+}
+
+/// The frame pointer of the function at `pc`, which has made its own. Where it makes room on the stack for arguments that it is going to
+/// hand on, there are a few instructions at which `fp` isn't that yet, and what it had made before is above:
+///
+/// ```text
+///   sub rsp, n; mov rbp, rsp
+///   mov r11, [rsp + n]; mov [rsp], r11; mov r11, [rsp + n + 8]; mov [rsp + 8], r11
+/// ```
+///
+/// # Safety
+///
+/// `pc` must be the next instruction of guest code, or of what it has called, `sp` and `fp` be the registers there.
+pub unsafe fn frame_pointer(pc: usize, sp: usize, fp: usize) -> usize {
+    if sp != fp {
+        return fp;
+    }
+    // SAFETY: whatever is read is part of an instruction beside the one at `pc`, as each is looked at only if the one between is
+    // one of these.
+    let is = |pc: usize, bytes: &[u8]| {
+        bytes.iter().enumerate().all(|(at, byte)| unsafe { ((pc + at) as *const u8).read() } == *byte)
+    };
+    // SAFETY: as above.
+    let near = |pc: usize| unsafe { (pc as *const i8).read() } as usize;
+    // SAFETY: as above.
+    let far = |pc: usize| unsafe { (pc as *const i32).read_unaligned() } as usize;
+    // What is loaded, above the stack pointer, and the instruction's length.
+    let load = |pc: usize| {
+        let is_near = is(pc, &[0x4c, 0x8b, 0x5c, 0x24]);
+        let is_far = is(pc, &[0x4c, 0x8b, 0x9c, 0x24]);
+        if is_near { Some((near(pc + 4), 5)) } else { is_far.then(|| (far(pc + 4), 8)) }
+    };
+    let stores_fp = |pc: usize| is(pc, &[0x4c, 0x89, 0x1c, 0x24]);
+    let stores_pc = |pc: usize| is(pc, &[0x4c, 0x89, 0x5c, 0x24, 8]);
+    let n = if let Some((loaded, length)) = load(pc) {
+        if stores_fp(pc + length) { Some(loaded) } else { stores_pc(pc + length).then(|| loaded - 8) }
+    } else if stores_fp(pc) {
+        load(pc + 4).map(|(loaded, _)| loaded - 8)
+    } else if stores_pc(pc) {
+        let before = [5, 8].into_iter().filter_map(|length| load(pc - length).filter(|found| found.1 == length));
+        before.map(|(loaded, _)| loaded - 8).next()
+    } else {
+        None
+    };
+    fp + n.unwrap_or(0)
+}
+
 /// Has the guest, when it is resumed, call a function in the place of the frame at `fp`: from the same caller, with these first
 /// arguments, and these registers that callees save. Answers the guest stack pointer to resume it with. Nothing of the frame, or
 /// below it, is left.
