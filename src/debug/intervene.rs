@@ -17,11 +17,13 @@ use super::stopped_call::{Moved, StoppedCall};
 use super::{Debuggee, replay};
 use crate::abi::frame_table::Stop;
 use crate::base::{
-    BodyIndex, DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, ValType, Value, WasmPc, error::bail, memory,
+    BodyIndex, DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, ValType, Value, WasmPc, error::bail,
+    memory,
 };
 use crate::runtime::{MappedBlob, Module};
 use std::cell::RefCell;
 use std::rc::Rc;
+use wasmparser::Operator;
 
 /// A frame as it stands.
 pub(super) struct Standing {
@@ -115,8 +117,8 @@ impl Debuggee {
     /// Drops a frame, and those that it has called: its caller stands before the call then, with the frame's parameters as they
     /// are now for arguments. Answers the caller's frame.
     ///
-    /// Errors: `InvalidState` as for [`Debuggee::frame_return`], and if the host called the frame, or if it was called
-    /// through a table that doesn't have its function any more.
+    /// Errors: `InvalidState` as for [`Debuggee::frame_return`], and if the host called the frame, if it was called
+    /// through a table that doesn't have its function any more, or if it has taken the place of what its caller called.
     pub fn frame_drop(&self, frame: &Frame) -> Result<Frame> {
         let dropped = self.locate(frame, |stopped_call| self.standing(stopped_call, frame))?;
         let Some(caller) = self.frame_caller(frame)? else { bail!(InvalidState, "the host called this frame") };
@@ -132,20 +134,36 @@ impl Debuggee {
         })
     }
 
-    /// For a call through a table, the operand that named the function of the frame that was called.
+    /// For a call through a table, the operand that named the function of the frame that was called. `InvalidState` if the call that the
+    /// caller is at doesn't lead to this function, or not any more.
     fn element_called(&self, caller: &Standing, called: &Standing, func: FuncIndex) -> Result<Option<Slot>> {
-        let Some(replay::Callee::Indirect(table)) = replay::callee_at(&caller.module, caller.pc) else {
-            return Ok(None);
-        };
         let gone = || Error::new(ErrorKind::InvalidState, "the table doesn't have the frame's function any more");
+        let tail_called = || {
+            let message = "the caller has called another function, whose place the frame has taken by a tail call";
+            Error::new(ErrorKind::InvalidState, message)
+        };
         let instance = |context| self.store().instance_of_context(context).ok_or_else(gone);
+        let ty = called.module.info().func_type(func);
         let func = self.store().instance_func(instance(called.context)?, func)?;
-        let table = self.store().instance_table(instance(caller.context)?, table)?;
-        let mut elements = 0..self.store().table_size(table)?;
-        let found = elements.find(|element| {
-            matches!(self.store().table_get(table, *element), Ok(Value::FuncRef(Some(known))) if known == func)
-        });
-        Ok(Some(Slot::new(ValType::I32, u128::from(found.ok_or_else(gone)?))))
+        let info = caller.module.info();
+        match (info.operator_at(caller.pc), replay::callee_at(&caller.module, caller.pc)) {
+            (_, Some(replay::Callee::Direct(index))) => {
+                let is_called = self.store().instance_func(instance(caller.context)?, index)? == func;
+                if is_called { Ok(None) } else { Err(tail_called()) }
+            }
+            (Operator::CallIndirect { type_index, .. }, Some(replay::Callee::Indirect(table))) => {
+                if info.types[TypeIndex::from_u32(type_index)] != *ty {
+                    return Err(tail_called());
+                }
+                let table = self.store().instance_table(instance(caller.context)?, table)?;
+                let mut elements = 0..self.store().table_size(table)?;
+                let found = elements.find(|element| {
+                    matches!(self.store().table_get(table, *element), Ok(Value::FuncRef(Some(known))) if known == func)
+                });
+                Ok(Some(Slot::new(ValType::I32, u128::from(found.ok_or_else(gone)?))))
+            }
+            _ => Err(tail_called()),
+        }
     }
 
     fn write(&self, frame: &Frame, variable: Variable, value: &Value) -> Result<()> {

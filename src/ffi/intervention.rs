@@ -142,8 +142,8 @@ pub unsafe extern "C" fn pellucid_frame_restart(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped, if the host called
-/// the frame, or if it was called through a table that doesn't have its function any more; else what
-/// `pellucid_frame_write_local` does.
+/// the frame, if it was called through a table that doesn't have its function any more, or if a tail call has put it in the place of
+/// what its caller called; else what `pellucid_frame_write_local` does.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any, while the call is paused or in an event handler of it.
