@@ -1082,6 +1082,20 @@ pellucid_status_t pellucid_engine_clone(const pellucid_engine_t *engine,
  */
 bool pellucid_engine_is_debug(const pellucid_engine_t *engine);
 
+/**
+ * Begins the next epoch of an engine: a number that the host counts up, by a clock of its own. Guests are left whose store has a
+ * deadline that is reached (`pellucid_store_set_epoch_deadline`), on whatever threads they run.
+ *
+ * - `engine`: the engine.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NULL_ARGUMENT`.
+ *
+ * Owns: nothing.
+ * Context: any thread, but not a signal handler; there `pellucid_interrupt_request` may be called.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_engine_increment_epoch(const pellucid_engine_t *engine);
+
 /* ==================================================================================================
  * Signals
  *
@@ -4516,6 +4530,11 @@ enum pellucid_event_kind {
     /** A step is done: the guest is about to execute the next operator. */
     PELLUCID_EVENT_STEP = 32,
     /**
+     * The store's deadline in its engine's epochs is reached, see `pellucid_store_set_epoch_deadline`. As for interrupts there may be
+     * no frame.
+     */
+    PELLUCID_EVENT_EPOCH = 64,
+    /**
      * Somebody has asked for it, see `pellucid_interrupt_request`. With debugging the guest is about to execute an operator, or
      * waits in a function of WASI's; without, the event has no frame.
      */
@@ -4523,7 +4542,7 @@ enum pellucid_event_kind {
     /** The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told. */
     PELLUCID_EVENT_DEADLINE = 32768,
     /** In a mask: every kind that the header knows. */
-    PELLUCID_EVENT_ALL = 33081,
+    PELLUCID_EVENT_ALL = 33145,
 };
 
 /** Wishes that may be or-ed into a mask of events. */
@@ -5206,7 +5225,7 @@ pellucid_status_t pellucid_interrupt_request(const pellucid_interrupt_t *interru
                                              pellucid_interrupt_kind_t kind);
 
 /**
- * Takes back what was asked for and no guest has been left for yet.
+ * Takes back what was asked for and no guest has been left for yet. A deadline in epochs that is reached isn't.
  *
  * - `interrupt`: the object.
  *
@@ -5240,6 +5259,46 @@ pellucid_status_t pellucid_call_resume_for(pellucid_call_t *call,
                                            const pellucid_budget_t *time,
                                            pellucid_call_state_t *out_state,
                                            pellucid_error_t **out_error);
+
+/**
+ * Gives a store's guests a deadline in the epochs of the engine, which the host counts up (`pellucid_engine_increment_epoch`): for
+ * hosts that have a clock of their own, such as a game's frames, and many stores.
+ *
+ * When it is reached the guest is left as for a request (`pellucid_interrupt_t`), and again in every epoch after that, until
+ * another deadline is set. If no guest runs then, the next call is interrupted before its first instruction. Event handlers may
+ * set the next deadline.
+ *
+ * - `store`: the store.
+ * - `ticks`: how often the epoch is to be counted up; 0 is reached at once.
+ * - `action`: one of `enum pellucid_interrupt`: what happens then. `PELLUCID_INTERRUPT_TRAP` ends the call with the trap
+ *   `PELLUCID_TRAP_DEADLINE`; `PELLUCID_INTERRUPT_PAUSE` lets it pause with the event `PELLUCID_EVENT_EPOCH`, or ends it if it can't;
+ *   `PELLUCID_INTERRUPT_EVENT` raises that event, which without a handler that wants it lets the call pause or go on.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown action; `PELLUCID_ERR_UNSUPPORTED` if the
+ * engine does without signal handlers; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_set_epoch_deadline(pellucid_store_t *store,
+                                                    uint64_t ticks,
+                                                    pellucid_interrupt_kind_t action,
+                                                    pellucid_error_t **out_error);
+
+/**
+ * Takes a store's deadline away, and what it has asked for.
+ *
+ * - `store`: the store.
+ *
+ * Returns `PELLUCID_OK`, also if it has none; `PELLUCID_ERR_BUSY`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_clear_epoch_deadline(pellucid_store_t *store);
 
 /**
  * As `pellucid_func_call`, for no longer than a budget, whose action must be `PELLUCID_INTERRUPT_TRAP`.

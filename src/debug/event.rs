@@ -23,7 +23,9 @@ pub enum EventKind {
     Breakpoint = 1 << 4,
     /// A step is done: the guest is about to execute the next operator.
     Step = 1 << 5,
-    // 1 << 6: epoch deadline. 1 << 7: watchpoint.
+    /// The store's deadline in its engine's epochs is reached.
+    Epoch = 1 << 6,
+    // 1 << 7: watchpoint.
     /// Somebody has asked for it, from another thread or a signal handler.
     Interrupt = 1 << 8,
     // 1 << 9: function entry. 1 << 10: function exit. 1 << 11: memory grown. 1 << 12: module loaded. 1 << 13: instance created.
@@ -39,6 +41,7 @@ impl EventKind {
         | EventKind::Trap as u32
         | EventKind::Breakpoint as u32
         | EventKind::Step as u32
+        | EventKind::Epoch as u32
         | EventKind::Interrupt as u32
         | EventKind::Deadline as u32;
     /// Not a kind, but a wish in the mask: events of guest code that the handler itself calls reach it too.
@@ -46,7 +49,7 @@ impl EventKind {
 
     /// Whether it is about the guest as a whole, and not about the operator where the guest happens to be.
     pub(super) fn is_between_operators(self) -> bool {
-        matches!(self, EventKind::Interrupt | EventKind::Deadline)
+        matches!(self, EventKind::Epoch | EventKind::Interrupt | EventKind::Deadline)
     }
 
     /// The kind's bit in a mask.

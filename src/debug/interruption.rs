@@ -11,7 +11,7 @@ use super::event::Receiver;
 use super::session::{Flow, Outcome, Session};
 use super::{Debuggee, Event, EventKind, Frame};
 use crate::base::{ErrorKind, Result, TrapCode, WasmPc, error::bail};
-use crate::runtime::{AlarmClock, AlarmView, Call, Exit, FrameLink, Interrupted, Interrupts, Store};
+use crate::runtime::{AlarmClock, AlarmView, Call, EpochAction, Exit, FrameLink, Interrupted, Interrupts, Store};
 
 /// Time that a call is given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +63,7 @@ const PATIENCE: u64 = 30_000;
 enum Todo {
     End(TrapCode),
     Pause(EventKind),
-    Tell,
+    Tell(EventKind),
     Nothing,
 }
 
@@ -78,6 +78,7 @@ impl Session<'_> {
         asked.trap |= before.trap;
         asked.pause |= before.pause;
         asked.event |= before.event;
+        asked.epoch = asked.epoch.or(before.epoch);
         if let Todo::Nothing = self.todo(asked) {
             return Flow::Continue(());
         }
@@ -150,10 +151,14 @@ impl Session<'_> {
             Todo::Pause(EventKind::Interrupt)
         } else if asked.pause {
             Todo::End(TrapCode::Interrupted)
-        } else if asked.event {
-            Todo::Tell
         } else {
-            Todo::Nothing
+            match asked.epoch {
+                Some(EpochAction::Pause) if self.resumable => Todo::Pause(EventKind::Epoch),
+                Some(EpochAction::Tell) => Todo::Tell(EventKind::Epoch),
+                Some(_) => Todo::End(TrapCode::Deadline),
+                None if asked.event => Todo::Tell(EventKind::Interrupt),
+                None => Todo::Nothing,
+            }
         }
     }
 
@@ -162,16 +167,13 @@ impl Session<'_> {
         match self.todo(asked) {
             Todo::Nothing => Flow::Continue(()),
             Todo::Pause(kind) => self.finish(Ok(Outcome::Paused(self.event_here(kind)))),
-            Todo::Tell => {
-                let receiver = if self.silent {
-                    Receiver::Nobody
-                } else {
-                    self.debuggee.receiver(EventKind::Interrupt, self.resumable)
-                };
+            Todo::Tell(kind) => {
+                let receiver =
+                    if self.silent { Receiver::Nobody } else { self.debuggee.receiver(kind, self.resumable) };
                 if let Receiver::Nobody = receiver {
                     return Flow::Continue(());
                 }
-                self.tell(receiver, self.event_here(EventKind::Interrupt))
+                self.tell(receiver, self.event_here(kind))
             }
             Todo::End(code) => {
                 if self.call.is_nested() {

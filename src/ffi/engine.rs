@@ -100,3 +100,21 @@ pub unsafe extern "C" fn pellucid_engine_clone(
 pub unsafe extern "C" fn pellucid_engine_is_debug(engine: *const pellucid_engine_t) -> bool {
     entry!(value false; ref engine => engine.engine.is_debug())
 }
+
+/// Begins the next epoch of an engine: a number that the host counts up, by a clock of its own. Guests are left whose store has a
+/// deadline that is reached (`pellucid_store_set_epoch_deadline`), on whatever threads they run.
+///
+/// - `engine`: the engine.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NULL_ARGUMENT`.
+///
+/// Owns: nothing.
+/// Context: any thread, but not a signal handler; there `pellucid_interrupt_request` may be called.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_engine_increment_epoch(engine: *const pellucid_engine_t) -> pellucid_status_t {
+    entry!(status null_mut(); ref engine => {
+        engine.engine().advance_epoch();
+        Ok(())
+    })
+}

@@ -14,7 +14,7 @@ use super::store::pellucid_store_t;
 use super::value::pellucid_value_t;
 use crate::base::{Result, error::bail};
 use crate::debug::Budget;
-use crate::runtime::{AlarmClock, Interrupter, NotAsked, ask};
+use crate::runtime::{AlarmClock, EpochAction, Interrupter, NotAsked, ask};
 use std::ptr::null_mut;
 
 /// Interrupts the guests of one store, from anywhere. An owned object.
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn pellucid_interrupt_request(
     }
 }
 
-/// Takes back what was asked for and no guest has been left for yet.
+/// Takes back what was asked for and no guest has been left for yet. A deadline in epochs that is reached isn't.
 ///
 /// - `interrupt`: the object.
 ///
@@ -261,6 +261,61 @@ pub unsafe extern "C" fn pellucid_call_resume_for(
 ) -> pellucid_status_t {
     entry!(status out_error; resuming call, copy time, opt_out out_state => {
         out_state.set(resume_for(call, mode, Some(budget(&time)?))?);
+        Ok(())
+    })
+}
+
+/// Gives a store's guests a deadline in the epochs of the engine, which the host counts up (`pellucid_engine_increment_epoch`): for
+/// hosts that have a clock of their own, such as a game's frames, and many stores.
+///
+/// When it is reached the guest is left as for a request (`pellucid_interrupt_t`), and again in every epoch after that, until
+/// another deadline is set. If no guest runs then, the next call is interrupted before its first instruction. Event handlers may
+/// set the next deadline.
+///
+/// - `store`: the store.
+/// - `ticks`: how often the epoch is to be counted up; 0 is reached at once.
+/// - `action`: one of `enum pellucid_interrupt`: what happens then. `PELLUCID_INTERRUPT_TRAP` ends the call with the trap
+///   `PELLUCID_TRAP_DEADLINE`; `PELLUCID_INTERRUPT_PAUSE` lets it pause with the event `PELLUCID_EVENT_EPOCH`, or ends it if it can't;
+///   `PELLUCID_INTERRUPT_EVENT` raises that event, which without a handler that wants it lets the call pause or go on.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown action; `PELLUCID_ERR_UNSUPPORTED` if the
+/// engine does without signal handlers; `PELLUCID_ERR_SYSTEM`.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_set_epoch_deadline(
+    store: *mut pellucid_store_t,
+    ticks: u64,
+    action: pellucid_interrupt_kind_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store => {
+        let action = match bits(action) {
+            Some(ask::TRAP) => EpochAction::Trap,
+            Some(ask::PAUSE) => EpochAction::Pause,
+            Some(_) => EpochAction::Tell,
+            None => bail!(InvalidArgument, "{action} isn't what a call can do at a deadline"),
+        };
+        store.core().set_epoch_deadline(ticks, action)
+    })
+}
+
+/// Takes a store's deadline away, and what it has asked for.
+///
+/// - `store`: the store.
+///
+/// Returns `PELLUCID_OK`, also if it has none; `PELLUCID_ERR_BUSY`.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_clear_epoch_deadline(store: *mut pellucid_store_t) -> pellucid_status_t {
+    entry!(status null_mut(); store store => {
+        store.core().clear_epoch_deadline();
         Ok(())
     })
 }

@@ -3,6 +3,7 @@
 //! The only file of the runtime that names the compiler. Invariant: a type's number and its entry live as long as the
 //! engine, so stores may keep addresses into them. Read next: [`super::module`].
 
+use super::epoch::Epochs;
 use super::machine::code_memory::TrampolineCode;
 use super::machine::mapping::is_available;
 use super::machine::own_stack::with_room;
@@ -27,6 +28,7 @@ struct EngineInner {
     config: Config,
     compiler: Compiler,
     types: RwLock<Types>,
+    epochs: Epochs,
 }
 
 #[derive(Default)]
@@ -54,7 +56,7 @@ impl Engine {
         }
         memory::ask(DESCRIPTIONS)?;
         let compiler = Compiler::new(&config)?.asking(is_available);
-        Ok(Engine(Arc::new(EngineInner { config, compiler, types: RwLock::default() })))
+        Ok(Engine(Arc::new(EngineInner { config, compiler, types: RwLock::default(), epochs: Epochs::default() })))
     }
 
     /// The configuration that it was made with.
@@ -70,6 +72,16 @@ impl Engine {
     /// Whether `other` is the same engine.
     pub fn is_same(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Begins the next epoch: guests are left whose stores have a deadline that is reached. For any thread, but not for a signal
+    /// handler.
+    pub fn advance_epoch(&self) {
+        self.0.epochs.advance();
+    }
+
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.0.epochs
     }
 
     /// The number of a function type.

@@ -29,17 +29,34 @@ pub struct Interrupts {
     pub event: bool,
     /// Whether an alarm has gone off.
     pub alarm: bool,
+    /// That the store's deadline in the epochs is reached, and what is to be done then.
+    pub epoch: Option<EpochAction>,
+}
+
+/// What a call does when the store's deadline in its engine's epochs is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EpochAction {
+    /// It ends.
+    #[default]
+    Trap,
+    /// It pauses, or ends where that can't be.
+    Pause,
+    /// The host's handler is told.
+    Tell,
 }
 
 impl Interrupts {
     /// Whether a call that can't pause is to end.
     pub fn is_to_end(&self) -> bool {
-        self.trap || self.pause || self.alarm
+        self.trap || self.pause || self.alarm || self.epoch.is_some_and(|action| action != EpochAction::Tell)
     }
 
     fn asked(&self) -> u32 {
         let bit = |is_set: bool, bit| if is_set { bit } else { 0 };
-        bit(self.trap, ask::TRAP) | bit(self.pause, ask::PAUSE) | bit(self.event, ask::EVENT)
+        bit(self.trap, ask::TRAP)
+            | bit(self.pause, ask::PAUSE)
+            | bit(self.event, ask::EVENT)
+            | bit(self.epoch.is_some(), ask::EPOCH)
     }
 }
 
@@ -94,6 +111,7 @@ impl Store {
             pause: asked & ask::PAUSE != 0 || found & due::OUTER_PAUSE != 0,
             event: asked & ask::EVENT != 0,
             alarm: found & due::ALARM != 0,
+            epoch: (asked & ask::EPOCH != 0 || found & due::OUTER_EPOCH != 0).then(|| self.inner().epoch_action.get()),
         }
     }
 
@@ -107,8 +125,26 @@ impl Store {
         let bit = |is_set: bool, bit| if is_set { bit } else { 0 };
         let bits = bit(interrupts.trap, due::OUTER_TRAP)
             | bit(interrupts.pause, due::OUTER_PAUSE)
+            | bit(interrupts.epoch.is_some(), due::OUTER_EPOCH)
             | bit(interrupts.alarm, due::ALARM);
         self.inner().context.word().due.fetch_or(bits, Ordering::SeqCst);
+    }
+
+    /// Has guests left when their engine's epoch has gone on this often, and again in every epoch after that.
+    ///
+    /// Errors: `Unsupported` for an engine without signal handlers; `System`.
+    pub fn set_epoch_deadline(&self, ticks: u64, action: EpochAction) -> Result<()> {
+        let (inner, interrupter) = (self.inner(), self.interrupter()?);
+        inner.epoch_action.set(action);
+        inner.epoch.set(Some(self.engine().epochs().set(inner.epoch.take(), inner.id, ticks, interrupter)));
+        Ok(())
+    }
+
+    /// Takes the deadline away.
+    pub fn clear_epoch_deadline(&self) {
+        if let Some(deadline) = self.inner().epoch.take() {
+            self.engine().epochs().remove(deadline);
+        }
     }
 
     /// Whether any time is used up that a running call of this store was given.

@@ -28,6 +28,7 @@ pub mod walk;
 
 pub mod call;
 pub mod call_chain;
+mod epoch;
 pub mod interrupt;
 pub mod one_shot_call;
 pub mod quick_call;
@@ -41,7 +42,7 @@ pub use call::{Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;
-pub use interrupt::{AlarmView, Interrupts, claim_signal};
+pub use interrupt::{AlarmView, EpochAction, Interrupts, claim_signal};
 pub use linker::Linker;
 pub use machine::alarms::AlarmClock;
 pub use machine::barrier::{has_process_barrier, process_barrier};

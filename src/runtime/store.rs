@@ -14,6 +14,8 @@ use super::entities::global::GlobalEntry;
 use super::entities::instance::InstanceData;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
+use super::epoch::Deadline;
+use super::interrupt::EpochAction;
 use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, TrampolineCode};
 use super::machine::guest_stack::{HEADROOM, StackPool};
@@ -91,6 +93,9 @@ pub struct StoreInner {
     /// Their code, by number; none where it isn't mapped any more.
     pub(super) blobs: RefCell<Vec<Option<Rc<MappedBlob>>>>,
     code_observer: RefCell<Option<Rc<dyn CodeObserver>>>,
+    /// Its deadline in the engine's epochs.
+    pub(super) epoch: Cell<Option<Deadline>>,
+    pub(super) epoch_action: Cell<EpochAction>,
     /// The trampolines in the code map, for keeping only.
     trampolines: RefCell<Vec<Arc<TrampolineCode>>>,
     pub(super) code: RefCell<CodeMap>,
@@ -137,6 +142,8 @@ impl Store {
             mapped: RefCell::default(),
             blobs: RefCell::default(),
             code_observer: RefCell::default(),
+            epoch: Cell::default(),
+            epoch_action: Cell::default(),
             trampolines: RefCell::default(),
             code: RefCell::default(),
         }));
@@ -431,6 +438,7 @@ fn unusable(reason: &str) -> Error {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.clear_epoch_deadline();
         // SAFETY: this is the owning `Store`, the others are never dropped.
         drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
     }

@@ -19,7 +19,7 @@
 #![expect(unsafe_code, reason = "shares a store's context with other threads")]
 
 use super::interrupt_signals;
-use super::store_context::{InterruptWord, StoreContext};
+use super::store_context::{InterruptWord, StoreContext, ask};
 use crate::base::{Error, ErrorKind, Result};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
@@ -133,8 +133,13 @@ impl Interrupter {
         if self.0.is_gone.load(Ordering::SeqCst) {
             return Err(NotAsked::Gone);
         }
-        self.0.word().asked.store(0, Ordering::SeqCst);
+        self.forget(ask::ALL);
         Ok(())
+    }
+
+    /// Takes back some bits.
+    pub(in crate::runtime) fn forget(&self, bits: u32) {
+        self.0.word().asked.fetch_and(!bits, Ordering::SeqCst);
     }
 }
 

@@ -71,8 +71,10 @@ pub mod ask {
     pub const PAUSE: u32 = 1 << 1;
     /// Tell the host's handler.
     pub const EVENT: u32 = 1 << 2;
-    /// All of them.
+    /// All of these.
     pub const ALL: u32 = TRAP | PAUSE | EVENT;
+    /// The store's deadline in its engine's epochs is reached.
+    pub const EPOCH: u32 = 1 << 3;
 }
 
 /// What the store's thread finds by itself: bits of [`InterruptWord::due`].
@@ -85,8 +87,10 @@ pub mod due {
     pub const OUTER_TRAP: u32 = 1 << 2;
     /// The same: to let it pause.
     pub const OUTER_PAUSE: u32 = 1 << 3;
+    /// The same: because its deadline in the epochs was reached.
+    pub const OUTER_EPOCH: u32 = 1 << 4;
     /// What concerns the calls that are running, and means nothing once they are over.
-    pub const OUTER: u32 = OUTER_TRAP | OUTER_PAUSE;
+    pub const OUTER: u32 = OUTER_TRAP | OUTER_PAUSE | OUTER_EPOCH;
 }
 
 /// Why guest code is to be left. The switch looks at both as at one word.
