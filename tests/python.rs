@@ -1,4 +1,4 @@
-//! Runs `tests/python/smoke.py`, which drives the library from ctypes.
+//! Runs what drives the library from Python's ctypes.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -17,6 +17,17 @@ fn ctypes_is_enough() {
         .expect("python3 runs");
     let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out == "ok\n", "{}\n{out}{errors}", output.status);
+}
+
+#[test]
+fn control_c_interrupts_guests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new("timeout");
+    command.args(["60", "python3"]).arg(root.join("python-examples/interrupt.py")).arg(library::shared());
+    let output = command.output().expect("python3 runs");
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let expected = "the guest runs, type Ctrl-C\ninterrupted\nand the next call runs\n";
+    assert!(output.status.success() && out == expected, "{}\n{out}{errors}", output.status);
 }
 
 #[test]

@@ -1,0 +1,3 @@
+module pellucid.dev/examples/cancel
+
+go 1.18
