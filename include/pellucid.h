@@ -40,7 +40,8 @@
  *
  * ERRORS
  *
- * A function that can fail returns pellucid_status_t: PELLUCID_OK, which is 0, or a negative number. Its
+ * A function that can fail returns pellucid_status_t: PELLUCID_OK, which is 0, or a negative number. (But for
+ * pellucid_caller_yield, whose success is PELLUCID_YIELD.) Its
  * out-parameters, whose names start with out_, are written only if it succeeds; arrays named results too.
  *
  * Where there is more to say, the last parameter is out_error: on failure it gets an error object with a message, and
@@ -100,7 +101,8 @@
  * The others ask for a few bytes of their own, in numbers that don't depend on the module, and end the process by abort() if
  * these are refused:
  *
- *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_resume; and of
+ *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_resume, pellucid_call_awaited_args,
+ *       pellucid_call_give, pellucid_call_give_raw; and of
  *       pellucid_instance_new and pellucid_linker_instantiate what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
@@ -221,6 +223,11 @@ typedef struct {
 enum pellucid_status {
     /** Success. */
     PELLUCID_OK = 0,
+    /**
+     * Not yet. No failure: what a host function returns that has no results yet, see `pellucid_caller_yield`. No other function
+     * returns it.
+     */
+    PELLUCID_YIELD = 1,
     /** An argument is out of its documented range, or two arguments contradict each other. */
     PELLUCID_ERR_INVALID_ARGUMENT = -1,
     /** A required pointer is NULL. */
@@ -263,6 +270,8 @@ enum pellucid_status {
     PELLUCID_ERR_EXIT = -20,
     /** Another thread is using the store, or the call or edit session of it. Nothing was done. */
     PELLUCID_ERR_BUSY = -21,
+    /** A host function has no results yet, where the call that it was called in can't wait for them. */
+    PELLUCID_ERR_CANNOT_YIELD = -22,
 };
 
 /**
@@ -2328,7 +2337,8 @@ typedef struct pellucid_caller_t pellucid_caller_t;
  *   a function of the library gave. It becomes the error of the call, with the guest's backtrace.
  *
  * Returns `PELLUCID_OK`, or any other status to fail; the guest is left then. Giving an error is a failure too. Without
- * one the call fails with `PELLUCID_ERR_HOST`, whatever the status was.
+ * one the call fails with `PELLUCID_ERR_HOST`, whatever the status was. A function whose results come later returns what
+ * `pellucid_caller_yield` answered, which may be `PELLUCID_YIELD`.
  *
  * It must return, and not by `longjmp` or a C++ exception. It may use the store, delete any object, and call guests.
  *
@@ -4830,6 +4840,8 @@ enum pellucid_call_state {
     PELLUCID_CALL_TRAPPED = 5,
     /** Ended by the guest itself, as WASI's `proc_exit` does; it has an error with the exit code, and no frames. */
     PELLUCID_CALL_EXITED = 6,
+    /** In a host function whose results come later: give them, see `pellucid_call_give`, and resume it. */
+    PELLUCID_CALL_YIELDED = 7,
 };
 
 /** Values of `pellucid_resume_t`. */
@@ -4853,6 +4865,9 @@ enum pellucid_resume {
  *         pellucid_call_frame(call, &frame); // and look around, as long as you like
  *     }
  *     pellucid_call_delete(call);
+ *
+ * Many calls of a store may be paused, or wait for host functions, at once; each has a stack of its own
+ * (`PELLUCID_LIMIT_STACK_BYTES`). They are resumed in any order.
  *
  * Using or deleting a call is a use of its store, as far as threads are concerned.
  *
@@ -4915,18 +4930,19 @@ pellucid_status_t pellucid_call_begin(pellucid_store_t *store,
 void pellucid_call_delete(pellucid_call_t *call);
 
 /**
- * Runs a call until it finishes, traps, exits or pauses.
+ * Runs a call until it finishes, traps, exits, pauses or yields.
  *
- * It pauses at an event if the store's handler says so, or if there is no handler for it. A trap or exit isn't a failure
- * of this function: see `pellucid_call_error`.
+ * It pauses at an event if the store's handler says so, or if there is no handler for it. It yields where a host function's results
+ * come later, see `pellucid_caller_yield`. A trap or exit isn't a failure of this function: see `pellucid_call_error`.
  *
- * - `call`: the call; it must be ready or paused.
+ * - `call`: the call; it must be ready or paused, or have yielded. One that has yielded must have been given what it waits for,
+ *   unless that is a function without results, which are given by resuming it.
  * - `mode`: one of `enum pellucid_resume`.
  * - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended, or waits for
+ * results; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
  * without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
  * `PELLUCID_ERR_POISONED`.
  *
@@ -4942,7 +4958,7 @@ pellucid_status_t pellucid_call_resume(pellucid_call_t *call,
 /**
  * Ends a call with a trap. Its frames can be looked at until it is deleted.
  *
- * - `call`: the call; it must be ready or paused.
+ * - `call`: the call; it must be ready or paused, or have yielded.
  * - `message`, `message_len`: UTF-8 for the error: why.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
@@ -5050,7 +5066,10 @@ pellucid_status_t pellucid_call_error(const pellucid_call_t *call,
                                       pellucid_error_t **out_error);
 
 /**
- * The innermost frame of a call that is paused or trapped.
+ * The innermost frame of a call that is paused or trapped, or has yielded.
+ *
+ * The frames of a call that has yielded are as those of a call that is in a host function: what is written into them counts when
+ * they are returned to, and the innermost can't be moved.
  *
  * - `call`: the call.
  * - `out_frame`: gets the frame.
@@ -5064,6 +5083,155 @@ pellucid_status_t pellucid_call_error(const pellucid_call_t *call,
  */
 pellucid_status_t pellucid_call_frame(const pellucid_call_t *call,
                                       pellucid_frame_t *out_frame);
+
+/* ==================================================================================================
+ * Host functions that wait
+ *
+ * Leaving a guest that calls the host until the host has results.
+ * ================================================================================================== */
+
+/**
+ * Whether a host function that was called may answer that its results come later.
+ *
+ * It may in a call of `pellucid_call_begin`, if it is that call's guest which has called it, or if it is itself what the call calls.
+ * It may not in a call that runs to its end in one go: one of `pellucid_func_call` and its variants, or a start function. So host
+ * functions that stand between don't matter: a call that one of them resumes yields to it.
+ *
+ * - `caller`: who called.
+ *
+ * Returns whether it may; false if `caller` is NULL.
+ *
+ * Owns: nothing.
+ * Context: in the callback that was given `caller`.
+ * Since: 0.1.
+ */
+bool pellucid_caller_can_yield(const pellucid_caller_t *caller);
+
+/**
+ * Has the call that a host function was called in wait for the function's results.
+ *
+ *     static pellucid_status_t wait(void *userdata, pellucid_caller_t *caller, ..., pellucid_error_t **out_error) {
+ *         return pellucid_caller_yield(caller, next_token++, out_error);
+ *     }
+ *
+ * The callback returns what this answers. Then `pellucid_call_resume` returns to the host, with the state `PELLUCID_CALL_YIELDED`.
+ * No thread waits, and no time is used. When the results are there the host gives them (`pellucid_call_give`,
+ * `pellucid_call_give_raw`, or `pellucid_call_give_error`) and resumes the call; or it deletes or traps the call. Results that the callback
+ * has written are ignored. A callback that returns `PELLUCID_OK` after all, or an error, isn't waited for.
+ *
+ * Requests to interrupt the guest, and time budgets that are used up, come before: the call ends, or pauses; when it is resumed after
+ * such a pause it yields at once. It is waiting already while it is paused so.
+ *
+ * A step of a debugger over a function that waits ends behind it, in whichever mode the call is resumed.
+ *
+ * - `caller`: who called.
+ * - `token`: a number of the host's, for `pellucid_call_awaited`.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_YIELD` if the call can wait; `PELLUCID_ERR_CANNOT_YIELD` where `pellucid_caller_can_yield` says no: then nothing
+ * has happened, and a callback that returns that ends the call with the error.
+ *
+ * Owns: the caller owns `*out_error`, or the library if it is what the callback was given for that.
+ * Context: in the callback that was given `caller`.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_caller_yield(pellucid_caller_t *caller,
+                                        uint64_t token,
+                                        pellucid_error_t **out_error);
+
+/**
+ * What a call waits for.
+ *
+ * - `call`: the call: it has yielded, or is paused where it is about to yield, and wasn't given anything yet.
+ * - `out_func`: gets the host function; may be NULL.
+ * - `out_token`: gets what the function gave to `pellucid_caller_yield`; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it waits for nothing.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_awaited(const pellucid_call_t *call,
+                                        pellucid_func_t *out_func,
+                                        uint64_t *out_token);
+
+/**
+ * The arguments of the host function that a call waits for. Those of a function on raw values are what it has left in its array.
+ *
+ * - `call`: the call, as for `pellucid_call_awaited`.
+ * - `args`, `n_args`: places for the arguments, exactly as many as the function has parameters; may be NULL if there are none.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if it waits for nothing;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_awaited_args(const pellucid_call_t *call,
+                                             pellucid_value_t *args,
+                                             size_t n_args);
+
+/**
+ * Gives a call the results of the host function that it waits for. Nothing runs before the call is resumed.
+ *
+ * - `call`: the call, as for `pellucid_call_awaited`.
+ * - `results`, `n_results`: the results, exactly as many as the function has; may be NULL if there are none.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if it waits for nothing, or has been given something
+ * already; `PELLUCID_ERR_TYPE_MISMATCH` for results of other types than the function's; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for another number of results, and for a value of unknown kind or `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind. After a failure it waits as before.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_give(pellucid_call_t *call,
+                                     const pellucid_value_t *results,
+                                     size_t n_results,
+                                     pellucid_error_t **out_error);
+
+/**
+ * As `pellucid_call_give` with raw values. Faster, and unchecked but for references: the values must have the function's result types.
+ *
+ * - `call`: the call, as for `pellucid_call_awaited`.
+ * - `values`, `n_values`: the results; at least as many as the function has; may be NULL if there are none.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_call_give`, `PELLUCID_ERR_BUSY` too; `PELLUCID_ERR_INVALID_ARGUMENT` for too few values, and
+ * `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_give_raw(pellucid_call_t *call,
+                                         const pellucid_raw_t *values,
+                                         size_t n_values,
+                                         pellucid_error_t **out_error);
+
+/**
+ * Gives a call an error instead of results. When the call is resumed it ends as if the host function had failed with that: it is
+ * trapped, with the error and the guest's backtrace, and the event `PELLUCID_EVENT_HOST_ERROR` is raised; or it has exited, for
+ * an error with an exit code.
+ *
+ * - `call`: the call, as for `pellucid_call_awaited`.
+ * - `error`: the error, which is copied.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if it waits for nothing, or has been given something
+ * already.
+ *
+ * Owns: the caller owns `*out_error`, and still `error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_give_error(pellucid_call_t *call,
+                                           const pellucid_error_t *error,
+                                           pellucid_error_t **out_error);
 
 /* ==================================================================================================
  * Interrupts

@@ -62,10 +62,13 @@ pub mod guest_stack {
 pub mod host_func {
     /// Address of the routine that guest code calls, on its own stack: `(callee context, caller context, values)`, where
     /// `values` is the address of an array of [`RawValue`](crate::base::RawValue) that holds the arguments and receives
-    /// the results. It takes its arguments as builtins do. If the host function fails it doesn't return.
+    /// the results. It takes its arguments as builtins do. If the host function fails it doesn't return. Behind the array is
+    /// room for what is kept while the call waits for the function's results.
     pub const STUB: i32 = 8;
     /// Address of the function that the routine calls with the same arguments, on the host's stack.
     pub const ENTRY: i32 = 16;
+    /// Bytes of the room behind the values.
+    pub const KEPT_BYTES: u32 = 48;
 }
 
 /// A function as guest code sees it: what a `funcref` points to.

@@ -48,6 +48,8 @@ pub enum ErrorKind {
     Exit,
     /// Another thread is using the store.
     Busy,
+    /// A host function can't have the call wait that it was called in.
+    CannotYield,
 }
 
 /// One Wasm frame of a backtrace, innermost first.

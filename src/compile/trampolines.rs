@@ -69,7 +69,8 @@ fn host_call(isa: &dyn TargetIsa, ty: &FuncType) -> Function {
     build(isa, signatures::guest(ty), |builder, params| {
         let (callee, caller) = (params[0], params[1]);
         let length = ty.params.len().max(ty.results.len()) as u32;
-        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, length * RAW_VALUE_SIZE as u32, 4);
+        let bytes = length * RAW_VALUE_SIZE as u32 + host_func::KEPT_BYTES;
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 4);
         let slot = builder.create_sized_stack_slot(slot);
         let values = builder.ins().stack_addr(types::I64, slot, 0);
         for (place, param) in params[2..].iter().enumerate() {

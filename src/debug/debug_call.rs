@@ -10,8 +10,8 @@ use super::pending::Pending;
 use super::session::{Outcome, Session};
 use super::stopped_call::StoppedCall;
 use super::{Debuggee, Event, Frame};
-use crate::base::{Error, ErrorKind, Func, Result, StoreId, Value, error::bail};
-use crate::runtime::{Call, RunState};
+use crate::base::{Error, ErrorKind, Func, RawValue, Result, StoreId, Value, error::bail};
+use crate::runtime::{Awaits, Call, RunState};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -40,12 +40,15 @@ pub enum CallState {
     Trapped = 5,
     /// Ended by the guest itself; it has an error that says so, and no frames.
     Exited = 6,
+    /// In a host function that has no results yet; it can be given them, and be resumed then.
+    Yielded = 7,
 }
 
 /// A resumable call. Dropping one that is unfinished drops its guest stack.
 ///
 /// The general flow is: [`Debuggee::call_begin`], [`DebugCall::resume`] until it is finished or trapped, looking at
-/// [`DebugCall::event`] and frames in between, then [`DebugCall::results`] or [`DebugCall::error`].
+/// [`DebugCall::event`] and frames in between, then [`DebugCall::results`] or [`DebugCall::error`]. One that has yielded is given what
+/// it waits for first.
 pub struct DebugCall {
     call: Call,
     store: StoreId,
@@ -55,6 +58,8 @@ pub struct DebugCall {
     stopped_call: Rc<StoppedCall>,
     parked: Rc<Parked>,
     pending: Rc<Pending>,
+    /// Whether it has yielded in the midst of a step, which goes on when it is resumed.
+    steps_on: Cell<bool>,
 }
 
 impl DebugCall {
@@ -73,9 +78,9 @@ impl DebugCall {
         self.state.get()
     }
 
-    /// Runs it until it finishes, traps or pauses; never answers `Ready` or `Running`.
+    /// Runs it until it finishes, traps, pauses or yields; never answers `Ready` or `Running`.
     ///
-    /// Requires: ready or paused, else `InvalidState`. `WrongStore` if it was begun on another store. `DebugDisabled`
+    /// Requires: ready or paused, or yielded and given what it waits for, else `InvalidState`. `WrongStore` if it was begun on another store. `DebugDisabled`
     /// for [`Resume::Step`] without debugging. An error that comes from this call itself (a trap, a failing host
     /// function) isn't returned here; it is [`DebugCall::error`]. A step of a ready call ends before its first
     /// operator.
@@ -92,9 +97,17 @@ impl DebugCall {
             debuggee.check_debug()?;
         }
         let before = self.state.get();
-        if !matches!(before, CallState::Ready | CallState::Paused) {
+        if !matches!(before, CallState::Ready | CallState::Paused | CallState::Yielded) {
             bail!(InvalidState, "the call is {}", describe(before));
         }
+        if before == CallState::Paused && self.call.awaited().is_some() {
+            // What it has paused for came before it could yield.
+            self.state.set(CallState::Yielded);
+            self.steps_on.set(self.steps_on.get() || how == Resume::Step);
+            drop(self.event.take());
+            return Ok(CallState::Yielded);
+        }
+        self.call.check_given(debuggee.store())?;
         self.parked.calls.borrow_mut().remove(&self.id());
         self.state.set(CallState::Running);
         let running = Running { call: self };
@@ -108,6 +121,11 @@ impl DebugCall {
         let outcome = outcome.inspect_err(|_| {
             // It didn't run, or can't be run any more; what can be looked at, still can.
             self.state.set(if self.call.state() == RunState::Ready { CallState::Ready } else { before });
+            if before == CallState::Yielded
+                && let Some(activation) = self.call.activation()
+            {
+                self.stopped_call.begin(activation);
+            }
             self.park();
         })?;
         let (state, event, error) = match outcome {
@@ -115,6 +133,7 @@ impl DebugCall {
             Outcome::Paused(event) => (CallState::Paused, Some(event), None),
             Outcome::Trapped(event, error) => (CallState::Trapped, event, Some(error)),
             Outcome::Exited(error) => (CallState::Exited, None, Some(error)),
+            Outcome::Yielded => (CallState::Yielded, None, None),
         };
         self.state.set(state);
         // What they replace may be anything's last owner, so not while they are borrowed.
@@ -134,7 +153,9 @@ impl DebugCall {
     pub fn event(&self) -> Option<Event> {
         match self.state.get() {
             CallState::Paused | CallState::Trapped => self.event.borrow().clone(),
-            CallState::Ready | CallState::Running | CallState::Finished | CallState::Exited => None,
+            CallState::Ready | CallState::Running | CallState::Finished | CallState::Exited | CallState::Yielded => {
+                None
+            }
         }
     }
 
@@ -152,27 +173,57 @@ impl DebugCall {
         self.error.borrow().clone()
     }
 
-    /// Its innermost frame while it is paused or trapped; `None` in the other states and if it has none.
+    /// What it waits for, until it is given that. A call that has paused where it yields waits already.
+    pub fn awaited(&self) -> Option<Awaits> {
+        self.call.awaited()
+    }
+
+    /// The arguments of the host function that it waits for. `InvalidState` if it waits for none.
+    pub fn awaited_args(&self, debuggee: &Debuggee) -> Result<Vec<Value>> {
+        self.call.awaited_args(debuggee.store())
+    }
+
+    /// Gives it the results of the host function that it waits for.
+    ///
+    /// Errors: `WrongStore`; `InvalidState` if it waits for none; `InvalidArgument` for a wrong number of results;
+    /// `TypeMismatch`; `OutOfRange` for a reference that the store never made.
+    pub fn give(&self, debuggee: &Debuggee, results: &[Value]) -> Result<()> {
+        self.call.give(debuggee.store(), results)
+    }
+
+    /// The same with raw values, at least as many as results.
+    pub fn give_raw(&self, debuggee: &Debuggee, results: &[RawValue]) -> Result<()> {
+        self.call.give_raw(debuggee.store(), results)
+    }
+
+    /// Gives it an error instead: it ends when it is resumed, as if the host function had failed with that.
+    ///
+    /// Errors: `WrongStore`; `InvalidState` if it waits for none.
+    pub fn give_error(&self, debuggee: &Debuggee, error: Error) -> Result<()> {
+        self.call.give_error(debuggee.store(), error)
+    }
+
+    /// Its innermost frame while it is paused or trapped, or has yielded; `None` in the other states and if it has none.
     pub fn frame(&self, debuggee: &Debuggee) -> Result<Option<Frame>> {
         debuggee.check_debug()?;
         self.check_store(debuggee)?;
-        let still = matches!(self.state.get(), CallState::Paused | CallState::Trapped)
+        let still = matches!(self.state.get(), CallState::Paused | CallState::Trapped | CallState::Yielded)
             && self.stopped_call.is_inspectable.get();
         Ok(if still { debuggee.innermost(&self.stopped_call) } else { None })
     }
 
-    /// Ends a call that is ready or paused with the trap [`TrapCode::Requested`] and this message. Its frames can be looked at
+    /// Ends a call that is ready or paused, or has yielded, with the trap [`TrapCode::Requested`] and this message. Its frames can be looked at
     /// until it is dropped.
     ///
-    /// Errors: `WrongStore`; `InvalidState` unless it is ready or paused.
+    /// Errors: `WrongStore`; `InvalidState` if it is running or over.
     pub fn trap(&self, debuggee: &Debuggee, message: String) -> Result<()> {
         self.check_store(debuggee)?;
         let before = self.state.get();
-        if !matches!(before, CallState::Ready | CallState::Paused) {
+        if !matches!(before, CallState::Ready | CallState::Paused | CallState::Yielded) {
             bail!(InvalidState, "the call is {}", describe(before));
         }
         let session = Session::new(debuggee, &self.call, &self.stopped_call, true, None);
-        let outcome = session.trap_by_host(before == CallState::Paused, message);
+        let outcome = session.trap_by_host(before != CallState::Ready, message);
         self.record(before, outcome).map(|_| ())
     }
 
@@ -213,6 +264,7 @@ fn describe(state: CallState) -> &'static str {
         CallState::Finished => "finished",
         CallState::Trapped => "trapped",
         CallState::Exited => "over, the guest has ended itself",
+        CallState::Yielded => "waiting for a host function",
     }
 }
 
@@ -229,20 +281,26 @@ impl Debuggee {
             stopped_call: Rc::new(StoppedCall::default()),
             parked: self.parked.clone(),
             pending: self.pending.clone(),
+            steps_on: Cell::new(false),
         })
     }
 
     fn resume(&self, resumed: &DebugCall, how: Resume, budget: Option<Budget>) -> Result<Outcome> {
         let call = &resumed.call;
         let silent = self.is_silent();
+        let steps = resumed.steps_on.get() || how == Resume::Step;
         // A host function that drives a call of its own doesn't mean the step that led to the host function.
-        let outer = self.step_request.replace((how == Resume::Step && !silent).then_some(call.id()));
+        let outer = self.step_request.replace((steps && !silent).then_some(call.id()));
         let _outer_requests = outer.map(|_| Counted::new(&self.outer_requests));
         let driving = self.enter_with(resumed.stopped_call.clone());
         let outcome = Budget::spend(budget, self.store(), |budget| {
             Session::new(self, call, &resumed.stopped_call, true, budget).begin()
         });
         drop(driving);
+        if let Ok(outcome) = &outcome {
+            let has_yielded = matches!(outcome, Outcome::Yielded);
+            resumed.steps_on.set(has_yielded && self.step_request.get() == Some(call.id()));
+        }
         self.step_request.set(outer);
         outcome
     }

@@ -73,12 +73,7 @@ impl Session<'_> {
     pub(super) fn interrupted(&self, place: Interrupted) -> Flow {
         let store = self.debuggee.store();
         let is_new = place == Interrupted::Outside && !self.has_begun.replace(true) && !self.call.is_nested();
-        let mut asked = store.take_interrupts(is_new);
-        let before = self.debuggee.run_on.take().unwrap_or_default();
-        asked.trap |= before.trap;
-        asked.pause |= before.pause;
-        asked.event |= before.event;
-        asked.epoch = asked.epoch.or(before.epoch);
+        let asked = self.take_asked(is_new);
         if let Todo::Nothing = self.todo(asked) {
             return Flow::Continue(());
         }
@@ -107,6 +102,23 @@ impl Session<'_> {
             Ok(false) => self.act(asked),
             Err(error) => self.finish(Err(error)),
         }
+    }
+
+    /// Handles what was asked for while a host function ran that has no results yet.
+    #[cold]
+    pub(super) fn interrupted_in_host_func(&self) -> Flow {
+        self.act(self.take_asked(false))
+    }
+
+    /// What was asked for, and what was to be done at the next stop point.
+    fn take_asked(&self, is_new: bool) -> Interrupts {
+        let mut asked = self.debuggee.store().take_interrupts(is_new);
+        let before = self.debuggee.run_on.take().unwrap_or_default();
+        asked.trap |= before.trap;
+        asked.pause |= before.pause;
+        asked.event |= before.event;
+        asked.epoch = asked.epoch.or(before.epoch);
+        asked
     }
 
     /// Does what was asked for where no stop point is.

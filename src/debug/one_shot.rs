@@ -115,7 +115,7 @@ impl Debuggee {
         match session.handle_first_exit(&exit)? {
             Outcome::Finished => Ok(()),
             Outcome::Trapped(_, error) | Outcome::Exited(error) => Err(error),
-            Outcome::Paused(_) => unreachable!("a one-shot call doesn't pause"),
+            Outcome::Paused(_) | Outcome::Yielded => unreachable!("a one-shot call doesn't pause"),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //!   enter guest ──stopped──> arrive ──> walk the run: examine an operator, raise, replay it, … ──┐
 //!     ▲  │  ├───trapped──> replay up to the operator, raise, end                      pause │    │
-//!     │  │  └─interrupted─> run on to a stop point, or, without any, do what was asked ──────┤    │
+//!     │  │  ├─interrupted─> run on to a stop point, or, without any, do what was asked ──────┤    │
+//!     │  │  ├─────yielded─> do what was asked, then pass it on ──────────────────────────────┤    │
 //!     │  └──────finished─> end                                    to whoever resumes <──────┘    │
 //!     └──────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
@@ -29,6 +30,8 @@ pub(super) enum Outcome {
     Paused(Event),
     Trapped(Option<Event>, Error),
     Exited(Error),
+    /// It waits for a host function.
+    Yielded,
 }
 
 /// The run loop of one call.
@@ -60,7 +63,7 @@ impl<'a> Session<'a> {
         Session { debuggee, call, stopped_call, resumable, silent, budget, has_begun, outcome }
     }
 
-    /// Goes on with a resumable call that is ready or paused.
+    /// Goes on with a resumable call that is ready or paused, or has yielded.
     pub(super) fn begin(&self) -> Result<Outcome> {
         if let Some(site) = self.stopped_call.site().filter(|_| self.stopped_call.is_stopped()) {
             if self.walk(&site).is_break() {
@@ -88,6 +91,7 @@ impl<'a> Session<'a> {
                         return self.outcome();
                     }
                 }
+                Exit::Yielded => return self.yielded(),
             }
         }
     }
@@ -109,6 +113,7 @@ impl<'a> Session<'a> {
                 Flow::Continue(()) => self.run(),
                 Flow::Break(()) => self.outcome(),
             },
+            Exit::Yielded => self.yielded(),
         }
     }
 
@@ -167,6 +172,20 @@ impl<'a> Session<'a> {
         self.call.reenter(self.debuggee.store(), reentry)?;
         self.stopped_call.forget_move();
         Ok(())
+    }
+
+    /// Handles that a host function has no results yet. What was asked for meanwhile is done first.
+    fn yielded(&self) -> Result<Outcome> {
+        if self.debuggee.is_debug()
+            && let Some(activation) = self.call.activation()
+        {
+            self.stopped_call.begin(activation);
+        }
+        let is_asked = self.debuggee.store().is_interrupted() || self.debuggee.run_on.get().is_some();
+        if is_asked && self.interrupted_in_host_func().is_break() {
+            return self.outcome();
+        }
+        Ok(Outcome::Yielded)
     }
 
     fn finished(&self) -> Outcome {

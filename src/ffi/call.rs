@@ -29,12 +29,15 @@ use std::rc::{Rc, Weak};
 ///     }
 ///     pellucid_call_delete(call);
 ///
+/// Many calls of a store may be paused, or wait for host functions, at once; each has a stack of its own
+/// (`PELLUCID_LIMIT_STACK_BYTES`). They are resumed in any order.
+///
 /// Using or deleting a call is a use of its store, as far as threads are concerned.
 ///
 /// Since: 0.1.
 pub struct pellucid_call_t {
     // Declared first: dropped while the store lives.
-    call: DebugCall,
+    pub(super) call: DebugCall,
     event: RefCell<Option<HeldEvent>>,
     store: Rc<pellucid_store_t>,
     deleted: Cell<bool>,
@@ -68,6 +71,8 @@ pub enum pellucid_call_state {
     PELLUCID_CALL_TRAPPED = 5,
     /// Ended by the guest itself, as WASI's `proc_exit` does; it has an error with the exit code, and no frames.
     PELLUCID_CALL_EXITED = 6,
+    /// In a host function whose results come later: give them, see `pellucid_call_give`, and resume it.
+    PELLUCID_CALL_YIELDED = 7,
 }
 
 /// How a call goes on: one of `enum pellucid_resume`.
@@ -94,6 +99,7 @@ fn state(state: CallState) -> pellucid_call_state_t {
         CallState::Finished => PELLUCID_CALL_FINISHED,
         CallState::Trapped => PELLUCID_CALL_TRAPPED,
         CallState::Exited => PELLUCID_CALL_EXITED,
+        CallState::Yielded => PELLUCID_CALL_YIELDED,
     };
     state as pellucid_call_state_t
 }
@@ -182,18 +188,19 @@ pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
     claim.end_at(&store);
 }
 
-/// Runs a call until it finishes, traps, exits or pauses.
+/// Runs a call until it finishes, traps, exits, pauses or yields.
 ///
-/// It pauses at an event if the store's handler says so, or if there is no handler for it. A trap or exit isn't a failure
-/// of this function: see `pellucid_call_error`.
+/// It pauses at an event if the store's handler says so, or if there is no handler for it. It yields where a host function's results
+/// come later, see `pellucid_caller_yield`. A trap or exit isn't a failure of this function: see `pellucid_call_error`.
 ///
-/// - `call`: the call; it must be ready or paused.
+/// - `call`: the call; it must be ready or paused, or have yielded. One that has yielded must have been given what it waits for,
+///   unless that is a function without results, which are given by resuming it.
 /// - `mode`: one of `enum pellucid_resume`.
 /// - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended, or waits for
+/// results; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
 /// without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
 /// `PELLUCID_ERR_POISONED`.
 ///
@@ -215,7 +222,7 @@ pub unsafe extern "C" fn pellucid_call_resume(
 
 /// Ends a call with a trap. Its frames can be looked at until it is deleted.
 ///
-/// - `call`: the call; it must be ready or paused.
+/// - `call`: the call; it must be ready or paused, or have yielded.
 /// - `message`, `message_len`: UTF-8 for the error: why.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
@@ -385,7 +392,10 @@ pub unsafe extern "C" fn pellucid_call_error(
     })
 }
 
-/// The innermost frame of a call that is paused or trapped.
+/// The innermost frame of a call that is paused or trapped, or has yielded.
+///
+/// The frames of a call that has yielded are as those of a call that is in a host function: what is written into them counts when
+/// they are returned to, and the innermost can't be moved.
 ///
 /// - `call`: the call.
 /// - `out_frame`: gets the frame.

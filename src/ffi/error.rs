@@ -112,6 +112,11 @@ impl pellucid_error_t {
         }
     }
 
+    /// The error.
+    pub(super) fn error(&self) -> &Error {
+        &self.error
+    }
+
     /// The error, taken out of its object, which is deleted.
     ///
     /// # Safety

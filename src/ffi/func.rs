@@ -17,6 +17,7 @@ use super::value::{Room, pellucid_extern_t, pellucid_raw_t, pellucid_value_t};
 use crate::base::{Error, ErrorKind, Func, FuncType, RawValue, Result, ValType, error::bail};
 use crate::runtime::{Caller, Convert, HostBody, QuickCall, SlowPath, Store, ThisThread};
 use cranelift_entity::EntityRef;
+use std::cell::Cell;
 use std::ffi::{c_char, c_void};
 use std::hint::cold_path;
 use std::ptr::{NonNull, null_mut};
@@ -26,6 +27,8 @@ use std::ptr::{NonNull, null_mut};
 /// Since: 0.1.
 pub struct pellucid_caller_t {
     caller: Caller<'static>,
+    /// What `pellucid_caller_yield` was given, if it was called.
+    pub(super) token: Cell<Option<u64>>,
 }
 
 /// A host function on tagged values.
@@ -38,7 +41,8 @@ pub struct pellucid_caller_t {
 ///   a function of the library gave. It becomes the error of the call, with the guest's backtrace.
 ///
 /// Returns `PELLUCID_OK`, or any other status to fail; the guest is left then. Giving an error is a failure too. Without
-/// one the call fails with `PELLUCID_ERR_HOST`, whatever the status was.
+/// one the call fails with `PELLUCID_ERR_HOST`, whatever the status was. A function whose results come later returns what
+/// `pellucid_caller_yield` answered, which may be `PELLUCID_YIELD`.
 ///
 /// It must return, and not by `longjmp` or a C++ exception. It may use the store, delete any object, and call guests.
 ///
@@ -101,22 +105,30 @@ impl pellucid_caller_t {
     fn new(caller: Caller<'_>) -> pellucid_caller_t {
         // SAFETY: the object is on the stack of the closure that was given the caller: the header lends it to C until the
         // callback returns.
-        pellucid_caller_t { caller: unsafe { std::mem::transmute::<Caller<'_>, Caller<'static>>(caller) } }
+        let caller = unsafe { std::mem::transmute::<Caller<'_>, Caller<'static>>(caller) };
+        pellucid_caller_t { caller, token: Cell::new(None) }
     }
 
-    fn caller(&self) -> &Caller<'_> {
+    pub(super) fn caller(&self) -> &Caller<'_> {
         &self.caller
     }
 }
 
 /// The result of a callback: what it returned and the error that it may have given.
 #[inline]
-fn outcome(status: pellucid_status_t, error: *mut pellucid_error_t) -> Result<()> {
-    if status == 0 && error.is_null() { Ok(()) } else { Err(failure(status, error)) }
+fn outcome(status: pellucid_status_t, error: *mut pellucid_error_t, caller: &pellucid_caller_t) -> Result<()> {
+    if status == 0 && error.is_null() { Ok(()) } else { Err(failure(status, error, caller)) }
 }
 
 #[cold]
-fn failure(status: pellucid_status_t, error: *mut pellucid_error_t) -> Error {
+fn failure(status: pellucid_status_t, error: *mut pellucid_error_t, caller: &pellucid_caller_t) -> Error {
+    if status == pellucid_status::PELLUCID_YIELD as pellucid_status_t && error.is_null() {
+        match (caller.token.get(), caller.caller.check_yield()) {
+            (Some(token), _) => return caller.caller.yielded(token),
+            (None, Err(cannot)) => return cannot,
+            (None, Ok(())) => {}
+        }
+    }
     if let Some(error) = present(error) {
         // SAFETY: the header asks for an error object that the library made, and takes it over.
         return unsafe { pellucid_error_t::take(error.as_ptr()) };
@@ -158,7 +170,7 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
                 &mut error,
             )
         };
-        outcome(status, error)?;
+        outcome(status, error, &caller)?;
         let values = &mut values[..kinds_of_results.len()];
         for (place, kind) in kinds_of_results.iter().enumerate() {
             values[place] = results[place].checked_raw(store, *kind, "result # of a host function", place)?;
@@ -176,7 +188,7 @@ pub(super) fn raw(callback: RawCallback, userdata: Userdata) -> impl HostBody {
         // `pellucid_raw_t` are both 16 bytes of which every bit pattern is valid; everything outlives the call.
         let status =
             unsafe { callback(userdata.pointer(), &mut caller, values.as_mut_ptr().cast(), values.len(), &mut error) };
-        outcome(status, error)
+        outcome(status, error, &caller)
     }
 }
 

@@ -44,4 +44,5 @@ pub mod store;
 pub mod table;
 pub mod types;
 pub mod value;
+pub mod waiting;
 pub mod wasi;

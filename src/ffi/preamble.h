@@ -40,7 +40,8 @@
  *
  * ERRORS
  *
- * A function that can fail returns pellucid_status_t: PELLUCID_OK, which is 0, or a negative number. Its
+ * A function that can fail returns pellucid_status_t: PELLUCID_OK, which is 0, or a negative number. (But for
+ * pellucid_caller_yield, whose success is PELLUCID_YIELD.) Its
  * out-parameters, whose names start with out_, are written only if it succeeds; arrays named results too.
  *
  * Where there is more to say, the last parameter is out_error: on failure it gets an error object with a message, and
@@ -100,7 +101,8 @@
  * The others ask for a few bytes of their own, in numbers that don't depend on the module, and end the process by abort() if
  * these are refused:
  *
- *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_resume; and of
+ *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_resume, pellucid_call_awaited_args,
+ *       pellucid_call_give, pellucid_call_give_raw; and of
  *       pellucid_instance_new and pellucid_linker_instantiate what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of

@@ -20,6 +20,9 @@ pub type pellucid_status_t = i32;
 pub enum pellucid_status {
     /// Success.
     PELLUCID_OK = 0,
+    /// Not yet. No failure: what a host function returns that has no results yet, see `pellucid_caller_yield`. No other function
+    /// returns it.
+    PELLUCID_YIELD = 1,
     /// An argument is out of its documented range, or two arguments contradict each other.
     PELLUCID_ERR_INVALID_ARGUMENT = -1,
     /// A required pointer is NULL.
@@ -62,6 +65,8 @@ pub enum pellucid_status {
     PELLUCID_ERR_EXIT = -20,
     /// Another thread is using the store, or the call or edit session of it. Nothing was done.
     PELLUCID_ERR_BUSY = -21,
+    /// A host function has no results yet, where the call that it was called in can't wait for them.
+    PELLUCID_ERR_CANNOT_YIELD = -22,
 }
 use pellucid_status::*;
 
@@ -89,11 +94,12 @@ pub(super) fn status_of(kind: ErrorKind) -> pellucid_status_t {
         ErrorKind::Panic => PELLUCID_ERR_PANIC,
         ErrorKind::Exit => PELLUCID_ERR_EXIT,
         ErrorKind::Busy => PELLUCID_ERR_BUSY,
+        ErrorKind::CannotYield => PELLUCID_ERR_CANNOT_YIELD,
     };
     status as pellucid_status_t
 }
 
-const NAMES: [(pellucid_status, &str); 22] = [
+const NAMES: [(pellucid_status, &str); 24] = [
     (PELLUCID_OK, "PELLUCID_OK"),
     (PELLUCID_ERR_INVALID_ARGUMENT, "PELLUCID_ERR_INVALID_ARGUMENT"),
     (PELLUCID_ERR_NULL_ARGUMENT, "PELLUCID_ERR_NULL_ARGUMENT"),
@@ -116,6 +122,8 @@ const NAMES: [(pellucid_status, &str); 22] = [
     (PELLUCID_ERR_PANIC, "PELLUCID_ERR_PANIC"),
     (PELLUCID_ERR_EXIT, "PELLUCID_ERR_EXIT"),
     (PELLUCID_ERR_BUSY, "PELLUCID_ERR_BUSY"),
+    (PELLUCID_ERR_CANNOT_YIELD, "PELLUCID_ERR_CANNOT_YIELD"),
+    (PELLUCID_YIELD, "PELLUCID_YIELD"),
 ];
 
 /// The name of a status, if there is one with this number.
@@ -152,7 +160,8 @@ mod tests {
     #[test]
     fn the_numbers_are_dense_and_the_names_are_in_order() {
         for (place, (status, name)) in NAMES.iter().enumerate() {
-            assert_eq!(*status as i32, -(place as i32));
+            let number = if *status == PELLUCID_YIELD { 1 } else { -(place as i32) };
+            assert_eq!(*status as i32, number);
             assert_eq!(format!("{status:?}"), *name);
         }
     }

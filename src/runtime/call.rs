@@ -6,6 +6,8 @@
 //!     │             ▼  │run        ▲
 //!     │          Suspended ──fail──┤
 //!     └────────────────────fail────┘
+//!
+//! A call that was suspended by a host function without results yet is given them before it runs on.
 //! ```
 //!
 //! One-shot calls become such calls when they are left before they finished. Knows nothing of why a stop point was armed.
@@ -17,6 +19,7 @@ use super::Store;
 use super::activation::{Activation, PcKind};
 use super::call_chain::{CallChain, ExitPlace, RunningCall};
 use super::entities::func::FuncEntry;
+use super::host_answer::Awaited;
 use super::machine::guest_stack::StackPool;
 use super::machine::store_context::RawTrap;
 use super::machine::switch::{self, Left};
@@ -39,7 +42,7 @@ pub enum RunState {
     Ready,
     /// Guest code of it is running, or waits for a host function.
     Running,
-    /// It is at a stop point and can go on.
+    /// It was left in the midst and can go on: at a stop point, at an interrupt, or in a host function that has no results yet.
     Suspended,
     /// It has results.
     Finished,
@@ -58,6 +61,26 @@ pub enum Exit {
     Stopped(Stopped),
     /// Somebody has asked for it: see [`Store::take_interrupts`].
     Interrupted(Interrupted),
+    /// A host function has no results yet: see [`Call::awaited`]. Only of calls that own themselves.
+    Yielded,
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Awaits {
+    /// The host function.
+    pub func: Func,
+    /// What it said, see [`Caller::yielded`](super::Caller::yielded).
+    pub token: u64,
+}
+
+/// What was given to a call that has yielded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Given {
+    Nothing,
+    Results,
+    /// The call's error is the function's.
+    Error,
 }
 
 /// Where a call was interrupted.
@@ -147,6 +170,10 @@ pub struct Call {
     elsewhere: RefCell<Option<Elsewhere>>,
     /// Whether there is that.
     goes_elsewhere: Cell<bool>,
+    /// What it waits for, if it has yielded.
+    awaited: Cell<Awaited>,
+    /// What it was given of that.
+    given: Cell<Given>,
     /// What made it fail, other than a trap of its own.
     error: RefCell<Option<Error>>,
 }
@@ -180,6 +207,7 @@ impl Call {
         let mut call =
             unsafe { Call::with_running(store, running, RunState::Ready, func, entry, own.values.as_mut_ptr()) };
         call.own = Some(own);
+        call.running.can_yield.set(true);
         Ok(call)
     }
 
@@ -211,14 +239,16 @@ impl Call {
             exit_place: Cell::new(ExitPlace::NONE),
             elsewhere: RefCell::default(),
             goes_elsewhere: Cell::new(false),
+            awaited: Cell::new(Awaited::NOTHING),
+            given: Cell::new(Given::Nothing),
             error: RefCell::new(None),
         }
     }
 
     /// Enters or resumes guest code, until it is left for one of the reasons in [`Exit`].
     ///
-    /// Errors: `WrongStore`; `InvalidState` unless the call is ready or suspended; `Poisoned`; `System` without a
-    /// guest stack; `Limit` for a suspended call under too many others. A fresh one that is nested too deeply traps.
+    /// Errors: `WrongStore`; `InvalidState` unless the call is ready or suspended, or if a host function's results are missing;
+    /// `Poisoned`; `System` without a guest stack; `Limit` for a suspended call under too many others. A fresh one that is nested too deeply traps.
     pub fn run(&self, store: &Store) -> Result<Exit> {
         self.run_while(store, |_| false)
     }
@@ -252,7 +282,10 @@ impl Call {
         store.check(self.func.store)?;
         let is_fresh = match self.state.get() {
             RunState::Ready => true,
-            RunState::Suspended => false,
+            RunState::Suspended => {
+                self.check_given(store)?;
+                false
+            }
             state => return Err(not_in_state("can't be run", state)),
         };
         store.check_poisoned()?;
@@ -267,6 +300,12 @@ impl Call {
             Some(thread) => thread,
             None => store.ready_thread()?,
         };
+        if !is_fresh && self.left.get() == Left::Yielded {
+            if self.given.get() == Given::Error {
+                return Ok(self.fail_in_host_func(store));
+            }
+            self.given.set(Given::Results);
+        }
         self.state.set(RunState::Running);
         // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
         // entry is the store's, which is alive; the trampoline is for the function's type, and the values are as long as it
@@ -303,6 +342,10 @@ impl Call {
         match exit {
             switch::FINISHED => Exit::Finished,
             switch::STOPPED => Exit::Stopped(self.stopped(store)),
+            switch::YIELDED => {
+                self.yielded(store);
+                Exit::Yielded
+            }
             switch::REFUSED => {
                 self.state.set(if self.guest_sp.get() == 0 { RunState::Ready } else { RunState::Suspended });
                 Exit::Interrupted(Interrupted::Outside)
@@ -336,6 +379,125 @@ impl Call {
         self.guest_sp.set(guest_sp);
         self.left.set(Left::Stopped);
         Stopped { pc: NativePc(pc), fp }
+    }
+
+    /// Notes that a host function has no results yet.
+    #[inline]
+    fn yielded(&self, store: &Store) {
+        self.state.set(RunState::Suspended);
+        let context = store.inner().context.get();
+        // SAFETY: as in `stopped`.
+        let (pc, fp, guest_sp) = unsafe {
+            let (pc, fp) = (&raw const (*context).exit_pc, &raw const (*context).exit_fp);
+            (pc.read_volatile(), fp.read_volatile(), (*context).guest_sp)
+        };
+        self.exit_place.set(ExitPlace { pc, fp, kind: PcKind::Return });
+        self.guest_sp.set(guest_sp);
+        self.left.set(Left::Yielded);
+        self.awaited.set(store.inner().awaited.get());
+        self.given.set(Given::Nothing);
+    }
+
+    /// What it waits for. None if nothing, also if it was given what it waited for.
+    pub fn awaited(&self) -> Option<Awaits> {
+        let has_yielded = self.state.get() == RunState::Suspended && self.left.get() == Left::Yielded;
+        if !has_yielded || self.given.get() != Given::Nothing {
+            return None;
+        }
+        let Awaited { func, token, .. } = self.awaited.get();
+        Some(Awaits { func: Func { store: self.func.store, index: func }, token })
+    }
+
+    /// Arguments of the host function that it waits for; what the function has written over them, if it is one on raw values.
+    ///
+    /// Errors: `WrongStore`; `InvalidState` if it waits for nothing.
+    pub fn awaited_args(&self, store: &Store) -> Result<Vec<Value>> {
+        let (entry, values) = self.awaited_func(store)?;
+        let params = entry.ty().params.iter().enumerate();
+        // SAFETY: as in `awaited_func`; a host function has as many values as parameters.
+        Ok(params.map(|(place, ty)| store.from_raw(*ty, unsafe { values.add(place).read() })).collect())
+    }
+
+    /// The function that it waits for, and where its values are: on the call's stack, where nothing runs. The number is the longer
+    /// of parameters and results.
+    fn awaited_func<'a>(&self, store: &'a Store) -> Result<(&'a FuncEntry, *mut RawValue)> {
+        store.check(self.func.store)?;
+        let Some(Awaits { func, .. }) = self.awaited() else {
+            bail!(InvalidState, "the call waits for no host function");
+        };
+        Ok((store.func_entry(func)?, self.awaited.get().values))
+    }
+
+    /// Gives results to a call that waits for a host function: it can run on then.
+    ///
+    /// Errors: `WrongStore`; `InvalidState` if it waits for nothing; `InvalidArgument` for a wrong number, or a value that isn't
+    /// available; `TypeMismatch`; `OutOfRange` for a reference that the store never made.
+    pub fn give(&self, store: &Store, results: &[Value]) -> Result<()> {
+        let (entry, values) = self.awaited_func(store)?;
+        let types = &entry.ty().results;
+        if results.len() != types.len() {
+            return Err(wrong_count("results", results.len(), types.len()));
+        }
+        let mut raw = Vec::with_capacity(results.len());
+        for (place, (value, ty)) in results.iter().zip(types).enumerate() {
+            raw.push(store.raw_as(value, *ty, "result # of a host function", place)?);
+        }
+        // SAFETY: as `awaited_func` says; there are as many values as results.
+        unsafe { ptr::copy_nonoverlapping(raw.as_ptr(), values, raw.len()) };
+        self.given.set(Given::Results);
+        Ok(())
+    }
+
+    /// The same with raw values, of which there must be at least as many as results.
+    ///
+    /// Errors: `WrongStore`; `InvalidState`; `InvalidArgument` for too few values; `TypeMismatch` for a bad reference.
+    #[inline]
+    pub fn give_raw(&self, store: &Store, results: &[RawValue]) -> Result<()> {
+        let (entry, values) = self.awaited_func(store)?;
+        let types = &entry.ty().results;
+        if results.len() < types.len() {
+            return Err(wrong_count("results", results.len(), types.len()));
+        }
+        for (place, (raw, ty)) in results.iter().zip(types).enumerate() {
+            if !store.is_good(*ty, *raw) {
+                bail!(TypeMismatch, "result {place} of a host function is no {ty} of the store");
+            }
+        }
+        // SAFETY: as in `give`; so many are given.
+        unsafe { ptr::copy_nonoverlapping(results.as_ptr(), values, types.len()) };
+        self.given.set(Given::Results);
+        Ok(())
+    }
+
+    /// Gives an error to a call that waits for a host function: when it is run, it ends as if the function had failed with that.
+    ///
+    /// Errors: `WrongStore`; `InvalidState` if it waits for nothing.
+    pub fn give_error(&self, store: &Store, error: Error) -> Result<()> {
+        self.awaited_func(store)?;
+        *self.error.borrow_mut() = Some(error);
+        self.given.set(Given::Error);
+        Ok(())
+    }
+
+    /// `InvalidState` if it can't be run as results of a host function are missing. A function without results needs none.
+    #[inline]
+    pub fn check_given(&self, store: &Store) -> Result<()> {
+        if self.awaited().is_some() && !self.awaited_func(store)?.0.ty().results.is_empty() {
+            bail!(InvalidState, "the call waits for results of a host function");
+        }
+        Ok(())
+    }
+
+    /// Ends a call that was given an error, where it waits; answers the switch's number.
+    #[cold]
+    fn fail_in_host_func(&self, store: &Store) -> u32 {
+        self.running.bump_epoch();
+        *store.inner().host_error.borrow_mut() = self.error.take();
+        let ExitPlace { pc, fp, .. } = self.exit_place.get();
+        let trap = RawTrap { code: TrapCode::HostError, address: 0, pc, fp, sp: 0 };
+        // SAFETY: the context is this store's; guest code isn't running.
+        unsafe { (*store.inner().context.get()).trap = trap };
+        switch::TRAPPED
     }
 
     /// Where it has just been interrupted.

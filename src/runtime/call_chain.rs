@@ -42,6 +42,8 @@ pub struct RunningCall {
     outer: Cell<*const RunningCall>,
     /// How many calls it runs under.
     depth: Cell<u32>,
+    /// Whether whoever drives it can go on with it later, when a host function has its results.
+    pub(super) can_yield: Cell<bool>,
     /// Where its guest code called the host function that runs another call; see
     /// [`exit_frame`](StoreContext::exit_frame).
     waits_at: Cell<usize>,
@@ -69,6 +71,7 @@ impl Default for RunningCall {
             stack: Cell::new(ptr::null()),
             outer: Cell::new(ptr::null()),
             depth: Cell::new(0),
+            can_yield: Cell::new(false),
             waits_at: Cell::new(0),
         }
     }

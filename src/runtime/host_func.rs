@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
+use super::host_answer::{Awaited, HostAnswer};
 use super::machine::store_context::StoreContext;
 use super::machine::switch;
 use super::{Extern, Store, TypeId};
@@ -52,14 +53,37 @@ impl<'a> Caller<'a> {
     /// What a function on raw values without references among its results answers that has waited for something, has changed nothing,
     /// and is to be called again with the same arguments when the guest runs on, which is to be left ([`Store::is_interrupted`]).
     pub fn to_be_called_again(&self) -> Error {
-        self.store.inner().calls_again.set(true);
-        Error::new(ErrorKind::InvalidState, "the function is to be called again")
+        self.store.inner().host_answer.set(HostAnswer::Again);
+        Error::absent()
+    }
+
+    /// Whether the call that the guest makes can wait for its results: `Ok`, or `CannotYield`, which says why not.
+    pub fn check_yield(&self) -> Result<()> {
+        if self.store.can_yield() { Ok(()) } else { Err(cannot_yield()) }
+    }
+
+    /// What a function answers that has no results yet. The call in which it was called is left ([`Exit::Yielded`](super::Exit)), and
+    /// goes on with results that it is given later. The token is for whoever will have them. Where a call can't be left so, this
+    /// is the error `CannotYield`.
+    #[inline]
+    pub fn yielded(&self, token: u64) -> Error {
+        if !self.store.can_yield() {
+            return cannot_yield();
+        }
+        self.store.inner().host_answer.set(HostAnswer::Yields(token));
+        Error::absent()
     }
 
     /// An export of the calling instance.
     pub fn export(&self, name: &str) -> Option<Extern> {
         self.store.instance_export(self.instance()?, name).ok()?
     }
+}
+
+#[cold]
+fn cannot_yield() -> Error {
+    let message = "a host function has no results yet, and its call can't wait for them: it runs to its end in one go";
+    Error::new(ErrorKind::CannotYield, message)
 }
 
 /// What a host function does: as [`RawHostFn`], but of a type of its own.
@@ -212,13 +236,22 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
     unsafe { store.reenter() };
     match outcome {
         Ok(()) => ptr::null_mut(),
-        Err(_) if store.inner().calls_again.take() => {
-            let args = [callee.addr(), caller.addr(), values.addr(), 0, 0, 0];
-            // SAFETY: the stub of host functions has called this with these arguments; the values are as they were.
-            unsafe { store.call_again(switch::host_func as *const () as usize, args) };
-            ptr::null_mut()
-        }
-        Err(error) => store.host_failed(error),
+        Err(error) => match store.inner().host_answer.take() {
+            HostAnswer::Failed => store.host_failed(error),
+            HostAnswer::Again => {
+                let args = [callee.addr(), caller.addr(), values.addr(), 0, 0, 0];
+                // SAFETY: the stub of host functions has called this with these arguments; the values are as they were.
+                unsafe { store.call_again(switch::host_func as *const () as usize, args) };
+                ptr::null_mut()
+            }
+            HostAnswer::Yields(token) => {
+                // SAFETY: as above. The function's reference has had its number since the function was made.
+                unsafe {
+                    let func = u64::from((*(*callee).func_ref.get()).handle) - 1;
+                    store.host_yielded(Awaited { func, values, token }, values.add((*callee).values))
+                }
+            }
+        },
     }
 }
 
@@ -267,6 +300,27 @@ impl Store {
         inner.host_funcs.borrow_mut().push(func);
         // SAFETY: the function is kept as long as the store, its reference inside it, and it was just added.
         Ok(unsafe { self.add_func(func_ref, true) })
+    }
+
+    /// Whether the call that runs can be left until there are results of a host function.
+    #[inline]
+    fn can_yield(&self) -> bool {
+        self.inner().calls.current().is_some_and(|call| call.can_yield.get())
+    }
+
+    /// Notes what a call that is about to yield waits for, and where its registers are kept meanwhile. Answers what the function's
+    /// stub wants to hear.
+    ///
+    /// # Safety
+    ///
+    /// To be called while guest code has called a host function; there must be room for `KEPT_BYTES` at `kept`, on its stack.
+    #[inline]
+    unsafe fn host_yielded(&self, awaited: Awaited, kept: *mut RawValue) -> *mut StoreContext {
+        let context = self.inner().context.get();
+        self.inner().awaited.set(awaited);
+        // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
+        unsafe { (*context).guest_sp = kept.addr() };
+        context.map_addr(|address| address + switch::YIELDS)
     }
 
     /// Notes what a host function failed with, for whoever finds the trap. Answers the context, which is what the function's

@@ -14,6 +14,7 @@ pub mod store;
 
 pub mod func;
 pub mod global;
+mod host_answer;
 pub mod host_func;
 pub mod imports;
 pub mod instance;
@@ -38,7 +39,7 @@ mod entities;
 mod machine;
 
 pub use activation::{Activation, FrameLink, PcKind, StackWords};
-pub use call::{Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};
+pub use call::{Awaits, Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;

@@ -66,6 +66,7 @@ fn to_the_end(store: &Store) -> impl FnOnce(&Call, Exit) -> Result<()> {
                 }
                 exit = call.run(store)?;
             }
+            Exit::Yielded => bail!(InvalidState, "the call can't wait for a host function"),
         }
     }
 }

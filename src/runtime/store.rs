@@ -15,6 +15,7 @@ use super::entities::instance::InstanceData;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
 use super::epoch::Deadline;
+use super::host_answer::{Awaited, HostAnswer};
 use super::interrupt::EpochAction;
 use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, TrampolineCode};
@@ -73,8 +74,10 @@ pub struct StoreInner {
     pub(super) calls: CallChain,
     /// What the host function that just failed answered.
     pub(super) host_error: RefCell<Option<Error>>,
-    /// Whether that is none: the function is to be called again.
-    pub(super) calls_again: Cell<bool>,
+    /// What it meant, if that was no failure.
+    pub(super) host_answer: Cell<HostAnswer>,
+    /// What the call waits for that has just yielded.
+    pub(super) awaited: Cell<Awaited>,
 
     pub(super) instances: RefCell<Vec<Rc<InstanceData>>>,
     pub(super) funcs: FuncEntries,
@@ -129,7 +132,8 @@ impl Store {
             known_thread: Cell::new(KnownThread::NONE),
             calls: CallChain::new(limits.nested_calls),
             host_error: RefCell::default(),
-            calls_again: Cell::new(false),
+            host_answer: Cell::new(HostAnswer::Failed),
+            awaited: Cell::new(Awaited::NOTHING),
             instances: RefCell::default(),
             funcs: FuncEntries::default(),
             func_refs: RefCell::default(),

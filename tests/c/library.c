@@ -42,7 +42,7 @@ static void names(void) {
     CHECK(same_text(name, "PELLUCID_OK"));
     OK(pellucid_status_name(PELLUCID_ERR_STALE_HANDLE, &name));
     CHECK(same_text(name, "PELLUCID_ERR_STALE_HANDLE"));
-    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_status_name(1, &name));
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_status_name(2, &name));
     STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_status_name(-1000, &name));
 }
 

@@ -47,6 +47,8 @@ pub const RETURNED: u32 = 5;
 /// Guest code was left inside a routine of the host's, which is going to be called again; the exit's address is where it returns
 /// to.
 pub const AGAIN: u32 = 6;
+/// Guest code was left in a host function that has no results yet; the exit's address is where it returns to.
+pub const YIELDED: u32 = 7;
 
 /// Where the host's floating-point environment is in the store context while guest code runs: guests run in the default one, so
 /// that they compute the same whatever the host does with its own.
@@ -210,6 +212,8 @@ pub enum Left {
     Stopped,
     /// By way of [`preempted`].
     Preempted,
+    /// By way of [`leave_yielded`].
+    Yielded,
 }
 
 /// Resumes a guest where it was left: the context's guest stack pointer says where its registers are.
@@ -222,6 +226,7 @@ pub unsafe fn resume(context: *mut StoreContext, left: Left) -> u32 {
     let restore = match left {
         Left::Stopped => restore_stopped as *const () as usize,
         Left::Preempted => restore_preempted as *const () as usize,
+        Left::Yielded => restore_yielded as *const () as usize,
     };
     let exit;
     // SAFETY: as in `enter`, at the label.
@@ -390,6 +395,46 @@ unsafe extern "sysv64" fn restore_preempted() {
         vectors = const VECTORS,
         states = sym VECTOR_STATES,
         red_zone = const RED_ZONE,
+        refused = const REFUSED,
+        leave = sym leave,
+    )
+}
+
+/// Returns from a host function whose results have come: restores what [`leave_yielded`] has kept. The jump at the end isn't a
+/// return, as the processor would expect another.
+///
+/// # Safety
+///
+/// As for [`restore_stopped`].
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn restore_yielded() {
+    naked_asm!(
+        ".hidden pellucid_restore_yielded",
+        ".globl pellucid_restore_yielded",
+        "pellucid_restore_yielded:",
+        "cmp qword ptr [rdi + {word}], 0",
+        "jne 2f",
+        "mov rax, [rdi + {guest_sp}]",
+        "mov rbx, [rax]",
+        "mov r12, [rax + 8]",
+        "mov r13, [rax + 16]",
+        "mov r14, [rax + 24]",
+        "mov r15, [rax + 32]",
+        "mov rsp, [rax + 40]",
+        "mov rbp, [rsp]",
+        "mov rax, [rsp + 8]",
+        "lea rsp, [rsp + 16]",
+        ".hidden pellucid_restore_yielded_end",
+        ".globl pellucid_restore_yielded_end",
+        "pellucid_restore_yielded_end:",
+        "jmp rax",
+        "2:",
+        "mov rbx, rdi",
+        "mov eax, {refused}",
+        "jmp {leave}",
+        word = const interrupt::WORD,
+        guest_sp = const offsets::GUEST_SP,
         refused = const REFUSED,
         leave = sym leave,
     )
@@ -644,7 +689,8 @@ pub unsafe fn settle(registers: &mut Interrupted, store: *mut StoreContext) -> F
         registers.pc = address_of!("pellucid_call_cut");
         return Found::Switching;
     }
-    for (start, end) in [(stopped, stopped_end), (restore, restore_end)] {
+    let (yielded, yielded_end) = (address_of!("pellucid_restore_yielded"), address_of!("pellucid_restore_yielded_end"));
+    for (start, end) in [(stopped, stopped_end), (restore, restore_end), (yielded, yielded_end)] {
         if is_between(start, end) {
             registers.pc = start;
             if !store.is_null() {
@@ -661,6 +707,8 @@ pub unsafe fn settle(registers: &mut Interrupted, store: *mut StoreContext) -> F
         }
         registers.flags = word(registers.sp);
         (registers.pc, registers.sp) = (word(registers.sp + 8), registers.sp + 16 + RED_ZONE);
+    } else if pc == yielded_end {
+        registers.pc = registers.rax;
     } else if pc == last {
         (registers.pc, registers.sp) = (word(registers.sp), registers.sp + 8 + RED_ZONE);
     }
@@ -1062,6 +1110,8 @@ pub unsafe extern "sysv64" fn leave_with_memory_trap() {
 #[unsafe(link_section = "pellucid_switch")]
 unsafe extern "sysv64" fn leave_failed() {
     naked_asm!(
+        "test al, {yields}",
+        "jnz {leave_yielded}",
         "mov rbx, rax",
         "mov rsp, rbp",
         "pop rbp",
@@ -1077,9 +1127,63 @@ unsafe extern "sysv64" fn leave_failed() {
         sp = const trap::SP,
         address = const trap::ADDRESS,
         trapped = const TRAPPED,
+        yields = const YIELDS,
+        leave_yielded = sym leave_yielded,
         leave = sym leave,
     )
 }
+
+/// What a host function's entry adds to the context's address that it answers if the guest is to be left until there are results.
+pub const YIELDS: usize = 1;
+
+/// Leaves a guest whose host function has no results yet, as [`leave_failed`] does; the context's guest stack pointer says where
+/// there is room for the registers that callees save, and for where the stub's frame is.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn leave_yielded() {
+    naked_asm!(
+        "lea rcx, [rax - {yields}]",
+        "mov rdx, [rcx + {guest_sp}]",
+        "mov [rdx], rbx",
+        "mov [rdx + 8], r12",
+        "mov [rdx + 16], r13",
+        "mov [rdx + 24], r14",
+        "mov [rdx + 32], r15",
+        "mov [rdx + 40], rbp",
+        "mov rbx, rcx",
+        "mov rax, [rbp]",
+        "mov rdx, [rbp + 8]",
+        "mov [rbx + {exit_fp}], rax",
+        "mov [rbx + {exit_pc}], rdx",
+        "mov eax, {yielded}",
+        "cmp dword ptr [rbx + {has_floats}], 0",
+        "je 5f",
+        "ldmxcsr [rbx + {host_floats}]",
+        "5:",
+        // As in `stop`.
+        "mov rsp, [rbx + {host_sp}]",
+        "lea rsp, [rsp + 16]",
+        "pop qword ptr [rbx + {host_sp}]",
+        "pop rbx",
+        "pop rbp",
+        "pop rcx",
+        "jmp rcx",
+        yields = const YIELDS,
+        guest_sp = const offsets::GUEST_SP,
+        exit_fp = const offsets::EXIT_FP,
+        exit_pc = const offsets::EXIT_PC,
+        yielded = const YIELDED,
+        host_sp = const offsets::HOST_SP,
+        host_floats = const HOST_FLOATS,
+        has_floats = const HAS_FLOATS,
+    )
+}
+
+const _: () = assert!(vmctx::host_func::KEPT_BYTES == 6 * 8);
 
 /// The code of a stub: notes where the guest was left, and calls a Rust function on the host's stack with the arguments
 /// that the stub was given. The context in `rdi` begins with the store context's address. `$function` is an operand.
