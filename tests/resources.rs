@@ -100,6 +100,7 @@ impl World {
                 Exit::Stopped(_) => stops += 1,
                 Exit::Trapped(trap) => panic!("{trap:?}"),
                 Exit::Interrupted(place) => panic!("{place:?}"),
+                Exit::Yielded => panic!("no host function waits"),
             }
         }
         assert_eq!(call.raw_values(), [RawValue::new(10)]);
