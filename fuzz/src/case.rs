@@ -70,10 +70,8 @@ impl Case {
     }
 
     fn has_vectors(&self) -> bool {
-        let features = WasmFeatures::default()
-            - WasmFeatures::SIMD
-            - WasmFeatures::RELAXED_SIMD
-            - WasmFeatures::WIDE_ARITHMETIC;
+        let features =
+            WasmFeatures::default() - WasmFeatures::SIMD - WasmFeatures::RELAXED_SIMD - WasmFeatures::WIDE_ARITHMETIC;
         Validator::new_with_features(features).validate_all(&self.bytes).is_err()
     }
 

@@ -107,6 +107,8 @@ pub struct Interpreter {
     /// The outermost first.
     pub frames: Vec<Frame>,
     told: Told,
+    /// What a host function has answered that has taken the place of the only frame.
+    returned: Option<Vec<u64>>,
     /// How many operators it may still execute.
     patience: u64,
 }
@@ -136,6 +138,7 @@ impl Interpreter {
             elements: elements.collect(),
             frames: Vec::new(),
             told: Told::No,
+            returned: None,
             patience: 0,
             case: case.clone(),
         }
@@ -155,6 +158,7 @@ impl Interpreter {
     /// Begins a call.
     pub fn begin(&mut self, func: u32, args: Vec<u64>, patience: u64) {
         self.frames.clear();
+        self.returned = None;
         self.told = Told::No;
         self.patience = patience;
         self.enter(func, args);
@@ -227,18 +231,27 @@ impl Interpreter {
         self.move_to(frame, first, Vec::new());
     }
 
-    /// Drops a frame that another has called: that one stands before the call. False, and nothing changed, if the table that it
-    /// was called through doesn't have its function any more.
+    /// Drops a frame that another has called: that one stands before the call. False, and nothing changed, if the call leads to
+    /// another function, or if the table that it was called through doesn't have its function any more.
     pub fn drop_frame(&mut self, frame: usize) -> bool {
         let caller = frame - 1;
         let func = self.frames[frame].func;
         let mut operands = self.frames[caller].operands.clone();
         operands.extend_from_slice(&self.frames[frame].locals[..self.case.func_type(func).params.len()]);
         let pc = self.pc(caller);
-        if let Operator::CallIndirect { table_index, .. } = self.case.info.operator_at(WasmPc(pc)) {
-            let table = &self.tables[table_index as usize];
-            let Some(element) = table.iter().position(|element| *element == u64::from(func) + 1) else { return false };
-            operands.push(element as u64);
+        match self.case.info.operator_at(WasmPc(pc)) {
+            Operator::Call { function_index } if function_index == func => {}
+            Operator::CallIndirect { table_index, type_index }
+                if self.case.info.types[pellucid::base::TypeIndex::from_u32(type_index)]
+                    == *self.case.func_type(func) =>
+            {
+                let table = &self.tables[table_index as usize];
+                let Some(element) = table.iter().position(|element| *element == u64::from(func) + 1) else {
+                    return false;
+                };
+                operands.push(element as u64);
+            }
+            _ => return false,
         }
         self.move_to(caller, pc, operands);
         true
@@ -246,6 +259,9 @@ impl Interpreter {
 
     /// Runs until there is something to tell: `is_break` says at which pcs there is, `steps` that there is at each.
     pub fn run(&mut self, steps: bool, is_break: impl Fn(u32) -> bool) -> Stop {
+        if let Some(results) = self.returned.take() {
+            return Stop::Returned(results);
+        }
         loop {
             let top = self.frames.len() - 1;
             let is_break = is_break(self.pc(top));
@@ -287,9 +303,13 @@ impl Interpreter {
 
     /// The host function that the call waits for has answered.
     pub fn answer(&mut self, results: &[u64]) {
-        let frame = self.frames.last_mut().expect("it waits");
-        frame.operands.extend_from_slice(results);
-        frame.at += 1;
+        match self.frames.last_mut() {
+            Some(frame) => {
+                frame.operands.extend_from_slice(results);
+                frame.at += 1;
+            }
+            None => self.returned = Some(results.to_vec()),
+        }
     }
 
     fn execute(&mut self) -> Result<Option<Stop>, Halt> {
@@ -332,7 +352,12 @@ impl Interpreter {
                 frame.at = at;
                 return Ok(self.call(function_index));
             }
-            Operator::CallIndirect { type_index, table_index } => {
+            Operator::ReturnCall { function_index } => {
+                frame.at = at;
+                return Ok(self.tail_call(function_index));
+            }
+            Operator::CallIndirect { type_index, table_index }
+            | Operator::ReturnCallIndirect { type_index, table_index } => {
                 frame.at = at;
                 let element = pop(stack) as usize;
                 let callee = self.tables[table_index as usize].get(element).copied();
@@ -342,7 +367,8 @@ impl Interpreter {
                 if case.func_type(callee) != wanted {
                     return Err(Halt::Trap(TrapCode::IndirectCallTypeMismatch));
                 }
-                return Ok(self.call(callee));
+                let is_tail = matches!(op, Operator::ReturnCallIndirect { .. });
+                return Ok(if is_tail { self.tail_call(callee) } else { self.call(callee) });
             }
             Operator::LocalGet { local_index } => stack.push(frame.locals[local_index as usize]),
             Operator::LocalSet { local_index } => frame.locals[local_index as usize] = pop(stack),
@@ -393,6 +419,18 @@ impl Interpreter {
     fn call(&mut self, func: u32) -> Option<Stop> {
         let params = self.case.func_type(func).params.len();
         let top = self.frames.last_mut().expect("it runs");
+        let args = top.operands.split_off(top.operands.len() - params);
+        if self.body_index(func).is_none() {
+            return Some(Stop::Host { import: func as usize, args });
+        }
+        self.enter(func, args);
+        None
+    }
+
+    /// Has a function take the place of the innermost frame.
+    fn tail_call(&mut self, func: u32) -> Option<Stop> {
+        let params = self.case.func_type(func).params.len();
+        let mut top = self.frames.pop().expect("it runs");
         let args = top.operands.split_off(top.operands.len() - params);
         if self.body_index(func).is_none() {
             return Some(Stop::Host { import: func as usize, args });
@@ -643,7 +681,8 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
 
 /// All functions, as validation sees them.
 fn bodies(case: &Case) -> Vec<Body> {
-    let features = WasmFeatures::WASM2 | WasmFeatures::MULTI_MEMORY | WasmFeatures::EXTENDED_CONST;
+    let features =
+        WasmFeatures::WASM2 | WasmFeatures::MULTI_MEMORY | WasmFeatures::EXTENDED_CONST | WasmFeatures::TAIL_CALL;
     let mut validator = Validator::new_with_features(features);
     let mut bodies = Vec::new();
     for payload in Parser::new(0).parse_all(&case.bytes) {

@@ -25,7 +25,11 @@ pub fn engine(debug: bool) -> Engine {
     let mut config = Config::new();
     config.guest_debug(debug).max_wasm_stack(4 << 20).async_stack_size(6 << 20);
     // Like ours: what a module may use is up to the limits.
-    config.cranelift_opt_level(wasmtime::OptLevel::None).wasm_memory64(false).wasm_threads(false).wasm_wide_arithmetic(true);
+    config
+        .cranelift_opt_level(wasmtime::OptLevel::None)
+        .wasm_memory64(false)
+        .wasm_threads(false)
+        .wasm_wide_arithmetic(true);
     Engine::new(&config).expect("an engine can be made")
 }
 
@@ -74,7 +78,11 @@ pub fn run(case: &Case, engine: &Engine) -> Result<Report, String> {
 pub fn metering_engine() -> Engine {
     let mut config = Config::new();
     config.consume_fuel(true).max_wasm_stack(4 << 20).async_stack_size(6 << 20);
-    config.cranelift_opt_level(wasmtime::OptLevel::None).wasm_memory64(false).wasm_threads(false).wasm_wide_arithmetic(true);
+    config
+        .cranelift_opt_level(wasmtime::OptLevel::None)
+        .wasm_memory64(false)
+        .wasm_threads(false)
+        .wasm_wide_arithmetic(true);
     Engine::new(&config).expect("an engine can be made")
 }
 

@@ -32,7 +32,7 @@ pub fn config(random: &mut Random, nans: bool) -> Config {
         // A product that is added comes out of the machine with one NaN or another.
         relaxed_simd_enabled: !floats,
         simd_enabled: true,
-        tail_call_enabled: false,
+        tail_call_enabled: true,
         threads_enabled: false,
         shared_everything_threads_enabled: false,
         wide_arithmetic_enabled: true,

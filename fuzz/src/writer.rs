@@ -47,12 +47,18 @@ pub fn module(random: &mut Random) -> Vec<u8> {
 /// The same; with `nans`, it can be seen which bits a NaN has.
 pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
     let mut types = Types::default();
-    let mut signatures = Vec::new();
+    let mut signatures: Vec<Signature> = Vec::new();
     let imported = random.below(3);
     let count = imported + 1 + random.below(5);
     for number in 0..count {
-        let (params, results) = if random.chance(10) { (12, 5) } else { (4, 3) };
+        // Also more than registers hold.
+        let (params, results) = random.pick(&[(4, 3), (4, 3), (4, 3), (4, 3), (4, 3), (4, 3), (12, 5), (24, 14)]);
         let signature = Signature { params: some_types(random, params), results: some_types(random, results) };
+        // So that one can take the other's place.
+        let signature = match signatures.last() {
+            Some(last) if random.chance(50) => Signature { results: last.results.clone(), ..signature },
+            _ => signature,
+        };
         // The first function that isn't imported is one that others can call in any place.
         let signature =
             if number == imported { Signature { results: vec![random.pick(&TYPES)], ..signature } } else { signature };
@@ -409,16 +415,40 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, function: usize, depth: u32) {
+        self.call_as(function, depth, false);
+    }
+
+    /// Has another function take this one's place, mostly if a condition holds.
+    fn tail_call(&mut self, depth: u32) {
+        let results = self.labels[0].clone().expect("a function's label");
+        // Also itself, and those behind it: fuel ends them all.
+        let fitting: Vec<usize> =
+            (0..self.signatures.len()).filter(|func| self.signatures[*func].results == results).collect();
+        let function = self.random.pick(&fitting);
+        let is_conditional = self.random.chance(85);
+        if is_conditional {
+            self.expression(ValType::I32, depth);
+        }
+        self.open(if is_conditional { I::If } else { I::Block }, &[], &[]);
+        self.call_as(function, depth, true);
+        self.close();
+    }
+
+    fn call_as(&mut self, function: usize, depth: u32, is_tail: bool) {
         let signature = self.signatures[function].clone();
         self.expressions(&signature.params, depth);
         if self.random.chance(70) {
-            return self.emit(I::Call(function as u32));
+            return self.emit(if is_tail { I::ReturnCall(function as u32) } else { I::Call(function as u32) });
         }
         // Through the table, seldom with an element that traps.
         let element = if self.random.chance(92) { function + 1 } else { self.random.below(TABLE as usize + 2) };
         self.emit(I::I32Const(element as i32));
         let type_index = self.types.index(&signature);
-        self.emit(I::CallIndirect { type_index, table_index: 0 });
+        self.emit(if is_tail {
+            I::ReturnCallIndirect { type_index, table_index: 0 }
+        } else {
+            I::CallIndirect { type_index, table_index: 0 }
+        });
     }
 
     /// An address, nearly always inside the memory.
@@ -754,7 +784,7 @@ impl Writer<'_> {
             return;
         }
         let deeper = depth.saturating_sub(1);
-        let choice = if depth == 0 { self.random.below(9) } else { self.random.below(19) };
+        let choice = if depth == 0 { self.random.below(9) } else { self.random.below(20) };
         match choice {
             0..=3 => {
                 let ty = self.random.pick(&TYPES);
@@ -797,6 +827,7 @@ impl Writer<'_> {
             14 | 15 => self.branch(deeper),
             16 => self.branch_table(deeper),
             17 => self.bulk(deeper),
+            18 => self.tail_call(deeper),
             _ => {
                 let callable = self.callable();
                 if callable != 0 {
