@@ -113,13 +113,15 @@ impl Debuggee {
     /// A number that stays the same while the frame lives, across steps, and differs from that of every other frame
     /// that lives at the same time.
     pub fn frame_key(&self, frame: &Frame) -> Result<u64> {
-        self.view(frame, |view| {
-            // No two live frames have the same frame pointer, which leaves the upper 16 bits free: with the function in
-            // them, a frame that takes another's place seldom looks like it.
-            let function = (view.module().id() << 32 ^ u64::from(view.function().as_u32()) ^ frame.call << 16)
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            function >> 48 << 48 ^ view.fp as u64
-        })
+        let function = |view: View<'_>| {
+            (view.module().id() << 32 ^ u64::from(view.function().as_u32()) ^ frame.call << 16, view.fp)
+        };
+        let (function, fp) = self.view(frame, function)?;
+        // No two live frames have the same frame pointer, which leaves the upper 16 bits free: with the function in
+        // them, a frame that takes another's place seldom looks like it.
+        let replacements = self.locate(frame, |stopped_call| Ok(stopped_call.replacements(fp)))?;
+        let which = (function ^ replacements << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Ok(which >> 48 << 48 ^ fp as u64)
     }
 
     /// Where and what the frame is.

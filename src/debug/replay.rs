@@ -23,6 +23,8 @@ pub struct Run {
     pub inner: Box<[Inner]>,
     /// What the last operator calls.
     pub calls: Option<Callee>,
+    /// Whether that takes the frame's place.
+    pub is_tail_call: bool,
 }
 
 /// What a call operator calls.
@@ -40,7 +42,7 @@ impl Run {
     pub fn new(blob: &MappedBlob, body: BodyIndex, start: WasmPc) -> Run {
         let (module, function) = (blob.module(), blob.function(body));
         let stops = Stops::after(blob.tables(), body, start);
-        let (mut pcs, mut inner, mut calls) = (Vec::new(), Vec::new(), None);
+        let (mut pcs, mut inner, mut calls, mut is_tail_call) = (Vec::new(), Vec::new(), None, false);
         for (pc, operator) in operators_from(module, function, start) {
             if stops.passes(pc) {
                 break;
@@ -48,11 +50,12 @@ impl Run {
             pcs.push(pc);
             if ends_run(&operator) || is_last(module, function, pc) {
                 calls = called(&operator);
+                is_tail_call = matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. });
                 break;
             }
             inner.push(Inner::new(&operator).expect("an operator that doesn't end a run is replayable"));
         }
-        Run { pcs: pcs.into(), inner: inner.into(), calls }
+        Run { pcs: pcs.into(), inner: inner.into(), calls, is_tail_call }
     }
 
     /// The place of the operator at `pc` in the run.

@@ -278,6 +278,9 @@ impl<'a> Session<'a> {
         if !self.stopped_call.reads_the_same(self.debuggee.store()) {
             return self.go_on_exactly();
         }
+        if self.stopped_call.raised.get().is_some() {
+            self.stopped_call.may_be_replaced(site);
+        }
         if self.steps() { self.if_done(self.prepare_step(site)) } else { Flow::Continue(()) }
     }
 

@@ -8,6 +8,7 @@ use super::breakpoints::Site;
 use super::evaluator::{Halt, Slot, Values};
 use super::event::EventKind;
 use super::frame::{Frame, FrameKind};
+use super::hash::NumberMap;
 use super::intervene::Standing;
 use super::layout::{Layout, LayoutCache, StateSlot};
 use super::location::{Cache, Location};
@@ -22,6 +23,7 @@ use crate::runtime::{Activation, Call, FrameLink, MappedBlob, PcKind, Reentry, S
 use std::cell::{Cell, RefCell, RefMut};
 use std::mem::take;
 use std::rc::Rc;
+use wasmparser::Operator;
 
 /// A call that is stopped.
 ///
@@ -51,6 +53,10 @@ pub(super) struct StoppedCall {
     has_read: Cell<bool>,
     /// How often handles of its frames became invalid other than by running.
     moves: Cell<u64>,
+    /// The frame pointer of a frame that is about to make a tail call, and was shown there; 0 if there is none.
+    replaced: Cell<usize>,
+    /// By frame pointer, how often a frame has made such a call.
+    replacements: RefCell<NumberMap<usize, u64>>,
     state: RefCell<State>,
 }
 
@@ -166,13 +172,23 @@ impl StoppedCall {
 
     /// Notes that a call ended in a trap; replays up to the operator that trapped.
     pub(super) fn begin_trapped(&self, activation: Activation, code: TrapCode, store: &Store) {
+        let replaced = self.replaced.take();
         self.begin(activation);
         self.ended.set(Some(code));
-        self.state.borrow_mut().replay_trap(store);
+        let mut state = self.state.borrow_mut();
+        state.replay_trap(store);
+        // Unless the tail call itself has trapped.
+        if replaced != 0 && !state.is_at_tail_call(replaced) {
+            self.replaced.set(replaced);
+            self.count_replacement();
+        }
     }
 
     #[inline]
     fn begin_at(&self, state: &mut State, top: Top, epoch: u64) {
+        if self.replaced.get() != 0 {
+            self.count_replacement();
+        }
         self.set_epoch(epoch);
         self.raised.set(None);
         self.moved.set(false);
@@ -187,6 +203,29 @@ impl StoppedCall {
             state.walked.clear();
         }
         self.is_inspectable.set(true);
+    }
+
+    /// Notes that the innermost frame, which was shown at an operator of the run of `site`, goes on from there: if that is a tail
+    /// call, the frame is gone afterwards, and one that is at its place is another.
+    #[inline]
+    pub(super) fn may_be_replaced(&self, site: &Site) {
+        let run = site.run();
+        if run.is_tail_call
+            && self.index.get() as usize + 1 == run.pcs.len()
+            && let Some(activation) = &self.state.borrow().activation
+        {
+            self.replaced.set(activation.fp);
+        }
+    }
+
+    #[cold]
+    fn count_replacement(&self) {
+        *self.replacements.borrow_mut().entry(self.replaced.take()).or_default() += 1;
+    }
+
+    /// How often a frame with this frame pointer has made a tail call where it was shown.
+    pub(super) fn replacements(&self, fp: usize) -> u64 {
+        self.replacements.borrow().get(&fp).copied().unwrap_or(0)
     }
 
     /// Has its frames be of this epoch of the call.
@@ -212,6 +251,8 @@ impl StoppedCall {
         self.end();
         self.ended.set(None);
         self.moves.set(0);
+        self.replaced.set(0);
+        self.replacements.borrow_mut().clear();
         self.prepared.set(None);
         self.below.set(None);
         let mut state = self.state.borrow_mut();
@@ -590,6 +631,17 @@ impl State {
         let Some(trap) = blob.tables().trap_at(offset) else { return };
         let Some(body) = blob.tables().body_at(offset) else { return };
         self.replay_to(store, &blob, body, trap.pc, false);
+    }
+
+    /// Whether the innermost frame is the one with this frame pointer, and has trapped at a tail call.
+    #[cold]
+    fn is_at_tail_call(&self, fp: usize) -> bool {
+        let is_its = self.activation.as_ref().is_some_and(|activation| activation.fp == fp);
+        is_its
+            && self.trapped.as_ref().is_some_and(|(blob, _, pc)| {
+                let operator = blob.module().info().operator_at(*pc);
+                matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. })
+            })
     }
 
     fn replay_to_call(&mut self, store: &Store) {

@@ -223,6 +223,10 @@ pub unsafe extern "C" fn pellucid_frame_is_valid(
 /// A number by which to recognize a frame after its call has run: it stays the same while the frame lives, across
 /// steps, and differs from that of every other frame that lives at the same time.
 ///
+/// A tail call ends the frame that makes it. The one that takes its place has another number, unless it runs the same function and
+/// nobody was told of the tail call's operator, by a step or a breakpoint. So whoever steps over a tail call waits for the caller's
+/// frame to be the innermost, or for the call's end.
+///
 /// - `store`: the store.
 /// - `frame`: the frame.
 /// - `out_key`: gets the number.

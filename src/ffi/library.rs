@@ -98,6 +98,7 @@ const FEATURES: &[&str] = &[
     "nontrapping-fptoint",
     "reference-types",
     "sign-extension",
+    "tail-call",
     "wasi",
     #[cfg(feature = "wat")]
     "wat",

@@ -326,13 +326,22 @@ static void traps_name_the_frames_that_are_there(void) {
             continue;
         /* The frame is there, with what the operator would have taken. */
         MUST(pellucid_call_begin(store, &func, &arg, 1, &call, ERR));
-        MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
-        CHECK(state == PELLUCID_CALL_TRAPPED);
         pellucid_frame_t frame;
         pellucid_frame_kind_t kind;
         pellucid_value_t operands[4];
         uint32_t n;
+        uint64_t key = 0, key_at_trap;
+        for (;;) {
+            MUST(pellucid_call_resume(call, PELLUCID_RESUME_STEP, &state, ERR));
+            if (state != PELLUCID_CALL_PAUSED)
+                break;
+            MUST(pellucid_call_frame(call, &frame));
+            MUST(pellucid_frame_key(store, &frame, &key));
+        }
+        CHECK(state == PELLUCID_CALL_TRAPPED);
         MUST(pellucid_call_frame(call, &frame));
+        MUST(pellucid_frame_key(store, &frame, &key_at_trap));
+        CHECK(key == key_at_trap);
         MUST(pellucid_frame_kind(store, &frame, &kind));
         MUST(pellucid_frame_read_operands(store, &frame, 0, operands, 4, &n));
         CHECK(kind == PELLUCID_FRAME_TRAPPED && n >= 2 && operands[n - 1].of.i32 == cases[i].element);
@@ -465,6 +474,17 @@ static void steps_lead_into_the_function_that_takes_the_place(void) {
     CHECK(step() && depth() == 2);
     CHECK(step() && depth() == 1);
     CHECK(run_on() == 11);
+    /* A function in its own place is another frame, too. */
+    frame = stop_in("calls_down", 5, "down");
+    for (int64_t n = 5; n >= 0; n--) {
+        const uint64_t key = key_of(top());
+        while (depth() == 2 && local_of(top(), 0) == n) {
+            CHECK(key_of(top()) == key);
+            CHECK(step());
+        }
+        CHECK(depth() == (n == 0 ? 1 : 2) && key_of(top()) != key);
+    }
+    CHECK(run_on() == 16);
     /* All of it, also between instances and by the table, operator by operator. */
     pellucid_func_t ping = func_of(first, "ping");
     pellucid_value_t args[2] = {value_i64(4), value_i64(0)}, result;
