@@ -284,7 +284,7 @@ fn no_addresses() {
     limit(libc::RLIMIT_AS, 4 << 30);
     let instances = store.instances();
     assert_eq!(store.instantiate(&module, &[]).unwrap_err().kind(), ErrorKind::System);
-    let ty = pellucid::base::MemoryType { minimum: 1, maximum: None };
+    let ty = pellucid::base::MemoryType::new(1, None);
     assert_eq!(store.memory_new(ty).unwrap_err().kind(), ErrorKind::System);
     assert_eq!(store.instances(), instances);
     assert!(!store.modules().iter().any(|known| known.is_same(&module)));

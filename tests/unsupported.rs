@@ -33,8 +33,6 @@ fn features_are_named() {
         ("gc", "(module (func unreachable (block (result anyref) unreachable) drop))"),
         ("gc", "(module (func unreachable (select (result anyref)) drop))"),
         ("function references", "(module (type $t (func)) (func (param (ref null $t))))"),
-        ("memory64", "(module (memory i64 1))"),
-        ("memory64", "(module (table i64 1 funcref))"),
         ("legacy exceptions", "(module (func try end))"),
         ("legacy exceptions", "(module (func try delegate 0))"),
         ("custom page sizes", "(module (memory 1 (pagesize 1)))"),

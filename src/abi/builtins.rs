@@ -74,8 +74,9 @@ builtins! {
     /// address that it would return to: the instruction there must be one that traps, with the same code. Unlike the others
     /// it stays on the guest's stack.
     trap(code: I64);
-    /// The same for an access to a memory at an address that isn't there.
-    memory_trap(address: I64);
+    /// The same for an access to a memory, given by the address of its [`VmMemory`](super::vmctx::VmMemory), whose first byte that
+    /// isn't there is at `place` in it. Without a memory, which is 0 then, the place isn't known.
+    memory_trap(memory: I64, place: I64);
     /// Leaves the guest with an overflow of its stack. It isn't called: a function jumps there that has no room for its frame,
     /// with the store context in `rax` and nothing on the stack but the caller's frame pointer and the return address.
     stack_overflow();

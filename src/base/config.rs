@@ -1,5 +1,7 @@
 //! What an embedder can choose when it makes an engine or a store.
 
+use super::types::MemoryType;
+
 /// How hard to optimise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OptLevel {
@@ -33,6 +35,8 @@ pub struct Config {
     pub compile_values: u64,
     /// What a store may use if it isn't told otherwise.
     pub limits: StoreLimits,
+    /// Addresses for memories.
+    pub memories: Reservation,
     /// Whether relaxed vector operators give the same on every machine, instead of what costs this one least.
     pub relaxed_simd_deterministic: bool,
     /// Prove for each function that is compiled for debugging that its frames will be described rightly; a module whose
@@ -58,6 +62,7 @@ impl Default for Config {
             compile_memory: 8 << 30,
             compile_values: 1_000_000,
             limits: StoreLimits::default(),
+            memories: Reservation::default(),
             relaxed_simd_deterministic: false,
             verify: is_switched_on("PELLUCID_VERIFY"),
             in_memory: is_switched_on("PELLUCID_IN_MEMORY"),
@@ -68,6 +73,48 @@ impl Default for Config {
 
 fn is_switched_on(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| value == "1")
+}
+
+/// How many addresses memories reserve.
+///
+/// A memory that is addressed by 32 bits, in pages of 64 KiB, reserves all addresses that guests can reach from its first byte,
+/// if there may be so many; what it doesn't have yet is inaccessible there, and accesses need no comparison. All other memories
+/// reserve what they may grow to, and accesses are compared with their sizes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reservation {
+    /// Bytes for each memory, if the embedder said so. Whatever it is, a memory has addresses for its minimal size.
+    pub bytes: Option<u64>,
+    /// Whether every access is compared, whatever would be reserved. The engine sees to it where nothing may fault, and where the
+    /// system doesn't give so many addresses.
+    pub compares_all: bool,
+}
+
+/// 4 GiB for the index, as much for the offset, and room for the access itself.
+const WHOLE: u64 = (8 << 30) + (64 << 10);
+/// 4 GiB for the index, and room for small offsets.
+const LEAST: u64 = (4 << 30) + (64 << 10);
+
+impl Reservation {
+    /// Addresses that each memory of 32 bits with pages of 64 KiB has, so that not every access to it has to be compared; 0 if
+    /// every access has.
+    pub fn guarded(&self) -> u64 {
+        match self.bytes {
+            _ if self.compares_all => 0,
+            None => WHOLE,
+            Some(bytes) if bytes >= LEAST => bytes.min(WHOLE),
+            Some(_) => 0,
+        }
+    }
+
+    /// Whether an access to a memory of this type that ends `needed` bytes behind its index needs no comparison.
+    pub fn reaches(&self, ty: &MemoryType, needed: u64) -> bool {
+        self.is_guarded(ty) && needed <= self.guarded().saturating_sub(1 << 32)
+    }
+
+    /// Whether a memory of this type has [`Reservation::guarded`] addresses.
+    pub fn is_guarded(&self, ty: &MemoryType) -> bool {
+        !ty.is_64 && ty.page_size_log2 == MemoryType::USUAL_PAGE_SIZE_LOG2 && self.guarded() > 0
+    }
 }
 
 /// What the guests of one store may use. Exceeding a limit fails the operation (a grow answers -1), never the process.

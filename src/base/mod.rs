@@ -14,7 +14,7 @@ pub mod types;
 pub mod value;
 
 pub use address::{CodeOffset, NativePc, WasmPc};
-pub use config::{Config, OptLevel, StoreLimits};
+pub use config::{Config, OptLevel, Reservation, StoreLimits};
 pub use error::{Backtrace, BacktraceFrame, Error, ErrorKind, Result};
 pub use handle::{ExternRef, Func, Global, Instance, Memory, StoreId, Table};
 pub use index::{

@@ -101,13 +101,47 @@ impl fmt::Display for FuncType {
     }
 }
 
-/// A memory's limits, in pages of 64 KiB.
+/// A memory's limits, in pages, and how it is addressed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryType {
     /// Pages at creation.
     pub minimum: u64,
     /// Pages that it may grow to, if limited.
     pub maximum: Option<u64>,
+    /// Whether addresses and sizes are `i64`, and not `i32`.
+    pub is_64: bool,
+    /// The logarithm to base 2 of the bytes of a page.
+    pub page_size_log2: u8,
+}
+
+impl MemoryType {
+    /// What [`MemoryType::page_size_log2`] is unless a module says otherwise: pages of 64 KiB.
+    pub const USUAL_PAGE_SIZE_LOG2: u8 = 16;
+
+    /// A memory that is addressed by 32 bits, in pages of 64 KiB.
+    pub fn new(minimum: u64, maximum: Option<u64>) -> MemoryType {
+        MemoryType { minimum, maximum, is_64: false, page_size_log2: MemoryType::USUAL_PAGE_SIZE_LOG2 }
+    }
+
+    /// The type of its addresses and sizes.
+    pub fn index_type(&self) -> ValType {
+        index_type(self.is_64)
+    }
+
+    /// Pages that such a memory can have: as many as addresses reach, and as its size can count.
+    pub fn most_pages(&self) -> u64 {
+        let (addresses, count) = if self.is_64 { (1 << 64, u64::MAX) } else { (1_u128 << 32, u32::MAX.into()) };
+        u64::try_from(addresses >> self.page_size_log2).unwrap_or(u64::MAX).min(count)
+    }
+
+    /// The bytes of so many of its pages; `None` if they are more than 64 bits can count.
+    pub fn bytes(&self, pages: u64) -> Option<u64> {
+        pages.checked_mul(1 << self.page_size_log2)
+    }
+}
+
+fn index_type(is_64: bool) -> ValType {
+    if is_64 { ValType::I64 } else { ValType::I32 }
 }
 
 /// A table's element type and limits, in elements.
@@ -119,6 +153,25 @@ pub struct TableType {
     pub minimum: u64,
     /// Elements that it may grow to, if limited.
     pub maximum: Option<u64>,
+    /// Whether indices and sizes are `i64`, and not `i32`.
+    pub is_64: bool,
+}
+
+impl TableType {
+    /// A table that is addressed by 32 bits.
+    pub fn new(element: RefType, minimum: u64, maximum: Option<u64>) -> TableType {
+        TableType { element, minimum, maximum, is_64: false }
+    }
+
+    /// The type of its indices and sizes.
+    pub fn index_type(&self) -> ValType {
+        index_type(self.is_64)
+    }
+
+    /// Elements that such a table can have.
+    pub fn most_elements(&self) -> u64 {
+        if self.is_64 { u64::MAX } else { u64::from(u32::MAX) }
+    }
 }
 
 /// A global's type.

@@ -69,7 +69,7 @@ impl Translator<'_> {
     /// The function in the element of a table that the last operand names, if it has this type, and the context that it expects.
     fn element(&mut self, ty: TypeIndex, table: TableIndex) -> (Callee, Value) {
         let index = self.pop();
-        let address = self.element_address(table, index.value, TrapCode::UndefinedElement);
+        let address = self.element_address(table, index, TrapCode::UndefinedElement);
         let element = self.element_flags(target::trap(TrapCode::UndefinedElement));
         let function = self.builder.ins().load(types::I64, element, address, 0);
         if self.checks {

@@ -12,7 +12,7 @@ use super::function::{Region, Translator};
 use super::{signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::{STORE_CONTEXT, guest_stack, memory, store_context};
-use crate::base::TrapCode;
+use crate::base::{MemoryType, TrapCode};
 use cranelift_codegen::MachTrap;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
@@ -51,20 +51,34 @@ impl Translator<'_> {
         if self.checks { MemFlagsData::new().with_notrap() } else { MemFlagsData::new().with_trap_code(Some(code)) }
     }
 
-    /// Before an access of `bytes` bytes to the memory with this entry in the context, at the sum of `index`, of 64 bits, and
-    /// `offset`.
-    pub(super) fn check_memory(&mut self, entry: i32, index: Value, offset: u64, bytes: u32) {
-        if !self.checks {
-            return;
-        }
+    /// Before an access of `bytes` bytes to the memory with this entry in the context, that end `needed` bytes behind `index`, of
+    /// 64 bits: traps unless they are all there. A `needed` that 64 bits can't count is the largest that they can, which no
+    /// memory reaches.
+    pub(super) fn check_memory(&mut self, entry: i32, ty: &MemoryType, index: Value, needed: u64, bytes: u32) {
         let definition = self.load_constant(self.context, entry + memory::DEFINITION);
         let region = self.region(Region::MemoryFields);
         let flags = MemFlagsData::trusted().with_alias_region(Some(region));
         let size = self.builder.ins().load(types::I64, flags, definition, memory::BYTES);
-        // Index and offset are below 4 GiB, so nothing wraps.
-        let end = self.builder.ins().iadd_imm_s(index, (offset + u64::from(bytes)) as i64);
-        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-        self.builder.ins().trapnz(is_outside, target::checked_access(bytes));
+        let code = target::checked_access(bytes);
+        if !ty.is_64 {
+            // Index and offset are below 4 GiB, so nothing wraps.
+            let end = self.builder.ins().iadd_imm_s(index, needed as i64);
+            let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+            self.builder.ins().trapnz(is_outside, code);
+        } else if ty.bytes(ty.minimum).is_some_and(|least| needed <= least) {
+            // No memory is smaller than its type says, so what is left of its size doesn't wrap.
+            let needed = self.builder.ins().iconst(types::I64, needed as i64);
+            let last = self.builder.ins().isub(size, needed);
+            let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
+            self.builder.ins().trapnz(is_outside, code);
+        } else {
+            let needed = self.builder.ins().iconst(types::I64, needed as i64);
+            let end = self.builder.ins().iadd(index, needed);
+            let wraps = self.builder.ins().icmp(IntCC::UnsignedLessThan, end, index);
+            self.builder.ins().trapnz(wraps, code);
+            let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+            self.builder.ins().trapnz(is_outside, code);
+        }
     }
 
     /// Before a division, or what can't be computed for another reason: looks at the operands, which stay on the stack.
@@ -149,17 +163,25 @@ impl Translator<'_> {
 
 /// Replaces the traps of an optimised function by branches and calls. Its control flow has to be computed anew.
 ///
+/// With handlers only accesses that were compared with their memory's size are among them: so it is known where they went.
+///
 /// It is done so late because blocks make the work of translating grow with the locals, and so that the optimiser sees checks
 /// that are made twice.
-pub(super) fn expand(func: &mut Function) {
+pub(super) fn expand(func: &mut Function, has_handlers: bool) {
     let context = func.dfg.block_params(func.layout.entry_block().expect("it is complete"))[0];
     let mut traps = Vec::new();
     let mut cursor = FuncCursor::new(func);
     while cursor.next_block().is_some() {
         while let Some(inst) = cursor.next_inst() {
             match cursor.func.dfg.insts[inst] {
-                InstructionData::CondTrap { .. } => traps.push(inst),
-                InstructionData::Trap { code, .. } if code == target::trap(TrapCode::Unreachable) => traps.push(inst),
+                InstructionData::CondTrap { code, .. } => {
+                    if !has_handlers || target::checked_access_size(code).is_some() {
+                        traps.push(inst);
+                    }
+                }
+                InstructionData::Trap { code, .. } if !has_handlers && code == target::trap(TrapCode::Unreachable) => {
+                    traps.push(inst);
+                }
                 _ => {}
             }
         }
@@ -170,7 +192,7 @@ pub(super) fn expand(func: &mut Function) {
         let location = func.srcloc(inst);
         let InstructionData::CondTrap { opcode, arg, code } = func.dfg.insts[inst] else {
             let mut cursor = FuncCursor::new(func).at_inst(inst).with_srcloc(location);
-            leaving.leave(&mut cursor, Builtin::trap, None, TrapCode::Unreachable);
+            leaving.leave(&mut cursor, None, TrapCode::Unreachable);
             continue;
         };
         let (cold, next) = (func.dfg.make_block(), func.dfg.make_block());
@@ -187,13 +209,13 @@ pub(super) fn expand(func: &mut Function) {
         let mut cursor = FuncCursor::new(func).at_bottom(cold).with_srcloc(location);
         let code = match target::checked_access_size(code) {
             Some(bytes) => {
-                let address = missing_byte(&mut cursor, arg, bytes);
-                leaving.leave(&mut cursor, Builtin::memory_trap, address, TrapCode::MemoryOutOfBounds);
+                let missing = missing_byte(&mut cursor, arg, bytes);
+                leaving.leave(&mut cursor, missing, TrapCode::MemoryOutOfBounds);
                 TrapCode::MemoryOutOfBounds
             }
             None => {
                 let code = target::trap_code(code);
-                leaving.leave(&mut cursor, Builtin::trap, None, code);
+                leaving.leave(&mut cursor, None, code);
                 code
             }
         };
@@ -217,15 +239,19 @@ fn negation(cursor: &mut FuncCursor<'_>, condition: Value) -> Value {
     }
 }
 
-/// The address of the first byte that isn't there, of an access of so many bytes that was compared so; none if the optimiser
-/// has made something else of the comparison.
-fn missing_byte(cursor: &mut FuncCursor<'_>, comparison: Value, bytes: u32) -> Option<Value> {
+/// The first byte that isn't there, of an access of so many bytes that was compared so: the memory's definition and the place in
+/// the memory. None if it is beyond what 64 bits can count, or the optimiser has made something else of the comparison.
+fn missing_byte(cursor: &mut FuncCursor<'_>, comparison: Value, bytes: u32) -> Option<[Value; 2]> {
     let dfg = &cursor.func.dfg;
     let defined_by = |value: Value| dfg.value_def(dfg.resolve_aliases(value)).inst().map(|inst| dfg.insts[inst]);
     let definition_of = |size: Value| match defined_by(size)? {
         InstructionData::Load { opcode: Opcode::Load, arg, offset, .. } if i32::from(offset) == memory::BYTES => {
             Some(arg)
         }
+        _ => None,
+    };
+    let constant = |value: Value| match defined_by(value)? {
+        InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits()),
         _ => None,
     };
     let compared = match defined_by(comparison)? {
@@ -235,22 +261,39 @@ fn missing_byte(cursor: &mut FuncCursor<'_>, comparison: Value, bytes: u32) -> O
             // That one byte ends beyond the size: the size is zero.
             IntCC::Equal | IntCC::NotEqual => {
                 let definition = definition_of(left).or_else(|| definition_of(right))?;
-                return Some(cursor.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE));
+                return Some([definition, cursor.ins().iconst(types::I64, 0)]);
             }
             _ => None,
         },
         // The same, as a branch that the size itself decides.
         _ => {
             let definition = definition_of(comparison)?;
-            return Some(cursor.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE));
+            return Some([definition, cursor.ins().iconst(types::I64, 0)]);
         }
     };
-    let (end, size) = compared?;
+    let (left, right) = compared?;
+    if let Some(definition) = definition_of(right) {
+        let start = cursor.ins().iadd_imm_s(left, -i64::from(bytes));
+        let first = cursor.ins().umax(start, right);
+        return Some([definition, first]);
+    }
+    // The index was compared with the last one for which all bytes are there.
+    let (size, needed) = match defined_by(right)? {
+        InstructionData::Binary { opcode: Opcode::Isub, args: [size, needed] } => (size, constant(needed)?),
+        InstructionData::Binary { opcode: Opcode::Iadd, args: [size, less] } => match constant(less) {
+            Some(less) => (size, less.wrapping_neg()),
+            None => (less, constant(size)?.wrapping_neg()),
+        },
+        _ => return None,
+    };
     let definition = definition_of(size)?;
-    let start = cursor.ins().iadd_imm_s(end, -i64::from(bytes));
+    let start = cursor.ins().iadd_imm_s(left, needed - i64::from(bytes));
+    let wraps = cursor.ins().icmp(IntCC::UnsignedLessThan, start, left);
     let first = cursor.ins().umax(start, size);
-    let base = cursor.ins().load(types::I64, MemFlagsData::trusted(), definition, memory::BASE);
-    Some(cursor.ins().iadd(base, first))
+    // Without a memory it isn't known.
+    let none = cursor.ins().iconst(types::I64, 0);
+    let definition = cursor.ins().select(wraps, none, definition);
+    Some([definition, first])
 }
 
 /// How the guest is left.
@@ -260,17 +303,24 @@ struct Leaving {
 }
 
 impl Leaving {
-    /// Calls the routine, with an address or the trap's number.
-    fn leave(&mut self, cursor: &mut FuncCursor<'_>, routine: Builtin, address: Option<Value>, code: TrapCode) {
+    /// Calls the routine for a trap, or for one of an access to a memory that it is known of where it went.
+    fn leave(&mut self, cursor: &mut FuncCursor<'_>, missing: Option<[Value; 2]>, code: TrapCode) {
         let flags = MemFlagsData::trusted();
+        let routine = if missing.is_some() { Builtin::memory_trap } else { Builtin::trap };
         let store = cursor.ins().load(types::I64, flags, self.context, STORE_CONTEXT);
         let table = cursor.ins().load(types::I64, flags, store, store_context::BUILTINS);
         let entry = cursor.ins().load(types::I64, flags, table, routine.offset());
-        let number = if routine == Builtin::trap { code as i64 } else { 0 };
-        let argument = address.unwrap_or_else(|| cursor.ins().iconst(types::I64, number));
-        let signature = *self.signatures[usize::from(routine == Builtin::trap)]
+        let signature = *self.signatures[usize::from(missing.is_some())]
             .get_or_insert_with(|| cursor.func.import_signature(signatures::builtin(routine)));
-        cursor.ins().call_indirect(signature, entry, &[self.context, argument]);
+        match missing {
+            Some([memory, address]) => {
+                cursor.ins().call_indirect(signature, entry, &[self.context, memory, address]);
+            }
+            None => {
+                let number = cursor.ins().iconst(types::I64, code as i64);
+                cursor.ins().call_indirect(signature, entry, &[self.context, number]);
+            }
+        }
     }
 }
 

@@ -17,7 +17,9 @@ use crate::abi::frame_table::{Checkpoint, SavedRegisters};
 use crate::abi::homes::WORD_SIZE;
 use crate::abi::operators::vector_has_floats;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TrapCode, TypeIndex, WasmPc, error::bail};
+use crate::base::{
+    DefinedFuncIndex, Error, ErrorKind, FuncIndex, Reservation, Result, TrapCode, TypeIndex, WasmPc, error::bail,
+};
 use crate::wasm::ModuleInfo;
 use crate::wasm::features::{check_supported, feature_of, unsupported};
 use crate::wasm::parse::invalid;
@@ -96,6 +98,8 @@ pub(super) struct FunctionCompiler<'a> {
     memory: Share<'a>,
     carried: &'a Carried,
     has_floats: bool,
+    /// Whether something is compared because it may trap: everything, or accesses to some memories.
+    has_checks: bool,
     /// Where the module's functions are, if one is compiled alone.
     loaded: Option<&'a CompiledBlob>,
 }
@@ -107,6 +111,9 @@ type Lower<'a> = dyn FnMut(&dyn TargetIsa, &Function, &DominatorTree) -> Codegen
 /// program was seen that has one; a hostile module can make each byte of a body cost the optimiser ten microseconds and a
 /// kilobyte.
 const LARGE_BODY: u64 = 256 << 10;
+
+/// The largest offset of an access to a memory that is addressed by 32 bits, and the most bytes that are accessed.
+const LARGEST_ACCESS: u64 = u32::MAX as u64 + 16;
 
 /// Values that calls and branches may carry, for each byte of a body, to be optimised.
 const CARRIED: u64 = 4;
@@ -182,6 +189,7 @@ impl<'a> FunctionCompiler<'a> {
             memory,
             carried,
             has_floats: false,
+            has_checks: mode.checks || info.memories.values().any(|ty| !mode.unchecked.reaches(ty, LARGEST_ACCESS)),
             loaded: None,
         }
     }
@@ -264,7 +272,7 @@ impl<'a> FunctionCompiler<'a> {
             if form == Way::InMemory || self.mode.exact || measured.length < SMALL_BODY {
                 break (isa, translated);
             }
-            let crowded = if self.mode.checks { CROWDED_WITH_CHECKS } else { CROWDED };
+            let crowded = if self.has_checks { CROWDED_WITH_CHECKS } else { CROWDED };
             if crowding(&self.context.func) <= crowded * measured.length {
                 break (isa, translated);
             }
@@ -272,8 +280,8 @@ impl<'a> FunctionCompiler<'a> {
             form = Way::InMemory;
         };
         let places = places::mark(&mut self.context.func, &branches)?;
-        if self.mode.checks {
-            checks::expand(&mut self.context.func);
+        if self.has_checks {
+            checks::expand(&mut self.context.func, !self.mode.checks);
             self.context.compute_cfg();
             self.context.compute_domtree();
         }
@@ -309,7 +317,7 @@ impl<'a> FunctionCompiler<'a> {
     /// Makes sure that there is memory for compiling a function.
     fn take_memory(&mut self, index: DefinedFuncIndex, measured: &Measured) -> Result<()> {
         let keeps_operands = Way::of(measured, self.mode) != Way::InMemory;
-        let bytes = measured.bytes(self.mode.debug, self.mode.checks, keeps_operands);
+        let bytes = measured.bytes(self.mode.debug, self.has_checks, keeps_operands);
         self.carried.add(measured.values).and_then(|()| self.memory.take(bytes)).map_err(|error| {
             let function = self.info.func_index(index).as_u32();
             let message = format!("function {function} can't be compiled: {}", error.message());
@@ -467,6 +475,7 @@ pub(super) struct Translator<'a> {
     pub(super) stops: Option<Emitter>,
     /// No instruction may fault: see [`checks`].
     pub(super) checks: bool,
+    pub(super) unchecked: Reservation,
     pub(super) relaxed: Relaxed,
     pub(super) branches: Branches,
     has_floats: bool,
@@ -522,6 +531,7 @@ impl<'a> Translator<'a> {
             locals,
             stops: None,
             checks: mode.checks,
+            unchecked: mode.unchecked,
             relaxed: mode.relaxed,
             branches: Branches::default(),
             has_floats: false,

@@ -119,6 +119,6 @@ impl Translator<'_> {
         let (index, vector) = self.pop2();
         let vector = cast(&mut self.builder, vector.value, ty);
         let value = self.builder.ins().extractlane(vector, lane);
-        self.store_value(memarg, index.value, value, Opcode::Store);
+        self.store_value(memarg, index, value, Opcode::Store);
     }
 }

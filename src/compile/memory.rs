@@ -1,6 +1,7 @@
 //! Linear memories and globals.
 
 use super::function::{Region, Translator};
+use super::operands::Operand;
 use super::{signatures, target};
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::memory;
@@ -39,24 +40,23 @@ impl Translator<'_> {
                 let region = self.region(Region::MemoryFields);
                 let flags = MemFlagsData::trusted().with_alias_region(Some(region));
                 let bytes = self.builder.ins().load(types::I64, flags, definition, memory::BYTES);
-                let pages = self.builder.ins().ushr_imm_u(bytes, 16);
-                let pages = self.builder.ins().ireduce(types::I32, pages);
-                self.push(I32, pages);
+                let ty = self.info.memories[MemoryIndex::from_u32(mem)];
+                let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(ty.page_size_log2));
+                self.push_size(ty.index_type(), pages);
             }
             MemoryGrow { mem } => {
                 let delta = self.pop();
-                let delta = self.builder.ins().uextend(types::I64, delta.value);
+                let ty = delta.ty;
+                let delta = self.extended(delta);
                 let index = self.builder.ins().iconst(types::I32, i64::from(mem));
                 let old = self.builtin(Builtin::memory_grow, &[index, delta]).expect("it has a result");
-                let old = self.builder.ins().ireduce(types::I32, old);
-                self.push(I32, old);
+                self.push_size(ty, old);
             }
             MemoryFill { mem } => {
                 let (byte, length) = self.pop2();
                 let destination = self.pop();
                 let memory = self.memory_definition(mem);
-                let destination = self.builder.ins().uextend(types::I64, destination.value);
-                let length = self.builder.ins().uextend(types::I64, length.value);
+                let (destination, length) = (self.extended(destination), self.extended(length));
                 let args = [memory, destination, byte.value, length];
                 self.checked_builtin(Builtin::memory_fill, &args, TrapCode::MemoryOutOfBounds);
             }
@@ -91,29 +91,37 @@ impl Translator<'_> {
         self.load_constant(self.context, entry + memory::DEFINITION)
     }
 
-    /// The address that `memarg` and the index operand make, as a base and an immediate offset, for an access of `bytes` bytes.
+    /// The address that `memarg` and the index operand make, as a base and an immediate offset, for an access of `bytes` bytes;
+    /// and whether it was compared with the memory's size.
     ///
-    /// Index and offset are both below 4 GiB, and at least 8 GiB of addresses follow every base, all inaccessible
-    /// beyond the memory's size: what is out of bounds faults.
-    fn address(&mut self, memarg: MemArg, index: Value, bytes: u32) -> (Value, Offset32) {
+    /// Where it isn't, index and offset are both below 4 GiB, and all addresses that they can reach from the base are the
+    /// memory's own, inaccessible beyond its size: what is out of bounds faults.
+    fn address(&mut self, memarg: MemArg, index: Operand, bytes: u32) -> (Value, Offset32, bool) {
         let MemArgTarget::Memory(memory) = memarg.target else { unreachable!("arrays aren't compiled") };
-        let entry = self.info.layout.memory(MemoryIndex::from_u32(memory));
+        let memory = MemoryIndex::from_u32(memory);
+        let (entry, ty) = (self.info.layout.memory(memory), self.info.memories[memory]);
         let base = self.load_constant(self.context, entry + memory::BASE);
-        let index = self.builder.ins().uextend(types::I64, index);
-        self.check_memory(entry, index, memarg.offset, bytes);
+        let index = self.extended(index);
+        let needed = memarg.offset.saturating_add(u64::from(bytes));
+        let is_checked = self.checks || !self.unchecked.reaches(&ty, needed);
+        if is_checked {
+            self.check_memory(entry, &ty, index, needed, bytes);
+        }
         let address = self.builder.ins().iadd(base, index);
         match i32::try_from(memarg.offset) {
-            Ok(offset) => (address, Offset32::new(offset)),
+            Ok(offset) => (address, Offset32::new(offset), is_checked),
             Err(_) => {
                 let offset = self.builder.ins().iconst(types::I64, memarg.offset as i64);
-                (self.builder.ins().iadd(address, offset), Offset32::new(0))
+                (self.builder.ins().iadd(address, offset), Offset32::new(0), is_checked)
             }
         }
     }
 
-    fn memory_flags(&mut self, outside: ir::TrapCode) -> MemFlagsData {
+    fn memory_flags(&mut self, outside: ir::TrapCode, is_checked: bool) -> MemFlagsData {
         let region = self.region(Region::Memories);
-        self.access_flags(outside).with_endianness(Endianness::Little).with_alias_region(Some(region))
+        let flags = MemFlagsData::new();
+        let flags = if is_checked { flags.with_notrap() } else { flags.with_trap_code(Some(outside)) };
+        flags.with_endianness(Endianness::Little).with_alias_region(Some(region))
     }
 
     pub(super) fn load(&mut self, memarg: MemArg, ty: ValType, register: Type, opcode: Opcode) {
@@ -124,8 +132,8 @@ impl Translator<'_> {
     /// What an access gives whose index is the highest operand.
     pub(super) fn loaded(&mut self, memarg: MemArg, register: Type, opcode: Opcode) -> Value {
         let index = self.pop();
-        let (address, offset) = self.address(memarg, index.value, access_size(opcode, register));
-        let flags = self.memory_flags(target::trap(TrapCode::MemoryOutOfBounds));
+        let (address, offset, is_checked) = self.address(memarg, index, access_size(opcode, register));
+        let flags = self.memory_flags(target::trap(TrapCode::MemoryOutOfBounds), is_checked);
         let ins = self.builder.ins();
         match opcode {
             Opcode::Load => ins.load(register, flags, address, offset),
@@ -148,14 +156,14 @@ impl Translator<'_> {
     pub(super) fn store(&mut self, memarg: MemArg, opcode: Opcode) {
         let (index, value) = self.pop2();
         let value = self.uniform(value.value);
-        self.store_value(memarg, index.value, value, opcode);
+        self.store_value(memarg, index, value, opcode);
     }
 
-    pub(super) fn store_value(&mut self, memarg: MemArg, index: Value, value: Value, opcode: Opcode) {
+    pub(super) fn store_value(&mut self, memarg: MemArg, index: Operand, value: Value, opcode: Opcode) {
         let register = self.builder.func.dfg.value_type(value);
-        let (address, offset) = self.address(memarg, index, access_size(opcode, register));
+        let (address, offset, is_checked) = self.address(memarg, index, access_size(opcode, register));
         let outside = self.store_trap(TrapCode::MemoryOutOfBounds);
-        let flags = self.memory_flags(outside);
+        let flags = self.memory_flags(outside, is_checked);
         let ins = self.builder.ins();
         match opcode {
             Opcode::Store => ins.store(flags, value, address, offset),

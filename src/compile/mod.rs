@@ -29,7 +29,7 @@ mod trampolines;
 mod vectors;
 
 use crate::abi::artifact::{CompiledBlob, Form, Trampolines};
-use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, OptLevel, Result};
+use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, OptLevel, Reservation, Result};
 use crate::wasm::{ModuleInfo, ParsedModule};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
@@ -90,6 +90,8 @@ struct Mode {
     in_memory: bool,
     /// What relaxed vector operators give.
     relaxed: Relaxed,
+    /// Which accesses to memories need no comparison, where faults are allowed.
+    unchecked: Reservation,
 }
 
 impl Compiler {
@@ -110,6 +112,7 @@ impl Compiler {
             verify: config.verify,
             in_memory: config.in_memory,
             relaxed: Relaxed::new(&*isa, config.relaxed_simd_deterministic),
+            unchecked: config.memories,
         };
         let unoptimised = target::isa(&Config { opt_level: OptLevel::None, ..config.clone() })?;
         let memory = Memory::new(|_| true, config.compile_memory);

@@ -1,6 +1,7 @@
 //! Tables, and references as values.
 
 use super::function::{Region, Translator};
+use super::operands::Operand;
 use super::target;
 use crate::abi::builtins::Builtin;
 use crate::abi::vmctx::table;
@@ -33,7 +34,7 @@ impl Translator<'_> {
             }
             Operator::TableGet { table } => {
                 let (table, index) = (TableIndex::from_u32(table), self.pop());
-                let address = self.element_address(table, index.value, TrapCode::TableOutOfBounds);
+                let address = self.element_address(table, index, TrapCode::TableOutOfBounds);
                 let flags = self.element_flags(target::trap(TrapCode::TableOutOfBounds));
                 let value = self.builder.ins().load(types::I64, flags, address, 0);
                 self.push(ValType::Ref(self.info.tables[table].element), value);
@@ -41,30 +42,29 @@ impl Translator<'_> {
             Operator::TableSet { table } => {
                 let (index, value) = self.pop2();
                 let table = TableIndex::from_u32(table);
-                let address = self.element_address(table, index.value, TrapCode::TableOutOfBounds);
+                let address = self.element_address(table, index, TrapCode::TableOutOfBounds);
                 let outside = self.store_trap(TrapCode::TableOutOfBounds);
                 let flags = self.element_flags(outside);
                 self.builder.ins().store(flags, value.value, address, 0);
             }
             Operator::TableSize { table } => {
-                let length = self.table_field(TableIndex::from_u32(table), table::LENGTH);
-                let length = self.builder.ins().ireduce(types::I32, length);
-                self.push(ValType::I32, length);
+                let table = TableIndex::from_u32(table);
+                let length = self.table_field(table, table::LENGTH);
+                self.push_size(self.info.tables[table].index_type(), length);
             }
             Operator::TableGrow { table } => {
                 let (init, delta) = self.pop2();
-                let delta = self.builder.ins().uextend(types::I64, delta.value);
+                let ty = delta.ty;
+                let delta = self.extended(delta);
                 let table = self.builder.ins().iconst(types::I32, i64::from(table));
                 let old = self.builtin(Builtin::table_grow, &[table, init.value, delta]).expect("it has a result");
-                let old = self.builder.ins().ireduce(types::I32, old);
-                self.push(ValType::I32, old);
+                self.push_size(ty, old);
             }
             Operator::TableFill { table } => {
                 let (value, length) = self.pop2();
                 let destination = self.pop();
                 let table = self.table_definition(TableIndex::from_u32(table));
-                let destination = self.builder.ins().uextend(types::I64, destination.value);
-                let length = self.builder.ins().uextend(types::I64, length.value);
+                let (destination, length) = (self.extended(destination), self.extended(length));
                 let args = [table, destination, value.value, length];
                 self.checked_builtin(Builtin::table_fill, &args, TrapCode::TableOutOfBounds);
             }
@@ -92,23 +92,33 @@ impl Translator<'_> {
     pub(super) fn copy_args(&mut self, definitions: (Value, Value)) -> [Value; 5] {
         let (source, length) = self.pop2();
         let destination = self.pop();
-        [
-            definitions.0,
-            definitions.1,
-            self.builder.ins().uextend(types::I64, destination.value),
-            self.builder.ins().uextend(types::I64, source.value),
-            self.builder.ins().uextend(types::I64, length.value),
-        ]
+        let (destination, source) = (self.extended(destination), self.extended(source));
+        [definitions.0, definitions.1, destination, source, self.extended(length)]
+    }
+
+    /// An address, an index, or a number of bytes or elements, extended to 64 bits unless it has them.
+    pub(super) fn extended(&mut self, operand: Operand) -> Value {
+        match operand.ty {
+            ValType::I64 => operand.value,
+            _ => self.builder.ins().uextend(types::I64, operand.value),
+        }
+    }
+
+    /// Pushes a size, or -1, of 64 bits as a value of the type that its memory or table counts in.
+    pub(super) fn push_size(&mut self, ty: ValType, size: Value) {
+        let size = if ty == ValType::I64 { size } else { self.builder.ins().ireduce(types::I32, size) };
+        self.push(ty, size);
     }
 
     /// Operands of `table.init` and `memory.init`, as the builtins take them.
     pub(super) fn init_args(&mut self, space: u32, segment: u32) -> [Value; 5] {
         let (source, length) = self.pop2();
         let destination = self.pop();
+        let destination = self.extended(destination);
         [
             self.builder.ins().iconst(types::I32, i64::from(space)),
             self.builder.ins().iconst(types::I32, i64::from(segment)),
-            self.builder.ins().uextend(types::I64, destination.value),
+            destination,
             source.value,
             length.value,
         ]
@@ -139,14 +149,15 @@ impl Translator<'_> {
 
     /// The address of an element, or 0 if the index is out of bounds, also when that is speculated on. With checks it traps
     /// with `code` then.
-    pub(super) fn element_address(&mut self, table: TableIndex, index: Value, code: TrapCode) -> Value {
+    pub(super) fn element_address(&mut self, table: TableIndex, index: Operand, code: TrapCode) -> Value {
         let length = self.table_field(table, table::LENGTH);
         let elements = self.table_field(table, table::ELEMENTS);
-        let index = self.builder.ins().uextend(types::I64, index);
+        let index = self.extended(index);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
         if self.checks {
             self.trap_if(outside, code);
         }
+        // If it wraps, the index is out of bounds.
         let offset = self.builder.ins().ishl_imm_u(index, 3);
         let address = self.builder.ins().iadd(elements, offset);
         let null = self.builder.ins().iconst(types::I64, 0);

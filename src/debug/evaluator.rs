@@ -67,7 +67,7 @@ pub trait Outside {
     /// A global's bits.
     fn global(&self, global: GlobalIndex) -> u128;
     /// A table's element; `None` if it is out of bounds.
-    fn table_get(&self, table: TableIndex, element: u32) -> Option<u128>;
+    fn table_get(&self, table: TableIndex, element: u64) -> Option<u128>;
     /// A table's size in elements.
     fn table_size(&self, table: TableIndex) -> u64;
     /// The reference of a function.
@@ -161,12 +161,16 @@ impl From<TrapCode> for Halt {
     }
 }
 
-/// The types that a module's globals and tables have, which the operators themselves don't say.
+/// The types that a module's globals, tables and memories have, which the operators themselves don't say.
 pub trait Types {
     /// The type of a global's value.
     fn global(&self, global: GlobalIndex) -> ValType;
     /// The type of a table's elements.
     fn table(&self, table: TableIndex) -> RefType;
+    /// The type of a table's size.
+    fn table_index(&self, table: TableIndex) -> ValType;
+    /// The type of a memory's size.
+    fn memory_index(&self, memory: MemoryIndex) -> ValType;
 }
 
 impl Types for crate::wasm::ModuleInfo {
@@ -176,6 +180,14 @@ impl Types for crate::wasm::ModuleInfo {
 
     fn table(&self, table: TableIndex) -> RefType {
         self.tables[table].element
+    }
+
+    fn table_index(&self, table: TableIndex) -> ValType {
+        self.tables[table].index_type()
+    }
+
+    fn memory_index(&self, memory: MemoryIndex) -> ValType {
+        self.memories[memory].index_type()
     }
 }
 
@@ -459,11 +471,15 @@ impl Inner {
             Inner::RefFunc(func) => operands.push(Slot { ty: ValType::FUNCREF, bits: outside.func_ref(func) }),
             Inner::TableGet(table) => {
                 let top = operands.last_mut().expect("validated");
-                let bits = outside.table_get(table, top.lo() as u32).ok_or(TrapCode::TableOutOfBounds)?;
+                let bits = outside.table_get(table, top.lo()).ok_or(TrapCode::TableOutOfBounds)?;
                 *top = Slot { ty: ValType::Ref(types.table(table)), bits };
             }
-            Inner::TableSize(table) => operands.push(Slot::new(ValType::I32, outside.table_size(table).into())),
-            Inner::MemorySize(memory) => operands.push(Slot::new(ValType::I32, outside.memory_size(memory).into())),
+            Inner::TableSize(table) => {
+                operands.push(Slot::new(types.table_index(table), outside.table_size(table).into()));
+            }
+            Inner::MemorySize(memory) => {
+                operands.push(Slot::new(types.memory_index(memory), outside.memory_size(memory).into()));
+            }
             Inner::Load { memory, offset, bytes, signed, ty } => {
                 let top = operands.last_mut().expect("validated");
                 let address = offset.checked_add(top.lo()).ok_or(TrapCode::MemoryOutOfBounds)?;

@@ -155,12 +155,13 @@ impl Debuggee {
                 if info.types[TypeIndex::from_u32(type_index)] != *ty {
                     return Err(tail_called());
                 }
+                let index_type = info.tables[table].index_type();
                 let table = self.store().instance_table(instance(caller.context)?, table)?;
                 let mut elements = 0..self.store().table_size(table)?;
                 let found = elements.find(|element| {
                     matches!(self.store().table_get(table, *element), Ok(Value::FuncRef(Some(known))) if known == func)
                 });
-                Ok(Some(Slot::new(ValType::I32, u128::from(found.ok_or_else(gone)?))))
+                Ok(Some(Slot::new(index_type, u128::from(found.ok_or_else(gone)?))))
             }
             _ => Err(tail_called()),
         }

@@ -16,7 +16,7 @@ enum Read {
     Load { memory: MemoryIndex, address: u64, bytes: u8, bits: u128 },
     MemorySize { memory: MemoryIndex, pages: u64 },
     Global { global: GlobalIndex, bits: u128 },
-    TableGet { table: TableIndex, element: u32, bits: u128 },
+    TableGet { table: TableIndex, element: u64, bits: u128 },
     TableSize { table: TableIndex, elements: u64 },
 }
 
@@ -79,7 +79,7 @@ impl<O: Outside> Outside for Noting<'_, O> {
         bits
     }
 
-    fn table_get(&self, table: TableIndex, element: u32) -> Option<u128> {
+    fn table_get(&self, table: TableIndex, element: u64) -> Option<u128> {
         let bits = self.outside.table_get(table, element)?;
         self.note(Read::TableGet { table, element, bits });
         Some(bits)

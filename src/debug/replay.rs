@@ -217,9 +217,9 @@ impl Outside for World<'_> {
         self.raw(global.and_then(|global| self.store.global_get(global))).expect("validated")
     }
 
-    fn table_get(&self, table: TableIndex, element: u32) -> Option<u128> {
+    fn table_get(&self, table: TableIndex, element: u64) -> Option<u128> {
         let table = self.store.instance_table(self.instance, table).ok()?;
-        self.raw(self.store.table_get(table, u64::from(element))).ok()
+        self.raw(self.store.table_get(table, element)).ok()
     }
 
     fn table_size(&self, table: TableIndex) -> u64 {

@@ -103,7 +103,7 @@ pub struct pellucid_memorytype_t {
     pub maximum: u64,
     /// 1 if there is a maximum, else 0.
     pub has_maximum: u32,
-    /// 1 if it is addressed by 64 bits; 0 is what is supported now.
+    /// 1 if its addresses and sizes are `i64`, 0 if they are `i32`.
     pub is_64: u32,
     /// 1 if it is shared between threads; 0 is what is supported now.
     pub is_shared: u32,
@@ -125,7 +125,7 @@ pub struct pellucid_tabletype_t {
     pub has_maximum: u32,
     /// What its elements are: `PELLUCID_FUNCREF` or `PELLUCID_EXTERNREF`.
     pub element: pellucid_kind_t,
-    /// 1 if it is addressed by 64 bits; 0 is what is supported now.
+    /// 1 if its indices and sizes are `i64`, 0 if they are `i32`.
     pub is_64: u32,
     /// Zero.
     pub reserved: u32,
@@ -229,22 +229,23 @@ impl pellucid_memorytype_t {
             minimum: ty.minimum,
             maximum: ty.maximum.unwrap_or(0),
             has_maximum: u32::from(ty.maximum.is_some()),
-            is_64: 0,
+            is_64: u32::from(ty.is_64),
             is_shared: 0,
-            page_size_log2: 16,
+            page_size_log2: ty.page_size_log2.into(),
         }
     }
 
     /// The core's type.
     pub(super) fn to_core(self) -> Result<MemoryType> {
-        if flag(self.is_64, "is_64")? || flag(self.is_shared, "is_shared")? {
-            bail!(Unsupported, "memories that are shared or addressed by 64 bits aren't supported yet");
+        if flag(self.is_shared, "is_shared")? {
+            bail!(Unsupported, "memories that are shared aren't supported yet");
         }
         if !matches!(self.page_size_log2, 0 | 16) {
             bail!(Unsupported, "pages of 2^{} bytes aren't supported", self.page_size_log2);
         }
         let maximum = flag(self.has_maximum, "has_maximum")?.then_some(self.maximum);
-        Ok(MemoryType { minimum: self.minimum, maximum })
+        let page_size_log2 = MemoryType::USUAL_PAGE_SIZE_LOG2;
+        Ok(MemoryType { minimum: self.minimum, maximum, is_64: flag(self.is_64, "is_64")?, page_size_log2 })
     }
 }
 
@@ -256,22 +257,19 @@ impl pellucid_tabletype_t {
             maximum: ty.maximum.unwrap_or(0),
             has_maximum: u32::from(ty.maximum.is_some()),
             element: kind(ValType::Ref(ty.element)),
-            is_64: 0,
+            is_64: u32::from(ty.is_64),
             reserved: 0,
         }
     }
 
     /// The core's type.
     pub(super) fn to_core(self) -> Result<TableType> {
-        if flag(self.is_64, "is_64")? {
-            bail!(Unsupported, "tables that are addressed by 64 bits aren't supported yet");
-        }
         let element: RefType = match value_type(self.element)? {
             ValType::Ref(element) => element,
             other => bail!(InvalidArgument, "a table can't have elements of type {other}"),
         };
         let maximum = flag(self.has_maximum, "has_maximum")?.then_some(self.maximum);
-        Ok(TableType { element, minimum: self.minimum, maximum })
+        Ok(TableType { element, minimum: self.minimum, maximum, is_64: flag(self.is_64, "is_64")? })
     }
 }
 

@@ -494,7 +494,7 @@ impl Call {
         self.running.bump_epoch();
         *store.inner().host_error.borrow_mut() = self.error.take();
         let ExitPlace { pc, fp, .. } = self.exit_place.get();
-        let trap = RawTrap { code: TrapCode::HostError, address: 0, pc, fp, sp: 0 };
+        let trap = RawTrap { code: TrapCode::HostError, address: 0, memory: 0, pc, fp, sp: 0 };
         // SAFETY: the context is this store's; guest code isn't running.
         unsafe { (*store.inner().context.get()).trap = trap };
         switch::TRAPPED
@@ -554,7 +554,12 @@ impl Call {
         }
         self.exit_place.set(place);
         let is_memory = trap.code == TrapCode::MemoryOutOfBounds;
-        let fault = if is_memory && trap.address != 0 { store.memory_fault(trap.address) } else { None };
+        let fault = match trap {
+            _ if !is_memory => None,
+            RawTrap { memory: 0, address: 0, .. } => None,
+            RawTrap { memory: 0, address, .. } => store.memory_fault(address),
+            RawTrap { memory, address, .. } => store.checked_memory_fault(memory, address as u64),
+        };
         TrapInfo { code: trap.code, fault, pc: NativePc(place.pc), fp: place.fp }
     }
 

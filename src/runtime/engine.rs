@@ -5,7 +5,7 @@
 
 use super::epoch::Epochs;
 use super::machine::code_memory::TrampolineCode;
-use super::machine::mapping::is_available;
+use super::machine::mapping::{Mapping, is_available};
 use super::machine::own_stack::with_room;
 use super::machine::traps;
 use crate::abi::artifact::CompiledBlob;
@@ -50,10 +50,14 @@ const DESCRIPTIONS: usize = 256 << 10;
 
 impl Engine {
     /// An engine for this machine. Installs the process-wide trap handlers, unless it is to do without.
-    pub fn new(config: Config) -> Result<Engine> {
+    pub fn new(mut config: Config) -> Result<Engine> {
         if config.signal_handlers {
             traps::install()?;
         }
+        let memories = &mut config.memories;
+        let guarded = if memories.bytes.is_none() { memories.guarded() as usize } else { 0 };
+        // Where a process may have few addresses, not even one memory could be made.
+        memories.compares_all |= !config.signal_handlers || (guarded > 0 && Mapping::reserve(guarded).is_err());
         memory::ask(DESCRIPTIONS)?;
         let compiler = Compiler::new(&config)?.asking(is_available);
         Ok(Engine(Arc::new(EngineInner { config, compiler, types: RwLock::default(), epochs: Epochs::default() })))

@@ -8,7 +8,8 @@ use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
 use super::{Module, Store};
 use crate::base::{
-    Error, ErrorKind, ExternType, Func, Global, GlobalType, Memory, Result, StoreId, Table, ValType, error::bail,
+    Error, ErrorKind, ExternType, Func, Global, GlobalType, Memory, MemoryType, Result, StoreId, Table, ValType,
+    error::bail,
 };
 use crate::wasm::{Import, ItemType};
 use std::rc::Rc;
@@ -101,13 +102,18 @@ impl Store {
                     let data = self.table(table)?;
                     let has = data.ty();
                     let fits = has.element == ty.element
+                        && has.is_64 == ty.is_64
                         && limits_fit(data.length() as u64, has.maximum, ty.minimum, ty.maximum);
                     mismatch(fits)?;
                     found.tables.push((table.index, data));
                 }
                 (Extern::Memory(memory), ItemType::Memory(ty)) => {
                     let data = self.memory(memory)?;
-                    mismatch(limits_fit(data.pages(), data.ty().maximum, ty.minimum, ty.maximum))?;
+                    let has = data.ty();
+                    let fits = has.is_64 == ty.is_64
+                        && has.page_size_log2 == ty.page_size_log2
+                        && limits_fit(data.pages(), has.maximum, ty.minimum, ty.maximum);
+                    mismatch(fits)?;
                     found.memories.push((memory.index, data));
                 }
                 (Extern::Global(global), ItemType::Global(ty)) => {
@@ -157,10 +163,17 @@ fn describe(ty: &ExternType) -> String {
     match ty {
         ExternType::Func(ty) => format!("func {ty}"),
         ExternType::Table(ty) => {
-            let element = ValType::Ref(ty.element);
-            format!("table of {} {element} elements", limits(ty.minimum, ty.maximum))
+            let (element, wide) = (ValType::Ref(ty.element), if ty.is_64 { "64-bit " } else { "" });
+            format!("{wide}table of {} {element} elements", limits(ty.minimum, ty.maximum))
         }
-        ExternType::Memory(ty) => format!("memory of {} pages", limits(ty.minimum, ty.maximum)),
+        ExternType::Memory(ty) => {
+            let wide = if ty.is_64 { "64-bit " } else { "" };
+            let size = match ty.page_size_log2 {
+                MemoryType::USUAL_PAGE_SIZE_LOG2 => String::new(),
+                log2 => format!(" of {} bytes", 1_u64 << log2),
+            };
+            format!("{wide}memory of {} pages{size}", limits(ty.minimum, ty.maximum))
+        }
         ExternType::Global(GlobalType { value, mutable }) => {
             format!("{} global of type {value}", if *mutable { "mutable" } else { "immutable" })
         }
@@ -170,7 +183,7 @@ fn describe(ty: &ExternType) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{MemoryType, RefType, TableType};
+    use crate::base::{RefType, TableType};
 
     #[test]
     fn limits_follow_the_import_rules() {
@@ -183,9 +196,13 @@ mod tests {
 
     #[test]
     fn types_read_well() {
-        let memory = ExternType::Memory(MemoryType { minimum: 1, maximum: Some(2) });
-        assert_eq!(describe(&memory), "memory of 1 to 2 pages");
-        let table = ExternType::Table(TableType { element: RefType::Func, minimum: 3, maximum: None });
-        assert_eq!(describe(&table), "table of 3 or more funcref elements");
+        let memory = MemoryType::new(1, Some(2));
+        assert_eq!(describe(&ExternType::Memory(memory)), "memory of 1 to 2 pages");
+        let memory = MemoryType { is_64: true, page_size_log2: 0, ..memory };
+        assert_eq!(describe(&ExternType::Memory(memory)), "64-bit memory of 1 to 2 pages of 1 bytes");
+        let table = TableType::new(RefType::Func, 3, None);
+        assert_eq!(describe(&ExternType::Table(table)), "table of 3 or more funcref elements");
+        let table = TableType { is_64: true, ..table };
+        assert_eq!(describe(&ExternType::Table(table)), "64-bit table of 3 or more funcref elements");
     }
 }

@@ -162,7 +162,7 @@ impl Store {
         let layout = &info.layout;
         let mut memories = Vec::new();
         for (index, ty) in info.memories.iter().skip(info.imported_memories as usize) {
-            let memory = Rc::new(LinearMemory::new(*ty, &limits)?);
+            let memory = Rc::new(LinearMemory::new(*ty, &limits, &self.engine().config().memories)?);
             write_memory(context, module, index, &memory);
             memories.push(memory);
         }

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "reads and writes what guest code works on")]
 
 use super::Store;
-use super::entities::memory::{LinearMemory, MAX_PAGES};
+use super::entities::memory::LinearMemory;
 use crate::base::{Memory, MemoryType, Result, error::MemoryFault, error::bail, memory};
 use std::ptr;
 use std::rc::Rc;
@@ -16,11 +16,11 @@ impl Store {
     /// Errors: `InvalidArgument` for an impossible type, `Limit`, `System`.
     pub fn memory_new(&self, ty: MemoryType) -> Result<Memory> {
         let maximum = ty.maximum.unwrap_or(ty.minimum);
-        if ty.minimum > maximum || maximum > MAX_PAGES {
+        if ty.minimum > maximum || maximum > ty.most_pages() {
             bail!(InvalidArgument, "a memory can't have from {} to {maximum} pages", ty.minimum);
         }
         self.check_memories(1)?;
-        let memory = Rc::new(LinearMemory::new(ty, &self.limits())?);
+        let memory = Rc::new(LinearMemory::new(ty, &self.limits(), &self.engine().config().memories)?);
         let mut memories = self.inner().memories.borrow_mut();
         memory::reserve(&mut memories, 1)?;
         memories.push(memory);
@@ -48,6 +48,13 @@ impl Store {
         let memories = self.inner().memories.borrow();
         let index = memories.iter().position(|memory| memory.contains(address))?;
         Some(MemoryFault { memory: index as u64, address: (address - memories[index].base() as usize) as u64 })
+    }
+
+    /// The same for an access to a place in the memory with its definition at this address.
+    pub(super) fn checked_memory_fault(&self, definition: usize, address: u64) -> Option<MemoryFault> {
+        let memories = self.inner().memories.borrow();
+        let index = memories.iter().position(|memory| memory.definition() as usize == definition)?;
+        Some(MemoryFault { memory: index as u64, address })
     }
 
     /// The type that it was made with.

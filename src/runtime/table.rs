@@ -15,7 +15,7 @@ impl Store {
     /// Errors: `TypeMismatch`; `InvalidArgument` for an impossible type; `Limit`; `System`.
     pub fn table_new(&self, ty: TableType, init: Value) -> Result<Table> {
         let maximum = ty.maximum.unwrap_or(ty.minimum);
-        if ty.minimum > maximum || maximum > u64::from(u32::MAX) {
+        if ty.minimum > maximum || maximum > ty.most_elements() {
             bail!(InvalidArgument, "a table can't have from {} to {maximum} elements", ty.minimum);
         }
         let init = self.element_bits(&init, ty)?;

@@ -374,26 +374,22 @@ impl Builder {
 }
 
 fn table_type(ty: wasmparser::TableType, offset: u64) -> Result<TableType> {
-    if ty.table64 {
-        return Err(unsupported("memory64", offset));
-    }
     if ty.shared {
         return Err(unsupported("shared-everything threads", offset));
     }
-    Ok(TableType { element: ref_type(ty.element_type, offset)?, minimum: ty.initial, maximum: ty.maximum })
+    let element = ref_type(ty.element_type, offset)?;
+    Ok(TableType { element, minimum: ty.initial, maximum: ty.maximum, is_64: ty.table64 })
 }
 
 fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType> {
-    if ty.memory64 {
-        return Err(unsupported("memory64", offset));
-    }
     if ty.shared {
         return Err(unsupported("threads", offset));
     }
     if ty.page_size_log2.is_some_and(|log2| log2 != 16) {
         return Err(unsupported("custom page sizes", offset));
     }
-    Ok(MemoryType { minimum: ty.initial, maximum: ty.maximum })
+    let page_size_log2 = MemoryType::USUAL_PAGE_SIZE_LOG2;
+    Ok(MemoryType { minimum: ty.initial, maximum: ty.maximum, is_64: ty.memory64, page_size_log2 })
 }
 
 fn global_type(ty: wasmparser::GlobalType, offset: u64) -> Result<GlobalType> {

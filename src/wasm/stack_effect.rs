@@ -3,7 +3,7 @@
 use super::ModuleInfo;
 use super::features::value_type;
 use crate::abi::operators::{numeric_operands, numeric_result, vector_operator};
-use crate::base::{GlobalIndex, RefType, TableIndex, TypeIndex, ValType};
+use crate::base::{GlobalIndex, MemoryIndex, RefType, TableIndex, TypeIndex, ValType};
 use wasmparser::{BlockType, HeapType, Operator};
 
 /// What an operator pops, and what it pushes then.
@@ -28,7 +28,9 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
     }
     match *operator {
         Nop | DataDrop { .. } | ElemDrop { .. } => effect(0, None),
-        I32Const { .. } | MemorySize { .. } | TableSize { .. } => effect(0, Some(I32)),
+        I32Const { .. } => effect(0, Some(I32)),
+        MemorySize { mem } => effect(0, Some(info.memories[MemoryIndex::from_u32(mem)].index_type())),
+        TableSize { table } => effect(0, Some(info.tables[TableIndex::from_u32(table)].index_type())),
         I64Const { .. } => effect(0, Some(I64)),
         F32Const { .. } => effect(0, Some(F32)),
         F64Const { .. } => effect(0, Some(F64)),
@@ -55,10 +57,10 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
         | I64Store8 { .. }
         | I64Store16 { .. }
         | I64Store32 { .. } => effect(2, None),
-        MemoryGrow { .. } => effect(1, Some(I32)),
+        MemoryGrow { mem } => effect(1, Some(info.memories[MemoryIndex::from_u32(mem)].index_type())),
         MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => effect(3, None),
         TableFill { .. } | TableCopy { .. } | TableInit { .. } => effect(3, None),
-        TableGrow { .. } => effect(2, Some(I32)),
+        TableGrow { table } => effect(2, Some(info.tables[TableIndex::from_u32(table)].index_type())),
         TableGet { table } => effect(1, Some(ValType::Ref(info.tables[TableIndex::from_u32(table)].element))),
         TableSet { .. } => effect(2, None),
         GlobalGet { global_index } => effect(0, Some(info.globals[GlobalIndex::from_u32(global_index)].value)),

@@ -9,7 +9,7 @@ use pellucid::runtime::Extern;
 fn memories_of_the_host() {
     let world = world();
     let store = &world.store;
-    let memory = store.memory_new(MemoryType { minimum: 1, maximum: Some(3) }).unwrap();
+    let memory = store.memory_new(MemoryType::new(1, Some(3))).unwrap();
     assert_eq!(store.memory_size(memory).unwrap(), 1);
     store.memory_write(memory, 65530, &[1, 2, 3, 4, 5, 6]).unwrap();
     let mut bytes = [0; 6];
@@ -26,9 +26,9 @@ fn memories_of_the_host() {
     assert_eq!(store.memory_grow(memory, 1).unwrap_err().kind(), ErrorKind::Limit);
     assert_eq!(store.memory_grow(memory, u64::MAX).unwrap_err().kind(), ErrorKind::Limit);
     assert_eq!(store.memory_size(memory).unwrap(), 3);
-    let impossible = MemoryType { minimum: 2, maximum: Some(1) };
+    let impossible = MemoryType::new(2, Some(1));
     assert_eq!(store.memory_new(impossible).unwrap_err().kind(), ErrorKind::InvalidArgument);
-    let impossible = MemoryType { minimum: 65537, maximum: None };
+    let impossible = MemoryType::new(65537, None);
     assert_eq!(store.memory_new(impossible).unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
@@ -36,7 +36,7 @@ fn memories_of_the_host() {
 fn tables_of_the_host() {
     let world = world();
     let store = &world.store;
-    let ty = TableType { element: RefType::Extern, minimum: 2, maximum: Some(2000) };
+    let ty = TableType::new(RefType::Extern, 2, Some(2000));
     let one = Value::ExternRef(Some(store.externref_new(Box::new(1)).unwrap()));
     assert_eq!(store.table_new(ty, Value::FuncRef(None)).unwrap_err().kind(), ErrorKind::TypeMismatch);
     let table = store.table_new(ty, one).unwrap();

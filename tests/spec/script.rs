@@ -451,9 +451,9 @@ fn define_spectest(debuggee: &Debuggee, linker: &mut Linker) -> Result<(), Error
         let ty = GlobalType { value: value.ty().expect("a constant has a type"), mutable: false };
         linker.define(store, "spectest", name, Extern::Global(store.global_new(ty, value)?))?;
     }
-    let table = TableType { element: RefType::Func, minimum: 10, maximum: Some(20) };
+    let table = TableType::new(RefType::Func, 10, Some(20));
     linker.define(store, "spectest", "table", Extern::Table(store.table_new(table, Value::FuncRef(None))?))?;
-    let memory = store.memory_new(MemoryType { minimum: 1, maximum: Some(2) })?;
+    let memory = store.memory_new(MemoryType::new(1, Some(2)))?;
     linker.define(store, "spectest", "memory", Extern::Memory(memory))
 }
 

@@ -30,7 +30,7 @@ impl Outside for World {
         77
     }
 
-    fn table_get(&self, _: TableIndex, element: u32) -> Option<u128> {
+    fn table_get(&self, _: TableIndex, element: u64) -> Option<u128> {
         [10, 0].get(element as usize).copied()
     }
 
@@ -50,6 +50,14 @@ impl Types for World {
 
     fn table(&self, _: TableIndex) -> RefType {
         RefType::Extern
+    }
+
+    fn table_index(&self, _: TableIndex) -> ValType {
+        ValType::I32
+    }
+
+    fn memory_index(&self, _: MemoryIndex) -> ValType {
+        ValType::I32
     }
 }
 
@@ -519,7 +527,7 @@ fn wide_values_are_moved_whole() {
             BITS
         }
 
-        fn table_get(&self, _: TableIndex, _: u32) -> Option<u128> {
+        fn table_get(&self, _: TableIndex, _: u64) -> Option<u128> {
             Some(BITS)
         }
 

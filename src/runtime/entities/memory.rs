@@ -1,22 +1,19 @@
 //! Linear memories.
 //!
-//! Each reserves all addresses that a 32-bit index with a 32-bit offset can reach; what it doesn't have yet is
-//! inaccessible, so compiled code checks no bounds. Its base never moves. Knows nothing of stores. Read next:
-//! [`super::super::memory`] for what a store does with them.
+//! Each reserves addresses when it is made, and its base never moves. Either they are all that an index with an offset can reach:
+//! what the memory doesn't have yet is inaccessible, so compiled code compares nothing. Or they are those that it may grow
+//! to, and compiled code compares with its size ([`Reservation`]). Knows nothing of stores. Read next: [`super::super::memory`] for
+//! what a store does with them.
 
 #![expect(unsafe_code, reason = "guest code reads and writes memories")]
 
-use super::super::machine::mapping::Mapping;
+use super::super::machine::mapping::{Mapping, round_to_pages};
 use crate::abi::vmctx::VmMemory;
-use crate::base::{MemoryType, Result, StoreLimits, error::bail};
+use crate::base::{ErrorKind, MemoryType, Reservation, Result, StoreLimits, error::bail};
 use std::cell::UnsafeCell;
 
-/// Bytes of a page.
-pub const PAGE_SIZE: u64 = 1 << 16;
-/// Pages that a 32-bit memory can have.
-pub const MAX_PAGES: u64 = 1 << 16;
-/// 4 GiB for the index, as much for the offset, and room for the access itself.
-const RESERVATION: usize = (8 << 30) + (64 << 10);
+/// Bytes that a memory without a maximum, in a store without a limit, reserves to grow to.
+const MOST: u64 = 1 << 40;
 
 /// A memory of a store.
 pub struct LinearMemory {
@@ -27,11 +24,14 @@ pub struct LinearMemory {
 
 impl LinearMemory {
     /// Makes a memory of its type's minimal size.
-    pub fn new(ty: MemoryType, limits: &StoreLimits) -> Result<LinearMemory> {
-        check_size(ty.minimum, None, limits)?;
-        let mapping = Mapping::reserve(RESERVATION)?;
-        let bytes = (ty.minimum * PAGE_SIZE) as usize;
-        mapping.make_writable(0, bytes)?;
+    pub fn new(ty: MemoryType, limits: &StoreLimits, reservation: &Reservation) -> Result<LinearMemory> {
+        let bytes = check_size(&ty, ty.minimum, limits)?;
+        let mapping = if reservation.is_guarded(&ty) {
+            Mapping::reserve(reservation.guarded() as usize)?
+        } else {
+            reserve(&ty, bytes, limits, reservation)?
+        };
+        mapping.make_writable(0, round_to_pages(bytes)?)?;
         let definition = UnsafeCell::new(VmMemory { base: mapping.base(), bytes });
         Ok(LinearMemory { ty, mapping, definition })
     }
@@ -59,7 +59,7 @@ impl LinearMemory {
 
     /// Its size in pages.
     pub fn pages(&self) -> u64 {
-        self.bytes() as u64 / PAGE_SIZE
+        self.bytes() as u64 >> self.ty.page_size_log2
     }
 
     /// The type that it was made with.
@@ -73,11 +73,18 @@ impl LinearMemory {
         if delta == 0 {
             return Ok(old);
         }
-        let new = old.saturating_add(delta);
-        check_size(new, self.ty.maximum, limits)?;
-        self.mapping.make_writable(self.bytes(), (delta * PAGE_SIZE) as usize)?;
+        let bytes = check_size(&self.ty, old.saturating_add(delta), limits)?;
+        if bytes > self.mapping.length() {
+            bail!(
+                Limit,
+                "{bytes} bytes are more than the {} for which the memory has addresses",
+                self.mapping.length()
+            );
+        }
+        let (from, to) = (round_to_pages(self.bytes())?, round_to_pages(bytes)?);
+        self.mapping.make_writable(from, to - from)?;
         // SAFETY: no guest code of the store runs now, and nobody holds a reference to the definition.
-        unsafe { (*self.definition.get()).bytes = (new * PAGE_SIZE) as usize };
+        unsafe { (*self.definition.get()).bytes = bytes };
         Ok(old)
     }
 
@@ -91,12 +98,29 @@ impl LinearMemory {
     }
 }
 
-fn check_size(pages: u64, maximum: Option<u64>, limits: &StoreLimits) -> Result<()> {
-    if pages > maximum.unwrap_or(MAX_PAGES).min(MAX_PAGES) {
+/// Reserves addresses for as many bytes as a memory may grow to, or for as many as the embedder allows.
+fn reserve(ty: &MemoryType, bytes: usize, limits: &StoreLimits, reservation: &Reservation) -> Result<Mapping> {
+    let maximum = ty.maximum.unwrap_or(u64::MAX).min(ty.most_pages());
+    let wanted = ty.bytes(maximum).unwrap_or(u64::MAX).min(limits.memory_bytes).min(reservation.bytes.unwrap_or(MOST));
+    let mut wanted = usize::try_from(wanted).unwrap_or(usize::MAX).max(bytes);
+    loop {
+        match Mapping::reserve(wanted) {
+            // Less will do, and leaves something for others.
+            Err(error) if error.kind() == ErrorKind::System && reservation.bytes.is_none() && wanted > bytes => {
+                wanted = (wanted / 4).max(bytes);
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The bytes of so many pages, if a memory may have them.
+fn check_size(ty: &MemoryType, pages: u64, limits: &StoreLimits) -> Result<usize> {
+    if pages > ty.maximum.unwrap_or(u64::MAX).min(ty.most_pages()) {
         bail!(Limit, "{pages} pages are more than the memory's maximum");
     }
-    if pages * PAGE_SIZE > limits.memory_bytes {
-        bail!(Limit, "{pages} pages are more than the store's limit of {} bytes", limits.memory_bytes);
+    match ty.bytes(pages) {
+        Some(bytes) if bytes <= limits.memory_bytes && bytes <= isize::MAX as u64 => Ok(bytes as usize),
+        _ => bail!(Limit, "{pages} pages are more than the store's limit of {} bytes", limits.memory_bytes),
     }
-    Ok(())
 }

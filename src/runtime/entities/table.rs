@@ -46,11 +46,11 @@ impl TableData {
         definition: Option<*mut VmTable>,
         limits: &StoreLimits,
     ) -> Result<TableData> {
-        check_size(ty.minimum, None, limits)?;
+        check_size(ty.minimum, ty.most_elements(), limits)?;
         let own = definition.is_none().then(|| Rc::new(UnsafeCell::new(VmTable { elements: 0, length: 0 })));
         let definition = definition.or(own.as_ref().map(|own| own.get())).expect("one of both");
         let elements = Cell::new(std::ptr::dangling_mut());
-        let most = ty.maximum.unwrap_or(u64::MAX).min(limits.table_elements).min(u64::from(u32::MAX)).max(ty.minimum);
+        let most = ty.maximum.unwrap_or(u64::MAX).min(limits.table_elements).min(ty.most_elements()).max(ty.minimum);
         let (capacity, storage) = (Cell::new(0), RefCell::default());
         let table = TableData { ty, definition, capacity, elements, storage, most, _own: own };
         // SAFETY: the caller's promise, or the box just made.
@@ -95,7 +95,7 @@ impl TableData {
     pub fn grow(&self, delta: u64, init: u64, limits: &StoreLimits) -> Result<u64> {
         let old = self.length() as u64;
         let new = old.saturating_add(delta);
-        check_size(new, self.ty.maximum, limits)?;
+        check_size(new, self.ty.maximum.unwrap_or(u64::MAX).min(self.ty.most_elements()), limits)?;
         self.resize(new as usize, init)?;
         Ok(old)
     }
@@ -191,8 +191,8 @@ impl Drop for Block {
     }
 }
 
-fn check_size(elements: u64, maximum: Option<u64>, limits: &StoreLimits) -> Result<()> {
-    if elements > maximum.unwrap_or(u64::from(u32::MAX)).min(u64::from(u32::MAX)) {
+fn check_size(elements: u64, maximum: u64, limits: &StoreLimits) -> Result<()> {
+    if elements > maximum {
         bail!(Limit, "{elements} elements are more than the table's maximum");
     }
     if elements > limits.table_elements {

@@ -127,8 +127,10 @@ pub struct Again {
 pub struct RawTrap {
     /// The reason.
     pub code: TrapCode,
-    /// The address that couldn't be accessed, for access faults; else 0.
+    /// The address that couldn't be accessed, for access faults; else 0. With a memory it is a place in that.
     pub address: usize,
+    /// The address of the definition of the memory that it is a place in, or 0.
+    pub memory: usize,
     /// The instruction, or where the call returns to that raised the trap.
     pub pc: usize,
     /// The frame pointer there.
@@ -158,7 +160,7 @@ impl StoreContext {
             preempted_exit: 0,
             again: Again::default(),
             code: ptr::null(),
-            trap: RawTrap { code: TrapCode::Unreachable, address: 0, pc: 0, fp: 0, sp: 0 },
+            trap: RawTrap { code: TrapCode::Unreachable, address: 0, memory: 0, pc: 0, fp: 0, sp: 0 },
         }
     }
 }

@@ -174,7 +174,7 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     let code = if hits_guard { Some(TrapCode::CallStackExhausted) } else { trap };
     let Some(code) = code.filter(|_| is_guest) else { return false };
     // SAFETY: as above.
-    unsafe { (*store).trap = RawTrap { code, address: address.unwrap_or(0), pc, fp, sp } };
+    unsafe { (*store).trap = RawTrap { code, address: address.unwrap_or(0), memory: 0, pc, fp, sp } };
     machine.gregs[libc::REG_RIP as usize] = switch::leave as *const () as i64;
     // There at once, since where the guest's stack ends there is no room for the next signal.
     // SAFETY: as above.

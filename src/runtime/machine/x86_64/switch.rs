@@ -1034,6 +1034,7 @@ mod trap {
     const TRAP: usize = offset_of!(StoreContext, trap);
     pub const CODE: usize = TRAP + offset_of!(RawTrap, code);
     pub const ADDRESS: usize = TRAP + offset_of!(RawTrap, address);
+    pub const MEMORY: usize = TRAP + offset_of!(RawTrap, memory);
     pub const PC: usize = TRAP + offset_of!(RawTrap, pc);
     pub const FP: usize = TRAP + offset_of!(RawTrap, fp);
     pub const SP: usize = TRAP + offset_of!(RawTrap, sp);
@@ -1057,6 +1058,7 @@ pub unsafe extern "sysv64" fn leave_with_trap() {
         "mov [rbx + {fp}], rbp",
         "mov [rbx + {sp}], rsp",
         "mov qword ptr [rbx + {address}], 0",
+        "mov qword ptr [rbx + {memory}], 0",
         "mov eax, {trapped}",
         "jmp {leave}",
         context = const STORE_CONTEXT,
@@ -1065,12 +1067,14 @@ pub unsafe extern "sysv64" fn leave_with_trap() {
         fp = const trap::FP,
         sp = const trap::SP,
         address = const trap::ADDRESS,
+        memory = const trap::MEMORY,
         trapped = const TRAPPED,
         leave = sym leave,
     )
 }
 
-/// The same for an access to a memory that couldn't be made: the second argument is the address.
+/// The same for an access to a memory that couldn't be made: the second argument is the address of the memory's definition, or 0,
+/// and the third the place in it.
 ///
 /// # Safety
 ///
@@ -1080,7 +1084,8 @@ pub unsafe extern "sysv64" fn leave_with_trap() {
 pub unsafe extern "sysv64" fn leave_with_memory_trap() {
     naked_asm!(
         "mov rbx, [rdi + {context}]",
-        "mov [rbx + {address}], rsi",
+        "mov [rbx + {memory}], rsi",
+        "mov [rbx + {address}], rdx",
         "mov qword ptr [rbx + {code}], {outside}",
         "pop rax",
         "mov [rbx + {pc}], rax",
@@ -1095,6 +1100,7 @@ pub unsafe extern "sysv64" fn leave_with_memory_trap() {
         fp = const trap::FP,
         sp = const trap::SP,
         address = const trap::ADDRESS,
+        memory = const trap::MEMORY,
         trapped = const TRAPPED,
         leave = sym leave,
     )
