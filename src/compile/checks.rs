@@ -59,7 +59,9 @@ impl Translator<'_> {
         let region = self.region(Region::MemoryFields);
         let flags = MemFlagsData::trusted().with_alias_region(Some(region));
         let size = self.builder.ins().load(types::I64, flags, definition, memory::BYTES);
-        let code = target::checked_access(bytes);
+        // The place isn't known if it can't be counted.
+        let is_counted = needed < u64::MAX;
+        let code = if is_counted { target::checked_access(bytes) } else { target::trap(TrapCode::MemoryOutOfBounds) };
         if !ty.is_64 {
             // Index and offset are below 4 GiB, so nothing wraps.
             let end = self.builder.ins().iadd_imm_s(index, needed as i64);
@@ -209,7 +211,7 @@ pub(super) fn expand(func: &mut Function, has_handlers: bool) {
         let mut cursor = FuncCursor::new(func).at_bottom(cold).with_srcloc(location);
         let code = match target::checked_access_size(code) {
             Some(bytes) => {
-                let missing = missing_byte(&mut cursor, arg, bytes);
+                let missing = missing_byte(&mut cursor, opcode == Opcode::Trapnz, arg, bytes);
                 leaving.leave(&mut cursor, missing, TrapCode::MemoryOutOfBounds);
                 TrapCode::MemoryOutOfBounds
             }
@@ -241,7 +243,7 @@ fn negation(cursor: &mut FuncCursor<'_>, condition: Value) -> Value {
 
 /// The first byte that isn't there, of an access of so many bytes that was compared so: the memory's definition and the place in
 /// the memory. None if it is beyond what 64 bits can count, or the optimiser has made something else of the comparison.
-fn missing_byte(cursor: &mut FuncCursor<'_>, comparison: Value, bytes: u32) -> Option<[Value; 2]> {
+fn missing_byte(cursor: &mut FuncCursor<'_>, traps_if_true: bool, comparison: Value, bytes: u32) -> Option<[Value; 2]> {
     let dfg = &cursor.func.dfg;
     let defined_by = |value: Value| dfg.value_def(dfg.resolve_aliases(value)).inst().map(|inst| dfg.insts[inst]);
     let definition_of = |size: Value| match defined_by(size)? {
@@ -259,13 +261,15 @@ fn missing_byte(cursor: &mut FuncCursor<'_>, comparison: Value, bytes: u32) -> O
             IntCC::UnsignedGreaterThan => Some((left, right)),
             IntCC::UnsignedLessThan => Some((right, left)),
             // That one byte ends beyond the size: the size is zero.
-            IntCC::Equal | IntCC::NotEqual => {
-                let definition = definition_of(left).or_else(|| definition_of(right))?;
+            IntCC::Equal | IntCC::NotEqual if (cond == IntCC::Equal) == traps_if_true => {
+                let (size, zero) = if definition_of(left).is_some() { (left, right) } else { (right, left) };
+                let definition = definition_of(size).filter(|_| constant(zero) == Some(0))?;
                 return Some([definition, cursor.ins().iconst(types::I64, 0)]);
             }
             _ => None,
         },
         // The same, as a branch that the size itself decides.
+        _ if traps_if_true => None,
         _ => {
             let definition = definition_of(comparison)?;
             return Some([definition, cursor.ins().iconst(types::I64, 0)]);
