@@ -577,7 +577,7 @@ pellucid_status_t pellucid_error_exit_code(const pellucid_error_t *error,
  * - `out_address`: gets the first byte that couldn't be accessed, as an offset in the memory; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address
- * isn't known.
+ * isn't known: where an access ends beyond 2^64, or it was clear when the guest was compiled that it ends outside.
  *
  * Owns: nothing.
  * Context: any thread.
@@ -949,6 +949,32 @@ pellucid_status_t pellucid_config_set_compile_values(pellucid_config_t *config,
                                                      uint64_t n_values);
 
 /**
+ * Sets how many addresses each memory of a store reserves. They aren't memory: nothing is paid for them but entries of the
+ * process's map, and that they can't be had for anything else.
+ *
+ * Whatever is set, a memory has addresses for its minimum, and `memory.grow` fails beyond those that it has. A memory that is
+ * addressed by 32 bits needs no comparison before an access, and guests are fastest, if it has all that an access may
+ * reach, 8 GiB and 64 KiB; from 4 GiB and 64 KiB on only accesses with an offset that leads beyond are compared. With less every
+ * access is compared with the memory's size. So are always, whatever is reserved, accesses to memories that are addressed by 64
+ * bits or have pages of one byte, and all accesses with signal handlers off.
+ *
+ * By default a memory of 32 bits reserves 8 GiB and 64 KiB. All others, and those too if the system refused so many when the
+ * engine was made, as it does under a small `RLIMIT_AS`, reserve what they may grow to by their maximum and by
+ * `PELLUCID_LIMIT_MEMORY_BYTES` of the store, up to 1 TiB, or less if that can't be had.
+ *
+ * - `config`: the configuration.
+ * - `n_bytes`: bytes; 0 has a memory reserve its minimum, so that it can't grow.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_memory_reservation(pellucid_config_t *config,
+                                                         uint64_t n_bytes);
+
+/**
  * Sets how many threads compile a module.
  *
  * - `config`: the configuration.
@@ -1198,6 +1224,14 @@ enum pellucid_extern_kind {
     PELLUCID_EXTERN_GLOBAL = 3,
 };
 
+/** Values of `page_size_log2` in `pellucid_memorytype_t` beside 0, which is the usual size. */
+enum pellucid_page_size {
+    /** Pages of 64 KiB, the usual size: the logarithm of that to base 2. */
+    PELLUCID_PAGES_OF_64_KIB = 16,
+    /** Pages of one byte, whose logarithm would be 0. */
+    PELLUCID_PAGES_OF_A_BYTE = 255,
+};
+
 /**
  * The type of something imported or exported. An owned object that never changes; any thread may use it.
  *
@@ -1247,7 +1281,7 @@ typedef struct {
     uint32_t has_maximum;
     /** What its elements are: `PELLUCID_FUNCREF` or `PELLUCID_EXTERNREF`. */
     pellucid_kind_t element;
-    /** 1 if it is addressed by 64 bits; 0 is what is supported now. */
+    /** 1 if its indices and sizes are `i64`, 0 if they are `i32`. */
     uint32_t is_64;
     /** Zero. */
     uint32_t reserved;
@@ -1265,11 +1299,11 @@ typedef struct {
     uint64_t maximum;
     /** 1 if there is a maximum, else 0. */
     uint32_t has_maximum;
-    /** 1 if it is addressed by 64 bits; 0 is what is supported now. */
+    /** 1 if its addresses and sizes are `i64`, 0 if they are `i32`. */
     uint32_t is_64;
     /** 1 if it is shared between threads; 0 is what is supported now. */
     uint32_t is_shared;
-    /** The logarithm to base 2 of its page size; 0 and 16 both mean pages of 64 KiB, which is what is supported now. */
+    /** The size of its pages, one of `enum pellucid_page_size`; 0 means the usual one. */
     uint32_t page_size_log2;
 } pellucid_memorytype_t;
 
@@ -2689,7 +2723,7 @@ pellucid_status_t pellucid_memory_data(const pellucid_store_t *store,
                                        size_t *out_size);
 
 /**
- * A memory's present size in pages of 64 KiB.
+ * A memory's present size in pages, of 64 KiB unless its type says otherwise.
  *
  * - `store`: the store.
  * - `memory`: the memory.
@@ -2710,12 +2744,12 @@ pellucid_status_t pellucid_memory_size(const pellucid_store_t *store,
  *
  * - `store`: the store.
  * - `memory`: the memory.
- * - `n_pages`: how many pages of 64 KiB to add.
+ * - `n_pages`: how many pages to add.
  * - `out_old_pages`: gets the number of pages before; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit;
- * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond its maximum, the store's limit, or the addresses
+ * that it has (`pellucid_config_set_memory_reservation`); `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.

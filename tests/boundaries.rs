@@ -372,6 +372,14 @@ fn memories_without_bytes() {
 }
 
 #[test]
+fn memories_with_pages_of_a_byte() {
+    // Most of the last page of the machine isn't the memory's.
+    check(Kind { is_64: false, pages: (3, 5), page: 0 }, false, every(61));
+    check(Kind { is_64: false, pages: (4090, 0), page: 0 }, false, every(37));
+    check(Kind { is_64: true, pages: (70000, 7), page: 0 }, false, every(37));
+}
+
+#[test]
 fn constant_indices() {
     check(Kind { is_64: true, pages: (1, 0), page: 16 }, true, every(3));
 }

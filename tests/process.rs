@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "installs signal handlers and sets limits")]
 
-use pellucid::base::{Config, Error, ErrorKind, FuncType, RawValue, StoreLimits, TrapCode};
+use pellucid::base::{Config, Error, ErrorKind, FuncType, RawValue, Reservation, StoreLimits, TrapCode, Value};
 use pellucid::runtime::{Engine, Extern, Module, Store};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
@@ -33,6 +33,7 @@ fn scenario() {
         Ok("failures without signals") => failures_without_signals(),
         Ok("small alternate stack") => small_alternate_stack(),
         Ok("no addresses") => no_addresses(),
+        Ok("few addresses") => few_addresses(),
         Ok("no memory") => no_memory(),
         other => panic!("no scenario {other:?}"),
     }
@@ -71,6 +72,7 @@ scenarios! {
     host_errors_and_bulk_operations_leave_the_guest_without_a_signal: "failures without signals" => Outcome::Good;
     a_small_alternate_stack_is_replaced: "small alternate stack" => Outcome::Good;
     memories_without_addresses_are_refused: "no addresses" => Outcome::Good;
+    memories_are_made_of_few_addresses: "few addresses" => Outcome::Good;
     memories_that_cannot_grow_do_not: "no memory" => Outcome::Good;
 }
 
@@ -275,6 +277,38 @@ fn limit(resource: libc::__rlimit_resource_t, bytes: u64) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
     // SAFETY: limits this process.
     assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
+}
+
+fn few_addresses() {
+    limit(libc::RLIMIT_AS, 4 << 30);
+    let memories = Reservation { bytes: Some(64 << 20), ..Reservation::default() };
+    let usual = Config::default();
+    for config in [
+        usual.clone(),
+        Config { debug: true, ..usual.clone() },
+        Config { signal_handlers: false, ..usual.clone() },
+        Config { memories, ..usual },
+    ] {
+        let engine = Engine::new(config).unwrap();
+        let text = r#"(module (memory 1) (memory $wide i64 1)
+            (func (export "get") (param i32) (result i32) (i32.load8_u (local.get 0)))
+            (func (export "grow") (result i32) (drop (memory.grow $wide (i64.const 1))) (memory.grow (i32.const 1))))"#;
+        let module = Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap();
+        let store = Store::new(&engine, StoreLimits::default()).unwrap();
+        let (instance, _) = store.instantiate(&module, &[]).unwrap();
+        let call = |name: &str, args: &[Value]| {
+            let Ok(Some(Extern::Func(func))) = store.instance_export(instance, name) else { panic!("no {name}") };
+            store.call(func, args)
+        };
+        let outside = |at: i32| call("get", &[Value::I32(at)]).unwrap_err().trap_code();
+        for at in [65536, 1 << 29, i32::MAX, i32::MIN, -1] {
+            assert_eq!(outside(at), Some(TrapCode::MemoryOutOfBounds), "{at}");
+        }
+        assert_eq!(call("get", &[Value::I32(65535)]).unwrap(), [Value::I32(0)]);
+        assert_eq!(call("grow", &[]).unwrap(), [Value::I32(1)]);
+        assert_eq!(call("get", &[Value::I32(65536)]).unwrap(), [Value::I32(0)]);
+        assert_eq!(outside(131072), Some(TrapCode::MemoryOutOfBounds));
+    }
 }
 
 fn no_addresses() {

@@ -35,14 +35,15 @@ fn features_are_named() {
         ("function references", "(module (type $t (func)) (func (param (ref null $t))))"),
         ("legacy exceptions", "(module (func try end))"),
         ("legacy exceptions", "(module (func try delegate 0))"),
-        ("custom page sizes", "(module (memory 1 (pagesize 1)))"),
-        ("custom page sizes", "(module (import \"\" \"\" (memory 1 (pagesize 1))))"),
         ("stack switching", "(module (type $f (func)) (type (cont $f)))"),
         ("memory control", "(module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))))"),
         ("shared-everything threads", "(module (type (shared (struct))))"),
         ("custom descriptors", "(module (rec (type $a (descriptor $b) (struct)) (type $b (describes $a) (struct))))"),
         // More than one, each by its name.
-        ("custom page sizes, legacy exceptions", "(module (memory 1 (pagesize 1)) (func try end))"),
+        (
+            "memory control, legacy exceptions",
+            "(module (memory 1) (func try end) (func (memory.discard (i32.const 0) (i32.const 0))))",
+        ),
         // One that is known, and one that isn't even known.
         ("legacy exceptions", "(module (func (drop (ref.null exn))) (func try end))"),
     ];
@@ -90,7 +91,7 @@ fn invalid_outweighs_unsupported() {
     for wat in [
         "(module (func (param v128)) (func (result i32)))",
         "(module (func try end) (func (result i32)))",
-        "(module (memory 1 (pagesize 1)) (func (result i32)))",
+        "(module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))) (func (result i32)))",
         "(module (func (result i32)) (func try end))",
     ] {
         let error = refusal(wat);

@@ -11,11 +11,12 @@ use crate::base::{
     DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, Result, TypeIndex, ValType, error::bail,
 };
 use crate::wasm::ModuleInfo;
+use crate::wasm::features::validated;
 use crate::wasm::parse::invalid;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use wasmparser::{
-    BlockType, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmFeatures, WasmModuleResources,
+    BlockType, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmModuleResources,
 };
 
 /// Bytes for what every function needs.
@@ -135,7 +136,7 @@ fn measure(
 ) -> wasmparser::Result<Measured> {
     let mut reader = body.get_binary_reader();
     validator.read_locals(&mut reader)?;
-    reader.set_features(WasmFeatures::default());
+    reader.set_features(validated());
     let mut measured = Measured {
         length: body.range().end - body.range().start,
         locals: u64::from(validator.len_locals()),

@@ -345,6 +345,38 @@ pub unsafe extern "C" fn pellucid_config_set_compile_values(
     })
 }
 
+/// Sets how many addresses each memory of a store reserves. They aren't memory: nothing is paid for them but entries of the
+/// process's map, and that they can't be had for anything else.
+///
+/// Whatever is set, a memory has addresses for its minimum, and `memory.grow` fails beyond those that it has. A memory that is
+/// addressed by 32 bits needs no comparison before an access, and guests are fastest, if it has all that an access may
+/// reach, 8 GiB and 64 KiB; from 4 GiB and 64 KiB on only accesses with an offset that leads beyond are compared. With less every
+/// access is compared with the memory's size. So are always, whatever is reserved, accesses to memories that are addressed by 64
+/// bits or have pages of one byte, and all accesses with signal handlers off.
+///
+/// By default a memory of 32 bits reserves 8 GiB and 64 KiB. All others, and those too if the system refused so many when the
+/// engine was made, as it does under a small `RLIMIT_AS`, reserve what they may grow to by their maximum and by
+/// `PELLUCID_LIMIT_MEMORY_BYTES` of the store, up to 1 TiB, or less if that can't be had.
+///
+/// - `config`: the configuration.
+/// - `n_bytes`: bytes; 0 has a memory reserve its minimum, so that it can't grow.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_memory_reservation(
+    config: *mut pellucid_config_t,
+    n_bytes: u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().memories.bytes = Some(n_bytes);
+        Ok(())
+    })
+}
+
 /// Sets how many threads compile a module.
 ///
 /// - `config`: the configuration.

@@ -283,7 +283,7 @@ pub unsafe extern "C" fn pellucid_error_exit_code(
 /// - `out_address`: gets the first byte that couldn't be accessed, as an offset in the memory; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the error isn't a trap of a memory access, or the address
-/// isn't known.
+/// isn't known: where an access ends beyond 2^64, or it was clear when the guest was compiled that it ends outside.
 ///
 /// Owns: nothing.
 /// Context: any thread.

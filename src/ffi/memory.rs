@@ -90,7 +90,7 @@ pub unsafe extern "C" fn pellucid_memory_data(
     })
 }
 
-/// A memory's present size in pages of 64 KiB.
+/// A memory's present size in pages, of 64 KiB unless its type says otherwise.
 ///
 /// - `store`: the store.
 /// - `memory`: the memory.
@@ -117,12 +117,12 @@ pub unsafe extern "C" fn pellucid_memory_size(
 ///
 /// - `store`: the store.
 /// - `memory`: the memory.
-/// - `n_pages`: how many pages of 64 KiB to add.
+/// - `n_pages`: how many pages to add.
 /// - `out_old_pages`: gets the number of pages before; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond its maximum or the store's limit;
-/// `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond its maximum, the store's limit, or the addresses
+/// that it has (`pellucid_config_set_memory_reservation`); `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

@@ -91,6 +91,18 @@ pub struct pellucid_externtype_t {
     ty: ExternType,
 }
 
+/// Values of `page_size_log2` in `pellucid_memorytype_t` beside 0, which is the usual size.
+#[repr(C)]
+pub enum pellucid_page_size {
+    /// Pages of 64 KiB, the usual size: the logarithm of that to base 2.
+    PELLUCID_PAGES_OF_64_KIB = 16,
+    /// Pages of one byte, whose logarithm would be 0.
+    PELLUCID_PAGES_OF_A_BYTE = 255,
+}
+
+/// The number for pages of one byte.
+const BYTES: u32 = pellucid_page_size::PELLUCID_PAGES_OF_A_BYTE as u32;
+
 /// The type of a memory. Plain data.
 ///
 /// Since: 0.1.
@@ -107,7 +119,7 @@ pub struct pellucid_memorytype_t {
     pub is_64: u32,
     /// 1 if it is shared between threads; 0 is what is supported now.
     pub is_shared: u32,
-    /// The logarithm to base 2 of its page size; 0 and 16 both mean pages of 64 KiB, which is what is supported now.
+    /// The size of its pages, one of `enum pellucid_page_size`; 0 means the usual one.
     pub page_size_log2: u32,
 }
 
@@ -231,7 +243,7 @@ impl pellucid_memorytype_t {
             has_maximum: u32::from(ty.maximum.is_some()),
             is_64: u32::from(ty.is_64),
             is_shared: 0,
-            page_size_log2: ty.page_size_log2.into(),
+            page_size_log2: if ty.page_size_log2 == 0 { BYTES } else { ty.page_size_log2.into() },
         }
     }
 
@@ -240,11 +252,12 @@ impl pellucid_memorytype_t {
         if flag(self.is_shared, "is_shared")? {
             bail!(Unsupported, "memories that are shared aren't supported yet");
         }
-        if !matches!(self.page_size_log2, 0 | 16) {
-            bail!(Unsupported, "pages of 2^{} bytes aren't supported", self.page_size_log2);
-        }
+        let page_size_log2 = match self.page_size_log2 {
+            BYTES => 0,
+            0 | 16 => MemoryType::USUAL_PAGE_SIZE_LOG2,
+            other => bail!(Unsupported, "pages of 2^{other} bytes aren't supported"),
+        };
         let maximum = flag(self.has_maximum, "has_maximum")?.then_some(self.maximum);
-        let page_size_log2 = MemoryType::USUAL_PAGE_SIZE_LOG2;
         Ok(MemoryType { minimum: self.minimum, maximum, is_64: flag(self.is_64, "is_64")?, page_size_log2 })
     }
 }

@@ -3,6 +3,11 @@
 use crate::base::{Error, ErrorKind, RefType, Result, ValType};
 use wasmparser::{BlockType, HeapType, Operator, Validator, WasmFeatures};
 
+/// The proposals that modules are validated with. What validates but isn't compiled is refused by name.
+pub fn validated() -> WasmFeatures {
+    WasmFeatures::default() | WasmFeatures::CUSTOM_PAGE_SIZES
+}
+
 /// The error for a valid module that needs `feature`, found at byte `offset` of the module.
 pub fn unsupported(feature: &str, offset: u64) -> Error {
     Error::new(ErrorKind::Unsupported, format_args!("unsupported: {feature} (at offset {offset:#x})"))
@@ -98,7 +103,7 @@ pub fn feature_of(operator: &Operator<'_>) -> &'static str {
 pub fn name_the_feature(bytes: &[u8], refused: Error) -> Error {
     let all = WasmFeatures::all();
     let validate = |features| Validator::new_with_features(features).validate_all(bytes).map(|_| ());
-    let default = match validate(WasmFeatures::default()) {
+    let default = match validate(validated()) {
         // One proposal gives a meaning to a byte that the specification's suite calls malformed.
         Err(error) if error.message().starts_with("shared globals require") => return refused,
         Err(error) => error,
@@ -110,7 +115,7 @@ pub fn name_the_feature(bytes: &[u8], refused: Error) -> Error {
         Err(other) => return super::parse::invalid(&other),
         Ok(()) => {}
     }
-    let further = all.difference(WasmFeatures::default());
+    let further = all.difference(validated());
     let is_needed = |feature: &WasmFeatures| validate(all.difference(*feature)).is_err();
     let features = further.iter_names().filter(|(_, feature)| is_needed(feature));
     let names: Vec<_> = features.map(|(name, _)| proposal_name(name)).collect();

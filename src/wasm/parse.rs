@@ -1,6 +1,6 @@
 //! Reads and validates a module's sections.
 
-use super::features::{ref_type, unsupported, value_type};
+use super::features::{ref_type, unsupported, validated, value_type};
 use super::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item,
     ItemType, ModuleInfo, Names,
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, DataKind, ElementKind, Encoding, ExternalKind, FuncToValidate, KnownCustom,
-    Operator, Parser, Payload, RecGroup, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    Operator, Parser, Payload, RecGroup, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources,
 };
 
 /// A module whose sections are valid, with what it takes to validate its function bodies.
@@ -40,8 +40,7 @@ pub fn parse(bytes: &[u8]) -> Result<ParsedModule> {
         bail!(Limit, "the module has {} bytes, more than a 32-bit offset can reach", bytes.len());
     }
     let bytes: Arc<[u8]> = bytes.into();
-    // What validates but isn't compiled is refused here or by the compiler, by name.
-    let mut validator = Validator::new_with_features(WasmFeatures::default());
+    let mut validator = Validator::new_with_features(validated());
     let mut builder = Builder::new(bytes.clone());
     // An unsupported feature is reported only if the rest of the declarations is valid: malformed comes first.
     let mut refused: Option<Error> = None;
@@ -385,10 +384,7 @@ fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType> {
     if ty.shared {
         return Err(unsupported("threads", offset));
     }
-    if ty.page_size_log2.is_some_and(|log2| log2 != 16) {
-        return Err(unsupported("custom page sizes", offset));
-    }
-    let page_size_log2 = MemoryType::USUAL_PAGE_SIZE_LOG2;
+    let page_size_log2 = ty.page_size_log2.map_or(MemoryType::USUAL_PAGE_SIZE_LOG2, |log2| log2 as u8);
     Ok(MemoryType { minimum: ty.initial, maximum: ty.maximum, is_64: ty.memory64, page_size_log2 })
 }
 

@@ -42,12 +42,75 @@ static void made_by_the_host(void) {
     type.has_maximum = 2;
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_memory_new(store, &type, &memory, ERR));
     type.has_maximum = 0;
-    type.is_64 = 1;
+    type.is_shared = 1;
     STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_memory_new(store, &type, &memory, ERR));
+    type.is_shared = 0;
+    type.is_64 = 2;
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_memory_new(store, &type, &memory, ERR));
     type.is_64 = 0;
     type.page_size_log2 = 12;
     STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_memory_new(store, &type, &memory, ERR));
     STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_memory_new(store, NULL, &memory, ERR));
+}
+
+/* Addressed by 64 bits, and in pages of a byte. */
+static void other_kinds(void) {
+    pellucid_memorytype_t wide = {.minimum = 2, .maximum = UINT64_C(1) << 48, .has_maximum = 1, .is_64 = 1}, found;
+    pellucid_memorytype_t bytes = {.minimum = 5, .page_size_log2 = PELLUCID_PAGES_OF_A_BYTE};
+    pellucid_memory_t memory;
+    uint64_t pages;
+    size_t size;
+    OK(pellucid_memory_new(store, &wide, &memory, ERR));
+    OK(pellucid_memory_type(store, &memory, &found));
+    CHECK(found.is_64 == 1 && found.maximum == wide.maximum && found.page_size_log2 == PELLUCID_PAGES_OF_64_KIB);
+    STATUS(PELLUCID_ERR_LIMIT, pellucid_memory_grow(store, &memory, UINT64_C(1) << 47, &pages, ERR));
+    OK(pellucid_memory_grow(store, &memory, 1, &pages, ERR));
+    CHECK(pages == 2);
+    OK(pellucid_memory_new(store, &bytes, &memory, ERR));
+    OK(pellucid_memory_type(store, &memory, &found));
+    CHECK(found.is_64 == 0 && found.page_size_log2 == PELLUCID_PAGES_OF_A_BYTE);
+    OK(pellucid_memory_grow(store, &memory, 2, &pages, ERR));
+    OK(pellucid_memory_data(store, &memory, NULL, &size));
+    CHECK(pages == 5 && size == 7);
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_memory_write(store, &memory, 7, (const uint8_t *)"a", 1));
+    wide.maximum++;
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_memory_new(store, &wide, &memory, ERR));
+
+    pellucid_instance_t instance = instance_of(
+        "(module (memory (export \"m\") i64 1) (table (export \"t\") i64 2 funcref) (memory (export \"b\") 9 (pagesize 1)))");
+    pellucid_extern_t item = export_of(instance, "m");
+    OK(pellucid_memory_type(store, &item.of.memory, &found));
+    CHECK(found.is_64 == 1);
+    item = export_of(instance, "b");
+    OK(pellucid_memory_type(store, &item.of.memory, &found));
+    CHECK(found.minimum == 9 && found.is_64 == 0 && found.page_size_log2 == PELLUCID_PAGES_OF_A_BYTE);
+    pellucid_tabletype_t table;
+    item = export_of(instance, "t");
+    OK(pellucid_table_type(store, &item.of.table, &table));
+    CHECK(table.is_64 == 1 && table.minimum == 2);
+}
+
+/* So many addresses are reserved. */
+static void reserved(void) {
+    pellucid_config_t *config;
+    pellucid_engine_t *small;
+    pellucid_store_t *other;
+    pellucid_memory_t memory;
+    pellucid_memorytype_t type = {.minimum = 1};
+    uint64_t pages;
+    OK(pellucid_config_new(&config));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_config_set_memory_reservation(NULL, 1 << 20));
+    OK(pellucid_config_set_memory_reservation(config, 1 << 20));
+    OK(pellucid_engine_new(config, &small, ERR));
+    pellucid_config_delete(config);
+    OK(pellucid_store_new(small, NULL, NULL, &other, ERR));
+    for (int i = 0; i < 1000; i++) {
+        OK(pellucid_memory_new(other, &type, &memory, ERR));
+    }
+    OK(pellucid_memory_grow(other, &memory, 15, &pages, ERR));
+    STATUS(PELLUCID_ERR_LIMIT, pellucid_memory_grow(other, &memory, 1, &pages, ERR));
+    pellucid_store_delete(other);
+    pellucid_engine_delete(small);
 }
 
 static void shared_with_the_guest(void) {
@@ -115,6 +178,8 @@ int main(void) {
         open_world(is_debug);
         made_by_the_host();
         shared_with_the_guest();
+        other_kinds();
+        reserved();
         within_itself();
         close_world();
     }

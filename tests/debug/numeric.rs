@@ -140,9 +140,14 @@ fn values(ty: &str) -> Vec<Value> {
 /// Runs `body` on each of `arguments` with a breakpoint at its end; what replay showed there must be what came out.
 /// Without a breakpoint it must come out the same.
 fn compare(param_types: &[&str], result: &str, body: &str, arguments: &[Vec<Value>]) {
+    compare_in("(memory 1)", param_types, result, body, arguments);
+}
+
+/// The same in a module with other declarations.
+fn compare_in(declarations: &str, param_types: &[&str], result: &str, body: &str, arguments: &[Vec<Value>]) {
     let params = param_types.join(" ");
     let scene =
-        Scene::new(&format!("(module (memory 1) (func (export \"f\") (param {params}) (result {result}) {body}))"));
+        Scene::new(&format!("(module {declarations} (func (export \"f\") (param {params}) (result {result}) {body}))"));
     let end = scene::operators(&scene.module, 0) - 1;
     let shown = Rc::new(RefCell::new(None));
     let show = {
@@ -209,6 +214,26 @@ fn operators_on_numbers_of_128_bits() {
         let body = format!("local.get 0 local.get 1 local.get 2 local.get 3 {operator}");
         compare(&["i64"; 4], "i64 i64", &body, &fours);
     }
+}
+
+#[test]
+fn operators_on_what_is_addressed_by_64_bits() {
+    let declarations = "(memory i64 2) (data (i64.const 65530) \"abcdefgh\") (memory $bytes i64 70001 (pagesize 1))
+        (data (memory $bytes) (i64.const 69995) \"uvwxyz\") (table i64 3 externref)";
+    let near = [0, 3, 65530, 131064, 131072, 1 << 32, 1 << 61, i64::MAX, i64::MIN];
+    let around = near.into_iter().flat_map(|near| [-17, -8, -7, -1, 0, 1_i64].map(|far| near.wrapping_add(far)));
+    let indices: Vec<_> = around.chain([69993, 69995, 69998, 70000]).map(|index| vec![Value::I64(index)]).collect();
+    for offset in [0, 1, 65536, 1 << 32, 1 << 63, u64::MAX - 65535, u64::MAX] {
+        for (load, result) in [("i64.load", "i64"), ("i32.load8_s", "i32"), ("v128.load", "v128")] {
+            for memory in ["0", "$bytes"] {
+                let body = format!("local.get 0 {load} {memory} offset={offset}");
+                compare_in(declarations, &["i64"], result, &body, &indices);
+            }
+        }
+    }
+    compare_in(declarations, &["i64"], "i32", "local.get 0 table.get 0 ref.is_null", &indices);
+    let sizes = "memory.size memory.size $bytes table.size 0 local.get 0 memory.grow table.size 0 i64.add";
+    compare_in(declarations, &["i64"], "i64 i64 i64 i64", sizes, &[vec![Value::I64(1 << 48)], vec![Value::I64(0)]]);
 }
 
 /// The same with operands straight from memory, which the compiler may fold into the instruction; there, two NaNs may
