@@ -4,7 +4,7 @@
 use crate::case::{Case, Origin, Report, Step, Trace};
 use crate::driver::{self, Failure, Outcome};
 use crate::random::Random;
-use crate::{known, minimise, ours, peer, wander};
+use crate::{interrupted, known, minimise, ours, peer, wander};
 use pellucid::base::{OptLevel, WasmPc};
 use pellucid::runtime::Engine;
 use std::cell::OnceCell;
@@ -123,6 +123,16 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     let wandered = wander::run(case, on, &traces, random.clone());
     same(case, "debugging off", &plain, "debugging at random", &wandered)?;
 
+    let interrupted = if random.chance(25) {
+        let (without, _) = interrupted::run(case, off, None, random.clone());
+        same(case, "debugging off", &plain, "interrupted", &without)?;
+        let (report, counts) = interrupted::run(case, on, Some(&traces), random.clone());
+        same(case, "debugging off", &plain, "interrupted, debugging on", &report)?;
+        counts
+    } else {
+        interrupted::Counts::default()
+    };
+
     let mut exact_steps = 0;
     if random.chance(25) {
         let (exact, exact_traces) = ours::step(case, &engines.exact);
@@ -139,6 +149,8 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     outcome.count("calls", plain.ends.len() as u64 - 1);
     outcome.count("steps", traces.iter().map(|trace| trace.steps.len() as u64).sum());
     outcome.count("steps compared with the exact form", exact_steps);
+    outcome.count("pauses by interrupts", interrupted.pauses);
+    outcome.count("steps that these were at", interrupted.steps);
     let traps = plain.ends.iter().filter(|end| !matches!(end, crate::case::Ended::Returned(_))).count();
     outcome.count("traps", traps as u64);
     if random.chance(60) {

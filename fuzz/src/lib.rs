@@ -20,6 +20,7 @@ pub mod bytes;
 pub mod calls;
 pub mod differential;
 pub mod interpreter;
+pub mod interrupted;
 pub mod other_values;
 pub mod same_values;
 pub mod second_thread;
