@@ -24,7 +24,7 @@
  *
  *   Owned          Opaque pointers that a function gives to the caller, who deletes them with the _delete function of
  *                  their type: config, engine, module, functype, externtype, store, linker, wasi_config, wasi, call,
- *                  edit, error. Objects may be deleted in any order: what needs another object keeps it alive. A
+ *                  edit, interrupt, error. Objects may be deleted in any order: what needs another object keeps it alive. A
  *                  _delete accepts NULL, returns nothing and never fails, except while another thread uses the store:
  *                  see THREADS.
  *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
@@ -66,8 +66,8 @@
  *
  * THREADS
  *
- * Config, engine, module, functype, externtype, wasi_config, wasi and error may be used by any thread, also by several
- * at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
+ * Config, engine, module, functype, externtype, wasi_config, wasi, interrupt and error may be used by any thread, also by
+ * several at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
  * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using a store, its
  * calls or its edit sessions from a second thread then is refused with PELLUCID_ERR_BUSY. Functions without a status answer
@@ -81,7 +81,8 @@
  *                                   host functions and in event handlers.
  *   in the callback, while ...      As it says.
  *
- * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle.
+ * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle, pellucid_interrupt_request and
+ * pellucid_interrupt_withdraw.
  *
  * MEMORY
  *
@@ -4495,7 +4496,9 @@ pellucid_status_t pellucid_frame_return(pellucid_store_t *store,
 
 /**
  * Has a frame begin again: it stands at its function's first operator, with its parameters as they are now and its other locals
- * zero. Frames that it has called are dropped. What it has done to memories, globals and tables stays done.
+ * zero. Frames that it has called are dropped. What it has done to memories, globals and tables stays done, also to the global that
+ * compilers keep their stack pointer in. Compiled code may have used the parameters' locals for something else by now: whoever wants
+ * it to begin with the same arguments notes them when it is called, and writes them again.
  *
  * - `store`: the store.
  * - `frame`: the frame; all handles for frames of its call become stale.
@@ -4516,7 +4519,8 @@ pellucid_status_t pellucid_frame_restart(pellucid_store_t *store,
 
 /**
  * Drops a frame, and those that it has called. Its caller stands before the call then, with the frame's parameters as they are
- * now for arguments: it will call again.
+ * now for arguments: it will call again. For a call through a table the index, which nobody has kept, is the lowest one where the
+ * table has the function now.
  *
  * - `store`: the store.
  * - `frame`: the frame; all handles for frames of its call become stale.
@@ -4571,9 +4575,12 @@ pellucid_status_t pellucid_frame_set_pc(pellucid_store_t *store,
 enum pellucid_event_kind {
     /** A host function returned an error; the guest's frames still stand. */
     PELLUCID_EVENT_HOST_ERROR = 1,
-    /** The guest trapped; its frames still stand. */
+    /** The guest trapped; its frames still stand, to be read: the call has ended, and nothing in it can be changed. */
     PELLUCID_EVENT_TRAP = 8,
-    /** The guest is about to execute an operator that has an enabled breakpoint. */
+    /**
+     * The guest has come to an operator that has an enabled breakpoint, and is about to execute it. What a host has moved there, by
+     * `pellucid_frame_restart` or the like, hasn't come there: it goes on without an event, as after a breakpoint.
+     */
     PELLUCID_EVENT_BREAKPOINT = 16,
     /** A step is done: the guest is about to execute the next operator. */
     PELLUCID_EVENT_STEP = 32,
@@ -4740,7 +4747,8 @@ pellucid_event_kind_t pellucid_event_kind(const pellucid_event_t *event);
 uint64_t pellucid_event_call_id(const pellucid_event_t *event);
 
 /**
- * The innermost frame of the call that it happened to.
+ * The innermost frame of the call that it happened to, as it was then. If a handler has moved it since (`pellucid_frame_restart` and
+ * the like), the handler has the frame's new handle from there; the event that a call pauses with names the frame as it stands.
  *
  * - `event`: the event.
  * - `out_frame`: gets the frame.
@@ -4756,7 +4764,8 @@ pellucid_status_t pellucid_event_frame(const pellucid_event_t *event,
                                        pellucid_frame_t *out_frame);
 
 /**
- * The operator that is about to be executed, or that trapped, as an offset in its module's bytes.
+ * The operator that is about to be executed, or that trapped, as an offset in its module's bytes. If a handler moves the frame, this
+ * stays as it was for that handler.
  *
  * - `event`: the event.
  *
@@ -5356,7 +5365,10 @@ typedef uint32_t pellucid_clock_t;
  * Since: 0.1.
  */
 typedef struct {
-    /** How much, in microseconds; 0 is used up at once, but some of the guest may run. */
+    /**
+     * How much, in microseconds; 0 is used up at once, but some of the guest may run. What is less than it takes to set the timer and
+     * to enter the guest, a few microseconds, may be used up each time before the guest has done anything.
+     */
     uint64_t microseconds;
     /** One of `enum pellucid_clock`. */
     pellucid_clock_t clock;

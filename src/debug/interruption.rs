@@ -231,6 +231,9 @@ impl Debuggee {
     /// Arms what a call comes to next: the stop points of the function that its newest frame runs, or that it is about to enter, and
     /// the one where that frame's caller goes on. Answers whether there are any.
     pub(super) fn arm_newest(&self, call: &Call) -> Result<bool> {
+        if let Some(function) = call.goes_to() {
+            self.arm_function(function)?;
+        }
         let activation = call.activation();
         let mut frames = activation.iter().flat_map(|activation| self.store().walk(activation));
         let Some((newest, (body, _))) = frames.by_ref().find_map(|frame| frame.place().map(|place| (frame, place)))

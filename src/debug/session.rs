@@ -148,6 +148,8 @@ impl<'a> Session<'a> {
                 site = self.here();
             }
             self.walk(&site)?;
+        } else {
+            self.stopped_call.pass();
         }
         self.before_entry()
     }
@@ -372,7 +374,12 @@ impl<'a> Session<'a> {
                 self.debuggee.refuse_pause();
                 Flow::Continue(())
             }
-            Action::Pause => self.finish(Ok(Outcome::Paused(event))),
+            Action::Pause => {
+                let frame = event.frame.map(|_| self.stopped_call.frame(self.debuggee.store(), 0));
+                // The handler may have moved the frame.
+                let pc = self.stopped_call.place().filter(|_| frame != event.frame).map_or(event.pc, |(_, pc)| pc);
+                self.finish(Ok(Outcome::Paused(Event { frame, pc, ..event })))
+            }
             Action::Trap(message) => {
                 // The handler may have moved the frame.
                 let frame = self.stopped_call.frame(self.debuggee.store(), 0);

@@ -49,6 +49,8 @@ pub(super) struct StoppedCall {
     index: Cell<u32>,
     /// Whether the innermost frame goes on in its exact form, at the stop point that the call counts as stopped at.
     moved: Cell<bool>,
+    /// Whether the stop point that is known here is the one that the call was at last.
+    is_noted: Cell<bool>,
     /// Whether replay has read something outside the frame since the start of the run.
     has_read: Cell<bool>,
     /// How often handles of its frames became invalid other than by running.
@@ -157,6 +159,7 @@ impl StoppedCall {
         }
         self.call.set(call.id());
         self.begin_at(&mut state, Top::Stopped, call.epoch());
+        self.is_noted.set(true);
         self.index.set(0);
         if !state.site.as_ref().is_some_and(|known| Rc::ptr_eq(known, site)) {
             state.site = Some(site.clone());
@@ -279,10 +282,16 @@ impl StoppedCall {
         self.is_inspectable.get() && self.state.borrow().top == Top::Stopped
     }
 
+    /// Notes that the call is at a stop point which nobody wants to know of: what is known here is of an earlier one.
+    #[inline]
+    pub(super) fn pass(&self) {
+        self.is_noted.set(false);
+    }
+
     /// Notes that the call stays at the stop point where it is, since it wasn't resumed; answers whether it is at one.
     pub(super) fn begin_again(&self, call: &Call) -> bool {
         let mut state = self.state.borrow_mut();
-        if !call.is_at_stop() || state.top != Top::Stopped || self.call.get() != call.id() {
+        if !call.is_at_stop() || !self.is_noted.get() || state.top != Top::Stopped || self.call.get() != call.id() {
             return false;
         }
         if let Some(activation) = &mut state.activation {

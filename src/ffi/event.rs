@@ -34,9 +34,10 @@ pub type pellucid_event_kind_t = u32;
 pub enum pellucid_event_kind {
     /// A host function returned an error; the guest's frames still stand.
     PELLUCID_EVENT_HOST_ERROR = 1,
-    /// The guest trapped; its frames still stand.
+    /// The guest trapped; its frames still stand, to be read: the call has ended, and nothing in it can be changed.
     PELLUCID_EVENT_TRAP = 8,
-    /// The guest is about to execute an operator that has an enabled breakpoint.
+    /// The guest has come to an operator that has an enabled breakpoint, and is about to execute it. What a host has moved there, by
+    /// `pellucid_frame_restart` or the like, hasn't come there: it goes on without an event, as after a breakpoint.
     PELLUCID_EVENT_BREAKPOINT = 16,
     /// A step is done: the guest is about to execute the next operator.
     PELLUCID_EVENT_STEP = 32,
@@ -242,7 +243,8 @@ pub unsafe extern "C" fn pellucid_event_call_id(event: *const pellucid_event_t) 
     entry!(value 0; ref event => event.event().call)
 }
 
-/// The innermost frame of the call that it happened to.
+/// The innermost frame of the call that it happened to, as it was then. If a handler has moved it since (`pellucid_frame_restart` and
+/// the like), the handler has the frame's new handle from there; the event that a call pauses with names the frame as it stands.
 ///
 /// - `event`: the event.
 /// - `out_frame`: gets the frame.
@@ -265,7 +267,8 @@ pub unsafe extern "C" fn pellucid_event_frame(
     })
 }
 
-/// The operator that is about to be executed, or that trapped, as an offset in its module's bytes.
+/// The operator that is about to be executed, or that trapped, as an offset in its module's bytes. If a handler moves the frame, this
+/// stays as it was for that handler.
 ///
 /// - `event`: the event.
 ///

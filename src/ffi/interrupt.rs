@@ -212,7 +212,8 @@ pub enum pellucid_clock {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pellucid_budget_t {
-    /// How much, in microseconds; 0 is used up at once, but some of the guest may run.
+    /// How much, in microseconds; 0 is used up at once, but some of the guest may run. What is less than it takes to set the timer and
+    /// to enter the guest, a few microseconds, may be used up each time before the guest has done anything.
     pub microseconds: u64,
     /// One of `enum pellucid_clock`.
     pub clock: pellucid_clock_t,

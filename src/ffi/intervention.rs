@@ -107,7 +107,9 @@ pub unsafe extern "C" fn pellucid_frame_return(
 }
 
 /// Has a frame begin again: it stands at its function's first operator, with its parameters as they are now and its other locals
-/// zero. Frames that it has called are dropped. What it has done to memories, globals and tables stays done.
+/// zero. Frames that it has called are dropped. What it has done to memories, globals and tables stays done, also to the global that
+/// compilers keep their stack pointer in. Compiled code may have used the parameters' locals for something else by now: whoever wants
+/// it to begin with the same arguments notes them when it is called, and writes them again.
 ///
 /// - `store`: the store.
 /// - `frame`: the frame; all handles for frames of its call become stale.
@@ -134,7 +136,8 @@ pub unsafe extern "C" fn pellucid_frame_restart(
 }
 
 /// Drops a frame, and those that it has called. Its caller stands before the call then, with the frame's parameters as they are
-/// now for arguments: it will call again.
+/// now for arguments: it will call again. For a call through a table the index, which nobody has kept, is the lowest one where the
+/// table has the function now.
 ///
 /// - `store`: the store.
 /// - `frame`: the frame; all handles for frames of its call become stale.

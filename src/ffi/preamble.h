@@ -24,7 +24,7 @@
  *
  *   Owned          Opaque pointers that a function gives to the caller, who deletes them with the _delete function of
  *                  their type: config, engine, module, functype, externtype, store, linker, wasi_config, wasi, call,
- *                  edit, error. Objects may be deleted in any order: what needs another object keeps it alive. A
+ *                  edit, interrupt, error. Objects may be deleted in any order: what needs another object keeps it alive. A
  *                  _delete accepts NULL, returns nothing and never fails, except while another thread uses the store:
  *                  see THREADS.
  *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
@@ -66,8 +66,8 @@
  *
  * THREADS
  *
- * Config, engine, module, functype, externtype, wasi_config, wasi and error may be used by any thread, also by several
- * at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
+ * Config, engine, module, functype, externtype, wasi_config, wasi, interrupt and error may be used by any thread, also by
+ * several at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
  * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using a store, its
  * calls or its edit sessions from a second thread then is refused with PELLUCID_ERR_BUSY. Functions without a status answer
@@ -81,7 +81,8 @@
  *                                   host functions and in event handlers.
  *   in the callback, while ...      As it says.
  *
- * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle.
+ * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle, pellucid_interrupt_request and
+ * pellucid_interrupt_withdraw.
  *
  * MEMORY
  *

@@ -15,7 +15,6 @@
 
 #![expect(unsafe_code, reason = "enters guest code")]
 
-use super::Store;
 use super::activation::{Activation, PcKind};
 use super::call_chain::{CallChain, ExitPlace, RunningCall};
 use super::entities::func::FuncEntry;
@@ -26,9 +25,10 @@ use super::machine::switch::{self, Left};
 use super::machine::thread::ReadyThread;
 use super::mapped_blob::MappedBlob;
 use super::values::wrong_count;
+use super::{Module, Store};
 use crate::abi::convention::GuestCall;
 use crate::base::{
-    BodyIndex, Error, ErrorKind, Func, NativePc, RawValue, Result, TrapCode, Value,
+    BodyIndex, DefinedFuncIndex, Error, ErrorKind, Func, NativePc, RawValue, Result, TrapCode, Value,
     error::{MemoryFault, bail},
 };
 use std::cell::{Cell, RefCell};
@@ -143,9 +143,25 @@ struct Elsewhere {
     /// Registers that it must have.
     saved: [u64; 5],
     words: Box<[u64]>,
+    blob: Rc<MappedBlob>,
+    body: BodyIndex,
     /// Whether the stack is prepared, but the function hasn't taken its entry yet.
     is_prepared: bool,
+    /// What it takes to undo that, as long as nothing has run.
+    before: Option<Before>,
 }
+
+/// How a call was before it was prepared to go on elsewhere.
+struct Before {
+    /// The words from the new guest stack pointer on.
+    words: [u64; PREPARED_WORDS],
+    guest_sp: usize,
+    left: Left,
+    exit_place: ExitPlace,
+}
+
+/// What is written for going elsewhere, up to the return address.
+const PREPARED_WORDS: usize = switch::REENTRY_SPACE / 8 + 1;
 
 /// A call of a function. Dropping a suspended call drops its guest frames.
 pub struct Call {
@@ -324,7 +340,7 @@ impl Call {
                 let exit = switch::resume(context, self.left.get());
                 calls.after_guest(&self.running, context);
                 if self.goes_elsewhere.get() {
-                    self.was_entered(store);
+                    self.was_entered(store, exit);
                 }
                 exit
             }
@@ -596,7 +612,10 @@ impl Call {
             arguments,
             saved,
             words,
+            blob,
+            body,
             is_prepared: false,
+            before: None,
         });
         self.goes_elsewhere.set(true);
         Ok(())
@@ -623,13 +642,20 @@ impl Call {
     #[cold]
     fn go_elsewhere(&self, store: &Store) {
         let mut elsewhere = self.elsewhere.borrow_mut();
-        let Some(Elsewhere { fp, grown, code, arguments, saved, words, is_prepared }) = &mut *elsewhere else { return };
+        let Some(elsewhere) = &mut *elsewhere else { return };
+        let Elsewhere { fp, grown, code, arguments, saved, words, is_prepared, before, .. } = elsewhere;
         // SAFETY: the context is this store's, and guest code isn't running. The words stay where they are until the call goes
         // elsewhere once more; the function copies them before anything else. That the frame is on the call's stack, with room
         // below it, `reenter` has checked; what it has grown by are arguments, which nobody needs any more.
         unsafe {
             (*store.inner().context.get()).entry = words.as_ptr();
             if !*is_prepared {
+                *before = Some(Before {
+                    words: *((*fp + 8 - switch::REENTRY_SPACE) as *const [u64; PREPARED_WORDS]),
+                    guest_sp: self.guest_sp.get(),
+                    left: self.left.get(),
+                    exit_place: self.exit_place.get(),
+                });
                 let record = *((*fp - *grown as usize) as *const [usize; 2]);
                 *(*fp as *mut [usize; 2]) = record;
                 let [caller_fp, return_pc] = record;
@@ -642,12 +668,31 @@ impl Call {
     }
 
     /// Looks whether a function that was to be entered has taken its entry. If it was interrupted before that, it will; if it found
-    /// no room for its frame, it never does.
+    /// no room for its frame, it never does. If nothing has run, the call is as it was.
     #[cold]
-    fn was_entered(&self, store: &Store) {
+    fn was_entered(&self, store: &Store, exit: u32) {
         // SAFETY: the context is this store's; guest code isn't running.
         let entry = unsafe { ptr::replace(&raw mut (*store.inner().context.get()).entry, ptr::null()) };
         self.goes_elsewhere.set(!entry.is_null());
+        let mut elsewhere = self.elsewhere.borrow_mut();
+        let Some(elsewhere) = &mut *elsewhere else { return };
+        if let Some(before) = elsewhere.before.take().filter(|_| exit == switch::REFUSED) {
+            // SAFETY: `go_elsewhere` has read the words there, and nothing has run on the call's stack since.
+            unsafe { *((elsewhere.fp + 8 - switch::REENTRY_SPACE) as *mut [u64; PREPARED_WORDS]) = before.words };
+            self.guest_sp.set(before.guest_sp);
+            self.left.set(before.left);
+            self.exit_place.set(before.exit_place);
+            elsewhere.is_prepared = false;
+        }
+    }
+
+    /// The function that it is going to enter, or is entering, in the place of a frame.
+    pub fn goes_to(&self) -> Option<(Module, DefinedFuncIndex)> {
+        if !self.goes_elsewhere.get() {
+            return None;
+        }
+        let elsewhere = self.elsewhere.borrow();
+        elsewhere.as_ref().map(|Elsewhere { blob, body, .. }| (blob.module().clone(), blob.function(*body)))
     }
 
     /// Ends a call that is ready or suspended: it counts as trapped, with this error. Its frames stay readable.
@@ -717,7 +762,10 @@ impl Call {
 
     /// Whether it was left at a stop point.
     pub fn is_at_stop(&self) -> bool {
-        self.state.get() == RunState::Suspended && self.left.get() == Left::Stopped && !self.goes_elsewhere.get()
+        let is_elsewhere = || self.elsewhere.borrow().as_ref().is_some_and(|elsewhere| elsewhere.is_prepared);
+        self.state.get() == RunState::Suspended
+            && self.left.get() == Left::Stopped
+            && !(self.goes_elsewhere.get() && is_elsewhere())
     }
 
     /// Whether it runs beneath another call of its store, or beneath a handler of such a call.

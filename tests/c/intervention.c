@@ -33,6 +33,11 @@ static const char text[] =
     "    (if (result i32) (local.get 0)"
     "      (then (i32.add (i32.const 1) (call $down (i32.sub (local.get 0) (i32.const 1)))))"
     "      (else (i32.const 0))))"
+    "  (func $fib (export \"fib\") (param i32) (result i32)"
+    "    (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))"
+    "      (then (local.get 0))"
+    "      (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))"
+    "                     (call $fib (i32.sub (local.get 0) (i32.const 2)))))))"
     "  (func (export \"never_ends\") (param i32) (result i32) (return (i32.const 3)))"
     "  (func (export \"traps\") (param i32) (result i32) unreachable))";
 
@@ -135,13 +140,17 @@ static pellucid_frame_t stop_in(const char *name, int32_t arg, uint32_t frames, 
     return top();
 }
 
-static int32_t run_on(void) {
-    MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+static int32_t result_of_call(void) {
     pellucid_value_t result = value_i32(-1);
     if (CHECK(state == PELLUCID_CALL_FINISHED))
         MUST(pellucid_call_results(call, &result, 1));
     pellucid_call_delete(call);
     return result.of.i32;
+}
+
+static int32_t run_on(void) {
+    MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    return result_of_call();
 }
 
 static void write_local(pellucid_frame_t frame, uint32_t local, int32_t number) {
@@ -375,6 +384,118 @@ static void breakpoints_are_hit_after_an_interrupt(void) {
     }
 }
 
+/* Each frame of `fib` has one or two less than its caller. */
+static bool are_frames_of_fib(int32_t n) {
+    pellucid_frame_t frame = top();
+    int32_t inner = local_of(frame, 0);
+    bool holds = inner >= 0;
+    while (holds && pellucid_frame_caller(store, &frame, &frame) == PELLUCID_OK) {
+        int32_t outer = local_of(frame, 0);
+        holds = outer == inner + 1 || outer == inner + 2;
+        inner = outer;
+    }
+    return holds && inner == n;
+}
+
+/* Whenever a call is interrupted, its frames are those that it has then, also while writes into others wait. */
+static void interrupts_show_frames_as_they_are(void) {
+    open_scene();
+    unsigned random = 1, pauses = 0;
+    for (int i = 0; i < 40; i++) {
+        begin("fib", 19);
+        for (;;) {
+            random = random * 1103515245 + 12345;
+            pellucid_budget_t time = {5 + (random >> 16) % 40, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE};
+            if (pauses % 50 == 49)
+                time.microseconds = 10000000;
+            MUST(pellucid_call_resume_for(call, PELLUCID_RESUME_CONTINUE, &time, &state, ERR));
+            if (state != PELLUCID_CALL_PAUSED)
+                break;
+            pauses++;
+            if (!CHECK(are_frames_of_fib(19)))
+                break;
+            pellucid_frame_t frame = top();
+            for (uint32_t up = (random >> 8) % depth(); up > 0; up--)
+                frame = caller_of(frame);
+            write_local(frame, 0, local_of(frame, 0));
+        }
+        CHECK(result_of_call() == 4181);
+    }
+    CHECK(pauses > 0);
+    close_world();
+}
+
+/* What was asked for while a call was paused is done before anything runs, also if its frame was changed. */
+static void interrupts_come_before_changed_frames_run(void) {
+    open_scene();
+    MUST(pellucid_store_interrupt(store, &interrupt, ERR));
+    for (int change = 0; change < 5; change++) {
+        for (int kind = PELLUCID_INTERRUPT_TRAP; kind <= PELLUCID_INTERRUPT_PAUSE; kind++) {
+            pellucid_frame_t frame = stop_in("outer", 3, 2, 3);
+            int32_t expected = 315;
+            for (int times = 0; times < 3; times++) {
+                if (change == 1)
+                    write_local(frame, 1, 20 + times), expected = 328 + times;
+                if (change == 2)
+                    MUST(pellucid_frame_set_pc(store, &frame, pc_of(frame), &frame, ERR));
+                if (change == 3)
+                    MUST(pellucid_frame_restart(store, &frame, &frame, ERR));
+                if (change == 4 && times == 0)
+                    MUST(pellucid_frame_drop(store, &frame, &frame, ERR));
+                uint32_t pc = pc_of(frame), frames = depth();
+                MUST(pellucid_interrupt_request(interrupt, (pellucid_interrupt_kind_t)kind));
+                MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+                frame = top();
+                CHECK(pc_of(frame) == pc && depth() == frames);
+                if (kind == PELLUCID_INTERRUPT_TRAP)
+                    break;
+                CHECK(state == PELLUCID_CALL_PAUSED);
+            }
+            if (kind == PELLUCID_INTERRUPT_PAUSE) {
+                CHECK(run_on() == expected);
+            } else {
+                CHECK(state == PELLUCID_CALL_TRAPPED);
+                pellucid_call_delete(call);
+            }
+        }
+    }
+    pellucid_interrupt_delete(interrupt);
+    interrupt = NULL;
+    close_world();
+}
+
+static pellucid_action_t restart_and_pause(void *userdata, pellucid_store_t *where, pellucid_event_t *event) {
+    (void)userdata;
+    pellucid_frame_t frame;
+    MUST(pellucid_event_frame(event, &frame));
+    uint32_t frames = 0;
+    for (pellucid_frame_t up = frame; pellucid_frame_caller(where, &up, &up) == PELLUCID_OK;)
+        frames++;
+    if (frames == 0)
+        return PELLUCID_ACTION_STEP;
+    MUST(pellucid_frame_restart(where, &frame, NULL, ERR));
+    return PELLUCID_ACTION_PAUSE;
+}
+
+/* What a handler has moved is where it is when the call pauses. */
+static void events_of_paused_calls_know_of_moves(void) {
+    open_scene();
+    stop_in("outer", 3, 1, 6);
+    MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_STEP, NULL, restart_and_pause, NULL));
+    CHECK(step());
+    const pellucid_event_t *event;
+    pellucid_frame_t frame, again;
+    MUST(pellucid_call_event(call, &event));
+    MUST(pellucid_event_frame(event, &frame));
+    CHECK(pellucid_frame_is_valid(store, &frame));
+    CHECK(pellucid_event_pc(event) == pc_of(frame));
+    MUST(pellucid_frame_restart(store, &frame, &again, ERR));
+    CHECK(pc_of(again) == pellucid_event_pc(event));
+    OK(pellucid_store_clear_event_handler(store));
+    CHECK(run_on() == 315);
+    close_world();
+}
+
 static void bad_arguments_change_nothing(void) {
     open_scene();
     pellucid_frame_t frame = stop_in("outer", 3, 2, 2), stale = frame;
@@ -602,6 +723,9 @@ int main(void) {
     frames_move_to_other_operators();
     calls_are_ended();
     breakpoints_are_hit_after_an_interrupt();
+    events_of_paused_calls_know_of_moves();
+    interrupts_show_frames_as_they_are();
+    interrupts_come_before_changed_frames_run();
     bad_arguments_change_nothing();
     writing_what_is_there_changes_nothing("outer", 3);
     writing_what_is_there_changes_nothing("sum", 5);
