@@ -62,12 +62,16 @@ const TEXTS: [&str; 5] = [
                 (local.set 1 (call $add (local.get 1) (local.get 0)))
                 (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br 0)))
             (i32.store (i32.const 8) (local.get 1)) (local.get 1))
+        (func (export "again") (param i32 i32) (result i32) (return_call $add (local.get 1) (local.get 0)))
         (elem (i32.const 0) $add))"#,
     r#"(module (import "h" "a" (func $a)) (import "h" "b" (func $b (param i32) (result i32)))
         (memory 1) (global (export "g") (mut externref) (ref.null extern))
         (func (export "both") (param i32) (result i32) (local f64 i64)
             (local.set 1 (f64.const 2.5)) (call $a) (call $b (i32.add (local.get 0) (i32.const 1))) (call $a))
-        (func (export "keep") (param externref) (result externref) (global.set 0 (local.get 0)) (call $a) (global.get 0)))"#,
+        (func (export "keep") (param externref) (result externref) (global.set 0 (local.get 0)) (call $a) (global.get 0))
+        (func $last (export "last") (param i32) (result i32) (return_call $b (local.get 0)))
+        (func (export "gone") (return_call $a))
+        (func (export "before") (param i32) (result i32) (i32.add (call $last (local.get 0)) (i32.const 1))))"#,
     r#"(module (import "h" "a" (func $a)) (func $start (call $a)) (start $start)
         (func (export "trap") (param i32) (result i32) (i32.div_u (i32.const 7) (local.get 0)))
         (func (export "deep") (call 1) (unreachable)) (func (export "over") (call 4)))"#,
