@@ -139,6 +139,8 @@ static pellucid_call_state_t state;
 static size_t seen_activations;
 static uint32_t seen_frames;
 static bool seen_instance;
+/* Whether the host's functions have no results yet. */
+static bool waits;
 
 #define CALLBACK(name)                                                                                                \
     static pellucid_status_t name(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args,           \
@@ -160,12 +162,16 @@ CALLBACK(twice) {
                 break;
         }
     }
+    if (waits)
+        return pellucid_caller_yield(caller, 2, out_error);
     results[0] = value_i64(2 * args[0].of.i64);
     return PELLUCID_OK;
 }
 
 CALLBACK(many) {
-    (void)userdata, (void)caller, (void)n_results, (void)out_error;
+    (void)userdata, (void)n_results;
+    if (waits)
+        return pellucid_caller_yield(caller, N_MANY, out_error);
     for (size_t i = 0; i < n_args; i++)
         results[i] = value_i64(args[i].of.i64 * 3);
     return PELLUCID_OK;
@@ -552,6 +558,53 @@ static void breakpoints_are_hit_in_what_takes_the_place(void) {
     close_scene();
 }
 
+/* A host function that has taken a guest's place waits, with the guest's caller beneath it, or with nobody. */
+static void the_host_may_wait(void) {
+    open_scene();
+    waits = true;
+    static const struct {
+        const char *name;
+        bool has_caller;
+        int64_t result;
+    } cases[] = {{"to_host", false, 21}, {"calls_to_host", true, 22}, {"calls_many", true, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int steps = 0; steps <= (is_debug ? 1 : 0); steps++) {
+            begin(cases[i].name, 3);
+            do
+                MUST(pellucid_call_resume(call, steps ? PELLUCID_RESUME_STEP : PELLUCID_RESUME_CONTINUE, &state, ERR));
+            while (state == PELLUCID_CALL_PAUSED);
+            CHECK(state == PELLUCID_CALL_YIELDED);
+            pellucid_frame_t frame;
+            if (is_debug && cases[i].has_caller) {
+                CHECK(is_in(top(), cases[i].name) && depth() == 1);
+            } else {
+                STATUS(is_debug ? PELLUCID_ERR_NOT_FOUND : PELLUCID_ERR_DEBUG_DISABLED,
+                       pellucid_call_frame(call, &frame));
+            }
+            uint64_t n;
+            pellucid_value_t values[N_MANY], result;
+            MUST(pellucid_call_awaited(call, NULL, &n));
+            MUST(pellucid_call_awaited_args(call, values, n == N_MANY ? N_MANY : 1));
+            CHECK(values[0].of.i64 == (n == 2 ? 3 : 0));
+            for (int64_t at = 0; at < N_MANY; at++)
+                values[at] = value_i64(n == N_MANY ? 3 * at : 21);
+            MUST(pellucid_call_give(call, values, n == N_MANY ? N_MANY : 1, ERR));
+            MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+            if (steps && cases[i].has_caller) {
+                /* The step ends behind it. */
+                CHECK(state == PELLUCID_CALL_PAUSED && is_in(top(), cases[i].name));
+                MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+            }
+            CHECK(state == PELLUCID_CALL_FINISHED);
+            MUST(pellucid_call_results(call, &result, 1));
+            CHECK(result.of.i64 == (n == N_MANY ? calls_many(3) : cases[i].result));
+            pellucid_call_delete(call);
+        }
+    }
+    waits = false;
+    close_scene();
+}
+
 /* Writes what is there into every frame at every operator: each of them goes on in its exact form, from there. */
 static void frames_that_were_moved_make_tail_calls(void) {
     open_scene();
@@ -721,6 +774,7 @@ int main(void) {
         arguments_and_results_are_where_they_belong();
         the_host_sees_who_is_there();
         traps_name_the_frames_that_are_there();
+        the_host_may_wait();
         if (has_handlers)
             interrupts_find_the_frames_that_are_there();
         if (is_debug) {

@@ -193,17 +193,37 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, function: usize, depth: u32) {
+        self.call_as("", function, depth);
+    }
+
+    /// Has another function take this one's place, if one fits and a condition holds.
+    fn tail_call(&mut self, depth: u32) {
+        let results = self.labels[0].clone().expect("a function's label");
+        let fitting: Vec<_> = (0..self.callable.len()).filter(|f| self.callable[*f].results == results).collect();
+        if fitting.is_empty() {
+            return;
+        }
+        let function = self.random.pick(&fitting);
+        self.expression("i32", depth);
+        self.emit("if");
+        self.labels.push(Some(Vec::new()));
+        self.call_as("return_", function, depth);
+        self.labels.pop();
+        self.emit("end");
+    }
+
+    fn call_as(&mut self, tail: &str, function: usize, depth: u32) {
         let signature = self.callable[function].clone();
         self.expressions(&signature.params, depth);
         if self.random.chance(70) {
-            return self.emit(format!("call $f{function}"));
+            return self.emit(format!("{tail}call $f{function}"));
         }
         // Through the table, seldom with an element that traps.
         let element = if self.random.chance(95) { function + 1 } else { self.random.below(12) };
         self.emit(format!("i32.const {element}"));
         let types = |types: &[&str]| types.join(" ");
         let (params, results) = (types(&signature.params), types(&signature.results));
-        self.emit(format!("call_indirect (param {params}) (result {results})"));
+        self.emit(format!("{tail}call_indirect (param {params}) (result {results})"));
     }
 
     /// An address, nearly always inside the memory.
@@ -293,7 +313,7 @@ impl Writer<'_> {
             return;
         }
         let deeper = depth.saturating_sub(1);
-        let choice = if depth == 0 { self.random.below(8) } else { self.random.below(16) };
+        let choice = if depth == 0 { self.random.below(8) } else { self.random.below(17) };
         match choice {
             0..=3 => {
                 let ty = self.random.pick(&TYPES);
@@ -360,6 +380,7 @@ impl Writer<'_> {
             11 | 12 => self.counted_loop(deeper),
             13 => self.branch(deeper),
             14 => self.branch_table(deeper),
+            15 => self.tail_call(deeper),
             _ => {
                 if !self.callable.is_empty() {
                     let function = self.random.below(self.callable.len());
@@ -444,7 +465,9 @@ fn program(seed: u64) -> String {
         let signature = if is_run {
             Signature { params: vec!["i32", "i64"], results: vec!["i32"] }
         } else {
-            Signature { params: types(&mut random, 4), results: types(&mut random, 3) }
+            // Also more than registers hold, which have to move where another function takes the place.
+            let params = if random.chance(20) { 14 } else { 4 };
+            Signature { params: types(&mut random, params), results: types(&mut random, 3) }
         };
         let extra = types(&mut random, 8);
         let locals: Vec<_> = signature.params.iter().chain(&extra).copied().collect();

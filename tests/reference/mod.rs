@@ -320,7 +320,14 @@ impl<'m, 'h> Interpreter<'m, 'h> {
                     let args = stack.split_off(stack.len() - callee.params);
                     stack.extend(self.run(function_index, args, depth + 1)?);
                 }
-                Operator::CallIndirect { type_index, table_index } => {
+                // The steps of what takes its place are at the same depth.
+                Operator::ReturnCall { function_index } => {
+                    let callee = &self.types[self.funcs[function_index as usize]];
+                    let args = stack.split_off(stack.len() - callee.params);
+                    return self.run(function_index, args, depth);
+                }
+                Operator::CallIndirect { type_index, table_index }
+                | Operator::ReturnCallIndirect { type_index, table_index } => {
                     let element = stack.pop().unwrap() as u32 as usize;
                     let table = &self.tables[table_index as usize];
                     let callee = *table.get(element).ok_or("undefined element")?;
@@ -332,6 +339,9 @@ impl<'m, 'h> Interpreter<'m, 'h> {
                         return Err("indirect call type mismatch");
                     }
                     let args = stack.split_off(stack.len() - self.types[want].params);
+                    if let Operator::ReturnCallIndirect { .. } = op {
+                        return self.run(callee, args, depth);
+                    }
                     stack.extend(self.run(callee, args, depth + 1)?);
                 }
                 Operator::LocalGet { local_index } => stack.push(locals[local_index as usize]),
