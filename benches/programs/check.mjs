@@ -15,7 +15,7 @@ function bytes(name) {
         if (existsSync(join(folder, `${name}.wasm`))) return readFileSync(join(folder, `${name}.wasm`));
     }
     const out = join(tmpdir(), `pellucid-${name}-${process.pid}.wasm`);
-    execFileSync('wat2wasm', [join(here, `${name}.wat`), '-o', out]);
+    execFileSync('wat2wasm', ['--enable-tail-call', join(here, `${name}.wat`), '-o', out]);
     return readFileSync(out);
 }
 

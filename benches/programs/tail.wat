@@ -1,0 +1,41 @@
+;; Written by hand: an interpreter whose handlers hand on to each other by tail calls through a table, with the machine's registers
+;; for parameters, and one that hands on more than registers hold.
+(module
+  (type $handler (func (param i32 i32 i64 i64) (result i64)))
+  (memory 1)
+  ;; A turn: add, mix, swap, add, spill, mix, times, rotate, swap, spill, mix, again.
+  (data (i32.const 0) "\00\01\02\00\05\01\03\04\02\05\01\06")
+  (table $handlers 8 8 funcref)
+  (elem (table $handlers) (i32.const 0) func $add $mix $swap $times $rotate $spill $again $again)
+
+  (func $add (param $pc i32) (param $n i32) (param $a i64) (param $b i64) (result i64)
+    (return_call_indirect $handlers (type $handler) (i32.add (local.get $pc) (i32.const 1)) (local.get $n)
+      (i64.add (local.get $a) (local.get $b)) (local.get $b) (i32.load8_u offset=1 (local.get $pc))))
+  (func $mix (param $pc i32) (param $n i32) (param $a i64) (param $b i64) (result i64)
+    (return_call_indirect $handlers (type $handler) (i32.add (local.get $pc) (i32.const 1)) (local.get $n)
+      (i64.xor (local.get $a) (i64.shr_u (local.get $b) (i64.const 29))) (local.get $b)
+      (i32.load8_u offset=1 (local.get $pc))))
+  (func $swap (param $pc i32) (param $n i32) (param $a i64) (param $b i64) (result i64)
+    (return_call_indirect $handlers (type $handler) (i32.add (local.get $pc) (i32.const 1)) (local.get $n)
+      (local.get $b) (local.get $a) (i32.load8_u offset=1 (local.get $pc))))
+  (func $times (param $pc i32) (param $n i32) (param $a i64) (param $b i64) (result i64)
+    (return_call_indirect $handlers (type $handler) (i32.add (local.get $pc) (i32.const 1)) (local.get $n)
+      (i64.mul (local.get $a) (i64.const 0x5851f42d4c957f2d)) (local.get $b) (i32.load8_u offset=1 (local.get $pc))))
+  (func $rotate (param $pc i32) (param $n i32) (param $a i64) (param $b i64) (result i64)
+    (return_call_indirect $handlers (type $handler) (i32.add (local.get $pc) (i32.const 1)) (local.get $n)
+      (local.get $a) (i64.rotl (local.get $b) (i64.const 17)) (i32.load8_u offset=1 (local.get $pc))))
+  (func $spill (param $pc i32) (param $n i32) (param $a i64) (param $b i64) (result i64)
+    (return_call $wide (local.get $pc) (local.get $n) (local.get $a) (local.get $b)
+      (i64.add (local.get $a) (i64.const 3)) (i64.xor (local.get $b) (i64.const 0x9e3779b9)) (local.get $a) (local.get $b)))
+  (func $wide (param $pc i32) (param $n i32) (param $a i64) (param $b i64) (param i64 i64 i64 i64) (result i64)
+    (return_call_indirect $handlers (type $handler) (i32.add (local.get $pc) (i32.const 1)) (local.get $n)
+      (i64.add (local.get 4) (local.get 7)) (i64.sub (local.get 5) (local.get 6)) (i32.load8_u offset=1 (local.get $pc))))
+  (func $again (param $pc i32) (param $n i32) (param $a i64) (param $b i64) (result i64)
+    (if (i32.eqz (local.get $n)) (then (return (i64.xor (local.get $a) (local.get $b)))))
+    (return_call_indirect $handlers (type $handler) (i32.const 0) (i32.sub (local.get $n) (i32.const 1))
+      (i64.add (local.get $a) (i64.const 1)) (local.get $b) (i32.load8_u (i32.const 0))))
+
+  ;; n thousand turns.
+  (func (export "run") (param $n i32) (result i64)
+    (call $again (i32.const 11) (i32.mul (local.get $n) (i32.const 1000)) (i64.const 1) (i64.const 0x9e3779b97f4a7c15)))
+)
