@@ -825,9 +825,8 @@ pub unsafe fn frame_pointer(pc: usize, sp: usize, fp: usize) -> usize {
     }
     // SAFETY: whatever is read is part of an instruction beside the one at `pc`, as each is looked at only if the one between is
     // one of these.
-    let is = |pc: usize, bytes: &[u8]| {
-        bytes.iter().enumerate().all(|(at, byte)| unsafe { ((pc + at) as *const u8).read() } == *byte)
-    };
+    let byte = |pc: usize| unsafe { (pc as *const u8).read() };
+    let is = |pc: usize, bytes: &[u8]| bytes.iter().enumerate().all(|(at, expected)| byte(pc + at) == *expected);
     // SAFETY: as above.
     let near = |pc: usize| unsafe { (pc as *const i8).read() } as usize;
     // SAFETY: as above.
