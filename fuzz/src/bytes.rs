@@ -158,7 +158,9 @@ fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
         | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::EXTENDED_CONST
-        | WasmFeatures::WIDE_ARITHMETIC;
+        | WasmFeatures::WIDE_ARITHMETIC
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::CUSTOM_PAGE_SIZES;
     let valid = Validator::new_with_features(features).validate_all(bytes).map(|_| ());
     let mut answers = Vec::new();
     for engine in [&state.off, &state.on] {
@@ -203,7 +205,7 @@ fn runnable(state: &State, seed: u64, bytes: Vec<u8>) -> Option<Rc<Case>> {
     }
     let case = Case::of(seed, Origin::Mutated, bytes).expect("it was loaded");
     let is_small = |ty| match ty {
-        ExternType::Memory(ty) => ty.minimum << 16 <= MEMORY_LIMIT,
+        ExternType::Memory(ty) => ty.bytes(ty.minimum).is_some_and(|bytes| bytes <= MEMORY_LIMIT),
         ExternType::Table(ty) => ty.minimum <= TABLE_LIMIT,
         _ => true,
     };

@@ -39,7 +39,7 @@ impl Engines {
 /// The case of a seed.
 pub fn run(engines: &Engines, seed: u64) -> Result<Outcome, Failure> {
     let nans = Random::new(seed ^ 0xa7).chance(25);
-    let Some(case) = Case::without_vectors(seed, nans) else { return Ok(Outcome::discarded("wasm-smith gave up")) };
+    let Some(case) = Case::for_the_interpreter(seed, nans) else { return Ok(Outcome::discarded("wasm-smith gave up")) };
     let case = Rc::new(case);
     compare_or_panic(engines, &case, nans).map_err(|message| {
         let smaller = minimise::minimise(&case, &message, |case| compare_or_panic(engines, case, nans).err());

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use wasmtime::{
     AsContextMut, Config, DebugEvent, DebugHandler, Engine, ExternRef, FrameHandle, Global, GlobalType, Instance,
-    Memory, MemoryType, Module, Mutability, Ref, RootScope, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder,
-    Table, TableType, Trap, WasmBacktrace,
+    Memory, Module, Mutability, Ref, RootScope, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder, Table, Trap,
+    WasmBacktrace,
 };
 
 /// An engine; with `debug` its guests can be stepped.
@@ -27,7 +27,8 @@ pub fn engine(debug: bool) -> Engine {
     // Like ours: what a module may use is up to the limits.
     config
         .cranelift_opt_level(wasmtime::OptLevel::None)
-        .wasm_memory64(false)
+        .wasm_memory64(true)
+        .wasm_custom_page_sizes(true)
         .wasm_threads(false)
         .wasm_wide_arithmetic(true);
     Engine::new(&config).expect("an engine can be made")
@@ -80,7 +81,8 @@ pub fn metering_engine() -> Engine {
     config.consume_fuel(true).max_wasm_stack(4 << 20).async_stack_size(6 << 20);
     config
         .cranelift_opt_level(wasmtime::OptLevel::None)
-        .wasm_memory64(false)
+        .wasm_memory64(true)
+        .wasm_custom_page_sizes(true)
         .wasm_threads(false)
         .wasm_wide_arithmetic(true);
     Engine::new(&config).expect("an engine can be made")
@@ -162,7 +164,6 @@ impl Session<'_> {
     fn import(&mut self, module: &Module, place: usize) -> wasmtime::Extern {
         let store = &mut self.store;
         let import = &self.case.info.imports[place];
-        let limit = |limit: Option<u64>| limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
         match self.case.info.import_type(import) {
             ExternType::Func(ty) => {
                 let results = ty.results.clone();
@@ -185,16 +186,16 @@ impl Session<'_> {
                 let ty = GlobalType::new(value_type(ty.value), mutability);
                 Global::new(store, ty, value).expect("a global can be made").into()
             }
-            ExternType::Memory(ty) => {
-                let ty = MemoryType::new(ty.minimum as u32, limit(ty.maximum));
+            ExternType::Memory(_) => {
+                let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_memory().clone();
                 Memory::new(store, ty).expect("a memory can be made").into()
             }
             ExternType::Table(ty) => {
-                let (element, null) = match ty.element {
-                    RefType::Func => (wasmtime::RefType::FUNCREF, Ref::Func(None)),
-                    RefType::Extern => (wasmtime::RefType::EXTERNREF, Ref::Extern(None)),
+                let null = match ty.element {
+                    RefType::Func => Ref::Func(None),
+                    RefType::Extern => Ref::Extern(None),
                 };
-                let ty = TableType::new(element, ty.minimum as u32, limit(ty.maximum));
+                let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_table().clone();
                 Table::new(store, ty, null).expect("a table can be made").into()
             }
         }

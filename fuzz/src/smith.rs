@@ -27,8 +27,8 @@ pub fn config(random: &mut Random, nans: bool) -> Config {
         gc_enabled: false,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
-        memory64_enabled: false,
+        custom_page_sizes_enabled: true,
+        memory64_enabled: true,
         // A product that is added comes out of the machine with one NaN or another.
         relaxed_simd_enabled: !floats,
         simd_enabled: true,
@@ -43,6 +43,7 @@ pub fn config(random: &mut Random, nans: bool) -> Config {
         max_memories: random.pick(&[0, 1, 1, 3]),
         max_tables: random.pick(&[0, 1, 1, 3]),
         max_memory32_bytes: 9 << 16,
+        max_memory64_bytes: 9 << 16,
         max_table_elements: 100,
         max_globals: random.below(10),
         max_types: 1 + random.below(12),
