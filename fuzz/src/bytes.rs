@@ -159,6 +159,7 @@ fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::WIDE_ARITHMETIC
+        | WasmFeatures::TAIL_CALL
         | WasmFeatures::MEMORY64
         | WasmFeatures::CUSTOM_PAGE_SIZES;
     let valid = Validator::new_with_features(features).validate_all(bytes).map(|_| ());
