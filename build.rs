@@ -37,7 +37,11 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ),
     ("event", "Debugging: events", "What happens to guests, and the handler that is told."),
     ("call", "Debugging: calls that can pause", "Running a guest from one event to the next."),
-    ("waiting", "Host functions that wait", "Leaving a guest that calls the host until the host has results."),
+    (
+        "waiting",
+        "Host functions that wait",
+        "Leaving a guest that calls the host until the host has results; also a start function.",
+    ),
     ("interrupt", "Interrupts", "Stopping a guest that runs, from anywhere; and giving it time."),
     ("edit", "Debugging: edit sessions", "Changing breakpoints, all or nothing."),
     ("breakpoint", "Debugging: breakpoints", "Looking at breakpoints."),

@@ -102,9 +102,10 @@
  * The others ask for a few bytes of their own, in numbers that don't depend on the module, and end the process by abort() if
  * these are refused:
  *
- *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_resume, pellucid_call_awaited_args,
+ *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_begin_raw, pellucid_call_results_raw,
+ *       pellucid_call_resume, pellucid_call_awaited_args,
  *       pellucid_call_give, pellucid_call_give_raw; and of
- *       pellucid_instance_new and pellucid_linker_instantiate what isn't the module's;
+ *       pellucid_instance_new, pellucid_instance_begin, pellucid_linker_instantiate and pellucid_linker_begin what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
  *       locals and operands, so here the module has a say;
@@ -4962,6 +4963,30 @@ pellucid_status_t pellucid_call_begin(pellucid_store_t *store,
                                       pellucid_error_t **out_error);
 
 /**
+ * As `pellucid_call_begin` with raw values. Faster, and unchecked but for references: the arguments must have the function's
+ * parameter types.
+ *
+ * - `store`: the store.
+ * - `func`: the function.
+ * - `values`, `n_values`: the arguments; at least as many values as the longer of parameters and results. They are copied.
+ * - `out_call`: gets the call.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH`
+ * for a bad reference; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ *
+ * Owns: the caller owns `*out_call` and `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_begin_raw(pellucid_store_t *store,
+                                          const pellucid_func_t *func,
+                                          const pellucid_raw_t *values,
+                                          size_t n_values,
+                                          pellucid_call_t **out_call,
+                                          pellucid_error_t **out_error);
+
+/**
  * Deletes a call. One that hasn't finished is given up: its guest code never runs on.
  *
  * A callback may delete the call that it is running in: the guest then runs on to its next event or its end, and the
@@ -5097,6 +5122,22 @@ pellucid_status_t pellucid_call_results(const pellucid_call_t *call,
                                         size_t n_results);
 
 /**
+ * The results of a call that has finished, as raw values.
+ *
+ * - `call`: the call.
+ * - `values`, `n_values`: places for the results, at least as many as the function has; may be NULL if there are none.
+ *
+ * Returns as `pellucid_call_results`, `PELLUCID_ERR_BUSY` too; `PELLUCID_ERR_INVALID_ARGUMENT` for too few values.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_results_raw(const pellucid_call_t *call,
+                                            pellucid_raw_t *values,
+                                            size_t n_values);
+
+/**
  * The error that a call ended with.
  *
  * - `call`: the call.
@@ -5134,7 +5175,7 @@ pellucid_status_t pellucid_call_frame(const pellucid_call_t *call,
 /* ==================================================================================================
  * Host functions that wait
  *
- * Leaving a guest that calls the host until the host has results.
+ * Leaving a guest that calls the host until the host has results; also a start function.
  * ================================================================================================== */
 
 /**
@@ -5279,6 +5320,54 @@ pellucid_status_t pellucid_call_give_raw(pellucid_call_t *call,
 pellucid_status_t pellucid_call_give_error(pellucid_call_t *call,
                                            const pellucid_error_t *error,
                                            pellucid_error_t **out_error);
+
+/**
+ * As `pellucid_instance_new`, but the start function is left to the host: as a call, which can pause and yield, where
+ * `pellucid_instance_new` would run it in one go. Until it has finished the instance is as the module's author doesn't expect it.
+ *
+ * - `store`: the store that it will live in.
+ * - `module`: the module, made with the store's engine.
+ * - `imports`, `n_imports`: what it imports, in the order of `pellucid_module_import`; may be NULL if there are none.
+ * - `out_instance`: gets the instance.
+ * - `out_call`: gets a call of the start function, as `pellucid_call_begin` gives it; NULL if the module has none.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_instance_new`, `PELLUCID_ERR_BUSY` too.
+ *
+ * Owns: the caller owns `*out_call` and `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_begin(pellucid_store_t *store,
+                                          const pellucid_module_t *module,
+                                          const pellucid_extern_t *imports,
+                                          size_t n_imports,
+                                          pellucid_instance_t *out_instance,
+                                          pellucid_call_t **out_call,
+                                          pellucid_error_t **out_error);
+
+/**
+ * As `pellucid_linker_instantiate`, but the start function is left to the host, see `pellucid_instance_begin`.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store that it will live in.
+ * - `module`: the module.
+ * - `out_instance`: gets the instance.
+ * - `out_call`: gets a call of the start function, as `pellucid_call_begin` gives it; NULL if the module has none.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_linker_instantiate`, `PELLUCID_ERR_BUSY` too.
+ *
+ * Owns: the caller owns `*out_call` and `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_begin(const pellucid_linker_t *linker,
+                                        pellucid_store_t *store,
+                                        const pellucid_module_t *module,
+                                        pellucid_instance_t *out_instance,
+                                        pellucid_call_t **out_call,
+                                        pellucid_error_t **out_error);
 
 /* ==================================================================================================
  * Interrupts

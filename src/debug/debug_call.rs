@@ -10,8 +10,8 @@ use super::pending::Pending;
 use super::session::{Outcome, Session};
 use super::stopped_call::StoppedCall;
 use super::{Debuggee, Event, Frame};
-use crate::base::{Error, ErrorKind, Func, RawValue, Result, StoreId, Value, error::bail};
-use crate::runtime::{Awaits, Call, RunState};
+use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, Value, error::bail};
+use crate::runtime::{Awaits, Call, Exit, Extern, Linker, Module, RunState};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -91,7 +91,38 @@ impl DebugCall {
     /// The same with no more time than this, if any is given; it begins anew each time.
     ///
     /// Errors: also `Unsupported` for a budget of an engine without signal handlers, and `System`.
+    // Inlined to where it is called, so that few returns are to another place than where the guest was resumed.
+    #[inline(always)]
     pub fn resume_for(&self, debuggee: &Debuggee, how: Resume, budget: Option<Budget>) -> Result<CallState> {
+        let before = self.state.get();
+        let is_plain = how == Resume::Continue && budget.is_none() && !debuggee.is_debug();
+        if !is_plain || !matches!(before, CallState::Ready | CallState::Yielded) {
+            return self.resume_by_session(debuggee, how, budget);
+        }
+        // Without debugging nothing has to be looked at before.
+        self.state.set(CallState::Running);
+        let state = match self.call.run(debuggee.store()) {
+            Ok(Exit::Yielded) if !debuggee.store().is_interrupted() => CallState::Yielded,
+            Ok(Exit::Finished) => CallState::Finished,
+            exit => return self.after_first_exit(debuggee, before, exit),
+        };
+        self.state.set(state);
+        Ok(state)
+    }
+
+    #[cold]
+    fn after_first_exit(&self, debuggee: &Debuggee, before: CallState, exit: Result<Exit>) -> Result<CallState> {
+        let running = Running { call: self };
+        let outcome = exit.and_then(|exit| {
+            let driving = debuggee.enter_with(self.stopped_call.clone());
+            Session::new(debuggee, &self.call, &driving.stopped_call, true, None).handle_first_exit(&exit)
+        });
+        std::mem::forget(running);
+        self.record(before, outcome)
+    }
+
+    #[inline(never)]
+    fn resume_by_session(&self, debuggee: &Debuggee, how: Resume, budget: Option<Budget>) -> Result<CallState> {
         self.check_store(debuggee)?;
         if how == Resume::Step {
             debuggee.check_debug()?;
@@ -166,6 +197,18 @@ impl DebugCall {
             bail!(InvalidState, "the call is {}", describe(self.state.get()));
         }
         self.call.results(debuggee.store())
+    }
+
+    /// The results as raw values. Requires: as [`DebugCall::results`].
+    pub fn results_raw(&self, debuggee: &Debuggee) -> Result<Vec<RawValue>> {
+        self.check_store(debuggee)?;
+        if self.state.get() != CallState::Finished {
+            bail!(InvalidState, "the call is {}", describe(self.state.get()));
+        }
+        let count = debuggee.store().func_type(self.func())?.results.len();
+        let mut values = self.call.raw_values();
+        values.truncate(count);
+        Ok(values)
     }
 
     /// The error it ended with; `None` unless trapped or exited.
@@ -272,8 +315,29 @@ fn describe(state: CallState) -> &'static str {
 impl Debuggee {
     /// Begins a resumable call; nothing runs yet.
     pub fn call_begin(&self, func: Func, args: &[Value]) -> Result<DebugCall> {
-        Ok(DebugCall {
-            call: Call::new(self.store(), func, args)?,
+        Ok(self.call_of(Call::new(self.store(), func, args)?))
+    }
+
+    /// The same with raw values, at least as many as the longer of parameters and results.
+    pub fn call_begin_raw(&self, func: Func, values: &[RawValue]) -> Result<DebugCall> {
+        Ok(self.call_of(Call::new_raw(self.store(), func, values)?))
+    }
+
+    /// Makes an instance of a module, and begins a call of its start function, if it has one.
+    pub fn instance_begin(&self, module: &Module, imports: &[Extern]) -> Result<(Instance, Option<DebugCall>)> {
+        let (instance, start) = self.store().instantiate(module, imports)?;
+        Ok((instance, start.map(|start| self.call_begin(start, &[])).transpose()?))
+    }
+
+    /// The same with imports from `linker`.
+    pub fn link_begin(&self, linker: &Linker, module: &Module) -> Result<(Instance, Option<DebugCall>)> {
+        let (instance, start) = linker.instantiate(self.store(), module)?;
+        Ok((instance, start.map(|start| self.call_begin(start, &[])).transpose()?))
+    }
+
+    fn call_of(&self, call: Call) -> DebugCall {
+        DebugCall {
+            call,
             store: self.store().id(),
             state: Cell::new(CallState::Ready),
             event: RefCell::new(None),
@@ -282,7 +346,7 @@ impl Debuggee {
             parked: self.parked.clone(),
             pending: self.pending.clone(),
             steps_on: Cell::new(false),
-        })
+        }
     }
 
     fn resume(&self, resumed: &DebugCall, how: Resume, budget: Option<Budget>) -> Result<Outcome> {

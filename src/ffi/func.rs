@@ -123,10 +123,11 @@ fn outcome(status: pellucid_status_t, error: *mut pellucid_error_t, caller: &pel
 #[cold]
 fn failure(status: pellucid_status_t, error: *mut pellucid_error_t, caller: &pellucid_caller_t) -> Error {
     if status == pellucid_status::PELLUCID_YIELD as pellucid_status_t && error.is_null() {
-        match (caller.token.get(), caller.caller.check_yield()) {
-            (Some(token), _) => return caller.caller.yielded(token),
-            (None, Err(cannot)) => return cannot,
-            (None, Ok(())) => {}
+        if let Some(token) = caller.token.get() {
+            return caller.caller.yielded(token);
+        }
+        if let Err(cannot) = caller.caller.check_yield() {
+            return cannot;
         }
     }
     if let Some(error) = present(error) {

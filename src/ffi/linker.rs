@@ -32,7 +32,7 @@ use std::rc::Rc;
 ///
 /// Since: 0.1.
 pub struct pellucid_linker_t {
-    linker: Rc<RefCell<Linker>>,
+    pub(super) linker: Rc<RefCell<Linker>>,
     shadowing: Cell<bool>,
 }
 

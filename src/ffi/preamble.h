@@ -102,9 +102,10 @@
  * The others ask for a few bytes of their own, in numbers that don't depend on the module, and end the process by abort() if
  * these are refused:
  *
- *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_resume, pellucid_call_awaited_args,
+ *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_begin_raw, pellucid_call_results_raw,
+ *       pellucid_call_resume, pellucid_call_awaited_args,
  *       pellucid_call_give, pellucid_call_give_raw; and of
- *       pellucid_instance_new and pellucid_linker_instantiate what isn't the module's;
+ *       pellucid_instance_new, pellucid_instance_begin, pellucid_linker_instantiate and pellucid_linker_begin what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
  *       locals and operands, so here the module has a say;

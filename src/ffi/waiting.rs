@@ -1,4 +1,4 @@
-//! Host functions that wait: calls that are left until the host has their results.
+//! Host functions that wait: calls that are left until the host has their results; and start functions as such calls.
 //!
 //! Knows nothing of how a guest is left. Read next: [`func`](super::func) for who calls a host function, [`call`](super::call).
 
@@ -6,10 +6,13 @@ use super::call::pellucid_call_t;
 use super::entry::entry;
 use super::error::pellucid_error_t;
 use super::func::pellucid_caller_t;
-use super::handle::pellucid_func_t;
+use super::handle::{pellucid_func_t, pellucid_instance_t};
+use super::linker::pellucid_linker_t;
+use super::module::pellucid_module_t;
 use super::status::{pellucid_status, pellucid_status_t};
-use super::value::{Room, pellucid_raw_t, pellucid_value_t, with_core};
-use crate::base::{RawValue, error::bail};
+use super::store::pellucid_store_t;
+use super::value::{Room, pellucid_extern_t, pellucid_raw_t, pellucid_value_t, with_core};
+use crate::base::{RawValue, Result, error::bail};
 use std::ptr::null_mut;
 
 /// Whether a host function that was called may answer that its results come later.
@@ -200,5 +203,70 @@ pub unsafe extern "C" fn pellucid_call_give_error(
 ) -> pellucid_status_t {
     entry!(status out_error; child call, ref error => {
         call.call.give_error(call.store().debuggee(), error.error().clone())
+    })
+}
+
+/// As `pellucid_instance_new`, but the start function is left to the host: as a call, which can pause and yield, where
+/// `pellucid_instance_new` would run it in one go. Until it has finished the instance is as the module's author doesn't expect it.
+///
+/// - `store`: the store that it will live in.
+/// - `module`: the module, made with the store's engine.
+/// - `imports`, `n_imports`: what it imports, in the order of `pellucid_module_import`; may be NULL if there are none.
+/// - `out_instance`: gets the instance.
+/// - `out_call`: gets a call of the start function, as `pellucid_call_begin` gives it; NULL if the module has none.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns as `pellucid_instance_new`, `PELLUCID_ERR_BUSY` too.
+///
+/// Owns: the caller owns `*out_call` and `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_instance_begin(
+    store: *mut pellucid_store_t,
+    module: *const pellucid_module_t,
+    imports: *const pellucid_extern_t,
+    n_imports: usize,
+    out_instance: *mut pellucid_instance_t,
+    out_call: *mut *mut pellucid_call_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, ref module, slice imports n_imports, out out_instance, out out_call => {
+        let imports = imports.iter().map(|import| import.to_core()).collect::<Result<Vec<_>>>()?;
+        let (instance, call) = store.debuggee().instance_begin(module.module(), &imports)?;
+        out_instance.set(instance.into());
+        out_call.set(call.map_or(null_mut(), |call| pellucid_call_t::give(store, call)));
+        Ok(())
+    })
+}
+
+/// As `pellucid_linker_instantiate`, but the start function is left to the host, see `pellucid_instance_begin`.
+///
+/// - `linker`: the linker.
+/// - `store`: the store that it will live in.
+/// - `module`: the module.
+/// - `out_instance`: gets the instance.
+/// - `out_call`: gets a call of the start function, as `pellucid_call_begin` gives it; NULL if the module has none.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns as `pellucid_linker_instantiate`, `PELLUCID_ERR_BUSY` too.
+///
+/// Owns: the caller owns `*out_call` and `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_linker_begin(
+    linker: *const pellucid_linker_t,
+    store: *mut pellucid_store_t,
+    module: *const pellucid_module_t,
+    out_instance: *mut pellucid_instance_t,
+    out_call: *mut *mut pellucid_call_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; ref linker, store store, ref module, out out_instance, out out_call => {
+        let (instance, call) = store.debuggee().link_begin(&linker.linker.borrow(), module.module())?;
+        out_instance.set(instance.into());
+        out_call.set(call.map_or(null_mut(), |call| pellucid_call_t::give(store, call)));
+        Ok(())
     })
 }

@@ -265,6 +265,7 @@ impl Call {
     ///
     /// Errors: `WrongStore`; `InvalidState` unless the call is ready or suspended, or if a host function's results are missing;
     /// `Poisoned`; `System` without a guest stack; `Limit` for a suspended call under too many others. A fresh one that is nested too deeply traps.
+    #[inline]
     pub fn run(&self, store: &Store) -> Result<Exit> {
         self.run_while(store, |_| false)
     }
@@ -280,6 +281,10 @@ impl Call {
         let mut thread = ReadyThread::already(side, store.inner().known_thread.get());
         loop {
             let exit = self.enter(store, thread)?;
+            if exit == switch::YIELDED {
+                self.yielded(store);
+                return Ok(Exit::Yielded);
+            }
             if exit != switch::STOPPED {
                 return Ok(self.exit(store, exit));
             }
@@ -398,7 +403,7 @@ impl Call {
     }
 
     /// Notes that a host function has no results yet.
-    #[inline]
+    #[inline(always)]
     fn yielded(&self, store: &Store) {
         self.state.set(RunState::Suspended);
         let context = store.inner().context.get();

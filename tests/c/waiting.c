@@ -761,6 +761,31 @@ static void waiting_takes_no_time(void) {
     still_works();
 }
 
+/* A budget may be used up at the very moment when a call is entered whose stack was never touched: that costs nobody the next. */
+static void budgets_of_fresh_calls(void) {
+    static pellucid_call_t *calls[MANY];
+    pellucid_call_state_t state;
+    for (int i = 0; i < MANY; i++) {
+        pellucid_budget_t time = {(uint64_t)i % 4, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE};
+        calls[i] = begin_asks(i, 1);
+        OK(pellucid_call_resume_for(calls[i], PELLUCID_RESUME_CONTINUE, &time, &state, ERR));
+        CHECK(state == PELLUCID_CALL_PAUSED || state == PELLUCID_CALL_YIELDED);
+    }
+    pellucid_budget_t time = {1000, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE};
+    pellucid_call_t *runaway = begin("spins", NULL, 0);
+    for (int i = 0; i < 3; i++) {
+        OK(pellucid_call_resume_for(runaway, PELLUCID_RESUME_CONTINUE, &time, &state, ERR));
+        CHECK(state == PELLUCID_CALL_PAUSED);
+    }
+    pellucid_call_delete(runaway);
+    for (int i = 0; i < MANY; i++) {
+        while ((state = resume(calls[i])) == PELLUCID_CALL_PAUSED) {
+        }
+        CHECK(state == PELLUCID_CALL_YIELDED || state == PELLUCID_CALL_FINISHED);
+        pellucid_call_delete(calls[i]);
+    }
+}
+
 static void *use_elsewhere(void *call) {
     give_i32(call, 5);
     finishes(call, 1008);
@@ -774,6 +799,80 @@ static void another_thread_goes_on(void) {
     CHECK(pthread_create(&thread, NULL, use_elsewhere, call) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     still_works();
+}
+
+/* What runs in one go can be begun and resumed too. */
+static void everything_begins(void) {
+    pellucid_func_t func = func_of(instance, "asks_raw");
+    pellucid_call_t *call = NULL;
+    pellucid_raw_t values[2] = {{.i32 = 6}, {.i64 = 0}};
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_call_begin_raw(store, &func, values, 0, &call, ERR));
+    CHECK(call == NULL);
+    OK(pellucid_call_begin_raw(store, &func, values, 2, &call, ERR));
+    values[0].i32 = 0;
+    CHECK(resume(call) == PELLUCID_CALL_YIELDED);
+    pellucid_value_t arg;
+    OK(pellucid_call_awaited_args(call, &arg, 1));
+    CHECK(arg.of.i32 == 6);
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_call_results_raw(call, values, 2));
+    values[0].i64 = 1 - (INT64_C(1) << 40);
+    OK(pellucid_call_give_raw(call, values, 1, ERR));
+    CHECK(resume(call) == PELLUCID_CALL_FINISHED);
+    values[0].i64 = 0;
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_call_results_raw(call, values, 0));
+    OK(pellucid_call_results_raw(call, values, 2));
+    CHECK(values[0].i64 == 1 - (INT64_C(1) << 40));
+    pellucid_call_delete(call);
+
+    /* References are looked at. */
+    func = func_of(instance, "asks_many");
+    pellucid_raw_t many[4] = {{.f32 = 1}, {.f64 = 2}, {.reference = 1000000}, {.i32 = 0}};
+    STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_call_begin_raw(store, &func, many, 4, &call, ERR));
+    many[2].reference = 0;
+    OK(pellucid_call_begin_raw(store, &func, many, 4, &call, ERR));
+    pellucid_call_delete(call);
+
+    /* A start function: the instance is there, and not ready. */
+    pellucid_module_t *module = module_of("(module (import \"host\" \"ask\" (func $ask (param i32 i64) (result i32)))"
+                                          "  (global $ready (export \"ready\") (mut i32) (i32.const 0))"
+                                          "  (func $main (global.set $ready (call $ask (i32.const 1) (i64.const 2))))"
+                                          "  (start $main))");
+    for (int by_linker = 0; by_linker < 2; by_linker++) {
+        pellucid_instance_t made;
+        pellucid_extern_t ask;
+        MUST(pellucid_linker_get(linker, store, "host", 4, "ask", 3, &ask));
+        if (by_linker) {
+            OK(pellucid_linker_begin(linker, store, module, &made, &call, ERR));
+        } else {
+            STATUS(PELLUCID_ERR_LINK, pellucid_instance_begin(store, module, NULL, 0, &made, &call, ERR));
+            OK(pellucid_instance_begin(store, module, &ask, 1, &made, &call, ERR));
+        }
+        pellucid_extern_t ready = export_of(made, "ready");
+        pellucid_value_t value;
+        CHECK(pellucid_call_state(call) == PELLUCID_CALL_READY);
+        CHECK(resume(call) == PELLUCID_CALL_YIELDED);
+        OK(pellucid_global_get(store, &ready.of.global, &value));
+        CHECK(value.of.i32 == 0);
+        give_i32(call, 9);
+        CHECK(resume(call) == PELLUCID_CALL_FINISHED);
+        OK(pellucid_global_get(store, &ready.of.global, &value));
+        CHECK(value.of.i32 == 9);
+        pellucid_call_delete(call);
+    }
+    pellucid_module_delete(module);
+    module = module_of("(module)");
+    pellucid_instance_t made;
+    OK(pellucid_instance_begin(store, module, NULL, 0, &made, &call, ERR));
+    CHECK(call == NULL);
+    pellucid_module_delete(module);
+    module = module_of("(module (func $main unreachable) (start $main))");
+    OK(pellucid_linker_begin(linker, store, module, &made, &call, ERR));
+    CHECK(resume(call) == PELLUCID_CALL_TRAPPED);
+    pellucid_call_delete(call);
+    pellucid_module_delete(module);
+    module = module_of("(module (import \"host\" \"unknown\" (func)))");
+    STATUS(PELLUCID_ERR_LINK, pellucid_linker_begin(linker, store, module, &made, &call, ERR));
+    pellucid_module_delete(module);
 }
 
 /* What waits keeps its store. */
@@ -1022,7 +1121,9 @@ int main(void) {
         many_calls_wait_at_once();
         interrupts_come_first(is_debug);
         waiting_takes_no_time();
+        budgets_of_fresh_calls();
         another_thread_goes_on();
+        everything_begins();
         if (is_debug) {
             frames_of_a_call_that_waits();
             breakpoints_and_steps();

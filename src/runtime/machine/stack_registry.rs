@@ -87,6 +87,11 @@ impl StackRecord {
         sp <= self.high.load(Ordering::Acquire) && sp >= self.low.load(Ordering::Relaxed)
     }
 
+    /// Whether something runs on this stack whose stack pointer is `sp`: not if that is just at one of its ends.
+    pub fn is_inside(&self, sp: usize) -> bool {
+        sp < self.high.load(Ordering::Acquire) && sp > self.low.load(Ordering::Relaxed)
+    }
+
     /// Whether an access at `address` hit the guard.
     pub fn is_guard(&self, address: usize) -> bool {
         (self.low.load(Ordering::Relaxed)..self.base()).contains(&address)

@@ -164,7 +164,9 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
         rdi: register(libc::REG_RDI),
         flags: register(libc::REG_EFL),
     };
-    let stack = thread::stack_at(registers.sp);
+    // Who is about to enter the guest, or has just returned from it, is at the stack's very end, and looks at the word next; a first
+    // touch of the stack takes long there.
+    let stack = thread::stack_at(registers.sp).filter(|stack| stack.is_inside(registers.sp));
     let store = stack.map_or(ptr::null_mut(), |stack| stack.context().cast::<StoreContext>());
     let mut is_to_wait = false;
     // SAFETY: a stack that is in use has its store's context.
