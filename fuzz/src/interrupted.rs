@@ -71,7 +71,9 @@ fn drive(session: &Session, call: &Call, trace: Option<&Trace>, counts: &mut Cou
         counts.pauses += 1;
         let event = call.event().expect("a paused call has an event");
         assert_eq!(event.kind, EventKind::Interrupt);
-        let (Some(trace), Some(frame)) = (trace, call.frame(debuggee).expect("a call of the store")) else { continue };
+        // Without debugging there are neither steps nor frames.
+        let Some(trace) = trace else { continue };
+        let Some(frame) = call.frame(debuggee).expect("a call of the store") else { continue };
         let state = session.state(&frame);
         if state.kind == FrameKind::Calling {
             continue;
