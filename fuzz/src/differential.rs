@@ -124,9 +124,9 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     same(case, "debugging off", &plain, "debugging at random", &wandered)?;
 
     let interrupted = if random.chance(25) {
-        let (without, _) = interrupted::run(case, off, None, random.clone());
+        let (without, _) = interrupted::run(case, &ours::module(case, off), None, random.clone(), None);
         same(case, "debugging off", &plain, "interrupted", &without)?;
-        let (report, counts) = interrupted::run(case, on, Some(&traces), random.clone());
+        let (report, counts) = interrupted::run(case, &ours::module(case, on), Some(&traces), random.clone(), None);
         same(case, "debugging off", &plain, "interrupted, debugging on", &report)?;
         counts
     } else {
@@ -149,7 +149,7 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     outcome.count("calls", plain.ends.len() as u64 - 1);
     outcome.count("steps", traces.iter().map(|trace| trace.steps.len() as u64).sum());
     outcome.count("steps compared with the exact form", exact_steps);
-    outcome.count("pauses by interrupts", interrupted.pauses);
+    outcome.count("pauses when time was used up", interrupted.pauses);
     outcome.count("steps that these were at", interrupted.steps);
     let traps = plain.ends.iter().filter(|end| !matches!(end, crate::case::Ended::Returned(_))).count();
     outcome.count("traps", traps as u64);

@@ -1,76 +1,71 @@
-//! Calls that another thread interrupts at any moment, and that go on: nothing changes. With debugging each pause is at a step that
-//! the call takes, as [`crate::ours::step`] found out, and after those before.
+//! Calls whose time is used up at any moment, and that go on: nothing changes. With debugging each pause is at a step that the call
+//! takes, as [`crate::ours::step`] found out, and after those before.
 
 use crate::case::{Call, Case, Ended, Report, Trace};
-use crate::ours::{self, Session, frames, run_session};
+use crate::ours::{Session, frames, run_session};
 use crate::random::Random;
-use pellucid::debug::{CallState, EventKind, FrameKind, Resume};
-use pellucid::runtime::{Engine, ask};
-use std::hint::spin_loop;
+use crate::wander::Touch;
+use pellucid::debug::{Budget, CallState, EventKind, FrameKind, Resume};
+use pellucid::runtime::{AlarmClock, Module};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-/// The longest time between two requests, in turns of a loop.
-const LONGEST: usize = 8000;
+/// The longest times that calls are given, in nanoseconds.
+const LONGEST: [usize; 4] = [2_000, 5_000, 20_000, 50_000];
 
-/// How often calls paused, and at how many steps.
+/// How often a call is interrupted at most; what comes after that goes to its end.
+const MOST_PAUSES: u64 = 100;
+
+/// How often calls paused, and how often that was at a step.
 #[derive(Default)]
 pub struct Counts {
     pub pauses: u64,
     pub steps: u64,
 }
 
-/// A case to the end under requests to pause. `traces` are the steps of instantiation and calls, where they are known.
-pub fn run(case: &Rc<Case>, engine: &Engine, traces: Option<&[Trace]>, mut random: Random) -> (Report, Counts) {
-    let session = Session::new(case, engine, &ours::module(case, engine));
-    let interrupter = session.debuggee.store().interrupter().expect("the engine has signal handlers");
-    let (runs, ends) = (AtomicBool::new(false), AtomicBool::new(false));
-    let mut counts = Counts::default();
-    let report = thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ends.load(Ordering::Relaxed) {
-                for _ in 0..random.below(LONGEST) {
-                    spin_loop();
-                }
-                // Instantiation can't pause.
-                if runs.load(Ordering::Relaxed) {
-                    interrupter.ask(ask::PAUSE).expect("the store is there, and its thread");
-                }
-            }
-        });
-        // A panic would wait for the thread.
-        let _ends = SetAtEnd(&ends);
-        let mut number = 0;
-        run_session(&session, |call| {
-            number += 1;
-            let trace = traces.and_then(|traces| traces.get(number));
-            runs.store(true, Ordering::Relaxed);
-            let ended = drive(&session, call, trace, &mut counts);
-            runs.store(false, Ordering::Relaxed);
-            ended
-        })
+/// A case to the end, interrupted again and again. `traces` are the steps of instantiation and calls, where they are known; `touch` is
+/// done to frames at pauses.
+pub fn run(
+    case: &Rc<Case>,
+    module: &Module,
+    traces: Option<&[Trace]>,
+    mut random: Random,
+    touch: Option<&Touch>,
+) -> (Report, Counts) {
+    let session = Session::new(case, module.engine(), module);
+    let longest = random.pick(&LONGEST);
+    let (mut counts, mut number) = (Counts::default(), 0);
+    let report = run_session(&session, |call| {
+        number += 1;
+        let trace = traces.and_then(|traces| traces.get(number));
+        drive(&session, call, trace, &mut counts, longest, &mut random, touch)
     });
     (report, counts)
 }
 
-struct SetAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for SetAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn drive(session: &Session, call: &Call, trace: Option<&Trace>, counts: &mut Counts) -> Ended {
+fn drive(
+    session: &Session,
+    call: &Call,
+    trace: Option<&Trace>,
+    counts: &mut Counts,
+    longest: usize,
+    random: &mut Random,
+    touch: Option<&Touch>,
+) -> Ended {
     let debuggee = &session.debuggee;
     let (func, args) = session.prepare(call);
     let call = debuggee.call_begin(func, &args).expect("it can be called");
-    let mut at = 0;
-    while call.resume(debuggee, Resume::Continue).expect("the call can be resumed") == CallState::Paused {
-        counts.pauses += 1;
+    let (mut at, mut log, mut pauses) = (0, Vec::new(), 0);
+    loop {
+        let nanoseconds = random.below(longest) as u64;
+        let time = Budget { nanoseconds, clock: AlarmClock::Wall, pauses: true };
+        let budget = (pauses < MOST_PAUSES).then_some(time);
+        let state = call.resume_for(debuggee, Resume::Continue, budget).expect("the call can be resumed");
+        if state != CallState::Paused {
+            return session.ended_call(&call);
+        }
+        (pauses, counts.pauses) = (pauses + 1, counts.pauses + 1);
         let event = call.event().expect("a paused call has an event");
-        assert_eq!(event.kind, EventKind::Interrupt);
+        assert_eq!(event.kind, EventKind::Deadline);
         // Without debugging there are neither steps nor frames.
         let Some(trace) = trace else { continue };
         let Some(frame) = call.frame(debuggee).expect("a call of the store") else { continue };
@@ -91,6 +86,10 @@ fn drive(session: &Session, call: &Call, trace: Option<&Trace>, counts: &mut Cou
                 "after step {at} it pauses at what is no step of the call, {depth} frames deep:\n{state:x?}"
             ),
         }
+        if let Some(touch) = touch
+            && random.chance(50)
+        {
+            touch(session, &frame, random, &mut log);
+        }
     }
-    session.ended_call(&call)
 }

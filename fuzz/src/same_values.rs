@@ -7,7 +7,7 @@ use crate::differential::{message_of, same};
 use crate::driver::{Failure, Outcome};
 use crate::ours::{self, Session};
 use crate::random::Random;
-use crate::{minimise, wander};
+use crate::{interrupted, minimise, wander};
 use pellucid::base::{ErrorKind, GlobalIndex, MemoryIndex, OptLevel, Result, TableIndex, Value};
 use pellucid::debug::{Frame, FrameKind};
 use pellucid::runtime::Engine;
@@ -52,7 +52,16 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> std::result::Result<Outcome, S
     let touch = move |session: &Session, frame: &Frame, random: &mut Random, log: &mut Vec<String>| {
         touch(session, *frame, random, log, &mut counts.borrow_mut())
     };
-    let touched = wander::run_touched(case, &module, &traces, random, Some(Rc::new(touch)));
+    let touch = Rc::new(touch);
+    if engine.config().signal_handlers && random.chance(40) {
+        let (report, pauses) = interrupted::run(case, &module, Some(&traces), random.clone(), Some(&*touch));
+        if report.ends.iter().any(|end| end.is_exhausted()) {
+            return Ok(Outcome::discarded("the stack was exhausted"));
+        }
+        same(case, "single-stepping", &stepped, "interrupted, with the same values written", &report)?;
+        outcome.borrow_mut().count("pauses when time was used up", pauses.pauses);
+    }
+    let touched = wander::run_touched(case, &module, &traces, random, Some(touch));
     // A frame in its exact form is larger.
     if [&stepped, &touched].iter().any(|report| report.ends.iter().any(|end| end.is_exhausted())) {
         return Ok(Outcome::discarded("the stack was exhausted"));
