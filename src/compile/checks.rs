@@ -176,10 +176,10 @@ pub(super) fn expand(func: &mut Function, has_handlers: bool) {
     while cursor.next_block().is_some() {
         while let Some(inst) = cursor.next_inst() {
             match cursor.func.dfg.insts[inst] {
-                InstructionData::CondTrap { code, .. } => {
-                    if !has_handlers || target::checked_access_size(code).is_some() {
-                        traps.push(inst);
-                    }
+                InstructionData::CondTrap { code, .. }
+                    if !has_handlers || target::checked_access_size(code).is_some() =>
+                {
+                    traps.push(inst);
                 }
                 InstructionData::Trap { code, .. } if !has_handlers && code == target::trap(TrapCode::Unreachable) => {
                     traps.push(inst);
