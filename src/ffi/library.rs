@@ -90,18 +90,23 @@ pub unsafe extern "C" fn pellucid_abi_check(
 
 const FEATURES: &[&str] = &[
     "bulk-memory",
+    "custom-page-sizes",
     "debug",
     "extended-const",
+    "memory64",
     "multi-memory",
     "multi-value",
     "mutable-globals",
     "nontrapping-fptoint",
     "reference-types",
+    "relaxed-simd",
     "sign-extension",
+    "simd",
     "tail-call",
     "wasi",
     #[cfg(feature = "wat")]
     "wat",
+    "wide-arithmetic",
 ];
 
 /// How many features the library has.

@@ -21,6 +21,18 @@ struct State {
     deadlines: BTreeMap<Deadline, Interrupter>,
 }
 
+/// What a call does when the store's deadline in its engine's epochs is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EpochAction {
+    /// It ends.
+    #[default]
+    Trap,
+    /// It pauses, or ends where that can't be.
+    Pause,
+    /// The host's handler is told.
+    Tell,
+}
+
 /// Where a store's deadline is in the table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Deadline {

@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "sets alarms, names routines to be called again")]
 
 use super::Store;
+use super::epoch::EpochAction;
 use super::machine::alarms::{Alarm, AlarmClock, has_any_gone_off};
 use super::machine::interrupt_signals;
 use super::machine::interrupts::{Interrupter, unsupported};
@@ -31,18 +32,6 @@ pub struct Interrupts {
     pub alarm: bool,
     /// That the store's deadline in the epochs is reached, and what is to be done then.
     pub epoch: Option<EpochAction>,
-}
-
-/// What a call does when the store's deadline in its engine's epochs is reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum EpochAction {
-    /// It ends.
-    #[default]
-    Trap,
-    /// It pauses, or ends where that can't be.
-    Pause,
-    /// The host's handler is told.
-    Tell,
 }
 
 impl Interrupts {

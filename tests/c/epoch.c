@@ -106,8 +106,9 @@ static void guests_end_at_the_deadline(void) {
             begin_clock(&clock);
             expect_deadline(names[i]);
             CHECK(clock.ticks >= 5);
+            /* There is none if the deadline came before the call. */
             if (i == 0)
-                CHECK(pellucid_error_frame_count(last_error) == 1);
+                CHECK(pellucid_error_frame_count(last_error) <= 1);
             end_clock(&clock);
             OK(pellucid_store_clear_epoch_deadline(store));
             OK(call("nothing"));

@@ -434,7 +434,7 @@ fn masks_with_unknown_bits_are_refused_and_the_handler_is_dropped() {
     assert_eq!(kind(scene.debuggee.set_event_handler(1 << 20, handler())), ErrorKind::InvalidArgument);
     assert_eq!(drops.get(), 1);
     scene.debuggee.set_event_handler(EventKind::ALL, handler()).unwrap();
-    assert_eq!(kind(scene.debuggee.set_event_handler(1 << 6, handler())), ErrorKind::InvalidArgument);
+    assert_eq!(kind(scene.debuggee.set_event_handler(1 << 7, handler())), ErrorKind::InvalidArgument);
     assert_eq!(drops.get(), 2);
     // The one until now stayed.
     scene.call("f", &[]).unwrap();

@@ -138,7 +138,7 @@ impl Interrupter {
     }
 
     /// Takes back some bits.
-    pub(in crate::runtime) fn forget(&self, bits: u32) {
+    pub fn forget(&self, bits: u32) {
         self.0.word().asked.fetch_and(!bits, Ordering::SeqCst);
     }
 }
