@@ -14,6 +14,8 @@ fn examples_print_what_they_should() {
         .arg(format!("LIBDIR={}", library::directory().display()))
         .arg(format!("BUILD={}/examples", env!("CARGO_TARGET_TMPDIR")))
         .arg("--always-make")
+        // Cargo's leads to an older library first, if there is one.
+        .env_remove("LD_LIBRARY_PATH")
         .output()
         .expect("make runs");
     let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
