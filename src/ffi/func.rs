@@ -150,7 +150,7 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
         // By place: several slices side by side have their lengths computed and compared first.
         let raw_args = &values[..params.len()];
         for (place, kind) in params.iter().enumerate() {
-            args[place] = pellucid_value_t::from_raw(store, *kind, raw_args[place]);
+            args[place] = pellucid_value_t::from_raw(store, *kind, &raw_args[place]);
         }
         let results = &mut results[..kinds_of_results.len()];
         for (place, kind) in kinds_of_results.iter().enumerate() {
@@ -174,7 +174,7 @@ pub(super) fn tagged(ty: &FuncType, callback: FuncCallback, userdata: Userdata) 
         outcome(status, error, &caller)?;
         let values = &mut values[..kinds_of_results.len()];
         for (place, kind) in kinds_of_results.iter().enumerate() {
-            values[place] = results[place].checked_raw(store, *kind, "result # of a host function", place)?;
+            results[place].write_raw(store, *kind, "result # of a host function", place, &mut values[place])?;
         }
         Ok(())
     }
@@ -209,14 +209,14 @@ impl Convert for CallValues<'_> {
     #[inline]
     fn write_args(&mut self, types: &[ValType], raw: &mut [RawValue]) -> Result<()> {
         for (place, ((raw, ty), arg)) in raw.iter_mut().zip(types).zip(self.args).enumerate() {
-            *raw = arg.checked_raw(self.store, kind(*ty), "argument #", place)?;
+            arg.write_raw(self.store, kind(*ty), "argument #", place, raw)?;
         }
         Ok(())
     }
 
     #[inline]
     fn read_results(&mut self, types: &[ValType], raw: &[RawValue]) {
-        let values = types.iter().zip(raw).map(|(ty, raw)| pellucid_value_t::from_raw(self.store, kind(*ty), *raw));
+        let values = types.iter().zip(raw).map(|(ty, raw)| pellucid_value_t::from_raw(self.store, kind(*ty), raw));
         self.results.set(values);
     }
 }

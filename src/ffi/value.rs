@@ -195,8 +195,11 @@ impl pellucid_value_t {
     }
 
     /// The value that a raw one of this kind is for C.
+    ///
+    /// It is read by words, as [`pellucid_value_t::write_raw`] writes it by words: to read two words as one takes long if they were
+    /// written one by one just before.
     #[inline(always)]
-    pub(super) fn from_raw(store: &Store, kind: pellucid_kind_t, raw: RawValue) -> pellucid_value_t {
+    pub(super) fn from_raw(store: &Store, kind: pellucid_kind_t, raw: &RawValue) -> pellucid_value_t {
         // On a little-endian machine every member begins with the value's lowest byte.
         let (kind, low, high) = if is_number(kind) { (kind, raw.lo, 0) } else { other_from_raw(store, kind, raw) };
         pellucid_value_t { kind, reserved: 0, of: pellucid_value_of_t { opaque: [low, high] } }
@@ -208,23 +211,27 @@ impl pellucid_value_t {
         pellucid_value_t { kind, reserved: 0, of: pellucid_value_of_t { opaque: [0; 2] } }
     }
 
-    /// The raw value that a value from C is, which must be of this kind. `what` names the value in errors, where `#` stands for
+    /// Writes the raw value that a value from C is, which must be of this kind. `what` names the value in errors, where `#` stands for
     /// `place`.
     #[inline(always)]
-    pub(super) fn checked_raw(
+    pub(super) fn write_raw(
         &self,
         store: &Store,
         kind: pellucid_kind_t,
         what: &str,
         place: usize,
-    ) -> Result<RawValue> {
+        raw: &mut RawValue,
+    ) -> Result<()> {
         use pellucid_kind::*;
         if self.kind != kind || !is_number(kind) {
-            return self.checked_raw_slowly(store, kind, what, place);
+            *raw = self.checked_raw_slowly(store, kind, what, place)?;
+            return Ok(());
         }
         let is_wide = kind == PELLUCID_I64 as u32 || kind == PELLUCID_F64 as u32;
         // SAFETY: as in `to_core`.
-        Ok(RawValue::new(unsafe { if is_wide { self.of.f64_bits } else { u64::from(self.of.f32_bits) } }))
+        raw.lo = unsafe { if is_wide { self.of.f64_bits } else { u64::from(self.of.f32_bits) } };
+        raw.hi = 0;
+        Ok(())
     }
 
     #[cold]
@@ -234,8 +241,8 @@ impl pellucid_value_t {
 }
 
 #[cold]
-fn other_from_raw(store: &Store, kind: pellucid_kind_t, raw: RawValue) -> (pellucid_kind_t, u64, u64) {
-    let value = value_type(kind).map_or(Value::Unavailable, |ty| store.from_raw(ty, raw));
+fn other_from_raw(store: &Store, kind: pellucid_kind_t, raw: &RawValue) -> (pellucid_kind_t, u64, u64) {
+    let value = value_type(kind).map_or(Value::Unavailable, |ty| store.from_raw(ty, *raw));
     let value = pellucid_value_t::from_core(value);
     // SAFETY: `from_core` initializes all of it.
     let [low, high] = unsafe { value.of.opaque };
