@@ -7,12 +7,13 @@ use crate::random::{hash_bytes, mix};
 use crate::value::{UNKNOWN_FUNCTION, Val, hash_values};
 use pellucid::base::{
     Config, Error, ErrorKind, ExternRef, ExternType, Func, FuncIndex, GlobalIndex, Instance, MemoryIndex, OptLevel,
-    RefType, StoreLimits, TableIndex, TrapCode, ValType, Value,
+    RefType, StoreLimits, TableIndex, TrapCode, ValType, Value, WasmPc,
 };
 use pellucid::debug::{Action, DebugCall, Debuggee, Edit, Event, EventKind, Frame, FrameKind};
 use pellucid::runtime::{Engine, Extern, Module};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use wasmparser::Operator;
 
 /// An engine that compiles on the calling thread, and checks itself as far as it can.
 pub fn engine(debug: bool, opt_level: OptLevel) -> Engine {
@@ -518,11 +519,17 @@ fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)
         if let (Some((pc, frame_pc, func, values)), Some(last), false) =
             (trapped.take(), trace.steps.last(), trace.is_cut)
         {
+            // A host function that has taken the place of the last step's frame has failed in it.
+            let is_replaced = values.is_none()
+                && matches!(
+                    case.info.operator_at(WasmPc(last.pc)),
+                    Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. }
+                );
             let shown = (pc, frame_pc, func, values);
             let expected = (last.pc, last.pc, last.func, values.map(|_| last.values));
-            assert_eq!(
-                shown, expected,
-                "the trap's pc, its frame's pc, function and values, and those of the last step"
+            assert!(
+                is_replaced || shown == expected,
+                "the trap's pc, its frame's pc, function and values: {shown:?}; those of the last step: {expected:?}"
             );
         }
         traces.push(trace);
