@@ -325,13 +325,15 @@ impl Debuggee {
 
     /// Makes an instance of a module, and begins a call of its start function, if it has one.
     pub fn instance_begin(&self, module: &Module, imports: &[Extern]) -> Result<(Instance, Option<DebugCall>)> {
-        let (instance, start) = self.store().instantiate(module, imports)?;
-        Ok((instance, start.map(|start| self.call_begin(start, &[])).transpose()?))
+        self.start_begin(self.store().instantiate(module, imports)?)
     }
 
     /// The same with imports from `linker`.
     pub fn link_begin(&self, linker: &Linker, module: &Module) -> Result<(Instance, Option<DebugCall>)> {
-        let (instance, start) = linker.instantiate(self.store(), module)?;
+        self.start_begin(linker.instantiate(self.store(), module)?)
+    }
+
+    fn start_begin(&self, (instance, start): (Instance, Option<Func>)) -> Result<(Instance, Option<DebugCall>)> {
         Ok((instance, start.map(|start| self.call_begin(start, &[])).transpose()?))
     }
 

@@ -46,14 +46,6 @@ static uint64_t add(uint32_t pc) {
     return id;
 }
 
-static void remove_breakpoint(uint64_t id) {
-    pellucid_edit_t *edit;
-    MUST(pellucid_edit_begin(store, &edit));
-    OK(pellucid_edit_remove(edit, id));
-    OK(pellucid_edit_commit(edit, ERR));
-    pellucid_edit_delete(edit);
-}
-
 static size_t listed(uint64_t *ids, size_t cap) {
     size_t n = 99;
     OK(pellucid_breakpoint_list(store, ids, cap, &n));

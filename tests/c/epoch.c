@@ -153,11 +153,6 @@ static void a_deadline_waits_for_the_next_call(void) {
     OK(pellucid_store_clear_epoch_deadline(store));
 }
 
-static pellucid_event_kind_t event_of(pellucid_call_t *call) {
-    const pellucid_event_t *event;
-    return OK(pellucid_call_event(call, &event)) ? pellucid_event_kind(event) : 0;
-}
-
 static void guests_pause_and_go_on(void) {
     pellucid_func_t count = func_of(instance, "count");
     pellucid_value_t args[1] = {value_i64(30000000)}, expected, result;

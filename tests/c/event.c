@@ -67,14 +67,6 @@ static uint64_t breakpoint(void) {
     return id;
 }
 
-static void remove_breakpoint(uint64_t id) {
-    pellucid_edit_t *edit;
-    MUST(pellucid_edit_begin(store, &edit));
-    MUST(pellucid_edit_remove(edit, id));
-    MUST(pellucid_edit_commit(edit, ERR));
-    pellucid_edit_delete(edit);
-}
-
 static pellucid_status_t call_f(int32_t *out) {
     pellucid_func_t f = func_of(instance, "f");
     pellucid_value_t arg = value_i32(1), result = value_i32(-1);

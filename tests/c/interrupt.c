@@ -182,11 +182,6 @@ static pellucid_call_state_t resume(pellucid_call_t *call) {
     return state;
 }
 
-static pellucid_event_kind_t event_of(pellucid_call_t *call) {
-    const pellucid_event_t *event;
-    return OK(pellucid_call_event(call, &event)) ? pellucid_event_kind(event) : 0;
-}
-
 /* A thread that interrupts as often as it can. */
 struct storm {
     pthread_t thread;

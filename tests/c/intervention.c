@@ -91,20 +91,6 @@ static bool step(void) {
     return state == PELLUCID_CALL_PAUSED;
 }
 
-static pellucid_frame_t top(void) {
-    pellucid_frame_t frame;
-    MUST(pellucid_call_frame(call, &frame));
-    return frame;
-}
-
-static uint32_t depth(void) {
-    pellucid_frame_t frame = top();
-    uint32_t count = 1;
-    while (pellucid_frame_caller(store, &frame, &frame) == PELLUCID_OK)
-        count++;
-    return count;
-}
-
 static pellucid_frame_t caller_of(pellucid_frame_t frame) {
     MUST(pellucid_frame_caller(store, &frame, &frame));
     return frame;
@@ -134,10 +120,10 @@ static pellucid_frame_t stop_in(const char *name, int32_t arg, uint32_t frames, 
     begin(name, arg);
     do
         CHECK(step());
-    while (depth() != frames);
+    while (depth_of(call) != frames);
     while (operators-- != 0)
         CHECK(step());
-    return top();
+    return frame_of(call);
 }
 
 static int32_t result_of_call(void) {
@@ -178,7 +164,7 @@ static void innermost_frames_take_what_is_written(void) {
     pellucid_value_t wide = value_i64(1LL << 40);
     MUST(pellucid_frame_write_local(store, &frame, 2, &wide, ERR));
     CHECK(step());
-    frame = top();
+    frame = frame_of(call);
     MUST(pellucid_frame_read_locals(store, &frame, 2, &read, 1, &n));
     CHECK(read.kind == PELLUCID_I64 && read.of.i64 == 1LL << 40);
     CHECK(run_on() == 300 + 10 + 5);
@@ -196,7 +182,7 @@ static void frames_that_wait_take_it_when_they_are_returned_to(void) {
     MUST(pellucid_frame_read_operands(store, &frame, 0, &read, 1, &n));
     CHECK(read.of.i32 == 1000);
     CHECK(step());
-    CHECK(local_of(caller_of(top()), 1) == 8);
+    CHECK(local_of(caller_of(frame_of(call)), 1) == 8);
     CHECK(run_on() == 1000 + 10 + 8);
     /* Every frame of a recursion is its own. */
     frame = stop_in("down", 5, 4, 0);
@@ -227,22 +213,22 @@ static void frames_return_early(void) {
         result = value_i32(1000);
         MUST(pellucid_frame_return(store, &frame, &result, 1, &moved, ERR));
         CHECK(!pellucid_frame_is_valid(store, &frame) && pellucid_frame_is_valid(store, &moved));
-        CHECK(depth() == 2);
+        CHECK(depth_of(call) == 2);
         uint32_t n;
         pellucid_value_t read;
         MUST(pellucid_frame_read_operands(store, &moved, 0, &read, 1, &n));
         CHECK(n == 1 && read.of.i32 == 1000);
-        CHECK(step() && depth() == 1);
+        CHECK(step() && depth_of(call) == 1);
         CHECK(run_on() == 300 + 1000 + 5);
     }
     /* With the frames that it has called. */
     pellucid_frame_t frame = caller_of(stop_in("outer", 3, 2, 1));
     MUST(pellucid_frame_return(store, &frame, &result, 1, NULL, ERR));
-    CHECK(depth() == 1);
+    CHECK(depth_of(call) == 1);
     CHECK(run_on() == 1000);
     frame = caller_of(caller_of(stop_in("down", 5, 6, 1)));
     MUST(pellucid_frame_return(store, &frame, &result, 1, &frame, ERR));
-    CHECK(depth() == 4);
+    CHECK(depth_of(call) == 4);
     CHECK(run_on() == 3 + 1000);
     /* From a function whose end nothing leads to. */
     frame = stop_in("never_ends", 3, 1, 0);
@@ -265,7 +251,7 @@ static void frames_begin_again(void) {
     frame = caller_of(stop_in("outer", 3, 2, 2));
     write_local(frame, 0, 4);
     MUST(pellucid_frame_restart(store, &frame, &frame, ERR));
-    CHECK(depth() == 1 && local_of(frame, 0) == 4 && local_of(frame, 1) == 0);
+    CHECK(depth_of(call) == 1 && local_of(frame, 0) == 4 && local_of(frame, 1) == 0);
     CHECK(run_on() == 400 + 11 + 5);
     close_world();
 }
@@ -279,8 +265,8 @@ static void frames_are_dropped(void) {
     uint32_t n;
     pellucid_value_t read[3];
     MUST(pellucid_frame_read_operands(store, &frame, 0, read, 3, &n));
-    CHECK(depth() == 1 && pc_of(frame) == pc && n == 2 && read[0].of.i32 == 300 && read[1].of.i32 == 9);
-    CHECK(step() && depth() == 2);
+    CHECK(depth_of(call) == 1 && pc_of(frame) == pc && n == 2 && read[0].of.i32 == 300 && read[1].of.i32 == 9);
+    CHECK(step() && depth_of(call) == 2);
     CHECK(run_on() == 300 + 16 + 5);
     frame = stop_in("indirect", 3, 2, 1);
     write_local(frame, 1, 5);
@@ -290,7 +276,7 @@ static void frames_are_dropped(void) {
     CHECK(run_on() == 80);
     frame = caller_of(caller_of(stop_in("down", 5, 6, 1)));
     MUST(pellucid_frame_drop(store, &frame, &frame, ERR));
-    CHECK(depth() == 3);
+    CHECK(depth_of(call) == 3);
     CHECK(run_on() == 5);
     frame = stop_in("outer", 3, 1, 1);
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_frame_drop(store, &frame, &frame, ERR));
@@ -305,7 +291,7 @@ static void frames_move_to_other_operators(void) {
     const uint32_t first = pc_of(frame);
     for (int i = 0; i < 12; i++)
         CHECK(step());
-    frame = top();
+    frame = frame_of(call);
     CHECK(operands_of(frame) == 1);
     STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_frame_set_pc(store, &frame, first, &frame, ERR));
     STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_frame_set_pc(store, &frame, first + 1, &frame, ERR));
@@ -313,7 +299,7 @@ static void frames_move_to_other_operators(void) {
     STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_frame_set_pc(store, &frame, UINT32_MAX, &frame, ERR));
     do
         CHECK(step());
-    while (frame = top(), operands_of(frame) != 0);
+    while (frame = frame_of(call), operands_of(frame) != 0);
     write_local(frame, 0, 3);
     write_local(frame, 1, 0);
     MUST(pellucid_frame_set_pc(store, &frame, first, &frame, ERR));
@@ -332,8 +318,8 @@ static void calls_are_ended(void) {
     CHECK(message_has(error, "enough") && pellucid_error_trap(error) == PELLUCID_TRAP_REQUESTED);
     CHECK(pellucid_error_frame_count(error) == 2);
     pellucid_error_delete(error);
-    pellucid_frame_t frame = top();
-    CHECK(depth() == 2);
+    pellucid_frame_t frame = frame_of(call);
+    CHECK(depth_of(call) == 2);
     pellucid_value_t value = value_i32(1);
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_frame_write_local(store, &frame, 0, &value, ERR));
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_frame_return(store, &frame, &value, 1, &frame, ERR));
@@ -358,7 +344,7 @@ static void breakpoints_are_hit_after_an_interrupt(void) {
         begin("host", 4);
         MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
         CHECK(state == PELLUCID_CALL_PAUSED);
-        pellucid_frame_t frame = top();
+        pellucid_frame_t frame = frame_of(call);
         pellucid_module_t *module;
         pellucid_edit_t *edit;
         uint64_t id;
@@ -373,7 +359,7 @@ static void breakpoints_are_hit_after_an_interrupt(void) {
             write_local(frame, 1, 50);
         MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
         if (CHECK(state == PELLUCID_CALL_PAUSED)) {
-            frame = top();
+            frame = frame_of(call);
             CHECK(pc_of(frame) == pc && local_of(frame, 1) == (is_changed ? 50 : 5));
             CHECK(run_on() == (is_changed ? 54 : 9));
         }
@@ -386,7 +372,7 @@ static void breakpoints_are_hit_after_an_interrupt(void) {
 
 /* Each frame of `fib` has one or two less than its caller. */
 static bool are_frames_of_fib(int32_t n) {
-    pellucid_frame_t frame = top();
+    pellucid_frame_t frame = frame_of(call);
     int32_t inner = local_of(frame, 0);
     bool holds = inner >= 0;
     while (holds && pellucid_frame_caller(store, &frame, &frame) == PELLUCID_OK) {
@@ -414,8 +400,8 @@ static void interrupts_show_frames_as_they_are(void) {
             pauses++;
             if (!CHECK(are_frames_of_fib(19)))
                 break;
-            pellucid_frame_t frame = top();
-            for (uint32_t up = (random >> 8) % depth(); up > 0; up--)
+            pellucid_frame_t frame = frame_of(call);
+            for (uint32_t up = (random >> 8) % depth_of(call); up > 0; up--)
                 frame = caller_of(frame);
             write_local(frame, 0, local_of(frame, 0));
         }
@@ -442,11 +428,11 @@ static void interrupts_come_before_changed_frames_run(void) {
                     MUST(pellucid_frame_restart(store, &frame, &frame, ERR));
                 if (change == 4 && times == 0)
                     MUST(pellucid_frame_drop(store, &frame, &frame, ERR));
-                uint32_t pc = pc_of(frame), frames = depth();
+                uint32_t pc = pc_of(frame), frames = depth_of(call);
                 MUST(pellucid_interrupt_request(interrupt, (pellucid_interrupt_kind_t)kind));
                 MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
-                frame = top();
-                CHECK(pc_of(frame) == pc && depth() == frames);
+                frame = frame_of(call);
+                CHECK(pc_of(frame) == pc && depth_of(call) == frames);
                 if (kind == PELLUCID_INTERRUPT_TRAP)
                     break;
                 CHECK(state == PELLUCID_CALL_PAUSED);
@@ -532,7 +518,7 @@ static void writing_what_is_there_changes_nothing(const char *name, int32_t arg)
         begin(name, arg);
         for (uint32_t done = 0; done <= at; done++)
             CHECK(step());
-        pellucid_frame_t frame = top();
+        pellucid_frame_t frame = frame_of(call);
         do {
             uint32_t n;
             MUST(pellucid_frame_read_locals(store, &frame, 0, values, 8, &n));
@@ -579,9 +565,9 @@ static void any_signature_returns_early(int n, int m, bool has_vectors) {
     begin("g", 1000);
     do
         CHECK(step());
-    while (depth() != 2);
+    while (depth_of(call) != 2);
     pellucid_value_t results[64] = {0};
-    pellucid_frame_t frame = top();
+    pellucid_frame_t frame = frame_of(call);
     uint32_t count;
     MUST(pellucid_frame_read_locals(store, &frame, 0, results, 64, &count));
     CHECK(count == (uint32_t)(n + m));
@@ -652,7 +638,7 @@ static void forms_are_given_back(void) {
         sprintf(name, "f%d", i);
         begin(name, 5);
         CHECK(step());
-        write_local(top(), 1, 1000);
+        write_local(frame_of(call), 1, 1000);
         CHECK(run_on() == 5 + 1000 + (N - i));
     }
     CHECK(mappings() - before < 3 * 2 * 64);
@@ -669,8 +655,8 @@ static void forms_are_given_back(void) {
     for (int i = 0; i < N; i++) {
         do
             CHECK(step());
-        while (depth() != (uint32_t)i + 1);
-        write_local(top(), 1, 10);
+        while (depth_of(call) != (uint32_t)i + 1);
+        write_local(frame_of(call), 1, 10);
     }
     CHECK(mappings() - before > 3 * N / 2);
     CHECK(run_on() == 5 + 11 * N);
@@ -688,12 +674,12 @@ static void refused_memory_is_a_status(void) {
     begin("f0", 5);
     do
         CHECK(step());
-    while (depth() != 2);
+    while (depth_of(call) != 2);
     struct rlimit limit, none;
     getrlimit(RLIMIT_AS, &limit);
     none = limit;
     none.rlim_cur = 0;
-    pellucid_frame_t frame = top(), outer = caller_of(frame), moved;
+    pellucid_frame_t frame = frame_of(call), outer = caller_of(frame), moved;
     pellucid_value_t value = value_i32(1000);
     setrlimit(RLIMIT_AS, &none);
     pellucid_status_t statuses[] = {
@@ -706,8 +692,8 @@ static void refused_memory_is_a_status(void) {
     setrlimit(RLIMIT_AS, &limit);
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         CHECK(statuses[i] == PELLUCID_ERR_SYSTEM);
-    CHECK(pellucid_frame_is_valid(store, &frame) && local_of(frame, 1) == 0 && depth() == 2);
-    write_local(top(), 1, 1000);
+    CHECK(pellucid_frame_is_valid(store, &frame) && local_of(frame, 1) == 0 && depth_of(call) == 2);
+    write_local(frame_of(call), 1, 1000);
     CHECK(run_on() == 5 + 1003);
     close_world();
 }

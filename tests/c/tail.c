@@ -380,20 +380,6 @@ static bool step(void) {
     return state == PELLUCID_CALL_PAUSED;
 }
 
-static pellucid_frame_t top(void) {
-    pellucid_frame_t frame;
-    MUST(pellucid_call_frame(call, &frame));
-    return frame;
-}
-
-static uint32_t depth(void) {
-    pellucid_frame_t frame = top();
-    uint32_t count = 1;
-    while (pellucid_frame_caller(store, &frame, &frame) == PELLUCID_OK)
-        count++;
-    return count;
-}
-
 static uint64_t key_of(pellucid_frame_t frame) {
     uint64_t key;
     MUST(pellucid_frame_key(store, &frame, &key));
@@ -427,8 +413,8 @@ static pellucid_frame_t stop_in(const char *name, int64_t n, const char *inner) 
     begin(name, n);
     do
         CHECK(step());
-    while (!is_in(top(), inner));
-    return top();
+    while (!is_in(frame_of(call), inner));
+    return frame_of(call);
 }
 
 static void steps_lead_into_the_function_that_takes_the_place(void) {
@@ -440,7 +426,7 @@ static void steps_lead_into_the_function_that_takes_the_place(void) {
     uint32_t pc_of_outer, pc;
     MUST(pellucid_frame_pc(store, &caller, &pc_of_outer));
     for (int hop = 0; hop < 9; hop++) {
-        before = top();
+        before = frame_of(call);
         uint64_t key = key_of(before);
         CHECK(is_in(before, order[hop % 3]));
         /* To the tail call, which shows what it hands on, and over it. */
@@ -448,21 +434,21 @@ static void steps_lead_into_the_function_that_takes_the_place(void) {
         int64_t handed_on[N_MANY] = {0};
         do {
             pellucid_value_t operands[N_MANY];
-            frame = top();
-            CHECK(key_of(frame) == key && depth() == 2);
+            frame = frame_of(call);
+            CHECK(key_of(frame) == key && depth_of(call) == 2);
             MUST(pellucid_frame_read_operands(store, &frame, 0, operands, N_MANY, &n));
             for (uint32_t i = 0; i < n; i++)
                 handed_on[i] = operands[i].kind == PELLUCID_I64 ? operands[i].of.i64 : -1;
             CHECK(step());
-        } while (is_in(top(), order[hop % 3]));
+        } while (is_in(frame_of(call), order[hop % 3]));
         static const uint32_t counts[] = {20, 6, 2};
         CHECK(n == counts[hop % 3]);
         CHECK(!pellucid_frame_is_valid(store, &frame) && !pellucid_frame_is_valid(store, &before));
         STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_frame_pc(store, &frame, &pc));
         pellucid_value_t value = value_i64(1);
         STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_frame_write_local(store, &before, 0, &value, ERR));
-        frame = top();
-        CHECK(is_in(frame, order[(hop + 1) % 3]) && depth() == 2 && key_of(frame) != key);
+        frame = frame_of(call);
+        CHECK(is_in(frame, order[(hop + 1) % 3]) && depth_of(call) == 2 && key_of(frame) != key);
         for (uint32_t i = 0; i < n; i++)
             CHECK(local_of(frame, i) == handed_on[i]);
         MUST(pellucid_frame_caller(store, &frame, &caller));
@@ -471,24 +457,24 @@ static void steps_lead_into_the_function_that_takes_the_place(void) {
         CHECK(local_of(caller, 1) == 3000 && local_of(caller, 2) == 80);
     }
     /* Out of the last one, to where the first one would have returned. */
-    while (depth() == 2)
+    while (depth_of(call) == 2)
         CHECK(step());
-    CHECK(is_in(top(), "outer") && key_of(top()) == key_of_outer);
+    CHECK(is_in(frame_of(call), "outer") && key_of(frame_of(call)) == key_of_outer);
     CHECK(run_on() == outer(3));
     /* The host's is one step, after which the caller goes on. */
     stop_in("calls_to_host", 5, "to_host");
-    CHECK(step() && depth() == 2);
-    CHECK(step() && depth() == 1);
+    CHECK(step() && depth_of(call) == 2);
+    CHECK(step() && depth_of(call) == 1);
     CHECK(run_on() == 11);
     /* A function in its own place is another frame, too. */
     frame = stop_in("calls_down", 5, "down");
     for (int64_t n = 5; n >= 0; n--) {
-        const uint64_t key = key_of(top());
-        while (depth() == 2 && local_of(top(), 0) == n) {
-            CHECK(key_of(top()) == key);
+        const uint64_t key = key_of(frame_of(call));
+        while (depth_of(call) == 2 && local_of(frame_of(call), 0) == n) {
+            CHECK(key_of(frame_of(call)) == key);
             CHECK(step());
         }
-        CHECK(depth() == (n == 0 ? 1 : 2) && key_of(top()) != key);
+        CHECK(depth_of(call) == (n == 0 ? 1 : 2) && key_of(frame_of(call)) != key);
     }
     CHECK(run_on() == 16);
     /* All of it, also between instances and by the table, operator by operator. */
@@ -497,9 +483,9 @@ static void steps_lead_into_the_function_that_takes_the_place(void) {
     MUST(pellucid_call_begin(store, &ping, args, 2, &call, ERR));
     int pongs = 0;
     while (step()) {
-        CHECK(depth() == 1);
+        CHECK(depth_of(call) == 1);
         uint32_t operands;
-        frame = top();
+        frame = frame_of(call);
         MUST(pellucid_frame_operand_count(store, &frame, &operands));
         pellucid_instance_t instance;
         MUST(pellucid_frame_instance(store, &frame, &instance));
@@ -535,14 +521,14 @@ static void breakpoints_are_hit_in_what_takes_the_place(void) {
     pellucid_frame_t frame = stop_in("outer", 1, "wide");
     /* At the operator of the tail call itself, and at the beginning of a function. */
     pc = 0;
-    while (is_in(top(), "wide")) {
-        frame = top();
+    while (is_in(frame_of(call), "wide")) {
+        frame = frame_of(call);
         MUST(pellucid_frame_pc(store, &frame, &pc));
         MUST(pellucid_frame_operand_count(store, &frame, &n_operands));
         CHECK(step());
     }
     CHECK(n_operands == 6);
-    frame = top();
+    frame = frame_of(call);
     MUST(pellucid_frame_func_index(store, &frame, &index));
     CHECK(run_on() == outer(1));
     MUST(pellucid_edit_begin(store, &edit));
@@ -576,7 +562,7 @@ static void the_host_may_wait(void) {
             CHECK(state == PELLUCID_CALL_YIELDED);
             pellucid_frame_t frame;
             if (is_debug && cases[i].has_caller) {
-                CHECK(is_in(top(), cases[i].name) && depth() == 1);
+                CHECK(is_in(frame_of(call), cases[i].name) && depth_of(call) == 1);
             } else {
                 STATUS(is_debug ? PELLUCID_ERR_NOT_FOUND : PELLUCID_ERR_DEBUG_DISABLED,
                        pellucid_call_frame(call, &frame));
@@ -592,7 +578,7 @@ static void the_host_may_wait(void) {
             MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
             if (steps && cases[i].has_caller) {
                 /* The step ends behind it. */
-                CHECK(state == PELLUCID_CALL_PAUSED && is_in(top(), cases[i].name));
+                CHECK(state == PELLUCID_CALL_PAUSED && is_in(frame_of(call), cases[i].name));
                 MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
             }
             CHECK(state == PELLUCID_CALL_FINISHED);
@@ -628,7 +614,7 @@ static void frames_that_were_moved_make_tail_calls(void) {
             last++;
             uint32_t frames = 0;
             uint64_t keys[3] = {0};
-            for (pellucid_frame_t frame = top();;) {
+            for (pellucid_frame_t frame = frame_of(call);;) {
                 uint32_t n_locals;
                 pellucid_value_t value;
                 uint32_t n;
@@ -641,9 +627,9 @@ static void frames_that_were_moved_make_tail_calls(void) {
             }
             if (steps % 2 == 0) {
                 /* The frame that waits stays what it was, and the only one does, as it makes no tail call. */
-                const uint32_t before = depth();
-                if (step() && depth() == before) {
-                    pellucid_frame_t frame = top();
+                const uint32_t before = depth_of(call);
+                if (step() && depth_of(call) == before) {
+                    pellucid_frame_t frame = frame_of(call);
                     if (before > 1) {
                         MUST(pellucid_frame_caller(store, &frame, &frame));
                         CHECK(key_of(frame) == keys[1]);
@@ -683,22 +669,22 @@ static void frames_in_anothers_place_are_changed(void) {
         frame = stop_in("outer", 3, inner[i]);
         value = value_i64(500);
         MUST(pellucid_frame_return(store, &frame, &value, 1, &moved, ERR));
-        CHECK(depth() == 2 && step() && depth() == 1);
+        CHECK(depth_of(call) == 2 && step() && depth_of(call) == 1);
         CHECK(run_on() == outer(3) - narrow(3) + 500);
         /* Once more from its beginning. */
         frame = stop_in("outer", 3, inner[i]);
         CHECK(step() && step());
-        frame = top();
+        frame = frame_of(call);
         MUST(pellucid_frame_restart(store, &frame, &moved, ERR));
         CHECK(run_on() == outer(3));
         /* Its caller hasn't called it. */
         frame = stop_in("outer", 3, inner[i]);
         if (i == 0) {
             MUST(pellucid_frame_drop(store, &frame, &moved, ERR));
-            CHECK(depth() == 1);
+            CHECK(depth_of(call) == 1);
         } else {
             STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_frame_drop(store, &frame, &moved, ERR));
-            CHECK(message_has(last_error, "tail call") && pellucid_frame_is_valid(store, &frame) && depth() == 2);
+            CHECK(message_has(last_error, "tail call") && pellucid_frame_is_valid(store, &frame) && depth_of(call) == 2);
         }
         CHECK(run_on() == outer(3));
     }
@@ -746,8 +732,8 @@ static void interrupts_find_the_frames_that_are_there(void) {
             MUST(pellucid_call_resume_for(call, PELLUCID_RESUME_CONTINUE, &budget, &state, ERR));
             if (state == PELLUCID_CALL_FINISHED)
                 break;
-            pellucid_frame_t frame = top();
-            CHECK(depth() == 2 || (depth() == 1 && is_in(frame, "outer")));
+            pellucid_frame_t frame = frame_of(call);
+            CHECK(depth_of(call) == 2 || (depth_of(call) == 1 && is_in(frame, "outer")));
             while (pellucid_frame_caller(store, &frame, &frame) == PELLUCID_OK)
                 continue;
             CHECK(is_in(frame, "outer") && local_of(frame, 0) == n);

@@ -152,6 +152,33 @@ static inline pellucid_value_t value_of(pellucid_kind_t kind) {
     return value;
 }
 
+static inline void remove_breakpoint(uint64_t id) {
+    pellucid_edit_t *edit;
+    MUST(pellucid_edit_begin(store, &edit));
+    MUST(pellucid_edit_remove(edit, id));
+    MUST(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+}
+
+static inline pellucid_event_kind_t event_of(pellucid_call_t *call) {
+    const pellucid_event_t *event;
+    return OK(pellucid_call_event(call, &event)) ? pellucid_event_kind(event) : 0;
+}
+
+static inline pellucid_frame_t frame_of(pellucid_call_t *call) {
+    pellucid_frame_t frame;
+    MUST(pellucid_call_frame(call, &frame));
+    return frame;
+}
+
+static inline uint32_t depth_of(pellucid_call_t *call) {
+    pellucid_frame_t frame = frame_of(call);
+    uint32_t count = 1;
+    while (pellucid_frame_caller(store, &frame, &frame) == PELLUCID_OK)
+        count++;
+    return count;
+}
+
 /* Counts how often a finalizer ran: its userdata is an int. */
 static inline void count(void *userdata) {
     ++*(int *)userdata;

@@ -267,11 +267,6 @@ static void finishes(pellucid_call_t *call, int32_t expected) {
     pellucid_call_delete(call);
 }
 
-static pellucid_event_kind_t event_of(pellucid_call_t *call) {
-    const pellucid_event_t *event;
-    return OK(pellucid_call_event(call, &event)) ? pellucid_event_kind(event) : 0;
-}
-
 static void a_call_waits_and_goes_on(void) {
     next_token = 1234567890123;
     pellucid_call_t *call = begin_asks(3, 4);
@@ -922,14 +917,6 @@ static uint64_t add_breakpoint(uint32_t pc) {
     pellucid_edit_delete(edit);
     pellucid_module_delete(module);
     return id;
-}
-
-static void remove_breakpoint(uint64_t id) {
-    pellucid_edit_t *edit;
-    MUST(pellucid_edit_begin(store, &edit));
-    MUST(pellucid_edit_remove(edit, id));
-    MUST(pellucid_edit_commit(edit, ERR));
-    pellucid_edit_delete(edit);
 }
 
 static pellucid_frame_info_t info_of(pellucid_call_t *call, pellucid_frame_t *frame) {

@@ -27,9 +27,9 @@ use std::rc::Rc;
 pub const GUARD: usize = (256 << 10) + HANDLER_ROOM;
 /// Bytes of its upper part, which becomes accessible, piece by piece, when a host's signal handler that runs on the stack needs
 /// it.
-pub const HANDLER_ROOM: usize = 8 * HANDLER_PIECE;
+const HANDLER_ROOM: usize = 8 * HANDLER_PIECE;
 /// Bytes of such a piece. It is closed when the handler has returned.
-pub const HANDLER_PIECE: usize = 128 << 10;
+const HANDLER_PIECE: usize = 128 << 10;
 
 // What lies below a frame's last probe, and what a routine of ours pushes below that.
 const _: () = assert!(GUARD - HANDLER_ROOM >= 2 * PROBED_STRETCH);
@@ -40,6 +40,22 @@ const KEPT: usize = 16;
 
 /// Bytes below the limit on stacks of code that checks it: for a stop point's registers, and a host's signal handler.
 pub const HEADROOM: usize = 64 << 10;
+
+/// Gives a signal handler the next piece of a stack's guard; answers whether there was one. Fit for a signal handler.
+///
+/// # Safety
+///
+/// The stack must be in use.
+pub unsafe fn open(stack: &StackRecord) -> bool {
+    let opened = stack.opened() + HANDLER_PIECE;
+    // SAFETY: this part of the guard is the stack's own, which is mapped.
+    let is_open =
+        opened <= HANDLER_ROOM && unsafe { mapping::set_accessible(stack.base() - opened, HANDLER_PIECE, true) };
+    if is_open {
+        stack.set_opened(opened);
+    }
+    is_open
+}
 
 /// Takes back what signal handlers were given of a stack's guard. Fit for a signal handler.
 ///

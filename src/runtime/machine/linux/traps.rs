@@ -14,11 +14,10 @@
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("the trap handler is written for Linux on x86-64 only");
 
-use super::super::guest_stack::{HANDLER_PIECE, HANDLER_ROOM, close};
+use super::super::guest_stack::{close, open};
 use super::super::stack_registry::StackRecord;
 use super::super::store_context::{BuiltinTable, RawTrap, StoreContext};
 use super::super::switch;
-use super::mapping;
 use super::thread::{self, SIGNALS, frame_size};
 use crate::base::{Error, ErrorKind, NativePc, Result, TrapCode};
 use std::ffi::{c_int, c_void};
@@ -166,7 +165,8 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     if has_no_room && unsafe { run_handler(context) } {
         return true;
     }
-    if hits_guard && !is_guest && open(stack) {
+    // SAFETY: a handler runs on the stack; then the caller's promise.
+    if hits_guard && !is_guest && unsafe { open(stack) } {
         // SAFETY: as above.
         unsafe { look_again(context) };
         return true;
@@ -193,18 +193,6 @@ const SI_KERNEL: c_int = 0x80;
 fn end_of_room(stack: &StackRecord) -> usize {
     // The red zone, and what aligning takes.
     stack.base() - stack.opened() + frame_size() + 1024
-}
-
-/// Makes the next piece of a guard's upper part accessible; answers whether there was one.
-fn open(stack: &StackRecord) -> bool {
-    let opened = stack.opened() + HANDLER_PIECE;
-    // SAFETY: this part of the guard is the stack's own, which is in use.
-    let is_open =
-        opened <= HANDLER_ROOM && unsafe { mapping::set_accessible(stack.base() - opened, HANDLER_PIECE, true) };
-    if is_open {
-        stack.set_opened(opened);
-    }
-    is_open
 }
 
 /// The signal that a thread is sent to look whether a handler has returned: one that the handler is very unlikely to cause itself
