@@ -101,6 +101,24 @@ pub fn prepare_interrupts() {
 /// Bytes that a stop puts on the guest's stack: return address, context, 15 registers, 16 vector registers; and some.
 const STOP_SPACE: usize = 512;
 
+/// Goes back to the host's stack, with the store context in `rbx`, up to the address to return to: the host's floating-point
+/// environment first, unless nobody has changed it, then what `enter` or a resumption has kept there. `rax` stays as it is.
+macro_rules! back_to_host {
+    () => {
+        concat!(
+            "cmp dword ptr [rbx + {has_floats}], 0\n",
+            "je 5f\n",
+            "ldmxcsr [rbx + {host_floats}]\n",
+            "5:\n",
+            "mov rsp, [rbx + {host_sp}]\n",
+            "lea rsp, [rsp + 16]\n",
+            "pop qword ptr [rbx + {host_sp}]\n",
+            "pop rbx\n",
+            "pop rbp",
+        )
+    };
+}
+
 /// Runs `trampoline(callee, null, code, values)` on the guest stack below `stack_high`, until it returns or is left;
 /// answers one of the constants above.
 ///
@@ -144,16 +162,8 @@ pub unsafe fn enter(
             "mov rbx, r8",
             "call {begin}",
             "xor eax, eax",
-            // From here on as in `leave`: the guest may have been resumed by another function since.
-            "cmp dword ptr [rbx + {has_floats}], 0",
-            "je 5f",
-            "ldmxcsr [rbx + {host_floats}]",
-            "5:",
-            "mov rsp, [rbx + {host_sp}]",
-            "lea rsp, [rsp + 16]",
-            "pop qword ptr [rbx + {host_sp}]",
-            "pop rbx",
-            "pop rbp",
+            // As in `leave`: the guest may have been resumed by another function since.
+            back_to_host!(),
             "ret",
             "2:",
             begin = sym begin,
@@ -905,15 +915,7 @@ pub const REENTRY_SPACE: usize = 256 + 15 * 8 + 16;
 #[unsafe(link_section = "pellucid_switch")]
 pub unsafe extern "sysv64" fn leave() {
     naked_asm!(
-        "cmp dword ptr [rbx + {has_floats}], 0",
-        "je 5f",
-        "ldmxcsr [rbx + {host_floats}]",
-        "5:",
-        "mov rsp, [rbx + {host_sp}]",
-        "lea rsp, [rsp + 16]",
-        "pop qword ptr [rbx + {host_sp}]",
-        "pop rbx",
-        "pop rbp",
+        back_to_host!(),
         "ret",
         host_sp = const offsets::HOST_SP,
         host_floats = const HOST_FLOATS,
@@ -1003,16 +1005,8 @@ pub unsafe extern "sysv64" fn stop() {
         "mov [rbx + {exit_pc}], rax",
         "mov [rbx + {guest_sp}], rsp",
         "mov eax, {stopped}",
-        "cmp dword ptr [rbx + {has_floats}], 0",
-        "je 5f",
-        "ldmxcsr [rbx + {host_floats}]",
-        "5:",
+        back_to_host!(),
         // As `leave` does, but the return that the processor expects now is the guest's, to after the stop point.
-        "mov rsp, [rbx + {host_sp}]",
-        "lea rsp, [rsp + 16]",
-        "pop qword ptr [rbx + {host_sp}]",
-        "pop rbx",
-        "pop rbp",
         "pop rcx",
         "jmp rcx",
         space = const STOP_SPACE,
@@ -1165,16 +1159,8 @@ unsafe extern "sysv64" fn leave_yielded() {
         "mov [rbx + {exit_fp}], rax",
         "mov [rbx + {exit_pc}], rdx",
         "mov eax, {yielded}",
-        "cmp dword ptr [rbx + {has_floats}], 0",
-        "je 5f",
-        "ldmxcsr [rbx + {host_floats}]",
-        "5:",
+        back_to_host!(),
         // As in `stop`.
-        "mov rsp, [rbx + {host_sp}]",
-        "lea rsp, [rsp + 16]",
-        "pop qword ptr [rbx + {host_sp}]",
-        "pop rbx",
-        "pop rbp",
         "pop rcx",
         "jmp rcx",
         yields = const YIELDS,
