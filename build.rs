@@ -24,6 +24,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("func", "Functions", "Making the host's, calling any, and who called."),
     ("externref", "Host references", "Host values that guests can hold."),
     ("memory", "Memories", "Linear memories."),
+    ("shared_memory", "Shared memories", "Memories that stores on several threads have at the same time."),
     ("table", "Tables", "Tables of references."),
     ("global", "Globals", "Global variables."),
     ("instance", "Instances", "Instances of modules and what is in them."),

@@ -425,6 +425,15 @@ enum pellucid_trap {
     PELLUCID_TRAP_INTERRUPTED = 13,
     /** The guest has used up the time that it was given, see `pellucid_budget_t`. */
     PELLUCID_TRAP_DEADLINE = 14,
+    /** The address of an atomic access isn't a multiple of its size. */
+    PELLUCID_TRAP_UNALIGNED_ATOMIC = 15,
+    /** `memory.atomic.wait` on a memory that isn't shared, where nobody could end it. */
+    PELLUCID_TRAP_EXPECTED_SHARED_MEMORY = 16,
+    /**
+     * The host doesn't allow guests to wait, or not for so long: see `PELLUCID_LIMIT_WAIT_NANOSECONDS` and
+     * `pellucid_shared_memory_allow_waits`.
+     */
+    PELLUCID_TRAP_WAIT_NOT_ALLOWED = 17,
 };
 
 /**
@@ -732,7 +741,7 @@ enum pellucid_opt_level {
 /**
  * Values of `pellucid_limit_t`.
  *
- * Whatever would exceed a limit fails (`memory.grow` and `table.grow` answer -1 to the guest); nothing is ended.
+ * Whatever would exceed a limit fails (`memory.grow` and `table.grow` answer -1 to the guest); nothing is ended but a wait.
  */
 enum pellucid_limit {
     /** Bytes of each memory; 4 GiB unless set. */
@@ -755,6 +764,11 @@ enum pellucid_limit {
      * may be fewer, as the thread's own stack must have room for them: see SIGNALS at the top.
      */
     PELLUCID_LIMIT_NESTED_CALLS = 7,
+    /**
+     * How long a guest may wait at a time in `memory.atomic.wait32` and `wait64`, in nanoseconds; as long as it likes unless set.
+     * With 0 it must not wait at all. What exceeds this ends: the operator traps with `PELLUCID_TRAP_WAIT_NOT_ALLOWED`.
+     */
+    PELLUCID_LIMIT_WAIT_NANOSECONDS = 8,
 };
 
 /**
@@ -1303,7 +1317,7 @@ typedef struct {
     uint32_t has_maximum;
     /** 1 if its addresses and sizes are `i64`, 0 if they are `i32`. */
     uint32_t is_64;
-    /** 1 if it is shared between threads; 0 is what is supported now. */
+    /** 1 if stores on several threads may have it at the same time, else 0; if it is, it has a maximum. */
     uint32_t is_shared;
     /** The size of its pages, one of `enum pellucid_page_size`; 0 means the usual one. */
     uint32_t page_size_log2;
@@ -2806,6 +2820,325 @@ pellucid_status_t pellucid_memory_write(pellucid_store_t *store,
                                         uint64_t offset,
                                         const uint8_t *bytes,
                                         size_t n_bytes);
+
+/* ==================================================================================================
+ * Shared memories
+ *
+ * Memories that stores on several threads have at the same time.
+ * ================================================================================================== */
+
+/**
+ * A memory that any number of stores of one engine may have, on any threads. An owned object, one reference to it.
+ *
+ *     pellucid_memorytype_t type = {.minimum = 1, .maximum = 100, .has_maximum = 1, .is_shared = 1};
+ *     pellucid_shared_memory_new(engine, &type, &shared, &error);
+ *     // for each store, on whichever thread uses it:
+ *     pellucid_memory_from_shared(store, shared, &memory, &error);
+ *     ...
+ *     pellucid_shared_memory_delete(shared);
+ *
+ * It lives as long as a reference to it, or a store that has it. Its first byte never moves, and its size never becomes less, while it
+ * may grow at any time under all who use it. Any thread may use it, also several at once.
+ *
+ * Guests, and functions of this library, may be writing its bytes at any time. What is read or written here is copied byte by byte, in no
+ * particular order: what others write meanwhile is found in part, or not at all, as with guests' accesses that aren't atomic.
+ * Programs that access its bytes in place (`pellucid_shared_memory_data`) should do so by their language's atomic operations: anything
+ * else is a data race in C.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_shared_memory_t pellucid_shared_memory_t;
+
+/**
+ * Makes a shared memory. Its bytes are zero.
+ *
+ * It has addresses for all that its maximum and the engine's limit `PELLUCID_LIMIT_MEMORY_BYTES` allow, or as many as
+ * `pellucid_config_set_memory_reservation` says. That limit is its own from then on, see `pellucid_shared_memory_set_limit`.
+ *
+ * - `engine`: the engine whose stores can have it.
+ * - `memorytype`: its type, with `is_shared` and a maximum.
+ * - `out_shared`: gets the memory.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type that no shared memory can have; `PELLUCID_ERR_LIMIT`;
+ * `PELLUCID_ERR_SYSTEM`, if there aren't so many addresses, too; `PELLUCID_ERR_UNSUPPORTED` for a type that isn't supported yet.
+ *
+ * Owns: the caller owns `*out_shared` and `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_new(const pellucid_engine_t *engine,
+                                             const pellucid_memorytype_t *memorytype,
+                                             pellucid_shared_memory_t **out_shared,
+                                             pellucid_error_t **out_error);
+
+/**
+ * Deletes a reference. Stores that have the memory keep it.
+ *
+ * - `shared`: the reference; NULL is fine.
+ *
+ * Owns: takes `shared`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+void pellucid_shared_memory_delete(pellucid_shared_memory_t *shared);
+
+/**
+ * Makes another reference to the same memory, to be deleted on its own.
+ *
+ * - `shared`: the memory.
+ * - `out_shared`: gets the reference.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_shared`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_clone(const pellucid_shared_memory_t *shared,
+                                               pellucid_shared_memory_t **out_shared);
+
+/**
+ * The type that the memory was made with.
+ *
+ * - `shared`: the memory.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_type(const pellucid_shared_memory_t *shared,
+                                              pellucid_memorytype_t *out_type);
+
+/**
+ * The memory's bytes, to be read and written in place, by atomic operations.
+ *
+ * The size is that of now: it may be more at any time after that, and never less. The address stays the same as long as the memory
+ * lives; bytes beyond the size must not be touched.
+ *
+ * - `shared`: the memory.
+ * - `out_data`: gets the address of the first byte; may be NULL.
+ * - `out_size`: gets the number of bytes; may be NULL.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing; the bytes are valid as long as a reference to the memory, or a store that has it.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_data(const pellucid_shared_memory_t *shared,
+                                              uint8_t **out_data,
+                                              size_t *out_size);
+
+/**
+ * The memory's present size in pages, of 64 KiB unless its type says otherwise.
+ *
+ * - `shared`: the memory.
+ * - `out_pages`: gets the number of pages.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_size(const pellucid_shared_memory_t *shared,
+                                              uint64_t *out_pages);
+
+/**
+ * Grows the memory, under all stores that have it, also while their guests run.
+ *
+ * - `shared`: the memory.
+ * - `n_pages`: how many pages to add.
+ * - `out_old_pages`: gets the number of pages before; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_LIMIT` beyond its maximum, its limit, or the addresses that it has; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_grow(const pellucid_shared_memory_t *shared,
+                                              uint64_t n_pages,
+                                              uint64_t *out_old_pages,
+                                              pellucid_error_t **out_error);
+
+/**
+ * Sets how many bytes the memory may have, whoever wants it to grow. What it has already isn't taken away. A guest's growth is bounded by
+ * its store's limit `PELLUCID_LIMIT_MEMORY_BYTES`, too.
+ *
+ * - `shared`: the memory.
+ * - `n_bytes`: how many.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_set_limit(const pellucid_shared_memory_t *shared,
+                                                   uint64_t n_bytes);
+
+/**
+ * How many bytes the memory may have, whoever wants it to grow: what was set, or the limit of the engine or store that has made it.
+ *
+ * - `shared`: the memory.
+ * - `out_bytes`: gets how many.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_limit(const pellucid_shared_memory_t *shared,
+                                               uint64_t *out_bytes);
+
+/**
+ * Copies bytes out of the memory. Others may be writing them.
+ *
+ * - `shared`: the memory.
+ * - `offset`: the first byte to read.
+ * - `out_bytes`, `n_bytes`: where to copy them, and how many; as for `pellucid_memory_read`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` unless all of them are in the memory.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_read(const pellucid_shared_memory_t *shared,
+                                              uint64_t offset,
+                                              uint8_t *out_bytes,
+                                              size_t n_bytes);
+
+/**
+ * Copies bytes into the memory. Others may be reading and writing there.
+ *
+ * - `shared`: the memory.
+ * - `offset`: the first byte to write.
+ * - `bytes`, `n_bytes`: what to copy; as for `pellucid_memory_write`.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`, and nothing is written, unless all of them fit.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_write(const pellucid_shared_memory_t *shared,
+                                               uint64_t offset,
+                                               const uint8_t *bytes,
+                                               size_t n_bytes);
+
+/**
+ * Wakes guests that wait at a place of the memory, as `memory.atomic.notify` does: those that came first.
+ *
+ * - `shared`: the memory.
+ * - `address`: the place.
+ * - `most`: how many at most.
+ * - `out_n`: gets how many there were; may be NULL.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_notify(const pellucid_shared_memory_t *shared,
+                                                uint64_t address,
+                                                uint32_t most,
+                                                uint32_t *out_n);
+
+/**
+ * Says whether guests may wait in the memory; they may at first. When they may no longer, those that do are woken, and their operators trap
+ * with `PELLUCID_TRAP_WAIT_NOT_ALLOWED`, as those do that come to one later. This works for engines without signal handlers, too,
+ * whose guests can't be interrupted.
+ *
+ * - `shared`: the memory.
+ * - `are_allowed`: whether they may.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_allow_waits(const pellucid_shared_memory_t *shared,
+                                                     bool are_allowed);
+
+/**
+ * How many guests wait in the memory just now, wherever in it. Those of paused calls aren't among them.
+ *
+ * - `shared`: the memory.
+ * - `out_n`: gets how many.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_shared_memory_waiter_count(const pellucid_shared_memory_t *shared,
+                                                      size_t *out_n);
+
+/**
+ * A shared memory as a memory of a store, to be imported by guests. The same handle each time.
+ *
+ * - `store`: the store, which keeps the memory as long as it lives.
+ * - `shared`: the memory.
+ * - `out_memory`: gets the store's handle for it.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` beyond the memories that the store may have;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` if the memory was made with another engine than the store; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_from_shared(pellucid_store_t *store,
+                                              const pellucid_shared_memory_t *shared,
+                                              pellucid_memory_t *out_memory,
+                                              pellucid_error_t **out_error);
+
+/**
+ * A reference to a shared memory that a store has, such as one that a module has made and exports, to be given to other stores.
+ *
+ * - `store`: the store.
+ * - `memory`: the memory.
+ * - `out_shared`: gets the reference.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TYPE_MISMATCH` if the memory isn't shared; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_shared` and `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_memory_shared(const pellucid_store_t *store,
+                                         const pellucid_memory_t *memory,
+                                         pellucid_shared_memory_t **out_shared,
+                                         pellucid_error_t **out_error);
+
+/**
+ * Whether a memory is shared.
+ *
+ * - `store`: the store.
+ * - `memory`: the memory.
+ *
+ * Returns whether it is; false if an argument is NULL, the store is being used by another thread, or the memory isn't one of it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+bool pellucid_memory_is_shared(const pellucid_store_t *store,
+                               const pellucid_memory_t *memory);
 
 /* ==================================================================================================
  * Tables

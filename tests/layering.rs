@@ -25,7 +25,7 @@ const COMPILER_USERS: [&str; 1] = ["runtime/engine.rs"];
 const WITHOUT_CRANELIFT: [&str; 2] = ["compile/model/", "compile/checker/"];
 
 /// Files that may contain `unsafe`. A name that ends in `/` is a folder.
-const UNSAFE_FILES: [&str; 36] = [
+const UNSAFE_FILES: [&str; 40] = [
     // A register.
     "base/floats.rs",
     "base/memory.rs",
@@ -35,6 +35,7 @@ const UNSAFE_FILES: [&str; 36] = [
     "runtime/machine/linux/mapping.rs",
     // System calls.
     "runtime/machine/linux/barrier.rs",
+    "runtime/machine/linux/futex.rs",
     "runtime/machine/linux/own_stack.rs",
     // The guest machine.
     "runtime/builtins.rs",
@@ -43,6 +44,7 @@ const UNSAFE_FILES: [&str; 36] = [
     "runtime/entities/func.rs",
     "runtime/entities/instance.rs",
     "runtime/entities/memory.rs",
+    "runtime/entities/parking.rs",
     "runtime/entities/table.rs",
     "runtime/func.rs",
     "runtime/machine/guest_stack.rs",
@@ -54,10 +56,12 @@ const UNSAFE_FILES: [&str; 36] = [
     "runtime/machine/linux/alarms.rs",
     "runtime/machine/linux/interrupt_signals.rs",
     "runtime/memory.rs",
+    "runtime/shared_memory.rs",
     "runtime/one_shot_call.rs",
     "runtime/quick_call.rs",
     "runtime/store.rs",
     "runtime/machine/stack_registry.rs",
+    "runtime/machine/x86_64/racing.rs",
     "runtime/machine/x86_64/switch.rs",
     "runtime/machine/linux/thread.rs",
     "runtime/table.rs",

@@ -20,9 +20,6 @@ fn refusal(wat: &str) -> Error {
 #[test]
 fn features_are_named() {
     let cases = [
-        ("threads", "(module (memory 1 1 shared))"),
-        ("threads", "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))"),
-        ("threads", "(module (memory 1) (func (return) (drop (i32.atomic.load (i32.const 0)))))"),
         ("exceptions", "(module (tag))"),
         ("exceptions", "(module (func (param exnref)))"),
         ("exceptions", "(module (func unreachable (block (try_table (catch_all 0)))))"),

@@ -58,6 +58,13 @@ builtins! {
     memory_fill(memory: I64, destination: I64, byte: I32, bytes: I64) -> I32;
     /// `memory.init`; answers `ok`.
     memory_init(memory: I32, segment: I32, destination: I64, source: I32, bytes: I32) -> I32;
+    /// `memory.atomic.wait32`, at an address that is aligned, with the time when the wait began, or 0 if it does now. Answers what the
+    /// operator gives, or one of [`wait`].
+    memory_wait32(memory: I32, address: I64, expected: I32, timeout: I64, begun: I64) -> I64;
+    /// `memory.atomic.wait64`, likewise.
+    memory_wait64(memory: I32, address: I64, expected: I64, timeout: I64, begun: I64) -> I64;
+    /// `memory.atomic.notify`, at an address that is aligned. Answers what the operator gives, or [`wait::OUTSIDE`].
+    memory_notify(memory: I32, address: I64, count: I32) -> I64;
     /// `data.drop`.
     data_drop(segment: I32);
     /// Grows a table, filling it with `init`; answers its old size, or -1.
@@ -80,6 +87,16 @@ builtins! {
     /// Leaves the guest with an overflow of its stack. It isn't called: a function jumps there that has no room for its frame,
     /// with the store context in `rax` and nothing on the stack but the caller's frame pointer and the return address.
     stack_overflow();
+}
+
+/// What builtins that wait or notify answer if the operator traps.
+pub mod wait {
+    /// The address is outside the memory.
+    pub const OUTSIDE: i64 = -1;
+    /// The memory isn't shared.
+    pub const NOT_SHARED: i64 = -2;
+    /// The host doesn't allow it.
+    pub const NOT_ALLOWED: i64 = -3;
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! [`frame_table`] for how a paused frame is read.
 
 pub mod artifact;
+pub mod atomics;
 pub mod builtins;
 pub mod convention;
 pub mod frame_table;

@@ -8,13 +8,14 @@
 //! Numeric operators have a second part to play: a state may say that a value is what such an operator gives, instead
 //! of where it is. Vector operators play none in that. Read next: [`crate::abi::frame_table`].
 
-use crate::base::ValType;
-use wasmparser::Operator;
+use crate::base::{MemoryIndex, ValType};
+use wasmparser::{MemArgTarget, Operator};
 
-/// Whether `operator` ends the run that it is in. Everything not listed as replayable does, so an operator that the
-/// evaluator doesn't know is never an inner one.
+/// Whether `operator` ends the run that it is in, wherever it stands. Everything not listed as replayable does, so an operator that
+/// the evaluator doesn't know is never an inner one.
 ///
-/// The `end` of a function ends its run as well; the caller knows which `end` that is.
+/// The `end` of a function ends its run as well; the caller knows which `end` that is. And whatever reads a memory that is
+/// [shared](read_memory) does: see [`ModuleInfo::ends_run`](crate::wasm::ModuleInfo::ends_run), which is what others ask.
 pub fn ends_run(operator: &Operator<'_>) -> bool {
     use Operator::*;
     if let Some(vector) = vector_operator(operator) {
@@ -199,6 +200,50 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | I64MulWideS
             | I64MulWideU
     )
+}
+
+/// The memory whose bytes or size a replayable operator reads.
+pub fn read_memory(operator: &Operator<'_>) -> Option<MemoryIndex> {
+    use Operator::*;
+    let memarg = match operator {
+        MemorySize { mem } => return Some(MemoryIndex::from_u32(*mem)),
+        I32Load { memarg }
+        | I64Load { memarg }
+        | F32Load { memarg }
+        | F64Load { memarg }
+        | I32Load8S { memarg }
+        | I32Load8U { memarg }
+        | I32Load16S { memarg }
+        | I32Load16U { memarg }
+        | I64Load8S { memarg }
+        | I64Load8U { memarg }
+        | I64Load16S { memarg }
+        | I64Load16U { memarg }
+        | I64Load32S { memarg }
+        | I64Load32U { memarg }
+        | V128Load { memarg }
+        | V128Load8x8S { memarg }
+        | V128Load8x8U { memarg }
+        | V128Load16x4S { memarg }
+        | V128Load16x4U { memarg }
+        | V128Load32x2S { memarg }
+        | V128Load32x2U { memarg }
+        | V128Load8Splat { memarg }
+        | V128Load16Splat { memarg }
+        | V128Load32Splat { memarg }
+        | V128Load64Splat { memarg }
+        | V128Load32Zero { memarg }
+        | V128Load64Zero { memarg }
+        | V128Load8Lane { memarg, .. }
+        | V128Load16Lane { memarg, .. }
+        | V128Load32Lane { memarg, .. }
+        | V128Load64Lane { memarg, .. } => memarg,
+        _ => return None,
+    };
+    match memarg.target {
+        MemArgTarget::Memory(memory) => Some(MemoryIndex::from_u32(memory)),
+        _ => None,
+    }
 }
 
 /// What a vector operator does with the operand stack.

@@ -21,6 +21,7 @@
 
 use crate::base::{DefinedGlobalIndex, DefinedTableIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use cranelift_entity::EntityRef;
+use std::sync::atomic::AtomicUsize;
 
 /// Offsets in the store context.
 pub mod store_context {
@@ -89,14 +90,16 @@ pub struct VmFuncRef {
     pub padding: u32,
 }
 
-/// A linear memory's changing part.
+/// A linear memory's changing part. If the memory is shared, so is this, and its size may grow at any time.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct VmMemory {
     /// First byte; never moves while the memory lives.
     pub base: usize,
-    /// Accessible bytes.
-    pub bytes: usize,
+    /// Accessible bytes; never fewer than before.
+    pub bytes: AtomicUsize,
+    /// Whether others than the thread of the store may be using its bytes.
+    pub is_shared: bool,
 }
 
 /// A table's changing part. Every element is 8 bytes: a `VmFuncRef` address, or an external reference's number.

@@ -134,6 +134,8 @@ pub struct StoreLimits {
     pub stack_bytes: u64,
     /// Guest calls that may be nested through host functions; each uses some of the host's own stack.
     pub nested_calls: u32,
+    /// How long a guest may wait at a time for another thread, in nanoseconds.
+    pub wait_nanoseconds: u64,
 }
 
 impl Default for StoreLimits {
@@ -146,6 +148,7 @@ impl Default for StoreLimits {
             tables: 10_000,
             stack_bytes: 1 << 20,
             nested_calls: 200,
+            wait_nanoseconds: u64::MAX,
         }
     }
 }

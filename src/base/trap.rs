@@ -60,6 +60,12 @@ trap_codes! {
     Interrupted = 13, "interrupted by the host";
     /// The guest has used up the time that it was given.
     Deadline = 14, "time used up";
+    /// The address of an atomic access isn't a multiple of its size.
+    UnalignedAtomic = 15, "unaligned atomic";
+    /// `memory.atomic.wait` on a memory that isn't shared, where nobody could end it.
+    ExpectedSharedMemory = 16, "expected shared memory";
+    /// The host doesn't allow guests to wait, or not for so long.
+    WaitNotAllowed = 17, "wait not allowed";
 }
 
 impl fmt::Display for TrapCode {

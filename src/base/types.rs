@@ -112,6 +112,8 @@ pub struct MemoryType {
     pub is_64: bool,
     /// The logarithm to base 2 of the bytes of a page.
     pub page_size_log2: u8,
+    /// Whether stores on several threads may have it at the same time; then it has a maximum.
+    pub is_shared: bool,
 }
 
 impl MemoryType {
@@ -120,7 +122,8 @@ impl MemoryType {
 
     /// A memory that is addressed by 32 bits, in pages of 64 KiB.
     pub fn new(minimum: u64, maximum: Option<u64>) -> MemoryType {
-        MemoryType { minimum, maximum, is_64: false, page_size_log2: MemoryType::USUAL_PAGE_SIZE_LOG2 }
+        let page_size_log2 = MemoryType::USUAL_PAGE_SIZE_LOG2;
+        MemoryType { minimum, maximum, is_64: false, page_size_log2, is_shared: false }
     }
 
     /// The type of its addresses and sizes.

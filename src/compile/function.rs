@@ -635,6 +635,7 @@ impl<'a> Translator<'a> {
             || self.lane_operator(operator)
             || self.relaxed_operator(operator)
             || self.table_operator(operator)
+            || self.atomic_operator(operator)
         {
             return Ok(());
         }

@@ -39,8 +39,14 @@ impl Translator<'_> {
                 let definition = self.memory_definition(mem);
                 let region = self.region(Region::MemoryFields);
                 let flags = MemFlagsData::trusted().with_alias_region(Some(region));
-                let bytes = self.builder.ins().load(types::I64, flags, definition, memory::BYTES);
                 let ty = self.info.memories[MemoryIndex::from_u32(mem)];
+                let bytes = if ty.is_shared {
+                    // Others make it grow, which must be seen.
+                    let place = self.builder.ins().iadd_imm_u(definition, i64::from(memory::BYTES));
+                    self.builder.ins().atomic_load(types::I64, flags, place)
+                } else {
+                    self.builder.ins().load(types::I64, flags, definition, memory::BYTES)
+                };
                 let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(ty.page_size_log2));
                 self.push_size(ty.index_type(), pages);
             }
@@ -96,7 +102,7 @@ impl Translator<'_> {
     ///
     /// Where it isn't, index and offset are both below 4 GiB, and all addresses that they can reach from the base are the
     /// memory's own, inaccessible beyond its size: what is out of bounds faults.
-    fn address(&mut self, memarg: MemArg, index: Operand, bytes: u32) -> (Value, Offset32, bool) {
+    pub(super) fn address(&mut self, memarg: MemArg, index: Operand, bytes: u32) -> (Value, Offset32, bool) {
         let MemArgTarget::Memory(memory) = memarg.target else { unreachable!("arrays aren't compiled") };
         let memory = MemoryIndex::from_u32(memory);
         let (entry, ty) = (self.info.layout.memory(memory), self.info.memories[memory]);
@@ -117,7 +123,7 @@ impl Translator<'_> {
         }
     }
 
-    fn memory_flags(&mut self, outside: ir::TrapCode, is_checked: bool) -> MemFlagsData {
+    pub(super) fn memory_flags(&mut self, outside: ir::TrapCode, is_checked: bool) -> MemFlagsData {
         let region = self.region(Region::Memories);
         let flags = MemFlagsData::new();
         let flags = if is_checked { flags.with_notrap() } else { flags.with_trap_code(Some(outside)) };

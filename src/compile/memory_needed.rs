@@ -6,7 +6,7 @@
 //! others are compiled waits until it is alone. Read next: [`super::function`].
 
 use super::model::Plan;
-use crate::abi::operators::{ends_run, vector_operator};
+use crate::abi::operators::vector_operator;
 use crate::base::{
     DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, Result, TypeIndex, ValType, error::bail,
 };
@@ -187,7 +187,7 @@ fn measure(
             crossings += 1;
             measured.crossing = measured.crossing.saturating_add(operands.saturating_sub(branched));
         }
-        if debug && ends_run(&operator) {
+        if debug && info.ends_run(&operator) {
             measured.states = measured.states.saturating_add(measured.locals + operands);
         }
         measured.operands = measured.operands.max(validator.operand_stack_height()).max(operands as u32);
@@ -204,9 +204,9 @@ fn measure(
 fn checks_of(opcode: u8) -> u64 {
     match opcode {
         // `unreachable`, accesses, and whatever has a prefix.
-        0x00 | 0x28..=0x3e | 0xfb..=0xfe => 1,
-        // Tables' elements, divisions, conversions to integers.
-        0x25 | 0x26 | 0x6d..=0x70 | 0x7f..=0x82 | 0xa8..=0xab | 0xae..=0xb1 => 2,
+        0x00 | 0x28..=0x3e | 0xfb..=0xfd => 1,
+        // Tables' elements, atomic accesses, divisions, conversions to integers.
+        0x25 | 0x26 | 0xfe | 0x6d..=0x70 | 0x7f..=0x82 | 0xa8..=0xab | 0xae..=0xb1 => 2,
         // Indirect calls: the index, the function, its type.
         0x11 | 0x13 => 3,
         _ => 0,
@@ -261,6 +261,7 @@ fn crosses(operator: &Operator<'_>) -> bool {
         // Their results are looked at.
         MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => true,
         TableFill { .. } | TableCopy { .. } | TableInit { .. } => true,
+        MemoryAtomicWait32 { .. } | MemoryAtomicWait64 { .. } | MemoryAtomicNotify { .. } => true,
         _ => false,
     }
 }

@@ -6,7 +6,6 @@
 use super::evaluator::{Inner, Outside};
 use crate::abi::artifact::CompiledBlob;
 use crate::abi::frame_table::Stop;
-use crate::abi::operators::ends_run;
 use crate::base::{
     BodyIndex, DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, Result, TableIndex, Value,
     WasmPc, memory,
@@ -48,7 +47,7 @@ impl Run {
                 break;
             }
             pcs.push(pc);
-            if ends_run(&operator) || is_last(module, function, pc) {
+            if module.info().ends_run(&operator) || is_last(module, function, pc) {
                 calls = called(&operator);
                 is_tail_call = matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. });
                 break;
@@ -72,7 +71,7 @@ pub fn index_in_run(blob: &MappedBlob, body: BodyIndex, start: WasmPc, pc: WasmP
         if at >= pc || stops.passes(at) {
             return (at == pc && !stops.passes(at)).then_some(index as u32);
         }
-        if ends_run(&operator) {
+        if module.info().ends_run(&operator) {
             return None;
         }
     }

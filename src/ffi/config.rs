@@ -46,7 +46,7 @@ pub type pellucid_limit_t = u32;
 
 /// Values of `pellucid_limit_t`.
 ///
-/// Whatever would exceed a limit fails (`memory.grow` and `table.grow` answer -1 to the guest); nothing is ended.
+/// Whatever would exceed a limit fails (`memory.grow` and `table.grow` answer -1 to the guest); nothing is ended but a wait.
 #[repr(C)]
 pub enum pellucid_limit {
     /// Bytes of each memory; 4 GiB unless set.
@@ -65,6 +65,9 @@ pub enum pellucid_limit {
     /// Guest calls that may be nested through host functions and event handlers, at most 4,294,967,295; 200 unless set. There
     /// may be fewer, as the thread's own stack must have room for them: see SIGNALS at the top.
     PELLUCID_LIMIT_NESTED_CALLS = 7,
+    /// How long a guest may wait at a time in `memory.atomic.wait32` and `wait64`, in nanoseconds; as long as it likes unless set.
+    /// With 0 it must not wait at all. What exceeds this ends: the operator traps with `PELLUCID_TRAP_WAIT_NOT_ALLOWED`.
+    PELLUCID_LIMIT_WAIT_NANOSECONDS = 8,
 }
 
 impl pellucid_config_t {
@@ -99,6 +102,7 @@ pub(super) fn set_limit(limits: &mut StoreLimits, limit: pellucid_limit_t, value
             }
             limits.stack_bytes = value;
         }
+        n if n == PELLUCID_LIMIT_WAIT_NANOSECONDS as u32 => limits.wait_nanoseconds = value,
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => match u32::try_from(value) {
             Ok(value) => limits.nested_calls = value,
             Err(_) => bail!(InvalidArgument, "{value} nested calls are more than can be counted"),
@@ -119,6 +123,7 @@ pub(super) fn limit(limits: &StoreLimits, limit: pellucid_limit_t) -> Result<u64
         n if n == PELLUCID_LIMIT_TABLES as u32 => limits.tables,
         n if n == PELLUCID_LIMIT_STACK_BYTES as u32 => limits.stack_bytes,
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => u64::from(limits.nested_calls),
+        n if n == PELLUCID_LIMIT_WAIT_NANOSECONDS as u32 => limits.wait_nanoseconds,
         _ => bail!(InvalidArgument, "{limit} isn't a limit"),
     })
 }
@@ -472,13 +477,13 @@ mod tests {
     #[test]
     fn each_limit_is_its_own() {
         let mut limits = StoreLimits::default();
-        for n in 1..=7 {
+        for n in 1..=8 {
             set_limit(&mut limits, n, 100_000 + u64::from(n)).unwrap();
         }
-        for n in 1..=7 {
+        for n in 1..=8 {
             assert_eq!(limit(&limits, n).unwrap(), 100_000 + u64::from(n));
         }
-        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 8, 1).is_err());
+        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 9, 1).is_err());
         assert!(set_limit(&mut limits, 7, 1 << 32).is_err());
         assert!(set_limit(&mut limits, 6, 16383).is_err() && set_limit(&mut limits, 6, 16384).is_ok());
     }

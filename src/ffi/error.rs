@@ -71,6 +71,13 @@ pub enum pellucid_trap {
     PELLUCID_TRAP_INTERRUPTED = 13,
     /// The guest has used up the time that it was given, see `pellucid_budget_t`.
     PELLUCID_TRAP_DEADLINE = 14,
+    /// The address of an atomic access isn't a multiple of its size.
+    PELLUCID_TRAP_UNALIGNED_ATOMIC = 15,
+    /// `memory.atomic.wait` on a memory that isn't shared, where nobody could end it.
+    PELLUCID_TRAP_EXPECTED_SHARED_MEMORY = 16,
+    /// The host doesn't allow guests to wait, or not for so long: see `PELLUCID_LIMIT_WAIT_NANOSECONDS` and
+    /// `pellucid_shared_memory_allow_waits`.
+    PELLUCID_TRAP_WAIT_NOT_ALLOWED = 17,
 }
 
 /// One Wasm frame of an error's backtrace.
@@ -363,6 +370,6 @@ mod tests {
         assert_eq!(TrapCode::Requested as u32, pellucid_trap::PELLUCID_TRAP_REQUESTED as u32);
         // Both lists are dense, so a code that is missing in C shows here.
         let last = (0..=u8::MAX).filter(|number| TrapCode::from_u8(*number).is_some()).max();
-        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_DEADLINE as u8));
+        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_WAIT_NOT_ALLOWED as u8));
     }
 }

@@ -38,6 +38,7 @@ pub mod linker;
 pub mod log;
 pub mod memory;
 pub mod module;
+pub mod shared_memory;
 pub mod signal;
 pub mod status;
 pub mod store;

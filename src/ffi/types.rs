@@ -117,7 +117,7 @@ pub struct pellucid_memorytype_t {
     pub has_maximum: u32,
     /// 1 if its addresses and sizes are `i64`, 0 if they are `i32`.
     pub is_64: u32,
-    /// 1 if it is shared between threads; 0 is what is supported now.
+    /// 1 if stores on several threads may have it at the same time, else 0; if it is, it has a maximum.
     pub is_shared: u32,
     /// The size of its pages, one of `enum pellucid_page_size`; 0 means the usual one.
     pub page_size_log2: u32,
@@ -242,23 +242,21 @@ impl pellucid_memorytype_t {
             maximum: ty.maximum.unwrap_or(0),
             has_maximum: u32::from(ty.maximum.is_some()),
             is_64: u32::from(ty.is_64),
-            is_shared: 0,
+            is_shared: u32::from(ty.is_shared),
             page_size_log2: if ty.page_size_log2 == 0 { BYTES } else { ty.page_size_log2.into() },
         }
     }
 
     /// The core's type.
     pub(super) fn to_core(self) -> Result<MemoryType> {
-        if flag(self.is_shared, "is_shared")? {
-            bail!(Unsupported, "memories that are shared aren't supported yet");
-        }
         let page_size_log2 = match self.page_size_log2 {
             BYTES => 0,
             0 | 16 => MemoryType::USUAL_PAGE_SIZE_LOG2,
             other => bail!(Unsupported, "pages of 2^{other} bytes aren't supported"),
         };
         let maximum = flag(self.has_maximum, "has_maximum")?.then_some(self.maximum);
-        Ok(MemoryType { minimum: self.minimum, maximum, is_64: flag(self.is_64, "is_64")?, page_size_log2 })
+        let (is_64, is_shared) = (flag(self.is_64, "is_64")?, flag(self.is_shared, "is_shared")?);
+        Ok(MemoryType { minimum: self.minimum, maximum, is_64, page_size_log2, is_shared })
     }
 }
 

@@ -7,17 +7,22 @@
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
 use super::entities::instance::InstanceData;
+use super::entities::parking::Wait;
+use super::machine::alarms::AlarmClock;
+use super::machine::racing;
 use super::machine::store_context::StoreContext;
 use super::machine::switch::builtin_stubs;
 use super::{Engine, Store};
-use crate::abi::builtins::Builtin;
+use crate::abi::builtins::{Builtin, wait};
 use crate::abi::vmctx::{self, VmMemory, VmTable};
 use crate::base::{DataIndex, ElemIndex, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex};
 use std::ptr;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 builtin_stubs! {
-    memory_grow, memory_copy, memory_fill, memory_init, data_drop, table_grow, table_fill, table_copy, table_init,
+    memory_grow, memory_copy, memory_fill, memory_init, memory_wait32, memory_wait64, memory_notify,
+    data_drop, table_grow, table_fill, table_copy, table_init,
     elem_drop,
 }
 
@@ -98,9 +103,10 @@ pub unsafe extern "sysv64" fn memory_copy(
     bytes: u64,
 ) -> u32 {
     // SAFETY: the caller's promise; the definitions are in memories, which live as long as the store.
-    let (to, from) = unsafe { (destination_memory.read(), source_memory.read()) };
-    let to = range(to.base, to.bytes, destination, bytes, 1);
-    let from = range(from.base, from.bytes, source, bytes, 1);
+    let (to, from) = unsafe { (&*destination_memory, &*source_memory) };
+    let is_racing = to.is_shared || from.is_shared;
+    let to = range(to.base, to.bytes.load(Ordering::Acquire), destination, bytes, 1);
+    let from = range(from.base, from.bytes.load(Ordering::Acquire), source, bytes, 1);
     let (Some(to), Some(from)) = (to, from) else { return 0 };
     let bytes = bytes as usize;
     let mut done = 0;
@@ -108,8 +114,9 @@ pub unsafe extern "sysv64" fn memory_copy(
         let now = STRETCH.min(bytes - done);
         // What overlaps is read before it is overwritten: forward if it goes to lower addresses, otherwise backward.
         let place = if to <= from { done } else { bytes - done - now };
-        // SAFETY: both ranges are inside their memories.
-        unsafe { ptr::copy((from + place) as *const u8, (to + place) as *mut u8, now) };
+        let (source_place, place) = ((from + place) as *const u8, (to + place) as *mut u8);
+        // SAFETY: both ranges are inside their memories, which never become smaller. Unless one is shared nobody else uses them.
+        unsafe { if is_racing { racing::copy(source_place, place, now) } else { ptr::copy(source_place, place, now) } };
         done += now;
         if done < bytes {
             let (first, rest) = (if to <= from { done as u64 } else { 0 }, (bytes - done) as u64);
@@ -135,14 +142,18 @@ pub unsafe extern "sysv64" fn memory_fill(
     bytes: u64,
 ) -> u32 {
     // SAFETY: as in `memory_copy`.
-    let definition = unsafe { memory.read() };
-    let Some(to) = range(definition.base, definition.bytes, destination, bytes, 1) else { return 0 };
+    let definition = unsafe { &*memory };
+    let length = definition.bytes.load(Ordering::Acquire);
+    let Some(to) = range(definition.base, length, destination, bytes, 1) else { return 0 };
     let bytes = bytes as usize;
     let mut done = 0;
     while done < bytes {
         let now = STRETCH.min(bytes - done);
-        // SAFETY: the range is inside the memory.
-        unsafe { ptr::write_bytes((to + done) as *mut u8, byte as u8, now) };
+        let (place, byte) = ((to + done) as *mut u8, byte as u8);
+        // SAFETY: the range is inside the memory, and nobody else uses it unless it is shared.
+        unsafe {
+            if definition.is_shared { racing::fill(place, byte, now) } else { ptr::write_bytes(place, byte, now) }
+        };
         done += now;
         let args = [memory.addr() as u64, destination + done as u64, byte.into(), (bytes - done) as u64, 0];
         // SAFETY: the caller's promise; the arguments are good for what is left to be done.
@@ -168,6 +179,121 @@ pub unsafe extern "sysv64" fn memory_init(
     let (store, instance) = unsafe { caller(context) };
     let (memory, segment) = (MemoryIndex::from_u32(index), DataIndex::from_u32(segment));
     u32::from(store.memory_init(&instance, memory, segment, destination, source, bytes))
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn memory_wait32(
+    context: Context,
+    index: u32,
+    address: u64,
+    expected: u32,
+    timeout: i64,
+    begun: u64,
+) -> i64 {
+    let wait = Waited { index, address, expected: expected.into(), is_64: false, timeout, begun };
+    // SAFETY: the caller's promise.
+    unsafe { wait.wait(context) }
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn memory_wait64(
+    context: Context,
+    index: u32,
+    address: u64,
+    expected: u64,
+    timeout: i64,
+    begun: u64,
+) -> i64 {
+    let wait = Waited { index, address, expected, is_64: true, timeout, begun };
+    // SAFETY: the caller's promise.
+    unsafe { wait.wait(context) }
+}
+
+/// `memory.atomic.wait`, with its operands.
+struct Waited {
+    index: u32,
+    address: u64,
+    expected: u64,
+    is_64: bool,
+    /// In nanoseconds; less than 0 means that there is none.
+    timeout: i64,
+    /// When it began, or 0.
+    begun: u64,
+}
+
+impl Waited {
+    /// # Safety
+    ///
+    /// To be called by the builtin with these arguments.
+    unsafe fn wait(self, context: Context) -> i64 {
+        let Waited { index, address, expected, is_64, timeout, begun } = self;
+        // SAFETY: the caller's promise.
+        let (store, instance) = unsafe { caller(context) };
+        let number = instance.memory(MemoryIndex::from_u32(index));
+        let memory = store.inner().memories.borrow()[number as usize].clone();
+        let (narrow, wide) = (memory.atomic_u32(address), memory.atomic_u64(address));
+        let is_inside = if is_64 { wide.is_some() } else { narrow.is_some() };
+        if !is_inside {
+            return wait::OUTSIDE;
+        }
+        if !memory.is_shared() {
+            return wait::NOT_SHARED;
+        }
+        let most = store.limits().wait_nanoseconds;
+        if most == 0 {
+            return wait::NOT_ALLOWED;
+        }
+        let is_expected = || match (narrow, wide) {
+            (_, Some(number)) if is_64 => number.load(Ordering::SeqCst) == expected,
+            (Some(number), _) => u64::from(number.load(Ordering::SeqCst)) == expected,
+            _ => false,
+        };
+        let begun = if begun == 0 { AlarmClock::Wall.now() } else { begun };
+        let wanted = u64::try_from(timeout).ok();
+        let allowed = (most < u64::MAX).then_some(most);
+        let is_cut = allowed.is_some_and(|allowed| wanted.is_none_or(|wanted| allowed < wanted));
+        let time = if is_cut { allowed } else { wanted };
+        let until = time.map(|time| begun.saturating_add(time));
+        loop {
+            return match memory.parking().wait(address, until, store.interrupt_word(), is_expected) {
+                Wait::Notified => 0,
+                Wait::NotEqual => 1,
+                Wait::TimedOut if is_cut => wait::NOT_ALLOWED,
+                Wait::TimedOut => 2,
+                Wait::Closed => wait::NOT_ALLOWED,
+                Wait::Interrupted => {
+                    let builtin = if is_64 { Builtin::memory_wait64 } else { Builtin::memory_wait32 };
+                    let args = [index.into(), address, expected, timeout as u64, begun];
+                    // SAFETY: the caller's promise; the arguments are those of now, with the time when the wait began.
+                    if !unsafe { goes_on_later(context, builtin, args) } {
+                        // What was asked for was taken back.
+                        continue;
+                    }
+                    0
+                }
+            };
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn memory_notify(context: Context, index: u32, address: u64, count: u32) -> i64 {
+    // SAFETY: the caller's promise.
+    let (store, instance) = unsafe { caller(context) };
+    let number = instance.memory(MemoryIndex::from_u32(index));
+    let memory = store.inner().memories.borrow()[number as usize].clone();
+    match memory.atomic_u32(address) {
+        Some(_) if memory.is_shared() => memory.parking().notify(address, count).into(),
+        // Nobody can wait there.
+        Some(_) => 0,
+        None => wait::OUTSIDE,
+    }
 }
 
 /// # Safety

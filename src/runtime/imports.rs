@@ -13,6 +13,7 @@ use crate::base::{
 };
 use crate::wasm::{Import, ItemType};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Something to import or export.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,7 +45,7 @@ impl Extern {
 pub(super) struct Imports<'a> {
     pub(super) funcs: Vec<(u64, &'a FuncEntry)>,
     pub(super) tables: Vec<(u64, Rc<TableData>)>,
-    pub(super) memories: Vec<(u64, Rc<LinearMemory>)>,
+    pub(super) memories: Vec<(u64, Arc<LinearMemory>)>,
     pub(super) globals: Vec<(u64, GlobalEntry)>,
 }
 
@@ -111,6 +112,7 @@ impl Store {
                     let data = self.memory(memory)?;
                     let has = data.ty();
                     let fits = has.is_64 == ty.is_64
+                        && has.is_shared == ty.is_shared
                         && has.page_size_log2 == ty.page_size_log2
                         && limits_fit(data.pages(), has.maximum, ty.minimum, ty.maximum);
                     mismatch(fits)?;
@@ -168,11 +170,12 @@ fn describe(ty: &ExternType) -> String {
         }
         ExternType::Memory(ty) => {
             let wide = if ty.is_64 { "64-bit " } else { "" };
+            let shared = if ty.is_shared { "shared " } else { "" };
             let size = match ty.page_size_log2 {
                 MemoryType::USUAL_PAGE_SIZE_LOG2 => String::new(),
                 log2 => format!(" of {} bytes", 1_u64 << log2),
             };
-            format!("{wide}memory of {} pages{size}", limits(ty.minimum, ty.maximum))
+            format!("{shared}{wide}memory of {} pages{size}", limits(ty.minimum, ty.maximum))
         }
         ExternType::Global(GlobalType { value, mutable }) => {
             format!("{} global of type {value}", if *mutable { "mutable" } else { "immutable" })
@@ -200,6 +203,8 @@ mod tests {
         assert_eq!(describe(&ExternType::Memory(memory)), "memory of 1 to 2 pages");
         let memory = MemoryType { is_64: true, page_size_log2: 0, ..memory };
         assert_eq!(describe(&ExternType::Memory(memory)), "64-bit memory of 1 to 2 pages of 1 bytes");
+        let memory = MemoryType { is_shared: true, ..MemoryType::new(1, Some(2)) };
+        assert_eq!(describe(&ExternType::Memory(memory)), "shared memory of 1 to 2 pages");
         let table = TableType::new(RefType::Func, 3, None);
         assert_eq!(describe(&ExternType::Table(table)), "table of 3 or more funcref elements");
         let table = TableType { is_64: true, ..table };

@@ -24,6 +24,7 @@ use cranelift_entity::EntityRef;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ptr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Makes sure that there is memory for lists as long as the module's declarations.
 fn check_memory(module: &Module) -> Result<()> {
@@ -43,7 +44,7 @@ fn check_memory(module: &Module) -> Result<()> {
 
 /// What an instance defines, before the store knows it.
 struct Definitions {
-    memories: Vec<Rc<LinearMemory>>,
+    memories: Vec<Arc<LinearMemory>>,
     tables: Vec<Rc<TableData>>,
     globals: Vec<GlobalEntry>,
 }
@@ -162,7 +163,7 @@ impl Store {
         let layout = &info.layout;
         let mut memories = Vec::new();
         for (index, ty) in info.memories.iter().skip(info.imported_memories as usize) {
-            let memory = Rc::new(LinearMemory::new(*ty, &limits, &self.engine().config().memories)?);
+            let memory = Arc::new(LinearMemory::new(*ty, &limits, &self.engine().config().memories)?);
             write_memory(context, module, index, &memory);
             memories.push(memory);
         }
@@ -356,7 +357,7 @@ fn place(numbers: &[u64], what: &str, index: usize) -> Result<u64> {
 fn write_memory(context: &Context, module: &Module, index: MemoryIndex, memory: &LinearMemory) {
     let at = module.info().layout.memory(index);
     context.write(at + vmctx::memory::BASE, memory.base());
-    context.write::<*mut VmMemory>(at + vmctx::memory::DEFINITION, memory.definition());
+    context.write::<*const VmMemory>(at + vmctx::memory::DEFINITION, memory.definition());
 }
 
 /// A reference of a function that the module defines.

@@ -9,7 +9,7 @@ use super::epoch::EpochAction;
 use super::machine::alarms::{Alarm, AlarmClock, has_any_gone_off};
 use super::machine::interrupt_signals;
 use super::machine::interrupts::{Interrupter, unsupported};
-use super::machine::store_context::{Again, ask, due};
+use super::machine::store_context::{Again, InterruptWord, ask, due};
 use super::machine::switch;
 use super::machine::thread::{self, ReadyThread};
 use super::machine::traps;
@@ -141,6 +141,11 @@ impl Store {
         has_any_gone_off(self.inner().context.get())
     }
 
+    /// What says whether somebody wants the guest to be left.
+    pub(super) fn interrupt_word(&self) -> &InterruptWord {
+        self.inner().context.word()
+    }
+
     /// Whether somebody wants the guest to be left: for host functions that wait.
     pub fn is_interrupted(&self) -> bool {
         self.inner().context.word().is_set()
@@ -222,7 +227,7 @@ impl Store {
     ) -> std::io::Result<usize> {
         let (word, fd) = (ptr::from_ref(self.inner().context.word()), file.as_raw_fd() as usize);
         // SAFETY: the word is the store's; the caller's promise.
-        let result = unsafe { switch::interruptible_call(word, number, fd, address, length) };
+        let result = unsafe { switch::interruptible_call(word, number, fd, address, length, 0) };
         usize::try_from(result).map_err(|_| std::io::Error::from_raw_os_error(-result as i32))
     }
 }

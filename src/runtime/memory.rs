@@ -1,26 +1,37 @@
 //! A store's memories: making them, and reading and writing them from the host.
 //!
-//! Read next: [`super::entities::memory`].
+//! Read next: [`super::entities::memory`], [`super::shared_memory`].
 
 #![expect(unsafe_code, reason = "reads and writes what guest code works on")]
 
 use super::Store;
 use super::entities::memory::LinearMemory;
 use crate::base::{Memory, MemoryType, Result, error::MemoryFault, error::bail, memory};
-use std::ptr;
-use std::rc::Rc;
+use std::sync::Arc;
+
+/// `InvalidArgument` for a type that no memory can have.
+pub(super) fn check_type(ty: &MemoryType) -> Result<()> {
+    let maximum = ty.maximum.unwrap_or(ty.minimum);
+    if ty.minimum > maximum || maximum > ty.most_pages() {
+        bail!(InvalidArgument, "a memory can't have from {} to {maximum} pages", ty.minimum);
+    }
+    if ty.is_shared && ty.maximum.is_none() {
+        bail!(InvalidArgument, "a memory that is shared must have a maximum");
+    }
+    Ok(())
+}
 
 impl Store {
-    /// Makes a memory.
+    /// Makes a memory. One that is shared can be had of it by [`Store::memory_shared`].
     ///
     /// Errors: `InvalidArgument` for an impossible type, `Limit`, `System`.
     pub fn memory_new(&self, ty: MemoryType) -> Result<Memory> {
-        let maximum = ty.maximum.unwrap_or(ty.minimum);
-        if ty.minimum > maximum || maximum > ty.most_pages() {
-            bail!(InvalidArgument, "a memory can't have from {} to {maximum} pages", ty.minimum);
-        }
+        check_type(&ty)?;
         self.check_memories(1)?;
-        let memory = Rc::new(LinearMemory::new(ty, &self.limits(), &self.engine().config().memories)?);
+        self.add_memory(Arc::new(LinearMemory::new(ty, &self.limits(), &self.engine().config().memories)?))
+    }
+
+    pub(super) fn add_memory(&self, memory: Arc<LinearMemory>) -> Result<Memory> {
         let mut memories = self.inner().memories.borrow_mut();
         memory::reserve(&mut memories, 1)?;
         memories.push(memory);
@@ -36,7 +47,7 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn memory(&self, memory: Memory) -> Result<Rc<LinearMemory>> {
+    pub(super) fn memory(&self, memory: Memory) -> Result<Arc<LinearMemory>> {
         self.check(memory.store)?;
         let memories = self.inner().memories.borrow();
         let found = memories.get(memory.index as usize).cloned();
@@ -97,10 +108,8 @@ impl Store {
     ///
     /// `length` bytes at `out` must be valid for writes.
     pub unsafe fn memory_read_to(&self, memory: Memory, offset: u64, out: *mut u8, length: usize) -> Result<()> {
-        let source = self.memory(memory)?.range(offset, length)?;
-        // SAFETY: the source is inside the memory, and no guest runs; the other is the caller's promise. They may overlap.
-        unsafe { ptr::copy(source, out, length) };
-        Ok(())
+        // SAFETY: the caller's promise.
+        unsafe { self.memory(memory)?.read(offset, out, length) }
     }
 
     /// Like [`Store::memory_write`], from a place that may be in a memory itself.
@@ -109,9 +118,7 @@ impl Store {
     ///
     /// `length` bytes at `bytes` must be valid for reads.
     pub unsafe fn memory_write_from(&self, memory: Memory, offset: u64, bytes: *const u8, length: usize) -> Result<()> {
-        let destination = self.memory(memory)?.range(offset, length)?;
-        // SAFETY: as in `memory_read_to`.
-        unsafe { ptr::copy(bytes, destination, length) };
-        Ok(())
+        // SAFETY: the caller's promise.
+        unsafe { self.memory(memory)?.write(offset, bytes, length) }
     }
 }

@@ -20,6 +20,7 @@ pub mod imports;
 pub mod instance;
 pub mod linker;
 pub mod memory;
+pub mod shared_memory;
 pub mod table;
 pub mod values;
 
@@ -59,5 +60,6 @@ pub use mapped_blob::MappedBlob;
 pub use module::Module;
 pub use one_shot_call::Convert;
 pub use quick_call::{QuickCall, SlowPath};
+pub use shared_memory::SharedMemory;
 pub use store::{CodeObserver, Store};
 pub use walk::{NoFrame, RawFrame, Walk};

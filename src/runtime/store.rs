@@ -83,7 +83,7 @@ pub struct StoreInner {
     pub(super) func_refs: RefCell<FuncRefs>,
     /// What the host functions are, for keeping only: guest code has their addresses.
     pub(super) host_funcs: RefCell<Vec<Rc<dyn Any>>>,
-    pub(super) memories: RefCell<Vec<Rc<LinearMemory>>>,
+    pub(super) memories: RefCell<Vec<Arc<LinearMemory>>>,
     pub(super) tables: RefCell<Vec<Rc<TableData>>>,
     pub(super) globals: RefCell<Vec<GlobalEntry>>,
     pub(super) externs: RefCell<Vec<Box<dyn Any>>>,

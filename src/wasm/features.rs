@@ -59,7 +59,8 @@ pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
             | "simd"
             | "relaxed simd"
             | "wide arithmetic"
-            | "tail calls" => Ok(()),
+            | "tail calls"
+            | "threads" => Ok(()),
             feature => Err(unsupported(feature, offset)),
         },
     }

@@ -1,6 +1,7 @@
 //! What a module declares: types, imports, exports, index spaces, segments, names.
 
 use super::{ConstExpr, ConstOp, Names};
+use crate::abi::operators::{ends_run, read_memory};
 use crate::abi::vmctx::VmCtxLayout;
 use crate::base::{
     DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedTableIndex, ElemIndex, ExternType, FuncIndex, FuncType,
@@ -195,6 +196,12 @@ impl ModuleInfo {
             [op] if !self.globals[index].mutable && op.bits().is_some() => Some(op),
             _ => None,
         }
+    }
+
+    /// Whether an operator of the module ends the run that it is in. What another thread may write meanwhile can't be read twice, so
+    /// all that read a shared memory, or its size, are among these.
+    pub fn ends_run(&self, operator: &Operator<'_>) -> bool {
+        ends_run(operator) || read_memory(operator).is_some_and(|memory| self.memories[memory].is_shared)
     }
 
     /// The type of a function.

@@ -152,9 +152,9 @@ impl Builder {
                 }
             }
             Payload::MemorySection(section) => {
-                for memory in section.into_iter_with_offsets() {
-                    let (offset, memory) = memory.map_err(|error| invalid(&error))?;
-                    self.info.memories.push(memory_type(memory, offset)?);
+                for memory in section {
+                    let memory = memory.map_err(|error| invalid(&error))?;
+                    self.info.memories.push(memory_type(memory));
                 }
             }
             Payload::TagSection(section) => return Err(unsupported("exceptions", section.range().start)),
@@ -255,7 +255,7 @@ impl Builder {
             }
             TypeRef::Memory(ty) => {
                 info.imported_memories += 1;
-                ItemType::Memory(memory_type(ty, offset)?)
+                ItemType::Memory(memory_type(ty))
             }
             TypeRef::Global(ty) => {
                 info.imported_globals += 1;
@@ -380,12 +380,9 @@ fn table_type(ty: wasmparser::TableType, offset: u64) -> Result<TableType> {
     Ok(TableType { element, minimum: ty.initial, maximum: ty.maximum, is_64: ty.table64 })
 }
 
-fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType> {
-    if ty.shared {
-        return Err(unsupported("threads", offset));
-    }
+fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     let page_size_log2 = ty.page_size_log2.map_or(MemoryType::USUAL_PAGE_SIZE_LOG2, |log2| log2 as u8);
-    Ok(MemoryType { minimum: ty.initial, maximum: ty.maximum, is_64: ty.memory64, page_size_log2 })
+    MemoryType { minimum: ty.initial, maximum: ty.maximum, is_64: ty.memory64, page_size_log2, is_shared: ty.shared }
 }
 
 fn global_type(ty: wasmparser::GlobalType, offset: u64) -> Result<GlobalType> {

@@ -2,6 +2,7 @@
 
 use super::ModuleInfo;
 use super::features::value_type;
+use crate::abi::atomics::atomic_operator;
 use crate::abi::operators::{numeric_operands, numeric_result, vector_operator};
 use crate::base::{GlobalIndex, MemoryIndex, RefType, TableIndex, TypeIndex, ValType};
 use wasmparser::{BlockType, HeapType, Operator};
@@ -27,7 +28,7 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
         return effect(operands.count as u32, pushes);
     }
     match *operator {
-        Nop | DataDrop { .. } | ElemDrop { .. } => effect(0, None),
+        Nop | DataDrop { .. } | ElemDrop { .. } | AtomicFence { .. } => effect(0, None),
         I32Const { .. } => effect(0, Some(I32)),
         MemorySize { mem } => effect(0, Some(info.memories[MemoryIndex::from_u32(mem)].index_type())),
         TableSize { table } => effect(0, Some(info.tables[TableIndex::from_u32(table)].index_type())),
@@ -71,7 +72,11 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
         RefFunc { .. } => effect(0, Some(ValType::FUNCREF)),
         I64Add128 | I64Sub128 => Some(StackEffect { pops: 4, pushes: Some(I64), pushes_two: true }),
         I64MulWideS | I64MulWideU => Some(StackEffect { pops: 2, pushes: Some(I64), pushes_two: true }),
-        _ => vector_operator(operator).and_then(|vector| effect(vector.pops, vector.pushes)),
+        _ => match (atomic_operator(operator), vector_operator(operator)) {
+            (Some(atomic), _) => effect(atomic.pops(), atomic.pushes()),
+            (None, Some(vector)) => effect(vector.pops, vector.pushes),
+            (None, None) => None,
+        },
     }
 }
 

@@ -453,8 +453,10 @@ fn define_spectest(debuggee: &Debuggee, linker: &mut Linker) -> Result<(), Error
     }
     let table = TableType::new(RefType::Func, 10, Some(20));
     linker.define(store, "spectest", "table", Extern::Table(store.table_new(table, Value::FuncRef(None))?))?;
-    let memory = store.memory_new(MemoryType::new(1, Some(2)))?;
-    linker.define(store, "spectest", "memory", Extern::Memory(memory))
+    let memory = MemoryType::new(1, Some(2));
+    linker.define(store, "spectest", "memory", Extern::Memory(store.memory_new(memory)?))?;
+    let shared = MemoryType { is_shared: true, ..memory };
+    linker.define(store, "spectest", "shared_memory", Extern::Memory(store.memory_new(shared)?))
 }
 
 /// A configuration for scripts: their modules are small.

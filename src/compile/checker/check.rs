@@ -5,7 +5,7 @@ use super::state::{Half, Held, State};
 use super::symbols::{Symbol, Symbols};
 use crate::abi::frame_table::{MAX_OPERATORS, Place, decode_state};
 use crate::abi::homes::{Homes, words};
-use crate::abi::operators::{ends_run, is_reproducible, numeric_operand, numeric_operands};
+use crate::abi::operators::{is_reproducible, numeric_operand, numeric_operands};
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, ValType, WasmPc};
 use crate::compile::model::{Cursor, Effect, Moment, Plan};
 use crate::wasm::ModuleInfo;
@@ -167,7 +167,7 @@ impl<'a> Check<'a> {
                 self.before_operator()?;
             }
             self.operator(&operator)?;
-            self.is_stop_due |= self.plan.is_exact || ends_run(&operator);
+            self.is_stop_due |= self.plan.is_exact || self.info.ends_run(&operator);
         }
         if !self.cursor.is_at_end(&self.plan.effects) {
             return fault("there are effects at moments that never come");

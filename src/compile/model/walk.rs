@@ -12,7 +12,7 @@ use super::runs::Runs;
 use super::states::States;
 use crate::abi::frame_table::Checkpoint;
 use crate::abi::homes::{Homes, NextHome, words};
-use crate::abi::operators::{ends_run, is_reproducible, numeric_operands};
+use crate::abi::operators::{is_reproducible, numeric_operands};
 use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, Result, TypeIndex, ValType, WasmPc};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
@@ -278,7 +278,7 @@ impl<'a, S: Slot> Walk<'a, S> {
                 self.plan.is_complete = false;
                 break;
             }
-            if (self.plan.is_exact || ends_run(&operator)) && !makes(Mistake::NoStop) {
+            if (self.plan.is_exact || self.info.ends_run(&operator)) && !makes(Mistake::NoStop) {
                 self.due = Behind::Undescribed;
             }
             if self.slot.is_exhausted() {

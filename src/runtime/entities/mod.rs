@@ -6,4 +6,5 @@ pub mod func;
 pub mod global;
 pub mod instance;
 pub mod memory;
+pub mod parking;
 pub mod table;

@@ -13,13 +13,13 @@ pub mod store_context;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{alarms, barrier, image, interrupt_signals, mapping, own_stack, thread, traps, write_signals};
+pub use linux::{alarms, barrier, futex, image, interrupt_signals, mapping, own_stack, thread, traps, write_signals};
 #[cfg(not(target_os = "linux"))]
 compile_error!("the machine is written for Linux only");
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::switch;
+pub use x86_64::{racing, switch};
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the machine is written for x86-64 only");

@@ -44,8 +44,8 @@ impl AlarmClock {
         }
     }
 
-    /// In nanoseconds.
-    fn now(self) -> u64 {
+    /// In nanoseconds; never 0.
+    pub fn now(self) -> u64 {
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: writes to a place that has room. Both clocks exist.
         unsafe { libc::clock_gettime(self.id(), &mut now) };

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`alarms`] | A signal after some time |
 //! | [`barrier`] | A memory barrier in all threads |
+//! | [`futex`] | Sleeping until a word changes |
 //! | [`image`] | Code that exists once in memory |
 //! | [`interrupt_signals`] | A signal for the thread that runs a guest |
 //! | [`mapping`] | Addresses and pages, and what may be done with them |
@@ -17,6 +18,7 @@
 
 pub mod alarms;
 pub mod barrier;
+pub mod futex;
 pub mod image;
 pub mod interrupt_signals;
 pub mod mapping;

@@ -2,4 +2,5 @@
 //! the same. What differs in compiled code is Cranelift's business, but for the stop points, which are in
 //! [`crate::abi::thunk`].
 
+pub mod racing;
 pub mod switch;

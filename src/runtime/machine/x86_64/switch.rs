@@ -588,7 +588,7 @@ pub unsafe extern "sysv64" fn return_to_guest() {
     )
 }
 
-/// Makes a system call with three arguments, unless the interrupt word at `word` is set before it has done anything: then, and if
+/// Makes a system call with at most four arguments, unless the interrupt word at `word` is set before it has done anything: then, and if
 /// a signal cuts it short, the answer is that of a call which a signal has interrupted. The system restarts what it can, at the very
 /// instruction, which is in the window too.
 ///
@@ -603,8 +603,10 @@ pub unsafe extern "sysv64" fn interruptible_call(
     first: usize,
     second: usize,
     third: usize,
+    fourth: usize,
 ) -> isize {
     naked_asm!(
+        "mov r10, r9",
         "mov rax, rsi",
         "mov r9, rdi",
         "mov rdi, rdx",
