@@ -184,3 +184,27 @@ fn what_calls_and_branches_carry_is_limited() {
     assert_eq!(refusal(16 * 20, 100), [Some(ErrorKind::Limit); 3]);
     assert_eq!(refusal(16 * 1100, default), [Some(ErrorKind::Limit); 3]);
 }
+
+#[test]
+fn a_long_name_that_many_imports_share_is_refused() {
+    // A module of 210 kB that would import 10 GB of names, if each import had its own.
+    let (length, imports) = (100_000, 100_000);
+    let mut section = Vec::new();
+    let number = |section: &mut Vec<u8>, value: usize| {
+        section.extend([value as u8 | 0x80, (value >> 7) as u8 | 0x80, (value >> 14) as u8])
+    };
+    section.push(1);
+    number(&mut section, length);
+    section.extend(std::iter::repeat_n(b'a', length));
+    section.extend(b"\x00\x7e\x00\x00");
+    number(&mut section, imports);
+    section.extend(std::iter::repeat_n(0, imports));
+    let mut module = b"\0asm\x01\0\0\0\x01\x04\x01\x60\x00\x00\x02".to_vec();
+    number(&mut module, section.len());
+    module.extend(section);
+    let engine = Engine::new(Config::default()).unwrap();
+    let start = processor_time();
+    let refused = Module::new(&engine, &module).err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::Limit, "{refused}");
+    assert!(processor_time() - start < Duration::from_secs(5));
+}

@@ -144,6 +144,9 @@ impl Translator<'_> {
         let block = self.builder.create_block();
         self.builder.ins().brif(condition.value, then, &[], block, &[]);
         self.branches.branch(self.pc, then, block);
+        if let Some(is_taken) = self.is_usually_taken() {
+            self.builder.set_cold_block(if is_taken { block } else { then });
+        }
         self.builder.seal_block(then);
         self.builder.seal_block(block);
         self.builder.switch_to_block(then);
@@ -294,10 +297,17 @@ impl Translator<'_> {
         // Before what is only reached if the branch is taken.
         self.need(arity);
         let next = self.builder.create_block();
+        let hint = self.is_usually_taken();
+        if hint == Some(true) {
+            self.builder.set_cold_block(next);
+        }
         if self.is_function(depth) {
             let taken = self.builder.create_block();
             self.builder.ins().brif(condition.value, taken, &[], next, &[]);
             self.branches.branch(self.pc, taken, next);
+            if hint == Some(false) {
+                self.builder.set_cold_block(taken);
+            }
             self.builder.seal_block(taken);
             self.builder.switch_to_block(taken);
             self.branch_to(depth, Moment::Branch);
@@ -310,6 +320,12 @@ impl Translator<'_> {
         }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
+    }
+
+    /// What the module says about the current branch. A way that is seldom gone is placed after all others.
+    fn is_usually_taken(&self) -> Option<bool> {
+        let defined = self.info.defined_func(self.index).expect("its body is compiled");
+        self.info.branch_hints.is_taken(self.index, self.info.bodies[defined].range.start, self.pc)
     }
 
     fn branch_table(&mut self, table: &BrTable<'_>) {

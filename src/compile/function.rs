@@ -460,7 +460,7 @@ pub(super) struct Translator<'a> {
     pub(super) info: &'a ModuleInfo,
     /// Where the module's functions are, if this one is compiled alone.
     pub(super) loaded: Option<&'a CompiledBlob>,
-    index: FuncIndex,
+    pub(super) index: FuncIndex,
     pub(super) builder: FunctionBuilder<'a>,
     pub(super) context: Value,
     pub(super) stack: Vec<Operand>,

@@ -4,6 +4,7 @@
 //! validated and use supported features only; its function bodies are validated by whoever compiles them.
 //! Read next: [`module_info`], then [`crate::compile`].
 
+pub mod branch_hints;
 pub mod const_expr;
 pub mod features;
 pub mod module_info;
@@ -11,6 +12,7 @@ pub mod names;
 pub mod parse;
 pub mod stack_effect;
 
+pub use branch_hints::BranchHints;
 pub use const_expr::{ConstExpr, ConstOp};
 pub use features::name_the_feature;
 pub use module_info::{

@@ -1,6 +1,6 @@
 //! What a module declares: types, imports, exports, index spaces, segments, names.
 
-use super::{ConstExpr, ConstOp, Names};
+use super::{BranchHints, ConstExpr, ConstOp, Names};
 use crate::abi::operators::{ends_run, read_memory};
 use crate::abi::vmctx::VmCtxLayout;
 use crate::base::{
@@ -175,6 +175,8 @@ pub struct ModuleInfo {
     pub custom_sections: Vec<(String, Range<usize>)>,
     /// Names.
     pub names: Names,
+    /// Which way branches usually go.
+    pub branch_hints: BranchHints,
     /// Functions whose reference can leave the module: exported, in element segments, or in constant expressions.
     pub escaping: Vec<FuncIndex>,
     /// One more than the place in `escaping` of each function that is there, zero for others; the last ones may be missing.

@@ -2,8 +2,8 @@
 
 use super::features::{ref_type, unsupported, validated, value_type};
 use super::{
-    ConstExpr, ConstOp, DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item,
-    ItemType, ModuleInfo, Names,
+    BranchHints, ConstExpr, ConstOp, DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody,
+    Import, Item, ItemType, ModuleInfo, Names,
 };
 use crate::abi::vmctx::{Counts, VmCtxLayout};
 use crate::base::{
@@ -14,8 +14,9 @@ use cranelift_entity::{EntityRef, PrimaryMap};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, Encoding, ExternalKind, FuncToValidate, KnownCustom,
-    Operator, Parser, Payload, RecGroup, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources,
+    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, Encoding, ExternalKind, FuncToValidate,
+    ImportSectionReader, Imports, KnownCustom, Operator, Parser, Payload, RecGroup, TableInit, TypeRef, ValidPayload,
+    Validator, ValidatorResources,
 };
 
 /// A module whose sections are valid, with what it takes to validate its function bodies.
@@ -34,7 +35,7 @@ pub fn invalid(error: &BinaryReaderError) -> Error {
 /// Reads a module in the binary format.
 ///
 /// Errors: [`ErrorKind::InvalidModule`] with the validator's message, [`ErrorKind::Unsupported`] with the feature,
-/// [`ErrorKind::Limit`] for a module whose contexts would be too large; the first two carry the byte offset.
+/// [`ErrorKind::Limit`] for a module whose contexts or names of imports would be too large; the first two carry the byte offset.
 pub fn parse(bytes: &[u8]) -> Result<ParsedModule> {
     if u32::try_from(bytes.len()).is_err() {
         bail!(Limit, "the module has {} bytes, more than a 32-bit offset can reach", bytes.len());
@@ -48,6 +49,9 @@ pub fn parse(bytes: &[u8]) -> Result<ParsedModule> {
         let payload = payload.map_err(|error| invalid(&error))?;
         if let Payload::Version { encoding: Encoding::Component, .. } = payload {
             bail!(Unsupported, "unsupported: component model (at offset 0x0)");
+        }
+        if let Payload::ImportSection(section) = &payload {
+            check_shared_names(section.clone())?;
         }
         if let ValidPayload::Func(to_validate, body) = validator.payload(&payload).map_err(|error| invalid(&error))? {
             let operators = body.get_operators_reader().map_err(|error| invalid(&error))?.original_position() as u32;
@@ -69,6 +73,29 @@ pub fn parse(bytes: &[u8]) -> Result<ParsedModule> {
         return Err(error);
     }
     builder.finish()
+}
+
+/// Bytes of names of modules, counted for each import, that imports which share one in the file may have.
+const SHARED_NAMES: u64 = 16 << 20;
+
+/// Refuses what would be much larger than the file: a long name of a module, shared by very many imports, each of which is given its own.
+/// The validator copies them, so this comes first.
+fn check_shared_names(section: ImportSectionReader<'_>) -> Result<()> {
+    let mut bytes = 0;
+    for group in section {
+        let (module, count) = match group {
+            Ok(Imports::Compact1 { module, items }) => (module, items.count()),
+            Ok(Imports::Compact2 { module, names, .. }) => (module, names.count()),
+            Ok(Imports::Single(..)) => continue,
+            // The validator says what is wrong.
+            Err(_) => return Ok(()),
+        };
+        bytes += module.len() as u64 * u64::from(count);
+        if bytes > SHARED_NAMES {
+            bail!(Limit, "imports that share a module's name have more than {SHARED_NAMES} bytes of such names");
+        }
+    }
+    Ok(())
 }
 
 fn validate_bodies(
@@ -114,6 +141,7 @@ impl Builder {
             bodies: PrimaryMap::new(),
             custom_sections: Vec::new(),
             names: Names::default(),
+            branch_hints: BranchHints::default(),
             escaping: Vec::new(),
             escaping_places: Vec::new(),
             layout: VmCtxLayout::new(Counts::default()).expect("an empty context is small"),
@@ -213,8 +241,10 @@ impl Builder {
             Payload::CustomSection(section) => {
                 let range = section.data_offset() as usize..section.data_offset() as usize + section.data().len();
                 self.info.custom_sections.push((section.name().to_string(), range));
-                if let KnownCustom::Name(names) = section.as_known() {
-                    self.info.names.read(names);
+                match section.as_known() {
+                    KnownCustom::Name(names) => self.info.names.read(names),
+                    KnownCustom::BranchHints(hints) => self.info.branch_hints.read(hints, self.info.funcs.len()),
+                    _ => {}
                 }
             }
             _ => {}

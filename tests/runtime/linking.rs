@@ -1,6 +1,6 @@
 use crate::{both, world};
 use pellucid::base::{ErrorKind, FuncType, GlobalType, MemoryType, RefType, TableType, TrapCode, ValType, Value};
-use pellucid::runtime::{Extern, Linker};
+use pellucid::runtime::{Extern, Linker, Module};
 
 #[test]
 fn instances_share_what_they_import() {
@@ -198,4 +198,39 @@ fn segments_that_trap_leave_what_came_before() {
         world.store.memory_read(memory, 65535, &mut byte).unwrap();
         assert_eq!(byte, [0]);
     });
+}
+
+#[test]
+fn imports_that_share_a_name_are_linked() {
+    both(|world| {
+        let owner = world.instance(
+            r#"(module
+                (func (export "one") (result i32) (i32.const 1)) (func (export "two") (result i32) (i32.const 2))
+                (global (export "three") i32 (i32.const 3)))"#,
+            &[],
+        );
+        // In both forms of compact import sections: two functions by one type, then a global with a type of its own.
+        let user = module_of_sections(&[
+            (1, b"\x01\x60\x00\x01\x7f"),
+            (2, b"\x02\x05owner\x00\x7e\x00\x00\x02\x03one\x03two\x05owner\x00\x7f\x01\x05three\x03\x7f\x00"),
+            (3, b"\x01\x00"),
+            (7, b"\x01\x03sum\x00\x02"),
+            (10, b"\x01\x0a\x00\x10\x00\x10\x01\x23\x00\x6a\x6a\x0b"),
+        ]);
+        let mut linker = Linker::new(&world.engine);
+        linker.define_instance(&world.store, "owner", owner).unwrap();
+        let user = Module::new(&world.engine, &user).unwrap();
+        let (instance, _) = linker.instantiate(&world.store, &user).unwrap();
+        assert_eq!(world.call(instance, "sum", &[]).unwrap(), [Value::I32(6)]);
+    });
+}
+
+/// The bytes of a module with these sections, each shorter than 128 bytes.
+fn module_of_sections(sections: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+    for (id, contents) in sections {
+        bytes.extend([*id, u8::try_from(contents.len()).unwrap()]);
+        bytes.extend(*contents);
+    }
+    bytes
 }
