@@ -3927,7 +3927,9 @@ typedef uint32_t pellucid_wasi_source_t;
  * - `bytes`, `cap_bytes`: places for what there is.
  * - `out_n`: gets how many were filled, which is 0 before; 0 is the end of the input.
  *
- * Returns `PELLUCID_OK`; anything else is an input/output error for the guest.
+ * Returns `PELLUCID_OK`; `PELLUCID_YIELD` if there is nothing yet: where the guest yields, see `pellucid_wasi_config_set_yielding`, its
+ * call waits, and the callback is called again when it is resumed, else the guest gets `EAGAIN`. Anything else is an input/output
+ * error for the guest.
  *
  * It may do all that a host function may.
  *
@@ -3944,7 +3946,8 @@ typedef pellucid_status_t (*pellucid_wasi_read_cb_t)(void *userdata,
  * - `userdata`: as registered.
  * - `bytes`, `n_bytes`: what the guest writes, not necessarily whole lines or characters. Valid until it returns.
  *
- * Returns `PELLUCID_OK`; anything else is an input/output error for the guest.
+ * Returns `PELLUCID_OK`; `PELLUCID_YIELD` if nothing of it can be taken yet, as `pellucid_wasi_read_cb_t`; anything else is an
+ * input/output error for the guest.
  *
  * It may do all that a host function may.
  *
@@ -4199,6 +4202,33 @@ pellucid_status_t pellucid_wasi_config_set_fixed_clocks(pellucid_wasi_config_t *
  */
 pellucid_status_t pellucid_wasi_config_set_random_seed(pellucid_wasi_config_t *config,
                                                        uint64_t seed);
+
+/**
+ * Has WASI's functions yield where they would wait, instead of holding up the thread, so that one thread serves any number of guests.
+ *
+ *     pellucid_wasi_config_set_yielding(config, true);
+ *     ...
+ *     pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error);
+ *     if (state == PELLUCID_CALL_YIELDED &&
+ *         pellucid_call_awaited_files(call, files, 8, &n_files, &deadline) == PELLUCID_OK)
+ *         ... wait until a file is ready or the deadline is reached, then resume the call ...
+ *
+ * That goes for `poll_oneoff`, and for reading and writing streams and sockets: where a call can yield (`pellucid_caller_can_yield`),
+ * `pellucid_call_resume` returns with `PELLUCID_CALL_YIELDED`. The call needn't be given anything. Each time that it is resumed the
+ * function looks again, and yields again if it has to wait still; so it does no harm to resume a call too early. In a call that
+ * can't yield these functions wait as they do without this.
+ *
+ * - `config`: the configuration.
+ * - `is_yielding`: whether they do; false unless set.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_config_set_yielding(pellucid_wasi_config_t *config,
+                                                    bool is_yielding);
 
 /**
  * Defines the functions of WASI preview 1, under the module names `wasi_snapshot_preview1` and `wasi_unstable`. What the
@@ -5341,7 +5371,8 @@ void pellucid_call_delete(pellucid_call_t *call);
  * come later, see `pellucid_caller_yield`. A trap or exit isn't a failure of this function: see `pellucid_call_error`.
  *
  * - `call`: the call; it must be ready or paused, or have yielded. One that has yielded must have been given what it waits for,
- *   unless that is a function without results, which are given by resuming it.
+ *   unless that is a function without results, which are given by resuming it, or one of WASI's, which looks by itself
+ *   (`pellucid_wasi_config_set_yielding`).
  * - `mode`: one of `enum pellucid_resume`.
  * - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
  * - `out_error`: gets an error object on failure; may be NULL.
@@ -5511,6 +5542,26 @@ pellucid_status_t pellucid_call_frame(const pellucid_call_t *call,
  * Leaving a guest that calls the host until the host has results; also a start function.
  * ================================================================================================== */
 
+/** What a file is to be ready for. */
+enum pellucid_interest {
+    /** For reading, or for a connection to be accepted. */
+    PELLUCID_INTEREST_READ = 1,
+    /** For writing. */
+    PELLUCID_INTEREST_WRITE = 2,
+};
+
+/**
+ * A file that a call waits for. Plain data.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The system's number of it, for `poll` and the like only. It is the library's, and good until the call is resumed or deleted. */
+    int32_t fd;
+    /** What it is to be ready for: one of `enum pellucid_interest`. */
+    uint32_t interest;
+} pellucid_awaited_file_t;
+
 /**
  * Whether a host function that was called may answer that its results come later.
  *
@@ -5565,7 +5616,7 @@ pellucid_status_t pellucid_caller_yield(pellucid_caller_t *caller,
  *
  * - `call`: the call: it has yielded, or is paused where it is about to yield, and wasn't given anything yet.
  * - `out_func`: gets the host function; may be NULL.
- * - `out_token`: gets what the function gave to `pellucid_caller_yield`; may be NULL.
+ * - `out_token`: gets what the function gave to `pellucid_caller_yield`, or 0 for a function of WASI's; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it waits for nothing.
  *
@@ -5593,6 +5644,28 @@ pellucid_status_t pellucid_call_awaited(const pellucid_call_t *call,
 pellucid_status_t pellucid_call_awaited_args(const pellucid_call_t *call,
                                              pellucid_value_t *args,
                                              size_t n_args);
+
+/**
+ * What a call waits for in a function of WASI's, see `pellucid_wasi_config_set_yielding`: until one of these files is ready (or at its
+ * end, or failed), or a point in time is reached. With neither, only the host knows what for, as with a stream that is a callback.
+ *
+ * - `call`: the call, as for `pellucid_call_awaited`.
+ * - `files`, `cap_files`: places for the files; may be NULL if there are none.
+ * - `out_n`: gets how many there are, which may be more than places; may be NULL.
+ * - `out_deadline`: gets the point in time, in nanoseconds of `CLOCK_MONOTONIC`; `UINT64_MAX` if there is none. May be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it waits for nothing, or for what a host function of the
+ * host's own said.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_awaited_files(const pellucid_call_t *call,
+                                              pellucid_awaited_file_t *files,
+                                              size_t cap_files,
+                                              size_t *out_n,
+                                              uint64_t *out_deadline);
 
 /**
  * Gives a call the results of the host function that it waits for. Nothing runs before the call is resumed.

@@ -11,7 +11,7 @@ use super::session::{Outcome, Session};
 use super::stopped_call::StoppedCall;
 use super::{Debuggee, Event, Frame};
 use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, Value, error::bail};
-use crate::runtime::{Awaits, Call, Exit, Extern, Linker, Module, RunState};
+use crate::runtime::{Awaits, Call, Exit, Extern, Linker, Module, RunState, Wait};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -219,6 +219,11 @@ impl DebugCall {
     /// What it waits for, until it is given that. A call that has paused where it yields waits already.
     pub fn awaited(&self) -> Option<Awaits> {
         self.call.awaited()
+    }
+
+    /// Looks at what it waits for, if that is something which the host function itself looks at when the call is resumed.
+    pub fn with_wait<R>(&self, look: impl FnOnce(&Wait) -> R) -> Option<R> {
+        self.call.with_wait(look)
     }
 
     /// The arguments of the host function that it waits for. `InvalidState` if it waits for none.

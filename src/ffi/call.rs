@@ -233,7 +233,8 @@ pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
 /// come later, see `pellucid_caller_yield`. A trap or exit isn't a failure of this function: see `pellucid_call_error`.
 ///
 /// - `call`: the call; it must be ready or paused, or have yielded. One that has yielded must have been given what it waits for,
-///   unless that is a function without results, which are given by resuming it.
+///   unless that is a function without results, which are given by resuming it, or one of WASI's, which looks by itself
+///   (`pellucid_wasi_config_set_yielding`).
 /// - `mode`: one of `enum pellucid_resume`.
 /// - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
 /// - `out_error`: gets an error object on failure; may be NULL.

@@ -13,6 +13,8 @@ use super::status::{pellucid_status, pellucid_status_t};
 use super::store::pellucid_store_t;
 use super::value::{Room, pellucid_extern_t, pellucid_raw_t, pellucid_value_t, with_core};
 use crate::base::{RawValue, Result, error::bail};
+use crate::runtime::AwaitedFile;
+use std::os::fd::AsRawFd;
 use std::ptr::null_mut;
 
 /// Whether a host function that was called may answer that its results come later.
@@ -80,7 +82,7 @@ pub unsafe extern "C" fn pellucid_caller_yield(
 ///
 /// - `call`: the call: it has yielded, or is paused where it is about to yield, and wasn't given anything yet.
 /// - `out_func`: gets the host function; may be NULL.
-/// - `out_token`: gets what the function gave to `pellucid_caller_yield`; may be NULL.
+/// - `out_token`: gets what the function gave to `pellucid_caller_yield`, or 0 for a function of WASI's; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it waits for nothing.
 ///
@@ -126,6 +128,65 @@ pub unsafe extern "C" fn pellucid_call_awaited_args(
         args.set(values.into_iter().map(pellucid_value_t::from_core));
         Ok(())
     })
+}
+
+/// A file that a call waits for. Plain data.
+///
+/// Since: 0.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pellucid_awaited_file_t {
+    /// The system's number of it, for `poll` and the like only. It is the library's, and good until the call is resumed or deleted.
+    pub fd: i32,
+    /// What it is to be ready for: one of `enum pellucid_interest`.
+    pub interest: u32,
+}
+
+/// What a file is to be ready for.
+#[repr(C)]
+pub enum pellucid_interest {
+    /// For reading, or for a connection to be accepted.
+    PELLUCID_INTEREST_READ = 1,
+    /// For writing.
+    PELLUCID_INTEREST_WRITE = 2,
+}
+
+/// What a call waits for in a function of WASI's, see `pellucid_wasi_config_set_yielding`: until one of these files is ready (or at its
+/// end, or failed), or a point in time is reached. With neither, only the host knows what for, as with a stream that is a callback.
+///
+/// - `call`: the call, as for `pellucid_call_awaited`.
+/// - `files`, `cap_files`: places for the files; may be NULL if there are none.
+/// - `out_n`: gets how many there are, which may be more than places; may be NULL.
+/// - `out_deadline`: gets the point in time, in nanoseconds of `CLOCK_MONOTONIC`; `UINT64_MAX` if there is none. May be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if it waits for nothing, or for what a host function of the
+/// host's own said.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_awaited_files(
+    call: *const pellucid_call_t,
+    files: *mut pellucid_awaited_file_t,
+    cap_files: usize,
+    out_n: *mut usize,
+    out_deadline: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child call, out_slice files cap_files, opt_out out_n, opt_out out_deadline => {
+        let found = call.call.with_wait(|wait| (wait.files.iter().map(file).collect::<Vec<_>>(), wait.deadline));
+        let Some((found, deadline)) = found else { bail!(NotFound, "the call waits for no files") };
+        out_n.set(found.len());
+        out_deadline.set(deadline.unwrap_or(u64::MAX));
+        files.set(found.into_iter());
+        Ok(())
+    })
+}
+
+fn file(awaited: &AwaitedFile) -> pellucid_awaited_file_t {
+    use pellucid_interest::*;
+    let interest = if awaited.for_writing { PELLUCID_INTEREST_WRITE } else { PELLUCID_INTEREST_READ };
+    pellucid_awaited_file_t { fd: awaited.file.as_raw_fd(), interest: interest as u32 }
 }
 
 /// Gives a call the results of the host function that it waits for. Nothing runs before the call is resumed.

@@ -7,7 +7,7 @@ use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::entry;
 use super::error::pellucid_error_t;
 use super::linker::pellucid_linker_t;
-use super::status::pellucid_status_t;
+use super::status::{pellucid_status, pellucid_status_t};
 use super::store::pellucid_store_t;
 use crate::base::{Result, error::bail};
 use crate::wasi::clocks::ClockChoice;
@@ -88,7 +88,9 @@ pub enum pellucid_wasi_source {
 /// - `bytes`, `cap_bytes`: places for what there is.
 /// - `out_n`: gets how many were filled, which is 0 before; 0 is the end of the input.
 ///
-/// Returns `PELLUCID_OK`; anything else is an input/output error for the guest.
+/// Returns `PELLUCID_OK`; `PELLUCID_YIELD` if there is nothing yet: where the guest yields, see `pellucid_wasi_config_set_yielding`, its
+/// call waits, and the callback is called again when it is resumed, else the guest gets `EAGAIN`. Anything else is an input/output
+/// error for the guest.
 ///
 /// It may do all that a host function may.
 ///
@@ -107,7 +109,8 @@ pub type pellucid_wasi_read_cb_t = Option<
 /// - `userdata`: as registered.
 /// - `bytes`, `n_bytes`: what the guest writes, not necessarily whole lines or characters. Valid until it returns.
 ///
-/// Returns `PELLUCID_OK`; anything else is an input/output error for the guest.
+/// Returns `PELLUCID_OK`; `PELLUCID_YIELD` if nothing of it can be taken yet, as `pellucid_wasi_read_cb_t`; anything else is an
+/// input/output error for the guest.
 ///
 /// It may do all that a host function may.
 ///
@@ -162,7 +165,7 @@ fn reader(callback: ReadCallback, userdata: Userdata) -> Arc<ReadFn> {
         // SAFETY: the host gave the function for this userdata (header: `pellucid_wasi_read_cb_t`); the bytes and the count
         // outlive the call.
         let status = unsafe { callback(userdata.pointer(), bytes.as_mut_ptr(), bytes.len(), &mut count) };
-        if status == 0 && count <= bytes.len() { Ok(count) } else { Err(Errno::Io) }
+        if status == 0 && count <= bytes.len() { Ok(count) } else { Err(failure(status)) }
     })
 }
 
@@ -171,8 +174,13 @@ fn writer(callback: WriteCallback, userdata: Userdata) -> Arc<WriteFn> {
         // SAFETY: the host gave the function for this userdata (header: `pellucid_wasi_write_cb_t`); the bytes outlive the
         // call.
         let status = unsafe { callback(userdata.pointer(), bytes.as_ptr(), bytes.len()) };
-        if status == 0 { Ok(()) } else { Err(Errno::Io) }
+        if status == 0 { Ok(()) } else { Err(failure(status)) }
     })
+}
+
+/// What a callback means that hasn't done it.
+fn failure(status: pellucid_status_t) -> Errno {
+    if status == pellucid_status::PELLUCID_YIELD as pellucid_status_t { Errno::Again } else { Errno::Io }
 }
 
 /// Makes a configuration that gives a guest nothing.
@@ -497,6 +505,39 @@ pub unsafe extern "C" fn pellucid_wasi_config_set_random_seed(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref config => config.change(|config| {
         config.set_random_seed(Some(seed));
+        Ok(())
+    }))
+}
+
+/// Has WASI's functions yield where they would wait, instead of holding up the thread, so that one thread serves any number of guests.
+///
+///     pellucid_wasi_config_set_yielding(config, true);
+///     ...
+///     pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error);
+///     if (state == PELLUCID_CALL_YIELDED &&
+///         pellucid_call_awaited_files(call, files, 8, &n_files, &deadline) == PELLUCID_OK)
+///         ... wait until a file is ready or the deadline is reached, then resume the call ...
+///
+/// That goes for `poll_oneoff`, and for reading and writing streams and sockets: where a call can yield (`pellucid_caller_can_yield`),
+/// `pellucid_call_resume` returns with `PELLUCID_CALL_YIELDED`. The call needn't be given anything. Each time that it is resumed the
+/// function looks again, and yields again if it has to wait still; so it does no harm to resume a call too early. In a call that
+/// can't yield these functions wait as they do without this.
+///
+/// - `config`: the configuration.
+/// - `is_yielding`: whether they do; false unless set.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_wasi_config_set_yielding(
+    config: *mut pellucid_wasi_config_t,
+    is_yielding: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => config.change(|config| {
+        config.set_yields(is_yielding);
         Ok(())
     }))
 }

@@ -18,7 +18,7 @@
 use super::activation::{Activation, PcKind};
 use super::call_chain::{CallChain, ExitPlace, RunningCall};
 use super::entities::func::FuncEntry;
-use super::host_answer::Awaited;
+use super::host_answer::{Awaited, HostAnswer, Wait};
 use super::machine::guest_stack::StackPool;
 use super::machine::store_context::RawTrap;
 use super::machine::switch::{self, Left};
@@ -190,6 +190,8 @@ pub struct Call {
     awaited: Cell<Awaited>,
     /// What it was given of that.
     given: Cell<Given>,
+    /// What the function waits for, if it is to be called again.
+    wait: RefCell<Option<Box<Wait>>>,
     /// What made it fail, other than a trap of its own.
     error: RefCell<Option<Error>>,
 }
@@ -257,6 +259,7 @@ impl Call {
             goes_elsewhere: Cell::new(false),
             awaited: Cell::new(Awaited::NOTHING),
             given: Cell::new(Given::Nothing),
+            wait: RefCell::new(None),
             error: RefCell::new(None),
         }
     }
@@ -322,6 +325,9 @@ impl Call {
             None => store.ready_thread()?,
         };
         if !is_fresh && self.left.get() == Left::Yielded {
+            if self.awaited.get().again.is_some() && !self.ask_again(store) {
+                return Ok(STILL_WAITING);
+            }
             if self.given.get() == Given::Error {
                 return Ok(self.fail_in_host_func(store));
             }
@@ -372,6 +378,7 @@ impl Call {
                 Exit::Interrupted(Interrupted::Outside)
             }
             switch::PREEMPTED | switch::RETURNED | switch::AGAIN => Exit::Interrupted(self.interrupted(store, exit)),
+            STILL_WAITING => Exit::Yielded,
             NESTED_TOO_DEEPLY => {
                 self.state.set(RunState::Trapped);
                 let code = TrapCode::CallStackExhausted;
@@ -417,6 +424,53 @@ impl Call {
         self.left.set(Left::Yielded);
         self.awaited.set(store.inner().awaited.get());
         self.given.set(Given::Nothing);
+        if self.awaited.get().again.is_some() {
+            self.wait.replace(store.inner().wait.take());
+        }
+    }
+
+    /// Calls the host function again that it waits for and that wanted it, unless it was given something. Answers whether the call
+    /// can go on. It can't if somebody has asked for the guest to be left: whoever runs it has to look.
+    #[cold]
+    fn ask_again(&self, store: &Store) -> bool {
+        if self.given.get() != Given::Nothing {
+            return true;
+        }
+        if store.is_interrupted() {
+            return false;
+        }
+        let inner = store.inner();
+        let Awaited { values, contexts: [callee, caller], again, .. } = self.awaited.get();
+        let Some(again) = again else { return true };
+        self.running.bump_epoch();
+        self.state.set(RunState::Running);
+        inner.wait.set(self.wait.take());
+        // SAFETY: the function has answered that it is to be called again with these, which nobody has used since: the values are on
+        // the call's stack, where nothing runs. The store is there, and so are its functions and instances.
+        let outcome = self.with_handler(store, || unsafe { again(callee.cast(), caller, values) });
+        self.state.set(RunState::Suspended);
+        let wait = inner.wait.take();
+        let answer = inner.host_answer.take();
+        match (outcome, answer) {
+            (Ok(()), _) => self.given.set(Given::Results),
+            (Err(_), HostAnswer::Again | HostAnswer::Waits) => {
+                self.wait.replace(wait);
+            }
+            (Err(_), HostAnswer::Yields(token)) => {
+                self.awaited.set(Awaited { token, again: None, ..self.awaited.get() })
+            }
+            (Err(error), HostAnswer::Failed) => {
+                *self.error.borrow_mut() = Some(error);
+                self.given.set(Given::Error);
+            }
+        }
+        self.given.get() != Given::Nothing
+    }
+
+    /// Looks at what it waits for, if that is something which the host function itself looks at when the call is resumed.
+    pub fn with_wait<R>(&self, look: impl FnOnce(&Wait) -> R) -> Option<R> {
+        self.awaited()?;
+        self.wait.borrow().as_deref().map(look)
     }
 
     /// What it waits for. None if nothing, also if it was given what it waited for.
@@ -500,10 +554,12 @@ impl Call {
         Ok(())
     }
 
-    /// `InvalidState` if it can't be run as results of a host function are missing. A function without results needs none.
+    /// `InvalidState` if it can't be run as results of a host function are missing. A function without results needs none, nor does
+    /// one that is called again.
     #[inline]
     pub fn check_given(&self, store: &Store) -> Result<()> {
-        if self.awaited().is_some() && !self.awaited_func(store)?.0.ty().results.is_empty() {
+        let needs_results = self.awaited().is_some() && self.awaited.get().again.is_none();
+        if needs_results && !self.awaited_func(store)?.0.ty().results.is_empty() {
             bail!(InvalidState, "the call waits for results of a host function");
         }
         Ok(())
@@ -824,8 +880,11 @@ impl Drop for Call {
     }
 }
 
-/// The switch's numbers, and one more: nothing was run.
+/// The switch's numbers, and one more: the call is nested too deeply.
 const NESTED_TOO_DEEPLY: u32 = u32::MAX;
+
+/// And another: the host function that the call waits for has no results yet.
+const STILL_WAITING: u32 = u32::MAX - 1;
 
 #[cold]
 fn nested_too_deeply(store: &Store, is_fresh: bool) -> Result<u32> {

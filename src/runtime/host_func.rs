@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
-use super::host_answer::{Awaited, HostAnswer};
+use super::host_answer::{Awaited, CallAgain, HostAnswer, Wait};
 use super::machine::store_context::StoreContext;
 use super::machine::switch;
 use super::{Extern, Store, TypeId};
@@ -32,6 +32,8 @@ pub struct Caller<'a> {
     store: &'a Store,
     /// The calling instance's context, or null.
     context: *const u8,
+    /// Whether it was called before, and its call has waited since.
+    is_again: bool,
 }
 
 impl<'a> Caller<'a> {
@@ -59,7 +61,13 @@ impl<'a> Caller<'a> {
 
     /// Whether the call that the guest makes can wait for its results: `Ok`, or `CannotYield`, which says why not.
     pub fn check_yield(&self) -> Result<()> {
-        if self.store.can_yield() { Ok(()) } else { Err(cannot_yield()) }
+        if self.can_yield() { Ok(()) } else { Err(cannot_yield()) }
+    }
+
+    /// Whether [`Caller::check_yield`] is `Ok`.
+    #[inline]
+    pub fn can_yield(&self) -> bool {
+        self.is_again || self.store.can_yield()
     }
 
     /// What a function answers that has no results yet. The call in which it was called is left ([`Exit::Yielded`](super::Exit)), and
@@ -67,11 +75,35 @@ impl<'a> Caller<'a> {
     /// is the error `CannotYield`.
     #[inline]
     pub fn yielded(&self, token: u64) -> Error {
-        if !self.store.can_yield() {
+        if !self.can_yield() {
             return cannot_yield();
         }
         self.store.inner().host_answer.set(HostAnswer::Yields(token));
         Error::absent()
+    }
+
+    /// What a function without references among its results answers that waits for something, has changed nothing, and is to be called
+    /// again with the same arguments when the call is resumed. The call is left as by [`Caller::yielded`], under the same
+    /// condition. Whoever resumes it needn't have waited for anything: the function looks by itself.
+    pub fn waits(&self, wait: Wait) -> Error {
+        if !self.can_yield() {
+            return cannot_yield();
+        }
+        let inner = self.store.inner();
+        inner.wait.set(Some(Box::new(wait)));
+        inner.host_answer.set(HostAnswer::Waits);
+        Error::absent()
+    }
+
+    /// Since when the function has waited that is called again, as its [`Wait`] said.
+    pub fn waits_since(&self) -> Option<u64> {
+        if !self.is_again {
+            return None;
+        }
+        let wait = self.store.inner().wait.take();
+        let begun = wait.as_ref().map(|wait| wait.begun);
+        self.store.inner().wait.set(wait);
+        begun
     }
 
     /// An export of the calling instance.
@@ -138,10 +170,10 @@ impl<F: HostBody> HostFunc<F> {
     /// The store must be there; `caller` must be null or the context of an instance of it; `values` must point to as many
     /// values as the longer of parameters and results.
     #[inline(always)]
-    pub unsafe fn invoke(&self, caller: *const u8, values: *mut RawValue) -> (&Store, Result<()>) {
+    pub unsafe fn invoke(&self, caller: *const u8, values: *mut RawValue, is_again: bool) -> (&Store, Result<()>) {
         // SAFETY: the caller's promise.
         let store = unsafe { Store::of_context(self.store_context) };
-        let caller = Caller { store, context: caller };
+        let caller = Caller { store, context: caller, is_again };
         // SAFETY: the caller's promise; nobody else uses the values during the call.
         let values = unsafe { std::slice::from_raw_parts_mut(values, self.values) };
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.body)(caller, values)));
@@ -231,7 +263,7 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
 ) -> *mut StoreContext {
     // SAFETY: host functions are kept as long as their store. The trampoline for the function's type passes as many values as it
     // has, and the caller's context.
-    let (store, outcome) = unsafe { (*callee).invoke(caller, values) };
+    let (store, outcome) = unsafe { (*callee).invoke(caller, values, false) };
     // SAFETY: guest code is what called.
     unsafe { store.reenter() };
     match outcome {
@@ -244,15 +276,30 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
                 unsafe { store.call_again(switch::host_func as *const () as usize, args) };
                 ptr::null_mut()
             }
-            HostAnswer::Yields(token) => {
+            answer @ (HostAnswer::Yields(_) | HostAnswer::Waits) => {
+                let (token, again) = match answer {
+                    HostAnswer::Yields(token) => (token, None),
+                    _ => (0, Some(invoke_again::<F> as CallAgain)),
+                };
+                let contexts = [callee.cast(), caller];
                 // SAFETY: as above. The function's reference has had its number since the function was made.
                 unsafe {
                     let func = u64::from((*(*callee).func_ref.get()).handle) - 1;
-                    store.host_yielded(Awaited { func, values, token }, values.add((*callee).values))
+                    store.host_yielded(Awaited { func, values, token, contexts, again }, values.add((*callee).values))
                 }
             }
         },
     }
+}
+
+/// Calls a function again that has waited: a [`CallAgain`].
+///
+/// # Safety
+///
+/// `callee` must be a function of this type, which answered [`HostAnswer::Waits`] when it was called with the others.
+unsafe fn invoke_again<F: HostBody>(callee: *const (), caller: *const u8, values: *mut RawValue) -> Result<()> {
+    // SAFETY: host functions and instances are kept as long as their store; the caller's promise.
+    unsafe { (*callee.cast::<HostFunc<F>>()).invoke(caller, values, true).1 }
 }
 
 /// The same for functions with results that have to be looked at, which others needn't pay for.

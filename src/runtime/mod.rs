@@ -43,6 +43,7 @@ pub use activation::{Activation, FrameLink, PcKind, StackWords};
 pub use call::{Awaits, Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
 pub use epoch::EpochAction;
+pub use host_answer::{AwaitedFile, Wait};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;
 pub use interrupt::{AlarmView, Interrupts, claim_signal};

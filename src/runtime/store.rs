@@ -15,7 +15,7 @@ use super::entities::instance::InstanceData;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
 use super::epoch::{Deadline, EpochAction};
-use super::host_answer::{Awaited, HostAnswer};
+use super::host_answer::{Awaited, HostAnswer, Wait};
 use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, TrampolineCode};
 use super::machine::guest_stack::{HEADROOM, StackPool};
@@ -77,6 +77,8 @@ pub struct StoreInner {
     pub(super) host_answer: Cell<HostAnswer>,
     /// What the call waits for that has just yielded.
     pub(super) awaited: Cell<Awaited>,
+    /// What a host function waits for that is to be called again when the call is resumed.
+    pub(super) wait: Cell<Option<Box<Wait>>>,
 
     pub(super) instances: RefCell<Vec<Rc<InstanceData>>>,
     pub(super) funcs: FuncEntries,
@@ -133,6 +135,7 @@ impl Store {
             host_error: RefCell::default(),
             host_answer: Cell::new(HostAnswer::Failed),
             awaited: Cell::new(Awaited::NOTHING),
+            wait: Cell::default(),
             instances: RefCell::default(),
             funcs: FuncEntries::default(),
             func_refs: RefCell::default(),

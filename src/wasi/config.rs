@@ -47,6 +47,7 @@ pub struct WasiConfig {
     pub(super) clocks: ClockChoice,
     pub(super) seed: Option<u64>,
     pub(super) buffer_limit: usize,
+    pub(super) yields: bool,
 }
 
 impl Default for WasiConfig {
@@ -61,6 +62,7 @@ impl Default for WasiConfig {
             clocks: ClockChoice::Real,
             seed: None,
             buffer_limit: BUFFER_LIMIT,
+            yields: false,
         }
     }
 }
@@ -166,6 +168,11 @@ impl WasiConfig {
     /// Makes random numbers a sequence that the seed determines; none means the system's.
     pub fn set_random_seed(&mut self, seed: Option<u64>) {
         self.seed = seed;
+    }
+
+    /// Whether functions that would wait have their call yield, where it can, instead of holding up the thread.
+    pub fn set_yields(&mut self, yields: bool) {
+        self.yields = yields;
     }
 
     fn set_stream(&mut self, stream: StreamName, input: Input, output: Output) {

@@ -12,12 +12,13 @@ use super::guest::Guest;
 use super::poll::Waiting;
 use super::random::Random;
 use super::stdio::{Captured, Output, Stream};
+use super::system;
 use super::types::rights;
 use crate::base::{Error, ErrorKind, Instance, Memory, Result};
-use crate::runtime::{Caller, Extern};
+use crate::runtime::{AwaitedFile, Caller, Extern, Wait};
 use std::cell::Cell;
+use std::fs::File;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What the WASI functions of one definition share.
 pub struct Context {
@@ -29,7 +30,11 @@ pub struct Context {
     /// Where bytes pass through between guest and system; taken while it is in use.
     pub(super) scratch: Cell<Vec<u8>>,
     /// The guest that was left last while it waited, and since when it did.
-    pub(super) waiting: Cell<Option<(Waiting, Instant)>>,
+    pub(super) waiting: Cell<Option<(Waiting, u64)>>,
+    /// Whether functions that would wait have their call yield.
+    yields: bool,
+    /// What a function waits for that has just answered `Intr` for that reason.
+    pub(super) wait: Cell<Option<Wait>>,
     /// The memory of the instance that called last.
     last: Cell<Option<(Instance, Option<Memory>)>>,
 }
@@ -67,6 +72,8 @@ impl Context {
             descriptors: Descriptors::default(),
             scratch: Cell::default(),
             waiting: Cell::new(None),
+            yields: config.yields,
+            wait: Cell::new(None),
             last: Cell::new(None),
         };
         let streams = [
@@ -94,9 +101,22 @@ impl Context {
         Ok((context, wasi))
     }
 
+    /// Has the guest left until one of these files is ready, or so many nanoseconds have passed since the wait began. Requires: it
+    /// yields. Answers what its function is to answer.
+    pub fn wait_for(&self, files: Vec<AwaitedFile>, time: Option<u64>, begun: u64) -> Errno {
+        let deadline = time.map(|time| begun.saturating_add(time));
+        self.wait.set(Some(Wait { files, deadline, begun }));
+        Errno::Intr
+    }
+
+    /// Has the guest left until a file is ready.
+    pub fn wait_for_file(&self, file: Arc<File>, for_writing: bool) -> Errno {
+        self.wait_for(vec![AwaitedFile { file, for_writing }], None, system::monotonic_time())
+    }
+
     /// The memory of whoever called: its export `memory`.
     pub fn guest<'a>(&self, caller: &Caller<'a>) -> Guest<'a> {
-        let Some(instance) = caller.instance() else { return Guest::new(caller.store(), None) };
+        let Some(instance) = caller.instance() else { return Guest::new(caller, None, false) };
         let memory = match self.last.get() {
             Some((last, memory)) if last == instance => memory,
             _ => {
@@ -108,7 +128,7 @@ impl Context {
                 memory
             }
         };
-        Guest::new(caller.store(), memory)
+        Guest::new(caller, memory, self.yields && caller.can_yield())
     }
 }
 

@@ -183,8 +183,11 @@ impl Context {
         descriptor.require(rights::FD_READ)?;
         let done = match (&descriptor.object, offset) {
             (Object::Stream(stream), None) => {
-                check_ready(guest, stream, &descriptor)?;
-                self.read_into(buffers, true, |bytes, _| stream.read(guest.store(), bytes))
+                if buffers.left() > 0 {
+                    self.check_ready(guest, stream, &descriptor, false)?;
+                }
+                let done = self.read_into(buffers, true, |bytes, _| stream.read(guest.store(), bytes));
+                self.unless_yielded(guest, stream, &descriptor, done)
             }
             (Object::File(file), None) => {
                 self.read_into(buffers, false, |bytes, _| read_file(guest.store(), file, bytes))
@@ -250,6 +253,18 @@ impl Context {
         let buffers = guest.buffers(array, count)?;
         descriptor.require(rights::FD_WRITE)?;
         let done = match (&descriptor.object, offset) {
+            (Object::Stream(stream), None) if guest.yields() => {
+                if buffers.left() > 0 {
+                    self.check_ready(guest, stream, &descriptor, true)?;
+                }
+                let done = self.write_from(buffers, |bytes, done| {
+                    if done > 0 {
+                        check_writable(guest, stream)?;
+                    }
+                    stream.write(guest.store(), &bytes[..bytes.len().min(stream.most_at_once())])
+                });
+                self.unless_yielded(guest, stream, &descriptor, done)
+            }
             (Object::Stream(stream), None) => self.write_from(buffers, |bytes, _| stream.write(guest.store(), bytes)),
             (Object::File(file), None) => self.write_from(buffers, |bytes, _| write_file(guest.store(), file, bytes)),
             (_, Some(offset)) => {
@@ -331,15 +346,44 @@ impl Context {
     }
 }
 
-/// `Again` if reading a stream would wait, and the guest has asked not to.
-fn check_ready(guest: Guest<'_>, stream: &Stream, descriptor: &Descriptor) -> Result<()> {
-    if descriptor.flags.get() & fdflags::NONBLOCK != 0
-        && let Readiness::AsFile(file) = stream.readiness()
-    {
-        let ready = system::wait(guest.store(), &[system::Wait { file: &file, for_writing: false }], Some(0))?;
-        if ready[0].is_none() {
-            return Err(Errno::Again);
+impl Context {
+    /// If reading or writing a stream would wait: `Again` where the guest has asked for that, or has it left until it wouldn't.
+    fn check_ready(&self, guest: Guest<'_>, stream: &Stream, descriptor: &Descriptor, for_writing: bool) -> Result<()> {
+        let is_refused = descriptor.flags.get() & fdflags::NONBLOCK != 0;
+        if (is_refused || guest.yields())
+            && let Readiness::AsFile(file) = stream.readiness()
+        {
+            let ready = system::wait(guest.store(), &[system::Wait { file: &file, for_writing }], Some(0))?;
+            if ready[0].is_none() {
+                return Err(if is_refused { Errno::Again } else { self.wait_for_file(file, for_writing) });
+            }
+        }
+        Ok(())
+    }
+
+    /// What has become of reading or writing a stream, unless a function of the host's isn't ready for it and the guest is left
+    /// until it may be.
+    fn unless_yielded(
+        &self,
+        guest: Guest<'_>,
+        stream: &Stream,
+        descriptor: &Descriptor,
+        done: Result<u32>,
+    ) -> Result<u32> {
+        let is_refused = descriptor.flags.get() & fdflags::NONBLOCK != 0;
+        let is_callback = matches!(stream, Stream::Reader(_) | Stream::Writer(_));
+        match done {
+            Err(Errno::Again) if is_callback && guest.yields() && !is_refused => {
+                Err(self.wait_for(Vec::new(), None, system::monotonic_time()))
+            }
+            done => done,
         }
     }
-    Ok(())
+}
+
+/// `Again` if writing to a stream would wait.
+fn check_writable(guest: Guest<'_>, stream: &Stream) -> Result<()> {
+    let Readiness::AsFile(file) = stream.readiness() else { return Ok(()) };
+    let ready = system::wait(guest.store(), &[system::Wait { file: &file, for_writing: true }], Some(0))?;
+    if ready[0].is_some() { Ok(()) } else { Err(Errno::Again) }
 }

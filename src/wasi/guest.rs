@@ -4,7 +4,7 @@
 
 use super::Errno;
 use crate::base::{Memory, memory};
-use crate::runtime::Store;
+use crate::runtime::{Caller, Store};
 
 /// A result with an error number.
 pub type Result<T, E = Errno> = std::result::Result<T, E>;
@@ -21,17 +21,31 @@ pub struct Guest<'a> {
     store: &'a Store,
     /// None if the instance exports none.
     memory: Option<Memory>,
+    /// Whether it is left where it would wait.
+    yields: bool,
+    /// Since when it has waited, by the system's monotonic clock, if it was left for that.
+    since: Option<u64>,
 }
 
 impl<'a> Guest<'a> {
     /// The memory of an instance, or of one that has none, which makes every pointer a bad one.
-    pub fn new(store: &'a Store, memory: Option<Memory>) -> Guest<'a> {
-        Guest { store, memory }
+    pub fn new(caller: &Caller<'a>, memory: Option<Memory>, yields: bool) -> Guest<'a> {
+        Guest { store: caller.store(), memory, yields, since: caller.waits_since() }
     }
 
     /// The store.
     pub fn store(&self) -> &'a Store {
         self.store
+    }
+
+    /// Whether it is to be left where it would wait, see [`Context::wait_for`](super::context::Context::wait_for).
+    pub fn yields(&self) -> bool {
+        self.yields
+    }
+
+    /// Since when it has waited in the function that it is in, by [`system::monotonic_time`](super::system::monotonic_time).
+    pub fn since(&self) -> Option<u64> {
+        self.since
     }
 
     /// `Fault` unless all of a range is in the memory.

@@ -155,8 +155,13 @@ fn make(store: &Store, context: &Rc<Context>, function: &'static Function, diale
         ty,
         Box::new(move |caller, values| {
             let outcome = (function.body)(&context, context.guest(&caller), dialect, Args(values));
-            if outcome == Err(Errno::Intr) && caller.store().is_interrupted() {
-                return Err(caller.to_be_called_again());
+            if outcome == Err(Errno::Intr) {
+                if let Some(wait) = context.wait.take() {
+                    return Err(caller.waits(wait));
+                }
+                if caller.store().is_interrupted() {
+                    return Err(caller.to_be_called_again());
+                }
             }
             values[0] = RawValue::new(outcome.map_or_else(|errno| errno as u64, |()| 0));
             Ok(())

@@ -8,10 +8,10 @@ use super::stdio::Readiness;
 use super::system::{Arrived, Wait};
 use super::types::{ABSTIME, Dialect, Event, Subscription, Wanted, rights};
 use super::{Errno, system};
+use crate::runtime::AwaitedFile;
 use std::fs::File;
 use std::io::Seek;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// How many subscriptions a guest can have at once.
 const MOST_SUBSCRIPTIONS: u32 = 1 << 14;
@@ -31,7 +31,7 @@ pub(super) struct Waiting {
 enum State {
     /// It has happened, or can't.
     Ready(Result<Arrived>),
-    /// It happens in so many nanoseconds.
+    /// It happens so many nanoseconds after the wait began.
     After(u64),
     /// The system knows.
     AsFile { file: Arc<File>, for_writing: bool },
@@ -58,15 +58,18 @@ impl Context {
         let mut bytes = vec![0; count as usize * size as usize];
         guest.read(subscriptions, &mut bytes)?;
         let decoded = bytes.chunks_exact(size as usize).map(|bytes| Subscription::decode(bytes, dialect));
-        let wanted: Vec<_> = decoded.collect::<Option<_>>().ok_or(Errno::Inval)?;
-        let states: Vec<_> = wanted.iter().map(|subscription| self.state(subscription.wanted)).collect();
+        let wanted: Vec<Subscription> = decoded.collect::<Option<_>>().ok_or(Errno::Inval)?;
         let waiting = Waiting { call: guest.store().current_call().map_or(0, |(call, _)| call), subscriptions, out };
-        let begun = match self.waiting.take() {
-            Some((before, begun)) if before == waiting => begun,
-            _ => Instant::now(),
+        let begun = match (guest.since(), self.waiting.take()) {
+            (Some(begun), _) => begun,
+            (None, Some((before, begun))) if before == waiting => begun,
+            _ => system::monotonic_time(),
         };
+        let states: Vec<_> = wanted.iter().map(|subscription| self.state(subscription.wanted, begun)).collect();
         let outcome = self.wait(guest, &states, begun);
-        if let Err(Errno::Intr) = outcome {
+        if let Err(Errno::Intr) = outcome
+            && !guest.yields()
+        {
             self.waiting.set(Some((waiting, begun)));
         }
         let happened = outcome?;
@@ -80,23 +83,27 @@ impl Context {
         guest.write_u32(out, n_events)
     }
 
-    fn state(&self, wanted: Wanted) -> State {
+    fn state(&self, wanted: Wanted, begun: u64) -> State {
         let state = match wanted {
-            Wanted::Clock { clock, timeout, flags } => self.clock_state(clock, timeout, flags),
+            Wanted::Clock { clock, timeout, flags } => self.clock_state(clock, timeout, flags, begun),
             Wanted::Read { fd } => self.descriptor_state(fd, false),
             Wanted::Write { fd } => self.descriptor_state(fd, true),
         };
         state.unwrap_or_else(|errno| State::Ready(Err(errno)))
     }
 
-    fn clock_state(&self, clock: u32, timeout: u64, flags: u16) -> Result<State> {
+    fn clock_state(&self, clock: u32, timeout: u64, flags: u16, begun: u64) -> Result<State> {
         let clock = match Clock::of(clock)? {
             clock @ (Clock::Realtime | Clock::Monotonic) => clock,
             Clock::ProcessCpu | Clock::ThreadCpu => return Err(Errno::Notsup),
         };
         match flags {
             0 => Ok(State::After(timeout)),
-            ABSTIME => Ok(State::After(timeout.saturating_sub(self.clocks.now(clock)?))),
+            // As seen from where the wait began, which may be a while ago.
+            ABSTIME => {
+                let passed = if self.clocks.are_fixed() { 0 } else { elapsed(begun) };
+                Ok(State::After(timeout.saturating_sub(self.clocks.now(clock)?).saturating_add(passed)))
+            }
             _ => Err(Errno::Inval),
         }
     }
@@ -118,7 +125,7 @@ impl Context {
     }
 
     /// Waits until one of them has happened since it began; answers for each what happened. `Intr` if the guest is to be left.
-    fn wait(&self, guest: Guest<'_>, states: &[State], begun: Instant) -> Result<Vec<Option<Result<Arrived>>>> {
+    fn wait(&self, guest: Guest<'_>, states: &[State], begun: u64) -> Result<Vec<Option<Result<Arrived>>>> {
         let is_ready = states.iter().any(|state| matches!(state, State::Ready(_)));
         let first = states.iter().filter_map(|state| if let State::After(time) = state { Some(*time) } else { None });
         let first = first.min();
@@ -129,7 +136,7 @@ impl Context {
             }
         }
         loop {
-            let passed = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let passed = elapsed(begun);
             let timeout = if is_ready {
                 Some(0)
             } else if self.clocks.are_fixed() {
@@ -138,14 +145,20 @@ impl Context {
             } else {
                 first.map(|time| time.saturating_sub(passed))
             };
-            let arrived = system::wait(guest.store(), &waits, timeout)?;
+            let now = if guest.yields() { Some(0) } else { timeout };
+            let arrived = system::wait(guest.store(), &waits, now)?;
+            if guest.yields() && timeout != Some(0) && arrived.iter().all(Option::is_none) {
+                let files =
+                    waits.iter().map(|wait| AwaitedFile { file: wait.file.clone(), for_writing: wait.for_writing });
+                return Err(self.wait_for(files.collect(), first, begun));
+            }
             let passed = if self.clocks.are_fixed() {
                 let sleeps = !is_ready && arrived.iter().all(Option::is_none);
                 let passed = if sleeps { first.unwrap_or(0) } else { 0 };
                 self.clocks.advance(passed);
                 passed
             } else {
-                u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+                elapsed(begun)
             };
             let mut arrived = arrived.into_iter();
             let happened: Vec<_> = states
@@ -164,6 +177,11 @@ impl Context {
             }
         }
     }
+}
+
+/// How much time has passed since then.
+fn elapsed(begun: u64) -> u64 {
+    system::monotonic_time().saturating_sub(begun)
 }
 
 /// How many bytes of a file are left to read.

@@ -12,10 +12,10 @@ use std::fs::File;
 use std::io::{ErrorKind, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Fills bytes and answers how many; 0 is the end.
+/// Fills bytes and answers how many; 0 is the end. `Again` if there are none yet.
 pub type ReadFn = dyn Fn(&mut [u8]) -> Result<usize> + Send + Sync;
 
-/// Takes all bytes.
+/// Takes all bytes; or none yet, which is `Again`.
 pub type WriteFn = dyn Fn(&[u8]) -> Result<()> + Send + Sync;
 
 /// Where standard input comes from.
@@ -170,6 +170,14 @@ impl Stream {
             Stream::Buffer(buffer) => buffer.push(bytes),
             Stream::Writer(write) => write(bytes).map(|()| bytes.len()),
             Stream::Bytes(..) | Stream::Reader(_) => Err(Errno::Badf),
+        }
+    }
+
+    /// How many bytes can be written without waiting when it is ready: what a pipe that is ready has room for.
+    pub fn most_at_once(&self) -> usize {
+        match self {
+            Stream::File(_) => system::LEAST_ROOM,
+            _ => usize::MAX,
         }
     }
 

@@ -18,4 +18,4 @@ pub use files::{
 };
 pub use folder::{Directory, Opened, Opening};
 pub use listing::Listing;
-pub use waiting::{Arrived, Wait, cpu_time, resolution, wait};
+pub use waiting::{Arrived, LEAST_ROOM, Wait, cpu_time, monotonic_time, resolution, wait};

@@ -6,6 +6,7 @@ use crate::wasi::guest::Result;
 use rustix::time::{ClockId, Timespec};
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 /// What the process or thread has used, in nanoseconds.
 pub fn cpu_time(clock: Clock) -> u64 {
@@ -15,6 +16,11 @@ pub fn cpu_time(clock: Clock) -> u64 {
 /// The smallest step of a clock, in nanoseconds.
 pub fn resolution(clock: Clock) -> u64 {
     nanoseconds(rustix::time::clock_getres(id(clock))).max(1)
+}
+
+/// What the clock shows that a host's deadlines are told by, in nanoseconds.
+pub fn monotonic_time() -> u64 {
+    nanoseconds(rustix::time::clock_gettime(ClockId::Monotonic))
 }
 
 fn id(clock: Clock) -> ClockId {
@@ -34,10 +40,13 @@ fn nanoseconds(time: Timespec) -> u64 {
 /// Something to wait for.
 pub struct Wait<'a> {
     /// What to wait for.
-    pub file: &'a File,
+    pub file: &'a Arc<File>,
     /// Whether it shall be writable, rather than readable.
     pub for_writing: bool,
 }
+
+/// How many bytes a pipe takes without waiting when it can be written to.
+pub const LEAST_ROOM: usize = libc::PIPE_BUF;
 
 /// What came of waiting.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +65,7 @@ pub fn wait(store: &Store, waits: &[Wait<'_>], timeout: Option<u64>) -> Result<V
         waits.iter().map(|wait| libc::pollfd { fd: wait.file.as_raw_fd(), events: events(wait), revents: 0 }).collect();
     store.poll(&mut fds, timeout)?;
     let arrived = waits.iter().zip(&fds).map(|(wait, fd)| {
-        let bytes = if wait.for_writing { 1 } else { rustix::io::ioctl_fionread(wait.file).unwrap_or(1) };
+        let bytes = if wait.for_writing { 1 } else { rustix::io::ioctl_fionread(&**wait.file).unwrap_or(1) };
         let hangup = fd.revents & (libc::POLLHUP | libc::POLLERR) != 0;
         (fd.revents != 0).then_some(Arrived { bytes, hangup })
     });
