@@ -7,7 +7,10 @@
 #![expect(unsafe_code, reason = "called from guest code by address")]
 
 use super::entities::instance::InstanceData;
+use super::entities::memory::STRETCH;
 use super::entities::parking::Wait;
+use super::entities::table;
+use super::instance::InitRange;
 use super::machine::alarms::AlarmClock;
 use super::machine::racing;
 use super::machine::store_context::StoreContext;
@@ -58,10 +61,23 @@ fn range(base: usize, length: usize, start: u64, count: u64, size: usize) -> Opt
     (end <= length as u64).then(|| base + start as usize * size)
 }
 
-/// Bytes that are filled or copied before a look whether the guest is to be left.
-const STRETCH: usize = 256 << 10;
-/// The same in elements of tables.
-const STRETCH_OF_ELEMENTS: u64 = STRETCH as u64 / 8;
+/// Elements that are filled or copied before a look whether the guest is to be left.
+const STRETCH_OF_ELEMENTS: u64 = table::STRETCH as u64;
+
+/// Added to a segment's number for the rest of what was left in its midst, which is done even if the segment was dropped meanwhile.
+const REST: u32 = 1 << 31;
+
+/// What is to be copied from a segment, and its number.
+fn init_range(segment: u32, destination: u64, source: u32, count: u32) -> (InitRange, u32) {
+    (InitRange { destination, source, count, is_rest: segment & REST != 0 }, segment & !REST)
+}
+
+/// The arguments, after the space's, for the rest of it, of which so much is done.
+fn rest_of(range: InitRange, index: u32, segment: u32, done: u32) -> [u64; 5] {
+    let InitRange { destination, source, count, .. } = range;
+    let (source, count) = ((source + done).into(), (count - done).into());
+    [index.into(), (segment | REST).into(), destination + u64::from(done), source, count]
+}
 
 /// Whether the guest is to be left now. Then the builtin is called again when it runs on, with these arguments after its first.
 ///
@@ -177,8 +193,14 @@ pub unsafe extern "sysv64" fn memory_init(
 ) -> u32 {
     // SAFETY: the caller's promise.
     let (store, instance) = unsafe { caller(context) };
+    let (range, segment) = init_range(segment, destination, source, bytes);
+    let is_left = |done| {
+        let args = rest_of(range, index, segment, done);
+        // SAFETY: the caller's promise; the arguments are good for what is left to be done.
+        unsafe { goes_on_later(context, Builtin::memory_init, args) }
+    };
     let (memory, segment) = (MemoryIndex::from_u32(index), DataIndex::from_u32(segment));
-    u32::from(store.memory_init(&instance, memory, segment, destination, source, bytes))
+    u32::from(store.memory_init(&instance, memory, segment, range, is_left).is_some())
 }
 
 /// # Safety
@@ -312,7 +334,9 @@ pub unsafe extern "sysv64" fn table_grow(context: Context, index: u32, init: u64
     // SAFETY: the caller's promise.
     let (store, instance) = unsafe { caller(context) };
     let table = Table { store: store.id(), index: instance.table(TableIndex::from_u32(index)) };
-    let grown = store.table(table).and_then(|table| table.grow(elements, init, &store.limits()));
+    // SAFETY: the caller's promise. The table knows how far it came, so the arguments are the same.
+    let is_left = || unsafe { goes_on_later(context, Builtin::table_grow, [index.into(), init, elements, 0, 0]) };
+    let grown = store.table(table).and_then(|table| table.grow(elements, init, &store.limits(), is_left));
     grown.map_or(-1, |old| old as i64)
 }
 
@@ -395,8 +419,14 @@ pub unsafe extern "sysv64" fn table_init(
 ) -> u32 {
     // SAFETY: the caller's promise.
     let (store, instance) = unsafe { caller(context) };
+    let (range, segment) = init_range(segment, destination, source, elements);
+    let is_left = |done| {
+        let args = rest_of(range, index, segment, done);
+        // SAFETY: the caller's promise; the arguments are good for what is left to be done.
+        unsafe { goes_on_later(context, Builtin::table_init, args) }
+    };
     let (table, segment) = (TableIndex::from_u32(index), ElemIndex::from_u32(segment));
-    u32::from(store.table_init(&instance, table, segment, destination, source, elements))
+    u32::from(store.table_init(&instance, table, segment, range, is_left).is_some())
 }
 
 /// # Safety

@@ -7,8 +7,8 @@
 
 use super::entities::global::GlobalEntry;
 use super::entities::instance::{Context, InstanceData};
-use super::entities::memory::LinearMemory;
-use super::entities::table::TableData;
+use super::entities::memory::{LinearMemory, STRETCH};
+use super::entities::table::{self, TableData};
 use super::imports::{Extern, Imports};
 use super::machine::mapping::is_available;
 use super::mapped_blob::StoreModule;
@@ -25,6 +25,26 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// What `table.init` and `memory.init` copy.
+#[derive(Clone, Copy)]
+pub(super) struct InitRange {
+    /// Where to.
+    pub destination: u64,
+    /// From where in the segment.
+    pub source: u32,
+    /// How much.
+    pub count: u32,
+    /// Whether it is the rest of what was begun before, whatever has become of the segment since.
+    pub is_rest: bool,
+}
+
+impl InitRange {
+    /// All of a segment.
+    fn whole(destination: u64, count: u32) -> InitRange {
+        InitRange { destination, source: 0, count, is_rest: false }
+    }
+}
 
 /// Makes sure that there is memory for lists as long as the module's declarations.
 fn check_memory(module: &Module) -> Result<()> {
@@ -193,8 +213,8 @@ impl Store {
                 ElementMode::Passive => continue,
                 ElementMode::Declared => {}
                 ElementMode::Active { table, offset } => {
-                    let length = segment.items.len() as u32;
-                    if !self.table_init(instance, *table, index, instance.evaluate(offset) as u64, 0, length) {
+                    let range = InitRange::whole(instance.evaluate(offset) as u64, segment.items.len() as u32);
+                    if self.table_init(instance, *table, index, range, |_| false).is_none() {
                         return Err(Error::trap(TrapCode::TableOutOfBounds, None, Backtrace::default()));
                     }
                 }
@@ -203,8 +223,8 @@ impl Store {
         }
         for (index, segment) in &info.data {
             if let Some((memory, offset)) = &segment.active {
-                let length = segment.range.len() as u32;
-                if !self.memory_init(instance, *memory, index, instance.evaluate(offset) as u64, 0, length) {
+                let range = InitRange::whole(instance.evaluate(offset) as u64, segment.range.len() as u32);
+                if self.memory_init(instance, *memory, index, range, |_| false).is_none() {
                     return Err(Error::trap(TrapCode::MemoryOutOfBounds, None, Backtrace::default()));
                 }
                 instance.drop_data(index);
@@ -213,58 +233,69 @@ impl Store {
         Ok(())
     }
 
-    /// `table.init`: answers whether both ranges are inside.
+    /// `table.init`; none, and nothing is written, unless both ranges are inside. `is_left` is asked after each stretch, with the
+    /// number of elements that are done, whether the rest is left for later.
     pub(super) fn table_init(
         &self,
         instance: &InstanceData,
         table: TableIndex,
         segment: ElemIndex,
-        destination: u64,
-        source: u32,
-        count: u32,
-    ) -> bool {
+        range: InitRange,
+        mut is_left: impl FnMut(u32) -> bool,
+    ) -> Option<()> {
         let table = self.inner().tables.borrow()[instance.table(table) as usize].clone();
         let items = &instance.module.info().elements[segment].items;
-        let length = if instance.dropped_elems[segment.index()].get() { 0 } else { items.len() as u64 };
-        let (first, end) = (u64::from(source), u64::from(source) + u64::from(count));
+        let is_empty = instance.dropped_elems[segment.index()].get() && !range.is_rest;
+        let length = if is_empty { 0 } else { items.len() as u64 };
+        let InitRange { destination, source, count, .. } = range;
+        let end = u64::from(source) + u64::from(count);
         if end > length || destination.saturating_add(u64::from(count)) > table.length() as u64 {
-            return false;
+            return None;
         }
-        for place in first..end {
+        for done in 0..count {
+            if done != 0 && done.is_multiple_of(table::STRETCH as u32) && is_left(done) {
+                break;
+            }
+            let place = (source + done) as usize;
             let bits = match items {
                 ElementItems::Funcs(funcs) => {
-                    let reference = instance.context.func_ref(&instance.module, funcs[place as usize]);
+                    let reference = instance.context.func_ref(&instance.module, funcs[place]);
                     reference.expect("element segments let functions escape") as u64
                 }
-                ElementItems::Exprs(exprs) => instance.evaluate(&exprs[place as usize]) as u64,
+                ElementItems::Exprs(exprs) => instance.evaluate(&exprs[place]) as u64,
             };
-            table.set(destination + (place - first), bits);
+            table.set(destination + u64::from(done), bits);
         }
-        true
+        Some(())
     }
 
-    /// `memory.init`: answers whether both ranges are inside.
+    /// `memory.init`, likewise.
     pub(super) fn memory_init(
         &self,
         instance: &InstanceData,
         memory: MemoryIndex,
         segment: DataIndex,
-        destination: u64,
-        source: u32,
-        count: u32,
-    ) -> bool {
+        range: InitRange,
+        mut is_left: impl FnMut(u32) -> bool,
+    ) -> Option<()> {
         let info = instance.module.info();
-        let bytes = if instance.dropped_data[segment.index()].get() {
-            &[]
-        } else {
-            &info.bytes[info.data[segment].range.clone()]
-        };
-        let Some(bytes) = (source as usize).checked_add(count as usize).and_then(|end| bytes.get(source as usize..end))
-        else {
-            return false;
-        };
+        let is_empty = instance.dropped_data[segment.index()].get() && !range.is_rest;
+        let bytes = if is_empty { &[] } else { &info.bytes[info.data[segment].range.clone()] };
+        let InitRange { destination, source, count, .. } = range;
+        let bytes = bytes.get(source as usize..(source as usize).checked_add(count as usize)?)?;
         let memory = Memory { store: self.id(), index: instance.memory(memory) };
-        self.memory_write(memory, destination, bytes).is_ok()
+        // All of it is inside, or nothing is written.
+        let (_, size) = self.memory_base(memory).ok()?;
+        destination.checked_add(u64::from(count)).filter(|end| *end <= size as u64)?;
+        let mut done = 0;
+        for stretch in bytes.chunks(STRETCH) {
+            if done != 0 && is_left(done as u32) {
+                break;
+            }
+            self.memory_write(memory, destination + done as u64, stretch).ok()?;
+            done += stretch.len();
+        }
+        Some(())
     }
 
     pub(super) fn instance(&self, instance: Instance) -> Result<Rc<InstanceData>> {

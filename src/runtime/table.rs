@@ -78,6 +78,6 @@ impl Store {
     pub fn table_grow(&self, table: Table, delta: u64, init: Value) -> Result<u64> {
         let table = self.table(table)?;
         let init = self.element_bits(&init, table.ty())?;
-        table.grow(delta, init, &self.limits())
+        table.grow(delta, init, &self.limits(), || false)
     }
 }

@@ -845,6 +845,95 @@ static void tables_grow_under_paused_guests(void) {
     instance = before;
 }
 
+/* What initialises memories and tables, and has tables grow, is left in its midst too, whatever happens meanwhile. */
+enum { LONG_BYTES = 16 << 20, LONG_ELEMENTS = 1 << 20, LONG_GROWTH = 3 << 20 };
+
+static pellucid_instance_t long_operations(void) {
+    static const char first[] =
+        "(module (memory (export \"memory\") 300) (table $t (export \"table\") 10 funcref)"
+        "  (table $filled (export \"filled\") 1048600 funcref) (func $f (export \"f\"))"
+        "  (func (export \"seven\") (result i32) (i32.const 7))"
+        "  (func (export \"init_memory\") (result i32)"
+        "    (memory.init $d (i32.const 1000) (i32.const 0) (i32.const 16777216)) (i32.load8_u (i32.const 16778215)))"
+        "  (func (export \"init_table\") (result i32)"
+        "    (table.init $filled $e (i32.const 10) (i32.const 0) (i32.const 1048576)) (i32.const 5))"
+        "  (func (export \"drop_data\") (data.drop $d)) (func (export \"drop_elements\") (elem.drop $e))"
+        "  (func (export \"grow\") (param i32) (result i32) (table.grow $t (ref.func $f) (local.get 0)))"
+        "  (func (export \"grow_empty\") (param i32) (result i32) (table.grow $t (ref.null func) (local.get 0)))"
+        "  (elem $e func";
+    char *text = malloc(sizeof first + 2 * LONG_ELEMENTS + LONG_BYTES + 64), *end = text;
+    end += sprintf(end, "%s", first);
+    for (int i = 0; i < LONG_ELEMENTS; i++) {
+        *end++ = ' ', *end++ = '0';
+    }
+    end += sprintf(end, ") (data $d \"");
+    memset(end, 'a', LONG_BYTES);
+    end += LONG_BYTES;
+    sprintf(end, "\"))");
+    pellucid_instance_t made = instance_of(text);
+    free(text);
+    return made;
+}
+
+static bool is_null_at(const pellucid_table_t *table, uint64_t index) {
+    pellucid_value_t value;
+    OK(pellucid_table_get(store, table, index, &value));
+    return pellucid_value_is_null(&value);
+}
+
+static void long_operations_are_left(void) {
+    pellucid_instance_t before = instance;
+    instance = long_operations();
+    pellucid_value_t arg = value_i32(LONG_GROWTH), result;
+    pellucid_table_t table = export_of(instance, "table").of.table, filled = export_of(instance, "filled").of.table;
+    const char *names[] = {"init_memory", "init_table", "grow"};
+    for (int i = 0; i < 3; i++) {
+        pellucid_call_t *paused = begin(names[i], &arg, i == 2);
+        unsigned pauses = 0;
+        uint64_t size, expected = 10;
+        while (resume_for(paused, 100, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE) == PELLUCID_CALL_PAUSED) {
+            /* What is interrupted right behind growing has its result. */
+            OK(pellucid_table_size(store, &table, &size));
+            CHECK(size == expected || (i == 2 && size == expected + LONG_GROWTH));
+            pauses++;
+            if (pauses == 3 && i < 2) {
+                /* The segments go. */
+                OK(call(i == 0 ? "drop_data" : "drop_elements", NULL, 0, NULL, 0));
+            } else if (pauses == 3) {
+                /* Somebody else has the table grow. */
+                pellucid_value_t hundred = value_i32(100);
+                CHECK(size == 10);
+                OK(call("grow_empty", &hundred, 1, &result, 1));
+                expected = 110;
+            }
+        }
+        fprintf(stderr, "%s: %u pauses\n", names[i], pauses);
+        CHECK(pauses >= 3);
+        OK(pellucid_call_results(paused, &result, 1));
+        CHECK(result.of.i32 == (i == 0 ? 'a' : i == 1 ? 5 : 110));
+        pellucid_call_delete(paused);
+    }
+    for (uint64_t index = 0; index < LONG_ELEMENTS + 24; index += 999) {
+        CHECK(is_null_at(&filled, index) == (index < 10 || index >= LONG_ELEMENTS + 10));
+    }
+    for (uint64_t index = 0; index < 110 + LONG_GROWTH; index += 109) {
+        CHECK(is_null_at(&table, index) == (index < 110));
+    }
+    /* Growth that is given up leaves nothing behind. */
+    pellucid_call_t *dropped = begin("grow", &arg, 1);
+    CHECK(resume_for(dropped, 200, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE) == PELLUCID_CALL_PAUSED);
+    pellucid_call_delete(dropped);
+    uint64_t size;
+    OK(pellucid_table_size(store, &table, &size));
+    CHECK(size == 110 + LONG_GROWTH);
+    OK(call("grow_empty", &arg, 1, &result, 1));
+    CHECK(result.of.i32 == 110 + LONG_GROWTH);
+    for (uint64_t index = 110 + LONG_GROWTH; index < 110 + 2 * LONG_GROWTH; index += 1001) {
+        CHECK(is_null_at(&table, index));
+    }
+    instance = before;
+}
+
 /* A host function drives calls of its own: a pause that one of them made is not asked for again. */
 static pellucid_status_t host_scheduler(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args,
                                         size_t n_args, pellucid_value_t *results, size_t n_results,
@@ -971,6 +1060,7 @@ int main(void) {
         budgets_pause_anywhere(is_debug);
         paused_calls_can_be_dropped();
         tables_grow_under_paused_guests();
+        long_operations_are_left();
         nested_calls_pause_once();
         stores_are_interrupted_apart();
         stores_go_while_others_ask();

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -83,6 +84,12 @@ static uint64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Leaves the processor to the guests meanwhile. A signal may cut it short. */
+static void pass(uint64_t ns) {
+    struct timespec time = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+    nanosleep(&time, NULL);
 }
 
 static uint32_t next(uint64_t *random) {
@@ -256,16 +263,14 @@ static void *ask(void *argument) {
     struct world *world = argument;
     pellucid_interrupt_t *handle = NULL;
     unsigned done = 0;
+    prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
     while (!world->ends) {
         if (world->kind == 0 || (!world->is_free && world->orders == done)) {
-            for (volatile int i = 0; i < 50; i++) {
-            }
+            pass(10000);
             continue;
         }
         unsigned order = world->orders;
-        uint64_t end = now_ns() + next(&world->askers_random) % (world->is_free ? 90000 : 250000);
-        while (now_ns() < end && !world->ends) {
-        }
+        pass(next(&world->askers_random) % (world->is_free ? 50000 : 250000));
         world->is_asking = true;
         unsigned kind = world->kind;
         if (kind != 0) {
@@ -758,10 +763,9 @@ static void *run(void *argument) {
 /* Counts up the engine's epoch at random moments. */
 static void *tick(void *argument) {
     uint64_t random = (uint64_t)(uintptr_t)argument;
+    prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
     while (!phase_ends) {
-        uint64_t end = now_ns() + 20000 + next(&random) % 80000;
-        while (now_ns() < end) {
-        }
+        pass(20000 + next(&random) % 60000);
         MUST(pellucid_engine_increment_epoch(engines[is_debug_phase]));
     }
     return NULL;
@@ -783,8 +787,7 @@ static void *watch(void *argument) {
     (void)argument;
     while (now_ns() - since < 120000000000u) {
         /* The storm may cut it short. */
-        struct timespec time = {0, 100000000};
-        nanosleep(&time, NULL);
+        pass(100000000);
         unsigned long seen = in_all + counts.runs;
         since = seen == before ? since : now_ns();
         before = seen;

@@ -23,6 +23,9 @@ use std::sync::{Mutex, PoisonError};
 /// Bytes that a memory without a maximum, in a store without a limit, reserves to grow to.
 const MOST: u64 = 1 << 40;
 
+/// Bytes that are filled, copied or initialised before a look whether the guest is to be left.
+pub const STRETCH: usize = 256 << 10;
+
 /// A memory of a store, or of several.
 pub struct LinearMemory {
     ty: MemoryType,

@@ -17,6 +17,9 @@ use std::alloc::{self, Layout};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::rc::Rc;
 
+/// Elements that are filled, copied or initialised before a look whether the guest is to be left.
+pub const STRETCH: usize = 32 << 10;
+
 /// A table of a store.
 pub struct TableData {
     ty: TableType,
@@ -29,6 +32,8 @@ pub struct TableData {
     storage: RefCell<Vec<Storage>>,
     /// Elements that it may come to.
     most: u64,
+    /// What growing has prepared before it was left in its midst: all elements from the table's end up to this number have these bits.
+    prepared: Cell<(usize, u64)>,
     /// The definition of a table that the host made.
     _own: Option<Rc<UnsafeCell<VmTable>>>,
 }
@@ -51,11 +56,11 @@ impl TableData {
         let definition = definition.or(own.as_ref().map(|own| own.get())).expect("one of both");
         let elements = Cell::new(std::ptr::dangling_mut());
         let most = ty.maximum.unwrap_or(u64::MAX).min(limits.table_elements).min(ty.most_elements()).max(ty.minimum);
-        let (capacity, storage) = (Cell::new(0), RefCell::default());
-        let table = TableData { ty, definition, capacity, elements, storage, most, _own: own };
+        let (capacity, storage, prepared) = (Cell::new(0), RefCell::default(), Cell::new((0, 0)));
+        let table = TableData { ty, definition, capacity, elements, storage, most, prepared, _own: own };
         // SAFETY: the caller's promise, or the box just made.
         unsafe { definition.write(VmTable { elements: 0, length: 0 }) };
-        table.resize(ty.minimum as usize, init)?;
+        table.resize(ty.minimum as usize, init, || false)?;
         Ok(table)
     }
 
@@ -91,16 +96,17 @@ impl TableData {
         is_inside
     }
 
-    /// Grows by `delta` elements of these bits; answers the old size.
-    pub fn grow(&self, delta: u64, init: u64, limits: &StoreLimits) -> Result<u64> {
+    /// Grows by `delta` elements of these bits; answers the old size. `is_left` is asked after each stretch of elements whether
+    /// that is left for later; then the table is as it was, and the same call goes on where this one was left.
+    pub fn grow(&self, delta: u64, init: u64, limits: &StoreLimits, is_left: impl FnMut() -> bool) -> Result<u64> {
         let old = self.length() as u64;
         let new = old.saturating_add(delta);
         check_size(new, self.ty.maximum.unwrap_or(u64::MAX).min(self.ty.most_elements()), limits)?;
-        self.resize(new as usize, init)?;
+        self.resize(new as usize, init, is_left)?;
         Ok(old)
     }
 
-    fn resize(&self, length: usize, init: u64) -> Result<()> {
+    fn resize(&self, length: usize, init: u64, mut is_left: impl FnMut() -> bool) -> Result<()> {
         let old = self.length();
         let is_fresh = self.capacity.get() == 0;
         if length > self.capacity.get() {
@@ -110,11 +116,20 @@ impl TableData {
         }
         // Pages of a large fresh table come zeroed from the system, and aren't touched before they are used.
         if !(is_fresh && init == 0) {
-            for index in old..length {
+            let (prepared, bits) = self.prepared.get();
+            let mut done = if bits == init { prepared.clamp(old, length) } else { old };
+            while done < length {
+                let now = STRETCH.min(length - done);
                 // SAFETY: there is room for `length` elements.
-                unsafe { self.elements.get().add(index).write(init) };
+                unsafe { std::slice::from_raw_parts_mut(self.elements.get().add(done), now) }.fill(init);
+                done += now;
+                self.prepared.set((done, init));
+                if done < length && is_left() {
+                    return Ok(());
+                }
             }
         }
+        self.prepared.set((0, 0));
         // SAFETY: the definition lives as long as the store, and no guest code of it runs now.
         unsafe { *self.definition = VmTable { elements: self.elements.get() as usize, length } };
         Ok(())
@@ -154,6 +169,7 @@ impl TableData {
         // SAFETY: the old place has this many elements, the new one room for more, and it is another.
         unsafe { std::ptr::copy_nonoverlapping(self.elements.get(), address, self.length()) };
         storage.push(new);
+        self.prepared.set((0, 0));
         self.elements.set(address);
         self.capacity.set(capacity);
         Ok(())
