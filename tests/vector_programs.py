@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs kernels of TensorFlow.js' backend for WebAssembly, its build with vectors, in Pellucid and in Node, and compares every byte.
+"""Runs kernels of TensorFlow.js' backend for WebAssembly, its builds with vectors, in Pellucid and in Node, and compares every byte.
 
     python3 tests/vector_programs.py [libpellucid.so]
 
-The module comes from npm in a pinned version with its hash, and is kept in target/wasi-programs. What is to be called and written is a list
-of steps, which Node and Python follow alike. The last line counts: `N passed, F failed, 0 skipped`.
+The build for threads is given a shared memory and no threads, so that it does all itself. The modules come from npm in a pinned
+version with its hash, and are kept in target/wasi-programs. What is to be called and written is a list of steps, which Node and Python follow alike. The last line counts: `N passed, F failed, 0 skipped`.
 """
 
 import json
@@ -25,18 +25,24 @@ FLOAT32, INT32 = 0, 1
 
 NODE = """
 const steps = JSON.parse(require("fs").readFileSync(0));
+const code = require("fs").readFileSync(process.argv[1]);
+const module = new WebAssembly.Module(code);
+const imports = WebAssembly.Module.imports(module);
 let memory;
+if (imports.some(({ name }) => name === "memory")) memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
 const grow = (size) => { memory.grow(Math.ceil((size - memory.buffer.byteLength) / 65536)); return 1; };
 const env = {
+  memory,
+  emscripten_num_logical_cores: () => 1,
   abort() { throw new Error("abort"); },
   emscripten_memcpy_big(to, from, size) { new Uint8Array(memory.buffer).copyWithin(to, from, from + size); },
   emscripten_get_heap_max() { return 0x7fff0000; },
   emscripten_resize_heap: grow,
 };
-const wasi_snapshot_preview1 = { fd_close: () => 8, fd_write: () => 8, fd_seek: () => 8 };
-const code = require("fs").readFileSync(process.argv[1]);
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env, wasi_snapshot_preview1 });
-memory = exports.memory;
+const found = { env, wasi_snapshot_preview1: {} };
+for (const { module, name } of imports) found[module][name] ??= () => 8;
+const { exports } = new WebAssembly.Instance(module, found);
+memory ??= exports.memory;
 const named = {};
 const out = [];
 for (const step of steps) {
@@ -46,7 +52,7 @@ for (const step of steps) {
   } else if (step.write) {
     new Uint8Array(memory.buffer).set(Buffer.from(step.data, "hex"), named[step.write]);
   } else {
-    out.push(Buffer.from(memory.buffer, named[step.read], step.size).toString("hex"));
+    out.push(Buffer.from(new Uint8Array(memory.buffer, named[step.read], step.size)).toString("hex"));
   }
 }
 console.log(JSON.stringify(out));
@@ -145,6 +151,7 @@ def kernels():
 
 
 def in_node(code, steps):
+    """What is read at each step that reads."""
     done = subprocess.run(
         ["node", "-e", NODE, str(code)], input=json.dumps(steps.steps), stdout=subprocess.PIPE, text=True, check=True
     )
@@ -161,14 +168,18 @@ def in_pellucid(code, steps, **options):
     def abort():
         raise RuntimeError("abort")
 
+    shared = host.shared_memory(256, 65536)
     found = {
+        "memory": host.memory_of(shared),
+        "emscripten_num_logical_cores": lambda: 1,
         "abort": abort,
         "emscripten_memcpy_big": lambda to, from_, size: memory.write(to, memory.read(from_, size)),
         "emscripten_get_heap_max": lambda: 0x7FFF0000,
         "emscripten_resize_heap": grow,
     }
     instance = host.instance(code.read_bytes(), lambda _module, name: found.get(name, lambda *_args: 8))
-    memory, named, out = instance.memory(), {}, []
+    memory = instance.memory() if "memory" in instance.names() else wasm_host.Memory(host, found["memory"].of)
+    named, out = {}, []
     for step in steps.steps:
         if "call" in step:
             result = instance.function(step["call"])(*(named.get(arg, arg) for arg in step["args"]))
@@ -178,23 +189,25 @@ def in_pellucid(code, steps, **options):
             memory.write(named[step["write"]], bytes.fromhex(step["data"]))
         else:
             out.append(memory.read(named[step["read"]], step["size"]))
+    host.lib.pellucid_shared_memory_delete(shared)
     host.close()
     return out
 
 
 passed, failed = 0, 0
-CODE = packages.folder("@tensorflow/tfjs-backend-wasm") / "package" / "dist" / "tfjs-backend-wasm-simd.wasm"
 STEPS = kernels()
-EXPECTED = in_node(CODE, STEPS)
-for mode, options in (
-    ("", {}),
-    (", debugging on", {"debugging": True}),
-    (", in the exact form", {"debugging": True, "exact": True}),
-):
-    for name, data, expected in zip(STEPS.names, in_pellucid(CODE, STEPS, **options), EXPECTED, strict=True):
-        # A kernel that did nothing would be the same in both.
-        is_fine = data == expected and any(data)
-        passed, failed = passed + is_fine, failed + (not is_fine)
-        print(f"{'ok     ' if is_fine else 'FAILED '} {name}{mode}")
+for build in ("simd", "threaded-simd"):
+    code = packages.folder("@tensorflow/tfjs-backend-wasm") / "package" / "dist" / f"tfjs-backend-wasm-{build}.wasm"
+    all_expected = in_node(code, STEPS)
+    for mode, options in (
+        ("", {}),
+        (", debugging on", {"debugging": True}),
+        (", in the exact form", {"debugging": True, "exact": True}),
+    ):
+        for name, data, expected in zip(STEPS.names, in_pellucid(code, STEPS, **options), all_expected, strict=True):
+            # A kernel that did nothing would be the same in both.
+            is_fine = data == expected and any(data)
+            passed, failed = passed + is_fine, failed + (not is_fine)
+            print(f"{'ok     ' if is_fine else 'FAILED '} {build} {name}{mode}")
 print(f"{passed} passed, {failed} failed, 0 skipped")
 sys.exit(1 if failed else 0)

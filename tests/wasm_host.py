@@ -42,6 +42,12 @@ class Value(c.Structure):
         setattr(self.of, KINDS[self.kind], value)
 
 
+class MemoryType(c.Structure):
+    _fields_ = [("minimum", c.c_uint64), ("maximum", c.c_uint64)] + [
+        (name, c.c_uint32) for name in ("has_maximum", "is_64", "is_shared", "page_size_log2")
+    ]
+
+
 Callback = c.CFUNCTYPE(
     c.c_int32, c.c_void_p, c.c_void_p, c.POINTER(Value), c.c_size_t, c.POINTER(Value), c.c_size_t, c.POINTER(c.c_void_p)
 )
@@ -58,13 +64,36 @@ class Host:
         self.lib = c.CDLL(str(path))
         self.lib.pellucid_module_import_count.restype = c.c_size_t
         self.lib.pellucid_error_trap.restype = c.c_uint32
-        config, self.engine, self.store = c.c_void_p(), c.c_void_p(), c.c_void_p()
+        config, self.engine = c.c_void_p(), c.c_void_p()
         self.lib.pellucid_config_new(c.byref(config))
         self.lib.pellucid_config_set_debug(config, c.c_bool(debugging))
         self.lib.pellucid_config_set_exact(config, c.c_bool(exact))
         self.checked("engine_new", config, c.byref(self.engine))
+        self.new_store()
+
+    def another(self):
+        """A host with a store of its own in the same engine, for another thread. To be closed before this one."""
+        other = object.__new__(Host)
+        other.lib, other.engine = self.lib, c.c_void_p()
+        self.lib.pellucid_engine_clone(self.engine, c.byref(other.engine))
+        other.new_store()
+        return other
+
+    def new_store(self):
+        self.store, self.kept, self.raised = c.c_void_p(), [], None
         self.checked("store_new", self.engine, None, None, c.byref(self.store))
-        self.kept, self.raised = [], None
+
+    def shared_memory(self, minimum, maximum):
+        """A memory for any number of stores of the engine."""
+        made, ty = c.c_void_p(), MemoryType(minimum, maximum, 1, 0, 1, 0)
+        self.checked("shared_memory_new", self.engine, c.byref(ty), c.byref(made))
+        return made
+
+    def memory_of(self, shared):
+        """The shared memory, as this store imports it."""
+        made = Handle()
+        self.checked("memory_from_shared", self.store, shared, c.byref(made))
+        return Extern(EXTERN_MEMORY, 0, made)
 
     def checked(self, name, *args):
         error = c.c_void_p()
@@ -173,6 +202,28 @@ class Instance:
         return self.host.lib.pellucid_instance_export(
             self.host.store, c.byref(self.handle), text, c.c_size_t(len(text)), c.byref(Extern())
         ) == OK
+
+    def names(self):
+        """Of all exports."""
+        count, names = c.c_size_t(), []
+        self.host.lib.pellucid_instance_export_count(self.host.store, c.byref(self.handle), c.byref(count))
+        for index in range(count.value):
+            name = Text()
+            self.host.lib.pellucid_instance_export_at(
+                self.host.store, c.byref(self.handle), c.c_size_t(index), c.byref(name), None, None
+            )
+            names.append(str(name))
+        return names
+
+    def table_function(self, index):
+        """An element of the function table, as a function of Python."""
+        value = Value()
+        status = self.host.lib.pellucid_table_get(
+            self.host.store, c.byref(self.export("__indirect_function_table").of), c.c_uint64(index), c.byref(value)
+        )
+        if status != OK:
+            raise WasmError(f"table_get of {index}: {status}")
+        return self.host.callable(Handle(*value.of.words))
 
     def memory(self):
         """The exported memory."""
