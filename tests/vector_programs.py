@@ -3,6 +3,8 @@
 
     python3 tests/vector_programs.py [libpellucid.so]
 
+Also a program in Rust and one in C (by Zig), compiled for WASI with vectors and for this system: both print the same.
+
 The build for threads is given a shared memory and no threads, so that it does all itself. The modules come from npm in a pinned
 version with its hash, and are kept in target/wasi-programs. What is to be called and written is a list of steps, which Node and Python follow alike. The last line counts: `N passed, F failed, 0 skipped`.
 """
@@ -18,6 +20,7 @@ import packages
 import wasm_host
 
 ROOT = Path(__file__).resolve().parent.parent
+RUN = ROOT / "c-examples" / "build" / "pellucid-run"
 LIBRARY = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target" / "release" / "libpellucid.so").resolve()
 
 # How the package numbers the types of elements (backend_wasm.ts).
@@ -194,7 +197,49 @@ def in_pellucid(code, steps, **options):
     return out
 
 
+def rust(guest, native):
+    source = ROOT / "tests" / "programs" / "vectors.rs"
+    subprocess.run(["rustup", "target", "add", "wasm32-wasip1"], check=True, stderr=subprocess.DEVNULL)
+    options = ["--edition", "2024", "-O", source, "-o"]
+    subprocess.run(["rustc", "--target", "wasm32-wasip1", "-C", "target-feature=+simd128,+relaxed-simd", *options, guest], check=True)
+    subprocess.run(["rustc", *options, native], check=True)
+
+
+def c(guest, native):
+    source = ROOT / "benches" / "programs" / "matrices.c"
+    main = packages.KEPT / "matrices_main.c"
+    main.write_text('#include <stdio.h>\n#include <stdlib.h>\n#include "' + str(source) + '"\n'
+                    'int main(int n, char **args) { printf("%lld\\n", (long long)run(n > 1 ? atoi(args[1]) : 1)); }\n')
+    wasi = ["-target", "wasm32-wasi", "-mcpu=generic+simd128+relaxed_simd", "-O3"]
+    subprocess.run([*packages.zig(), *wasi, main, "-o", guest], check=True, env=packages.zig_environment())
+    # Products and sums as they are written.
+    subprocess.run(["cc", "-O2", "-ffp-contract=off", main, "-o", native], check=True)
+
+
+def in_wasi():
+    if not RUN.exists():
+        subprocess.run(["make", "-C", ROOT / "c-examples", "pellucid-run"], check=True)
+    for language, build in (("Rust", rust), ("C", c)):
+        guest, native = packages.KEPT / f"vectors-{language}.wasm", packages.KEPT / f"vectors-{language}"
+        build(guest, native)
+        # The two bytes of `v128.store`.
+        check(f"{language} has vectors", guest.read_bytes().count(b"\xfd\x0b") > 10)
+        for argument in ("3", "20"):
+            expected = subprocess.run([native, argument], stdout=subprocess.PIPE, check=True).stdout
+            for mode in ([], ["--debug"]):
+                done = subprocess.run([RUN, *mode, guest, argument], stdout=subprocess.PIPE)
+                check(" ".join([f"{language}, {argument}", *mode]), done.stdout == expected and done.returncode == 0)
+
+
 passed, failed = 0, 0
+
+
+def check(name, is_fine):
+    global passed, failed
+    passed, failed = passed + is_fine, failed + (not is_fine)
+    print(f"{'ok     ' if is_fine else 'FAILED '} {name}", flush=True)
+
+
 STEPS = kernels()
 for build in ("simd", "threaded-simd"):
     code = packages.folder("@tensorflow/tfjs-backend-wasm") / "package" / "dist" / f"tfjs-backend-wasm-{build}.wasm"
@@ -206,8 +251,7 @@ for build in ("simd", "threaded-simd"):
     ):
         for name, data, expected in zip(STEPS.names, in_pellucid(code, STEPS, **options), all_expected, strict=True):
             # A kernel that did nothing would be the same in both.
-            is_fine = data == expected and any(data)
-            passed, failed = passed + is_fine, failed + (not is_fine)
-            print(f"{'ok     ' if is_fine else 'FAILED '} {build} {name}{mode}")
+            check(f"{build} {name}{mode}", data == expected and any(data))
+in_wasi()
 print(f"{passed} passed, {failed} failed, 0 skipped")
 sys.exit(1 if failed else 0)

@@ -172,7 +172,6 @@ def compile_sqlite(folder):
     """SQLite's shell for WASI, and the same for this system."""
     guest, native = packages.KEPT / "sqlite3.wasm", packages.KEPT / "sqlite3-native"
     sources = [folder / "shell.c", folder / "sqlite3.c"]
-    env = dict(os.environ, ZIG_LOCAL_CACHE_DIR=str(packages.KEPT / "zig"), ZIG_GLOBAL_CACHE_DIR=str(packages.KEPT / "zig"))
     jobs = []
     if not guest.exists():
         emulated = [f"-D_WASI_EMULATED_{name.upper().replace('-', '_')}" for name in EMULATED]
@@ -181,7 +180,7 @@ def compile_sqlite(folder):
         jobs.append(([*packages.zig(), *target, *SQLITE_OPTIONS, *emulated, *sources, "-o"], guest))
     if not native.exists():
         jobs.append((["cc", "-O1", "-w", *SQLITE_OPTIONS, *sources, "-lm", "-o"], native))
-    running = [(subprocess.Popen([*command, f"{out}.partial"], env=env), out) for command, out in jobs]
+    running = [(subprocess.Popen([*command, f"{out}.partial"], env=packages.zig_environment()), out) for command, out in jobs]
     for process, out in running:
         if process.wait() != 0:
             sys.exit(f"{out.name} can't be compiled")
