@@ -88,7 +88,8 @@ macro_rules! programs {
 
 programs! {
     call config edit epoch error event exact externref floats frame func global instance interrupt intervention layout library linker
-    memory misuse module random_interrupts refusals signal stacks store table tail threads types value vectors waiting wasi wasi_waiting
+    memory misuse module random_interrupts refusals shared signal stacks store table tail threads types value vectors waiting wasi
+    wasi_waiting
 }
 
 #[test]

@@ -43,7 +43,7 @@ static void made_by_the_host(void) {
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_memory_new(store, &type, &memory, ERR));
     type.has_maximum = 0;
     type.is_shared = 1;
-    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_memory_new(store, &type, &memory, ERR));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_memory_new(store, &type, &memory, ERR));
     type.is_shared = 0;
     type.is_64 = 2;
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_memory_new(store, &type, &memory, ERR));
