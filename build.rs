@@ -44,6 +44,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "Leaving a guest that calls the host until the host has results; also a start function.",
     ),
     ("interrupt", "Interrupts", "Stopping a guest that runs, from anywhere; and giving it time."),
+    ("fuel", "Fuel", "How much work guests may do, the same on every machine."),
     ("edit", "Debugging: edit sessions", "Changing breakpoints, all or nothing."),
     ("breakpoint", "Debugging: breakpoints", "Looking at breakpoints."),
 ];

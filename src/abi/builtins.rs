@@ -84,6 +84,9 @@ builtins! {
     /// The same for an access to a memory, given by the address of its [`VmMemory`](super::vmctx::VmMemory), whose first byte that
     /// isn't there is at `place` in it. Without a memory, which is 0 then, the place isn't known.
     memory_trap(memory: I64, place: I64);
+    /// Leaves the guest as if an interrupt had come where this returns to, which it does when the guest runs on. What was found is
+    /// one of [`fuel`](super::fuel)'s numbers. Unlike the others it stays on the guest's stack, and changes no register.
+    look(found: I64);
     /// Leaves the guest with an overflow of its stack. It isn't called: a function jumps there that has no room for its frame,
     /// with the store context in `rax` and nothing on the stack but the caller's frame pointer and the return address.
     stack_overflow();

@@ -67,6 +67,10 @@ pub struct FunctionFrame {
     pub first_zeros: u32,
     /// The number of its ranges there.
     pub zeros: u32,
+    /// Its first piece in [`FrameTable::pieces`].
+    pub first_piece: u32,
+    /// The number of its pieces there.
+    pub pieces: u32,
 }
 
 /// Where a function has its caller's registers that it must not change: on x86-64 `rbx`, `r12`, `r13`, `r14` and `r15`.
@@ -108,6 +112,9 @@ pub struct FrameTable {
     pub checkpoints: Vec<Checkpoint>,
     /// Ranges of locals that are zero unless a state says otherwise, function by function: the first and how many.
     pub zeros: Vec<(u32, u32)>,
+    /// For code that counts fuel: where the pieces of a function begin, and what they cost; function by function, within one
+    /// sorted by pc.
+    pub pieces: Vec<(WasmPc, u32)>,
     /// Encoded states.
     pub pool: Vec<u8>,
 }
@@ -128,6 +135,7 @@ impl FrameTable {
             + size_of_val(&self.stops[..])
             + size_of_val(&self.checkpoints[..])
             + size_of_val(&self.zeros[..])
+            + size_of_val(&self.pieces[..])
             + self.pool.len()
     }
 
@@ -135,6 +143,14 @@ impl FrameTable {
     pub fn stops_of(&self, body: BodyIndex) -> &[Stop] {
         let frame = &self.functions[body];
         &self.stops[frame.first_stop as usize..][..frame.stops as usize]
+    }
+
+    /// The fuel that the pieces of `body` cost which begin behind the operator at `from` and no later than that at `to`.
+    pub fn fuel_between(&self, body: BodyIndex, from: WasmPc, to: WasmPc) -> u64 {
+        let frame = &self.functions[body];
+        let pieces = &self.pieces[frame.first_piece as usize..][..frame.pieces as usize];
+        let after = |pc: WasmPc| pieces.partition_point(|(begins, _)| *begins <= pc);
+        pieces[after(from)..after(to).max(after(from))].iter().map(|(_, cost)| u64::from(*cost)).sum()
     }
 
     /// The run of `body` that the operator at `pc` belongs to: the last that starts at or before it.

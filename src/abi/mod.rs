@@ -9,6 +9,7 @@ pub mod atomics;
 pub mod builtins;
 pub mod convention;
 pub mod frame_table;
+pub mod fuel;
 pub mod homes;
 pub mod operators;
 pub mod stack;

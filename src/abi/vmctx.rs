@@ -12,7 +12,8 @@
 //!      imported globals: *cell
 //!      defined tables: {elements, length}      56  the guest stack
 //!      defined globals: 16-byte cells          64  how to enter a function in its midst, or 0
-//!      function references, one per escaping function
+//!      function references, one per escaping   72  fuel that is left
+//!      function                                80  why guest code is to be left, or 0
 //! ```
 //!
 //! Guest functions use Cranelift's `tail` convention with two hidden leading parameters: the callee's context and
@@ -44,6 +45,10 @@ pub mod store_context {
     pub const STACK: i32 = 56;
     /// Address of an [`entry`](super::entry), or 0.
     pub const ENTRY: i32 = 64;
+    /// Fuel that is left, a signed number; see [`fuel`](crate::abi::fuel).
+    pub const FUEL: i32 = 72;
+    /// A word that isn't 0 if guest code is to be left.
+    pub const INTERRUPT: i32 = 80;
 }
 
 /// Where and with what a function in its exact form is entered that the store context has an entry for: words, as many as the

@@ -25,6 +25,10 @@ pub struct Config {
     pub signal_handlers: bool,
     /// The signal that interrupts guests; none for the one that is usual.
     pub interrupt_signal: Option<i32>,
+    /// Whether compiled code looks whether it is to be left, instead of signals that interrupt it.
+    pub interrupt_checks: bool,
+    /// Whether compiled code counts the operators that it executes; see [`fuel`](crate::abi::fuel).
+    pub fuel: bool,
     /// How hard to optimise.
     pub opt_level: OptLevel,
     /// Threads used to compile a module; 0 means one for each core.
@@ -57,6 +61,8 @@ impl Default for Config {
             exact: false,
             signal_handlers: true,
             interrupt_signal: None,
+            interrupt_checks: false,
+            fuel: false,
             opt_level: OptLevel::Speed,
             compile_threads: 0,
             compile_memory: 8 << 30,

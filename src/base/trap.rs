@@ -66,6 +66,8 @@ trap_codes! {
     ExpectedSharedMemory = 16, "expected shared memory";
     /// The host doesn't allow guests to wait, or not for so long.
     WaitNotAllowed = 17, "wait not allowed";
+    /// The guest has used up the fuel that it was given.
+    OutOfFuel = 18, "fuel used up";
 }
 
 impl fmt::Display for TrapCode {

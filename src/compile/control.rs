@@ -34,8 +34,14 @@ struct Exit {
 enum Kind {
     Function,
     Block,
-    Loop { header: Block },
-    If { otherwise: Otherwise },
+    Loop {
+        header: Block,
+        /// Its [beginning](super::pieces::Pieces::begin).
+        beginning: usize,
+    },
+    If {
+        otherwise: Otherwise,
+    },
     Else,
 }
 
@@ -131,7 +137,8 @@ impl Translator<'_> {
         for (place, value) in self.builder.block_params(header).to_vec().into_iter().enumerate() {
             self.stack[height + place].value = value;
         }
-        self.open(Kind::Loop { header }, params, results);
+        let beginning = self.pieces.begin();
+        self.open(Kind::Loop { header, beginning }, params, results);
         Ok(())
     }
 
@@ -174,6 +181,7 @@ impl Translator<'_> {
         self.builder.switch_to_block(otherwise.block);
         self.other_store = otherwise.other_store;
         self.reachable = true;
+        self.pieces.end();
     }
 
     /// Has the operands as they were where the block was opened.
@@ -210,7 +218,7 @@ impl Translator<'_> {
                 }
                 self.control.pop();
             }
-            Kind::Loop { header } => {
+            Kind::Loop { header, .. } => {
                 self.builder.seal_block(header);
                 if !self.reachable {
                     self.close(depth);
@@ -230,6 +238,7 @@ impl Translator<'_> {
                     self.builder.seal_block(exit);
                     self.builder.switch_to_block(exit);
                     self.other_store = other_store;
+                    self.pieces.end();
                     let values = self.builder.block_params(exit).to_vec();
                     for (ty, value) in frame.results.iter().zip(values) {
                         self.stack.push(Operand { value, ty: *ty });
@@ -243,7 +252,10 @@ impl Translator<'_> {
     /// The label's block for branches from inside `control[depth]`.
     fn label(&mut self, depth: usize) -> Block {
         match self.control[depth].kind {
-            Kind::Loop { header } => header,
+            Kind::Loop { header, beginning } => {
+                self.pieces.is_reached(beginning);
+                header
+            }
             _ => self.exit(depth),
         }
     }

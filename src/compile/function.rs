@@ -7,6 +7,7 @@ use super::locals::{Keep, Locals};
 use super::memory_needed::{self, Carried, Measured, Share};
 use super::model::{self, Blocks, Moment, Plan};
 use super::operands::Operand;
+use super::pieces::Pieces;
 use super::places::{self, Branches, Places};
 use super::relaxed::Relaxed;
 use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
@@ -14,6 +15,7 @@ use crate::abi::artifact::CompiledBlob;
 use crate::abi::builtins::Builtin;
 use crate::abi::convention::GuestCall;
 use crate::abi::frame_table::{Checkpoint, SavedRegisters};
+use crate::abi::fuel::ends_piece;
 use crate::abi::homes::WORD_SIZE;
 use crate::abi::operators::vector_has_floats;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
@@ -62,6 +64,7 @@ impl FunctionOutput {
             size_of_val(&debug.stops[..])
                 + size_of_val(&debug.checkpoints[..])
                 + size_of_val(&debug.zeros[..])
+                + size_of_val(&debug.pieces[..])
                 + debug.pool.len()
         });
         let tables = size_of_val(&self.calls_to[..]) + size_of_val(&self.traps[..]) + size_of_val(&self.calls[..]);
@@ -83,6 +86,8 @@ pub(super) struct DebugOutput {
     pub(super) checkpoints: Vec<Checkpoint>,
     /// Ranges of locals: the first and how many.
     pub(super) zeros: Vec<(u32, u32)>,
+    /// What its pieces cost in fuel, by where they begin.
+    pub(super) pieces: Vec<(WasmPc, u32)>,
     pub(super) pool: Vec<u8>,
 }
 
@@ -100,6 +105,8 @@ pub(super) struct FunctionCompiler<'a> {
     has_floats: bool,
     /// Whether something is compared because it may trap: everything, or accesses to some memories.
     has_checks: bool,
+    /// Whether blocks are added once it is optimised, for these comparisons or for its pieces.
+    has_cold_blocks: bool,
     /// Where the module's functions are, if one is compiled alone.
     loaded: Option<&'a CompiledBlob>,
 }
@@ -173,6 +180,7 @@ impl<'a> FunctionCompiler<'a> {
         memory: Share<'a>,
         carried: &'a Carried,
     ) -> FunctionCompiler<'a> {
+        let has_checks = mode.checks || info.memories.values().any(|ty| !mode.unchecked.reaches(ty, LARGEST_ACCESS));
         // The register allocator's memory.
         let mut registers = Default::default();
         FunctionCompiler {
@@ -189,7 +197,8 @@ impl<'a> FunctionCompiler<'a> {
             memory,
             carried,
             has_floats: false,
-            has_checks: mode.checks || info.memories.values().any(|ty| !mode.unchecked.reaches(ty, LARGEST_ACCESS)),
+            has_checks,
+            has_cold_blocks: has_checks || mode.counting.any(),
             loaded: None,
         }
     }
@@ -263,7 +272,7 @@ impl<'a> FunctionCompiler<'a> {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
-        let (isa, Translated { stops, branches, tail_arguments }) = loop {
+        let (isa, Translated { stops, pieces, branches, tail_arguments }) = loop {
             let translated = self.translate(index, measured, form, plan.take())?;
             let isa = if form == Way::Chosen { self.isas.chosen } else { self.isas.unoptimised };
             // The two halves of `Context::compile`.
@@ -272,7 +281,7 @@ impl<'a> FunctionCompiler<'a> {
             if form == Way::InMemory || self.mode.exact || measured.length < SMALL_BODY {
                 break (isa, translated);
             }
-            let crowded = if self.has_checks { CROWDED_WITH_CHECKS } else { CROWDED };
+            let crowded = if self.has_cold_blocks { CROWDED_WITH_CHECKS } else { CROWDED };
             if crowding(&self.context.func) <= crowded * measured.length {
                 break (isa, translated);
             }
@@ -282,11 +291,16 @@ impl<'a> FunctionCompiler<'a> {
         let places = places::mark(&mut self.context.func, &branches)?;
         if self.has_checks {
             checks::expand(&mut self.context.func, !self.mode.checks);
+        }
+        if self.mode.counting.any() {
+            pieces.expand(&mut self.context.func);
+        }
+        if self.has_cold_blocks {
             self.context.compute_cfg();
             self.context.compute_domtree();
         }
         let code = (self.lower)(isa, &self.context.func, &self.context.domtree).map_err(refused)?;
-        let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, &places);
+        let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, &pieces, &places);
         if self.mode.checks {
             checks::lead_overflows_to_routine(&mut output.code, code.buffer.traps());
         }
@@ -317,7 +331,7 @@ impl<'a> FunctionCompiler<'a> {
     /// Makes sure that there is memory for compiling a function.
     fn take_memory(&mut self, index: DefinedFuncIndex, measured: &Measured) -> Result<()> {
         let keeps_operands = Way::of(measured, self.mode) != Way::InMemory;
-        let bytes = measured.bytes(self.mode.debug, self.has_checks, keeps_operands);
+        let bytes = measured.bytes(self.mode.debug, self.has_checks, self.has_cold_blocks, keeps_operands);
         self.carried.add(measured.values).and_then(|()| self.memory.take(bytes)).map_err(|error| {
             let function = self.info.func_index(index).as_u32();
             let message = format!("function {function} can't be compiled: {}", error.message());
@@ -345,7 +359,7 @@ impl<'a> FunctionCompiler<'a> {
         let module = (self.info, self.loaded);
         let translator = Translator::new(module, builder, index, self.mode, measured, form, plan);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, branches, has_floats, tail_arguments, .. } = match translator {
+        let Translator { builder, stops, pieces, branches, has_floats, tail_arguments, .. } = match translator {
             Ok(translator) => translator,
             Err(error) => {
                 // The old one insists on a finished function.
@@ -358,13 +372,14 @@ impl<'a> FunctionCompiler<'a> {
         if let Some(stops) = &stops {
             stops.finish(&mut self.context.func);
         }
-        Ok(Translated { stops, branches, tail_arguments })
+        Ok(Translated { stops, pieces, branches, tail_arguments })
     }
 }
 
 /// What is known of a function that was translated, besides its IR.
 struct Translated {
     stops: Option<Emitter>,
+    pieces: Pieces,
     branches: Branches,
     /// Bytes on the stack that its tail calls hand on, at most.
     tail_arguments: u32,
@@ -375,6 +390,7 @@ fn extract(
     code: &CompiledCode,
     names: &PrimaryMap<UserExternalNameRef, UserExternalName>,
     stops: Option<Emitter>,
+    pieces: &Pieces,
     places: &Places,
 ) -> FunctionOutput {
     let buffer = &code.buffer;
@@ -418,7 +434,8 @@ fn extract(
         // A stop point that Cranelift found unreachable isn't in the code.
         let stops = stops.into_iter().enumerate();
         let stops = stops.filter_map(|(number, (pc, state))| Some((pc, *returns.get(&number)?, state))).collect();
-        DebugOutput { slot_to_fp, frame_to_fp, words, saved, grown, locals, stops, checkpoints, zeros, pool }
+        let pieces = pieces.costs();
+        DebugOutput { slot_to_fp, frame_to_fp, words, saved, grown, locals, stops, checkpoints, zeros, pieces, pool }
     });
     FunctionOutput { code: bytes, calls_to, traps: places.traps(buffer), calls, debug }
 }
@@ -473,6 +490,7 @@ pub(super) struct Translator<'a> {
     pub(super) dead_depth: u32,
     pub(super) locals: Locals,
     pub(super) stops: Option<Emitter>,
+    pub(super) pieces: Pieces,
     /// No instruction may fault: see [`checks`].
     pub(super) checks: bool,
     pub(super) unchecked: Reservation,
@@ -530,6 +548,7 @@ impl<'a> Translator<'a> {
             dead_depth: 0,
             locals,
             stops: None,
+            pieces: Pieces::new(mode.counting),
             checks: mode.checks,
             unchecked: mode.unchecked,
             relaxed: mode.relaxed,
@@ -581,9 +600,13 @@ impl<'a> Translator<'a> {
                 self.open_end();
             }
             if self.reachable {
+                self.count(&operator);
                 self.emit(Moment::Before);
             }
             self.operator(&operator)?;
+            if ends_piece(&operator) {
+                self.pieces.end();
+            }
             if self.reachable {
                 self.settle();
             }
@@ -765,9 +788,11 @@ impl<'a> Translator<'a> {
         *builtins.entry(builtin as u32).or_insert_with(|| builder.import_signature(signatures::builtin(builtin)))
     }
 
-    /// Calls a builtin whose result is 0 where the operator traps.
-    pub(super) fn checked_builtin(&mut self, builtin: Builtin, args: &[Value], code: TrapCode) {
+    /// Calls a builtin whose result is 0 where the operator traps; its last argument is the size that it costs by, in units of
+    /// this power of two.
+    pub(super) fn checked_builtin(&mut self, builtin: Builtin, args: &[Value], log2: u8, code: TrapCode) {
         let ok = self.builtin(builtin, args).expect("a builtin that answers ok");
+        self.costs_by_size(ok, args.len() - 1, log2);
         self.call_trap_unless(ok, code);
     }
 }

@@ -59,8 +59,11 @@ pub(super) fn link(
                 stops: debug.stops.len() as u32,
                 first_zeros: frames.zeros.len() as u32,
                 zeros: debug.zeros.len() as u32,
+                first_piece: frames.pieces.len() as u32,
+                pieces: debug.pieces.len() as u32,
             });
             frames.zeros.extend(debug.zeros);
+            frames.pieces.extend(debug.pieces);
             frames.stops.extend(debug.stops.into_iter().map(|(pc, offset, state)| Stop {
                 pc,
                 return_offset: at(offset),

@@ -4,6 +4,7 @@ use super::function::{Region, Translator};
 use super::operands::Operand;
 use super::{signatures, target};
 use crate::abi::builtins::Builtin;
+use crate::abi::fuel::BYTES_LOG2;
 use crate::abi::vmctx::memory;
 use crate::base::{GlobalIndex, MemoryIndex, TrapCode, ValType};
 use cranelift_codegen::ir::immediates::Offset32;
@@ -64,16 +65,16 @@ impl Translator<'_> {
                 let memory = self.memory_definition(mem);
                 let (destination, length) = (self.extended(destination), self.extended(length));
                 let args = [memory, destination, byte.value, length];
-                self.checked_builtin(Builtin::memory_fill, &args, TrapCode::MemoryOutOfBounds);
+                self.checked_builtin(Builtin::memory_fill, &args, BYTES_LOG2, TrapCode::MemoryOutOfBounds);
             }
             MemoryCopy { dst_mem, src_mem } => {
                 let memories = (self.memory_definition(dst_mem), self.memory_definition(src_mem));
                 let args = self.copy_args(memories);
-                self.checked_builtin(Builtin::memory_copy, &args, TrapCode::MemoryOutOfBounds);
+                self.checked_builtin(Builtin::memory_copy, &args, BYTES_LOG2, TrapCode::MemoryOutOfBounds);
             }
             MemoryInit { data_index, mem } => {
                 let args = self.init_args(mem, data_index);
-                self.checked_builtin(Builtin::memory_init, &args, TrapCode::MemoryOutOfBounds);
+                self.checked_builtin(Builtin::memory_init, &args, BYTES_LOG2, TrapCode::MemoryOutOfBounds);
             }
             DataDrop { data_index } => {
                 let segment = self.builder.ins().iconst(types::I32, i64::from(data_index));

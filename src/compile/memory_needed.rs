@@ -34,7 +34,7 @@ const BY_WAITING: u64 = 600;
 const BY_STATE: u64 = 8;
 /// Bytes for each comparison that stands in for a fault, where nothing may fault. Measured: 9,500, by loads.
 const BY_CHECK: u64 = 11_000;
-/// Bytes for each byte of a body in which there may be checks, for what is alive across them.
+/// Bytes for each byte of a body in which there may be checks, or looks, for what is alive across them.
 const BY_BYTE_WITH_CHECKS: u64 = 1500;
 /// Bytes for each local in each block that is open at the same time, debugging on. Measured: 16.
 const BY_OPEN_LOCAL: u64 = 32;
@@ -100,9 +100,9 @@ impl Measured {
         })
     }
 
-    /// Bytes of memory that compiling may take. `has_checks` if nothing may fault, `keeps_operands` if operands that wait for calls
-    /// are values.
-    pub(super) fn bytes(&self, debug: bool, has_checks: bool, keeps_operands: bool) -> u64 {
+    /// Bytes of memory that compiling may take. `has_checks` if nothing may fault, `has_cold_blocks` if blocks are added for that or
+    /// for pieces, `keeps_operands` if operands that wait for calls are values.
+    pub(super) fn bytes(&self, debug: bool, has_checks: bool, has_cold_blocks: bool, keeps_operands: bool) -> u64 {
         let which = usize::from(debug);
         let parts = [
             self.length.saturating_mul(BY_BYTE[which]),
@@ -111,7 +111,7 @@ impl Measured {
             if debug && keeps_operands { self.waiting.saturating_mul(BY_WAITING) } else { 0 },
             self.states.saturating_mul(BY_STATE),
             if has_checks { self.checks.saturating_mul(BY_CHECK) } else { 0 },
-            if has_checks { self.length.saturating_mul(BY_BYTE_WITH_CHECKS) } else { 0 },
+            if has_cold_blocks { self.length.saturating_mul(BY_BYTE_WITH_CHECKS) } else { 0 },
             if debug { self.locals.saturating_mul(self.open).saturating_mul(BY_OPEN_LOCAL) } else { 0 },
         ];
         parts.into_iter().fold(BASE, u64::saturating_add)

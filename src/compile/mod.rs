@@ -21,6 +21,7 @@ mod memory_needed;
 mod model;
 mod numeric;
 mod operands;
+mod pieces;
 mod places;
 mod relaxed;
 mod signatures;
@@ -36,6 +37,7 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use function::{FunctionCompiler, FunctionOutput};
 use memory_needed::{Carried, Memory};
+use pieces::Counting;
 use relaxed::Relaxed;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -85,6 +87,8 @@ struct Mode {
     optimises: bool,
     /// Whether no instruction may fault: see [`checks`].
     checks: bool,
+    /// What functions do for their pieces.
+    counting: Counting,
     /// Whether what debugging adds is proved.
     verify: bool,
     /// Whether every function is compiled with its values in memory.
@@ -110,6 +114,7 @@ impl Compiler {
             exact: config.debug && config.exact,
             optimises: config.opt_level != OptLevel::None,
             checks: !config.signal_handlers,
+            counting: Counting { fuel: config.fuel, looks: config.interrupt_checks },
             verify: config.verify,
             in_memory: config.in_memory,
             relaxed: Relaxed::new(&*isa, config.relaxed_simd_deterministic),

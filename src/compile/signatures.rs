@@ -33,7 +33,9 @@ pub(super) fn builtin(builtin: Builtin) -> Signature {
             Param::I64 => types::I64,
         })
     };
-    let mut signature = Signature::new(CallConv::SystemV);
+    let changes_nothing = builtin == Builtin::look;
+    let convention = if changes_nothing { CallConv::PreserveAll } else { CallConv::SystemV };
+    let mut signature = Signature::new(convention);
     signature.params.push(AbiParam::new(types::I64));
     signature.params.extend(builtin.params().iter().map(convert));
     signature.returns.extend(builtin.result().iter().map(convert));

@@ -4,6 +4,7 @@ use super::function::{Region, Translator};
 use super::operands::Operand;
 use super::target;
 use crate::abi::builtins::Builtin;
+use crate::abi::fuel::ELEMENTS_LOG2;
 use crate::abi::vmctx::table;
 use crate::base::{FuncIndex, RefType, TableIndex, TrapCode, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -58,6 +59,7 @@ impl Translator<'_> {
                 let delta = self.extended(delta);
                 let table = self.builder.ins().iconst(types::I32, i64::from(table));
                 let old = self.builtin(Builtin::table_grow, &[table, init.value, delta]).expect("it has a result");
+                self.costs_by_size(old, 2, ELEMENTS_LOG2);
                 self.push_size(ty, old);
             }
             Operator::TableFill { table } => {
@@ -66,17 +68,17 @@ impl Translator<'_> {
                 let table = self.table_definition(TableIndex::from_u32(table));
                 let (destination, length) = (self.extended(destination), self.extended(length));
                 let args = [table, destination, value.value, length];
-                self.checked_builtin(Builtin::table_fill, &args, TrapCode::TableOutOfBounds);
+                self.checked_builtin(Builtin::table_fill, &args, ELEMENTS_LOG2, TrapCode::TableOutOfBounds);
             }
             Operator::TableCopy { dst_table, src_table } => {
                 let destination = self.table_definition(TableIndex::from_u32(dst_table));
                 let source = self.table_definition(TableIndex::from_u32(src_table));
                 let args = self.copy_args((destination, source));
-                self.checked_builtin(Builtin::table_copy, &args, TrapCode::TableOutOfBounds);
+                self.checked_builtin(Builtin::table_copy, &args, ELEMENTS_LOG2, TrapCode::TableOutOfBounds);
             }
             Operator::TableInit { elem_index, table } => {
                 let args = self.init_args(table, elem_index);
-                self.checked_builtin(Builtin::table_init, &args, TrapCode::TableOutOfBounds);
+                self.checked_builtin(Builtin::table_init, &args, ELEMENTS_LOG2, TrapCode::TableOutOfBounds);
             }
             Operator::ElemDrop { elem_index } => {
                 let segment = self.builder.ins().iconst(types::I32, i64::from(elem_index));

@@ -171,6 +171,12 @@ impl Site {
         self.run.get_or_init(|| Run::new(&self.blob, self.body, self.stop.pc))
     }
 
+    /// The fuel that the pieces cost which begin behind the stop point, up to the operator at `index` of the run.
+    pub(super) fn passed_fuel(&self, index: u32) -> u64 {
+        let frames = self.blob.frames().filter(|frames| index != 0 && !frames.pieces.is_empty());
+        frames.map_or(0, |frames| frames.fuel_between(self.body, self.stop.pc, self.pc(index)))
+    }
+
     /// The first operator of the run, from the one at `index` on, that can't be passed without being applied.
     #[inline]
     pub(super) fn next_loud(&self, index: u32) -> u32 {

@@ -32,6 +32,8 @@ pub enum EventKind {
     // 1 << 14: call finished.
     /// The guest has used up the time that it was given. No handler is asked: the call pauses, or traps.
     Deadline = 1 << 15,
+    /// The store's fuel is used up.
+    Fuel = 1 << 16,
     // 1 << 31 is [`EventKind::NESTED`].
 }
 
@@ -43,13 +45,14 @@ impl EventKind {
         | EventKind::Step as u32
         | EventKind::Epoch as u32
         | EventKind::Interrupt as u32
-        | EventKind::Deadline as u32;
+        | EventKind::Deadline as u32
+        | EventKind::Fuel as u32;
     /// Not a kind, but a wish in the mask: events of guest code that the handler itself calls reach it too.
     pub const NESTED: u32 = 1 << 31;
 
     /// Whether it is about the guest as a whole, and not about the operator where the guest happens to be.
     pub(super) fn is_between_operators(self) -> bool {
-        matches!(self, EventKind::Epoch | EventKind::Interrupt | EventKind::Deadline)
+        matches!(self, EventKind::Epoch | EventKind::Interrupt | EventKind::Deadline | EventKind::Fuel)
     }
 
     /// The kind's bit in a mask.

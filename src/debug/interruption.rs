@@ -11,7 +11,7 @@ use super::event::Receiver;
 use super::session::{Flow, Outcome, Session};
 use super::{Debuggee, Event, EventKind, Frame};
 use crate::base::{ErrorKind, Result, TrapCode, WasmPc, error::bail};
-use crate::runtime::{AlarmClock, AlarmView, Call, EpochAction, Exit, FrameLink, Interrupted, Interrupts, Store};
+use crate::runtime::{AlarmClock, AlarmView, Call, Exit, FrameLink, Interrupted, Interrupts, LimitAction, Store};
 
 /// Time that a call is given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,7 +85,7 @@ impl Session<'_> {
             flow?;
             return self.let_machine_go_on(&self.here());
         }
-        if place == Interrupted::Calling || !self.debuggee.is_debug() {
+        if place == Interrupted::Calling || asked.is_within || !self.debuggee.is_debug() {
             if self.debuggee.is_debug()
                 && let Some(activation) = self.call.activation()
             {
@@ -118,6 +118,7 @@ impl Session<'_> {
         asked.pause |= before.pause;
         asked.event |= before.event;
         asked.epoch = asked.epoch.or(before.epoch);
+        asked.fuel = asked.fuel.or(before.fuel);
         asked
     }
 
@@ -154,6 +155,13 @@ impl Session<'_> {
         let pauses = self.budget.is_some_and(|budget| budget.pauses);
         if asked.trap {
             Todo::End(TrapCode::Interrupted)
+        } else if let Some(action) = asked.fuel {
+            // Before what comes at no particular operator: that is heard where it comes next.
+            match action {
+                LimitAction::Pause if self.resumable => Todo::Pause(EventKind::Fuel),
+                LimitAction::Tell => Todo::Tell(EventKind::Fuel),
+                _ => Todo::End(TrapCode::OutOfFuel),
+            }
         } else if own && pauses {
             Todo::Pause(EventKind::Deadline)
         } else if self.debuggee.store().is_time_used_up() {
@@ -165,8 +173,8 @@ impl Session<'_> {
             Todo::End(TrapCode::Interrupted)
         } else {
             match asked.epoch {
-                Some(EpochAction::Pause) if self.resumable => Todo::Pause(EventKind::Epoch),
-                Some(EpochAction::Tell) => Todo::Tell(EventKind::Epoch),
+                Some(LimitAction::Pause) if self.resumable => Todo::Pause(EventKind::Epoch),
+                Some(LimitAction::Tell) => Todo::Tell(EventKind::Epoch),
                 Some(_) => Todo::End(TrapCode::Deadline),
                 None if asked.event => Todo::Tell(EventKind::Interrupt),
                 None => Todo::Nothing,
@@ -176,26 +184,38 @@ impl Session<'_> {
 
     /// Does what was asked for, where the call stands.
     fn act(&self, asked: Interrupts) -> Flow {
-        match self.todo(asked) {
+        let todo = self.todo(asked);
+        if asked.fuel.is_some() && !asked.trap {
+            self.debuggee.store().put_back_interrupts(asked);
+        }
+        match todo {
             Todo::Nothing => Flow::Continue(()),
             Todo::Pause(kind) => self.finish(Ok(Outcome::Paused(self.event_here(kind)))),
             Todo::Tell(kind) => {
                 let receiver =
                     if self.silent { Receiver::Nobody } else { self.debuggee.receiver(kind, self.resumable) };
                 if let Receiver::Nobody = receiver {
-                    return Flow::Continue(());
+                    // Without fuel no guest goes on unless somebody has said so.
+                    return if kind == EventKind::Fuel {
+                        self.end_for(asked, TrapCode::OutOfFuel)
+                    } else {
+                        Flow::Continue(())
+                    };
                 }
                 self.tell(receiver, self.event_here(kind))
             }
-            Todo::End(code) => {
-                if self.call.is_nested() {
-                    let alarm = code == TrapCode::Deadline;
-                    self.debuggee.store().leave_interrupts_to_outer(Interrupts { event: false, alarm, ..asked });
-                }
-                let outcome = self.end(code);
-                self.finish(outcome)
-            }
+            Todo::End(code) => self.end_for(asked, code),
         }
+    }
+
+    /// Ends the call. Those around it find by themselves that fuel is used up.
+    fn end_for(&self, asked: Interrupts, code: TrapCode) -> Flow {
+        if self.call.is_nested() && code != TrapCode::OutOfFuel {
+            let alarm = code == TrapCode::Deadline;
+            self.debuggee.store().leave_interrupts_to_outer(Interrupts { event: false, alarm, ..asked });
+        }
+        let outcome = self.end(code);
+        self.finish(outcome)
     }
 
     fn end(&self, code: TrapCode) -> Result<Outcome> {

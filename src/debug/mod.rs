@@ -15,6 +15,7 @@ pub mod edit;
 pub mod evaluator;
 pub mod event;
 pub mod frame;
+mod fuel;
 mod hash;
 mod interruption;
 mod intervene;

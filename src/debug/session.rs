@@ -81,7 +81,9 @@ impl<'a> Session<'a> {
             if self.before_entry().is_break() {
                 return self.outcome();
             }
-            let exit = if self.debuggee.run_on.get().is_some() { self.enter_for_a_while() } else { self.enter() };
+            // Where fuel is used up a stop point is next.
+            let is_long = self.debuggee.run_on.get().is_some_and(|asked| asked.fuel.is_none());
+            let exit = if is_long { self.enter_for_a_while() } else { self.enter() };
             match exit? {
                 Exit::Stopped(_) => return self.outcome(),
                 Exit::Finished => return Ok(self.finished()),

@@ -352,6 +352,7 @@ impl StoppedCall {
     /// Has the innermost frame go on in its exact form: from now on it is shown as what it will be then. It is stopped.
     pub(super) fn move_to(&self, moved: Moved, store: &Store) {
         let Moved { site, fp, context, values } = moved;
+        store.take_fuel(self.passed_fuel());
         let mut state = self.state.borrow_mut();
         if let Some(activation) = &mut state.activation {
             (activation.fp, activation.kind) = (fp, PcKind::Exact);
@@ -368,6 +369,15 @@ impl StoppedCall {
         // Whoever was told of a step was told where it ended; who was told of an interrupt, of no operator.
         if self.raised.get() == Some(EventKind::Step) {
             self.raised.set(Some(EventKind::Breakpoint));
+        }
+    }
+
+    /// The fuel that pieces cost which were begun by replay: the machine hasn't taken it yet.
+    pub(super) fn passed_fuel(&self) -> u64 {
+        let state = self.state.borrow();
+        match &state.site {
+            Some(site) if state.top == Top::Stopped => site.passed_fuel(self.index.get()),
+            _ => 0,
         }
     }
 

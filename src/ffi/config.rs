@@ -247,6 +247,39 @@ pub unsafe extern "C" fn pellucid_config_set_signal_handlers(
     })
 }
 
+/// Sets whether guests count the fuel that they take, so that a host can have them stop after so much work, at the same operator on
+/// every machine.
+///
+/// An operator costs 1, but for `nop`, `block`, `loop`, `else`, `end` and `unreachable`, which cost nothing. `memory.fill`,
+/// `memory.copy` and `memory.init` cost 1 more for every whole 64 bytes of their size, `table.fill`, `table.copy`, `table.init`
+/// and `table.grow` for every whole 8 elements, before they do anything, also if they fail then. A call of a host function costs
+/// what its operator costs.
+///
+/// Guests take fuel *piece* by piece. A piece is operators that are executed one after the other: a branch or a call ends it, taken
+/// or not, and so does a place where ways merge. It is paid when it begins. Where a function or a loop begins, and before an
+/// operator that costs by its size, the guest looks whether more was taken than was there; if so it is left there, see
+/// `pellucid_store_set_fuel_action`. All of this is the same for a guest with debugging and without, however it is compiled, stepped,
+/// interrupted or resumed; it is also what makes guests slower, as every piece is a subtraction in memory.
+///
+/// A store begins without fuel: none of its guests runs before it is given some (`pellucid_store_set_fuel`), start functions
+/// neither.
+///
+/// - `config`: the configuration.
+/// - `is_on`: false by default.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_fuel(config: *mut pellucid_config_t, is_on: bool) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().fuel = is_on;
+        Ok(())
+    })
+}
+
 /// Sets the signal by which guests are interrupted, see `pellucid_interrupt_t` and `pellucid_budget_t`.
 ///
 /// It is handled from the first use of either on. What the library hasn't sent is handed to whoever handled the signal before; a

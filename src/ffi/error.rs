@@ -78,6 +78,8 @@ pub enum pellucid_trap {
     /// The host doesn't allow guests to wait, or not for so long: see `PELLUCID_LIMIT_WAIT_NANOSECONDS` and
     /// `pellucid_shared_memory_allow_waits`.
     PELLUCID_TRAP_WAIT_NOT_ALLOWED = 17,
+    /// The guest has used up the fuel that it was given, see `pellucid_config_set_fuel`.
+    PELLUCID_TRAP_OUT_OF_FUEL = 18,
 }
 
 /// One Wasm frame of an error's backtrace.
@@ -370,6 +372,6 @@ mod tests {
         assert_eq!(TrapCode::Requested as u32, pellucid_trap::PELLUCID_TRAP_REQUESTED as u32);
         // Both lists are dense, so a code that is missing in C shows here.
         let last = (0..=u8::MAX).filter(|number| TrapCode::from_u8(*number).is_some()).max();
-        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_WAIT_NOT_ALLOWED as u8));
+        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_OUT_OF_FUEL as u8));
     }
 }

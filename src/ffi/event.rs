@@ -49,8 +49,11 @@ pub enum pellucid_event_kind {
     PELLUCID_EVENT_INTERRUPT = 256,
     /// The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told.
     PELLUCID_EVENT_DEADLINE = 32768,
+    /// The store's fuel is used up, see `pellucid_store_set_fuel_action`. With debugging the guest is about to execute an operator;
+    /// without, the event has no frame.
+    PELLUCID_EVENT_FUEL = 65536,
     /// In a mask: every kind that the header knows.
-    PELLUCID_EVENT_ALL = 33145,
+    PELLUCID_EVENT_ALL = 98681,
 }
 
 /// Wishes that may be or-ed into a mask of events.

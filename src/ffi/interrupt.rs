@@ -14,7 +14,7 @@ use super::store::pellucid_store_t;
 use super::value::pellucid_value_t;
 use crate::base::{Result, error::bail};
 use crate::debug::Budget;
-use crate::runtime::{AlarmClock, EpochAction, Interrupter, NotAsked, ask};
+use crate::runtime::{AlarmClock, Interrupter, LimitAction, NotAsked, ask};
 use std::ptr::null_mut;
 
 /// Interrupts the guests of one store, from anywhere. An owned object.
@@ -131,6 +131,16 @@ pub unsafe extern "C" fn pellucid_interrupt_clone(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_interrupt_delete(interrupt: *mut pellucid_interrupt_t) {
     entry!(delete interrupt);
+}
+
+/// What a call does at a limit.
+pub(super) fn limit_action(action: pellucid_interrupt_kind_t) -> Result<LimitAction> {
+    Ok(match bits(action) {
+        Some(ask::TRAP) => LimitAction::Trap,
+        Some(ask::PAUSE) => LimitAction::Pause,
+        Some(_) => LimitAction::Tell,
+        None => bail!(InvalidArgument, "{action} isn't what a call can do at a limit"),
+    })
 }
 
 fn status_of(result: Result<(), NotAsked>) -> pellucid_status_t {
@@ -294,13 +304,7 @@ pub unsafe extern "C" fn pellucid_store_set_epoch_deadline(
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
     entry!(status out_error; store store => {
-        let action = match bits(action) {
-            Some(ask::TRAP) => EpochAction::Trap,
-            Some(ask::PAUSE) => EpochAction::Pause,
-            Some(_) => EpochAction::Tell,
-            None => bail!(InvalidArgument, "{action} isn't what a call can do at a deadline"),
-        };
-        store.core().set_epoch_deadline(ticks, action)
+        store.core().set_epoch_deadline(ticks, limit_action(action)?)
     })
 }
 

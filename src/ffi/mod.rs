@@ -27,6 +27,7 @@ pub mod error;
 pub mod event;
 pub mod externref;
 pub mod frame;
+pub mod fuel;
 pub mod func;
 pub mod global;
 pub mod handle;

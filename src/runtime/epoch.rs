@@ -21,9 +21,9 @@ struct State {
     deadlines: BTreeMap<Deadline, Interrupter>,
 }
 
-/// What a call does when the store's deadline in its engine's epochs is reached.
+/// What a call does when the store's deadline in its engine's epochs is reached, or its fuel is used up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum EpochAction {
+pub enum LimitAction {
     /// It ends.
     #[default]
     Trap,

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "sets alarms, names routines to be called again")]
 
 use super::Store;
-use super::epoch::EpochAction;
+use super::epoch::LimitAction;
 use super::machine::alarms::{Alarm, AlarmClock, has_any_gone_off};
 use super::machine::interrupt_signals;
 use super::machine::interrupts::{Interrupter, unsupported};
@@ -31,13 +31,19 @@ pub struct Interrupts {
     /// Whether an alarm has gone off.
     pub alarm: bool,
     /// That the store's deadline in the epochs is reached, and what is to be done then.
-    pub epoch: Option<EpochAction>,
+    pub epoch: Option<LimitAction>,
+    /// That the store's fuel is used up, and what is to be done then.
+    pub fuel: Option<LimitAction>,
+    /// With that: whether it was found before an operator that costs by its size, to which the guest needn't run on.
+    pub is_within: bool,
 }
 
 impl Interrupts {
     /// Whether a call that can't pause is to end.
     pub fn is_to_end(&self) -> bool {
-        self.trap || self.pause || self.alarm || self.epoch.is_some_and(|action| action != EpochAction::Tell)
+        let is_over = self.epoch.is_some_and(|action| action != LimitAction::Tell);
+        // Nobody is told who could give more.
+        self.trap || self.pause || self.alarm || is_over || self.fuel.is_some()
     }
 
     fn asked(&self) -> u32 {
@@ -95,18 +101,25 @@ impl Store {
         let word = self.inner().context.word();
         let (asked, found) = (word.asked.swap(0, Ordering::SeqCst), word.due.swap(0, Ordering::SeqCst));
         let found = if is_new { found & !due::OUTER } else { found };
+        if found & (due::FUEL | due::FUEL_WITHIN) != 0 {
+            self.bound_fuel();
+        }
         Interrupts {
             trap: asked & ask::TRAP != 0 || found & due::OUTER_TRAP != 0,
             pause: asked & ask::PAUSE != 0 || found & due::OUTER_PAUSE != 0,
             event: asked & ask::EVENT != 0,
             alarm: found & due::ALARM != 0,
             epoch: (asked & ask::EPOCH != 0 || found & due::OUTER_EPOCH != 0).then(|| self.inner().epoch_action.get()),
+            fuel: (found & (due::FUEL | due::FUEL_WITHIN) != 0).then(|| self.inner().fuel_action.get()),
+            is_within: found & due::FUEL_WITHIN != 0,
         }
     }
 
-    /// Asks again for what was taken and not done: the next guest to run, or to run on, hears it.
+    /// Asks again for what was taken and not done: the next guest to run, or to run on, hears it. That fuel is used up it finds itself.
     pub fn put_back_interrupts(&self, interrupts: Interrupts) {
-        self.inner().context.word().asked.fetch_or(interrupts.asked(), Ordering::SeqCst);
+        let word = self.inner().context.word();
+        word.asked.fetch_or(interrupts.asked(), Ordering::SeqCst);
+        word.due.fetch_or(if interrupts.alarm { due::ALARM } else { 0 }, Ordering::SeqCst);
     }
 
     /// Leaves what a call was ended by for those that it runs under.
@@ -122,7 +135,7 @@ impl Store {
     /// Has guests left when their engine's epoch has gone on this often, and again in every epoch after that.
     ///
     /// Errors: `Unsupported` for an engine without signal handlers; `System`.
-    pub fn set_epoch_deadline(&self, ticks: u64, action: EpochAction) -> Result<()> {
+    pub fn set_epoch_deadline(&self, ticks: u64, action: LimitAction) -> Result<()> {
         let (inner, interrupter) = (self.inner(), self.interrupter()?);
         inner.epoch_action.set(action);
         inner.epoch.set(Some(self.engine().epochs().set(inner.epoch.take(), inner.id, ticks, interrupter)));

@@ -12,7 +12,8 @@ pub mod module;
 
 pub mod store;
 
-pub mod func;
+pub mod fuel;
+mod func;
 pub mod global;
 mod host_answer;
 pub mod host_func;
@@ -42,7 +43,7 @@ mod machine;
 pub use activation::{Activation, FrameLink, PcKind, StackWords};
 pub use call::{Awaits, Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};
 pub use engine::{Engine, TypeId};
-pub use epoch::EpochAction;
+pub use epoch::LimitAction;
 pub use host_answer::{AwaitedFile, Wait};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;

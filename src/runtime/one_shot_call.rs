@@ -59,9 +59,12 @@ fn to_the_end(store: &Store) -> impl FnOnce(&Call, Exit) -> Result<()> {
             Exit::Trapped(trap) => return Err(call.error(store, &trap)),
             Exit::Stopped(_) => exit = call.run(store)?,
             Exit::Interrupted(_) => {
-                if store.take_interrupts(false).is_to_end() {
-                    call.fail(Error::trap(TrapCode::Interrupted, None, Backtrace::default()))?;
-                    let trap = TrapInfo { code: TrapCode::Interrupted, fault: None, pc: NativePc(0), fp: 0 };
+                let asked = store.take_interrupts(false);
+                if asked.is_to_end() {
+                    let is_empty = asked.fuel.is_some() && !asked.trap;
+                    let code = if is_empty { TrapCode::OutOfFuel } else { TrapCode::Interrupted };
+                    call.fail(Error::trap(code, None, Backtrace::default()))?;
+                    let trap = TrapInfo { code, fault: None, pc: NativePc(0), fp: 0 };
                     return Err(call.error(store, &trap));
                 }
                 exit = call.run(store)?;

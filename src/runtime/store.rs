@@ -14,7 +14,7 @@ use super::entities::global::GlobalEntry;
 use super::entities::instance::InstanceData;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
-use super::epoch::{Deadline, EpochAction};
+use super::epoch::{Deadline, LimitAction};
 use super::host_answer::{Awaited, HostAnswer, Wait};
 use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, TrampolineCode};
@@ -99,7 +99,8 @@ pub struct StoreInner {
     code_observer: RefCell<Option<Rc<dyn CodeObserver>>>,
     /// Its deadline in the engine's epochs.
     pub(super) epoch: Cell<Option<Deadline>>,
-    pub(super) epoch_action: Cell<EpochAction>,
+    pub(super) epoch_action: Cell<LimitAction>,
+    pub(super) fuel_action: Cell<LimitAction>,
     /// The trampolines in the code map, for keeping only.
     trampolines: RefCell<Vec<Arc<TrampolineCode>>>,
     pub(super) code: RefCell<CodeMap>,
@@ -150,6 +151,7 @@ impl Store {
             code_observer: RefCell::default(),
             epoch: Cell::default(),
             epoch_action: Cell::default(),
+            fuel_action: Cell::default(),
             trampolines: RefCell::default(),
             code: RefCell::default(),
         }));

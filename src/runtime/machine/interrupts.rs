@@ -73,6 +73,18 @@ impl OwnedContext {
         self.0.word()
     }
 
+    /// The fuel that is left. The store's thread asks, while guest code isn't running.
+    pub fn fuel(&self) -> i64 {
+        // SAFETY: no other thread uses this field, and guest code, which does, isn't running.
+        unsafe { (*self.get()).fuel }
+    }
+
+    /// Sets it. A guest that was left has taken fuel for a piece or hasn't: it does so in one instruction.
+    pub fn set_fuel(&self, fuel: i64) {
+        // SAFETY: as above.
+        unsafe { (*self.get()).fuel = fuel };
+    }
+
     /// Names the thread that is going to run the store's guests.
     pub fn set_thread(&self, number: i32) {
         self.0.thread.store(number, Ordering::SeqCst);

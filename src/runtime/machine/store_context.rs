@@ -41,13 +41,16 @@ pub struct StoreContext {
     pub stack: *const (),
     /// Laid out as [`crate::abi::vmctx::entry`] says: how the function that is about to run is entered, or null.
     pub entry: *const u64,
+    /// Fuel that is left: of guest code that counts it, each piece takes what it costs.
+    pub fuel: i64,
+
+    /// Why guest code is to be left before it runs on; see [`super::interrupts`].
+    pub interrupt: InterruptWord,
     /// The host's floating-point environment while guest code runs that depends on it.
     pub host_floats: u32,
     /// Whether guest code may depend on it: then it runs in the default one.
     pub has_floats: u32,
 
-    /// Why guest code is to be left before it runs on; see [`super::interrupts`].
-    pub interrupt: InterruptWord,
     /// Where guest code is to be resumed that is left by way of the switch's `preempted`.
     pub preempted_pc: usize,
     /// What it has in `rax`.
@@ -79,6 +82,8 @@ pub mod ask {
 
 /// What the store's thread finds by itself: bits of [`InterruptWord::due`].
 pub mod due {
+    use crate::abi::fuel::{FOUND_FUEL, FOUND_FUEL_WITHIN};
+
     /// A routine is to be called again.
     pub const AGAIN: u32 = 1 << 0;
     /// An alarm has gone off.
@@ -89,6 +94,10 @@ pub mod due {
     pub const OUTER_PAUSE: u32 = 1 << 3;
     /// The same: because its deadline in the epochs was reached.
     pub const OUTER_EPOCH: u32 = 1 << 4;
+    /// Fuel is used up, found where a function or a loop begins.
+    pub const FUEL: u32 = FOUND_FUEL as u32;
+    /// The same before an operator that costs by size.
+    pub const FUEL_WITHIN: u32 = FOUND_FUEL_WITHIN as u32;
     /// What concerns the calls that are running, and means nothing once they are over.
     pub const OUTER: u32 = OUTER_TRAP | OUTER_PAUSE | OUTER_EPOCH;
 }
@@ -152,9 +161,10 @@ impl StoreContext {
             store: ptr::null(),
             stack: ptr::null(),
             entry: ptr::null(),
+            fuel: 0,
+            interrupt: InterruptWord::default(),
             host_floats: floats::DEFAULT,
             has_floats: 0,
-            interrupt: InterruptWord::default(),
             preempted_pc: 0,
             preempted_rax: 0,
             preempted_exit: 0,
@@ -176,4 +186,6 @@ const _: () = {
     assert!(offset_of!(StoreContext, store) == abi::STORE as usize);
     assert!(offset_of!(StoreContext, stack) == abi::STACK as usize);
     assert!(offset_of!(StoreContext, entry) == abi::ENTRY as usize);
+    assert!(offset_of!(StoreContext, fuel) == abi::FUEL as usize);
+    assert!(offset_of!(StoreContext, interrupt) == abi::INTERRUPT as usize);
 };

@@ -61,6 +61,7 @@ mod interrupt {
     use crate::runtime::machine::store_context::Again;
 
     pub const WORD: usize = offset_of!(StoreContext, interrupt);
+    pub const DUE: usize = WORD + offset_of!(super::InterruptWord, due);
     pub const RAX: usize = offset_of!(StoreContext, preempted_rax);
     pub const PC: usize = offset_of!(StoreContext, preempted_pc);
     pub const EXIT: usize = offset_of!(StoreContext, preempted_exit);
@@ -447,6 +448,34 @@ unsafe extern "sysv64" fn restore_yielded() {
         guest_sp = const offsets::GUEST_SP,
         refused = const REFUSED,
         leave = sym leave,
+    )
+}
+
+/// Leaves the guest as if a signal had come where guest code calls this, with `look(context, found)`: the context is the calling
+/// instance's, and what was found goes into the word. All registers are kept, as by the interrupt.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+pub unsafe extern "sysv64" fn look() {
+    naked_asm!(
+        "push rax",
+        "mov rax, [rdi + {context}]",
+        // A signal handler, or another thread's alarm, may change the word at the same time.
+        "lock or dword ptr [rax + {due}], esi",
+        "pop qword ptr [rax + {saved_rax}]",
+        "pop qword ptr [rax + {saved_pc}]",
+        "mov dword ptr [rax + {exit}], {returned}",
+        "jmp {preempted}",
+        context = const STORE_CONTEXT,
+        due = const interrupt::DUE,
+        saved_rax = const interrupt::RAX,
+        saved_pc = const interrupt::PC,
+        exit = const interrupt::EXIT,
+        returned = const RETURNED,
+        preempted = sym preempted,
     )
 }
 
@@ -1264,6 +1293,7 @@ macro_rules! builtin_stubs {
                 table[Builtin::trap as usize] = $crate::runtime::machine::switch::leave_with_trap as *const () as usize;
                 table[Builtin::memory_trap as usize] =
                     $crate::runtime::machine::switch::leave_with_memory_trap as *const () as usize;
+                table[Builtin::look as usize] = $crate::runtime::machine::switch::look as *const () as usize;
                 table[Builtin::stack_overflow as usize] = $crate::runtime::machine::switch::overflow as *const () as usize;
                 table
             })
