@@ -434,6 +434,8 @@ enum pellucid_trap {
      * `pellucid_shared_memory_allow_waits`.
      */
     PELLUCID_TRAP_WAIT_NOT_ALLOWED = 17,
+    /** The guest has used up the fuel that it was given, see `pellucid_config_set_fuel`. */
+    PELLUCID_TRAP_OUT_OF_FUEL = 18,
 };
 
 /**
@@ -893,6 +895,36 @@ pellucid_status_t pellucid_config_set_relaxed_simd_deterministic(pellucid_config
  */
 pellucid_status_t pellucid_config_set_signal_handlers(pellucid_config_t *config,
                                                       bool is_on);
+
+/**
+ * Sets whether guests count the fuel that they take, so that a host can have them stop after so much work, at the same operator on
+ * every machine.
+ *
+ * An operator costs 1, but for `nop`, `block`, `loop`, `else`, `end` and `unreachable`, which cost nothing. `memory.fill`,
+ * `memory.copy` and `memory.init` cost 1 more for every whole 64 bytes of their size, `table.fill`, `table.copy`, `table.init`
+ * and `table.grow` for every whole 8 elements, before they do anything, also if they fail then. A call of a host function costs
+ * what its operator costs.
+ *
+ * Guests take fuel *piece* by piece. A piece is operators that are executed one after the other: a branch or a call ends it, taken
+ * or not, and so does a place where ways merge. It is paid when it begins. Where a function or a loop begins, and before an
+ * operator that costs by its size, the guest looks whether more was taken than was there; if so it is left there, see
+ * `pellucid_store_set_fuel_action`. All of this is the same for a guest with debugging and without, however it is compiled, stepped,
+ * interrupted or resumed; it is also what makes guests slower, as every piece is a subtraction in memory.
+ *
+ * A store begins without fuel: none of its guests runs before it is given some (`pellucid_store_set_fuel`), start functions
+ * neither.
+ *
+ * - `config`: the configuration.
+ * - `is_on`: false by default.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_fuel(pellucid_config_t *config,
+                                           bool is_on);
 
 /**
  * Sets the signal by which guests are interrupted, see `pellucid_interrupt_t` and `pellucid_budget_t`.
@@ -4960,8 +4992,13 @@ enum pellucid_event_kind {
     PELLUCID_EVENT_INTERRUPT = 256,
     /** The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told. */
     PELLUCID_EVENT_DEADLINE = 32768,
+    /**
+     * The store's fuel is used up, see `pellucid_store_set_fuel_action`. With debugging the guest is about to execute an operator;
+     * without, the event has no frame.
+     */
+    PELLUCID_EVENT_FUEL = 65536,
     /** In a mask: every kind that the header knows. */
-    PELLUCID_EVENT_ALL = 33145,
+    PELLUCID_EVENT_ALL = 98681,
 };
 
 /** Wishes that may be or-ed into a mask of events. */
@@ -6038,6 +6075,84 @@ pellucid_status_t pellucid_func_call_for(pellucid_store_t *store,
                                          size_t n_results,
                                          const pellucid_budget_t *time,
                                          pellucid_error_t **out_error);
+
+/* ==================================================================================================
+ * Fuel
+ *
+ * How much work guests may do, the same on every machine.
+ * ================================================================================================== */
+
+/**
+ * Tells how much fuel a store has left, see `pellucid_config_set_fuel`.
+ *
+ * While a guest is left, in a host function or an event handler or paused, its present piece is paid, whichever of its operators it
+ * is at. After a trap so is the piece that has trapped.
+ *
+ * - `store`: the store.
+ * - `out_fuel`: gets the number; it is negative by what guests have taken beyond what there was.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine was made without counting fuel.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_fuel(const pellucid_store_t *store,
+                                      int64_t *out_fuel);
+
+/**
+ * Sets how much fuel a store has left.
+ *
+ * Guests go on as long as they have taken no more than that. What was missing before is forgotten.
+ *
+ * - `store`: the store.
+ * - `fuel`: the number; what is beyond 2^62, either way, is 2^62.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine was made without counting fuel.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_set_fuel(pellucid_store_t *store,
+                                          int64_t fuel);
+
+/**
+ * Adds to the fuel that a store has left, or takes from it.
+ *
+ * - `store`: the store.
+ * - `more`: what is added; a negative number is taken away.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine was made without counting fuel.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_add_fuel(pellucid_store_t *store,
+                                          int64_t more);
+
+/**
+ * Sets what a call does when the fuel of its store is used up. By default it ends.
+ *
+ * The guest stands before the operator where it has looked, and hasn't executed anything of what is missing. When it goes on, with
+ * or without more fuel, it does so up to the next place where it looks.
+ *
+ * - `store`: the store.
+ * - `action`: one of `enum pellucid_interrupt`. `PELLUCID_INTERRUPT_TRAP` ends the call with the trap
+ *   `PELLUCID_TRAP_OUT_OF_FUEL`; `PELLUCID_INTERRUPT_PAUSE` lets it pause with the event `PELLUCID_EVENT_FUEL`, or ends it if it
+ *   can't; `PELLUCID_INTERRUPT_EVENT` raises that event: a handler that wants it may add fuel, let the call pause, or end it; without
+ *   one the call pauses, or ends if it can't.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown action; `PELLUCID_ERR_UNSUPPORTED` if
+ * the engine was made without counting fuel.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_set_fuel_action(pellucid_store_t *store,
+                                                 pellucid_interrupt_kind_t action);
 
 /* ==================================================================================================
  * Debugging: edit sessions

@@ -336,6 +336,8 @@ mod tests {
             first_stop: 0,
             stops: stops.len() as u32,
             first_zeros: 0,
+            first_piece: 0,
+            pieces: 0,
             zeros: 1,
         };
         let zeros = vec![(5, 1)];

@@ -431,7 +431,7 @@ mod tests {
         assert_eq!(index, DefinedFuncIndex::from_u32(0));
         let mut validator = input.into_validator(Default::default());
         let measured = validate(&mut validator, &parsed.info.body(index), &parsed.info, debug).unwrap();
-        measured.bytes(debug, false, true)
+        measured.bytes(debug, false, false, true)
     }
 
     #[test]
