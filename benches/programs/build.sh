@@ -65,13 +65,16 @@ wants unoptimised && bare unoptimised -O0 -g0 -fno-builtin unoptimised.c
 wants text && libc text cc -O2 -g0 text.c
 wants trees && libc trees cc -O2 -g0 trees.c
 wants objects && libc objects c++ -std=c++20 -O2 -g0 -fno-exceptions -fno-rtti objects.cpp
-if wants hashes; then
-    wasm_out=$scratch/hashes.wasm
-    $ZIG build-exe hashes.zig -target wasm32-freestanding -mcpu=generic -O ReleaseSafe -fno-entry --export=run \
+# zig_hashes <name> <target>
+zig_hashes() {
+    wasm_out=$scratch/$1.wasm
+    $ZIG build-exe hashes.zig -target "$2" -mcpu=generic -O ReleaseSafe -fno-entry --export=run \
         -fstrip --cache-dir "$scratch/cache" -femit-bin="$wasm_out"
-    mv "$wasm_out" "$out/hashes.wasm"
-    chmod 644 "$out/hashes.wasm"
-fi
+    mv "$wasm_out" "$out/$1.wasm"
+    chmod 644 "$out/$1.wasm"
+}
+wants hashes && zig_hashes hashes wasm32-freestanding
+wants hashes64 && zig_hashes hashes64 wasm64-freestanding
 if wants life; then
     if [ -z "${ASC:-}" ]; then
         npm install --silent --no-audit --no-fund --prefix "$scratch/npm" assemblyscript@0.27.31 >/dev/null
