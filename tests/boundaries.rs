@@ -1,6 +1,7 @@
 //! Accesses to memories at every boundary, against exact arithmetic: each load and store, of memories that are addressed by 32
 //! and by 64 bits, at indices near zero, near the size, near 2^31, 2^32, 2^63 and 2^64, with offsets as large; with debugging off,
-//! on and in the exact form, with signal handlers and without, and with all the addresses that a memory may have reserved.
+//! on and in the exact form, with signal handlers and without, and with all the addresses that a memory may have reserved. Atomic
+//! accesses trap before anything else if they aren't aligned.
 //!
 //! The sandbox rests on this: an access is inside if the sum of index, offset and width, computed without wrapping, is at most the
 //! size, and in no other case; then it reads or writes just those bytes. Otherwise it traps, and nothing has changed.
@@ -58,6 +59,17 @@ const LOADS: &[Access] = &[
     lane("v128.load16_lane", 2, "0"),
     lane("v128.load32_lane", 4, "0"),
     lane("v128.load64_lane", 8, "0"),
+    access("i32.atomic.load", 4, "i32"),
+    access("i64.atomic.load", 8, "i64"),
+    access("i32.atomic.load8_u", 1, "i32"),
+    access("i32.atomic.load16_u", 2, "i32"),
+    access("i64.atomic.load8_u", 1, "i64"),
+    access("i64.atomic.load16_u", 2, "i64"),
+    access("i64.atomic.load32_u", 4, "i64"),
+    // Those that store nothing new.
+    access("i32.atomic.rmw.or", 4, "i32"),
+    access("i64.atomic.rmw8.xor_u", 1, "i64"),
+    access("i64.atomic.rmw32.add_u", 4, "i64"),
 ];
 
 const STORES: &[Access] = &[
@@ -75,6 +87,17 @@ const STORES: &[Access] = &[
     lane("v128.store16_lane", 2, "0"),
     lane("v128.store32_lane", 4, "0"),
     lane("v128.store64_lane", 8, "0"),
+    access("i32.atomic.store", 4, "i32"),
+    access("i64.atomic.store", 8, "i64"),
+    access("i32.atomic.store8", 1, "i32"),
+    access("i32.atomic.store16", 2, "i32"),
+    access("i64.atomic.store8", 1, "i64"),
+    access("i64.atomic.store16", 2, "i64"),
+    access("i64.atomic.store32", 4, "i64"),
+    access("i32.atomic.rmw.xchg", 4, "i32"),
+    access("i64.atomic.rmw.xchg", 8, "i64"),
+    access("i32.atomic.rmw8.xchg_u", 1, "i32"),
+    access("i64.atomic.rmw16.xchg_u", 2, "i64"),
 ];
 
 /// What is stored, as constants of each type: its lowest bytes are 0xd1, 0xd2, …
@@ -101,6 +124,7 @@ struct Kind {
     pages: (u64, u64),
     /// The logarithm of a page's size.
     page: u8,
+    is_shared: bool,
 }
 
 impl Kind {
@@ -158,8 +182,10 @@ impl Kind {
         let index = self.index();
         let page = if self.page == 16 { String::new() } else { format!("(pagesize {})", 1 << self.page) };
         let width = if self.is_64 { "i64" } else { "" };
+        let shared = if self.is_shared { format!("{} shared", self.pages.0 + self.pages.1 + 1) } else { String::new() };
         let mut text = format!(
-            "(module (memory $other {width} 1) (memory $m (export \"m\") {width} {} {page}) (export \"other\" (memory $other))",
+            "(module (memory $other {width} 1) (memory $m (export \"m\") {width} {} {shared} {page})
+              (export \"other\" (memory $other))",
             self.pages.0
         );
         for (offset, access, is_load) in self.functions() {
@@ -168,7 +194,7 @@ impl Kind {
             if !constants {
                 let body = format!("(param $at {index}) {}", body(&operator, access, is_load, "(local.get $at)"));
                 write!(text, "(func (export \"{name} {offset}\") {body})").unwrap();
-            } else if matches!(*name, "i64.load8_s" | "v128.load" | "i32.store16") {
+            } else if matches!(*name, "i64.load8_s" | "v128.load" | "i32.store16" | "i64.atomic.store32") {
                 for at in self.constant_indices(offset) {
                     let body = body(&operator, access, is_load, &format!("({index}.const {at})"));
                     write!(text, "(func (export \"{name} {offset} {at}\") {body})").unwrap();
@@ -187,8 +213,10 @@ impl Kind {
 }
 
 fn body(operator: &str, access: &Access, is_load: bool, at: &str) -> String {
-    let Access { ty, lane, .. } = access;
+    let Access { ty, lane, name, .. } = access;
     match (is_load, *lane) {
+        (true, "") if name.contains("rmw") => format!("(result {ty}) ({operator} {at} ({ty}.const 0))"),
+        (false, _) if name.contains("rmw") => format!("(drop ({operator} {at} {}))", stored(ty)),
         (true, "") => format!("(result {ty}) ({operator} {at})"),
         (true, _) => format!("(result {ty}) ({operator} {at} (v128.const i64x2 0 0))"),
         (false, _) => format!("({operator} {at} {})", stored(ty)),
@@ -259,9 +287,13 @@ impl World {
         let result = self.debuggee.call(func, args);
         let size = self.kind.size();
         let start = u128::from(at) + u128::from(offset);
+        let is_aligned = !access.name.contains("atomic") || start.is_multiple_of(access.bytes.into());
         let is_inside = start + u128::from(access.bytes) <= u128::from(size);
         let what = || format!("{name} at {at:#x}, {size:#x} bytes");
-        if is_inside {
+        if !is_aligned {
+            let error = result.expect_err(&what());
+            assert_eq!(error.trap_code(), Some(TrapCode::UnalignedAtomic), "{}", what());
+        } else if is_inside {
             let result = result.unwrap_or_else(|error| panic!("{}: {error}", what()));
             let start = start as u64;
             if is_load {
@@ -350,36 +382,43 @@ fn every(n: u64) -> impl Fn(u64) -> bool {
 
 #[test]
 fn memories_of_32_bits() {
-    check(Kind { is_64: false, pages: (1, 0), page: 16 }, false, every(17));
-    check(Kind { is_64: false, pages: (0, 2), page: 16 }, false, every(31));
+    check(Kind { is_64: false, pages: (1, 0), page: 16, is_shared: false }, false, every(17));
+    check(Kind { is_64: false, pages: (0, 2), page: 16, is_shared: false }, false, every(31));
 }
 
 #[test]
 fn memories_of_64_bits() {
-    check(Kind { is_64: true, pages: (1, 0), page: 16 }, false, every(17));
+    check(Kind { is_64: true, pages: (1, 0), page: 16, is_shared: false }, false, every(17));
 }
 
 #[test]
 fn memories_of_64_bits_that_were_smaller() {
-    check(Kind { is_64: true, pages: (0, 1), page: 16 }, false, every(29));
-    check(Kind { is_64: true, pages: (1, 2), page: 16 }, false, every(31));
+    check(Kind { is_64: true, pages: (0, 1), page: 16, is_shared: false }, false, every(29));
+    check(Kind { is_64: true, pages: (1, 2), page: 16, is_shared: false }, false, every(31));
 }
 
 #[test]
 fn memories_without_bytes() {
-    check(Kind { is_64: true, pages: (0, 0), page: 16 }, false, every(67));
-    check(Kind { is_64: false, pages: (0, 0), page: 16 }, false, every(67));
+    check(Kind { is_64: true, pages: (0, 0), page: 16, is_shared: false }, false, every(67));
+    check(Kind { is_64: false, pages: (0, 0), page: 16, is_shared: false }, false, every(67));
 }
 
 #[test]
 fn memories_with_pages_of_a_byte() {
     // Most of the last page of the machine isn't the memory's.
-    check(Kind { is_64: false, pages: (3, 5), page: 0 }, false, every(61));
-    check(Kind { is_64: false, pages: (4090, 0), page: 0 }, false, every(37));
-    check(Kind { is_64: true, pages: (70000, 7), page: 0 }, false, every(37));
+    check(Kind { is_64: false, pages: (3, 5), page: 0, is_shared: false }, false, every(61));
+    check(Kind { is_64: false, pages: (4090, 0), page: 0, is_shared: false }, false, every(37));
+    check(Kind { is_64: true, pages: (70000, 7), page: 0, is_shared: false }, false, every(37));
+}
+
+#[test]
+fn memories_that_are_shared() {
+    check(Kind { is_64: false, pages: (1, 1), page: 16, is_shared: true }, false, every(61));
+    check(Kind { is_64: true, pages: (1, 1), page: 16, is_shared: true }, false, every(67));
+    check(Kind { is_64: false, pages: (4090, 3), page: 0, is_shared: true }, false, every(73));
 }
 
 #[test]
 fn constant_indices() {
-    check(Kind { is_64: true, pages: (1, 0), page: 16 }, true, every(3));
+    check(Kind { is_64: true, pages: (1, 0), page: 16, is_shared: false }, true, every(3));
 }
