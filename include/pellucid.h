@@ -66,7 +66,7 @@
  *
  * THREADS
  *
- * Config, engine, module, functype, externtype, wasi_config, wasi, interrupt and error may be used by any thread, also by
+ * Config, engine, module, functype, externtype, wasi_config, wasi, interrupt, shared_memory and error may be used by any thread, also by
  * several at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
  * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using a store, its
@@ -2711,7 +2711,8 @@ pellucid_status_t pellucid_externref_userdata(const pellucid_store_t *store,
  * ================================================================================================== */
 
 /**
- * Makes a memory, to be imported by guests. Its bytes are zero.
+ * Makes a memory, to be imported by guests. Its bytes are zero. If its type says that it is shared, `pellucid_memory_shared` gives
+ * what other stores can have of it.
  *
  * - `store`: the store that it will live in.
  * - `memorytype`: its type.
@@ -2752,7 +2753,8 @@ pellucid_status_t pellucid_memory_type(const pellucid_store_t *store,
  * A memory's bytes, to be read and written in place.
  *
  * The size is that of now: after anything that may have grown the memory, which is every run of a guest, ask again.
- * The address stays the same as long as the store lives; bytes beyond the size must not be touched.
+ * The address stays the same as long as the store lives; bytes beyond the size must not be touched. Those of a shared memory may be
+ * written by others at any time, see `pellucid_shared_memory_t`; so may be those that are copied out of it and into it.
  *
  * - `store`: the store.
  * - `memory`: the memory.
@@ -5854,7 +5856,7 @@ enum pellucid_clock {
  *
  * What is asked for is done soon after: a guest that runs is left at the instruction where it is, in a loop without calls too;
  * one that fills, copies or initialises memories or tables in bulk, or has a table grow, in the midst of that; one that waits in
- * WASI's `poll_oneoff`, or to read or write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call asks
+ * `memory.atomic.wait`, in WASI's `poll_oneoff`, or to read or write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call asks
  * for nothing more: it is interrupted before its first instruction. So a request that comes too late meets a call
  * that it wasn't meant for, unless it is taken back (`pellucid_interrupt_withdraw`); time budgets, below, end with their call.
  *

@@ -5,7 +5,7 @@ use crate::case::{Case, MEMORY_LIMIT, Origin, TABLE_LIMIT};
 use crate::driver::{Failure, Outcome};
 use crate::random::Random;
 use crate::{differential, known, minimise, ours, peer, smith, writer};
-use pellucid::base::{ErrorKind, ExternType, OptLevel};
+use pellucid::base::{ErrorKind, ExternType, MemoryType, OptLevel};
 use pellucid::runtime::{Engine, Module};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -161,7 +161,8 @@ fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
         | WasmFeatures::WIDE_ARITHMETIC
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::MEMORY64
-        | WasmFeatures::CUSTOM_PAGE_SIZES;
+        | WasmFeatures::CUSTOM_PAGE_SIZES
+        | WasmFeatures::THREADS;
     let valid = Validator::new_with_features(features).validate_all(bytes).map(|_| ());
     let mut answers = Vec::new();
     for engine in [&state.off, &state.on] {
@@ -199,9 +200,9 @@ fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
     Ok((outcome, is_module))
 }
 
-/// A module that can be run and compared: it is small, ends by itself, and no NaN's bits can be seen.
+/// A module that can be run and compared: it is small, ends by itself, waits for nobody, and no NaN's bits can be seen.
 fn runnable(state: &State, seed: u64, bytes: Vec<u8>) -> Option<Rc<Case>> {
-    if bytes.len() > LARGEST_RUN || uses_floats(&bytes) {
+    if bytes.len() > LARGEST_RUN || may_differ(&bytes) {
         return None;
     }
     let case = Case::of(seed, Origin::Mutated, bytes).expect("it was loaded");
@@ -210,19 +211,28 @@ fn runnable(state: &State, seed: u64, bytes: Vec<u8>) -> Option<Rc<Case>> {
         ExternType::Table(ty) => ty.minimum <= TABLE_LIMIT,
         _ => true,
     };
+    // The peer lets these grow as far as they may.
+    let may_be_large = |ty: &MemoryType| {
+        let most = ty.bytes(ty.maximum.unwrap_or(u64::MAX));
+        ty.is_shared && most.is_none_or(|bytes| bytes > MEMORY_LIMIT)
+    };
+    if case.info.memories.values().any(may_be_large) {
+        return None;
+    }
     if !case.info.imports.iter().all(|import| is_small(case.info.import_type(import))) {
         return None;
     }
     minimise::ends(&case, &state.metering).then(|| Rc::new(case))
 }
 
-fn uses_floats(bytes: &[u8]) -> bool {
+/// Whether it has floats, or waits for others, who aren't there.
+fn may_differ(bytes: &[u8]) -> bool {
     wasmparser::Parser::new(0).parse_all(bytes).any(|payload| match payload {
         Ok(wasmparser::Payload::CodeSectionEntry(body)) => {
             let operators = body.get_operators_reader().expect("it is valid");
             operators.into_iter().any(|operator| {
                 let name = format!("{:?}", operator.expect("it is valid"));
-                name.contains("F32") || name.contains("F64")
+                name.contains("F32") || name.contains("F64") || name.contains("AtomicWait")
             })
         }
         _ => false,

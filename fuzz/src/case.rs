@@ -69,13 +69,15 @@ impl Case {
         cases.filter(|case| !case.needs_more()).find(|case| !case.calls.is_empty())
     }
 
-    /// Whether it has what the interpreter doesn't know: vectors, numbers of 128 bits, memories or tables of 64 bits, pages of a byte.
+    /// Whether it has what the interpreter doesn't know: vectors, numbers of 128 bits, memories or tables of 64 bits, pages of a byte,
+    /// shared memories.
     fn needs_more(&self) -> bool {
         let features = WasmFeatures::default()
             - WasmFeatures::SIMD
             - WasmFeatures::RELAXED_SIMD
             - WasmFeatures::WIDE_ARITHMETIC
-            - WasmFeatures::MEMORY64;
+            - WasmFeatures::MEMORY64
+            - WasmFeatures::THREADS;
         Validator::new_with_features(features).validate_all(&self.bytes).is_err()
     }
 

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use wasmtime::{
     AsContextMut, Config, DebugEvent, DebugHandler, Engine, ExternRef, FrameHandle, Global, GlobalType, Instance,
-    Memory, Module, Mutability, Ref, RootScope, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder, Table, Trap,
-    WasmBacktrace,
+    Memory, Module, Mutability, Ref, RootScope, SharedMemory, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder,
+    Table, Trap, WasmBacktrace,
 };
 
 /// An engine; with `debug` its guests can be stepped.
@@ -29,7 +29,8 @@ pub fn engine(debug: bool) -> Engine {
         .cranelift_opt_level(wasmtime::OptLevel::None)
         .wasm_memory64(true)
         .wasm_custom_page_sizes(true)
-        .wasm_threads(false)
+        .wasm_threads(true)
+        .shared_memory(true)
         .wasm_wide_arithmetic(true);
     Engine::new(&config).expect("an engine can be made")
 }
@@ -83,7 +84,8 @@ pub fn metering_engine() -> Engine {
         .cranelift_opt_level(wasmtime::OptLevel::None)
         .wasm_memory64(true)
         .wasm_custom_page_sizes(true)
-        .wasm_threads(false)
+        .wasm_threads(true)
+        .shared_memory(true)
         .wasm_wide_arithmetic(true);
     Engine::new(&config).expect("an engine can be made")
 }
@@ -188,7 +190,11 @@ impl Session<'_> {
             }
             ExternType::Memory(_) => {
                 let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_memory().clone();
-                Memory::new(store, ty).expect("a memory can be made").into()
+                if ty.is_shared() {
+                    SharedMemory::new(store.as_context().engine(), ty).expect("a memory can be made").into()
+                } else {
+                    Memory::new(store, ty).expect("a memory can be made").into()
+                }
             }
             ExternType::Table(ty) => {
                 let null = match ty.element {
@@ -239,9 +245,13 @@ impl Session<'_> {
             snapshot.globals.push(show(store.as_context_mut(), &value));
         }
         for (_, name) in &self.case.memories {
-            let memory = instance.get_memory(&mut store, name).expect("an export");
-            let bytes = memory.data(&store);
-            snapshot.memories.push((bytes.len() as u64, hash_bytes(bytes)));
+            let shared = instance.get_shared_memory(&mut store, name);
+            let bytes: Vec<u8> = match &shared {
+                // SAFETY: the only guest that has it isn't running.
+                Some(memory) => memory.data().iter().map(|byte| unsafe { *byte.get() }).collect(),
+                None => instance.get_memory(&mut store, name).expect("an export").data(&store).to_vec(),
+            };
+            snapshot.memories.push((bytes.len() as u64, hash_bytes(&bytes)));
         }
         for (_, name) in &self.case.tables {
             let table = instance.get_table(&mut store, name).expect("an export");
@@ -318,6 +328,8 @@ fn ended(result: &Result<Vec<Val>, &wasmtime::Error>) -> Ended {
         Some(Trap::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
         Some(Trap::BadConversionToInteger) => TrapCode::InvalidConversionToInteger,
         Some(Trap::StackOverflow) => TrapCode::CallStackExhausted,
+        Some(Trap::HeapMisaligned) => TrapCode::UnalignedAtomic,
+        Some(Trap::AtomicWaitNonSharedMemory) => TrapCode::ExpectedSharedMemory,
         None if error.downcast_ref::<HostFailed>().is_some() => TrapCode::HostError,
         _ => return Ended::Failed(format!("{error:#}")),
     };

@@ -1,10 +1,10 @@
 //! Modules by the crate wasm-smith, of what both engines support.
 
-use crate::case::{FUEL, FUEL_EXPORT};
+use crate::case::{FUEL, FUEL_EXPORT, MEMORY_LIMIT};
 use crate::random::Random;
 use arbitrary::Unstructured;
 use wasm_encoder::reencode::{Reencode, utils};
-use wasm_encoder::{ExportKind, ExportSection};
+use wasm_encoder::{CodeSection, ExportKind, ExportSection, Instruction};
 use wasm_smith::{Config, MemoryOffsetChoices, Module};
 
 /// The configuration: everything that is compiled, and nothing else. With `nans`, it can be seen which bits a NaN has.
@@ -33,7 +33,7 @@ pub fn config(random: &mut Random, nans: bool) -> Config {
         relaxed_simd_enabled: !floats,
         simd_enabled: true,
         tail_call_enabled: true,
-        threads_enabled: false,
+        threads_enabled: true,
         shared_everything_threads_enabled: false,
         wide_arithmetic_enabled: true,
         min_funcs: 1,
@@ -72,7 +72,11 @@ pub fn module_with(random: &mut Random, nans: bool) -> Option<Vec<u8>> {
     Some(with_export(&module.to_bytes(), fuel))
 }
 
-/// The same module with the global that holds the fuel exported.
+/// How long a guest waits for others, of which there are none, in nanoseconds.
+const PATIENCE: i64 = 1000;
+
+/// The same module with the global that holds the fuel exported, that waits for nobody for long, and whose shared memories don't
+/// grow beyond what both engines allow: the peer has no limit for these.
 fn with_export(bytes: &[u8], global: u32) -> Vec<u8> {
     struct Exporter {
         global: u32,
@@ -88,6 +92,36 @@ fn with_export(bytes: &[u8], global: u32) -> Vec<u8> {
 
     impl Reencode for Exporter {
         type Error = std::convert::Infallible;
+
+        fn memory_type(
+            &mut self,
+            ty: wasmparser::MemoryType,
+        ) -> Result<wasm_encoder::MemoryType, wasm_encoder::reencode::Error<Self::Error>> {
+            let mut ty = utils::memory_type(self, ty);
+            if ty.shared {
+                let most = MEMORY_LIMIT >> ty.page_size_log2.unwrap_or(16);
+                ty.maximum = ty.maximum.map(|maximum| maximum.min(most));
+            }
+            Ok(ty)
+        }
+
+        fn parse_function_body(
+            &mut self,
+            code: &mut CodeSection,
+            body: wasmparser::FunctionBody<'_>,
+        ) -> Result<(), wasm_encoder::reencode::Error<Self::Error>> {
+            let mut function = self.new_function_with_parsed_locals(&body)?;
+            let mut reader = body.get_operators_reader()?;
+            while !reader.eof() {
+                let instruction = self.parse_instruction(&mut reader)?;
+                if let Instruction::MemoryAtomicWait32(_) | Instruction::MemoryAtomicWait64(_) = instruction {
+                    function.instruction(&Instruction::Drop).instruction(&Instruction::I64Const(PATIENCE));
+                }
+                function.instruction(&instruction);
+            }
+            code.function(&function);
+            Ok(())
+        }
 
         fn parse_export_section(
             &mut self,

@@ -10,7 +10,8 @@ use super::store::pellucid_store_t;
 use super::types::pellucid_memorytype_t;
 use std::ptr::null_mut;
 
-/// Makes a memory, to be imported by guests. Its bytes are zero.
+/// Makes a memory, to be imported by guests. Its bytes are zero. If its type says that it is shared, `pellucid_memory_shared` gives
+/// what other stores can have of it.
 ///
 /// - `store`: the store that it will live in.
 /// - `memorytype`: its type.
@@ -63,7 +64,8 @@ pub unsafe extern "C" fn pellucid_memory_type(
 /// A memory's bytes, to be read and written in place.
 ///
 /// The size is that of now: after anything that may have grown the memory, which is every run of a guest, ask again.
-/// The address stays the same as long as the store lives; bytes beyond the size must not be touched.
+/// The address stays the same as long as the store lives; bytes beyond the size must not be touched. Those of a shared memory may be
+/// written by others at any time, see `pellucid_shared_memory_t`; so may be those that are copied out of it and into it.
 ///
 /// - `store`: the store.
 /// - `memory`: the memory.

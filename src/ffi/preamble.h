@@ -66,7 +66,7 @@
  *
  * THREADS
  *
- * Config, engine, module, functype, externtype, wasi_config, wasi, interrupt and error may be used by any thread, also by
+ * Config, engine, module, functype, externtype, wasi_config, wasi, interrupt, shared_memory and error may be used by any thread, also by
  * several at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
  * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using a store, its
