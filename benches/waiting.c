@@ -18,6 +18,8 @@ static const char module_text[] =
     "    (if (result i32) (local.get 0)"
     "      (then (i32.add (call $deep (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))"
     "      (else (i32.const 0))))"
+    "  (func (export \"traps\") (call $next) unreachable)"
+    "  (func (export \"spins\") (call $next) (loop (br 0)))"
     "  (func (export \"waits\") (param i32) (drop (call $deep (local.get 0))) (call $next)))";
 
 static uint64_t now(void)
@@ -173,14 +175,52 @@ static void waiting(bool debug, uint64_t stack_bytes, int depth)
     }
     double us = (double)(now() - start) / CALLS / 1e3;
     struct memory after = memory();
-    printf("%-3s %8llu %6d %10.1f %10.1f %8.1f %8.2f\n", debug ? "on" : "off", (unsigned long long)stack_bytes, depth,
+    start = now();
+    for (int i = 0; i < CALLS; i++)
+        must(pellucid_call_trim(calls[i]), NULL);
+    double trim = (double)(now() - start) / CALLS / 1e3;
+    struct memory trimmed = memory();
+    printf("%-3s %8llu %6d %10.1f %10.1f %8.1f %8.2f %10.1f %8.2f\n", debug ? "on" : "off", (unsigned long long)stack_bytes, depth,
            (double)(after.reserved - before.reserved) / CALLS, (double)(after.resident - before.resident) / CALLS,
-           (double)(after.tables - before.tables) / CALLS, us);
+           (double)(after.tables - before.tables) / CALLS, us, (double)(trimmed.resident - before.resident) / CALLS, trim);
     for (int i = 0; i < CALLS; i++)
         pellucid_call_delete(calls[i]);
     drop(world);
     fflush(stdout);
     _exit(0);
+}
+
+/* Thread time of a trap, and of a pause when a budget is used up at once, each on another stack, while so many calls wait. */
+static void signals(bool debug, int n)
+{
+    static pellucid_call_t *calls[2][CALLS];
+    struct world world = make(debug, true, 1 << 16);
+    pellucid_error_t *error = NULL;
+    pellucid_call_state_t state;
+    for (int spins = 0; spins < 2; spins++) {
+        pellucid_func_t func = exported(world.store, &world.instance, spins ? "spins" : "traps");
+        for (int i = 0; i < n; i++) {
+            must(pellucid_call_begin(world.store, &func, NULL, 0, &calls[spins][i], &error), &error);
+            resume(calls[spins][i]);
+        }
+    }
+    double us[2];
+    for (int spins = 0; spins < 2; spins++) {
+        pellucid_budget_t time = {0, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE};
+        uint64_t start = now();
+        for (int i = 0; i < n; i++) {
+            pellucid_call_t *call = calls[spins][i];
+            must(spins ? pellucid_call_resume_for(call, PELLUCID_RESUME_CONTINUE, &time, &state, &error)
+                       : pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, &error), &error);
+            if (state != (spins ? PELLUCID_CALL_PAUSED : PELLUCID_CALL_TRAPPED))
+                exit(1);
+        }
+        us[spins] = (double)(now() - start) / n / 1e3;
+    }
+    printf("%-9s %6d %8.2f %8.2f\n", debug ? "on" : "off", 2 * n, us[0], us[1]);
+    for (int i = 0; i < 2 * n; i++)
+        pellucid_call_delete(calls[i / n][i % n]);
+    drop(world);
 }
 
 /* What it would take to give back the pages below the stack pointer, and to get them again: microseconds for each time. */
@@ -201,9 +241,33 @@ static void giving_back(void)
     printf("\ngiving back what is below, one page of it used again: %.2f us\n", (double)least / TIMES / 1e3);
 }
 
+static void memory_of_calls(void)
+{
+    printf("\n%d calls that wait: KiB each\ndebugging, stack bytes, depth before: reserved, resident, page tables; us to begin; "
+           "resident when trimmed, us for that\n", CALLS);
+    for (int debug = 0; debug < 2; debug++) {
+        waiting(debug, 16384, 0);
+        waiting(debug, 65536, 0);
+        waiting(debug, 1 << 20, 0);
+        waiting(debug, 65536, 500);
+        waiting(debug, 1 << 20, 5000);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    /* For counting instructions: only so many pairs of one kind. */
+    /* A part of it; or, for counting instructions, only so many pairs of one kind. */
+    if (argc > 1 && strcmp(argv[1], "signals") == 0) {
+        for (int debug = 0; debug < 2; debug++) {
+            signals(debug, 50);
+            signals(debug, CALLS / 2);
+        }
+        return 0;
+    }
+    if (argc > 1 && strcmp(argv[1], "memory") == 0) {
+        memory_of_calls();
+        return 0;
+    }
     if (argc > 1) {
         pairs(false, true, false, (unsigned)atoi(argv[1]));
         return 0;
@@ -215,13 +279,12 @@ int main(int argc, char **argv)
         printf("%-9s %6.1f raw, with a result\n", name, pairs(debug, true, true, 1000000));
         printf("%-9s %6.1f tagged, with a result\n", name, pairs(debug, false, true, 1000000));
     }
-    printf("\n%d calls that wait: KiB each\ndebugging, stack bytes, depth before: reserved, resident, page tables; us to begin\n", CALLS);
-    for (int debug = 0; debug < 2; debug++) {
-        waiting(debug, 16384, 0);
-        waiting(debug, 65536, 0);
-        waiting(debug, 1 << 20, 0);
-        waiting(debug, 65536, 500);
-    }
+    memory_of_calls();
     giving_back();
+    printf("\ndebugging, calls that wait; us for a trap, and for a pause\n");
+    for (int debug = 0; debug < 2; debug++) {
+        signals(debug, 50);
+        signals(debug, CALLS / 2);
+    }
     return 0;
 }

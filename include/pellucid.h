@@ -2123,6 +2123,21 @@ bool pellucid_store_is_debug(const pellucid_store_t *store);
 bool pellucid_store_is_poisoned(const pellucid_store_t *store);
 
 /**
+ * Gives the memory of guest stacks that no call uses back to the system. A store keeps up to 17 of them for its next calls, each with
+ * as much memory as calls have ever used on it. The next calls get it again, page by page, which takes longer once. For
+ * stores that are not going to be used for a while.
+ *
+ * - `store`: the store.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_trim(pellucid_store_t *store);
+
+/**
  * Sets how much of something the store may use. What it has already isn't taken away.
  *
  * - `store`: the store.
@@ -5477,6 +5492,21 @@ pellucid_call_state_t pellucid_call_state(const pellucid_call_t *call);
  * Since: 0.1.
  */
 uint64_t pellucid_call_id(const pellucid_call_t *call);
+
+/**
+ * Gives the memory of a call's stack that it doesn't need while it stands still back to the system: what functions have used that
+ * have returned. It gets it again, page by page, when it goes on. That takes a few microseconds, so it is for calls that are
+ * going to wait for long, of which there are many.
+ *
+ * - `call`: the call. One that is ready, paused or has yielded gives what it can, one that has ended nothing: delete it.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if it is running.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_trim(const pellucid_call_t *call);
 
 /**
  * The function that a call calls.

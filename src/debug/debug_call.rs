@@ -251,6 +251,16 @@ impl DebugCall {
         self.call.give_error(debuggee.store(), error)
     }
 
+    /// Gives the memory of its stack that it doesn't use while it stands still back to the system.
+    ///
+    /// Errors: `InvalidState` if it is running.
+    pub fn trim(&self) -> Result<()> {
+        if self.state.get() == CallState::Running {
+            bail!(InvalidState, "the call is running");
+        }
+        self.call.trim()
+    }
+
     /// Its innermost frame while it is paused or trapped, or has yielded; `None` in the other states and if it has none.
     pub fn frame(&self, debuggee: &Debuggee) -> Result<Option<Frame>> {
         debuggee.check_debug()?;

@@ -335,6 +335,22 @@ pub unsafe extern "C" fn pellucid_call_id(call: *const pellucid_call_t) -> u64 {
     entry!(value 0; child call => call.call.id())
 }
 
+/// Gives the memory of a call's stack that it doesn't need while it stands still back to the system: what functions have used that
+/// have returned. It gets it again, page by page, when it goes on. That takes a few microseconds, so it is for calls that are
+/// going to wait for long, of which there are many.
+///
+/// - `call`: the call. One that is ready, paused or has yielded gives what it can, one that has ended nothing: delete it.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if it is running.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_trim(call: *const pellucid_call_t) -> pellucid_status_t {
+    entry!(status null_mut(); child call => call.call.trim())
+}
+
 /// The function that a call calls.
 ///
 /// - `call`: the call.

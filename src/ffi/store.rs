@@ -268,6 +268,25 @@ pub unsafe extern "C" fn pellucid_store_is_poisoned(store: *const pellucid_store
     entry!(value false; store store => store.core().check_poisoned().is_err())
 }
 
+/// Gives the memory of guest stacks that no call uses back to the system. A store keeps up to 17 of them for its next calls, each with
+/// as much memory as calls have ever used on it. The next calls get it again, page by page, which takes longer once. For
+/// stores that are not going to be used for a while.
+///
+/// - `store`: the store.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_trim(store: *mut pellucid_store_t) -> pellucid_status_t {
+    entry!(status null_mut(); store store => {
+        store.core().trim();
+        Ok(())
+    })
+}
+
 /// Sets how much of something the store may use. What it has already isn't taken away.
 ///
 /// - `store`: the store.

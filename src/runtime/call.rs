@@ -768,6 +768,29 @@ impl Call {
         }
     }
 
+    /// Gives the memory of its stack that it doesn't use while it stands still back to the system.
+    ///
+    /// Errors: `InvalidState` if it is running.
+    pub fn trim(&self) -> Result<()> {
+        let stack = self.running.stack.get();
+        let lowest_used = match self.state.get() {
+            RunState::Running => bail!(InvalidState, "the call is running"),
+            // SAFETY: it was left like that, and hasn't run since.
+            RunState::Suspended => unsafe { switch::lowest_used(self.guest_sp.get(), self.left.get()) },
+            // It was interrupted before its first instruction.
+            RunState::Ready => usize::MAX,
+            // How far a frame goes down that trapped isn't known; a call that has finished has no stack.
+            RunState::Finished | RunState::Trapped => return Ok(()),
+        };
+        // SAFETY: the stack, if there is one, is leased by this call. Nothing runs on it, and what is needed of it is above.
+        unsafe {
+            if let Some(stack) = stack.as_ref() {
+                stack.give_back_below(lowest_used);
+            }
+        }
+        Ok(())
+    }
+
     /// Runs an event handler for this call, which stands still; calls that it makes count as nested in this one.
     #[inline(always)]
     pub fn with_handler<R>(&self, store: &Store, handler: impl FnOnce() -> R) -> R {

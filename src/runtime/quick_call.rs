@@ -80,6 +80,19 @@ impl SlowPath<'_> {
 }
 
 impl Store {
+    /// Gives the memory of stacks that no call uses back to the system.
+    pub fn trim(&self) {
+        let inner = self.inner();
+        inner.stacks.trim();
+        // SAFETY: the stack, if there is one, is kept for quick calls, and none of them runs if no call does.
+        if inner.calls.innermost.get().is_null()
+            && let Some(stack) = unsafe { inner.calls.quick.stack.get().as_ref() }
+        {
+            // SAFETY: as above.
+            unsafe { stack.give_back_below(stack.high) };
+        }
+    }
+
     /// A call that can be made without looking at more than this: one with a stack that waits for it, and values that need no
     /// check.
     ///

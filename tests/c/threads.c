@@ -107,6 +107,35 @@ static void *run_guest(void *where) {
     return NULL;
 }
 
+static pellucid_status_t yield(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args, size_t n_args,
+                               pellucid_value_t *results, size_t n_results, pellucid_error_t **out_error) {
+    (void)userdata, (void)args, (void)n_args, (void)results, (void)n_results;
+    return pellucid_caller_yield(caller, 1, out_error);
+}
+
+/* A call that waits for a host function, to which it adds one. */
+static pellucid_call_t *call_that_waits(void) {
+    pellucid_kind_t i32 = PELLUCID_I32;
+    pellucid_functype_t *type;
+    MUST(pellucid_functype_new(NULL, 0, &i32, 1, &type));
+    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
+    MUST(pellucid_func_new(store, type, NULL, yield, NULL, &import.of.func, ERR));
+    pellucid_functype_delete(type);
+    pellucid_module_t *asks = module_of(
+        "(module (import \"\" \"\" (func $f (result i32)))"
+        "  (func (export \"f\") (result i32) (i32.add (call $f) (i32.const 1))))");
+    pellucid_instance_t instance;
+    MUST(pellucid_instance_new(store, asks, &import, 1, &instance, ERR));
+    pellucid_module_delete(asks);
+    pellucid_func_t f = func_of(instance, "f");
+    pellucid_call_t *call;
+    pellucid_call_state_t state;
+    MUST(pellucid_call_begin(store, &f, NULL, 0, &call, ERR));
+    MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_YIELDED);
+    return call;
+}
+
 /* Whatever is tried with a store that another thread is using has no effect. */
 static void use_while_another_runs(void) {
     pellucid_functype_t *type;
@@ -124,6 +153,13 @@ static void use_while_another_runs(void) {
     pellucid_func_t f = func_of(instance, "f");
     pellucid_edit_t *edit;
     MUST(pellucid_edit_begin(store, &edit));
+    pellucid_linker_t *linker;
+    MUST(pellucid_linker_new(engine, &linker));
+    pellucid_interrupt_t *outside;
+    MUST(pellucid_store_interrupt(store, &outside, ERR));
+    pellucid_call_t *waiting = call_that_waits();
+    pellucid_frame_t stands;
+    MUST(pellucid_call_frame(waiting, &stands));
     for (int round = 0; round < 4; round++) {
         struct run run = {.func = f};
         if (round % 2 == 1) {
@@ -148,6 +184,38 @@ static void use_while_another_runs(void) {
         STATUS(PELLUCID_ERR_BUSY, pellucid_frame_newest(store, &frame));
         STATUS(PELLUCID_ERR_BUSY, pellucid_call_begin(store, &f, NULL, 0, &call, ERR));
         STATUS(PELLUCID_ERR_BUSY, pellucid_edit_commit(edit, ERR));
+        pellucid_interrupt_t *interrupt;
+        pellucid_budget_t budget = {1000, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_TRAP};
+        STATUS(PELLUCID_ERR_BUSY, pellucid_store_interrupt(store, &interrupt, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_store_set_epoch_deadline(store, 1, PELLUCID_INTERRUPT_TRAP, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_store_clear_epoch_deadline(store));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_func_call_for(store, &f, NULL, 0, NULL, 0, &budget, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_store_trim(store));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_begin_raw(store, &f, NULL, 0, &call, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_instance_begin(store, waits, &import, 1, &other, &call, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_linker_begin(linker, store, waits, &other, &call, ERR));
+        /* Whoever asks from outside isn't refused: the guest goes on. */
+        OK(pellucid_interrupt_request(outside, PELLUCID_INTERRUPT_TRAP));
+        OK(pellucid_interrupt_withdraw(outside));
+        OK(pellucid_engine_increment_epoch(engine));
+        pellucid_value_t value = value_i32(1);
+        pellucid_raw_t raw = {.i32 = 1};
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_give(waiting, &value, 1, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_give_raw(waiting, &raw, 1, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_give_error(waiting, last_error, NULL));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_awaited(waiting, NULL, NULL));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_awaited_args(waiting, NULL, 0));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_trim(waiting));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_trap(waiting, TEXT("no"), ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_call_results_raw(waiting, &raw, 1));
+        STATUS(PELLUCID_ERR_BUSY,
+               pellucid_call_resume_for(waiting, PELLUCID_RESUME_CONTINUE, &budget, NULL, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_frame_write_local(store, &stands, 0, &value, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_frame_write_operand(store, &stands, 0, &value, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_frame_return(store, &stands, &value, 1, NULL, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_frame_restart(store, &stands, NULL, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_frame_drop(store, &stands, NULL, ERR));
+        STATUS(PELLUCID_ERR_BUSY, pellucid_frame_set_pc(store, &stands, 0, NULL, ERR));
         CHECK(pellucid_store_id(store) == 0 && !pellucid_store_is_debug(store));
         if (run.call != NULL) {
             STATUS(PELLUCID_ERR_BUSY, pellucid_call_resume(run.call, PELLUCID_RESUME_CONTINUE, NULL, ERR));
@@ -171,6 +239,16 @@ static void use_while_another_runs(void) {
     OK(pellucid_edit_commit(edit, ERR));
     pellucid_edit_delete(edit);
     pellucid_module_delete(waits);
+    pellucid_linker_delete(linker);
+    pellucid_interrupt_delete(outside);
+    /* What was refused has changed nothing. */
+    pellucid_value_t answer = value_i32(41), result;
+    pellucid_call_state_t state;
+    OK(pellucid_call_give(waiting, &answer, 1, ERR));
+    OK(pellucid_call_resume(waiting, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    OK(pellucid_call_results(waiting, &result, 1));
+    CHECK(state == PELLUCID_CALL_FINISHED && result.of.i32 == 42);
+    pellucid_call_delete(waiting);
 }
 
 /* Threads that run into each other all the time: each use happens as a whole, or is refused. */

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char *WAT =
     "(module $script (import \"host\" \"wait\" (func $wait (param i32)))"
@@ -39,6 +40,11 @@ static const char *WAT =
     "      (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
     "    (i64.add (i64.add (i64.add (local.get $a) (local.get $b)) (i64.add (local.get $c) (local.get $d)))"
     "             (i64.add (i64.add (local.get $e) (local.get $f)) (local.get $g))))"
+    "  (func $nothing (export \"nothing\") (param i32) (result i32)"
+    "    (if (result i32) (local.get 0) (then (i32.add (i32.const 1) (call $nothing (i32.sub (local.get 0) (i32.const 1)))))"
+    "      (else (i32.const 0))))"
+    "  (func (export \"waits_shallow\") (param i32) (result i32)"
+    "    (i32.add (call $nothing (local.get 0)) (call $ask (i32.const 5) (i64.const 6))))"
     "  (func (export \"traps\") (result i32) (drop (call $ask (i32.const 1) (i64.const 2))) (unreachable))"
     "  (func (export \"spins\") (loop (br 0)))"
     "  (func (export \"seven\") (result i32) (i32.const 7)))";
@@ -1090,6 +1096,82 @@ static void handlers_see_what_they_should(void) {
     MUST(pellucid_store_clear_event_handler(store));
 }
 
+/* KiB of this process's memory that are there. */
+static long resident(void) {
+    long pages = 0, all;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file != NULL && fscanf(file, "%ld %ld", &all, &pages) == 2);
+    fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void calls_that_wait_give_memory_back(void) {
+    enum { CALLS = 200, DEPTH = 2000 };
+    static pellucid_call_t *calls[CALLS];
+    pellucid_value_t depth = value_i32(DEPTH), result;
+    long before = resident();
+    for (int i = 0; i < CALLS; i++) {
+        calls[i] = begin("waits_shallow", &depth, 1);
+        OK(pellucid_call_trim(calls[i]));
+        CHECK(resume(calls[i]) == PELLUCID_CALL_YIELDED);
+    }
+    long used = resident() - before;
+    for (int i = 0; i < CALLS; i++) {
+        OK(pellucid_call_trim(calls[i]));
+    }
+    long kept = resident() - before;
+    fprintf(stderr, "%ld KiB each, %ld after they were trimmed\n", used / CALLS, kept / CALLS);
+    /* A page or two of the stack, and what the call itself takes; frames are of 16 bytes at least. */
+    CHECK(used / CALLS >= DEPTH * 16 / 1024 && kept / CALLS <= 16);
+    for (int i = 0; i < CALLS; i++) {
+        /* Also in between, and twice. */
+        give_i32(calls[i], i);
+        OK(pellucid_call_trim(calls[i]));
+        OK(pellucid_call_trim(calls[i]));
+        CHECK(resume(calls[i]) == PELLUCID_CALL_FINISHED);
+        OK(pellucid_call_results(calls[i], &result, 1));
+        CHECK(result.of.i32 == DEPTH + i);
+        OK(pellucid_call_trim(calls[i]));
+        pellucid_call_delete(calls[i]);
+    }
+    /* Those that pause stand at any instruction; with debugging at a stop. */
+    pellucid_budget_t time = {20, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE};
+    pellucid_call_t *paused = begin("nothing", &depth, 1);
+    pellucid_call_state_t state;
+    do {
+        OK(pellucid_call_resume_for(paused, PELLUCID_RESUME_CONTINUE, &time, &state, ERR));
+        OK(pellucid_call_trim(paused));
+    } while (state == PELLUCID_CALL_PAUSED);
+    OK(pellucid_call_results(paused, &result, 1));
+    CHECK(state == PELLUCID_CALL_FINISHED && result.of.i32 == DEPTH);
+    pellucid_call_delete(paused);
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_call_trim(NULL));
+}
+
+static void stores_give_memory_back(void) {
+    enum { DEPTH = 10000 };
+    pellucid_func_t nothing = func_of(instance, "nothing");
+    /* Ordinary calls have one stack, quick calls may have another. */
+    for (int round = 0; round < 3; round++) {
+        long before = resident();
+        pellucid_raw_t raw = {.i32 = DEPTH};
+        pellucid_value_t depth = value_i32(DEPTH), result;
+        OK(pellucid_func_call(store, &nothing, &depth, 1, &result, 1, ERR));
+        CHECK(result.of.i32 == DEPTH);
+        for (int i = 0; i < 3; i++) {
+            raw.i32 = DEPTH;
+            OK(pellucid_func_call_raw(store, &nothing, &raw, 1, ERR));
+            CHECK(raw.i32 == DEPTH);
+        }
+        long used = resident();
+        OK(pellucid_store_trim(store));
+        long after = resident();
+        fprintf(stderr, "%ld KiB more, %ld after the store was trimmed\n", used - before, after - before);
+        CHECK(used - after >= DEPTH * 16 / 1024 / 2 && after - before < 100);
+    }
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_store_trim(NULL));
+}
+
 int main(void) {
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_guest(is_debug);
@@ -1106,6 +1188,8 @@ int main(void) {
         a_guest_traps_behind_a_wait();
         the_guest_goes_on_as_it_was();
         many_calls_wait_at_once();
+        calls_that_wait_give_memory_back();
+        stores_give_memory_back();
         interrupts_come_first(is_debug);
         waiting_takes_no_time();
         budgets_of_fresh_calls();

@@ -15,7 +15,7 @@
 #![expect(unsafe_code, reason = "hands out stacks by address")]
 
 use super::mapping::{self, Mapping, round_to_pages};
-use super::stack_registry::StackRecord;
+use super::stack_registry::{self, StackRecord};
 use crate::abi::stack::PROBED_STRETCH;
 use crate::base::Result;
 use std::cell::{Cell, RefCell};
@@ -33,6 +33,8 @@ const HANDLER_PIECE: usize = 128 << 10;
 
 // What lies below a frame's last probe, and what a routine of ours pushes below that.
 const _: () = assert!(GUARD - HANDLER_ROOM >= 2 * PROBED_STRETCH);
+// Of a piece of that many addresses two stacks have a part at most.
+const _: () = assert!(GUARD >= stack_registry::LEAST_BYTES);
 /// What stacks are filled with on request, in each byte: no value of a guest's is made of it by accident.
 const POISON: u8 = 0xa7;
 /// Stacks that a pool keeps for later; more are given back to the system.
@@ -121,6 +123,17 @@ impl GuestStack {
     fn close(&self) {
         // SAFETY: nothing runs on the stack, and who reads it asks before what is accessible.
         unsafe { close(self.record) };
+    }
+
+    /// Gives the memory of the pages below an address back to the system.
+    ///
+    /// # Safety
+    ///
+    /// Nothing on the stack below the address may be needed any more, and nothing run on it now.
+    pub unsafe fn give_back_below(&self, lowest_used: usize) {
+        let end = lowest_used.clamp(self.base, self.high) & !(mapping::page_size() - 1);
+        // SAFETY: the usable part, from its first page on, is the stack's own and writable; then the caller's promise.
+        unsafe { mapping::give_back(self.base, end - self.base) };
     }
 
     /// A share in a stack, which keeps it mapped also after its lease.
@@ -263,6 +276,17 @@ impl StackPool {
         self.kept.set(self.kept.get() + 1);
     }
 
+    /// Gives the memory of the stacks that wait to be leased back to the system.
+    pub fn trim(&self) {
+        let mut next = self.free.get();
+        // SAFETY: what is in the chain is in a slot, and nobody runs on it; what is left of a call that ran there may go at any time.
+        while let Some(stack) = unsafe { next.as_ref() } {
+            // SAFETY: as above.
+            unsafe { stack.give_back_below(stack.high) };
+            next = stack.next.get();
+        }
+    }
+
     #[cold]
     fn make(&self, bytes: u64) -> Result<*const GuestStack> {
         // Kept stacks have another size, if there are any: the limit was changed.
@@ -276,14 +300,14 @@ impl StackPool {
         let usable = round_to_pages(bytes_asked.saturating_add(self.headroom))?;
         let mapping = Mapping::reserve(usable.saturating_add(GUARD))?;
         mapping.make_writable(GUARD, usable)?;
+        let low = mapping.base();
+        let (base, high, next) = (low + GUARD, low + GUARD + usable, Cell::new(ptr::null()));
+        let limit = base + self.headroom;
+        let record = StackRecord::register(low, base, high, self.context.get())?;
         let slot = self.vacant.borrow_mut().pop().unwrap_or_else(|| {
             self.slots.borrow_mut().push(None);
             self.slots.borrow().len() - 1
         });
-        let low = mapping.base();
-        let (base, high, next) = (low + GUARD, low + GUARD + usable, Cell::new(ptr::null()));
-        let limit = base + self.headroom;
-        let record = StackRecord::register(low, base, high, self.context.get());
         let stack = Rc::new(GuestStack { limit, low, base, high, slot, asked: bytes, next, record, _mapping: mapping });
         let address = Rc::as_ptr(&stack);
         self.slots.borrow_mut()[slot] = Some(stack);

@@ -204,6 +204,16 @@ impl Drop for Mapping {
     }
 }
 
+/// Gives the memory of whole pages back to the system: they are there as before, and are zero.
+///
+/// # Safety
+///
+/// The pages must be writable ones of a mapping that nobody else can see, and nobody may need what is in them.
+pub unsafe fn give_back(address: usize, length: usize) {
+    // SAFETY: the caller's promise. What the system doesn't take stays.
+    unsafe { libc::madvise(address as *mut _, length, libc::MADV_DONTNEED) };
+}
+
 /// Makes whole pages accessible, or not; answers whether that worked. For signal handlers too.
 ///
 /// # Safety

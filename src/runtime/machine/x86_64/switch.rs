@@ -931,6 +931,19 @@ pub unsafe fn callee_saved(guest_sp: usize) -> [u64; 5] {
     CALLEE_SAVED.map(|place| unsafe { (guest_sp as *const u64).add(place).read() })
 }
 
+/// The lowest address of what a guest that was left needs on its stack.
+///
+/// # Safety
+///
+/// The guest stack pointer must come from an exit of this kind on a stack that is mapped, which wasn't resumed since.
+pub unsafe fn lowest_used(guest_sp: usize, left: Left) -> usize {
+    match left {
+        Left::Stopped | Left::Preempted => guest_sp,
+        // SAFETY: the caller's promise; the word is where the stub's frame is, as `leave_yielded` has put it there.
+        Left::Yielded => guest_sp.min(unsafe { (guest_sp as *const usize).add(5).read() }),
+    }
+}
+
 /// Where a stop puts `rbx`, `r12`, `r13`, `r14`, `r15`, in words above the guest stack pointer.
 const CALLEE_SAVED: [usize; 5] = [42, 35, 34, 33, 32];
 
