@@ -1,23 +1,30 @@
 /* Runs a WASI program, as a shell would run a native one.
  *
- *   pellucid-run [--dir HOST[::GUEST]] [--env NAME=VALUE] [--debug] [--invoke NAME] FILE.wasm [ARGUMENT...]
+ *   pellucid-run [--dir HOST[::GUEST]] [--env NAME=VALUE] [--listen ADDRESS:PORT] [--debug] [--invoke NAME]
+ *                FILE.wasm [ARGUMENT...]
  *
  *   --dir HOST[::GUEST]  lets the program reach the folder HOST, under the same path or under GUEST
  *   --env NAME=VALUE     sets an environment variable
+ *   --listen ADDRESS:PORT  gives the program a socket that listens there, behind the folders: descriptor 3 if there are none. For
+ *                        the port 0 the system chooses one, which is told on standard error
  *   --debug              compiles so that the program can be debugged
  *   --invoke NAME        calls this export with the arguments as numbers, instead of starting the program, and prints the
  *                        results, each on a line
  *
  * The exit code is the program's. If it traps, message and backtrace go to standard error, and the exit code is 134, as if
  * it had been aborted. It is 1 if the program couldn't be started, and 2 for arguments that make no sense. */
+#define _POSIX_C_SOURCE 200809L
 #include "pellucid.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_TRAPPED = 134 };
 
@@ -86,6 +93,54 @@ static void set_env(pellucid_wasi_config_t *wasi, const char *variable)
         fail(EXIT_USAGE, "'%s' isn't NAME=VALUE", variable);
 }
 
+static int listen_at(const struct addrinfo *at)
+{
+    int yes = 1, listener = socket(at->ai_family, at->ai_socktype, at->ai_protocol);
+    if (listener < 0)
+        return -1;
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(listener, at->ai_addr, at->ai_addrlen) == 0 && listen(listener, SOMAXCONN) == 0)
+        return listener;
+    close(listener);
+    return -1;
+}
+
+static void add_listener(pellucid_wasi_config_t *wasi, const char *place)
+{
+    const char *colon = strrchr(place, ':');
+    char *end = NULL;
+    if (colon == NULL || strtoul(colon + 1, &end, 10) > 65535 || colon[1] < '0' || colon[1] > '9' || *end != 0)
+        fail(EXIT_USAGE, "'%s' isn't ADDRESS:PORT", place);
+    /* An address of IPv6 is in brackets. */
+    bool has_brackets = place[0] == '[' && colon > place + 1 && colon[-1] == ']';
+    size_t n_host = (size_t)(colon - place);
+    char host[256] = {0};
+    if (n_host >= sizeof host)
+        fail(EXIT_USAGE, "'%s' isn't ADDRESS:PORT", place);
+    memcpy(host, place + has_brackets, n_host - 2 * has_brackets);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    int wrong = getaddrinfo(host[0] != 0 ? host : NULL, colon + 1, &hints, &found);
+    if (wrong != 0)
+        fail(EXIT_USAGE, "%s: %s", place, gai_strerror(wrong));
+    int listener = -1;
+    for (const struct addrinfo *at = found; at != NULL && listener < 0; at = at->ai_next)
+        listener = listen_at(at);
+    if (listener < 0)
+        fail(EXIT_CANNOT_START, "%s: %s", place, strerror(errno));
+    freeaddrinfo(found);
+    if (strcmp(colon, ":0") == 0) {
+        struct sockaddr_storage address = {0};
+        socklen_t n_address = sizeof address;
+        char port[16] = "?";
+        getsockname(listener, (struct sockaddr *)&address, &n_address);
+        getnameinfo((struct sockaddr *)&address, n_address, NULL, 0, port, sizeof port, NI_NUMERICSERV);
+        fprintf(stderr, "listening on port %s\n", port);
+    }
+    pellucid_error_t *error = NULL;
+    must(EXIT_CANNOT_START, pellucid_wasi_config_add_socket(wasi, listener, &error), &error);
+    close(listener);
+}
+
 static struct options parse(int argc, char **argv, pellucid_wasi_config_t *wasi)
 {
     struct options options = {0};
@@ -107,13 +162,16 @@ static struct options parse(int argc, char **argv, pellucid_wasi_config_t *wasi)
             add_folder(wasi, value);
         else if (strcmp(option, "--env") == 0)
             set_env(wasi, value);
+        else if (strcmp(option, "--listen") == 0)
+            add_listener(wasi, value);
         else if (strcmp(option, "--invoke") == 0)
             options.invoke = value;
         else
             fail(EXIT_USAGE, "%s is unknown", option);
     }
     if (i >= argc)
-        fail(EXIT_USAGE, "usage: [--dir HOST[::GUEST]] [--env NAME=VALUE] [--debug] [--invoke NAME] FILE.wasm [ARGUMENT...]");
+        fail(EXIT_USAGE, "usage: [--dir HOST[::GUEST]] [--env NAME=VALUE] [--listen ADDRESS:PORT] [--debug] [--invoke NAME] "
+                         "FILE.wasm [ARGUMENT...]");
     options.file = argv[i];
     options.args = argv + i;
     options.n_args = argc - i;

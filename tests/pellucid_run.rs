@@ -291,3 +291,35 @@ fn the_inside_of_processes_is_out_of_reach_wherever_it_is_mounted() {
         assert_eq!(output.status.code(), Some(2), "{path}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+#[test]
+fn a_program_serves_connections_on_a_socket_that_is_opened_for_it() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::process::Stdio;
+    for mode in ["--debug", "--"] {
+        let mut server = Command::new(program())
+            .args(["--listen", "127.0.0.1:0", mode, &guest("serve.wasm"), "2", "3"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = String::new();
+        BufReader::new(server.stderr.as_mut().unwrap()).read_line(&mut told).unwrap();
+        let port: u16 = told.trim_end().strip_prefix("listening on port ").expect(&told).parse().unwrap();
+        for lines in ["one\ntwo\n", "three"] {
+            let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            client.write_all(lines.as_bytes()).unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            let expected = lines.lines().map(|line| line.to_uppercase() + "\n").collect::<String>();
+            assert_eq!(answer, format!("{expected}{} lines\n", lines.lines().count()));
+        }
+        let output = server.wait_with_output().unwrap();
+        let expected = "connection 0: 2 lines, first byte 111\nconnection 1: 1 lines, first byte 116\n";
+        assert_eq!((output.status.code(), String::from_utf8(output.stdout).unwrap().as_str()), (Some(0), expected));
+    }
+    for wrong in ["nonsense", "127.0.0.1:nonsense", "127.0.0.1:99999999"] {
+        assert_eq!(run(&["--listen", wrong, &guest("serve.wasm")]).0, Some(2), "{wrong}");
+    }
+}

@@ -14,6 +14,7 @@ use crate::wasi::clocks::ClockChoice;
 use crate::wasi::config::StreamName;
 use crate::wasi::{Captured, Errno, ReadFn, Wasi, WasiConfig, WriteFn};
 use std::ffi::{c_char, c_void};
+use std::os::fd::BorrowedFd;
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -464,6 +465,44 @@ pub unsafe extern "C" fn pellucid_wasi_config_add_folder(
     })
 }
 
+/// Gives the guest a socket of the host's: one that listens, from which the guest accepts connections, or a connected one, of
+/// streams or of messages. Guests make no sockets by themselves.
+///
+///     int listener = socket(AF_INET, SOCK_STREAM, 0);
+///     ... bind, listen ...
+///     pellucid_wasi_config_add_socket(config, listener, &error);
+///     close(listener);
+///
+/// For the guest its number is the lowest that is free behind the three streams and all folders: 3 for the first socket without any
+/// folder. The library keeps a duplicate, so the host may close its own. A listening socket is made non-blocking, which is a
+/// property of the socket and not of the number; that doesn't show to the guest. All guests that are made with the configuration
+/// have the same socket.
+///
+/// - `config`: the configuration.
+/// - `socket`: the system's number of the socket, which must be open.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for what is no socket of streams or messages; `PELLUCID_ERR_SYSTEM`.
+///
+/// Owns: the caller owns `*out_error`, and still `socket`.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_wasi_config_add_socket(
+    config: *mut pellucid_wasi_config_t,
+    socket: i32,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; ref config => {
+        if socket < 0 {
+            bail!(InvalidArgument, "{socket} isn't a socket");
+        }
+        // SAFETY: it isn't -1, and open (header); the duplicate is made before this returns.
+        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+        config.change(|config| config.add_socket(socket))
+    })
+}
+
 /// Makes the guest's clocks the same in every run: they start at a given time and advance only when the guest looks at
 /// one or sleeps, which then takes no time.
 ///
@@ -555,7 +594,7 @@ pub unsafe extern "C" fn pellucid_wasi_config_set_yielding(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK`, and nothing is defined, if a name is defined
-/// already and shadowing is off; `PELLUCID_ERR_LIMIT` for too many folders; `PELLUCID_ERR_SYSTEM`;
+/// already and shadowing is off; `PELLUCID_ERR_LIMIT` for too many folders and sockets; `PELLUCID_ERR_SYSTEM`;
 /// `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module.
 ///
 /// Owns: the caller owns `*out_wasi` and `*out_error`.

@@ -30,6 +30,8 @@ pub struct Wait {
     pub deadline: Option<u64>,
     /// Since when it has waited, on the same clock.
     pub begun: u64,
+    /// How much of its work it has done already, as it counts.
+    pub done: u32,
 }
 
 /// A file that is waited for. It stays open meanwhile.

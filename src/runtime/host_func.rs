@@ -95,15 +95,15 @@ impl<'a> Caller<'a> {
         Error::absent()
     }
 
-    /// Since when the function has waited that is called again, as its [`Wait`] said.
-    pub fn waits_since(&self) -> Option<u64> {
+    /// Since when the function has waited that is called again, and how much it has done, as its [`Wait`] said.
+    pub fn waited(&self) -> Option<(u64, u32)> {
         if !self.is_again {
             return None;
         }
         let wait = self.store.inner().wait.take();
-        let begun = wait.as_ref().map(|wait| wait.begun);
+        let waited = wait.as_ref().map(|wait| (wait.begun, wait.done));
         self.store.inner().wait.set(wait);
-        begun
+        waited
     }
 
     /// An export of the calling instance.

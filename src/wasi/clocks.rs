@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::guest::{Guest, Result};
 use super::{Errno, system};
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Which clocks a guest sees.
@@ -53,13 +53,13 @@ pub struct Clocks {
     choice: ClockChoice,
     begun: Instant,
     /// What made clocks have advanced.
-    elapsed: Cell<u64>,
+    elapsed: AtomicU64,
 }
 
 impl Clocks {
     /// Clocks that begin now.
     pub fn new(choice: ClockChoice) -> Clocks {
-        Clocks { choice, begun: Instant::now(), elapsed: Cell::new(0) }
+        Clocks { choice, begun: Instant::now(), elapsed: AtomicU64::new(0) }
     }
 
     /// Whether they are made ones, on which sleeping takes no time.
@@ -79,8 +79,8 @@ impl Clocks {
     /// The same, without the step of made clocks.
     pub fn now(&self, clock: Clock) -> Result<u64> {
         match (self.choice, clock) {
-            (ClockChoice::Fixed { start, .. }, Clock::Realtime) => Ok(start.saturating_add(self.elapsed.get())),
-            (ClockChoice::Fixed { .. }, _) => Ok(self.elapsed.get()),
+            (ClockChoice::Fixed { start, .. }, Clock::Realtime) => Ok(start.saturating_add(self.elapsed())),
+            (ClockChoice::Fixed { .. }, _) => Ok(self.elapsed()),
             (ClockChoice::Real, Clock::Realtime) => Ok(nanoseconds(SystemTime::now())),
             (ClockChoice::Real, Clock::Monotonic) => Ok(saturated(self.begun.elapsed())),
             (ClockChoice::Real, Clock::ProcessCpu | Clock::ThreadCpu) => Ok(system::cpu_time(clock)),
@@ -89,7 +89,13 @@ impl Clocks {
 
     /// Lets made clocks advance.
     pub fn advance(&self, nanoseconds: u64) {
-        self.elapsed.set(self.elapsed.get().saturating_add(nanoseconds));
+        let more = |elapsed: u64| Some(elapsed.saturating_add(nanoseconds));
+        // It always gives a new value.
+        let _ = self.elapsed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+
+    fn elapsed(&self) -> u64 {
+        self.elapsed.load(Ordering::Relaxed)
     }
 
     fn resolution(&self, clock: Clock) -> u64 {

@@ -2,9 +2,10 @@
 //!
 //! Folders and files are opened when they are named, so that what is wrong with them shows there.
 
+use super::Errno;
 use super::clocks::ClockChoice;
 use super::stdio::{Input, Output, ReadFn, WriteFn};
-use super::system::{self, Directory};
+use super::system::{self, Directory, HostSocket, Socket};
 use crate::base::{Error, ErrorKind, Result, error::bail};
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub struct WasiConfig {
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     pub(super) folders: Vec<Preopen>,
+    pub(super) sockets: Vec<Arc<Socket>>,
     pub(super) clocks: ClockChoice,
     pub(super) seed: Option<u64>,
     pub(super) buffer_limit: usize,
@@ -59,6 +61,7 @@ impl Default for WasiConfig {
             stdout: Output::Null,
             stderr: Output::Null,
             folders: Vec::new(),
+            sockets: Vec::new(),
             clocks: ClockChoice::Real,
             seed: None,
             buffer_limit: BUFFER_LIMIT,
@@ -157,6 +160,20 @@ impl WasiConfig {
             bail!(InvalidArgument, "{host_path:?} can't be given to a guest: it shows the inside of the system");
         }
         self.folders.push(Preopen { dir, guest_path: guest_path.to_string(), is_read_only });
+        Ok(())
+    }
+
+    /// Gives the guest a duplicate of a socket. `InvalidArgument` for what is no socket, or one of a kind that guests don't know;
+    /// `System`.
+    pub fn add_socket(&mut self, socket: HostSocket<'_>) -> Result<()> {
+        let socket = Socket::of_host(socket).map_err(|error| {
+            let kind = match Errno::from_system(&error) {
+                Some(Errno::Notsock | Errno::Badf | Errno::Prototype) => ErrorKind::InvalidArgument,
+                _ => ErrorKind::System,
+            };
+            Error::new(kind, format_args!("the socket can't be given to a guest: {error}"))
+        })?;
+        self.sockets.push(Arc::new(socket));
         Ok(())
     }
 

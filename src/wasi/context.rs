@@ -98,20 +98,23 @@ impl Context {
             let descriptor = Descriptor::of_folder(opened, rights::FOLDER, rights::FOLDER | rights::FILE, path);
             context.descriptors.add(descriptor).map_err(too_many)?;
         }
+        for socket in &config.sockets {
+            context.descriptors.add(Descriptor::of_socket(socket.clone(), 0)).map_err(too_many)?;
+        }
         Ok((context, wasi))
     }
 
     /// Has the guest left until one of these files is ready, or so many nanoseconds have passed since the wait began. Requires: it
-    /// yields. Answers what its function is to answer.
-    pub fn wait_for(&self, files: Vec<AwaitedFile>, time: Option<u64>, begun: u64) -> Errno {
+    /// yields. Answers what its function is to answer. When it is called again it is told what it has done.
+    pub fn wait_for(&self, files: Vec<AwaitedFile>, time: Option<u64>, begun: u64, done: u32) -> Errno {
         let deadline = time.map(|time| begun.saturating_add(time));
-        self.wait.set(Some(Wait { files, deadline, begun }));
+        self.wait.set(Some(Wait { files, deadline, begun, done }));
         Errno::Intr
     }
 
     /// Has the guest left until a file is ready.
     pub fn wait_for_file(&self, file: Arc<File>, for_writing: bool) -> Errno {
-        self.wait_for(vec![AwaitedFile { file, for_writing }], None, system::monotonic_time())
+        self.wait_for(vec![AwaitedFile { file, for_writing }], None, system::monotonic_time(), 0)
     }
 
     /// The memory of whoever called: its export `memory`.
@@ -133,5 +136,5 @@ impl Context {
 }
 
 fn too_many(_: Errno) -> Error {
-    Error::new(ErrorKind::Limit, "there are too many folders")
+    Error::new(ErrorKind::Limit, "there are too many folders and sockets")
 }

@@ -21,21 +21,28 @@ pub enum Errno {
     Connrefused = 14,
     Connreset = 15,
     Deadlk = 16,
+    Destaddrreq = 17,
     Dquot = 19,
     Exist = 20,
     Fault = 21,
     Fbig = 22,
+    Hostunreach = 23,
     Ilseq = 25,
     Inprogress = 26,
     Intr = 27,
     Inval = 28,
     Io = 29,
+    Isconn = 30,
     Isdir = 31,
     Loop = 32,
     Mfile = 33,
     Mlink = 34,
+    Msgsize = 35,
     Nametoolong = 37,
+    Netdown = 38,
+    Netunreach = 40,
     Nfile = 41,
+    Nobufs = 42,
     Nodev = 43,
     Noent = 44,
     Nomem = 48,
@@ -51,6 +58,7 @@ pub enum Errno {
     Overflow = 61,
     Perm = 63,
     Pipe = 64,
+    Prototype = 67,
     Range = 68,
     Rofs = 69,
     Spipe = 70,
@@ -61,9 +69,16 @@ pub enum Errno {
     Notcapable = 76,
 }
 
+impl Errno {
+    /// The number for an error of the system's, if it has one.
+    pub(super) fn from_system(error: &io::Error) -> Option<Errno> {
+        error.raw_os_error().and_then(system::errno)
+    }
+}
+
 impl From<io::Error> for Errno {
     fn from(error: io::Error) -> Errno {
-        if let Some(errno) = error.raw_os_error().and_then(system::errno) {
+        if let Some(errno) = Errno::from_system(&error) {
             return errno;
         }
         match error.kind() {

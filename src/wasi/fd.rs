@@ -13,7 +13,7 @@ use super::types::{Dialect, FileStat, fdflags, fdstat, fstflags, rights};
 use std::io::{Seek, SeekFrom};
 
 /// How many bytes pass at once.
-const CHUNK: usize = 1 << 16;
+pub(super) const CHUNK: usize = 1 << 16;
 
 impl Context {
     /// `fd_advise`
@@ -52,6 +52,7 @@ impl Context {
         descriptor.require(right)?;
         match &descriptor.object {
             Object::Stream(_) => {}
+            Object::Socket(_) => return Err(Errno::Inval),
             Object::File(file) if right == rights::FD_DATASYNC => file.sync_data()?,
             Object::File(file) => file.sync_all()?,
             Object::Folder(folder) => folder.dir.sync()?,
@@ -62,8 +63,8 @@ impl Context {
     /// `fd_fdstat_get`
     pub fn fd_fdstat_get(&self, guest: Guest<'_>, fd: u32, out: u32) -> Result<()> {
         let descriptor = self.descriptors.get(fd)?;
-        let Descriptor { base, inheriting, flags, .. } = &*descriptor;
-        guest.write(out, &fdstat(descriptor.file_type(), flags.get(), base.get(), inheriting.get()))
+        let (flags, base, inheriting) = (descriptor.flags(), descriptor.base(), descriptor.inheriting());
+        guest.write(out, &fdstat(descriptor.file_type(), flags, base, inheriting))
     }
 
     /// `fd_fdstat_set_flags`; only append and nonblock can change.
@@ -71,7 +72,7 @@ impl Context {
         let descriptor = self.descriptors.get(fd)?;
         descriptor.require(rights::FD_FDSTAT_SET_FLAGS)?;
         let flags = u16::try_from(flags).ok().filter(|flags| flags & !fdflags::ALL == 0).ok_or(Errno::Inval)?;
-        let changed = flags ^ descriptor.flags.get();
+        let changed = flags ^ descriptor.flags();
         if changed & !(fdflags::APPEND | fdflags::NONBLOCK) != 0 {
             return Err(Errno::Notsup);
         }
@@ -79,20 +80,14 @@ impl Context {
         if let Object::File(file) = &descriptor.object {
             system::set_flags(file, flags)?;
         }
-        descriptor.flags.set(flags);
+        descriptor.set_flags(flags);
         Ok(())
     }
 
     /// `fd_fdstat_set_rights`; they can only shrink.
     pub fn fd_fdstat_set_rights(&self, fd: u32, base: u64, inheriting: u64) -> Result<()> {
         let descriptor = self.descriptors.get(fd)?;
-        let more = base & !descriptor.base.get() | inheriting & !descriptor.inheriting.get();
-        if more != 0 {
-            return Err(Errno::Notcapable);
-        }
-        descriptor.base.set(base);
-        descriptor.inheriting.set(inheriting);
-        Ok(())
+        descriptor.shrink(base, inheriting)
     }
 
     /// `fd_filestat_get`
@@ -116,7 +111,7 @@ impl Context {
         let descriptor = self.descriptors.get(fd)?;
         let times = self.times(accessed, modified, flags)?;
         match &descriptor.object {
-            Object::Stream(_) => return Err(Errno::Inval),
+            Object::Stream(_) | Object::Socket(_) => return Err(Errno::Inval),
             Object::File(file) => {
                 descriptor.require(rights::FD_FILESTAT_SET_TIMES)?;
                 system::set_times(file, times)?;
@@ -177,8 +172,10 @@ impl Context {
         let descriptor = self.descriptors.get(fd)?;
         guest.check(out, 4)?;
         let buffers = guest.buffers(array, count)?;
-        if let Object::Folder(_) = descriptor.object {
-            return Err(Errno::Isdir);
+        match &descriptor.object {
+            Object::Folder(_) => return Err(Errno::Isdir),
+            Object::Socket(socket) if socket.is_listening => return Err(Errno::Notconn),
+            _ => {}
         }
         descriptor.require(rights::FD_READ)?;
         let done = match (&descriptor.object, offset) {
@@ -191,6 +188,9 @@ impl Context {
             }
             (Object::File(file), None) => {
                 self.read_into(buffers, false, |bytes, _| read_file(guest.store(), file, bytes))
+            }
+            (Object::Socket(socket), None) => {
+                self.receive(guest, &descriptor, socket, buffers, 0).map(|(done, _)| done)
             }
             (_, Some(offset)) => {
                 let file = descriptor.file()?;
@@ -251,6 +251,11 @@ impl Context {
         let descriptor = self.descriptors.get(fd)?;
         guest.check(out, 4)?;
         let buffers = guest.buffers(array, count)?;
+        if let Object::Socket(socket) = &descriptor.object
+            && socket.is_listening
+        {
+            return Err(Errno::Notconn);
+        }
         descriptor.require(rights::FD_WRITE)?;
         let done = match (&descriptor.object, offset) {
             (Object::Stream(stream), None) if guest.yields() => {
@@ -267,6 +272,7 @@ impl Context {
             }
             (Object::Stream(stream), None) => self.write_from(buffers, |bytes, _| stream.write(guest.store(), bytes)),
             (Object::File(file), None) => self.write_from(buffers, |bytes, _| write_file(guest.store(), file, bytes)),
+            (Object::Socket(socket), None) => self.send(guest, &descriptor, socket, buffers),
             (_, Some(offset)) => {
                 let file = descriptor.file()?;
                 self.write_from(buffers, |bytes, done| {
@@ -349,7 +355,7 @@ impl Context {
 impl Context {
     /// If reading or writing a stream would wait: `Again` where the guest has asked for that, or has it left until it wouldn't.
     fn check_ready(&self, guest: Guest<'_>, stream: &Stream, descriptor: &Descriptor, for_writing: bool) -> Result<()> {
-        let is_refused = descriptor.flags.get() & fdflags::NONBLOCK != 0;
+        let is_refused = descriptor.never_waits();
         if (is_refused || guest.yields())
             && let Readiness::AsFile(file) = stream.readiness()
         {
@@ -370,11 +376,11 @@ impl Context {
         descriptor: &Descriptor,
         done: Result<u32>,
     ) -> Result<u32> {
-        let is_refused = descriptor.flags.get() & fdflags::NONBLOCK != 0;
+        let is_refused = descriptor.never_waits();
         let is_callback = matches!(stream, Stream::Reader(_) | Stream::Writer(_));
         match done {
             Err(Errno::Again) if is_callback && guest.yields() && !is_refused => {
-                Err(self.wait_for(Vec::new(), None, system::monotonic_time()))
+                Err(self.wait_for(Vec::new(), None, system::monotonic_time(), 0))
             }
             done => done,
         }

@@ -25,12 +25,16 @@ pub struct Guest<'a> {
     yields: bool,
     /// Since when it has waited, by the system's monotonic clock, if it was left for that.
     since: Option<u64>,
+    /// What its function had done then.
+    done: u32,
 }
 
 impl<'a> Guest<'a> {
     /// The memory of an instance, or of one that has none, which makes every pointer a bad one.
     pub fn new(caller: &Caller<'a>, memory: Option<Memory>, yields: bool) -> Guest<'a> {
-        Guest { store: caller.store(), memory, yields, since: caller.waits_since() }
+        let waited = caller.waited();
+        let (since, done) = (waited.map(|(begun, _)| begun), waited.map_or(0, |(_, done)| done));
+        Guest { store: caller.store(), memory, yields, since, done }
     }
 
     /// The store.
@@ -46,6 +50,11 @@ impl<'a> Guest<'a> {
     /// Since when it has waited in the function that it is in, by [`system::monotonic_time`](super::system::monotonic_time).
     pub fn since(&self) -> Option<u64> {
         self.since
+    }
+
+    /// How many bytes its function has transferred already, before it was left.
+    pub fn done(&self) -> u32 {
+        self.done
     }
 
     /// `Fault` unless all of a range is in the memory.
@@ -137,6 +146,13 @@ impl Buffers<'_> {
     /// How many bytes are left to fill or to empty.
     pub fn left(&self) -> u32 {
         self.left
+    }
+
+    /// Passes over bytes.
+    pub fn skip(&mut self, mut bytes: usize) {
+        while let Some((_, length)) = self.next(bytes) {
+            bytes -= length;
+        }
     }
 
     /// Takes as many bytes as there are and fit; answers how many.

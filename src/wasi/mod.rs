@@ -21,6 +21,7 @@ mod paths;
 mod poll;
 mod random;
 mod readdir;
+mod sockets;
 mod stdio;
 mod system;
 mod types;

@@ -112,7 +112,7 @@ impl Context {
         if oflags & oflags::TRUNC != 0 {
             descriptor.require(rights::PATH_FILESTAT_SET_SIZE).map_err(|_| Errno::Perm)?;
         }
-        let inherited = descriptor.inheriting.get();
+        let inherited = descriptor.inheriting();
         let granted = wanted & inherited;
         let has = |flag: u16| oflags & flag != 0;
         let opening = Opening {
@@ -133,7 +133,7 @@ impl Context {
         self.descriptors.check_room()?;
         let opened = match open(folder, &path, &opening)? {
             Object::Folder(opened) => {
-                Descriptor::of_folder(opened, descriptor.base.get() & rights::FOLDER, inherited, None)
+                Descriptor::of_folder(opened, descriptor.base() & rights::FOLDER, inherited, None)
             }
             object => {
                 let writing = if opening.writes { rights::WRITING } else { 0 };

@@ -111,7 +111,11 @@ impl Context {
     fn descriptor_state(&self, fd: u32, for_writing: bool) -> Result<State> {
         let descriptor = self.descriptors.get(fd)?;
         descriptor.require(rights::POLL_FD_READWRITE)?;
-        descriptor.require(if for_writing { rights::FD_WRITE } else { rights::FD_READ })?;
+        descriptor.require(match &descriptor.object {
+            Object::Socket(socket) if socket.is_listening && !for_writing => rights::SOCK_ACCEPT,
+            _ if for_writing => rights::FD_WRITE,
+            _ => rights::FD_READ,
+        })?;
         let ready = |bytes| State::Ready(Ok(Arrived { bytes, hangup: false }));
         Ok(match &descriptor.object {
             Object::Stream(stream) => match stream.readiness() {
@@ -121,6 +125,7 @@ impl Context {
             // A file is always ready.
             Object::File(_) => ready(left(&descriptor).unwrap_or(0)),
             Object::Folder(_) => return Err(Errno::Badf),
+            Object::Socket(socket) => State::AsFile { file: socket.file.clone(), for_writing },
         })
     }
 
@@ -150,7 +155,7 @@ impl Context {
             if guest.yields() && timeout != Some(0) && arrived.iter().all(Option::is_none) {
                 let files =
                     waits.iter().map(|wait| AwaitedFile { file: wait.file.clone(), for_writing: wait.for_writing });
-                return Err(self.wait_for(files.collect(), first, begun));
+                return Err(self.wait_for(files.collect(), first, begun, 0));
             }
             let passed = if self.clocks.are_fixed() {
                 let sleeps = !is_ready && arrived.iter().all(Option::is_none);

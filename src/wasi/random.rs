@@ -3,7 +3,7 @@
 use super::Errno;
 use super::context::Context;
 use super::guest::{Guest, Result};
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many bytes are made at once.
 const CHUNK: usize = 1 << 16;
@@ -14,13 +14,13 @@ pub enum Random {
     System,
     /// SplitMix64 (Steele, Lea, Flood 2014), so that a seed means the same in every version of the library. Its numbers
     /// become bytes in little-endian order; each request begins with a new number.
-    Seeded(Cell<u64>),
+    Seeded(AtomicU64),
 }
 
 impl Random {
     /// Seeded, or the system's.
     pub fn new(seed: Option<u64>) -> Random {
-        seed.map_or(Random::System, |seed| Random::Seeded(Cell::new(seed)))
+        seed.map_or(Random::System, |seed| Random::Seeded(AtomicU64::new(seed)))
     }
 
     fn fill(&self, out: &mut [u8]) -> Result<()> {
@@ -36,9 +36,10 @@ impl Random {
     }
 }
 
-fn next(state: &Cell<u64>) -> u64 {
-    state.set(state.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
-    let mixed = state.get();
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn next(state: &AtomicU64) -> u64 {
+    let mixed = state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
@@ -67,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_sequence_of_a_seed_is_the_published_one() {
-        let state = Cell::new(1_234_567);
+        let state = AtomicU64::new(1_234_567);
         let numbers: Vec<u64> = (0..3).map(|_| next(&state)).collect();
         assert_eq!(numbers, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }

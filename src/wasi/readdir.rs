@@ -23,7 +23,7 @@ impl Context {
         guest.check(address, u64::from(length))?;
         guest.check(out, 4)?;
         let folder = descriptor.folder(rights::FD_READDIR)?;
-        let mut listing = folder.listing.borrow_mut();
+        let mut listing = folder.listing();
         if listing.is_none() {
             *listing = Some(folder.dir.list(folder.is_shared)?);
         }

@@ -7,7 +7,6 @@ use super::guest::Result;
 use super::types::FileType;
 use super::{Errno, system};
 use crate::runtime::Store;
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,7 +60,7 @@ impl Captured {
     }
 
     fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.bytes)
     }
 
     /// How many bytes there are.
@@ -89,6 +88,11 @@ impl Captured {
     }
 }
 
+/// Nothing panics while it is locked; if it has, what is there is as good as before.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A stream of a context: something to be read or written in order.
 pub enum Stream {
     /// Empty and silent.
@@ -96,7 +100,7 @@ pub enum Stream {
     /// A terminal, a pipe, a device.
     File(Arc<File>),
     /// Bytes to read, and how many were.
-    Bytes(Arc<[u8]>, Cell<usize>),
+    Bytes(Arc<[u8]>, Mutex<usize>),
     /// A buffer to write to.
     Buffer(Arc<Captured>),
     /// A function to read from.
@@ -119,7 +123,7 @@ impl Stream {
         Ok(Some(match input {
             Input::Null => Stream::Null,
             Input::Inherit => return Stream::inherited(StreamName::Stdin),
-            Input::Bytes(bytes) => Stream::Bytes(bytes.clone(), Cell::new(0)),
+            Input::Bytes(bytes) => Stream::Bytes(bytes.clone(), Mutex::new(0)),
             Input::File(file) => Stream::File(file.clone()),
             Input::Callback(read) => Stream::Reader(read.clone()),
         }))
@@ -150,10 +154,11 @@ impl Stream {
             Stream::Null => Ok(0),
             Stream::File(file) => read_file(store, file, out),
             Stream::Bytes(bytes, done) => {
-                let rest = &bytes[done.get()..];
+                let mut done = locked(done);
+                let rest = &bytes[*done..];
                 let count = rest.len().min(out.len());
                 out[..count].copy_from_slice(&rest[..count]);
-                done.set(done.get() + count);
+                *done += count;
                 Ok(count)
             }
             // What a function says is checked: it may be the host's.
@@ -185,7 +190,7 @@ impl Stream {
     pub fn readiness(&self) -> Readiness {
         match self {
             Stream::File(file) => Readiness::AsFile(file.clone()),
-            Stream::Bytes(bytes, done) => Readiness::Ready((bytes.len() - done.get()) as u64),
+            Stream::Bytes(bytes, done) => Readiness::Ready((bytes.len() - *locked(done)) as u64),
             Stream::Null => Readiness::Ready(0),
             Stream::Buffer(_) | Stream::Reader(_) | Stream::Writer(_) => Readiness::Ready(1),
         }
@@ -222,7 +227,7 @@ fn unless_left(store: &Store, mut act: impl FnMut() -> std::io::Result<usize>) -
 }
 
 /// Repeats what a signal interrupted.
-pub fn again(mut act: impl FnMut() -> std::io::Result<usize>) -> Result<usize> {
+pub fn again<T>(mut act: impl FnMut() -> std::io::Result<T>) -> Result<T> {
     loop {
         match act() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -42,9 +42,16 @@ pub mod rights {
     pub const PATH_REMOVE_DIRECTORY: u64 = 1 << 25;
     pub const PATH_UNLINK_FILE: u64 = 1 << 26;
     pub const POLL_FD_READWRITE: u64 = 1 << 27;
+    pub const SOCK_SHUTDOWN: u64 = 1 << 28;
+    pub const SOCK_ACCEPT: u64 = 1 << 29;
 
     /// What a stream has besides `FD_READ` or `FD_WRITE`.
     pub const STREAM: u64 = FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | FD_SYNC | FD_DATASYNC | POLL_FD_READWRITE;
+    /// What a listening socket has.
+    pub const LISTENER: u64 = FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_ACCEPT;
+    /// What another socket has.
+    pub const CONNECTION: u64 =
+        FD_READ | FD_WRITE | FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_SHUTDOWN;
     /// What goes with the right to write.
     pub const WRITING: u64 = FD_WRITE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE;
     /// What any file has.
@@ -102,6 +109,23 @@ pub mod fstflags {
     pub const ALL: u16 = ATIM | ATIM_NOW | MTIM | MTIM_NOW;
 }
 
+/// How `sock_recv` receives.
+pub mod riflags {
+    pub const PEEK: u32 = 1 << 0;
+    pub const WAITALL: u32 = 1 << 1;
+    pub const ALL: u32 = PEEK | WAITALL;
+}
+
+/// What `sock_recv` has seen: there was more of the message than room for it.
+pub const DATA_TRUNCATED: u16 = 1;
+
+/// What `sock_shutdown` ends.
+pub mod sdflags {
+    pub const RD: u32 = 1 << 0;
+    pub const WR: u32 = 1 << 1;
+    pub const ALL: u32 = RD | WR;
+}
+
 /// A path whose last part is a symbolic link means what it leads to.
 pub const SYMLINK_FOLLOW: u32 = 1;
 
@@ -117,6 +141,7 @@ pub enum FileType {
     CharacterDevice = 2,
     Directory = 3,
     RegularFile = 4,
+    SocketDgram = 5,
     SocketStream = 6,
     SymbolicLink = 7,
 }

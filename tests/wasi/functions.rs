@@ -293,7 +293,7 @@ fn descriptors_are_renumbered_and_numbers_used_again() {
 }
 
 #[test]
-fn sockets_and_signals_are_not_supported() {
+fn what_is_no_socket_isnt_used_as_one_and_there_are_no_signals() {
     both(|guest, _| {
         let file = guest.open("file", CREAT, WRITE);
         for (fd, errno) in [(FOLDER, NOTSOCK), (0, NOTSOCK), (1, NOTSOCK), (file, NOTSOCK), (77, BADF), (-1, BADF)] {

@@ -7,5 +7,6 @@ mod paths;
 mod pointers;
 mod programs;
 mod sandbox;
+mod sockets;
 mod stdio;
 mod time;

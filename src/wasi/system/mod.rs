@@ -1,4 +1,4 @@
-//! What differs between systems: error numbers, paths, open files, listings, waiting, CPU clocks.
+//! What differs between systems: error numbers, paths, open files, listings, sockets, waiting, CPU clocks.
 //!
 //! This is the part to write again for another system; everything else in this room is portable, and a test of the
 //! sources holds it to that. On Unix it uses rustix, whose functions are safe.
@@ -10,6 +10,7 @@ mod errno;
 mod files;
 mod folder;
 mod listing;
+mod sockets;
 mod waiting;
 
 pub use errno::errno;
@@ -18,4 +19,5 @@ pub use files::{
 };
 pub use folder::{Directory, Opened, Opening};
 pub use listing::Listing;
+pub use sockets::{HostSocket, Socket};
 pub use waiting::{Arrived, LEAST_ROOM, Wait, cpu_time, monotonic_time, resolution, wait};

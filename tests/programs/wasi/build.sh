@@ -19,3 +19,7 @@ for name in echo files; do
     mv "$scratch/$name.wasm" "$out/$name.wasm"
     chmod 644 "$out/$name.wasm"
 done
+
+# Rust's, for which `rustup target add wasm32-wasip1` is needed.
+${RUSTC:-rustc} --edition 2024 -O -C strip=symbols -C panic=abort --target wasm32-wasip1 serve.rs -o "$out/serve.wasm"
+chmod 644 "$out/serve.wasm"
