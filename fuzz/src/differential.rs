@@ -209,7 +209,7 @@ fn same_traces(case: &Case, fast: &[Trace], exact: &[Trace]) -> Result<u64, Stri
 
 fn same_as_peer(case: &Case, ours: &Report, theirs: &Report) -> Result<(), String> {
     for (call, (end, their_end)) in ours.ends.iter().zip(&theirs.ends).enumerate() {
-        if !known::is_peers_end(end, their_end) {
+        if !known::is_peers_end(&case.info, end, their_end) {
             return Err(differ(&format!("how {} ends", what_of(case, call)), ("ours", end), ("the peer's", their_end)));
         }
         let (state, their_state) = (&ours.snapshots[call], &theirs.snapshots[call]);

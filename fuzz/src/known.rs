@@ -4,7 +4,7 @@
 //! [`crate::value`]; that what exhausts the stack isn't compared, in [`crate::differential`].
 
 use crate::case::Ended;
-use pellucid::base::{FuncIndex, TrapCode, TypeIndex};
+use pellucid::base::{FuncIndex, TrapCode, TypeIndex, WasmPc};
 use pellucid::wasm::ModuleInfo;
 use wasmparser::{BlockType, Operator};
 
@@ -17,9 +17,10 @@ const PEERS_FRAMES: usize = 20;
 /// - Its backtraces are short.
 /// - It names another operator of the function where its compiler has moved or merged what traps: an `unreachable` behind
 ///   a branch is a conditional trap at the branch, a load that is part of another instruction is at that one's operator.
-///   Our place is the operator that single-stepping came to last.
+///   Our place is the operator that single-stepping came to last. A frame that waits for a call may be at an `unreachable` right
+///   behind it.
 /// - What isn't a trap is told in its own words.
-pub fn is_peers_end(ours: &Ended, theirs: &Ended) -> bool {
+pub fn is_peers_end(info: &ModuleInfo, ours: &Ended, theirs: &Ended) -> bool {
     match (ours, theirs) {
         (Ended::Trapped { code, backtrace }, Ended::Trapped { code: their_code, backtrace: their_backtrace }) => {
             let is_element = (*code, *their_code) == (TrapCode::UndefinedElement, TrapCode::TableOutOfBounds);
@@ -27,13 +28,24 @@ pub fn is_peers_end(ours: &Ended, theirs: &Ended) -> bool {
             let pairs = backtrace.iter().zip(their_backtrace).enumerate();
             (code == their_code || is_element)
                 && backtrace.len().min(PEERS_FRAMES) == their_backtrace.len()
-                && pairs
-                    .into_iter()
-                    .all(|(depth, (one, other))| one == other || depth == 0 && one.0 == other.0 && may_be_elsewhere)
+                && pairs.into_iter().all(|(depth, (one, other))| {
+                    let may_be_elsewhere =
+                        if depth == 0 { may_be_elsewhere } else { is_behind_call(info, *one, *other) };
+                    one == other || one.0 == other.0 && may_be_elsewhere
+                })
         }
         (Ended::Failed(_), Ended::Failed(_)) => true,
         _ => ours == theirs,
     }
+}
+
+/// Whether the second place is an `unreachable` that is the next operator but beginnings of blocks, and the first one a call.
+fn is_behind_call(info: &ModuleInfo, call: (u32, u32), other: (u32, u32)) -> bool {
+    let Some(body) = info.defined_func(FuncIndex::from_u32(call.0)) else { return false };
+    let mut next = info.operator_pcs(body).into_iter().skip_while(|pc| pc.0 <= call.1);
+    let next = next.find(|pc| !matches!(info.operator_at(*pc), Operator::Block { .. }));
+    let is_call = matches!(info.operator_at(WasmPc(call.1)), Operator::Call { .. } | Operator::CallIndirect { .. });
+    is_call && next == Some(WasmPc(other.1)) && matches!(info.operator_at(WasmPc(other.1)), Operator::Unreachable)
 }
 
 /// Whether Wasmtime doesn't stop at an operator when it steps, where Pellucid does: it has nothing to execute.
