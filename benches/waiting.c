@@ -256,7 +256,8 @@ static void memory_of_calls(void)
 
 int main(int argc, char **argv)
 {
-    /* A part of it; or, for counting instructions, only so many pairs of one kind. */
+    /* A part of it; or, for counting instructions, only so many pairs of one kind,
+     * with debugging if there is a second argument. */
     if (argc > 1 && strcmp(argv[1], "signals") == 0) {
         for (int debug = 0; debug < 2; debug++) {
             signals(debug, 50);
@@ -269,7 +270,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (argc > 1) {
-        pairs(false, true, false, (unsigned)atoi(argv[1]));
+        pairs(argc > 2, true, false, (unsigned)atoi(argv[1]));
         return 0;
     }
     printf("debugging   ns to resume a call and have it yield\n");

@@ -32,8 +32,8 @@ enum source { THREAD, SIGNAL, BUDGET, EPOCH, SOURCES };
 static const char *const source_names[] = {"thread", "signal", "budget", "epoch"};
 
 /* What for, and what is run. */
-enum action { PAUSE, TRAP, EVENT, NESTED_PAUSE, NESTED_TRAP, DROP, ACTIONS };
-static const char *const action_names[] = {"pause", "trap", "event", "nested-pause", "nested-trap", "drop"};
+enum action { PAUSE, TRAP, EVENT, NESTED_PAUSE, NESTED_TRAP, WAIT, DROP, ACTIONS };
+static const char *const action_names[] = {"pause", "trap", "event", "nested-pause", "nested-trap", "wait", "drop"};
 
 enum storm { CALM, ON_GUESTS_STACK, ON_ALTERNATE_STACK, STORMS };
 static const char *const storm_names[] = {"-", "guest's", "alternate"};
@@ -53,7 +53,7 @@ static const char aux_text[] =
     "      (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
     "    (local.get $sum)))";
 
-enum { MIXES = 5000, OUTER_ROUNDS = 3, OUTER_MIXES = 20000, STORE_LIVES = 24 };
+enum { MIXES = 5000, OUTER_ROUNDS = 3, OUTER_MIXES = 20000, WAITS = 100, STORE_LIVES = 24 };
 
 static int64_t mix(int64_t n) {
     uint64_t sum = 0;
@@ -429,11 +429,15 @@ static pellucid_call_state_t resume(struct world *world, const struct program *p
         EXPECT(pellucid_call_event(call, &event) == PELLUCID_OK);
         pellucid_event_kind_t told = pellucid_event_kind(event);
         bool is_heard = told == PELLUCID_EVENT_INTERRUPT || told == PELLUCID_EVENT_DEADLINE || told == PELLUCID_EVENT_EPOCH;
-        EXPECT(is_heard || (mode == PELLUCID_RESUME_STEP && told == PELLUCID_EVENT_STEP));
+        /* A step over a function that waits ends behind it, in whichever mode the call is resumed. */
+        EXPECT(is_heard || ((mode == PELLUCID_RESUME_STEP || action == WAIT) && told == PELLUCID_EVENT_STEP));
         hear(is_heard);
         if (is_debug_phase && next(&world->random) % 8 == 0) {
             look(world, program, call);
         }
+    }
+    if (next(&world->random) % 8 == 0) {
+        EXPECT(pellucid_call_trim(call) == PELLUCID_OK);
     }
     return state;
 }
@@ -527,7 +531,10 @@ static void still_works(struct world *world) {
 static pellucid_status_t host_nested(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args, size_t n_args,
                                      pellucid_value_t *results, size_t n_results, pellucid_error_t **out_error) {
     struct world *world = userdata;
-    (void)caller, (void)args, (void)n_args, (void)n_results, (void)out_error;
+    (void)args, (void)n_args, (void)n_results;
+    if (action == WAIT) {
+        return pellucid_caller_yield(caller, 1, out_error);
+    }
     const struct program *program = world->nested;
     bool spins = action == NESTED_TRAP && world->nested_inner % 4 == 0;
     pellucid_func_t func = spins ? func_in(world, &world->aux, "spin")
@@ -701,6 +708,31 @@ static void run_one(struct world *world) {
         counts.traps += ended;
         hear(ended);
         still_works(world);
+        break;
+    }
+    case WAIT: {
+        rounds = value_i32(WAITS);
+        pellucid_value_t given = value_i64(program->result);
+        pellucid_call_t *call = begin(world, program, outer, &rounds, 1);
+        pellucid_call_state_t state;
+        unsigned long waits = 0;
+        arm(world, pause, true);
+        while ((state = resume(world, program, call, true)) != PELLUCID_CALL_FINISHED) {
+            EXPECT(state == PELLUCID_CALL_PAUSED || state == PELLUCID_CALL_YIELDED);
+            /* What is paused where it is about to yield may be given its results too. */
+            bool waiting = pellucid_call_awaited(call, NULL, NULL) == PELLUCID_OK;
+            EXPECT(waiting || state == PELLUCID_CALL_PAUSED);
+            if (waiting && (state == PELLUCID_CALL_YIELDED || next(&world->random) % 2 == 0)) {
+                EXPECT(pellucid_call_give(call, &given, 1, NULL) == PELLUCID_OK);
+                waits++;
+            }
+        }
+        disarm(world);
+        pellucid_value_t sum;
+        EXPECT(pellucid_call_results(call, &sum, 1) == PELLUCID_OK);
+        EXPECT(waits == WAITS);
+        EXPECT((uint64_t)sum.of.i64 == WAITS * ((uint64_t)program->result + (uint64_t)mix(OUTER_MIXES)));
+        pellucid_call_delete(call);
         break;
     }
     case DROP: {
