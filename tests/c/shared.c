@@ -18,7 +18,8 @@ static const char *WAT =
     "  (func (export \"size\") (result i32) (memory.size))"
     "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0)))"
     "  (func (export \"waits_for_size\") (param i32)"
-    "    (loop (br_if 0 (i32.lt_u (memory.size) (local.get 0)))))"
+    "    (if (i32.lt_u (memory.size) (local.get 0))"
+    "      (then (loop (br_if 0 (i32.lt_u (memory.size) (local.get 0)))))))"
     /* Each number of times: counters of 32, 64, 8 and 16 bits, by different operators. */
     "  (func (export \"count\") (param $n i32) (local $before i64)"
     "    (loop"
@@ -58,6 +59,11 @@ static const char *WAT =
     "  (func (export \"spin\") (loop (drop (i32.atomic.rmw.add (i32.const 32) (i32.const 1))) (br 0)))"
     "  (func (export \"twice\") (result i32)"
     "    (i32.sub (i32.load (i32.const 128)) (i32.load (i32.const 128))))"
+    "  (func (export \"toggle\") (loop (drop (i32.atomic.rmw.xor (i32.const 132) (i32.const 1))) (br 0)))"
+    "  (func (export \"pair\") (result i64) (local $a i64) (local $b i64)"
+    "    (local.set $a (i64.load32_u (i32.const 132)))"
+    "    (local.set $b (i64.load32_u (i32.const 132)))"
+    "    (i64.add (local.get $a) (i64.shl (local.get $b) (i64.const 32))))"
     "  (func (export \"fence\") (atomic.fence)))";
 
 static pellucid_shared_memory_t *shared;
@@ -542,6 +548,42 @@ static void waits_are_interrupted(void) {
     close_guest(&guest);
 }
 
+static atomic_bool has_ended;
+
+static void *wait_often(void *argument) {
+    struct guest *guest = argument;
+    for (int i = 0; i < 1000; i++) {
+        run(guest);
+        if (guest->status != PELLUCID_ERR_TRAP || guest->trap != PELLUCID_TRAP_INTERRUPTED)
+            break;
+    }
+    has_ended = true;
+    return NULL;
+}
+
+/* Whenever it comes, also just before the guest sleeps, a request is heard. */
+static void no_interrupt_is_lost(void) {
+    struct guest guest;
+    open_guest(&guest);
+    write_i32(256, 5);
+    run_wait(&guest, 256, 5, -1);
+    has_ended = false;
+    begin(&guest, wait_often);
+    unsigned random = 1;
+    while (!has_ended) {
+        random = random * 1103515245 + 12345;
+        for (volatile unsigned i = 0; i < (random >> 16) % 2048; i++) {
+        }
+        OK(pellucid_interrupt_request(guest.interrupt, PELLUCID_INTERRUPT_TRAP));
+        if (random >> 28 == 0) {
+            sched_yield();
+        }
+    }
+    end(&guest);
+    expect_trap(&guest, PELLUCID_TRAP_INTERRUPTED);
+    close_guest(&guest);
+}
+
 static void paused_waits_are_resumed(void) {
     struct guest guest, other;
     open_guest(&guest);
@@ -658,6 +700,54 @@ static void stepping_reads_once(void) {
     close_guest(&guest);
 }
 
+/* What was shown is what the guest goes on with, also if another writes there all the time. */
+static void shown_is_what_happens(void) {
+    struct guest guest, writer;
+    open_guest(&guest);
+    open_guest(&writer);
+    write_i32(132, 100);
+    /* From one value to another and back, so that nobody finds out by looking whether it was written. */
+    prepare(&writer, "toggle", 0, 0);
+    begin(&writer, run_on_thread);
+    pellucid_extern_t func;
+    MUST(pellucid_instance_export(guest.store, &guest.instance, TEXT("pair"), &func));
+    while (read_i32(132) == 100) {
+        sched_yield();
+    }
+    /* For long enough that both run at the same time. */
+    uint64_t until = now_ms() + 500;
+    for (int round = 0; round < 200 || now_ms() < until; round++) {
+        MUST(pellucid_call_begin(guest.store, &func.of.func, NULL, 0, &guest.call, ERR));
+        uint64_t shown[2] = {0, 0};
+        uint32_t steps = 0;
+        for (guest.state = PELLUCID_CALL_PAUSED; guest.state == PELLUCID_CALL_PAUSED; steps++) {
+            /* Not always to the end. */
+            bool is_last = round % 2 && shown[1] != 0;
+            OK(pellucid_call_resume(guest.call, is_last ? PELLUCID_RESUME_CONTINUE : PELLUCID_RESUME_STEP, &guest.state,
+                                    ERR));
+            pellucid_frame_t frame;
+            pellucid_value_t locals[2];
+            uint32_t n = 0;
+            if (guest.state != PELLUCID_CALL_PAUSED || pellucid_call_frame(guest.call, &frame) != PELLUCID_OK)
+                continue;
+            OK(pellucid_frame_read_locals(guest.store, &frame, 0, locals, 2, &n));
+            for (uint32_t i = 0; i < n; i++) {
+                CHECK(shown[i] == 0 || shown[i] == (uint64_t)locals[i].of.i64);
+                shown[i] = (uint64_t)locals[i].of.i64;
+            }
+        }
+        pellucid_value_t result;
+        OK(pellucid_call_results(guest.call, &result, 1));
+        CHECK(steps >= 5 && shown[1] != 0 && (uint64_t)result.of.i64 == shown[0] + (shown[1] << 32));
+        pellucid_call_delete(guest.call);
+        guest.call = NULL;
+    }
+    OK(pellucid_interrupt_request(writer.interrupt, PELLUCID_INTERRUPT_TRAP));
+    end(&writer);
+    close_guest(&writer);
+    close_guest(&guest);
+}
+
 static void modules_make_their_own(void) {
     MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
     pellucid_instance_t instance = instance_of(
@@ -744,10 +834,14 @@ int main(void) {
         modules_make_their_own();
         if (has_handlers) {
             waits_are_interrupted();
+            no_interrupt_is_lost();
             paused_waits_are_resumed();
         }
         if (is_debug) {
             stepping_reads_once();
+        }
+        if (is_debug && has_handlers) {
+            shown_is_what_happens();
         }
         close_shared();
     }
