@@ -43,6 +43,16 @@ static const char *WAT =
     "  (func $nothing (export \"nothing\") (param i32) (result i32)"
     "    (if (result i32) (local.get 0) (then (i32.add (i32.const 1) (call $nothing (i32.sub (local.get 0) (i32.const 1)))))"
     "      (else (i32.const 0))))"
+    /* At each depth it computes with floats, which are in vector registers. */
+    "  (func $floats (export \"floats\") (param $depth i32) (result f64) (local $sum f64) (local $x f64) (local $n i32)"
+    "    (local.set $n (i32.const 2000)) (local.set $x (f64.convert_i32_s (local.get $depth)))"
+    "    (loop"
+    "      (local.set $x (f64.add (f64.sqrt (local.get $x)) (f64.const 1.25)))"
+    "      (local.set $sum (f64.add (local.get $sum) (local.get $x)))"
+    "      (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
+    "    (if (result f64) (local.get $depth)"
+    "      (then (f64.add (local.get $sum) (call $floats (i32.sub (local.get $depth) (i32.const 1)))))"
+    "      (else (local.get $sum))))"
     "  (func (export \"waits_shallow\") (param i32) (result i32)"
     "    (i32.add (call $nothing (local.get 0)) (call $ask (i32.const 5) (i64.const 6))))"
     "  (func (export \"traps\") (result i32) (drop (call $ask (i32.const 1) (i64.const 2))) (unreachable))"
@@ -1144,6 +1154,20 @@ static void calls_that_wait_give_memory_back(void) {
     } while (state == PELLUCID_CALL_PAUSED);
     OK(pellucid_call_results(paused, &result, 1));
     CHECK(state == PELLUCID_CALL_FINISHED && result.of.i32 == DEPTH);
+    pellucid_call_delete(paused);
+    depth = value_i32(500);
+    pellucid_value_t expected;
+    pellucid_func_t floats = func_of(instance, "floats");
+    OK(pellucid_func_call(store, &floats, &depth, 1, &expected, 1, ERR));
+    paused = begin("floats", &depth, 1);
+    unsigned pauses = 0;
+    do {
+        time.microseconds = pauses++ % 30;
+        OK(pellucid_call_resume_for(paused, PELLUCID_RESUME_CONTINUE, &time, &state, ERR));
+        OK(pellucid_call_trim(paused));
+    } while (state == PELLUCID_CALL_PAUSED);
+    OK(pellucid_call_results(paused, &result, 1));
+    CHECK(pauses > 100 && result.of.f64 == expected.of.f64);
     pellucid_call_delete(paused);
     STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_call_trim(NULL));
 }

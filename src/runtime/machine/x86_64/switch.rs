@@ -938,7 +938,9 @@ pub unsafe fn callee_saved(guest_sp: usize) -> [u64; 5] {
 /// The guest stack pointer must come from an exit of this kind on a stack that is mapped, which wasn't resumed since.
 pub unsafe fn lowest_used(guest_sp: usize, left: Left) -> usize {
     match left {
-        Left::Stopped | Left::Preempted => guest_sp,
+        Left::Stopped => guest_sp,
+        // The vector registers are below.
+        Left::Preempted => (guest_sp - VECTORS) & !63,
         // SAFETY: the caller's promise; the word is where the stub's frame is, as `leave_yielded` has put it there.
         Left::Yielded => guest_sp.min(unsafe { (guest_sp as *const usize).add(5).read() }),
     }
