@@ -41,7 +41,7 @@ _Static_assert(PELLUCID_OK == 0 && PELLUCID_ERR_PANIC == -19, "statuses");
 _Static_assert(PELLUCID_I32 == 0 && PELLUCID_EXTERNREF == 6 && PELLUCID_UNAVAILABLE == 255, "kinds");
 _Static_assert(PELLUCID_EVENT_ALL == (PELLUCID_EVENT_HOST_ERROR | PELLUCID_EVENT_TRAP | PELLUCID_EVENT_BREAKPOINT |
                                       PELLUCID_EVENT_STEP | PELLUCID_EVENT_EPOCH | PELLUCID_EVENT_INTERRUPT |
-                                      PELLUCID_EVENT_DEADLINE),
+                                      PELLUCID_EVENT_DEADLINE | PELLUCID_EVENT_FUEL),
                "events");
 
 int main(void) {
