@@ -144,7 +144,10 @@ static int wait_for(pellucid_call_t *call) {
             struct timespec time = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
             /* The timer of a budget that is gone may interrupt it. */
             int ready = ppoll(fds, n_files, deadline == UINT64_MAX ? NULL : &time, NULL);
-            CHECK(ready >= 0 || errno == EINTR);
+            if (ready < 0 && errno == EINTR) {
+                continue;
+            }
+            CHECK(ready >= 0);
         }
         pellucid_call_state_t state = resume(call);
         if (!CHECK(state == PELLUCID_CALL_FINISHED || state == PELLUCID_CALL_YIELDED)) {
