@@ -125,6 +125,21 @@ fn who_claims_a_store_says_that_it_may_be_busy() {
 }
 
 #[test]
+fn whoever_may_be_busy_is_tried_by_a_c_test() {
+    let header = header();
+    let declarations = declarations(&header);
+    let functions = functions(&declarations);
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/c")).expect("it is there");
+    let texts = folder.map(|entry| std::fs::read_to_string(entry.expect("it can be read").path()).expect("it is text"));
+    let text = texts.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    let says =
+        |name: &str| functions.iter().any(|(known, .., comment)| *known == name && comment.contains("_ERR_BUSY`"));
+    for name in functions_that_claim().iter().filter(|name| says(name)) {
+        assert!(text.contains(&format!("STATUS(PELLUCID_ERR_BUSY, {name}(")), "{name} isn't: see tests/c/busy.c");
+    }
+}
+
+#[test]
 fn every_type_and_constant_is_documented() {
     for declaration in declarations(&header()) {
         let name = &declaration.name;

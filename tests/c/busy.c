@@ -1,0 +1,238 @@
+/* Whatever is tried with a store that another thread is using is refused: each function. `threads.c` shows that nothing has happened,
+ * for those that would change most. */
+
+#define _GNU_SOURCE
+#include "test.h"
+
+#include <pthread.h>
+
+/* A thread in a host function of the store, until it is told to go on. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static enum { OUTSIDE, INSIDE, LEAVING } place;
+
+static void go_to(int next) {
+    pthread_mutex_lock(&lock);
+    place = next;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void wait_for(int wanted) {
+    pthread_mutex_lock(&lock);
+    while ((int)place != wanted) {
+        pthread_cond_wait(&changed, &lock);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static pellucid_status_t wait_inside(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args,
+                                     size_t n_args, pellucid_value_t *results, size_t n_results,
+                                     pellucid_error_t **out_error) {
+    (void)userdata, (void)caller, (void)args, (void)n_args, (void)results, (void)n_results, (void)out_error;
+    go_to(INSIDE);
+    wait_for(LEAVING);
+    return PELLUCID_OK;
+}
+
+static void *run_guest(void *func) {
+    OK(pellucid_func_call(store, func, NULL, 0, NULL, 0, NULL));
+    return NULL;
+}
+
+static pellucid_action_t on_event(void *userdata, pellucid_store_t *where, pellucid_event_t *event) {
+    (void)userdata, (void)where, (void)event;
+    return PELLUCID_ACTION_CONTINUE;
+}
+
+static pellucid_functype_t *type;
+static pellucid_module_t *waits;
+static pellucid_extern_t import;
+static pellucid_instance_t instance;
+static pellucid_memory_t memory;
+static pellucid_table_t table;
+static pellucid_global_t global;
+static pellucid_externref_t externref;
+static pellucid_func_t f;
+static pellucid_call_t *waiting;
+static pellucid_frame_t stands;
+static pellucid_edit_t *edit;
+static pellucid_linker_t *linker;
+static pellucid_wasi_config_t *wasi;
+static pellucid_shared_memory_t *shared;
+
+static void make(void) {
+    pellucid_memorytype_t sharedtype = {.minimum = 1, .maximum = 1, .has_maximum = true, .is_shared = true};
+    MUST(pellucid_functype_new(NULL, 0, NULL, 0, &type));
+    import.kind = PELLUCID_EXTERN_FUNC;
+    MUST(pellucid_func_new(store, type, NULL, wait_inside, NULL, &import.of.func, ERR));
+    waits = module_of(
+        "(module (import \"\" \"\" (func $f)) (func (export \"f\") (call $f)) (func (export \"g\") (nop))"
+        "  (memory (export \"memory\") 1) (table (export \"table\") 2 funcref)"
+        "  (global (export \"global\") (mut i32) (i32.const 0)))");
+    MUST(pellucid_instance_new(store, waits, &import, 1, &instance, ERR));
+    f = func_of(instance, "f");
+    memory = export_of(instance, "memory").of.memory;
+    table = export_of(instance, "table").of.table;
+    global = export_of(instance, "global").of.global;
+    MUST(pellucid_externref_new(store, NULL, NULL, &externref));
+    pellucid_func_t g = func_of(instance, "g");
+    pellucid_call_state_t state;
+    MUST(pellucid_call_begin(store, &g, NULL, 0, &waiting, ERR));
+    MUST(pellucid_call_resume(waiting, PELLUCID_RESUME_STEP, &state, ERR));
+    MUST(pellucid_call_frame(waiting, &stands));
+    MUST(pellucid_edit_begin(store, &edit));
+    MUST(pellucid_linker_new(engine, &linker));
+    MUST(pellucid_wasi_config_new(&wasi));
+    MUST(pellucid_shared_memory_new(engine, &sharedtype, &shared, ERR));
+}
+
+static void all_is_refused(void) {
+    pellucid_value_t value = value_i32(1);
+    pellucid_memorytype_t memorytype = {.minimum = 1};
+    pellucid_tabletype_t tabletype = {.minimum = 1, .element = PELLUCID_FUNCREF};
+    pellucid_globaltype_t globaltype = {.kind = PELLUCID_I32};
+    uint64_t number;
+    size_t size;
+    pellucid_instance_t other;
+    pellucid_module_t *module;
+    pellucid_raw_t raw = {.i32 = 1};
+    pellucid_value_t found;
+    pellucid_func_t func;
+    pellucid_functype_t *functype;
+    uint32_t index;
+    pellucid_str_t text;
+    pellucid_externref_t new_externref;
+    void *userdata;
+    pellucid_memory_t new_memory;
+    pellucid_memorytype_t new_memorytype;
+    uint8_t *data;
+    pellucid_shared_memory_t *new_shared;
+    pellucid_table_t new_table;
+    pellucid_tabletype_t new_tabletype;
+    pellucid_global_t new_global;
+    pellucid_globaltype_t new_globaltype;
+    pellucid_extern_t item;
+    pellucid_externtype_t *externtype;
+    pellucid_spaces_t spaces = {.struct_size = sizeof spaces};
+    pellucid_wasi_t *new_wasi;
+    pellucid_frame_t frame;
+    pellucid_frame_info_t info = {.struct_size = sizeof info};
+    pellucid_frame_kind_t kind;
+    const pellucid_event_t *event;
+    int64_t fuel;
+    pellucid_edit_t *new_edit;
+    pellucid_breakpoint_info_t breakpoint = {.struct_size = sizeof breakpoint};
+    bool is_on;
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_limit(store, PELLUCID_LIMIT_NESTED_CALLS, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_instance_count(store, &size));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_instance(store, 1, &other));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_module_count(store, &size));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_module(store, 1, &module));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_value_to_raw(store, &value, &raw));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_value_from_raw(store, PELLUCID_I32, &raw, &found));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_func_new(store, type, NULL, wait_inside, NULL, &func, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_func_type(store, &f, &functype));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_func_location(store, &f, &other, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_func_name(store, &f, &text));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_externref_new(store, NULL, NULL, &new_externref));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_externref_userdata(store, &externref, &userdata));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_memory_new(store, &memorytype, &new_memory, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_memory_type(store, &memory, &new_memorytype));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_memory_data(store, &memory, &data, &size));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_memory_size(store, &memory, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_memory_from_shared(store, shared, &new_memory, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_memory_shared(store, &memory, &new_shared, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_table_new(store, &tabletype, &value, &new_table, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_table_type(store, &table, &new_tabletype));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_table_size(store, &table, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_table_get(store, &table, 1, &found));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_table_set(store, &table, 1, &value));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_table_grow(store, &table, 1, &value, &number, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_global_new(store, &globaltype, &value, &new_global, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_global_type(store, &global, &new_globaltype));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_global_get(store, &global, &found));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_global_set(store, &global, &value));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_module(store, &instance, &module));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_export(store, &instance, "", 0, &item));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_export_count(store, &instance, &size));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_export_at(store, &instance, 1, &text, &item));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_extern_type(store, &import, &externtype));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_spaces(store, &instance, &spaces));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_func(store, &instance, 1, &func));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_table(store, &instance, 1, &new_table));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_memory(store, &instance, 1, &new_memory));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_global(store, &instance, 1, &new_global));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define(linker, store, "", 0, "", 0, &import, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_instance(linker, store, "", 0, &instance, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_unknown_as_traps(linker, store, waits, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_linker_get(linker, store, "", 0, "", 0, &item));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_wasi(linker, store, wasi, &new_wasi, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_activations(store, NULL, 0, &size));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_caller(store, &stands, &frame));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_key(store, &stands, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_info(store, &stands, &info));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_kind(store, &stands, &kind));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_instance(store, &stands, &other));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_module(store, &stands, &module));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_func_index(store, &stands, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_func_name(store, &stands, &text));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_pc(store, &stands, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_func_offset(store, &stands, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_local_count(store, &stands, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_local_kinds(store, &stands, NULL, 0, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_read_locals(store, &stands, 1, NULL, 0, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_operand_count(store, &stands, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_operand_kinds(store, &stands, NULL, 0, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_read_operands(store, &stands, 1, NULL, 0, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_local_name(store, &stands, 1, &text));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_set_event_handler(store, PELLUCID_EVENT_ALL, NULL, on_event, NULL));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_clear_event_handler(store));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_refused_pauses(store, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_call_func(waiting, &func));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_call_event(waiting, &event));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_call_results(waiting, &value, 1));
+    pellucid_error_t *error;
+    STATUS(PELLUCID_ERR_BUSY, pellucid_call_error(waiting, &error));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_call_frame(waiting, &frame));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_call_awaited_files(waiting, NULL, 0, &size, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_fuel(store, &fuel));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_set_fuel(store, 1));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_add_fuel(store, 1));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_set_fuel_action(store, PELLUCID_INTERRUPT_TRAP));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_begin(store, &new_edit));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add(edit, waits, 1, &number, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_function(edit, waits, 1, &number, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_remove(edit, 1));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_enable(edit, 1, true));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_single_step(edit, true));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_discard(edit));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_list(store, NULL, 0, &size));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_info(store, 1, &breakpoint));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_module(store, 1, &module));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_is_single_stepping(store, &is_on));
+}
+
+int main(void) {
+    open_world(true);
+    make();
+    pthread_t thread;
+    pthread_create(&thread, NULL, run_guest, &f);
+    wait_for(INSIDE);
+    all_is_refused();
+    go_to(LEAVING);
+    pthread_join(thread, NULL);
+    pellucid_call_state_t state;
+    OK(pellucid_call_resume(waiting, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_FINISHED);
+    pellucid_call_delete(waiting);
+    OK(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    pellucid_shared_memory_delete(shared);
+    pellucid_wasi_config_delete(wasi);
+    pellucid_linker_delete(linker);
+    pellucid_module_delete(waits);
+    pellucid_functype_delete(type);
+    close_world();
+    return finish();
+}
