@@ -897,6 +897,28 @@ pellucid_status_t pellucid_config_set_signal_handlers(pellucid_config_t *config,
                                                       bool is_on);
 
 /**
+ * Sets whether guests look by themselves whether they are to be interrupted, instead of being interrupted by a signal: at each place
+ * where a function or a loop begins. This makes interrupts (`pellucid_interrupt_t`), time budgets and epochs possible in engines
+ * without signal handlers, and is a choice with them for hosts whose threads shouldn't be sent signals. It makes guests somewhat
+ * slower, whether they are interrupted or not.
+ *
+ * A guest that runs is left where it looks next; with debugging it stands before the operator there. Bulk operations and host functions
+ * are as with the signal; a guest that waits in WASI, or for another guest, looks every 10 ms. Time that is used up is told by a
+ * thread of the library's own, which begins with the first budget of the process and handles no signals.
+ *
+ * - `config`: the configuration.
+ * - `is_on`: false by default.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_interrupt_checks(pellucid_config_t *config,
+                                                       bool is_on);
+
+/**
  * Sets whether guests count the fuel that they take, so that a host can have them stop after so much work, at the same operator on
  * every machine.
  *
@@ -5922,7 +5944,8 @@ enum pellucid_clock {
  * is ended by it, so are those that it runs under, each when the host function returns that it waits for; a pause may be what
  * they are left for.
  *
- * As long as nobody asks for anything this costs guests nothing: no code of theirs looks for requests. A thread that runs a guest
+ * As long as nobody asks for anything this costs guests nothing: no code of theirs looks for requests, unless the engine has been made
+ * so (`pellucid_config_set_interrupt_checks`). A thread that runs a guest
  * is sent a signal (see `pellucid_config_set_interrupt_signal`), and system calls of host functions may answer EINTR as
  * with any signal.
  *
@@ -5974,13 +5997,14 @@ typedef struct {
 /**
  * Makes an object that interrupts the guests of a store.
  *
- * The first one in the process has it handle the signal of interrupts (`pellucid_config_set_interrupt_signal`).
+ * The first one in the process has it handle the signal of interrupts (`pellucid_config_set_interrupt_signal`), unless guests look by
+ * themselves (`pellucid_config_set_interrupt_checks`).
  *
  * - `store`: the store.
  * - `out_interrupt`: gets the object.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine has neither signal handlers nor checks (`pellucid_config_set_interrupt_checks`);
  * `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: the caller owns `*out_interrupt` and `*out_error`.
@@ -6058,7 +6082,7 @@ pellucid_status_t pellucid_interrupt_withdraw(const pellucid_interrupt_t *interr
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns as `pellucid_call_resume`, `PELLUCID_ERR_BUSY` too; also `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown clock or action,
- * `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers, and `PELLUCID_ERR_SYSTEM` without a timer.
+ * `PELLUCID_ERR_UNSUPPORTED` if the engine has neither signal handlers nor checks, and `PELLUCID_ERR_SYSTEM` without a timer.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -6086,7 +6110,7 @@ pellucid_status_t pellucid_call_resume_for(pellucid_call_t *call,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown action; `PELLUCID_ERR_UNSUPPORTED` if the
- * engine does without signal handlers; `PELLUCID_ERR_SYSTEM`.
+ * engine has neither signal handlers nor checks; `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -6121,7 +6145,7 @@ pellucid_status_t pellucid_store_clear_epoch_deadline(pellucid_store_t *store);
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns as `pellucid_func_call`, `PELLUCID_ERR_BUSY` too; also `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown clock or another action,
- * `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers, and `PELLUCID_ERR_SYSTEM` without a timer.
+ * `PELLUCID_ERR_UNSUPPORTED` if the engine has neither signal handlers nor checks, and `PELLUCID_ERR_SYSTEM` without a timer.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.

@@ -247,6 +247,34 @@ pub unsafe extern "C" fn pellucid_config_set_signal_handlers(
     })
 }
 
+/// Sets whether guests look by themselves whether they are to be interrupted, instead of being interrupted by a signal: at each place
+/// where a function or a loop begins. This makes interrupts (`pellucid_interrupt_t`), time budgets and epochs possible in engines
+/// without signal handlers, and is a choice with them for hosts whose threads shouldn't be sent signals. It makes guests somewhat
+/// slower, whether they are interrupted or not.
+///
+/// A guest that runs is left where it looks next; with debugging it stands before the operator there. Bulk operations and host functions
+/// are as with the signal; a guest that waits in WASI, or for another guest, looks every 10 ms. Time that is used up is told by a
+/// thread of the library's own, which begins with the first budget of the process and handles no signals.
+///
+/// - `config`: the configuration.
+/// - `is_on`: false by default.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_interrupt_checks(
+    config: *mut pellucid_config_t,
+    is_on: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().interrupt_checks = is_on;
+        Ok(())
+    })
+}
+
 /// Sets whether guests count the fuel that they take, so that a host can have them stop after so much work, at the same operator on
 /// every machine.
 ///

@@ -35,7 +35,8 @@ use std::ptr::null_mut;
 /// is ended by it, so are those that it runs under, each when the host function returns that it waits for; a pause may be what
 /// they are left for.
 ///
-/// As long as nobody asks for anything this costs guests nothing: no code of theirs looks for requests. A thread that runs a guest
+/// As long as nobody asks for anything this costs guests nothing: no code of theirs looks for requests, unless the engine has been made
+/// so (`pellucid_config_set_interrupt_checks`). A thread that runs a guest
 /// is sent a signal (see `pellucid_config_set_interrupt_signal`), and system calls of host functions may answer EINTR as
 /// with any signal.
 ///
@@ -78,13 +79,14 @@ fn bits(kind: pellucid_interrupt_kind_t) -> Option<u32> {
 
 /// Makes an object that interrupts the guests of a store.
 ///
-/// The first one in the process has it handle the signal of interrupts (`pellucid_config_set_interrupt_signal`).
+/// The first one in the process has it handle the signal of interrupts (`pellucid_config_set_interrupt_signal`), unless guests look by
+/// themselves (`pellucid_config_set_interrupt_checks`).
 ///
 /// - `store`: the store.
 /// - `out_interrupt`: gets the object.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine has neither signal handlers nor checks (`pellucid_config_set_interrupt_checks`);
 /// `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: the caller owns `*out_interrupt` and `*out_error`.
@@ -257,7 +259,7 @@ fn budget(budget: &pellucid_budget_t) -> Result<Budget> {
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns as `pellucid_call_resume`, `PELLUCID_ERR_BUSY` too; also `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown clock or action,
-/// `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers, and `PELLUCID_ERR_SYSTEM` without a timer.
+/// `PELLUCID_ERR_UNSUPPORTED` if the engine has neither signal handlers nor checks, and `PELLUCID_ERR_SYSTEM` without a timer.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -291,7 +293,7 @@ pub unsafe extern "C" fn pellucid_call_resume_for(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown action; `PELLUCID_ERR_UNSUPPORTED` if the
-/// engine does without signal handlers; `PELLUCID_ERR_SYSTEM`.
+/// engine has neither signal handlers nor checks; `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -335,7 +337,7 @@ pub unsafe extern "C" fn pellucid_store_clear_epoch_deadline(store: *mut pelluci
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns as `pellucid_func_call`, `PELLUCID_ERR_BUSY` too; also `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown clock or another action,
-/// `PELLUCID_ERR_UNSUPPORTED` if the engine does without signal handlers, and `PELLUCID_ERR_SYSTEM` without a timer.
+/// `PELLUCID_ERR_UNSUPPORTED` if the engine has neither signal handlers nor checks, and `PELLUCID_ERR_SYSTEM` without a timer.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

@@ -281,7 +281,13 @@ impl Waited {
         let time = if is_cut { allowed } else { wanted };
         let until = time.map(|time| begun.saturating_add(time));
         loop {
-            return match memory.parking().wait(address, until, store.interrupt_word(), is_expected) {
+            return match memory.parking().wait(
+                address,
+                until,
+                store.interrupt_word(),
+                store.longest_wait(),
+                is_expected,
+            ) {
                 Wait::Notified => 0,
                 Wait::NotEqual => 1,
                 Wait::TimedOut if is_cut => wait::NOT_ALLOWED,

@@ -7,6 +7,7 @@ use super::epoch::Epochs;
 use super::machine::code_memory::TrampolineCode;
 use super::machine::mapping::{Mapping, is_available};
 use super::machine::own_stack::with_room;
+use super::machine::switch;
 use super::machine::traps;
 use crate::abi::artifact::CompiledBlob;
 use crate::base::floats::in_default_environment;
@@ -53,6 +54,9 @@ impl Engine {
     pub fn new(mut config: Config) -> Result<Engine> {
         if config.signal_handlers {
             traps::install()?;
+        }
+        if config.fuel || config.interrupt_checks {
+            switch::prepare_interrupts();
         }
         let memories = &mut config.memories;
         let guarded = if memories.bytes.is_none() { memories.guarded() as usize } else { 0 };

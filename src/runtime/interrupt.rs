@@ -6,7 +6,7 @@
 
 use super::Store;
 use super::epoch::LimitAction;
-use super::machine::alarms::{Alarm, AlarmClock, has_any_gone_off};
+use super::machine::alarms::{self, Alarm, AlarmClock, AlarmMeans, has_any_gone_off};
 use super::machine::interrupt_signals;
 use super::machine::interrupts::{Interrupter, unsupported};
 use super::machine::store_context::{Again, InterruptWord, ask, due};
@@ -66,20 +66,27 @@ impl AlarmView<'_> {
     }
 }
 
+/// How long a guest of an engine without the signal of interrupts waits before it looks whether it is to be left, in nanoseconds.
+const SLICE: u64 = 10_000_000;
+
 impl Store {
     /// Something to interrupt the store's guests with.
     ///
-    /// Errors: `Unsupported` for an engine without signal handlers; `System`.
+    /// Errors: `Unsupported` for an engine with neither signal handlers nor checks; `System`.
     pub fn interrupter(&self) -> Result<Interrupter> {
         self.inner().context.interrupter(self.interrupt_signal()?)
     }
 
-    fn interrupt_signal(&self) -> Result<i32> {
+    /// The signal that interrupts the store's guests; none if they look by themselves.
+    fn interrupt_signal(&self) -> Result<Option<i32>> {
         let config = self.engine().config();
+        if config.interrupt_checks {
+            return Ok(None);
+        }
         if !config.signal_handlers {
             return Err(unsupported());
         }
-        Ok(config.interrupt_signal.unwrap_or_else(interrupt_signals::default_signal))
+        Ok(Some(config.interrupt_signal.unwrap_or_else(interrupt_signals::default_signal)))
     }
 
     /// Makes this thread ready for guests, and known as the one that runs them.
@@ -99,6 +106,10 @@ impl Store {
     /// for those that it ran under is out of date.
     pub fn take_interrupts(&self, is_new: bool) -> Interrupts {
         let word = self.inner().context.word();
+        if word.due.load(Ordering::SeqCst) & due::ALARM != 0 && self.engine().config().interrupt_checks {
+            // Where no signal has come nobody has looked yet which it was.
+            alarms::look_without_signal();
+        }
         let (asked, found) = (word.asked.swap(0, Ordering::SeqCst), word.due.swap(0, Ordering::SeqCst));
         let found = if is_new { found & !due::OUTER } else { found };
         if found & (due::FUEL | due::FUEL_WITHIN) != 0 {
@@ -134,7 +145,7 @@ impl Store {
 
     /// Has guests left when their engine's epoch has gone on this often, and again in every epoch after that.
     ///
-    /// Errors: `Unsupported` for an engine without signal handlers; `System`.
+    /// Errors: as [`Store::interrupter`].
     pub fn set_epoch_deadline(&self, ticks: u64, action: LimitAction) -> Result<()> {
         let (inner, interrupter) = (self.inner(), self.interrupter()?);
         inner.epoch_action.set(action);
@@ -176,16 +187,16 @@ impl Store {
         run: impl FnOnce(AlarmView<'_>) -> Result<R>,
     ) -> Result<R> {
         let inner = self.inner();
-        let signal = match inner.context.signal() {
-            Some(signal) => signal,
+        let means = match inner.context.signal() {
+            Some(signal) => AlarmMeans::Signal(signal),
             None => {
-                self.interrupter()?;
-                self.interrupt_signal()?
+                let interrupter = self.interrupter()?;
+                self.interrupt_signal()?.map_or(AlarmMeans::Thread(interrupter), AlarmMeans::Signal)
             }
         };
         let alarm = Alarm::new(inner.context.get(), clock, is_deadline);
         // SAFETY: the guard is dropped here, before the alarm; the store, which has the context, is borrowed meanwhile.
-        let set = unsafe { alarm.set(nanoseconds, signal) }?;
+        let set = unsafe { alarm.set(nanoseconds, means) }?;
         let result = run(AlarmView(&alarm));
         drop(set);
         result
@@ -212,18 +223,59 @@ impl Store {
             Some(signal) if timeout != Some(0) => {
                 interrupt_signals::poll_unless_interrupted(context.word(), signal, fds, timeout)
             }
+            None if timeout != Some(0) && self.engine().config().interrupt_checks => self.poll_in_slices(fds, timeout),
             _ => interrupt_signals::poll(fds, timeout, None),
         }
     }
 
+    /// The same where no signal ends the wait: looks again and again whether the guest is to be left.
+    fn poll_in_slices(&self, fds: &mut [libc::pollfd], timeout: Option<u64>) -> std::io::Result<bool> {
+        let until = timeout.map(|timeout| AlarmClock::Wall.now().saturating_add(timeout));
+        loop {
+            if self.is_interrupted() {
+                return Ok(false);
+            }
+            let left = until.map(|until| until.saturating_sub(AlarmClock::Wall.now()));
+            let is_last = left.is_some_and(|left| left <= SLICE);
+            let before = AlarmClock::Wall.now();
+            let has_happened = interrupt_signals::poll(fds, Some(left.unwrap_or(SLICE).min(SLICE)), None)?;
+            // A signal of the host's that comes early ends the wait, as always.
+            if has_happened || is_last || AlarmClock::Wall.now() - before < SLICE / 2 {
+                return Ok(has_happened);
+            }
+        }
+    }
+
+    /// How long the system may keep the thread in one wait of a guest's, in nanoseconds, if no signal ends it.
+    pub(super) fn longest_wait(&self) -> Option<u64> {
+        self.engine().config().interrupt_checks.then_some(SLICE)
+    }
+
+    /// Waits for a file where no signal ends the system's own waiting in a read or write. Answers whether that can go on.
+    fn may_go_on(&self, file: &File, events: libc::c_short) -> std::io::Result<bool> {
+        if !self.engine().config().interrupt_checks {
+            return Ok(true);
+        }
+        self.poll(&mut [libc::pollfd { fd: file.as_raw_fd(), events, revents: 0 }], None)
+    }
+
     /// Reads from a file, once, as long as the guest isn't to be left: that, and any signal, is an interruption.
     pub fn read(&self, file: &File, out: &mut [u8]) -> std::io::Result<usize> {
+        if !self.may_go_on(file, libc::POLLIN)? {
+            return Err(std::io::Error::from_raw_os_error(libc::EINTR));
+        }
         // SAFETY: the system writes as many bytes as there is room for.
         unsafe { self.call_on_file(libc::SYS_read, file, out.as_mut_ptr().addr(), out.len()) }
     }
 
     /// Writes to a file, likewise.
     pub fn write(&self, file: &File, bytes: &[u8]) -> std::io::Result<usize> {
+        if !self.may_go_on(file, libc::POLLOUT)? {
+            return Err(std::io::Error::from_raw_os_error(libc::EINTR));
+        }
+        // What can be written to takes so much at once; more would wait without an end.
+        let is_cut = self.engine().config().interrupt_checks && !file.metadata().is_ok_and(|data| data.is_file());
+        let bytes = if is_cut { &bytes[..bytes.len().min(libc::PIPE_BUF)] } else { bytes };
         // SAFETY: the system reads as many bytes as there are.
         unsafe { self.call_on_file(libc::SYS_write, file, bytes.as_ptr().addr(), bytes.len()) }
     }

@@ -276,7 +276,9 @@ static void wrong_arguments(void) {
 }
 
 int main(void) {
-    for (int is_debug = 0; is_debug < 2; is_debug++) {
+    for (int way = 0; way < 4; way++) {
+        bool is_debug = way & 1;
+        has_checks = way & 2;
         open_guest(is_debug);
         guests_end_at_the_deadline();
         a_deadline_waits_for_the_next_call();

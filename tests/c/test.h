@@ -89,10 +89,15 @@ static inline bool message_has(const pellucid_error_t *error, const char *part) 
 static pellucid_engine_t *engine;
 static pellucid_store_t *store;
 
+/* Whether engines do without signals, and guests look whether they are to be interrupted. */
+static bool has_checks;
+
 static inline void open_world(bool is_debug) {
     pellucid_config_t *config;
     MUST(pellucid_config_new(&config));
     MUST(pellucid_config_set_debug(config, is_debug));
+    MUST(pellucid_config_set_signal_handlers(config, !has_checks));
+    MUST(pellucid_config_set_interrupt_checks(config, has_checks));
     MUST(pellucid_config_set_compile_threads(config, 1));
     MUST(pellucid_engine_new(config, &engine, ERR));
     pellucid_config_delete(config);

@@ -80,12 +80,14 @@ impl Parking {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits, if `is_expected` says so, to be notified at this address, until a time on the clock [`AlarmClock::Wall`].
+    /// Waits, if `is_expected` says so, to be notified at this address, until a time on the clock [`AlarmClock::Wall`]. If no signal
+    /// ends the system's waiting, it looks whether the guest is to be left after `longest` nanoseconds each.
     pub fn wait(
         &self,
         address: u64,
         until: Option<u64>,
         interrupts: &InterruptWord,
+        longest: Option<u64>,
         is_expected: impl Fn() -> bool,
     ) -> Wait {
         let left = || until.map(|until| until.saturating_sub(AlarmClock::Wall.now()));
@@ -117,7 +119,7 @@ impl Parking {
             match left() {
                 Some(0) => break Wait::TimedOut,
                 _ if interrupts.is_set() => break Wait::Interrupted,
-                left => futex::wait(&word, WAITS, left, interrupts),
+                left => futex::wait(&word, WAITS, left.into_iter().chain(longest).min(), interrupts),
             }
             if word.load(Ordering::Acquire) != WAITS {
                 break Wait::Notified;

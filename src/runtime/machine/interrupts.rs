@@ -19,7 +19,7 @@
 #![expect(unsafe_code, reason = "shares a store's context with other threads")]
 
 use super::interrupt_signals;
-use super::store_context::{InterruptWord, StoreContext, ask};
+use super::store_context::{InterruptWord, StoreContext, ask, due};
 use crate::base::{Error, ErrorKind, Result};
 use std::cell::UnsafeCell;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct SharedContext {
     is_gone: AtomicBool,
 }
 
-// SAFETY: other threads than the store's use nothing of the context but the word `asked`, which is atomic.
+// SAFETY: other threads than the store's use nothing of the context but the words of interrupts, which are atomic.
 unsafe impl Send for SharedContext {}
 // SAFETY: as above.
 unsafe impl Sync for SharedContext {}
@@ -91,10 +91,12 @@ impl OwnedContext {
         fence(Ordering::SeqCst);
     }
 
-    /// Something to ask with. From here on the process handles the signal.
-    pub fn interrupter(&self, signal: i32) -> Result<Interrupter> {
-        interrupt_signals::install(signal)?;
-        self.0.signal.store(signal, Ordering::SeqCst);
+    /// Something to ask with. From here on the process handles the signal, if there is one.
+    pub fn interrupter(&self, signal: Option<i32>) -> Result<Interrupter> {
+        if let Some(signal) = signal {
+            interrupt_signals::install(signal)?;
+            self.0.signal.store(signal, Ordering::SeqCst);
+        }
         Ok(Interrupter(self.0.clone()))
     }
 
@@ -132,8 +134,9 @@ impl Interrupter {
         }
         let before = shared.word().asked.fetch_or(bits, Ordering::SeqCst);
         let thread = shared.thread.load(Ordering::SeqCst);
-        // Whoever has set a bit has sent a signal too, or is about to.
-        if before != 0 || thread == 0 || interrupt_signals::send(thread, shared.signal.load(Ordering::Relaxed)) {
+        let signal = shared.signal.load(Ordering::Relaxed);
+        // Whoever has set a bit has sent a signal too, or is about to. Without one the guest looks by itself.
+        if before != 0 || thread == 0 || signal == 0 || interrupt_signals::send(thread, signal) {
             return Ok(());
         }
         shared.word().asked.fetch_and(!(bits & !before), Ordering::SeqCst);
@@ -149,6 +152,11 @@ impl Interrupter {
         Ok(())
     }
 
+    /// Has the guest left to see which alarm has gone off.
+    pub(super) fn raise_alarm(&self) {
+        self.0.word().due.fetch_or(due::ALARM, Ordering::SeqCst);
+    }
+
     /// Takes back some bits.
     pub fn forget(&self, bits: u32) {
         self.0.word().asked.fetch_and(!bits, Ordering::SeqCst);
@@ -157,5 +165,8 @@ impl Interrupter {
 
 /// The error for a store that can't be interrupted.
 pub fn unsupported() -> Error {
-    Error::new(ErrorKind::Unsupported, "guests of an engine without signal handlers can't be interrupted")
+    Error::new(
+        ErrorKind::Unsupported,
+        "guests of an engine with neither signal handlers nor checks can't be interrupted",
+    )
 }

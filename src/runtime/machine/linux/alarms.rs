@@ -5,13 +5,18 @@
 //! computed passes no faster than time itself, so an alarm for it is looked at when it may be due at the earliest, and set again.
 //! What was armed for an alarm that is gone comes for nothing.
 //!
+//! Where no signal is to be sent a thread of the library's own ([`super::alarm_thread`]) asks for the guest to be left instead, and
+//! whoever finds that looks which alarm it was.
+//!
 //! Invariants: an alarm is in its thread's chain from [`Alarm::set`] until its guard is dropped, and stays at its address; the
 //! signal handler reads the chain at any moment, so each step leaves it whole. Read next:
 //! `interrupt_signals.rs`.
 
 #![expect(unsafe_code, reason = "timers, and a chain that a signal handler follows")]
 
+use super::super::interrupts::Interrupter;
 use super::super::store_context::{StoreContext, due};
+use super::alarm_thread::{self, Appointment};
 use super::thread;
 use crate::base::{Error, ErrorKind, Result};
 use std::cell::{Cell, RefCell};
@@ -53,6 +58,14 @@ impl AlarmClock {
     }
 }
 
+/// How a thread hears of its alarms.
+pub enum AlarmMeans {
+    /// By this signal.
+    Signal(i32),
+    /// From another thread, which asks for the guest to be left.
+    Thread(Interrupter),
+}
+
 /// An alarm of the thread that sets it.
 pub struct Alarm {
     outer: Cell<*const Alarm>,
@@ -64,13 +77,16 @@ pub struct Alarm {
     /// On its clock.
     goes_off_at: Cell<u64>,
     has_gone_off: Cell<bool>,
+    /// Who hears of it, where no signal is sent, and when.
+    appointment: RefCell<Option<Appointment>>,
 }
 
 impl Alarm {
     /// One that isn't set. The context must be there as long as it is.
     pub(in super::super::super) fn new(context: *mut StoreContext, clock: AlarmClock, is_deadline: bool) -> Alarm {
         let (outer, goes_off_at, has_gone_off) = (Cell::new(ptr::null()), Cell::new(0), Cell::new(false));
-        Alarm { outer, context, clock, is_deadline, goes_off_at, has_gone_off }
+        let appointment = RefCell::new(None);
+        Alarm { outer, context, clock, is_deadline, goes_off_at, has_gone_off, appointment }
     }
 
     /// Sets it: after so many nanoseconds the store is interrupted.
@@ -78,8 +94,13 @@ impl Alarm {
     /// # Safety
     ///
     /// The guard must be dropped on this thread, before the alarm, and before its context is gone. The signal must be handled.
-    pub(in super::super::super) unsafe fn set(&self, nanoseconds: u64, signal: i32) -> Result<SetAlarm<'_>> {
-        ensure_timer(signal)?;
+    pub(in super::super::super) unsafe fn set(&self, nanoseconds: u64, means: AlarmMeans) -> Result<SetAlarm<'_>> {
+        match means {
+            AlarmMeans::Signal(signal) => ensure_timer(signal)?,
+            AlarmMeans::Thread(interrupter) => {
+                *self.appointment.borrow_mut() = Some(alarm_thread::make(interrupter, nanoseconds)?);
+            }
+        }
         self.goes_off_at.set(self.clock.now().saturating_add(nanoseconds));
         self.has_gone_off.set(false);
         let first = newest();
@@ -93,6 +114,12 @@ impl Alarm {
             return Err(Error::new(ErrorKind::System, format_args!("setting a timer: {error}")));
         }
         Ok(set)
+    }
+
+    /// Whether its thread hears of it by another.
+    fn is_by_thread(&self) -> bool {
+        // A signal's handler may ask while it is borrowed, which it is for those alone.
+        self.appointment.try_borrow().map_or(true, |appointment| appointment.is_some())
     }
 
     /// Whether it has gone off since it was set.
@@ -120,6 +147,11 @@ impl Drop for SetAlarm<'_> {
         }
         place.set(self.alarm.outer.get());
         compiler_fence(Ordering::SeqCst);
+        if self.alarm.appointment.take().is_some() {
+            // It may have been asked for, whether anybody has looked or not. Those around it are asked for again.
+            look_without_signal();
+            self.alarm.has_gone_off.set(true);
+        }
         if self.alarm.has_gone_off.get() {
             // SAFETY: the context is there as long as the alarm is set.
             let word = unsafe { &(*self.alarm.context).interrupt.due };
@@ -164,7 +196,7 @@ pub(super) fn look() {
             // SAFETY: the context is there as long as the alarm is set.
             unsafe { (*alarm.context).interrupt.due.fetch_or(due::ALARM, Ordering::SeqCst) };
         } else {
-            is_one_left = true;
+            is_one_left |= !alarm.is_by_thread();
         }
     }
     if is_one_left {
@@ -172,9 +204,20 @@ pub(super) fn look() {
     }
 }
 
+/// The same where no signal has come; makes new appointments for alarms that aren't due though it was time to look.
+#[cold]
+pub fn look_without_signal() {
+    look();
+    for alarm in chain().filter(|alarm| !alarm.has_gone_off.get()) {
+        if let Some(appointment) = &mut *alarm.appointment.borrow_mut() {
+            appointment.renew(alarm.goes_off_at.get().saturating_sub(alarm.clock.now()));
+        }
+    }
+}
+
 /// Sets the timer for the first alarm that hasn't gone off; answers whether that could be done.
 fn arm() -> bool {
-    let waiting = chain().filter(|alarm| !alarm.has_gone_off.get());
+    let waiting = chain().filter(|alarm| !alarm.has_gone_off.get() && !alarm.is_by_thread());
     let left = waiting.map(|alarm| alarm.goes_off_at.get().saturating_sub(alarm.clock.now())).min();
     let Some(left) = left else { return true };
     // Zero would mean never.

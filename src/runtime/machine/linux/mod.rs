@@ -16,6 +16,7 @@
 //! A signal handler sees the registers of a processor, and so does a thread's variable: those lines are for x86-64, and the
 //! files that have them say so.
 
+mod alarm_thread;
 pub mod alarms;
 pub mod barrier;
 pub mod futex;
