@@ -84,12 +84,14 @@ impl Store {
     pub fn trim(&self) {
         let inner = self.inner();
         inner.stacks.trim();
+        if !inner.calls.innermost.get().is_null() {
+            return;
+        }
         // SAFETY: the stack, if there is one, is kept for quick calls, and none of them runs if no call does.
-        if inner.calls.innermost.get().is_null()
-            && let Some(stack) = unsafe { inner.calls.quick.stack.get().as_ref() }
-        {
-            // SAFETY: as above.
-            unsafe { stack.give_back_below(stack.high) };
+        unsafe {
+            if let Some(stack) = inner.calls.quick.stack.get().as_ref() {
+                stack.give_back_below(stack.high);
+            }
         }
     }
 
