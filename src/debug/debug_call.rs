@@ -366,6 +366,8 @@ impl Debuggee {
         }
     }
 
+    // Inlined, with what it calls, for the reason of `resume_for`.
+    #[inline(always)]
     fn resume(&self, resumed: &DebugCall, how: Resume, budget: Option<Budget>) -> Result<Outcome> {
         let call = &resumed.call;
         let silent = self.is_silent();

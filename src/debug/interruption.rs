@@ -33,6 +33,7 @@ pub(super) struct BudgetView<'a> {
 
 impl Budget {
     /// Runs something under this budget, or without any.
+    #[inline(always)]
     pub(super) fn spend<R>(
         budget: Option<Budget>,
         store: &Store,

@@ -64,6 +64,7 @@ impl<'a> Session<'a> {
     }
 
     /// Goes on with a resumable call that is ready or paused, or has yielded.
+    #[inline(always)]
     pub(super) fn begin(&self) -> Result<Outcome> {
         if let Some(site) = self.stopped_call.site().filter(|_| self.stopped_call.is_stopped()) {
             if self.walk(&site).is_break() {
@@ -76,6 +77,7 @@ impl<'a> Session<'a> {
     }
 
     /// Enters the guest until the call ends or pauses.
+    #[inline(always)]
     fn run(&self) -> Result<Outcome> {
         loop {
             if self.before_entry().is_break() {
@@ -98,6 +100,7 @@ impl<'a> Session<'a> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn enter(&self) -> Result<Exit> {
         self.call.run_while(self.debuggee.store(), |stopped| self.stopped(stopped).is_continue())
     }
