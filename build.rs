@@ -45,6 +45,11 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ),
     ("interrupt", "Interrupts", "Stopping a guest that runs, from anywhere; and giving it time."),
     ("fuel", "Fuel", "How much work guests may do, the same on every machine."),
+    (
+        "wasi_threads",
+        "WASI programs with threads",
+        "Stores that share a module, memories and descriptors, one for each thread.",
+    ),
     ("edit", "Debugging: edit sessions", "Changing breakpoints, all or nothing."),
     ("breakpoint", "Debugging: breakpoints", "Looking at breakpoints."),
 ];

@@ -1,12 +1,13 @@
 /* Runs a WASI program, as a shell would run a native one.
  *
- *   pellucid-run [--dir HOST[::GUEST]] [--env NAME=VALUE] [--listen ADDRESS:PORT] [--debug] [--invoke NAME]
- *                FILE.wasm [ARGUMENT...]
+ *   pellucid-run [--dir HOST[::GUEST]] [--env NAME=VALUE] [--listen ADDRESS:PORT] [--threads N] [--debug]
+ *                [--invoke NAME] FILE.wasm [ARGUMENT...]
  *
  *   --dir HOST[::GUEST]  lets the program reach the folder HOST, under the same path or under GUEST
  *   --env NAME=VALUE     sets an environment variable
  *   --listen ADDRESS:PORT  gives the program a socket that listens there, behind the folders: descriptor 3 if there are none. For
  *                        the port 0 the system chooses one, which is told on standard error
+ *   --threads N          lets a program with threads start as many at a time; 64 unless set
  *   --debug              compiles so that the program can be debugged
  *   --invoke NAME        calls this export with the arguments as numbers, instead of starting the program, and prints the
  *                        results, each on a line
@@ -33,6 +34,7 @@ static const uint64_t stack_bytes = 16 << 20;
 
 struct options {
     bool is_debug;
+    uint32_t most_threads;
     const char *invoke;
     const char *file;
     char **args; /* the file's name first */
@@ -64,12 +66,24 @@ static void must(int code, pellucid_status_t status, pellucid_error_t *const *er
     fail(code, "%.*s", (int)text.size, text.data);
 }
 
+/* The program's threads, if it has any. */
+static pellucid_wasi_threads_t *threads;
+
 /* Ends the program as the guest has ended, unless it simply returned. */
-static void finish_if_ended(pellucid_status_t status, pellucid_error_t *const *error)
+static void finish_if_ended(pellucid_status_t status, pellucid_error_t **error)
 {
     uint32_t code;
     if (status == PELLUCID_OK)
         return;
+    /* All threads end with the program, and the first that has failed or exited decides. */
+    if (threads != NULL) {
+        pellucid_error_t *verdict = NULL;
+        pellucid_status_t ended = pellucid_wasi_threads_end(threads, &verdict);
+        if (ended != PELLUCID_OK) {
+            status = ended;
+            *error = verdict;
+        }
+    }
     if (pellucid_error_exit_code(*error, &code) == PELLUCID_OK)
         exit((int)code);
     must(EXIT_TRAPPED, status, error);
@@ -141,9 +155,19 @@ static void add_listener(pellucid_wasi_config_t *wasi, const char *place)
     close(listener);
 }
 
+static uint32_t parse_count(const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != 0 || errno != 0 || number > UINT32_MAX)
+        fail(EXIT_USAGE, "'%s' isn't a number of threads", text);
+    return (uint32_t)number;
+}
+
 static struct options parse(int argc, char **argv, pellucid_wasi_config_t *wasi)
 {
-    struct options options = {0};
+    struct options options = {.most_threads = 64};
     int i = 1;
     for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
         const char *option = argv[i];
@@ -164,14 +188,16 @@ static struct options parse(int argc, char **argv, pellucid_wasi_config_t *wasi)
             set_env(wasi, value);
         else if (strcmp(option, "--listen") == 0)
             add_listener(wasi, value);
+        else if (strcmp(option, "--threads") == 0)
+            options.most_threads = parse_count(value);
         else if (strcmp(option, "--invoke") == 0)
             options.invoke = value;
         else
             fail(EXIT_USAGE, "%s is unknown", option);
     }
     if (i >= argc)
-        fail(EXIT_USAGE, "usage: [--dir HOST[::GUEST]] [--env NAME=VALUE] [--listen ADDRESS:PORT] [--debug] [--invoke NAME] "
-                         "FILE.wasm [ARGUMENT...]");
+        fail(EXIT_USAGE, "usage: [--dir HOST[::GUEST]] [--env NAME=VALUE] [--listen ADDRESS:PORT] [--threads N] [--debug] "
+                         "[--invoke NAME] FILE.wasm [ARGUMENT...]");
     options.file = argv[i];
     options.args = argv + i;
     options.n_args = argc - i;
@@ -290,6 +316,17 @@ static void invoke(pellucid_store_t *store, const pellucid_instance_t *instance,
     free(values);
 }
 
+/* Whether a program starts threads: it imports `wasi.thread-spawn`. */
+static bool has_threads(const pellucid_module_t *module)
+{
+    pellucid_str_t from, name;
+    for (size_t i = 0; pellucid_module_import(module, i, &from, &name, NULL, NULL) == PELLUCID_OK; i++)
+        if (from.size == 4 && memcmp(from.data, "wasi", 4) == 0 && name.size == 12
+            && memcmp(name.data, "thread-spawn", 12) == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     pellucid_wasi_config_t *wasi;
@@ -321,7 +358,13 @@ int main(int argc, char **argv)
 
     must(EXIT_CANNOT_START, pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
     must(EXIT_CANNOT_START, pellucid_linker_new(engine, &linker), NULL);
-    must(EXIT_CANNOT_START, pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
+    if (has_threads(module)) {
+        must(EXIT_CANNOT_START,
+             pellucid_wasi_threads_new(module, wasi, options.most_threads, NULL, NULL, NULL, &threads, NULL, &error), &error);
+        must(EXIT_CANNOT_START, pellucid_linker_define_wasi_threads(linker, store, threads, &error), &error);
+    } else {
+        must(EXIT_CANNOT_START, pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
+    }
     pellucid_status_t status = pellucid_linker_instantiate(linker, store, module, &instance, &error);
     /* A start function may trap or exit like any other. */
     if (status == PELLUCID_ERR_TRAP || status == PELLUCID_ERR_EXIT)
@@ -336,6 +379,11 @@ int main(int argc, char **argv)
     else if (find_func(store, &instance, "_start", &func))
         finish_if_ended(pellucid_func_call(store, &func, NULL, 0, NULL, 0, &error), &error);
 
+    /* When the first thread has returned the program is over. */
+    if (threads != NULL)
+        finish_if_ended(pellucid_wasi_threads_end(threads, &error), &error);
+
+    pellucid_wasi_threads_delete(threads);
     pellucid_linker_delete(linker);
     pellucid_store_delete(store);
     pellucid_module_delete(module);

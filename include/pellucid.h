@@ -6239,6 +6239,186 @@ pellucid_status_t pellucid_store_set_fuel_action(pellucid_store_t *store,
                                                  pellucid_interrupt_kind_t action);
 
 /* ==================================================================================================
+ * WASI programs with threads
+ *
+ * Stores that share a module, memories and descriptors, one for each thread.
+ * ================================================================================================== */
+
+/**
+ * The threads of a program for `wasm32-wasip1-threads` or the like: a group of stores with one module, one set of shared memories, and
+ * one set of descriptors. An owned object, which any thread may use.
+ *
+ *     pellucid_wasi_threads_new(module, config, 16, NULL, NULL, NULL, &threads, NULL, &error);
+ *     pellucid_linker_define_wasi_threads(linker, store, threads, &error);
+ *     pellucid_linker_instantiate(linker, store, module, &instance, &error);
+ *     ... call _start, in whichever way ...
+ *     pellucid_wasi_threads_end(threads, &error);
+ *     pellucid_wasi_threads_delete(threads);
+ *
+ * The host makes the first thread's store, and runs it on a thread of its own as it runs any guest. When the guest starts another
+ * (`wasi.thread-spawn`), the library makes a thread, a store on it, an instance of the same module, and calls its export
+ * `wasi_thread_start`. What else the module imports the host defines for each of these stores, in a callback.
+ *
+ * The first thread that traps, fails or calls `proc_exit` decides how the program ends: all others are interrupted, the host's
+ * own too, whose call then ends with the trap `PELLUCID_TRAP_INTERRUPTED`. Which it was `pellucid_wasi_threads_end` tells. When the
+ * first thread simply returns the program is over: the host calls `pellucid_wasi_threads_end`, which ends all others.
+ *
+ * Since: 0.1.
+ */
+typedef struct pellucid_wasi_threads_t pellucid_wasi_threads_t;
+
+/**
+ * Prepares the store of a thread that a guest has started, on that thread, before the module is instantiated in it: defines what the
+ * module imports besides WASI's functions, `wasi.thread-spawn` and shared memories; sets limits, an event handler, breakpoints.
+ *
+ * - `userdata`: as registered.
+ * - `thread`: the thread's number, which is never used again in its group: 1 or more.
+ * - `store`, `linker`: the thread's. They are the library's, which deletes them when the thread ends; the callback must not.
+ * - `out_error`: may be given an error on failure, which the library then owns.
+ *
+ * Returns `PELLUCID_OK`; anything else ends the program as a trap of the thread would.
+ *
+ * It may do all that a host function may. Several threads may call it at once.
+ *
+ * Since: 0.1.
+ */
+typedef pellucid_status_t (*pellucid_wasi_thread_cb_t)(void *userdata,
+                                                       uint32_t thread,
+                                                       pellucid_store_t *store,
+                                                       pellucid_linker_t *linker,
+                                                       pellucid_error_t **out_error);
+
+/**
+ * Makes a group of threads for a module, with shared memories of its own: one for each that the module imports.
+ *
+ * - `module`: the module. It exports `wasi_thread_start`, which takes two `i32`, and imports a shared memory.
+ * - `config`: what the program gets; it is copied. All threads have the same open files, clocks and captured output.
+ * - `most_threads`: how many threads that guests have started may run at a time. Starting more fails for the guest with
+ *   `EAGAIN`, which is -6.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: prepares the stores of threads; NULL if nothing has to be done.
+ * - `finalizer`: frees `userdata` when the group, all its threads, and all stores that it was defined for are gone, on whichever
+ *   thread is the last; may be NULL.
+ * - `out_threads`: gets the group.
+ * - `out_wasi`: gets what guests write to captured streams; may be NULL.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a module without these; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_UNSUPPORTED` for an engine without signal handlers, whose guests can't be interrupted.
+ *
+ * Owns: the library owns `userdata` until the finalizer runs; the caller owns `*out_threads`, `*out_wasi` and `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_threads_new(const pellucid_module_t *module,
+                                            const pellucid_wasi_config_t *config,
+                                            uint32_t most_threads,
+                                            void *userdata,
+                                            pellucid_wasi_thread_cb_t cb,
+                                            pellucid_finalizer_t finalizer,
+                                            pellucid_wasi_threads_t **out_threads,
+                                            pellucid_wasi_t **out_wasi,
+                                            pellucid_error_t **out_error);
+
+/**
+ * Deletes a group. Its threads are ended first, and waited for, unless this is called in one of them.
+ *
+ * - `threads`: the group; NULL is fine.
+ *
+ * Owns: takes `threads`.
+ * Context: any thread; not while its own store's guest runs on another thread that waits for this one.
+ * Since: 0.1.
+ */
+void pellucid_wasi_threads_delete(pellucid_wasi_threads_t *threads);
+
+/**
+ * Defines what the first thread of a program imports: WASI's functions as `pellucid_linker_define_wasi` does, `wasi.thread-spawn`, and
+ * the shared memories by the names that the module imports them by.
+ *
+ * - `linker`: the linker.
+ * - `store`: the store that the first thread runs in: one for each group.
+ * - `threads`: the group.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` if a name is defined already and shadowing is off;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module, and
+ * for a second store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_linker_define_wasi_threads(pellucid_linker_t *linker,
+                                                      pellucid_store_t *store,
+                                                      pellucid_wasi_threads_t *threads,
+                                                      pellucid_error_t **out_error);
+
+/**
+ * Waits until all threads that guests have started have finished, however long that takes.
+ *
+ * - `threads`: the group.
+ * - `out_error`: gets an error object if a thread has failed or exited; may be NULL.
+ *
+ * Returns as `pellucid_wasi_threads_end`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_threads_join(pellucid_wasi_threads_t *threads,
+                                             pellucid_error_t **out_error);
+
+/**
+ * Ends all threads that guests have started, by interrupting them, and waits until they have finished: for one that is in a host
+ * function, until that returns. From here on none can be started. Tells how the program has ended: the error of the first thread that
+ * trapped, failed or exited, if any did so before this; that of the host's own counts if it has called `proc_exit`. A trap of the
+ * host's own thread is known to the host only.
+ *
+ * - `threads`: the group.
+ * - `out_error`: gets an error object if a thread has failed or exited; may be NULL.
+ *
+ * Returns `PELLUCID_OK` if none has; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_EXIT`, see `pellucid_error_exit_code`; another status if a thread
+ * couldn't begin, or a host function failed. `PELLUCID_ERR_INVALID_STATE` in one of the group's threads, where nothing happens.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_threads_end(pellucid_wasi_threads_t *threads,
+                                            pellucid_error_t **out_error);
+
+/**
+ * Interrupts all threads of a group, the host's own too, as `pellucid_interrupt_request` does for one store.
+ *
+ * A debugger has all of them pause with `PELLUCID_INTERRUPT_EVENT`: each store's event handler is told `PELLUCID_EVENT_INTERRUPT` on the
+ * store's own thread, looks at its frames, and returns when the debugger wants the thread to go on.
+ *
+ * - `threads`: the group.
+ * - `kind`: `PELLUCID_INTERRUPT_TRAP` or `PELLUCID_INTERRUPT_EVENT`. Calls of threads that guests have started can't pause.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another kind.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_threads_interrupt(const pellucid_wasi_threads_t *threads,
+                                                  pellucid_interrupt_kind_t kind);
+
+/**
+ * How many threads that guests have started haven't finished.
+ *
+ * - `threads`: the group.
+ *
+ * Returns their number; 0 if `threads` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+size_t pellucid_wasi_threads_count(const pellucid_wasi_threads_t *threads);
+
+/* ==================================================================================================
  * Debugging: edit sessions
  *
  * Changing breakpoints, all or nothing.

@@ -323,3 +323,22 @@ fn a_program_serves_connections_on_a_socket_that_is_opened_for_it() {
         assert_eq!(run(&["--listen", wrong, &guest("serve.wasm")]).0, Some(2), "{wrong}");
     }
 }
+
+#[test]
+fn programs_with_threads_are_run_by_themselves() {
+    for mode in ["--debug", "--"] {
+        let threads = guest("threads.wasm");
+        let run = |args: &[&str]| run(&[&["--threads", "8", mode, &threads], args].concat());
+        let counted = (Some(0), "counted 8000, sent 28, squares 140\n".to_string(), String::new());
+        assert_eq!(run(&["count", "8"]), counted);
+        assert_eq!(run(&["limit"]).1, "8 threads, then WouldBlock\n".repeat(2));
+        assert_eq!(run(&["main exits"]).0, Some(3));
+        assert_eq!(run(&["exits"]).0, Some(7));
+        let (code, _, errors) = run(&["traps"]);
+        assert_eq!(code, Some(134), "{errors}");
+        assert!(errors.contains("unreachable\n  #0 "), "{errors}");
+    }
+    for wrong in ["x", "-1", "5000000000", ""] {
+        assert_eq!(run(&["--threads", wrong, &guest("threads.wasm")]).0, Some(2), "{wrong}");
+    }
+}

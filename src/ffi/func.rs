@@ -130,6 +130,12 @@ fn failure(status: pellucid_status_t, error: *mut pellucid_error_t, caller: &pel
             return cannot;
         }
     }
+    failure_of(status, error)
+}
+
+/// The error of a callback that has failed: the one that it gave, or one for its status.
+#[cold]
+pub(super) fn failure_of(status: pellucid_status_t, error: *mut pellucid_error_t) -> Error {
     if let Some(error) = present(error) {
         // SAFETY: the header asks for an error object that the library made, and takes it over.
         return unsafe { pellucid_error_t::take(error.as_ptr()) };

@@ -68,7 +68,7 @@ pub enum pellucid_interrupt {
     PELLUCID_INTERRUPT_EVENT = 3,
 }
 
-fn bits(kind: pellucid_interrupt_kind_t) -> Option<u32> {
+pub(super) fn bits(kind: pellucid_interrupt_kind_t) -> Option<u32> {
     match kind {
         n if n == pellucid_interrupt::PELLUCID_INTERRUPT_TRAP as u32 => Some(ask::TRAP),
         n if n == pellucid_interrupt::PELLUCID_INTERRUPT_PAUSE as u32 => Some(ask::PAUSE),

@@ -14,7 +14,7 @@ use super::store::pellucid_store_t;
 use super::types::pellucid_functype_t;
 use super::value::pellucid_extern_t;
 use crate::base::{Func, Result, error::bail};
-use crate::runtime::{Extern, Linker, Store};
+use crate::runtime::{Engine, Extern, Linker, Store};
 use std::cell::{Cell, RefCell, RefMut};
 use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
@@ -37,6 +37,11 @@ pub struct pellucid_linker_t {
 }
 
 impl pellucid_linker_t {
+    /// A new object.
+    pub(super) fn make(engine: &Engine) -> pellucid_linker_t {
+        pellucid_linker_t { linker: Rc::new(RefCell::new(Linker::new(engine))), shadowing: Cell::new(false) }
+    }
+
     /// Defines a name for the function that `make` makes; it isn't made if the name can't be defined, since the store
     /// would keep its userdata.
     fn define_made(&self, store: &Store, module: &str, name: &str, make: impl FnOnce() -> Result<Func>) -> Result<()> {
@@ -72,8 +77,7 @@ pub unsafe extern "C" fn pellucid_linker_new(
     out_linker: *mut *mut pellucid_linker_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); room small, ref engine, out out_linker => {
-        let linker = Rc::new(RefCell::new(Linker::new(engine.engine())));
-        out_linker.give(pellucid_linker_t { linker, shadowing: Cell::new(false) })
+        out_linker.give(pellucid_linker_t::make(engine.engine()))
     })
 }
 

@@ -48,3 +48,4 @@ pub mod types;
 pub mod value;
 pub mod waiting;
 pub mod wasi;
+pub mod wasi_threads;

@@ -17,7 +17,7 @@ use super::pointer::alive;
 use super::status::pellucid_status_t;
 use crate::base::{Result, error::bail};
 use crate::debug::Debuggee;
-use crate::runtime::Store;
+use crate::runtime::{Engine, Store};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
@@ -63,6 +63,20 @@ impl Drop for pellucid_store_t {
 }
 
 impl pellucid_store_t {
+    /// A new object. Whoever gives it to C gives up a reference.
+    pub(super) fn make(engine: &Engine, userdata: Userdata) -> Result<Rc<pellucid_store_t>> {
+        let debuggee = Debuggee::new(engine, engine.config().limits)?;
+        let store = Rc::new_cyclic(|this| pellucid_store_t {
+            debuggee,
+            userdata,
+            life: Cell::new(Life::Alive),
+            owner: Owner::default(),
+            this: this.clone(),
+        });
+        store.core().set_embedder(Rc::as_ptr(&store).cast_mut().cast());
+        Ok(store)
+    }
+
     /// Whether a quick call can be tried, which holds no reference; see [`pellucid_store_t::give_up_deferred`].
     #[inline(always)]
     pub(super) fn allows_quick_calls(&self) -> bool {
@@ -162,12 +176,7 @@ pub unsafe extern "C" fn pellucid_store_new(
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status out_error; room small, ref engine, out out_store => {
-        let engine = engine.engine();
-        let debuggee = Debuggee::new(engine, engine.config().limits)?;
-        let store = Rc::new_cyclic(|this| {
-            pellucid_store_t { debuggee, userdata, life: Cell::new(Life::Alive), owner: Owner::default(), this: this.clone() }
-        });
-        store.core().set_embedder(Rc::as_ptr(&store).cast_mut().cast());
+        let store = pellucid_store_t::make(engine.engine(), userdata)?;
         out_store.set(Rc::into_raw(store).cast_mut());
         Ok(())
     })

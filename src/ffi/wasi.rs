@@ -130,6 +130,11 @@ impl pellucid_wasi_config_t {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What it says now.
+    pub(super) fn copy(&self) -> WasiConfig {
+        self.config().clone()
+    }
+
     /// Changes the configuration. What is replaced may run a finalizer, so it goes after the lock.
     fn change(&self, change: impl FnOnce(&mut WasiConfig) -> Result<()>) -> Result<()> {
         let mut config = self.config();
@@ -142,6 +147,11 @@ impl pellucid_wasi_config_t {
 }
 
 impl pellucid_wasi_t {
+    /// The object for what a program writes.
+    pub(super) fn new(wasi: Wasi) -> pellucid_wasi_t {
+        pellucid_wasi_t { wasi }
+    }
+
     fn captured(&self, stream: pellucid_wasi_stream_t) -> Result<&Captured> {
         let Some(captured) = self.wasi.captured(self::stream(stream)?) else {
             bail!(NotFound, "the stream isn't captured");

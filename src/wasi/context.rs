@@ -18,21 +18,27 @@ use crate::base::{Error, ErrorKind, Instance, Memory, Result};
 use crate::runtime::{AwaitedFile, Caller, Extern, Wait};
 use std::cell::Cell;
 use std::fs::File;
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// What the WASI functions of one definition share.
-pub struct Context {
+/// What a program has, whichever of its threads asks. Any thread may use it.
+pub struct Program {
     pub(super) args: Strings,
     pub(super) env: Strings,
     pub(super) clocks: Clocks,
     pub(super) random: Random,
     pub(super) descriptors: Descriptors,
+    /// Whether functions that would wait have their call yield.
+    yields: bool,
+}
+
+/// What the WASI functions of one definition share, which is for one store.
+pub struct Context {
+    program: Arc<Program>,
     /// Where bytes pass through between guest and system; taken while it is in use.
     pub(super) scratch: Cell<Vec<u8>>,
     /// The guest that was left last while it waited, and since when it did.
     pub(super) waiting: Cell<Option<(Waiting, u64)>>,
-    /// Whether functions that would wait have their call yield.
-    yields: bool,
     /// What a function waits for that has just answered `Intr` for that reason.
     pub(super) wait: Cell<Option<Wait>>,
     /// The memory of the instance that called last.
@@ -57,24 +63,28 @@ impl Wasi {
     }
 }
 
-impl Context {
-    /// A context with what a configuration says.
-    pub fn new(config: &WasiConfig) -> Result<(Context, Wasi)> {
+impl Deref for Context {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.program
+    }
+}
+
+impl Program {
+    /// A program with what a configuration says.
+    pub fn new(config: &WasiConfig) -> Result<(Program, Wasi)> {
         let buffer =
             |output: &Output| matches!(output, Output::Buffer).then(|| Arc::new(Captured::new(config.buffer_limit)));
         let wasi = Wasi { stdout: buffer(&config.stdout), stderr: buffer(&config.stderr) };
         let env = config.env.iter().map(|(name, value)| format!("{name}={value}"));
-        let context = Context {
+        let program = Program {
             args: Strings::new(config.args.iter().cloned()),
             env: Strings::new(env),
             clocks: Clocks::new(config.clocks),
             random: Random::new(config.seed),
             descriptors: Descriptors::default(),
-            scratch: Cell::default(),
-            waiting: Cell::new(None),
             yields: config.yields,
-            wait: Cell::new(None),
-            last: Cell::new(None),
         };
         let streams = [
             (Stream::of_input(&config.stdin), rights::FD_READ),
@@ -84,24 +94,37 @@ impl Context {
         for (stream, right) in streams {
             let stream = stream.map_err(|error| Error::new(ErrorKind::System, format_args!("no stdio: {error}")))?;
             let Some(stream) = stream else {
-                context.descriptors.add_absent().map_err(too_many)?;
+                program.descriptors.add_absent().map_err(too_many)?;
                 continue;
             };
             let object = Object::of_stream(stream);
             let positions = rights::FD_SEEK | rights::FD_TELL | rights::FD_ADVISE;
             let more = if let Object::File(_) = object { positions } else { 0 };
-            context.descriptors.add(Descriptor::new(object, rights::STREAM | right | more, 0)).map_err(too_many)?;
+            program.descriptors.add(Descriptor::new(object, rights::STREAM | right | more, 0)).map_err(too_many)?;
         }
         for folder in &config.folders {
             let path = Some(folder.guest_path.clone());
             let opened = Folder::of_host(folder.dir.clone(), folder.is_read_only);
             let descriptor = Descriptor::of_folder(opened, rights::FOLDER, rights::FOLDER | rights::FILE, path);
-            context.descriptors.add(descriptor).map_err(too_many)?;
+            program.descriptors.add(descriptor).map_err(too_many)?;
         }
         for socket in &config.sockets {
-            context.descriptors.add(Descriptor::of_socket(socket.clone(), 0)).map_err(too_many)?;
+            program.descriptors.add(Descriptor::of_socket(socket.clone(), 0)).map_err(too_many)?;
         }
-        Ok((context, wasi))
+        Ok((program, wasi))
+    }
+}
+
+impl Context {
+    /// A context for one store.
+    pub fn new(program: Arc<Program>) -> Context {
+        Context {
+            program,
+            scratch: Cell::default(),
+            waiting: Cell::new(None),
+            wait: Cell::new(None),
+            last: Cell::new(None),
+        }
     }
 
     /// Has the guest left until one of these files is ready, or so many nanoseconds have passed since the wait began. Requires: it

@@ -1,12 +1,14 @@
 //! The list of WASI functions, and how they get into a linker.
 
-use super::context::{Context, Wasi};
+use super::context::{Context, Program, Wasi};
 use super::guest::{Guest, Result};
+use super::threads::Threads;
 use super::types::Dialect;
 use super::{Errno, WasiConfig};
 use crate::base::{Error, FuncType, RawValue, ValType};
-use crate::runtime::{Extern, Linker, Store};
+use crate::runtime::{Caller, Extern, Linker, Store};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a function is given: raw values, of which only integers are expected.
 #[derive(Clone, Copy)]
@@ -111,6 +113,9 @@ const FUNCTIONS: [Function; 45] = [
 
 const EXIT: &str = "proc_exit";
 
+/// The function that starts a thread, in programs that have several.
+const SPAWN: (&str, &str) = ("wasi", "thread-spawn");
+
 /// The names that guests import the functions from.
 const MODULES: [(&str, Dialect); 2] =
     [("wasi_snapshot_preview1", Dialect::Preview1), ("wasi_unstable", Dialect::Unstable)];
@@ -119,27 +124,72 @@ const MODULES: [(&str, Dialect); 2] =
 ///
 /// Errors: `Link` if a name is defined already and shadowing isn't allowed; `InvalidArgument` for a store of another engine; `System`.
 pub fn define(linker: &mut Linker, store: &Store, config: &WasiConfig) -> Result<Wasi, Error> {
+    check(linker, store)?;
+    let (program, wasi) = Program::new(config)?;
+    define_program(linker, store, Arc::new(program), None)?;
+    Ok(wasi)
+}
+
+/// Defines the functions for a thread of a group, with the one that starts another: all or nothing.
+///
+/// Errors: as [`define`].
+pub fn define_for_thread(linker: &mut Linker, store: &Store, threads: &Threads, number: u32) -> Result<(), Error> {
+    check(linker, store)?;
+    let (module, name) = SPAWN;
+    linker.check_undefined(module, name)?;
+    let ty = FuncType { params: [I].into(), results: [I].into() };
+    let group = threads.clone();
+    let body = move |_: Caller<'_>, values: &mut [RawValue]| {
+        let number = match group.spawn(values[0].lo as i32) {
+            Ok(number) => number as i32,
+            Err(errno) => -i32::from(errno as u16),
+        };
+        values[0] = RawValue::new(u64::from(number as u32));
+        Ok(())
+    };
+    let spawn = store.func_new_raw(ty, Box::new(body))?;
+    define_program(linker, store, threads.program().clone(), Some((threads, number)))?;
+    linker.define(store, module, name, Extern::Func(spawn))
+}
+
+fn check(linker: &Linker, store: &Store) -> Result<(), Error> {
     linker.check_engine(store)?;
     for (module, _) in MODULES {
         for name in FUNCTIONS.iter().map(|function| function.name).chain([EXIT]) {
             linker.check_undefined(module, name)?;
         }
     }
-    let (context, wasi) = Context::new(config)?;
-    let context = Rc::new(context);
+    Ok(())
+}
+
+fn define_program(
+    linker: &mut Linker,
+    store: &Store,
+    program: Arc<Program>,
+    thread: Option<(&Threads, u32)>,
+) -> Result<(), Error> {
+    let context = Rc::new(Context::new(program));
     let mut funcs = Vec::new();
     for (module, dialect) in MODULES {
         for function in &FUNCTIONS {
             funcs.push((module, function.name, make(store, &context, function, dialect)?));
         }
         let ty = FuncType { params: [I].into(), results: [].into() };
-        let exit = store.func_new_raw(ty, Box::new(|_, values| Err(Error::exit(values[0].lo as u32))))?;
+        let thread = thread.map(|(threads, number)| (threads.clone(), number));
+        let body = move |_: Caller<'_>, values: &mut [RawValue]| {
+            let exit = Error::exit(values[0].lo as u32);
+            if let Some((threads, number)) = &thread {
+                threads.stop(*number, exit.clone());
+            }
+            Err(exit)
+        };
+        let exit = store.func_new_raw(ty, Box::new(body))?;
         funcs.push((module, EXIT, Extern::Func(exit)));
     }
     for (module, name, func) in funcs {
         linker.define(store, module, name, func)?;
     }
-    Ok(wasi)
+    Ok(())
 }
 
 fn make(store: &Store, context: &Rc<Context>, function: &'static Function, dialect: Dialect) -> Result<Extern, Error> {

@@ -24,10 +24,11 @@ mod readdir;
 mod sockets;
 mod stdio;
 mod system;
+pub mod threads;
 mod types;
 
 pub use config::WasiConfig;
 pub use context::Wasi;
 pub use errno::Errno;
-pub use linker::define;
+pub use linker::{define, define_for_thread};
 pub use stdio::{Captured, Input, Output, ReadFn, WriteFn};

@@ -20,6 +20,8 @@ for name in echo files; do
     chmod 644 "$out/$name.wasm"
 done
 
-# Rust's, for which `rustup target add wasm32-wasip1` is needed.
+# Rust's, for which `rustup target add wasm32-wasip1 wasm32-wasip1-threads` is needed.
 ${RUSTC:-rustc} --edition 2024 -O -C strip=symbols -C panic=abort --target wasm32-wasip1 serve.rs -o "$out/serve.wasm"
 chmod 644 "$out/serve.wasm"
+${RUSTC:-rustc} --edition 2024 -O -C strip=debuginfo -C panic=abort --target wasm32-wasip1-threads threads.rs -o "$out/threads.wasm"
+chmod 644 "$out/threads.wasm"
