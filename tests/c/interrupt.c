@@ -386,7 +386,8 @@ static void budgets_pause_anywhere(bool is_debug) {
             }
             OK(pellucid_call_results(paused, &result, 1));
             CHECK(result.of.i64 == expected.of.i64);
-            CHECK(pauses > 3);
+            /* Without signals another thread asks, which a busy machine may let run too late. */
+            CHECK(pauses > 3 || has_checks);
             fprintf(stderr, "%s debug=%d storm=%d: %u pauses, %d alarms\n", cases[i].name, is_debug, storm, pauses,
                     (int)alarms);
             pellucid_call_delete(paused);
