@@ -52,6 +52,9 @@ impl Script {
     /// A script that has run nothing yet. With `step`, every operator of it will raise an event.
     pub fn new(engine: &Engine, step: bool) -> Result<Script, Error> {
         let debuggee = Debuggee::new(engine, StoreLimits::default())?;
+        if engine.config().fuel {
+            debuggee.set_fuel(i64::MAX)?;
+        }
         let mut linker = Linker::new(engine);
         linker.allow_shadowing(true);
         define_spectest(&debuggee, &mut linker)?;
@@ -464,5 +467,8 @@ pub fn config(debug: bool, signal_handlers: bool) -> Config {
     let is_plain = std::env::var_os("PELLUCID_SPEC_OPT").is_some_and(|level| level == "none");
     let opt_level = if is_plain { OptLevel::None } else { OptLevel::Speed };
     let exact = std::env::var_os("PELLUCID_SPEC_FORM").is_some_and(|form| form == "exact");
-    Config { debug, exact, signal_handlers, opt_level, compile_threads: 1, ..Config::default() }
+    let counts = std::env::var_os("PELLUCID_SPEC_FUEL").is_some_and(|counts| counts == "1");
+    let (fuel, interrupt_checks) = (counts, counts);
+    let usual = Config { compile_threads: 1, fuel, interrupt_checks, ..Config::default() };
+    Config { debug, exact, signal_handlers, opt_level, ..usual }
 }
