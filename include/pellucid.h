@@ -768,7 +768,7 @@ enum pellucid_limit {
     PELLUCID_LIMIT_NESTED_CALLS = 7,
     /**
      * How long a guest may wait at a time in `memory.atomic.wait32` and `wait64`, in nanoseconds; as long as it likes unless set.
-     * With 0 it must not wait at all. What exceeds this ends: the operator traps with `PELLUCID_TRAP_WAIT_NOT_ALLOWED`.
+     * With 0 it must not wait at all. After a pause it is counted anew. What exceeds this ends: the operator traps with `PELLUCID_TRAP_WAIT_NOT_ALLOWED`.
      */
     PELLUCID_LIMIT_WAIT_NANOSECONDS = 8,
 };

@@ -25,6 +25,7 @@ use pellucid::ffi::instance::*;
 use pellucid::ffi::linker::*;
 use pellucid::ffi::memory::*;
 use pellucid::ffi::module::*;
+use pellucid::ffi::shared_memory::*;
 use pellucid::ffi::store::*;
 use pellucid::ffi::table::*;
 use pellucid::ffi::types::*;
@@ -809,7 +810,8 @@ impl World {
         let memory = handle!(self, store, memories, pellucid_memory_t, faults);
         let mut bytes = vec![7u8; self.below(40)];
         let offset = self.pick(&[0, 8, 65_530, 65_536, 1 << 33, u64::MAX - 3]);
-        match self.below(5) {
+        match self.below(7) {
+            5 | 6 => self.shared_memory(&store, memory, faults),
             0 => {
                 let (to, n) = (bytes.as_mut_ptr(), bytes.len());
                 call!(self, faults, pellucid_memory_read(store.pointer, pointer(&memory), offset, to, n));
@@ -845,6 +847,68 @@ impl World {
                 }
             }
         }
+    }
+
+    /// What stores may have in common: of this memory, or a new one.
+    fn shared_memory(&self, store: &StoreSlot, memory: Option<pellucid_memory_t>, faults: Faults) {
+        let (mut shared, mut error) = (null_mut(), null_mut());
+        let status =
+            call!(self, faults, pellucid_memory_shared(store.pointer, pointer(&memory), &mut shared, &mut error));
+        self.took_error("pellucid_memory_shared", status, true, error);
+        if status != OK {
+            let Some((engine, ..)) = self.some_engine() else { return };
+            let ty = pellucid_memorytype_t {
+                minimum: self.pick(&[0, 1, 2]),
+                maximum: self.pick(&[0, 2, 3, 70_000]),
+                has_maximum: self.pick(&[1, 1, 1, 0]),
+                is_64: self.pick(&[0, 0, 0, 1]),
+                is_shared: self.pick(&[1, 1, 1, 0]),
+                page_size_log2: self.pick(&[16, 16, 0, 255]),
+            };
+            error = null_mut();
+            let status = call!(self, vec![], pellucid_shared_memory_new(engine, &ty, &mut shared, &mut error));
+            self.took_error("pellucid_shared_memory_new", status, true, error);
+            if status != OK {
+                return;
+            }
+        }
+        let mut bytes = vec![7u8; self.below(40)];
+        let offset = self.pick(&[0, 1, 65_530, 1 << 33, u64::MAX - 3]);
+        match self.below(6) {
+            0 => {
+                call!(self, vec![], pellucid_shared_memory_read(shared, offset, bytes.as_mut_ptr(), bytes.len()));
+            }
+            1 => {
+                call!(self, vec![], pellucid_shared_memory_write(shared, offset, bytes.as_ptr(), bytes.len()));
+            }
+            2 => {
+                let (mut old, mut error) = (0, null_mut());
+                let pages = self.pick(&[0, 1, u64::MAX]);
+                let status = call!(self, vec![], pellucid_shared_memory_grow(shared, pages, &mut old, &mut error));
+                self.took_error("pellucid_shared_memory_grow", status, true, error);
+            }
+            3 => {
+                let (mut woken, mut waiting, limit) = (1, 1, self.pick(&[0, 1 << 16, u64::MAX]));
+                call!(self, vec![], pellucid_shared_memory_notify(shared, offset, 3, &mut woken));
+                call!(self, vec![], pellucid_shared_memory_waiter_count(shared, &mut waiting));
+                call!(self, vec![], pellucid_shared_memory_set_limit(shared, limit));
+                if (woken, waiting) != (0, 0) {
+                    self.wrong(format!("{woken} were woken and {waiting} wait, where nobody does"));
+                }
+            }
+            _ => {
+                let Some(other) = self.store() else { return };
+                let (mut handle, mut error) = (pellucid_memory_t::default(), null_mut());
+                let status =
+                    call!(self, vec![], pellucid_memory_from_shared(other.pointer, shared, &mut handle, &mut error));
+                self.took_error("pellucid_memory_from_shared", status, true, error);
+                if status == OK {
+                    other.things.borrow_mut().memories.push(handle);
+                }
+            }
+        }
+        // SAFETY: it isn't used any more.
+        unsafe { pellucid_shared_memory_delete(shared) };
     }
 
     fn table(&self) {

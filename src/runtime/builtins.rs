@@ -274,12 +274,13 @@ impl Waited {
             (Some(number), _) => u64::from(number.load(Ordering::SeqCst)) == expected,
             _ => false,
         };
-        let begun = if begun == 0 { AlarmClock::Wall.now() } else { begun };
-        let wanted = u64::try_from(timeout).ok();
-        let allowed = (most < u64::MAX).then_some(most);
+        let now = AlarmClock::Wall.now();
+        let begun = if begun == 0 { now } else { begun };
+        let wanted = u64::try_from(timeout).ok().map(|time| begun.saturating_add(time));
+        // Not from when it began: it isn't the guest who made a pause last long.
+        let allowed = (most < u64::MAX).then(|| now.saturating_add(most));
         let is_cut = allowed.is_some_and(|allowed| wanted.is_none_or(|wanted| allowed < wanted));
-        let time = if is_cut { allowed } else { wanted };
-        let until = time.map(|time| begun.saturating_add(time));
+        let until = if is_cut { allowed } else { wanted };
         loop {
             return match memory.parking().wait(
                 address,

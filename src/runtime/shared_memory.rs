@@ -18,6 +18,11 @@ pub struct SharedMemory {
     memory: Arc<LinearMemory>,
 }
 
+const _: () = {
+    const fn is_for_any_thread<T: Send + Sync>() {}
+    is_for_any_thread::<SharedMemory>();
+};
+
 impl SharedMemory {
     /// Makes one, with as many bytes as its type says. It has addresses for as many as its type and the engine's own limits allow.
     ///

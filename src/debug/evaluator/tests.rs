@@ -1,7 +1,7 @@
 //! Table-driven tests of the evaluator: edge values, traps, and the bits of NaNs.
 
 use super::*;
-use crate::abi::operators::{NumericOperands, ends_run, is_reproducible, numeric_operands};
+use crate::abi::operators::{NumericOperands, ends_run, is_reproducible, numeric_operands, read_memory};
 use wasmparser::{FrameKind, FrameStack};
 
 struct InsideIf;
@@ -129,6 +129,10 @@ fn the_evaluator_knows_exactly_the_inner_operators() {
             return; // A load from a GC array is named like one from memory; it isn't compiled.
         }
         assert_eq!(Inner::new(&operator).is_none(), ends_run(&operator), "{operator:?}");
+        if !ends_run(&operator) {
+            let reads = format!("{operator:?}").contains("memarg") || matches!(operator, Operator::MemorySize { .. });
+            assert_eq!(read_memory(&operator).is_some(), reads, "{operator:?}");
+        }
         *known += u32::from(!ends_run(&operator));
     };
     let mut known = 0;

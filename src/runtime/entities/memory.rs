@@ -209,6 +209,6 @@ fn check_size(ty: &MemoryType, pages: u64, limits: &StoreLimits) -> Result<usize
     }
     match ty.bytes(pages) {
         Some(bytes) if bytes <= limits.memory_bytes && bytes <= isize::MAX as u64 => Ok(bytes as usize),
-        _ => bail!(Limit, "{pages} pages are more than the store's limit of {} bytes", limits.memory_bytes),
+        _ => bail!(Limit, "{pages} pages are more than the limit of {} bytes", limits.memory_bytes),
     }
 }
