@@ -6304,7 +6304,7 @@ typedef pellucid_status_t (*pellucid_wasi_thread_cb_t)(void *userdata,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a module without these; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_UNSUPPORTED` for an engine without signal handlers, whose guests can't be interrupted.
+ * `PELLUCID_ERR_UNSUPPORTED` for an engine whose guests can't be interrupted, which has neither signal handlers nor checks.
  *
  * Owns: the library owns `userdata` until the finalizer runs; the caller owns `*out_threads`, `*out_wasi` and `*out_error`.
  * Context: any thread.

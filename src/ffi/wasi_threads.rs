@@ -189,7 +189,7 @@ fn run(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a module without these; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_UNSUPPORTED` for an engine without signal handlers, whose guests can't be interrupted.
+/// `PELLUCID_ERR_UNSUPPORTED` for an engine whose guests can't be interrupted, which has neither signal handlers nor checks.
 ///
 /// Owns: the library owns `userdata` until the finalizer runs; the caller owns `*out_threads`, `*out_wasi` and `*out_error`.
 /// Context: any thread.
@@ -209,8 +209,9 @@ pub unsafe extern "C" fn pellucid_wasi_threads_new(
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status out_error; ref module, ref config, out out_threads, opt_out out_wasi => {
         let module = module.module().clone();
-        if !module.engine().config().signal_handlers {
-            bail!(Unsupported, "guests of an engine without signal handlers can't be interrupted, so their threads can't be ended");
+        let config_of_engine = module.engine().config();
+        if !config_of_engine.signal_handlers && !config_of_engine.interrupt_checks {
+            bail!(Unsupported, "guests of this engine can't be interrupted, so threads of theirs can't be ended");
         }
         let memories = memories(&module)?;
         let shared = memories.clone();

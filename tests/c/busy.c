@@ -59,6 +59,7 @@ static pellucid_frame_t stands;
 static pellucid_edit_t *edit;
 static pellucid_linker_t *linker;
 static pellucid_wasi_config_t *wasi;
+static pellucid_wasi_threads_t *wasi_threads;
 static pellucid_shared_memory_t *shared;
 
 static void make(void) {
@@ -84,6 +85,10 @@ static void make(void) {
     MUST(pellucid_edit_begin(store, &edit));
     MUST(pellucid_linker_new(engine, &linker));
     MUST(pellucid_wasi_config_new(&wasi));
+    pellucid_module_t *with_threads = module_of("(module (import \"env\" \"memory\" (memory 1 1 shared))"
+                                                "  (func (export \"wasi_thread_start\") (param i32 i32)))");
+    MUST(pellucid_wasi_threads_new(with_threads, wasi, 1, NULL, NULL, NULL, &wasi_threads, NULL, ERR));
+    pellucid_module_delete(with_threads);
     MUST(pellucid_shared_memory_new(engine, &sharedtype, &shared, ERR));
 }
 
@@ -168,6 +173,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_unknown_as_traps(linker, store, waits, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_linker_get(linker, store, "", 0, "", 0, &item));
     STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_wasi(linker, store, wasi, &new_wasi, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_wasi_threads(linker, store, wasi_threads, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_activations(store, NULL, 0, &size));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_caller(store, &stands, &frame));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_key(store, &stands, &number));
@@ -229,6 +235,7 @@ int main(void) {
     OK(pellucid_edit_commit(edit, ERR));
     pellucid_edit_delete(edit);
     pellucid_shared_memory_delete(shared);
+    pellucid_wasi_threads_delete(wasi_threads);
     pellucid_wasi_config_delete(wasi);
     pellucid_linker_delete(linker);
     pellucid_module_delete(waits);

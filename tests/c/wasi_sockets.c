@@ -257,6 +257,9 @@ int main(void) {
         one_thread(is_debug);
         waiting(is_debug);
         interrupts(is_debug);
+        has_checks = true;
+        interrupts(is_debug);
+        has_checks = false;
     }
     return finish();
 }

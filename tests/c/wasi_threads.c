@@ -74,10 +74,19 @@ static void define_here(pellucid_linker_t *linker, pellucid_store_t *store) {
 
 /* What a debugger's handler notes while it holds its thread. */
 static _Atomic int n_held, n_left, is_released;
-static _Atomic int n_frames;
+static _Atomic int n_frames, n_hit;
 
 static pellucid_action_t handle(void *userdata, pellucid_store_t *store, pellucid_event_t *event) {
     (void)userdata;
+    if (pellucid_event_kind(event) == PELLUCID_EVENT_BREAKPOINT) {
+        pellucid_frame_t at;
+        pellucid_value_t locals[2];
+        uint32_t n;
+        OK(pellucid_event_frame(event, &at));
+        OK(pellucid_frame_read_locals(store, &at, 0, locals, 2, &n));
+        CHECK(n == 2 && locals[0].of.i32 >= 1 && locals[1].of.i32 <= 4);
+        n_hit++;
+    }
     if (pellucid_event_kind(event) != PELLUCID_EVENT_INTERRUPT) {
         return PELLUCID_ACTION_CONTINUE;
     }
@@ -101,6 +110,10 @@ static pellucid_action_t handle(void *userdata, pellucid_store_t *store, pelluci
 }
 
 static bool has_handlers;
+static pellucid_module_t *module;
+
+/* The number of the function that threads begin with. */
+enum { THREAD = 9 };
 
 static pellucid_status_t prepare(void *userdata, uint32_t thread, pellucid_store_t *store, pellucid_linker_t *linker,
                                  pellucid_error_t **out_error) {
@@ -111,13 +124,19 @@ static pellucid_status_t prepare(void *userdata, uint32_t thread, pellucid_store
     }
     define_here(linker, store);
     if (has_handlers) {
-        OK(pellucid_store_set_event_handler(store, PELLUCID_EVENT_INTERRUPT, NULL, handle, NULL));
+        OK(pellucid_store_set_event_handler(store, PELLUCID_EVENT_INTERRUPT | PELLUCID_EVENT_BREAKPOINT, NULL, handle, NULL));
+        pellucid_edit_t *edit;
+        uint64_t id;
+        uint32_t pc;
+        OK(pellucid_edit_begin(store, &edit));
+        OK(pellucid_edit_add_at_function(edit, module, THREAD, &id, &pc));
+        OK(pellucid_edit_commit(edit, NULL));
+        pellucid_edit_delete(edit);
     }
     n_prepared++;
     return PELLUCID_OK;
 }
 
-static pellucid_module_t *module;
 static pellucid_linker_t *linker;
 
 static void open_group(pellucid_wasi_config_t *config, uint32_t most, bool is_script) {
@@ -168,6 +187,13 @@ static int32_t spawn(int32_t what) {
     return thread;
 }
 
+/* The same for a thread that ends the program, perhaps before the one that has started it goes on. */
+static void spawn_to_end(int32_t what) {
+    int32_t thread = 1;
+    pellucid_status_t status = call("spawn", what, &thread);
+    CHECK(status == PELLUCID_OK ? thread > 0 : pellucid_error_trap(last_error) == PELLUCID_TRAP_INTERRUPTED);
+}
+
 static void wait_until(_Atomic int *counter, int n) {
     for (int i = 0; *counter < n && i < 20000; i++) {
         sleep_ms(1);
@@ -214,8 +240,10 @@ static void verdicts(bool is_debug) {
         open_script(is_debug, 8);
         CHECK(spawn(1) > 0 && spawn(4) > 0 && spawn(1) > 0);
         wait_until(&n_here, 3);
-        CHECK(spawn(what) > 0);
-        STATUS(PELLUCID_ERR_TRAP, call("spin", 0, NULL));
+        int32_t thread;
+        if (call("spawn", what, &thread) == PELLUCID_OK) {
+            STATUS(PELLUCID_ERR_TRAP, call("spin", 0, NULL));
+        }
         CHECK(pellucid_error_trap(last_error) == PELLUCID_TRAP_INTERRUPTED);
         for (int i = 0; i < 2; i++) {
             if (what == 2) {
@@ -245,14 +273,14 @@ static void verdicts(bool is_debug) {
     close_group();
     /* A trap that comes while the host's own store runs nothing doesn't reach its next guest, when the end was seen. */
     open_script(is_debug, 8);
-    CHECK(spawn(2) > 0);
+    spawn_to_end(2);
     STATUS(PELLUCID_ERR_TRAP, pellucid_wasi_threads_join(threads, ERR));
     OK(call("load", 4, &(int32_t){0}));
     close_group();
     /* A callback that fails. */
     open_script(is_debug, 8);
     refuses = PELLUCID_ERR_LIMIT;
-    CHECK(spawn(0) > 0);
+    spawn_to_end(0);
     STATUS(PELLUCID_ERR_HOST, pellucid_wasi_threads_join(threads, ERR));
     CHECK(message_has(last_error, "PELLUCID_ERR_LIMIT"));
     refuses = 0;
@@ -268,6 +296,20 @@ static void verdicts(bool is_debug) {
     OK(pellucid_wasi_threads_join(threads, ERR));
     STATUS(PELLUCID_ERR_INVALID_STATE, end_status);
     ends = NULL;
+    close_group();
+}
+
+/* Each thread's store has breakpoints of its own, which its callback sets. */
+static void breakpoints(void) {
+    has_handlers = true;
+    open_script(true, 8);
+    n_hit = 0;
+    for (int i = 0; i < 6; i++) {
+        CHECK(spawn(0) > 0);
+    }
+    OK(pellucid_wasi_threads_join(threads, ERR));
+    CHECK(n_hit == 6);
+    has_handlers = false;
     close_group();
 }
 
@@ -302,7 +344,7 @@ static void all_pause(void) {
     pthread_join(main_thread, NULL);
     STATUS(PELLUCID_ERR_TRAP, status);
     pellucid_error_t *error = NULL;
-    STATUS(PELLUCID_ERR_TRAP, pellucid_wasi_threads_end(threads, &error));
+    STATUS(PELLUCID_ERR_TRAP, pellucid_wasi_threads_join(threads, &error));
     CHECK(pellucid_error_trap(error) == PELLUCID_TRAP_INTERRUPTED);
     pellucid_error_delete(error);
     has_handlers = false;
@@ -422,7 +464,12 @@ int main(void) {
     for (int is_debug = 0; is_debug <= 1; is_debug++) {
         numbers(is_debug);
         verdicts(is_debug);
+        /* Without signals, too. */
+        has_checks = true;
+        verdicts(is_debug);
+        has_checks = false;
         if (is_debug) {
+            breakpoints();
             all_pause();
         }
         programs(is_debug);

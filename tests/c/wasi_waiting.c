@@ -518,6 +518,9 @@ int main(void) {
         callbacks(is_debug, false);
         ends(is_debug);
         interrupts(is_debug);
+        has_checks = true;
+        interrupts(is_debug);
+        has_checks = false;
     }
     fixed_clocks();
     steps();
