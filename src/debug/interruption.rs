@@ -75,7 +75,7 @@ impl Session<'_> {
         let store = self.debuggee.store();
         let is_new = place == Interrupted::Outside && !self.has_begun.replace(true) && !self.call.is_nested();
         let asked = self.take_asked(is_new);
-        if let Todo::Nothing = self.todo(asked) {
+        if let (Todo::Nothing, _) = self.todo(asked) {
             return Flow::Continue(());
         }
         if place == Interrupted::Outside && self.stopped_call.begin_again(self.call) {
@@ -151,43 +151,61 @@ impl Session<'_> {
         self.debuggee.store().with_alarm(PATIENCE, AlarmClock::Wall, false, |_| self.enter())
     }
 
-    fn todo(&self, asked: Interrupts) -> Todo {
-        let own = self.budget.is_some_and(|budget| budget.alarm.has_gone_off());
-        let pauses = self.budget.is_some_and(|budget| budget.pauses);
-        if asked.trap {
+    /// What is to be done first, and what was asked for besides.
+    fn todo(&self, asked: Interrupts) -> (Todo, Interrupts) {
+        // In this order: the budget may be used up in between, but not the other way round.
+        let is_used_up = self.debuggee.store().is_time_used_up();
+        let own_pauses = self.budget.is_some_and(|budget| budget.pauses && budget.alarm.has_gone_off());
+        let mut rest = asked;
+        let todo = if asked.trap {
             Todo::End(TrapCode::Interrupted)
         } else if let Some(action) = asked.fuel {
             // Before what comes at no particular operator: that is heard where it comes next.
+            rest.fuel = None;
             match action {
                 LimitAction::Pause if self.resumable => Todo::Pause(EventKind::Fuel),
                 LimitAction::Tell => Todo::Tell(EventKind::Fuel),
                 _ => Todo::End(TrapCode::OutOfFuel),
             }
-        } else if own && pauses {
+        } else if asked.epoch.is_some_and(|action| !self.may_go_on(action)) {
+            Todo::End(TrapCode::Deadline)
+        } else if own_pauses {
+            rest.alarm = false;
             Todo::Pause(EventKind::Deadline)
-        } else if self.debuggee.store().is_time_used_up() {
+        } else if is_used_up {
             // The call's own, or that of one around it, which can't go on before this one has ended.
             Todo::End(TrapCode::Deadline)
-        } else if asked.pause && self.resumable {
-            Todo::Pause(EventKind::Interrupt)
-        } else if asked.pause {
+        } else if asked.pause && !self.resumable {
             Todo::End(TrapCode::Interrupted)
+        } else if asked.pause {
+            rest.pause = false;
+            Todo::Pause(EventKind::Interrupt)
+        } else if let Some(action) = asked.epoch {
+            rest.epoch = None;
+            if action == LimitAction::Tell { Todo::Tell(EventKind::Epoch) } else { Todo::Pause(EventKind::Epoch) }
+        } else if asked.event {
+            rest.event = false;
+            Todo::Tell(EventKind::Interrupt)
         } else {
-            match asked.epoch {
-                Some(LimitAction::Pause) if self.resumable => Todo::Pause(EventKind::Epoch),
-                Some(LimitAction::Tell) => Todo::Tell(EventKind::Epoch),
-                Some(_) => Todo::End(TrapCode::Deadline),
-                None if asked.event => Todo::Tell(EventKind::Interrupt),
-                None => Todo::Nothing,
-            }
+            Todo::Nothing
+        };
+        (todo, rest)
+    }
+
+    /// Whether the call can go on after what is done when a limit is reached.
+    fn may_go_on(&self, action: LimitAction) -> bool {
+        match action {
+            LimitAction::Tell => true,
+            LimitAction::Pause => self.resumable,
+            LimitAction::Trap => false,
         }
     }
 
-    /// Does what was asked for, where the call stands.
+    /// Does what was asked for, where the call stands. If it can go on after that, it hears what else was asked for before it does.
     fn act(&self, asked: Interrupts) -> Flow {
-        let todo = self.todo(asked);
-        if asked.fuel.is_some() && !asked.trap {
-            self.debuggee.store().put_back_interrupts(asked);
+        let (todo, rest) = self.todo(asked);
+        if let Todo::Pause(_) | Todo::Tell(_) = todo {
+            self.debuggee.store().put_back_interrupts(rest);
         }
         match todo {
             Todo::Nothing => Flow::Continue(()),

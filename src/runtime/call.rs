@@ -581,7 +581,9 @@ impl Call {
     #[cold]
     fn interrupted(&self, store: &Store, exit: u32) -> Interrupted {
         self.state.set(RunState::Suspended);
-        self.left.set(Left::Preempted);
+        // SAFETY: the stack is leased by this call.
+        let is_at_end = unsafe { (*self.running.stack.get()).is_opened() };
+        self.left.set(if is_at_end { Left::PreemptedAtEnd } else { Left::Preempted });
         let context = store.inner().context.get();
         // SAFETY: the context is this store's; guest code isn't running. What the exit says fits together.
         let place = unsafe {

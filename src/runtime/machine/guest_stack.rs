@@ -26,9 +26,9 @@ use std::rc::Rc;
 /// Bytes of the guard region.
 pub const GUARD: usize = (256 << 10) + HANDLER_ROOM;
 /// Bytes of its upper part, which becomes accessible, piece by piece, when a host's signal handler that runs on the stack needs
-/// it.
+/// it, or the registers of a guest that is left where its stack ends.
 const HANDLER_ROOM: usize = 8 * HANDLER_PIECE;
-/// Bytes of such a piece. It is closed when the handler has returned.
+/// Bytes of such a piece. It is closed when the handler has returned, or the guest runs on.
 const HANDLER_PIECE: usize = 128 << 10;
 
 // What lies below a frame's last probe, and what a routine of ours pushes below that.
@@ -43,7 +43,7 @@ const KEPT: usize = 16;
 /// Bytes below the limit on stacks of code that checks it: for a stop point's registers, and a host's signal handler.
 pub const HEADROOM: usize = 64 << 10;
 
-/// Gives a signal handler the next piece of a stack's guard; answers whether there was one. Fit for a signal handler.
+/// Gives a signal handler, or a guest's registers, the next piece of a stack's guard; answers whether there was one. Fit for a signal handler.
 ///
 /// # Safety
 ///
@@ -110,6 +110,11 @@ impl GuestStack {
     /// What frames mustn't go below, with this much room below them.
     pub fn lowest_frame(&self, room: usize) -> usize {
         self.limit.max(self.base) + room
+    }
+
+    /// Whether something of the guard was given to a signal handler, or to the registers of a guest that was left.
+    pub fn is_opened(&self) -> bool {
+        self.record.opened() != 0
     }
 
     /// The first byte that can be accessed.
@@ -262,7 +267,7 @@ impl StackPool {
     pub unsafe fn release(&self, stack: *const GuestStack) {
         // SAFETY: the caller's promise.
         unsafe {
-            if (*stack).record.opened() != 0 {
+            if (*stack).is_opened() {
                 (*stack).close();
             }
         }

@@ -143,6 +143,11 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     let machine = unsafe { &mut (*context).uc_mcontext };
     let register = |register: c_int| machine.gregs[register as usize] as usize;
     let (pc, fp, sp) = (register(libc::REG_RIP), register(libc::REG_RBP), register(libc::REG_RSP));
+    if signal == libc::SIGILL && switch::asks_to_restore(pc) {
+        // SAFETY: the caller's promise.
+        unsafe { restore_preempted(context) };
+        return true;
+    }
     let Some(stack) = thread::stack_at(sp) else { return false };
     let store: *mut StoreContext = stack.context().cast();
     // SAFETY: code runs on the stack, so its store is there, and the context points to its own table and code map. Guest code
@@ -165,10 +170,13 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     if has_no_room && unsafe { run_handler(context) } {
         return true;
     }
-    // SAFETY: a handler runs on the stack; then the caller's promise.
+    // SAFETY: a handler runs on the stack, or a routine of ours that leaves it; then the caller's promise.
     if hits_guard && !is_guest && unsafe { open(stack) } {
-        // SAFETY: as above.
-        unsafe { look_again(context) };
+        // What a guest that is left has there stays until it runs on: see `restore_preempted`.
+        if !switch::is_switching(pc) {
+            // SAFETY: as above.
+            unsafe { look_again(context) };
+        }
         return true;
     }
     let code = if hits_guard { Some(TrapCode::CallStackExhausted) } else { trap };
@@ -185,6 +193,40 @@ pub unsafe fn claim(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     thread::seen_alternate_stack(unsafe { &(*context).uc_stack });
     true
 }
+
+/// Has the interrupted context, which is about to enter a guest that was left near the end of its stack, become that guest's, and takes
+/// back what the guest's registers were given of the guard.
+///
+/// # Safety
+///
+/// As for [`claim`]; the context must [ask](switch::asks_to_restore) for it.
+unsafe fn restore_preempted(context: *mut libc::ucontext_t) {
+    use libc::{REG_EFL, REG_RDI, REG_RIP};
+    // SAFETY: the caller's promise; what the guest left is on its stack, where nothing runs, and is read before it goes.
+    unsafe {
+        let machine = &mut (*context).uc_mcontext;
+        let guest_sp = (*(machine.gregs[REG_RDI as usize] as *mut StoreContext)).guest_sp;
+        let saved = switch::saved_registers(guest_sp);
+        for (register, value) in NUMBERED.into_iter().zip(saved.general) {
+            machine.gregs[register as usize] = value as i64;
+        }
+        machine.gregs[REG_EFL as usize] = saved.flags as i64;
+        machine.gregs[REG_RIP as usize] = saved.pc as i64;
+        switch::copy_saved_vectors(guest_sp, machine.fpregs.cast());
+        if let Some(stack) = thread::stack_at(guest_sp) {
+            close(stack);
+        }
+    }
+}
+
+/// The system's names for the processor's registers, by their numbers.
+const NUMBERED: [c_int; 16] = {
+    use libc::*;
+    [
+        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
+        REG_R12, REG_R13, REG_R14, REG_R15,
+    ]
+};
 
 /// The code of signals that the kernel raises for reasons of its own.
 const SI_KERNEL: c_int = 0x80;
@@ -233,7 +275,7 @@ unsafe fn close_or_look_again(context: *mut libc::ucontext_t) {
     unsafe {
         if sp >= stack.base() {
             close(stack);
-        } else if !is_guest_code(stack, NativePc(pc)) {
+        } else if !is_guest_code(stack, NativePc(pc)) && !switch::is_switching(pc) {
             look_again(context);
         }
     }

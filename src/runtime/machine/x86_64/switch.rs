@@ -74,6 +74,8 @@ mod interrupt {
 const VECTORS: usize = 2752;
 /// Which of them there are, as `xsave` numbers them; 0 where there is no `xsave`.
 static VECTOR_STATES: AtomicU32 = AtomicU32::new(0);
+/// Where each of them is, and its size, in what `xsave` writes.
+static VECTOR_PLACES: [[AtomicU32; 2]; 8] = [const { [const { AtomicU32::new(0) }; 2] }; 8];
 /// Those that are the guest's: SSE, AVX and AVX-512. The others are the host's, or, like protection keys, the thread's.
 const GUEST_STATES: u32 = 0xe6;
 
@@ -89,7 +91,12 @@ pub fn prepare_interrupts() {
         let place = __cpuid_count(0xd, *state);
         *state < 2 || (place.eax + place.ebx) as usize <= VECTORS
     };
-    let fitting = (0..32).filter(|state| states & 1 << state != 0).filter(fits).map(|state| 1 << state).sum();
+    let fitting: u32 = (0..32).filter(|state| states & 1 << state != 0).filter(fits).map(|state| 1 << state).sum();
+    for (state, [place, size]) in (2..).zip(&VECTOR_PLACES[2..]).filter(|(state, _)| fitting & 1 << state != 0) {
+        let found = __cpuid_count(0xd, state);
+        place.store(found.ebx, Ordering::Relaxed);
+        size.store(found.eax, Ordering::Relaxed);
+    }
     VECTOR_STATES.store(fitting, Ordering::Relaxed);
 
     #[target_feature(enable = "xsave")]
@@ -223,6 +230,8 @@ pub enum Left {
     Stopped,
     /// By way of [`preempted`].
     Preempted,
+    /// The same where the stack hadn't room for the registers: they are in its guard, which is opened for that.
+    PreemptedAtEnd,
     /// By way of [`leave_yielded`].
     Yielded,
 }
@@ -237,6 +246,7 @@ pub unsafe fn resume(context: *mut StoreContext, left: Left) -> u32 {
     let restore = match left {
         Left::Stopped => restore_stopped as *const () as usize,
         Left::Preempted => restore_preempted as *const () as usize,
+        Left::PreemptedAtEnd => restore_by_signal as *const () as usize,
         Left::Yielded => restore_yielded as *const () as usize,
     };
     let exit;
@@ -356,19 +366,18 @@ unsafe extern "sysv64" fn restore_preempted() {
         "mov rbp, [rdi + {guest_sp}]",
         "lea rsp, [rbp - {vectors}]",
         "and rsp, -64",
-        "lea rsp, [rsp - 64]",
         // The floating-point environment stays the one that was set on the way here.
-        "stmxcsr [rsp]",
+        "stmxcsr [rdi + {scratch}]",
         "xor edx, edx",
         "mov eax, [rip + {states}]",
         "test eax, eax",
         "jz 3f",
-        "xrstor64 [rsp + 64]",
+        "xrstor64 [rsp]",
         "jmp 4f",
         "3:",
-        "fxrstor64 [rsp + 64]",
+        "fxrstor64 [rsp]",
         "4:",
-        "ldmxcsr [rsp]",
+        "ldmxcsr [rdi + {scratch}]",
         "mov r15, [rbp]",
         "mov r14, [rbp + 8]",
         "mov r13, [rbp + 16]",
@@ -403,9 +412,42 @@ unsafe extern "sysv64" fn restore_preempted() {
         "jmp {leave}",
         word = const interrupt::WORD,
         guest_sp = const offsets::GUEST_SP,
+        // Only used while a guest is being interrupted.
+        scratch = const interrupt::RAX,
         vectors = const VECTORS,
         states = sym VECTOR_STATES,
         red_zone = const RED_ZONE,
+        refused = const REFUSED,
+        leave = sym leave,
+    )
+}
+
+/// Has a signal handler of ours restore what [`preempted`] has saved, all at once, as no instruction can that needs the stack.
+///
+/// # Safety
+///
+/// As for [`restore_stopped`].
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn restore_by_signal() {
+    naked_asm!(
+        ".hidden pellucid_by_signal",
+        ".globl pellucid_by_signal",
+        "pellucid_by_signal:",
+        "cmp qword ptr [rdi + {word}], 0",
+        "jne 2f",
+        ".hidden pellucid_by_signal_ask",
+        ".globl pellucid_by_signal_ask",
+        "pellucid_by_signal_ask:",
+        "ud2",
+        ".hidden pellucid_by_signal_end",
+        ".globl pellucid_by_signal_end",
+        "pellucid_by_signal_end:",
+        "2:",
+        "mov rbx, rdi",
+        "mov eax, {refused}",
+        "jmp {leave}",
+        word = const interrupt::WORD,
         refused = const REFUSED,
         leave = sym leave,
     )
@@ -731,7 +773,9 @@ pub unsafe fn settle(registers: &mut Interrupted, store: *mut StoreContext) -> F
         return Found::Switching;
     }
     let (yielded, yielded_end) = (address_of!("pellucid_restore_yielded"), address_of!("pellucid_restore_yielded_end"));
-    for (start, end) in [(stopped, stopped_end), (restore, restore_end), (yielded, yielded_end)] {
+    let (by_signal, by_signal_end) = (address_of!("pellucid_by_signal"), address_of!("pellucid_by_signal_end"));
+    let windows = [(stopped, stopped_end), (restore, restore_end), (by_signal, by_signal_end), (yielded, yielded_end)];
+    for (start, end) in windows {
         if is_between(start, end) {
             registers.pc = start;
             if !store.is_null() {
@@ -753,8 +797,83 @@ pub unsafe fn settle(registers: &mut Interrupted, store: *mut StoreContext) -> F
     } else if pc == last {
         (registers.pc, registers.sp) = (word(registers.sp), registers.sp + 8 + RED_ZONE);
     }
-    let ours = address_of!("__start_pellucid_switch")..address_of!("__stop_pellucid_switch");
-    if ours.contains(&registers.pc) { Found::Switching } else { Found::Elsewhere }
+    if is_switching(registers.pc) { Found::Switching } else { Found::Elsewhere }
+}
+
+/// Whether an instruction is one of the routines here.
+pub fn is_switching(pc: usize) -> bool {
+    (address_of!("__start_pellucid_switch")..address_of!("__stop_pellucid_switch")).contains(&pc)
+}
+
+/// Whether it is the one by which a handler is asked to restore a guest's registers, with the store context in `rdi`.
+pub fn asks_to_restore(pc: usize) -> bool {
+    pc == address_of!("pellucid_by_signal_ask")
+}
+
+/// The registers of a guest that was left by way of [`preempted`].
+#[derive(Debug)]
+pub struct SavedRegisters {
+    /// By their numbers; the stack pointer is the guest's own.
+    pub general: [usize; 16],
+    /// The flags.
+    pub flags: usize,
+    /// The next instruction.
+    pub pc: usize,
+}
+
+/// Reads them.
+///
+/// # Safety
+///
+/// The guest stack pointer must come from an exit of this kind, on a stack that is mapped, which wasn't resumed since.
+pub unsafe fn saved_registers(guest_sp: usize) -> SavedRegisters {
+    // SAFETY: the caller's promise.
+    let word = |place: usize| unsafe { (guest_sp as *const usize).add(place).read() };
+    let mut general = PREEMPTED_REGISTERS.map(word);
+    general[4] = guest_sp + 136 + RED_ZONE;
+    SavedRegisters { general, flags: word(15), pc: word(16) }
+}
+
+/// Copies its vector registers to where the system takes them from when a signal handler has returned. The rest of what is there stays,
+/// the floating-point environment as well.
+///
+/// # Safety
+///
+/// As for [`saved_registers`]; `frame` must be the floating-point state that the system gave to a handler which is still running.
+pub unsafe fn copy_saved_vectors(guest_sp: usize, frame: *mut u8) {
+    /// Where `xsave` has the first 16 registers of 128 bits, and what it has saved.
+    const XMM: std::ops::Range<usize> = 160..416;
+    const STATES: usize = 512;
+    /// Where the system says whether states follow, which, and how many bytes.
+    const MAGIC: usize = 464;
+    const FEATURES: usize = 472;
+    const SIZE: usize = 480;
+    const IS_EXTENDED: u32 = 0x4650_5853;
+    let saved = lowest_used_by_vectors(guest_sp) as *const u8;
+    // SAFETY: both are as large as `fxsave` makes them, and where the system says so as large as it says; the saved one is `VECTORS` long,
+    // into which all that is copied fits.
+    unsafe {
+        let copy = |place: usize, size: usize| std::ptr::copy_nonoverlapping(saved.add(place), frame.add(place), size);
+        copy(XMM.start, XMM.len());
+        let states = u64::from(VECTOR_STATES.load(Ordering::Relaxed));
+        if states == 0 || frame.add(MAGIC).cast::<u32>().read_unaligned() != IS_EXTENDED {
+            return;
+        }
+        let states = states & frame.add(FEATURES).cast::<u64>().read_unaligned();
+        let size = frame.add(SIZE).cast::<u32>().read_unaligned() as usize;
+        for (state, place) in VECTOR_PLACES.iter().enumerate().skip(2) {
+            let [place, bytes] = [&place[0], &place[1]].map(|word| word.load(Ordering::Relaxed) as usize);
+            if states & 1 << state != 0 && place + bytes <= size {
+                copy(place, bytes);
+            }
+        }
+        let (saved, frame) = (saved.add(STATES).cast::<u64>(), frame.add(STATES).cast::<u64>());
+        frame.write_unaligned(frame.read_unaligned() & !states | saved.read() & states);
+    }
+}
+
+fn lowest_used_by_vectors(guest_sp: usize) -> usize {
+    (guest_sp - VECTORS) & !63
 }
 
 /// Has interrupted guest code go on in [`preempted`].
@@ -939,8 +1058,7 @@ pub unsafe fn callee_saved(guest_sp: usize) -> [u64; 5] {
 pub unsafe fn lowest_used(guest_sp: usize, left: Left) -> usize {
     match left {
         Left::Stopped => guest_sp,
-        // The vector registers are below.
-        Left::Preempted => (guest_sp - VECTORS) & !63,
+        Left::Preempted | Left::PreemptedAtEnd => lowest_used_by_vectors(guest_sp),
         // SAFETY: the caller's promise; the word is where the stub's frame is, as `leave_yielded` has put it there.
         Left::Yielded => guest_sp.min(unsafe { (guest_sp as *const usize).add(5).read() }),
     }
