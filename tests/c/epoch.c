@@ -255,6 +255,40 @@ static void many_stores(void) {
     tick();
 }
 
+/* What comes at the same time is heard one after the other, what ends the call first. */
+static void all_reasons_are_heard(void) {
+    pellucid_interrupt_t *interrupt;
+    MUST(pellucid_store_interrupt(store, &interrupt, ERR));
+    pellucid_func_t spin = func_of(instance, "spin");
+    pellucid_call_t *call;
+    MUST(pellucid_call_begin(store, &spin, NULL, 0, &call, ERR));
+    pellucid_call_state_t state;
+    for (int round = 0; round < 200; round++) {
+        pellucid_budget_t budget = {(uint64_t)round % 20, PELLUCID_CLOCK_WALL, PELLUCID_INTERRUPT_PAUSE};
+        set_deadline(1, PELLUCID_INTERRUPT_PAUSE);
+        tick();
+        OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_PAUSE));
+        uint32_t heard = 0, wanted = PELLUCID_EVENT_INTERRUPT | PELLUCID_EVENT_EPOCH;
+        for (int resumes = 0; resumes < 100 && (heard & wanted) != wanted; resumes++) {
+            MUST(pellucid_call_resume_for(call, PELLUCID_RESUME_CONTINUE, &budget, &state, ERR));
+            if (!CHECK(state == PELLUCID_CALL_PAUSED))
+                break;
+            heard |= event_of(call);
+            budget.microseconds = 1000;
+        }
+        CHECK((heard & wanted) == wanted);
+    }
+    set_deadline(1, PELLUCID_INTERRUPT_TRAP);
+    tick();
+    OK(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_PAUSE));
+    MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_TRAPPED);
+    pellucid_call_delete(call);
+    OK(pellucid_interrupt_withdraw(interrupt));
+    OK(pellucid_store_clear_epoch_deadline(store));
+    pellucid_interrupt_delete(interrupt);
+}
+
 static void wrong_arguments(void) {
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_store_set_epoch_deadline(store, 1, 0, ERR));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_store_set_epoch_deadline(store, 1, 4, ERR));
@@ -285,6 +319,7 @@ int main(void) {
         guests_pause_and_go_on();
         if (is_debug)
             handlers_extend_the_deadline();
+        all_reasons_are_heard();
         many_stores();
         wrong_arguments();
         close_world();
