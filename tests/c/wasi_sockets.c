@@ -52,7 +52,7 @@ static void open_server(bool is_debug, bool is_yielding, const char *n_connectio
     OK(pellucid_wasi_config_add_arg(config, n_connections, strlen(n_connections)));
     OK(pellucid_wasi_config_add_arg(config, TEXT("3")));
     OK(pellucid_wasi_config_set_stream(config, PELLUCID_WASI_STDOUT, PELLUCID_WASI_CAPTURE));
-    OK(pellucid_wasi_config_set_stream(config, PELLUCID_WASI_STDERR, PELLUCID_WASI_INHERIT));
+    OK(pellucid_wasi_config_set_stream(config, PELLUCID_WASI_STDERR, PELLUCID_WASI_NULL));
     OK(pellucid_wasi_config_set_yielding(config, is_yielding));
     OK(pellucid_wasi_config_add_socket(config, listener, ERR));
     /* The host's own may go. */
@@ -149,6 +149,33 @@ static void one_thread(bool is_debug) {
     CHECK(run(call) == PELLUCID_CALL_FINISHED && reads(fd, "X\n1 lines\n"));
     close(fd);
     CHECK(has_printed("connection 0: 2 lines, first byte 104\nconnection 1: 1 lines, first byte 120\n"));
+    pellucid_call_delete(call);
+    close_server();
+}
+
+/* A client that goes before it has its answer is an error of the program's, which gives up, and no signal for the host. */
+static void gone(bool is_debug) {
+    open_server(is_debug, true, "1");
+    pellucid_call_t *call;
+    MUST(pellucid_call_begin(store, &start, NULL, 0, &call, ERR));
+    CHECK(run(call) == PELLUCID_CALL_YIELDED);
+    int fd = client();
+    sends(fd, "a\nb\nc\nd\n");
+    struct linger at_once = {1, 0};
+    CHECK(run(call) == PELLUCID_CALL_YIELDED && reads(fd, "A\n"));
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+    CHECK(run(call) == PELLUCID_CALL_TRAPPED);
+    pellucid_call_delete(call);
+    close_server();
+    /* The same while it sends. */
+    open_server(is_debug, true, "1");
+    MUST(pellucid_call_begin(store, &start, NULL, 0, &call, ERR));
+    CHECK(run(call) == PELLUCID_CALL_YIELDED);
+    fd = client();
+    sends(fd, "a\nb\nc\nd\n");
+    close(fd);
+    CHECK(run(call) == PELLUCID_CALL_TRAPPED);
     pellucid_call_delete(call);
     close_server();
 }
@@ -256,6 +283,7 @@ int main(void) {
     for (int is_debug = 0; is_debug <= 1; is_debug++) {
         one_thread(is_debug);
         waiting(is_debug);
+        gone(is_debug);
         interrupts(is_debug);
         has_checks = true;
         interrupts(is_debug);
