@@ -43,7 +43,7 @@ fn main() {
     }
     let mut table = Table::new(quick, only);
     speed::run(&mut table);
-    speed::checks(&mut table);
+    speed::options(&mut table);
     speed::sizes(&mut table);
     speed::compile(&mut table);
     start::first_instruction(&mut table);

@@ -17,6 +17,16 @@ pub fn checking_engine(debug: bool) -> Engine {
     Engine::new(Config { signal_handlers: false, ..config(debug) }).unwrap()
 }
 
+/// The same with fuel that is counted.
+pub fn counting_engine(debug: bool) -> Engine {
+    Engine::new(Config { fuel: true, ..config(debug) }).unwrap()
+}
+
+/// The same with looks for interrupts where functions and loops begin.
+pub fn looking_engine(debug: bool) -> Engine {
+    Engine::new(Config { interrupt_checks: true, ..config(debug) }).unwrap()
+}
+
 /// What an engine is made with, whatever the environment says of tests.
 fn config(debug: bool) -> Config {
     Config { debug, compile_threads: 1, verify: false, poison_stacks: false, ..Config::default() }
@@ -59,6 +69,9 @@ impl Instance {
     /// Instantiates in a new store.
     pub fn new(engine: &Engine, module: &Module) -> Instance {
         let debuggee = Debuggee::new(engine, StoreLimits::default()).unwrap();
+        if engine.config().fuel {
+            debuggee.set_fuel(i64::MAX).unwrap();
+        }
         let mut linker = Linker::new(engine);
         let info = module.info();
         for import in &info.imports {

@@ -17,6 +17,16 @@ pub fn checking_engine() -> Engine {
     Engine::new(Config::new().signals_based_traps(false)).unwrap()
 }
 
+/// The same with fuel that is counted.
+pub fn counting_engine() -> Engine {
+    Engine::new(Config::new().consume_fuel(true)).unwrap()
+}
+
+/// The same with a look at the epoch where functions and loops begin.
+pub fn looking_engine() -> Engine {
+    Engine::new(Config::new().epoch_interruption(true)).unwrap()
+}
+
 /// A module.
 pub fn module(engine: &Engine, bytes: &[u8]) -> Module {
     Module::new(engine, bytes).unwrap()
@@ -70,6 +80,9 @@ impl Instance {
     /// Instantiates in a new store.
     pub fn new(engine: &Engine, module: &Module) -> Instance {
         let mut store = Store::new(engine, ());
+        // Fails where it isn't counted.
+        let _ = store.set_fuel(u64::MAX);
+        store.set_epoch_deadline(u64::MAX / 2);
         let mut linker = Linker::new(engine);
         for import in module.imports() {
             let ty = import.ty().unwrap_func().clone();

@@ -34,20 +34,33 @@ pub fn run(table: &mut Table) {
     }
 }
 
-/// Groups `checks` and `checks-debug`.
-pub fn checks(table: &mut Table) {
-    let groups = ["checks", "checks-debug"];
+/// Groups `checks`, `looks` and `fuel`, and their `-debug`.
+pub fn options(table: &mut Table) {
+    let groups = ["checks", "checks-debug", "looks", "looks-debug", "fuel", "fuel-debug"];
     if !groups.iter().any(|group| table.wants(group)) {
         return;
     }
     table.note("checks: run time without signal handlers by that with, debugging off. checks-debug: debugging on.");
+    table.note("looks: with looks for interrupts by without. fuel: with fuel that is counted by without.");
+    compare(table, ["checks", "checks-debug"], ours::checking_engine, peer::checking_engine);
+    compare(table, ["looks", "looks-debug"], ours::looking_engine, peer::looking_engine);
+    compare(table, ["fuel", "fuel-debug"], ours::counting_engine, peer::counting_engine);
+}
+
+/// What an option costs, debugging off and on. Of the peer's only the former.
+fn compare(
+    table: &mut Table,
+    groups: [&'static str; 2],
+    ours_with: fn(bool) -> pellucid::runtime::Engine,
+    peer_with: fn() -> wasmtime::Engine,
+) {
     for (group, debug) in groups.into_iter().zip([false, true]) {
         if !table.wants(group) {
             continue;
         }
-        let ours = [ours::engine(debug), ours::checking_engine(debug)];
-        // The peer's debugging checks anyway.
-        let peers = if debug { Vec::new() } else { vec![peer::engine(false), peer::checking_engine()] };
+        let ours = [ours::engine(debug), ours_with(debug)];
+        // The peer's debugging checks anyway, and costs several times as much.
+        let peers = if debug { Vec::new() } else { vec![peer::engine(false), peer_with()] };
         for program in programs::all() {
             let mut turns: Vec<Turn<'_>> = Vec::new();
             for engine in &ours {
