@@ -191,7 +191,7 @@ impl Session<'_> {
             ExternType::Memory(_) => {
                 let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_memory().clone();
                 if ty.is_shared() {
-                    SharedMemory::new(store.as_context().engine(), ty).expect("a memory can be made").into()
+                    SharedMemory::new(store.engine(), ty).expect("a memory can be made").into()
                 } else {
                     Memory::new(store, ty).expect("a memory can be made").into()
                 }
