@@ -226,8 +226,9 @@ enum pellucid_status {
     /** Success. */
     PELLUCID_OK = 0,
     /**
-     * Not yet. No failure: what a host function returns that has no results yet, see `pellucid_caller_yield`. No other function
-     * returns it.
+     * Not yet. No failure: what a host function returns that has no results yet, see `pellucid_caller_yield`; and what a
+     * callback of a WASI stream returns, see `pellucid_wasi_read_cb_t`. No function of the library returns it to its caller but
+     * `pellucid_caller_yield`.
      */
     PELLUCID_YIELD = 1,
     /** An argument is out of its documented range, or two arguments contradict each other. */
@@ -423,7 +424,10 @@ enum pellucid_trap {
     PELLUCID_TRAP_REQUESTED = 12,
     /** The host has interrupted the guest, see `pellucid_interrupt_request`. */
     PELLUCID_TRAP_INTERRUPTED = 13,
-    /** The guest has used up the time that it was given, see `pellucid_budget_t`. */
+    /**
+     * The guest has used up the time that it was given, see `pellucid_budget_t`, or its store's deadline is reached, see
+     * `pellucid_store_set_epoch_deadline`.
+     */
     PELLUCID_TRAP_DEADLINE = 14,
     /** The address of an atomic access isn't a multiple of its size. */
     PELLUCID_TRAP_UNALIGNED_ATOMIC = 15,
@@ -924,17 +928,21 @@ pellucid_status_t pellucid_config_set_interrupt_checks(pellucid_config_t *config
  *
  * An operator costs 1, but for `nop`, `block`, `loop`, `else`, `end` and `unreachable`, which cost nothing. `memory.fill`,
  * `memory.copy` and `memory.init` cost 1 more for every whole 64 bytes of their size, `table.fill`, `table.copy`, `table.init`
- * and `table.grow` for every whole 8 elements, before they do anything, also if they fail then. A call of a host function costs
- * what its operator costs.
+ * and `table.grow` for every whole 8 elements, before they do anything, also if they fail then. A function that begins costs 1 for
+ * every whole 16 locals that it declares. A call of a host function costs what its operator costs. Waiting costs nothing: bound it by
+ * `PELLUCID_LIMIT_WAIT_NANOSECONDS`, or by a time budget beside the fuel.
  *
  * Guests take fuel *piece* by piece. A piece is operators that are executed one after the other: a branch or a call ends it, taken
  * or not, and so does a place where ways merge. It is paid when it begins. Where a function or a loop begins, and before an
  * operator that costs by its size, the guest looks whether more was taken than was there; if so it is left there, see
- * `pellucid_store_set_fuel_action`. All of this is the same for a guest with debugging and without, however it is compiled, stepped,
- * interrupted or resumed; it is also what makes guests slower, as every piece is a subtraction in memory.
+ * `pellucid_store_set_fuel_action`. Until then it runs on: operators one after the other, host functions that they call among them, as
+ * many as the function has, and one operator that costs by its size. A host that gives fuel by the frame should add it
+ * (`pellucid_store_add_fuel`) and not run guests that have taken more than they had; setting it anew forgives that. All of this is the same for a guest with debugging and without, however it is compiled, stepped,
+ * interrupted or resumed, but for guests that exhaust their stack, whose frames have other sizes then; it is also what makes guests
+ * slower, as every piece is a subtraction in memory.
  *
- * A store begins without fuel: none of its guests runs before it is given some (`pellucid_store_set_fuel`), start functions
- * neither.
+ * A store begins without fuel: its guests, start functions too, only do what costs nothing before it is given some
+ * (`pellucid_store_set_fuel`).
  *
  * - `config`: the configuration.
  * - `is_on`: false by default.
@@ -5053,8 +5061,8 @@ enum pellucid_event_kind {
      */
     PELLUCID_EVENT_EPOCH = 64,
     /**
-     * Somebody has asked for it, see `pellucid_interrupt_request`. With debugging the guest is about to execute an operator, or
-     * waits in a function of WASI's; without, the event has no frame.
+     * Somebody has asked for it, see `pellucid_interrupt_request`. With debugging the guest is about to execute an operator,
+     * `memory.atomic.wait` too if it waits there, or waits in a function of WASI's; without, the event has no frame.
      */
     PELLUCID_EVENT_INTERRUPT = 256,
     /** The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told. */
@@ -5499,7 +5507,7 @@ pellucid_status_t pellucid_call_resume(pellucid_call_t *call,
  * Ends a call with a trap. Its frames can be looked at until it is deleted.
  *
  * - `call`: the call; it must be ready or paused, or have yielded.
- * - `message`, `message_len`: UTF-8 for the error: why.
+ * - `message`, `n_message`: UTF-8 for the error: why.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * The call is trapped then, see `pellucid_call_error`: its trap is `PELLUCID_TRAP_REQUESTED`, with the backtrace of where it
@@ -5514,7 +5522,7 @@ pellucid_status_t pellucid_call_resume(pellucid_call_t *call,
  */
 pellucid_status_t pellucid_call_trap(pellucid_call_t *call,
                                      const char *message,
-                                     size_t message_len,
+                                     size_t n_message,
                                      pellucid_error_t **out_error);
 
 /**
@@ -5936,8 +5944,8 @@ enum pellucid_clock {
  *
  * What is asked for is done soon after: a guest that runs is left at the instruction where it is, in a loop without calls too;
  * one that fills, copies or initialises memories or tables in bulk, or has a table grow, in the midst of that; one that waits in
- * `memory.atomic.wait`, in WASI's `poll_oneoff`, or to read or write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call asks
- * for nothing more: it is interrupted before its first instruction. So a request that comes too late meets a call
+ * `memory.atomic.wait`, in WASI's `poll_oneoff`, or to read or write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call is
+ * interrupted before its first instruction. So a request that comes too late meets a call
  * that it wasn't meant for, unless it is taken back (`pellucid_interrupt_withdraw`); time budgets, below, end with their call.
  *
  * Calls may be nested: a host function calls the guest again. A request is for the innermost call of the store. If that one
@@ -5950,8 +5958,15 @@ enum pellucid_clock {
  * with any signal.
  *
  * With debugging the guest runs on to the next operator where all of its frame can be read, for nanoseconds, and stands there.
- * Without, a call that pauses stands at no operator in particular, and nothing but resuming or deleting it is
- * possible.
+ * Without, a call that pauses stands at no operator in particular, and has no frames to look at; it can be resumed, ended
+ * (`pellucid_call_trap`, with its backtrace), or deleted.
+ *
+ * Requests, time budgets, epochs and fuel may come together. What ends the call comes first; of the others each is heard in its turn: a
+ * call that has paused for one of them pauses for the next as soon as it is resumed.
+ *
+ * A guest that is left while it waits in `memory.atomic.wait` doesn't wait any more: who notifies meanwhile doesn't find it. When it runs
+ * on it begins the wait again, looks at the value, and has what is left of its time. Other guests can't tell that from one that came
+ * to the operator only then.
  *
  * Since: 0.1.
  */
@@ -6075,7 +6090,7 @@ pellucid_status_t pellucid_interrupt_withdraw(const pellucid_interrupt_t *interr
 /**
  * As `pellucid_call_resume`, for no longer than a budget. The next resumption has its own, if any.
  *
- * - `call`: the call; it must be ready or paused.
+ * - `call`: the call; it must be ready or paused, or have yielded, as for `pellucid_call_resume`.
  * - `mode`: one of `enum pellucid_resume`.
  * - `time`: the budget.
  * - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.
@@ -6190,7 +6205,7 @@ pellucid_status_t pellucid_store_fuel(const pellucid_store_t *store,
  * Guests go on as long as they have taken no more than that. What was missing before is forgotten.
  *
  * - `store`: the store.
- * - `fuel`: the number; what is beyond 2^62, either way, is 2^62.
+ * - `fuel`: the number; above 2^62 it is 2^62, below -2^62 it is -2^62.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine was made without counting fuel.
  *
@@ -6202,7 +6217,7 @@ pellucid_status_t pellucid_store_set_fuel(pellucid_store_t *store,
                                           int64_t fuel);
 
 /**
- * Adds to the fuel that a store has left, or takes from it.
+ * Adds to the fuel that a store has left, or takes from it. It stays within 2^62 either way, whatever guests take, too.
  *
  * - `store`: the store.
  * - `more`: what is added; a negative number is taken away.

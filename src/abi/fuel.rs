@@ -19,6 +19,9 @@ pub const BYTES_LOG2: u8 = 6;
 /// The same in elements of tables.
 pub const ELEMENTS_LOG2: u8 = 3;
 
+/// Declared locals that a function has for one unit, paid when it begins: with debugging each takes time then.
+pub const LOCALS_LOG2: u8 = 4;
+
 /// What an operator costs. Bulk operators cost more by size, when they are executed.
 pub fn cost(operator: &Operator<'_>) -> u32 {
     use Operator::*;

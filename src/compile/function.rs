@@ -534,6 +534,7 @@ impl<'a> Translator<'a> {
             Way::Chosen | Way::Unoptimised => Keep::Variables,
         };
         let types = info.checked_local_types(index)?;
+        let declared = types.len() - ty.params.len();
         let locals = Locals::new(&mut builder, types, &measured.named, &params[2..], keep);
         let mut translator = Translator {
             info,
@@ -548,7 +549,7 @@ impl<'a> Translator<'a> {
             dead_depth: 0,
             locals,
             stops: None,
-            pieces: Pieces::new(mode.counting),
+            pieces: Pieces::new(mode.counting, declared),
             checks: mode.checks,
             unchecked: mode.unchecked,
             relaxed: mode.relaxed,

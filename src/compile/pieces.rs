@@ -67,10 +67,16 @@ enum Kind {
 }
 
 impl Pieces {
-    pub(super) fn new(counting: Counting) -> Pieces {
+    /// Those of a function that declares so many locals.
+    pub(super) fn new(counting: Counting, declared: usize) -> Pieces {
         let mut pieces = Pieces { counting, ..Pieces::default() };
         let entry = pieces.begin();
         pieces.is_reached(entry);
+        if counting.fuel
+            && let Kind::Piece { cost, .. } = &mut pieces.marks[entry].kind
+        {
+            *cost = (declared >> fuel::LOCALS_LOG2) as u32;
+        }
         pieces
     }
 

@@ -263,7 +263,7 @@ pub unsafe extern "C" fn pellucid_call_resume(
 /// Ends a call with a trap. Its frames can be looked at until it is deleted.
 ///
 /// - `call`: the call; it must be ready or paused, or have yielded.
-/// - `message`, `message_len`: UTF-8 for the error: why.
+/// - `message`, `n_message`: UTF-8 for the error: why.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// The call is trapped then, see `pellucid_call_error`: its trap is `PELLUCID_TRAP_REQUESTED`, with the backtrace of where it
@@ -279,10 +279,10 @@ pub unsafe extern "C" fn pellucid_call_resume(
 pub unsafe extern "C" fn pellucid_call_trap(
     call: *mut pellucid_call_t,
     message: *const c_char,
-    message_len: usize,
+    n_message: usize,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; child call, text message message_len => {
+    entry!(status out_error; child call, text message n_message => {
         call.call.trap(call.store.debuggee(), message.to_string())?;
         call.event.take();
         Ok(())

@@ -280,17 +280,21 @@ pub unsafe extern "C" fn pellucid_config_set_interrupt_checks(
 ///
 /// An operator costs 1, but for `nop`, `block`, `loop`, `else`, `end` and `unreachable`, which cost nothing. `memory.fill`,
 /// `memory.copy` and `memory.init` cost 1 more for every whole 64 bytes of their size, `table.fill`, `table.copy`, `table.init`
-/// and `table.grow` for every whole 8 elements, before they do anything, also if they fail then. A call of a host function costs
-/// what its operator costs.
+/// and `table.grow` for every whole 8 elements, before they do anything, also if they fail then. A function that begins costs 1 for
+/// every whole 16 locals that it declares. A call of a host function costs what its operator costs. Waiting costs nothing: bound it by
+/// `PELLUCID_LIMIT_WAIT_NANOSECONDS`, or by a time budget beside the fuel.
 ///
 /// Guests take fuel *piece* by piece. A piece is operators that are executed one after the other: a branch or a call ends it, taken
 /// or not, and so does a place where ways merge. It is paid when it begins. Where a function or a loop begins, and before an
 /// operator that costs by its size, the guest looks whether more was taken than was there; if so it is left there, see
-/// `pellucid_store_set_fuel_action`. All of this is the same for a guest with debugging and without, however it is compiled, stepped,
-/// interrupted or resumed; it is also what makes guests slower, as every piece is a subtraction in memory.
+/// `pellucid_store_set_fuel_action`. Until then it runs on: operators one after the other, host functions that they call among them, as
+/// many as the function has, and one operator that costs by its size. A host that gives fuel by the frame should add it
+/// (`pellucid_store_add_fuel`) and not run guests that have taken more than they had; setting it anew forgives that. All of this is the same for a guest with debugging and without, however it is compiled, stepped,
+/// interrupted or resumed, but for guests that exhaust their stack, whose frames have other sizes then; it is also what makes guests
+/// slower, as every piece is a subtraction in memory.
 ///
-/// A store begins without fuel: none of its guests runs before it is given some (`pellucid_store_set_fuel`), start functions
-/// neither.
+/// A store begins without fuel: its guests, start functions too, only do what costs nothing before it is given some
+/// (`pellucid_store_set_fuel`).
 ///
 /// - `config`: the configuration.
 /// - `is_on`: false by default.

@@ -69,7 +69,8 @@ pub enum pellucid_trap {
     PELLUCID_TRAP_REQUESTED = 12,
     /// The host has interrupted the guest, see `pellucid_interrupt_request`.
     PELLUCID_TRAP_INTERRUPTED = 13,
-    /// The guest has used up the time that it was given, see `pellucid_budget_t`.
+    /// The guest has used up the time that it was given, see `pellucid_budget_t`, or its store's deadline is reached, see
+    /// `pellucid_store_set_epoch_deadline`.
     PELLUCID_TRAP_DEADLINE = 14,
     /// The address of an atomic access isn't a multiple of its size.
     PELLUCID_TRAP_UNALIGNED_ATOMIC = 15,

@@ -44,8 +44,8 @@ pub enum pellucid_event_kind {
     /// The store's deadline in its engine's epochs is reached, see `pellucid_store_set_epoch_deadline`. As for interrupts there may be
     /// no frame.
     PELLUCID_EVENT_EPOCH = 64,
-    /// Somebody has asked for it, see `pellucid_interrupt_request`. With debugging the guest is about to execute an operator, or
-    /// waits in a function of WASI's; without, the event has no frame.
+    /// Somebody has asked for it, see `pellucid_interrupt_request`. With debugging the guest is about to execute an operator,
+    /// `memory.atomic.wait` too if it waits there, or waits in a function of WASI's; without, the event has no frame.
     PELLUCID_EVENT_INTERRUPT = 256,
     /// The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told.
     PELLUCID_EVENT_DEADLINE = 32768,

@@ -34,7 +34,7 @@ pub unsafe extern "C" fn pellucid_store_fuel(store: *const pellucid_store_t, out
 /// Guests go on as long as they have taken no more than that. What was missing before is forgotten.
 ///
 /// - `store`: the store.
-/// - `fuel`: the number; what is beyond 2^62, either way, is 2^62.
+/// - `fuel`: the number; above 2^62 it is 2^62, below -2^62 it is -2^62.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_UNSUPPORTED` if the engine was made without counting fuel.
 ///
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn pellucid_store_set_fuel(store: *mut pellucid_store_t, f
     entry!(status null_mut(); store store => store.debuggee().set_fuel(fuel))
 }
 
-/// Adds to the fuel that a store has left, or takes from it.
+/// Adds to the fuel that a store has left, or takes from it. It stays within 2^62 either way, whatever guests take, too.
 ///
 /// - `store`: the store.
 /// - `more`: what is added; a negative number is taken away.

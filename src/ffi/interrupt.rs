@@ -27,8 +27,8 @@ use std::ptr::null_mut;
 ///
 /// What is asked for is done soon after: a guest that runs is left at the instruction where it is, in a loop without calls too;
 /// one that fills, copies or initialises memories or tables in bulk, or has a table grow, in the midst of that; one that waits in
-/// `memory.atomic.wait`, in WASI's `poll_oneoff`, or to read or write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call asks
-/// for nothing more: it is interrupted before its first instruction. So a request that comes too late meets a call
+/// `memory.atomic.wait`, in WASI's `poll_oneoff`, or to read or write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call is
+/// interrupted before its first instruction. So a request that comes too late meets a call
 /// that it wasn't meant for, unless it is taken back (`pellucid_interrupt_withdraw`); time budgets, below, end with their call.
 ///
 /// Calls may be nested: a host function calls the guest again. A request is for the innermost call of the store. If that one
@@ -41,8 +41,15 @@ use std::ptr::null_mut;
 /// with any signal.
 ///
 /// With debugging the guest runs on to the next operator where all of its frame can be read, for nanoseconds, and stands there.
-/// Without, a call that pauses stands at no operator in particular, and nothing but resuming or deleting it is
-/// possible.
+/// Without, a call that pauses stands at no operator in particular, and has no frames to look at; it can be resumed, ended
+/// (`pellucid_call_trap`, with its backtrace), or deleted.
+///
+/// Requests, time budgets, epochs and fuel may come together. What ends the call comes first; of the others each is heard in its turn: a
+/// call that has paused for one of them pauses for the next as soon as it is resumed.
+///
+/// A guest that is left while it waits in `memory.atomic.wait` doesn't wait any more: who notifies meanwhile doesn't find it. When it runs
+/// on it begins the wait again, looks at the value, and has what is left of its time. Other guests can't tell that from one that came
+/// to the operator only then.
 ///
 /// Since: 0.1.
 pub struct pellucid_interrupt_t {
@@ -252,7 +259,7 @@ fn budget(budget: &pellucid_budget_t) -> Result<Budget> {
 
 /// As `pellucid_call_resume`, for no longer than a budget. The next resumption has its own, if any.
 ///
-/// - `call`: the call; it must be ready or paused.
+/// - `call`: the call; it must be ready or paused, or have yielded, as for `pellucid_call_resume`.
 /// - `mode`: one of `enum pellucid_resume`.
 /// - `time`: the budget.
 /// - `out_state`: gets one of `enum pellucid_call_state`; may be NULL.

@@ -93,6 +93,7 @@ const FEATURES: &[&str] = &[
     "custom-page-sizes",
     "debug",
     "extended-const",
+    "fuel",
     "memory64",
     "multi-memory",
     "multi-value",
@@ -103,7 +104,9 @@ const FEATURES: &[&str] = &[
     "sign-extension",
     "simd",
     "tail-call",
+    "threads",
     "wasi",
+    "wasi-threads",
     #[cfg(feature = "wat")]
     "wat",
     "wide-arithmetic",

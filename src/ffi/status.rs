@@ -20,8 +20,9 @@ pub type pellucid_status_t = i32;
 pub enum pellucid_status {
     /// Success.
     PELLUCID_OK = 0,
-    /// Not yet. No failure: what a host function returns that has no results yet, see `pellucid_caller_yield`. No other function
-    /// returns it.
+    /// Not yet. No failure: what a host function returns that has no results yet, see `pellucid_caller_yield`; and what a
+    /// callback of a WASI stream returns, see `pellucid_wasi_read_cb_t`. No function of the library returns it to its caller but
+    /// `pellucid_caller_yield`.
     PELLUCID_YIELD = 1,
     /// An argument is out of its documented range, or two arguments contradict each other.
     PELLUCID_ERR_INVALID_ARGUMENT = -1,

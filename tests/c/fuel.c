@@ -17,7 +17,11 @@ static const char *WAT =
     "    (loop"
     "      (local.set $sum (i32.add (local.get $sum) (local.get $n)))"
     "      (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
-    "    (local.get $sum)))";
+    "    (local.get $sum))"
+    /* 36 declared locals, and parameters, which don't count. */
+    "  (func (export \"locals\") (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)"
+    "    (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64)"
+    "    (local.set 3 (local.get 20) (i32.wrap_i64))))";
 
 static pellucid_instance_t instance;
 static int64_t seen;
@@ -81,6 +85,9 @@ static void operators_cost_what_the_header_says(void) {
     CHECK(fuel() == 120);
     OK(call("looks"));
     CHECK(seen == 119 && fuel() == 117);
+    /* Two for its 36 locals, three for its operators. */
+    OK(call("locals"));
+    CHECK(fuel() == 112);
     pellucid_func_t fill = func_of(instance, "fill");
     pellucid_value_t size = value_i32(6400);
     OK(pellucid_store_set_fuel(store, 104));
