@@ -23,8 +23,8 @@
  * There are four kinds of handle.
  *
  *   Owned          Opaque pointers that a function gives to the caller, who deletes them with the _delete function of
- *                  their type: config, engine, module, functype, externtype, store, linker, wasi_config, wasi, call,
- *                  edit, interrupt, error. Objects may be deleted in any order: what needs another object keeps it alive. A
+ *                  their type: config, engine, module, functype, externtype, store, linker, wasi_config, wasi, wasi_threads, call,
+ *                  edit, interrupt, shared_memory, error. Objects may be deleted in any order: what needs another object keeps it alive. A
  *                  _delete accepts NULL, returns nothing and never fails, except while another thread uses the store:
  *                  see THREADS.
  *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
@@ -94,7 +94,7 @@
  *     pellucid_functype_new, pellucid_module_clone, pellucid_module_func_type, pellucid_store_new, pellucid_func_new,
  *     pellucid_func_new_raw, pellucid_memory_new, pellucid_table_new, pellucid_global_new, pellucid_externref_new,
  *     pellucid_linker_new and pellucid_linker_define with all its variants, pellucid_edit_begin, pellucid_edit_add,
- *     pellucid_edit_add_at_function, pellucid_wasi_config_new,
+ *     pellucid_edit_add_at_function, pellucid_wasi_config_new, pellucid_shared_memory_new,
  *
  * and for getters of modules, types and errors. Where there is no memory for an error object, out_error gets one that says so,
  * and that is always there; it is used and deleted as any other. A backtrace that there is no memory for ends early.
@@ -102,14 +102,14 @@
  * The others ask for a few bytes of their own, in numbers that don't depend on the module, and end the process by abort() if
  * these are refused:
  *
- *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_call_begin, pellucid_call_begin_raw, pellucid_call_results_raw,
- *       pellucid_call_resume, pellucid_call_awaited_args,
+ *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_func_call_for, pellucid_call_begin, pellucid_call_begin_raw,
+ *       pellucid_call_results_raw, pellucid_call_resume, pellucid_call_resume_for, pellucid_call_trap, pellucid_call_awaited_args,
  *       pellucid_call_give, pellucid_call_give_raw; and of
  *       pellucid_instance_new, pellucid_instance_begin, pellucid_linker_instantiate and pellucid_linker_begin what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
  *       locals and operands, so here the module has a say;
- *     others: pellucid_func_type, pellucid_log_set, and pellucid_wasi_config_* with text, bytes or callbacks.
+ *     others: pellucid_func_type, pellucid_store_interrupt, pellucid_shared_memory_clone, pellucid_log_set, and pellucid_wasi_config_* with text, bytes or callbacks.
  *
  * STACKS
  *

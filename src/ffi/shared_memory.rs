@@ -290,11 +290,12 @@ pub unsafe extern "C" fn pellucid_shared_memory_write(
 /// Wakes guests that wait at a place of the memory, as `memory.atomic.notify` does: those that came first.
 ///
 /// - `shared`: the memory.
-/// - `address`: the place.
+/// - `address`: the place, a multiple of 4.
 /// - `most`: how many at most.
 /// - `out_n`: gets how many there were; may be NULL.
 ///
-/// Returns `PELLUCID_OK`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another address; `PELLUCID_ERR_OUT_OF_RANGE` for one beyond the memory's
+/// end.
 ///
 /// Owns: nothing.
 /// Context: any thread.
@@ -307,7 +308,7 @@ pub unsafe extern "C" fn pellucid_shared_memory_notify(
     out_n: *mut u32,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref shared, opt_out out_n => {
-        out_n.set(shared.core().notify(address, most));
+        out_n.set(shared.core().notify(address, most)?);
         Ok(())
     })
 }

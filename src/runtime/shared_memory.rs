@@ -89,8 +89,14 @@ impl SharedMemory {
     }
 
     /// Wakes guests that wait at this place of it, at most so many, as `memory.atomic.notify` does; answers how many.
-    pub fn notify(&self, address: u64, most: u32) -> u32 {
-        self.memory.parking().notify(address, most)
+    ///
+    /// Errors: `InvalidArgument` if the address isn't aligned, `OutOfRange`.
+    pub fn notify(&self, address: u64, most: u32) -> Result<u32> {
+        if !address.is_multiple_of(4) {
+            bail!(InvalidArgument, "guests wait at multiples of 4, not at {address:#x}");
+        }
+        self.memory.range(address, 4)?;
+        Ok(self.memory.parking().notify(address, most))
     }
 
     /// Says whether guests may wait in it. If not, those that do trap, now and later.

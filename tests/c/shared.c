@@ -403,6 +403,8 @@ static void waits_end_as_they_should(void) {
         CHECK(other.status == PELLUCID_OK && other.result.of.i32 == 0);
     }
     CHECK(run_i32(&guest, "notify", 256, -1, 2) == 0);
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_shared_memory_notify(shared, 258, 1, NULL));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_shared_memory_notify(shared, UINT64_C(1) << 40, 1, NULL));
     prepare(&guest, "fence", 0, 0);
     run(&guest);
     OK(guest.status);
