@@ -164,11 +164,12 @@ static void clocks(bool is_debug) {
     open_program(is_debug, config_new(true));
     /* As often as it is resumed, it waits for the whole time, relative or absolute. */
     for (int flags = 0; flags <= 1; flags++) {
+        /* Before the guest's clock is looked at: a busy machine may stop this thread between. */
+        uint64_t start = now(), deadline = 0, first = 0;
         pellucid_value_t guest_now;
         pellucid_func_t clock = func_of(instance, "now");
         OK(pellucid_func_call(store, &clock, NULL, 0, &guest_now, 1, ERR));
         int64_t time = 30 * MS + (flags ? guest_now.of.i64 : 0);
-        uint64_t start = now(), deadline = 0, first = 0;
         pellucid_call_t *call = begin_sleep(0, time, flags);
         int n = 0;
         while (resume(call) == PELLUCID_CALL_YIELDED) {
@@ -185,7 +186,7 @@ static void clocks(bool is_debug) {
             struct timespec pause = {0, 3 * MS};
             nanosleep(&pause, NULL);
         }
-        CHECK(n >= 3 && now() - start >= 29 * (uint64_t)MS);
+        CHECK(n >= 1 && now() - start >= 29 * (uint64_t)MS);
         CHECK(result(call) == 1);
         call = begin_sleep(0, time, flags);
         CHECK(flags == 1 || wait_for(call) == 2);
@@ -473,7 +474,7 @@ static void interrupts(bool is_debug) {
         struct timespec pause = {0, 5 * MS};
         nanosleep(&pause, NULL);
     }
-    CHECK(state == PELLUCID_CALL_FINISHED && n >= 3 && result(call) == 1);
+    CHECK(state == PELLUCID_CALL_FINISHED && n >= 2 && result(call) == 1);
     pellucid_interrupt_delete(interrupt);
     close_world();
 }
