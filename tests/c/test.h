@@ -35,9 +35,10 @@ static inline pellucid_error_t **fresh_error(void) {
 
 #define ERR fresh_error()
 
-static inline const char *status_name(pellucid_status_t status) {
-    pellucid_str_t name;
-    return pellucid_status_name(status, &name) == PELLUCID_OK ? name.data : "unknown status";
+static inline pellucid_str_t status_name(pellucid_status_t status) {
+    pellucid_str_t name = {"unknown status", 14};
+    (void)pellucid_status_name(status, &name);
+    return name;
 }
 
 static inline bool check_status(pellucid_status_t expected, pellucid_status_t status, const char *what,
@@ -45,9 +46,9 @@ static inline bool check_status(pellucid_status_t expected, pellucid_status_t st
     if (status == expected) {
         return true;
     }
-    fprintf(stderr, "%s:%d: %.40s, which is %d, instead of %d: %s\n", file, line, status_name(status), status,
-            expected, what);
-    pellucid_str_t text;
+    pellucid_str_t name = status_name(status), text;
+    fprintf(stderr, "%s:%d: %.*s, which is %d, instead of %d: %s\n", file, line, (int)name.size, name.data, status, expected,
+            what);
     if (last_error != NULL && pellucid_error_text(last_error, &text) == PELLUCID_OK) {
         fprintf(stderr, "    last error: %.*s\n", (int)text.size, text.data);
     }
