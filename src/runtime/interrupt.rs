@@ -17,6 +17,7 @@ use crate::base::Result;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What was asked for when guest code was left.
@@ -191,7 +192,8 @@ impl Store {
             Some(signal) => AlarmMeans::Signal(signal),
             None => {
                 let interrupter = self.interrupter()?;
-                self.interrupt_signal()?.map_or(AlarmMeans::Thread(interrupter), AlarmMeans::Signal)
+                let by_thread = AlarmMeans::Thread(Arc::new(move || interrupter.raise_alarm()));
+                self.interrupt_signal()?.map_or(by_thread, AlarmMeans::Signal)
             }
         };
         let alarm = Alarm::new(inner.context.get(), clock, is_deadline);

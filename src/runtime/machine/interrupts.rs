@@ -153,7 +153,7 @@ impl Interrupter {
     }
 
     /// Has the guest left to see which alarm has gone off.
-    pub(super) fn raise_alarm(&self) {
+    pub fn raise_alarm(&self) {
         self.0.word().due.fetch_or(due::ALARM, Ordering::SeqCst);
     }
 

@@ -6,13 +6,15 @@
 
 #![expect(unsafe_code, reason = "keeps signals from the thread")]
 
-use super::super::interrupts::Interrupter;
 use crate::base::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// What it does at a time: has a guest left.
+pub type Ring = Arc<dyn Fn() + Send + Sync>;
 
 /// When, and a number.
 type Place = (Instant, u64);
@@ -27,7 +29,7 @@ struct Thread {
 
 #[derive(Default)]
 struct Appointments {
-    by_time: BTreeMap<Place, Interrupter>,
+    by_time: BTreeMap<Place, Ring>,
     next: u64,
 }
 
@@ -35,16 +37,16 @@ struct Appointments {
 pub struct Appointment {
     thread: &'static Thread,
     place: Place,
-    interrupter: Interrupter,
+    ring: Ring,
 }
 
 static THREAD: AtomicPtr<Thread> = AtomicPtr::new(ptr::null_mut());
 
 /// Makes an appointment, so many nanoseconds from now.
-pub fn make(interrupter: Interrupter, nanoseconds: u64) -> Result<Appointment> {
+pub fn make(ring: Ring, nanoseconds: u64) -> Result<Appointment> {
     let thread = thread()?;
-    let place = thread.add(&interrupter, nanoseconds);
-    Ok(Appointment { thread, place, interrupter })
+    let place = thread.add(&ring, nanoseconds);
+    Ok(Appointment { thread, place, ring })
 }
 
 impl Appointment {
@@ -52,7 +54,7 @@ impl Appointment {
     pub fn renew(&mut self, nanoseconds: u64) {
         if self.thread.is_here() {
             self.thread.remove(self.place);
-            self.place = self.thread.add(&self.interrupter, nanoseconds);
+            self.place = self.thread.add(&self.ring, nanoseconds);
         }
     }
 }
@@ -75,13 +77,13 @@ impl Thread {
         self.appointments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, interrupter: &Interrupter, nanoseconds: u64) -> Place {
+    fn add(&self, ring: &Ring, nanoseconds: u64) -> Place {
         /// Nobody waits for longer than that.
         const AGES: Duration = Duration::from_secs(100 * 365 * 86400);
         let mut appointments = self.appointments();
         appointments.next += 1;
         let place = (Instant::now() + Duration::from_nanos(nanoseconds).min(AGES), appointments.next);
-        appointments.by_time.insert(place, interrupter.clone());
+        appointments.by_time.insert(place, ring.clone());
         let is_first = appointments.by_time.first_key_value().is_some_and(|(first, _)| *first == place);
         drop(appointments);
         if is_first {
@@ -107,9 +109,9 @@ impl Thread {
             if !left.is_zero() {
                 let waited = self.changed.wait_timeout(appointments, left);
                 appointments = waited.unwrap_or_else(PoisonError::into_inner).0;
-            } else if let Some((_, interrupter)) = appointments.by_time.pop_first() {
+            } else if let Some((_, ring)) = appointments.by_time.pop_first() {
                 // Before anybody can drop the appointment.
-                interrupter.raise_alarm();
+                ring();
             }
         }
     }

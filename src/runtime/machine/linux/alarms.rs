@@ -14,9 +14,8 @@
 
 #![expect(unsafe_code, reason = "timers, and a chain that a signal handler follows")]
 
-use super::super::interrupts::Interrupter;
 use super::super::store_context::{StoreContext, due};
-use super::alarm_thread::{self, Appointment};
+use super::alarm_thread::{self, Appointment, Ring};
 use super::thread;
 use crate::base::{Error, ErrorKind, Result};
 use std::cell::{Cell, RefCell};
@@ -62,8 +61,8 @@ impl AlarmClock {
 pub enum AlarmMeans {
     /// By this signal.
     Signal(i32),
-    /// From another thread, which asks for the guest to be left.
-    Thread(Interrupter),
+    /// From another thread, which does this: it has the guest left.
+    Thread(Ring),
 }
 
 /// An alarm of the thread that sets it.
@@ -97,8 +96,8 @@ impl Alarm {
     pub(in super::super::super) unsafe fn set(&self, nanoseconds: u64, means: AlarmMeans) -> Result<SetAlarm<'_>> {
         match means {
             AlarmMeans::Signal(signal) => ensure_timer(signal)?,
-            AlarmMeans::Thread(interrupter) => {
-                *self.appointment.borrow_mut() = Some(alarm_thread::make(interrupter, nanoseconds)?);
+            AlarmMeans::Thread(ring) => {
+                *self.appointment.borrow_mut() = Some(alarm_thread::make(ring, nanoseconds)?);
             }
         }
         self.goes_off_at.set(self.clock.now().saturating_add(nanoseconds));
