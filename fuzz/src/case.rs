@@ -215,6 +215,8 @@ pub struct Snapshot {
     pub memories: Vec<(u64, u64)>,
     pub tables: Vec<Vec<Val>>,
     pub host: u64,
+    /// What is left, where fuel is counted.
+    pub fuel: Option<i64>,
 }
 
 /// What one engine did with a case in one mode: first the instantiation, then the calls.

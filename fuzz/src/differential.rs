@@ -20,6 +20,7 @@ pub struct Engines {
     checking: [Engine; 2],
     /// In the exact form.
     exact: Engine,
+    counting: [Engine; 4],
     peer: OnceCell<wasmtime::Engine>,
     peer_debug: OnceCell<wasmtime::Engine>,
 }
@@ -33,6 +34,7 @@ impl Engines {
             on: levels.map(|level| ours::engine(true, level)),
             checking: [false, true].map(ours::checking_engine),
             exact: ours::exact_engine(),
+            counting: ours::counting_engines(),
             peer: OnceCell::new(),
             peer_debug: OnceCell::new(),
         }
@@ -145,7 +147,33 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
         same(case, "debugging off", &plain, "debugging at random in the exact form", &wandered)?;
     }
 
+    let mut fuel = 0;
+    if random.chance(25) {
+        let [plain_counting, debug, exact, looking] = &engines.counting;
+        let counted = ours::run(case, plain_counting);
+        let (interrupted, _) = interrupted::run(case, &ours::module(case, plain_counting), None, random.clone(), None);
+        let others = [
+            ("interrupted", interrupted),
+            ("with looks for interrupts", ours::run(case, looking)),
+            ("debugging on", ours::run(case, debug)),
+            ("single-stepping", ours::step(case, debug).0),
+            ("single-stepping in the exact form", ours::step(case, exact).0),
+        ];
+        if others.iter().any(|(_, report)| exhausted(report)) || exhausted(&counted) {
+            return Ok(Outcome::discarded("the stack was exhausted"));
+        }
+        for (name, report) in &others {
+            same(case, "counting fuel", &counted, name, report)?;
+        }
+        if counted.ends != plain.ends {
+            return Err(differ("how calls end", ("without fuel", &plain.ends), ("counting it", &counted.ends)));
+        }
+        let left = counted.snapshots.last().and_then(|snapshot| snapshot.fuel);
+        fuel = left.map_or(0, |left| (1 << 62) - left) as u64;
+    }
+
     let mut outcome = Outcome::done();
+    outcome.count("units of fuel, taken alike in six ways", fuel);
     outcome.count("calls", plain.ends.len() as u64 - 1);
     outcome.count("steps", traces.iter().map(|trace| trace.steps.len() as u64).sum());
     outcome.count("steps compared with the exact form", exact_steps);

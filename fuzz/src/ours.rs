@@ -25,6 +25,18 @@ pub fn checking_engine(debug: bool) -> Engine {
     engine_of(Config { debug, signal_handlers: false, ..hardened() })
 }
 
+/// Engines whose guests count fuel: without debugging, with it, in the exact form, and with looks for interrupts in the place of signals.
+pub fn counting_engines() -> [Engine; 4] {
+    let counting = || Config { fuel: true, ..hardened() };
+    [
+        counting(),
+        Config { debug: true, ..counting() },
+        Config { debug: true, exact: true, ..counting() },
+        Config { signal_handlers: false, interrupt_checks: true, ..counting() },
+    ]
+    .map(engine_of)
+}
+
 /// With debugging, everything in its exact form.
 pub fn exact_engine() -> Engine {
     engine_of(Config { debug: true, exact: true, ..hardened() })
@@ -86,6 +98,9 @@ impl Session {
             host: RefCell::default(),
             case: case.clone(),
         });
+        if engine.config().fuel {
+            debuggee.set_fuel(i64::MAX).expect("it counts");
+        }
         let externs = (0..8u64).map(|number| debuggee.store().externref_new(Box::new(number)).unwrap()).collect();
         names.externs.replace(externs);
         Session {
@@ -270,6 +285,7 @@ impl Session {
             memories: memories.collect(),
             tables: tables.collect(),
             host: self.names.host.borrow().log,
+            fuel: self.debuggee.fuel().ok(),
         }
     }
 
