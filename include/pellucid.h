@@ -66,7 +66,7 @@
  *
  * THREADS
  *
- * Config, engine, module, functype, externtype, wasi_config, wasi, interrupt, shared_memory and error may be used by any thread, also by
+ * Config, engine, module, functype, externtype, wasi_config, wasi, wasi_threads, interrupt, shared_memory and error may be used by any thread, also by
  * several at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
  * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using a store, its
@@ -156,7 +156,9 @@
  *     with this number goes to the handler that was there before. It is unblocked in a thread that runs guests of a store that
  *     can be interrupted; as long as it is blocked a guest is only interrupted where it calls the host. Host functions may see
  *     system calls end with EINTR. If it comes while a handler of the host's runs it waits until that has returned.
- *     A forked child makes interrupts and timers of its own: what its stores are asked for it asks itself.
+ *     A forked child makes interrupts and timers of its own: what its stores are asked for it asks itself. Guests
+ *     that wait or run on the parent's other threads aren't there: a group of WASI threads has its first only. But who waited in a
+ *     shared memory is still counted, and notified, there.
  *   Fibers: host functions may switch to other fibers of the thread, which may run guests of other stores. The calls of one
  *     store nest like calls on one stack: a host function returns only after the calls of that store which were made since
  *     have ended. How much is left of a fiber's stack isn't known to the library.
@@ -5945,7 +5947,7 @@ enum pellucid_clock {
  *
  * What is asked for is done soon after: a guest that runs is left at the instruction where it is, in a loop without calls too;
  * one that fills, copies or initialises memories or tables in bulk, or has a table grow, in the midst of that; one that waits in
- * `memory.atomic.wait`, in WASI's `poll_oneoff`, or to read or write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call is
+ * `memory.atomic.wait`, in WASI's `poll_oneoff`, or for a stream or socket, at once; one that has called another host function, when that returns. If no guest runs, the next call is
  * interrupted before its first instruction. So a request that comes too late meets a call
  * that it wasn't meant for, unless it is taken back (`pellucid_interrupt_withdraw`); time budgets, below, end with their call.
  *
@@ -6337,12 +6339,13 @@ pellucid_status_t pellucid_wasi_threads_new(const pellucid_module_t *module,
                                             pellucid_error_t **out_error);
 
 /**
- * Deletes a group. Its threads are ended first, and waited for, unless this is called in one of them.
+ * Deletes a group. The threads that guests have started are ended first, and waited for, unless this is called in one of them. A
+ * guest that runs in the store of the first thread, which is the host's, runs on.
  *
  * - `threads`: the group; NULL is fine.
  *
  * Owns: takes `threads`.
- * Context: any thread; not while its own store's guest runs on another thread that waits for this one.
+ * Context: any thread.
  * Since: 0.1.
  */
 void pellucid_wasi_threads_delete(pellucid_wasi_threads_t *threads);
@@ -6357,7 +6360,7 @@ void pellucid_wasi_threads_delete(pellucid_wasi_threads_t *threads);
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` if a name is defined already and shadowing is off;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module, and
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; whatever fails, nothing is defined. `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module, and
  * for a second store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: the caller owns `*out_error`.

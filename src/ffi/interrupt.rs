@@ -27,7 +27,7 @@ use std::ptr::null_mut;
 ///
 /// What is asked for is done soon after: a guest that runs is left at the instruction where it is, in a loop without calls too;
 /// one that fills, copies or initialises memories or tables in bulk, or has a table grow, in the midst of that; one that waits in
-/// `memory.atomic.wait`, in WASI's `poll_oneoff`, or to read or write a stream, at once; one that has called another host function, when that returns. If no guest runs, the next call is
+/// `memory.atomic.wait`, in WASI's `poll_oneoff`, or for a stream or socket, at once; one that has called another host function, when that returns. If no guest runs, the next call is
 /// interrupted before its first instruction. So a request that comes too late meets a call
 /// that it wasn't meant for, unless it is taken back (`pellucid_interrupt_withdraw`); time budgets, below, end with their call.
 ///

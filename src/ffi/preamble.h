@@ -66,7 +66,7 @@
  *
  * THREADS
  *
- * Config, engine, module, functype, externtype, wasi_config, wasi, interrupt, shared_memory and error may be used by any thread, also by
+ * Config, engine, module, functype, externtype, wasi_config, wasi, wasi_threads, interrupt, shared_memory and error may be used by any thread, also by
  * several at once, as long as none deletes what another uses. A store with everything in it, its calls and its edit sessions are used by one thread
  * at a time, deletions included; which one may change between uses, also while a call is paused. So is a linker. While
  * a guest runs, its store is in use by the thread that runs it, and by the callbacks in that thread. Using a store, its
@@ -156,7 +156,9 @@
  *     with this number goes to the handler that was there before. It is unblocked in a thread that runs guests of a store that
  *     can be interrupted; as long as it is blocked a guest is only interrupted where it calls the host. Host functions may see
  *     system calls end with EINTR. If it comes while a handler of the host's runs it waits until that has returned.
- *     A forked child makes interrupts and timers of its own: what its stores are asked for it asks itself.
+ *     A forked child makes interrupts and timers of its own: what its stores are asked for it asks itself. Guests
+ *     that wait or run on the parent's other threads aren't there: a group of WASI threads has its first only. But who waited in a
+ *     shared memory is still counted, and notified, there.
  *   Fibers: host functions may switch to other fibers of the thread, which may run guests of other stores. The calls of one
  *     store nest like calls on one stack: a host function returns only after the calls of that store which were made since
  *     have ended. How much is left of a fiber's stack isn't known to the library.

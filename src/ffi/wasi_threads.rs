@@ -13,7 +13,7 @@ use super::module::pellucid_module_t;
 use super::status::pellucid_status_t;
 use super::store::{pellucid_store_delete, pellucid_store_t};
 use super::wasi::{pellucid_wasi_config_t, pellucid_wasi_t};
-use crate::base::{Func, FuncType, Result, ValType, Value, error::bail};
+use crate::base::{Func, FuncType, Result, ValType, Value, error::bail, memory};
 use crate::runtime::{Extern, Linker, Module, SharedMemory, Store, ask};
 use crate::wasi::define_for_thread;
 use crate::wasi::threads::{MAIN, Threads};
@@ -21,6 +21,7 @@ use crate::wasm::{Item, ItemType};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The threads of a program for `wasm32-wasip1-threads` or the like: a group of stores with one module, one set of shared memories, and
 /// one set of descriptors. An owned object, which any thread may use.
@@ -96,6 +97,7 @@ fn memories(module: &Module) -> Result<Memories> {
     for import in &info.imports {
         if let ItemType::Memory(ty) = import.ty
             && ty.is_shared
+            && !memories.iter().any(|(module, name, _)| (module, name) == (&import.module, &import.name))
         {
             memories.push((import.module.clone(), import.name.clone(), SharedMemory::new(module.engine(), ty)?));
         }
@@ -107,14 +109,31 @@ fn memories(module: &Module) -> Result<Memories> {
 }
 
 fn define(linker: &mut Linker, store: &Store, threads: &Threads, memories: &Memories, number: u32) -> Result<()> {
-    for (module, name, _) in &**memories {
+    // What the store refuses, it refuses before anything is defined.
+    let mut made = Vec::with_capacity(memories.len());
+    for (module, name, memory) in &**memories {
         linker.check_undefined(module, name)?;
+        made.push(Extern::Memory(store.memory_from_shared(memory)?));
     }
     define_for_thread(linker, store, threads, number)?;
-    for (module, name, memory) in &**memories {
-        linker.define(store, module, name, Extern::Memory(store.memory_from_shared(memory)?))?;
+    for ((module, name, _), memory) in memories.iter().zip(made) {
+        linker.define(store, module, name, memory)?;
     }
     Ok(())
+}
+
+/// Bytes of small things that a thread is made with, and more.
+const FOR_THREAD: usize = 100 << 10;
+
+/// Makes sure that there is memory for what is made of a thread next, while no other thread makes as much: guests decide how many
+/// there are.
+///
+/// Errors: `System`.
+fn alone_with_memory() -> Result<MutexGuard<'static, ()>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    memory::ask(FOR_THREAD)?;
+    Ok(alone)
 }
 
 /// A thread's store and linker, which are deleted with this.
@@ -141,9 +160,13 @@ fn run(
     callback: Option<(ThreadCallback, &Userdata)>,
     (number, start): (u32, i32),
 ) -> Result<()> {
-    let store = pellucid_store_t::make(module.engine(), Userdata::new(null_mut(), None))?;
-    let linker = Box::into_raw(Box::new(pellucid_linker_t::make(module.engine())));
-    let room = Room { store: Rc::into_raw(store.clone()).cast_mut(), linker };
+    let (store, room) = {
+        let _alone = alone_with_memory()?;
+        let store = pellucid_store_t::make(module.engine(), Userdata::new(null_mut(), None))?;
+        let linker = Box::into_raw(Box::new(pellucid_linker_t::make(module.engine())));
+        let room = Room { store: Rc::into_raw(store.clone()).cast_mut(), linker };
+        (store, room)
+    };
     if !threads.enter(number, store.core().interrupter()?)? {
         return Ok(());
     }
@@ -159,7 +182,11 @@ fn run(
     let outcome = (|| {
         // SAFETY: made above, and not deleted before the end of `room`.
         let linker = unsafe { &*room.linker };
-        define(&mut *linker.change()?, store.core(), threads, memories, number)?;
+        {
+            let _alone = alone_with_memory()?;
+            define(&mut *linker.change()?, store.core(), threads, memories, number)?;
+        }
+        memory::ask(FOR_THREAD)?;
         let linker = linker.linker.clone();
         let instance = store.debuggee().link(&linker.borrow(), module)?;
         let func: Func = match store.core().instance_export(instance, START)? {
@@ -224,12 +251,13 @@ pub unsafe extern "C" fn pellucid_wasi_threads_new(
     })
 }
 
-/// Deletes a group. Its threads are ended first, and waited for, unless this is called in one of them.
+/// Deletes a group. The threads that guests have started are ended first, and waited for, unless this is called in one of them. A
+/// guest that runs in the store of the first thread, which is the host's, runs on.
 ///
 /// - `threads`: the group; NULL is fine.
 ///
 /// Owns: takes `threads`.
-/// Context: any thread; not while its own store's guest runs on another thread that waits for this one.
+/// Context: any thread.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_wasi_threads_delete(threads: *mut pellucid_wasi_threads_t) {
@@ -251,7 +279,7 @@ impl Drop for pellucid_wasi_threads_t {
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` if a name is defined already and shadowing is off;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module, and
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; whatever fails, nothing is defined. `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module, and
 /// for a second store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: the caller owns `*out_error`.

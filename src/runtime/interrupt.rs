@@ -107,11 +107,11 @@ impl Store {
     /// for those that it ran under is out of date.
     pub fn take_interrupts(&self, is_new: bool) -> Interrupts {
         let word = self.inner().context.word();
-        if word.due.load(Ordering::SeqCst) & due::ALARM != 0 && self.engine().config().interrupt_checks {
-            // Where no signal has come nobody has looked yet which it was.
+        let (asked, found) = (word.asked.swap(0, Ordering::SeqCst), word.due.swap(0, Ordering::SeqCst));
+        if found & due::ALARM != 0 && self.engine().config().interrupt_checks {
+            // Where no signal has come nobody has looked yet which it was. After it was taken: one that comes between would be lost.
             alarms::look_without_signal();
         }
-        let (asked, found) = (word.asked.swap(0, Ordering::SeqCst), word.due.swap(0, Ordering::SeqCst));
         let found = if is_new { found & !due::OUTER } else { found };
         if found & (due::FUEL | due::FUEL_WITHIN) != 0 {
             self.bound_fuel();

@@ -13,12 +13,13 @@
 use super::context::{Program, Wasi};
 use super::stdio::locked;
 use super::{Errno, WasiConfig};
-use crate::base::{Error, ErrorKind, Result, error::bail};
+use crate::base::{Error, ErrorKind, Result, error::bail, memory};
 use crate::runtime::{Interrupter, ask};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
+use std::{mem, process};
 
 /// Runs a thread, on the host's thread of its own that this is called on: with its number, and what it was started with. It calls
 /// [`Threads::enter`] before anything of the guest runs.
@@ -45,6 +46,8 @@ struct Group {
 
 #[derive(Default)]
 struct State {
+    /// The process whose threads they are.
+    process: u32,
     /// By number. The host's own is among them as soon as there is its store.
     members: HashMap<u32, Member>,
     /// Threads that were spawned, until they are joined.
@@ -70,7 +73,8 @@ impl Threads {
     /// Errors: as for [`super::define`].
     pub fn new(config: &WasiConfig, most: u32, run: Box<RunThread>) -> Result<(Threads, Wasi)> {
         let (program, wasi) = Program::new(config)?;
-        let (state, finished) = (Mutex::default(), Condvar::new());
+        let state = Mutex::new(State { process: process::id(), ..State::default() });
+        let finished = Condvar::new();
         Ok((Threads(Arc::new(Group { program: Arc::new(program), most, run, state, finished })), wasi))
     }
 
@@ -97,8 +101,9 @@ impl Threads {
 
     /// Starts a thread; answers its number. `Again` if there are as many as there may be, or none begins any more.
     pub fn spawn(&self, start: i32) -> Result<u32, Errno> {
-        let mut state = locked(&self.0.state);
+        let mut state = self.state();
         join_finished(&mut state);
+        memory::ask_for_several().map_err(|_| Errno::Again)?;
         if state.is_ending || self.spawned(&state) >= self.0.most as usize || state.last == LAST_NUMBER {
             return Err(Errno::Again);
         }
@@ -125,7 +130,7 @@ impl Threads {
 
     /// How many threads there are that were spawned and haven't finished.
     pub fn count(&self) -> usize {
-        self.spawned(&locked(&self.0.state))
+        self.spawned(&self.state())
     }
 
     fn finish(&self, number: u32, outcome: Result<()>) {
@@ -167,8 +172,19 @@ impl Threads {
         self.wait(true)
     }
 
-    fn wait(&self, ends: bool) -> Result<()> {
+    /// The group's state. In a child of a fork the threads of the parent are none of it.
+    fn state(&self) -> MutexGuard<'_, State> {
         let mut state = locked(&self.0.state);
+        if state.process != process::id() {
+            state.process = process::id();
+            state.members.retain(|number, _| *number == MAIN);
+            mem::forget(mem::take(&mut state.handles));
+        }
+        state
+    }
+
+    fn wait(&self, ends: bool) -> Result<()> {
+        let mut state = self.state();
         let this = thread::current().id();
         if state.members.values().any(|member| member.thread == Some(this)) {
             bail!(InvalidState, "a thread of the group can't wait for all of them");
@@ -180,7 +196,7 @@ impl Threads {
         while self.spawned(&state) > 0 {
             state = self.0.finished.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let handles = std::mem::take(&mut state.handles);
+        let handles = mem::take(&mut state.handles);
         if state.is_ending
             && let Some(interrupter) = state.members.get(&MAIN).and_then(|main| main.interrupter.as_ref())
         {
@@ -199,7 +215,7 @@ impl Threads {
     /// Ends all threads, as the host doesn't need the group any more; waits for that unless this is one of them.
     pub fn give_up(&self) {
         {
-            let mut state = locked(&self.0.state);
+            let mut state = self.state();
             state.is_ending = true;
             interrupt(&state, ask::TRAP, |number| number != MAIN);
         }

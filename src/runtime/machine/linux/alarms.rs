@@ -146,19 +146,18 @@ impl Drop for SetAlarm<'_> {
         }
         place.set(self.alarm.outer.get());
         compiler_fence(Ordering::SeqCst);
-        if self.alarm.appointment.take().is_some() {
-            // It may have been asked for, whether anybody has looked or not. Those around it are asked for again.
-            look_without_signal();
-            self.alarm.has_gone_off.set(true);
-        }
-        if self.alarm.has_gone_off.get() {
+        let is_by_thread = self.alarm.appointment.take().is_some();
+        if is_by_thread || self.alarm.has_gone_off.get() {
             // SAFETY: the context is there as long as the alarm is set.
             let word = unsafe { &(*self.alarm.context).interrupt.due };
-            // Those around it that have gone off are still to be heard.
+            // Before those around it are looked at: one that goes off meanwhile is heard.
+            word.fetch_and(!due::ALARM, Ordering::SeqCst);
+            if is_by_thread {
+                // It may have been asked for, whether anybody has looked or not. Those around it are asked for again.
+                look_without_signal();
+            }
             if has_any_gone_off(self.alarm.context) {
                 word.fetch_or(due::ALARM, Ordering::SeqCst);
-            } else {
-                word.fetch_and(!due::ALARM, Ordering::SeqCst);
             }
         }
     }
