@@ -889,7 +889,10 @@ impl World {
             }
             3 => {
                 let (mut woken, mut waiting, limit) = (1, 1, self.pick(&[0, 1 << 16, u64::MAX]));
-                call!(self, vec![], pellucid_shared_memory_notify(shared, offset, 3, &mut woken));
+                if call!(self, vec![], pellucid_shared_memory_notify(shared, offset, 3, &mut woken)) != OK {
+                    // Nobody can wait at such a place.
+                    woken = 0;
+                }
                 call!(self, vec![], pellucid_shared_memory_waiter_count(shared, &mut waiting));
                 call!(self, vec![], pellucid_shared_memory_set_limit(shared, limit));
                 if (woken, waiting) != (0, 0) {

@@ -268,7 +268,8 @@ static void paused_guests_go_on(bool is_debug) {
         OK(pellucid_call_results(paused, &result, 1));
         CHECK(result.of.i64 == expected.of.i64);
         CHECK(cases[i].result == 0 || result.of.i32 == cases[i].result);
-        CHECK(pauses > 0);
+        /* A busy machine may not have let the other thread run. */
+        CHECK(pauses > 0 || storm.requests == 0);
         fprintf(stderr, "%s debug=%d: %u pauses of %u requests\n", cases[i].name, is_debug, pauses, storm.requests);
         pellucid_call_delete(paused);
         still_works();
@@ -960,9 +961,14 @@ static void nested_calls_pause_once(void) {
     MUST(pellucid_func_new(store, type, &pauses, host_scheduler, NULL, &scheduler, ERR));
     pellucid_functype_delete(type);
     struct later later;
-    begin_later(&later, 3000, PELLUCID_INTERRUPT_PAUSE);
-    OK(pellucid_func_call(store, &scheduler, NULL, 0, NULL, 0, ERR));
-    join(&later);
+    /* On a busy machine the request may come before the host function runs, and end the call that can't pause. */
+    pellucid_status_t status = PELLUCID_ERR_TRAP;
+    for (unsigned delay = 3000; delay < 1000000 && status != PELLUCID_OK && pauses == 0; delay *= 4) {
+        begin_later(&later, delay, PELLUCID_INTERRUPT_PAUSE);
+        status = pellucid_func_call(store, &scheduler, NULL, 0, NULL, 0, ERR);
+        join(&later);
+    }
+    OK(status);
     CHECK(pauses == 1);
     begin_later(&later, 3000, PELLUCID_INTERRUPT_TRAP);
     STATUS(PELLUCID_ERR_TRAP, pellucid_func_call(store, &scheduler, NULL, 0, NULL, 0, ERR));
