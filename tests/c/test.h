@@ -118,6 +118,21 @@ static inline pellucid_module_t *module_of(const char *wat) {
     return module;
 }
 
+/* A module in a file of the project's. */
+static inline pellucid_module_t *module_of_file(const char *path) {
+    static uint8_t bytes[1 << 20];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        perror(path);
+        exit(1);
+    }
+    size_t n_bytes = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    pellucid_module_t *module = NULL;
+    MUST(pellucid_module_new(engine, bytes, n_bytes, &module, ERR));
+    return module;
+}
+
 static inline pellucid_instance_t instance_of(const char *wat) {
     pellucid_module_t *module = module_of(wat);
     pellucid_instance_t instance;

@@ -36,14 +36,6 @@ static void open_listener(void) {
 
 /* The program serves so many connections; it is made from `tests/programs/wasi/serve.rs`. */
 static void open_server(bool is_debug, bool is_yielding, const char *n_connections) {
-    static uint8_t bytes[1 << 18];
-    FILE *file = fopen("tests/programs/wasi/serve.wasm", "rb");
-    if (file == NULL) {
-        perror("serve.wasm");
-        exit(1);
-    }
-    size_t n_bytes = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
     open_world(is_debug);
     open_listener();
     pellucid_wasi_config_t *config;
@@ -60,7 +52,7 @@ static void open_server(bool is_debug, bool is_yielding, const char *n_connectio
     MUST(pellucid_linker_new(engine, &linker));
     MUST(pellucid_linker_define_wasi(linker, store, config, &wasi, ERR));
     pellucid_wasi_config_delete(config);
-    MUST(pellucid_module_new(engine, bytes, n_bytes, &module, ERR));
+    module = module_of_file("tests/programs/wasi/serve.wasm");
     pellucid_instance_t instance;
     MUST(pellucid_linker_instantiate(linker, store, module, &instance, ERR));
     start = func_of(instance, "_start");

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -354,16 +355,8 @@ static void all_pause(void) {
 /* A program of a compiler's. Answers the status of its call, and what the group said. */
 static pellucid_status_t run_program(bool is_debug, uint32_t most, const char *what, const char *arg, const char *out,
                                      pellucid_status_t *out_end, uint32_t *out_code) {
-    static uint8_t bytes[1 << 20];
-    FILE *file = fopen("tests/programs/wasi/threads.wasm", "rb");
-    if (file == NULL) {
-        perror("threads.wasm");
-        exit(1);
-    }
-    size_t n_bytes = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
     open_world(is_debug);
-    MUST(pellucid_module_new(engine, bytes, n_bytes, &module, ERR));
+    module = module_of_file("tests/programs/wasi/threads.wasm");
     int ends_of_pipe[2];
     char path[64];
     CHECK(pipe(ends_of_pipe) == 0);
@@ -418,6 +411,64 @@ static void programs(bool is_debug) {
     STATUS(PELLUCID_ERR_TRAP, end);
 }
 
+/* One import's memory is all imports' of its name; what is refused leaves nothing defined. */
+static void definitions(void) {
+    open_world(false);
+    module = module_of("(module (import \"env\" \"memory\" (memory 1 4 shared)) (import \"env\" \"memory\" (memory 1 4 shared))"
+                       "  (func (export \"wasi_thread_start\") (param i32 i32)))");
+    pellucid_wasi_config_t *config;
+    MUST(pellucid_wasi_config_new(&config));
+    MUST(pellucid_wasi_threads_new(module, config, 1, NULL, NULL, NULL, &threads, NULL, ERR));
+    pellucid_wasi_config_delete(config);
+    MUST(pellucid_linker_new(engine, &linker));
+    uint64_t memories;
+    OK(pellucid_store_limit(store, PELLUCID_LIMIT_MEMORIES, &memories));
+    OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_MEMORIES, 0));
+    STATUS(PELLUCID_ERR_LIMIT, pellucid_linker_define_wasi_threads(linker, store, threads, ERR));
+    OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_MEMORIES, memories));
+    OK(pellucid_linker_define_wasi_threads(linker, store, threads, ERR));
+    OK(pellucid_linker_instantiate(linker, store, module, &instance, ERR));
+    pellucid_wasi_threads_delete(threads);
+    pellucid_linker_delete(linker);
+    pellucid_module_delete(module);
+    close_world();
+}
+
+static size_t waiters(const pellucid_shared_memory_t *shared) {
+    size_t n = 0;
+    OK(pellucid_shared_memory_waiter_count(shared, &n));
+    return n;
+}
+
+/* A forked child has none of the threads, and doesn't wait for them. */
+static void children_have_no_threads(void) {
+    open_script(false, 2);
+    CHECK(spawn(1) == 1 && spawn(4) == 2);
+    wait_until(&n_here, 2);
+    pellucid_shared_memory_t *shared;
+    pellucid_memory_t memory = export_of(instance, "memory").of.memory;
+    MUST(pellucid_memory_shared(store, &memory, &shared, ERR));
+    for (int i = 0; waiters(shared) < 1 && i < 20000; i++)
+        sleep_ms(1);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        uint32_t n = 9;
+        CHECK(waiters(shared) == 0);
+        CHECK(pellucid_shared_memory_notify(shared, 0, 1, &n) == PELLUCID_OK && n == 0);
+        OK(pellucid_wasi_threads_end(threads, NULL));
+        CHECK(pellucid_wasi_threads_count(threads) == 0);
+        pellucid_wasi_threads_delete(threads);
+        _exit(failures == 0 ? 7 : 1);
+    }
+    int status = 0;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    CHECK(pellucid_wasi_threads_count(threads) == 2 && waiters(shared) == 1);
+    pellucid_shared_memory_delete(shared);
+    OK(pellucid_wasi_threads_end(threads, ERR));
+    close_group();
+}
+
 static void refusals(void) {
     open_world(false);
     pellucid_wasi_config_t *config;
@@ -461,6 +512,8 @@ static void refusals(void) {
 
 int main(void) {
     refusals();
+    definitions();
+    children_have_no_threads();
     for (int is_debug = 0; is_debug <= 1; is_debug++) {
         numbers(is_debug);
         verdicts(is_debug);
