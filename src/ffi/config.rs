@@ -254,7 +254,8 @@ pub unsafe extern "C" fn pellucid_config_set_signal_handlers(
 ///
 /// A guest that runs is left where it looks next; with debugging it stands before the operator there. Bulk operations and host functions
 /// are as with the signal; a guest that waits in WASI, or for another guest, looks every 10 ms. Time that is used up is told by a
-/// thread of the library's own, which begins with the first budget of the process and handles no signals.
+/// thread of the library's own, which handles no signals. It begins with the first budget of the process, or, with
+/// debugging, when a guest is first left: it says when that takes long.
 ///
 /// - `config`: the configuration.
 /// - `is_on`: false by default.

@@ -157,8 +157,8 @@
  *     can be interrupted; as long as it is blocked a guest is only interrupted where it calls the host. Host functions may see
  *     system calls end with EINTR. If it comes while a handler of the host's runs it waits until that has returned.
  *     A forked child makes interrupts and timers of its own: what its stores are asked for it asks itself. Guests
- *     that wait or run on the parent's other threads aren't there: a group of WASI threads has its first only. But who waited in a
- *     shared memory is still counted, and notified, there.
+ *     that wait or run on the parent's other threads aren't there: a group of WASI threads has its first only, and
+ *     nobody waits in a shared memory.
  *   Fibers: host functions may switch to other fibers of the thread, which may run guests of other stores. The calls of one
  *     store nest like calls on one stack: a host function returns only after the calls of that store which were made since
  *     have ended. How much is left of a fiber's stack isn't known to the library.

@@ -24,9 +24,9 @@ use super::super::machine::alarms::AlarmClock;
 use super::super::machine::futex;
 use super::super::machine::store_context::InterruptWord;
 use crate::base::memory;
-use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{process, ptr};
 
 /// The guests that wait in one memory.
 #[derive(Default)]
@@ -36,6 +36,8 @@ pub struct Parking(Mutex<Parked>);
 struct Parked {
     /// In the order in which they came.
     waiters: Vec<Waiter>,
+    /// The process whose threads they are.
+    process: u32,
     /// Whether nobody may wait.
     is_closed: bool,
 }
@@ -76,8 +78,13 @@ pub enum Wait {
 const PATIENCE: u64 = 1_000_000;
 
 impl Parking {
+    /// Who waits. In a child of a fork the threads of the parent don't.
     fn parked(&self) -> MutexGuard<'_, Parked> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut parked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !parked.waiters.is_empty() && parked.process != process::id() {
+            parked.waiters.clear();
+        }
+        parked
     }
 
     /// Waits, if `is_expected` says so, to be notified at this address, until a time on the clock [`AlarmClock::Wall`]. If no signal
@@ -106,6 +113,7 @@ impl Parking {
             }
             if memory::reserve(&mut parked.waiters, 1).is_ok() {
                 parked.waiters.push(Waiter { address, word: &word });
+                parked.process = process::id();
                 break;
             }
             drop(parked);

@@ -849,7 +849,7 @@ pub unsafe fn copy_saved_vectors(guest_sp: usize, frame: *mut u8) {
     const FEATURES: usize = 472;
     const SIZE: usize = 480;
     const IS_EXTENDED: u32 = 0x4650_5853;
-    let saved = lowest_used_by_vectors(guest_sp) as *const u8;
+    let saved = saved_vectors(guest_sp) as *const u8;
     // SAFETY: both are as large as `fxsave` makes them, and where the system says so as large as it says; the saved one is `VECTORS` long,
     // into which all that is copied fits.
     unsafe {
@@ -872,7 +872,7 @@ pub unsafe fn copy_saved_vectors(guest_sp: usize, frame: *mut u8) {
     }
 }
 
-fn lowest_used_by_vectors(guest_sp: usize) -> usize {
+fn saved_vectors(guest_sp: usize) -> usize {
     (guest_sp - VECTORS) & !63
 }
 
@@ -1058,7 +1058,7 @@ pub unsafe fn callee_saved(guest_sp: usize) -> [u64; 5] {
 pub unsafe fn lowest_used(guest_sp: usize, left: Left) -> usize {
     match left {
         Left::Stopped => guest_sp,
-        Left::Preempted | Left::PreemptedAtEnd => lowest_used_by_vectors(guest_sp),
+        Left::Preempted | Left::PreemptedAtEnd => saved_vectors(guest_sp),
         // SAFETY: the caller's promise; the word is where the stub's frame is, as `leave_yielded` has put it there.
         Left::Yielded => guest_sp.min(unsafe { (guest_sp as *const usize).add(5).read() }),
     }
