@@ -442,6 +442,8 @@ enum pellucid_trap {
     PELLUCID_TRAP_WAIT_NOT_ALLOWED = 17,
     /** The guest has used up the fuel that it was given, see `pellucid_config_set_fuel`. */
     PELLUCID_TRAP_OUT_OF_FUEL = 18,
+    /** A reference was null where none may be: by `call_ref`, `ref.as_non_null`, or an access to an object. */
+    PELLUCID_TRAP_NULL_REFERENCE = 19,
 };
 
 /**

@@ -46,7 +46,9 @@ fn ir(head: &str) -> String {
     let debug = head.lines().any(|line| line.trim() == DEBUG);
     let bytes = wat::parse_str(head).expect("the module's text is valid");
     let compiler = Compiler::new(&Config { debug, ..Config::default() }).expect("a compiler for this machine");
-    let functions = wasm::parse(&bytes).expect("the module is valid").info.bodies.len() as u32;
+    let functions =
+        wasm::parse(&bytes, &pellucid::wasm::TypeRegistry::default()).expect("the module is valid").info.bodies.len()
+            as u32;
     let functions = (0..functions).map(|index| {
         let text = compiler.clif(&bytes, DefinedFuncIndex::from_u32(index)).expect("the function compiles");
         text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>()

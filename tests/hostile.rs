@@ -24,7 +24,9 @@ fn what_debugging_adds_grows_with_the_module() {
     for n in [100, 800] {
         for (name, wasm) in modules(n) {
             let size = |compiler: &Compiler| {
-                let (_, module) = compiler.compile_module(pellucid::wasm::parse(&wasm).unwrap()).unwrap();
+                let (_, module) = compiler
+                    .compile_module(pellucid::wasm::parse(&wasm, &pellucid::wasm::TypeRegistry::default()).unwrap())
+                    .unwrap();
                 module.image.len() + module.tables_size()
             };
             let (without, with) = (size(&plain), size(&debug));
@@ -73,7 +75,9 @@ fn all_can_be_compiled_in_the_exact_form() {
     for (name, wasm) in modules(1000) {
         let (start, before) = (processor_time(), TAKEN.get());
         PEAK.set(before);
-        if let Err(error) = compiler.compile_module(pellucid::wasm::parse(&wasm).unwrap()) {
+        if let Err(error) =
+            compiler.compile_module(pellucid::wasm::parse(&wasm, &pellucid::wasm::TypeRegistry::default()).unwrap())
+        {
             assert_eq!(error.kind(), ErrorKind::Limit, "{name}: {error}");
         }
         let (took, peak) = (processor_time() - start, PEAK.get() - before);
@@ -92,7 +96,7 @@ fn what_compiling_takes_is_known_before() {
         let compiler = Compiler::new(&config).unwrap();
         // What is known is what each function takes.
         for (name, wasm) in modules(200).into_iter().filter(|(name, _)| !name.contains("functions with many")) {
-            let parsed = pellucid::wasm::parse(&wasm).unwrap();
+            let parsed = pellucid::wasm::parse(&wasm, &pellucid::wasm::TypeRegistry::default()).unwrap();
             let before = TAKEN.get();
             PEAK.set(before);
             let compiled = compiler.compile_module(parsed);
@@ -101,7 +105,10 @@ fn what_compiling_takes_is_known_before() {
                 continue;
             }
             let limited = Compiler::new(&Config { compile_memory: peak * 9 / 10, ..config.clone() }).unwrap();
-            let refused = limited.compile_module(pellucid::wasm::parse(&wasm).unwrap()).err().map(|error| error.kind());
+            let refused = limited
+                .compile_module(pellucid::wasm::parse(&wasm, &pellucid::wasm::TypeRegistry::default()).unwrap())
+                .err()
+                .map(|error| error.kind());
             let mode = format!("debugging {debug}, exact {exact}, signal handlers {signal_handlers}");
             assert_eq!(refused, Some(ErrorKind::Limit), "{name}, {mode}: it took {peak} bytes");
         }
@@ -157,7 +164,8 @@ fn none_takes_long_to_compile() {
         let compiler = Compiler::new(&config).unwrap();
         for (name, wasm) in modules(1000) {
             let start = processor_time();
-            let compiled = compiler.compile_module(pellucid::wasm::parse(&wasm).unwrap());
+            let compiled = compiler
+                .compile_module(pellucid::wasm::parse(&wasm, &pellucid::wasm::TypeRegistry::default()).unwrap());
             let took = processor_time() - start;
             if let Err(error) = compiled {
                 assert_eq!(error.kind(), ErrorKind::Limit, "{name}");
@@ -174,7 +182,8 @@ fn what_calls_and_branches_carry_is_limited() {
         let compiler = Compiler::new(&Config { compile_values, ..Config::default() }).unwrap();
         let carrying = modules(n).into_iter().filter(|(name, _)| name.contains("carry many values"));
         let refusals = carrying.map(|(_, wasm)| {
-            let compiled = compiler.compile_module(pellucid::wasm::parse(&wasm).unwrap());
+            let compiled = compiler
+                .compile_module(pellucid::wasm::parse(&wasm, &pellucid::wasm::TypeRegistry::default()).unwrap());
             compiled.err().map(|error| error.kind())
         });
         refusals.collect::<Vec<_>>()

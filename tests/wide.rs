@@ -165,7 +165,7 @@ fn what_is_imported_is_addressed_alike() {
         ("(memory 1 (pagesize 1))", MemoryType { page_size_log2: 0, ..narrow }),
         ("(memory i64 1 (pagesize 1))", MemoryType { is_64: true, page_size_log2: 0, ..narrow }),
     ];
-    let narrow = TableType::new(RefType::Func, 1, Some(2));
+    let narrow = TableType::new(RefType::FUNC, 1, Some(2));
     let tables = [("(table 1 funcref)", narrow), ("(table i64 1 funcref)", TableType { is_64: true, ..narrow })];
     let memories = memories.map(|(text, ty)| (text, Extern::Memory(store.memory_new(ty).unwrap())));
     let tables = tables.map(|(text, ty)| (text, Extern::Table(store.table_new(ty, Value::FuncRef(None)).unwrap())));

@@ -672,9 +672,9 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
         wasmparser::ValType::I64 => ValType::I64,
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::EXTERNREF => ValType::Ref(RefType::Extern),
+        wasmparser::ValType::EXTERNREF => ValType::Ref(RefType::EXTERN),
         // Validation knows more of it than that.
-        wasmparser::ValType::Ref(_) => ValType::Ref(RefType::Func),
+        wasmparser::ValType::Ref(_) => ValType::Ref(RefType::FUNC),
         other => panic!("no case has {other}"),
     }
 }

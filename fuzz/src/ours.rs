@@ -254,8 +254,8 @@ impl Session {
             ValType::F32 => Value::F32(word as u32),
             ValType::F64 => Value::F64(word),
             ValType::V128 => panic!("a vector has two words"),
-            ValType::Ref(RefType::Func) => Value::FuncRef(word.checked_sub(1).map(|index| self.func(index as u32))),
-            ValType::Ref(RefType::Extern) => self.names.value(Val::Extern(word.checked_sub(1))),
+            ValType::Ref(RefType::FUNC) => Value::FuncRef(word.checked_sub(1).map(|index| self.func(index as u32))),
+            ValType::Ref(RefType::EXTERN) => self.names.value(Val::Extern(word.checked_sub(1))),
         }
     }
 

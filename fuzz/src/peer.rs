@@ -198,8 +198,8 @@ impl Session<'_> {
             }
             ExternType::Table(ty) => {
                 let null = match ty.element {
-                    RefType::Func => Ref::Func(None),
-                    RefType::Extern => Ref::Extern(None),
+                    RefType::FUNC => Ref::Func(None),
+                    RefType::EXTERN => Ref::Extern(None),
                 };
                 let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_table().clone();
                 Table::new(store, ty, null).expect("a table can be made").into()
@@ -273,8 +273,8 @@ fn value_type(ty: ValType) -> wasmtime::ValType {
         ValType::F32 => wasmtime::ValType::F32,
         ValType::F64 => wasmtime::ValType::F64,
         ValType::V128 => wasmtime::ValType::V128,
-        ValType::Ref(RefType::Func) => wasmtime::ValType::FUNCREF,
-        ValType::Ref(RefType::Extern) => wasmtime::ValType::EXTERNREF,
+        ValType::Ref(RefType::FUNC) => wasmtime::ValType::FUNCREF,
+        ValType::Ref(RefType::EXTERN) => wasmtime::ValType::EXTERNREF,
     }
 }
 

@@ -87,10 +87,10 @@ impl Val {
             ValType::F64 => Val::f64(word),
             ValType::V128 if random.chance(30) => Val::v128(u128::from(word) << (8 * random.below(9))),
             ValType::V128 => Val::v128(u128::from(word) << 64 | u128::from(random.word())),
-            ValType::Ref(RefType::Func) => {
+            ValType::Ref(RefType::FUNC) => {
                 Val::Func((functions != 0 && random.chance(60)).then(|| random.below(functions as usize) as u32))
             }
-            ValType::Ref(RefType::Extern) => Val::Extern(random.chance(60).then(|| random.below(5) as u64)),
+            ValType::Ref(RefType::EXTERN) => Val::Extern(random.chance(60).then(|| random.below(5) as u64)),
         }
     }
 }

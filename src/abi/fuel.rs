@@ -34,5 +34,14 @@ pub fn cost(operator: &Operator<'_>) -> u32 {
 /// Whether a piece ends with this operator, besides those behind which nothing is reached.
 pub fn ends_piece(operator: &Operator<'_>) -> bool {
     use Operator::*;
-    matches!(operator, If { .. } | BrIf { .. } | Call { .. } | CallIndirect { .. })
+    matches!(
+        operator,
+        If { .. }
+            | BrIf { .. }
+            | BrOnNull { .. }
+            | BrOnNonNull { .. }
+            | Call { .. }
+            | CallIndirect { .. }
+            | CallRef { .. }
+    )
 }

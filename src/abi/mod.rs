@@ -14,4 +14,5 @@ pub mod homes;
 pub mod operators;
 pub mod stack;
 pub mod thunk;
+pub mod type_paths;
 pub mod vmctx;

@@ -27,6 +27,8 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | Loop { .. }
             | If { .. }
             | BrIf { .. }
+            | BrOnNull { .. }
+            | BrOnNonNull { .. }
             | End
             | Drop
             | Select
@@ -41,6 +43,7 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | F64Const { .. }
             | RefNull { .. }
             | RefIsNull
+            | RefAsNonNull
             | RefFunc { .. }
             | TableGet { .. }
             | TableSize { .. }

@@ -14,6 +14,7 @@
 //!      defined globals: 16-byte cells          64  how to enter a function in its midst, or 0
 //!      function references, one per escaping   72  fuel that is left
 //!      function                                80  why guest code is to be left, or 0
+//!                                              88  supertypes of all types
 //! ```
 //!
 //! Guest functions use Cranelift's `tail` convention with two hidden leading parameters: the callee's context and
@@ -49,6 +50,8 @@ pub mod store_context {
     pub const FUEL: i32 = 72;
     /// A word that isn't 0 if guest code is to be left.
     pub const INTERRUPT: i32 = 80;
+    /// Address of the array of chunks that leads to each type's supertypes; see [`type_paths`](crate::abi::type_paths).
+    pub const TYPE_PATHS: i32 = 88;
 }
 
 /// Where and with what a function in its exact form is entered that the store context has an entry for: words, as many as the

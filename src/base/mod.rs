@@ -22,5 +22,8 @@ pub use index::{
     ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
 };
 pub use trap::TrapCode;
-pub use types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType, ValType};
+pub use types::{
+    CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, MemoryType, RefType, StorageType, SubType,
+    TableType, TypeId, TypeKind, ValType,
+};
 pub use value::{RawValue, Value};

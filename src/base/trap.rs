@@ -68,6 +68,8 @@ trap_codes! {
     WaitNotAllowed = 17, "wait not allowed";
     /// The guest has used up the fuel that it was given.
     OutOfFuel = 18, "fuel used up";
+    /// A reference was null where none may be.
+    NullReference = 19, "null reference";
 }
 
 impl fmt::Display for TrapCode {

@@ -1,14 +1,127 @@
 //! Types of values and of what modules import and export (Wasm core spec, 2.3 "Types").
 
 use std::fmt;
+use std::sync::Arc;
 
-/// The type of a reference. All are nullable.
+/// The number of a defined type in its engine: equal types have equal numbers (Wasm core spec, 3.1 "Defined Types").
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+// Guest code compares them.
+#[repr(transparent)]
+pub struct TypeId(pub u32);
+
+/// What values of a defined type are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum RefType {
+pub enum TypeKind {
+    /// Functions.
+    Func,
+    /// Structures.
+    Struct,
+    /// Arrays.
+    Array,
+}
+
+/// What a reference refers to (Wasm core spec, 2.3.5 "Heap Types").
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HeapType {
     /// A function of any type.
     Func,
+    /// Nothing that is a function.
+    NoFunc,
     /// A value of the host's.
     Extern,
+    /// Nothing that is the host's.
+    NoExtern,
+    /// Anything that the guest makes but functions and exceptions.
+    Any,
+    /// What can be compared.
+    Eq,
+    /// An integer of 31 bits.
+    I31,
+    /// A structure of any type.
+    Struct,
+    /// An array of any type.
+    Array,
+    /// Nothing of what `Any` has.
+    None,
+    /// An exception.
+    Exn,
+    /// Nothing that is an exception.
+    NoExn,
+    /// What a defined type has.
+    Defined(TypeKind, TypeId),
+}
+
+impl HeapType {
+    /// The largest type of its hierarchy. Values of one hierarchy have one representation.
+    pub fn top(self) -> HeapType {
+        use HeapType::*;
+        match self {
+            Func | NoFunc | Defined(TypeKind::Func, _) => Func,
+            Extern | NoExtern => Extern,
+            Any | Eq | I31 | Struct | Array | None | Defined(TypeKind::Struct | TypeKind::Array, _) => Any,
+            Exn | NoExn => Exn,
+        }
+    }
+}
+
+/// The type of a reference.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RefType {
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// What it refers to.
+    pub heap: HeapType,
+}
+
+impl RefType {
+    /// `funcref`
+    pub const FUNC: RefType = RefType::null(HeapType::Func);
+    /// `externref`
+    pub const EXTERN: RefType = RefType::null(HeapType::Extern);
+
+    /// A reference that may be null.
+    pub const fn null(heap: HeapType) -> RefType {
+        RefType { nullable: true, heap }
+    }
+
+    /// The largest type of its hierarchy.
+    pub fn top(self) -> RefType {
+        RefType::null(self.heap.top())
+    }
+}
+
+impl fmt::Display for RefType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use HeapType::*;
+        let name = match self.heap {
+            Func => "func",
+            NoFunc => "nofunc",
+            Extern => "extern",
+            NoExtern => "noextern",
+            Any => "any",
+            Eq => "eq",
+            I31 => "i31",
+            Struct => "struct",
+            Array => "array",
+            None => "none",
+            Exn => "exn",
+            NoExn => "noexn",
+            Defined(kind, TypeId(id)) => {
+                let null = if self.nullable { "null " } else { "" };
+                let kind = match kind {
+                    TypeKind::Func => "func",
+                    TypeKind::Struct => "struct",
+                    TypeKind::Array => "array",
+                };
+                return write!(f, "(ref {null}{kind} type {id})");
+            }
+        };
+        match (self.nullable, self.heap) {
+            (false, _) => write!(f, "(ref {name})"),
+            (true, NoFunc | NoExtern | None | NoExn) => write!(f, "null{}ref", name.strip_prefix("no").unwrap_or("")),
+            (true, _) => write!(f, "{name}ref"),
+        }
+    }
 }
 
 /// The type of a value.
@@ -32,11 +145,23 @@ pub enum ValType {
 
 impl ValType {
     /// A nullable function reference.
-    pub const FUNCREF: ValType = ValType::Ref(RefType::Func);
+    pub const FUNCREF: ValType = ValType::Ref(RefType::FUNC);
     /// A nullable host reference.
-    pub const EXTERNREF: ValType = ValType::Ref(RefType::Extern);
+    pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERN);
+    /// A nullable reference to what the guest makes.
+    pub const ANYREF: ValType = ValType::Ref(RefType::null(HeapType::Any));
+    /// A nullable exception reference.
+    pub const EXNREF: ValType = ValType::Ref(RefType::null(HeapType::Exn));
 
-    /// The byte that the frame table uses for this type.
+    /// The type as machine code and frames know it: all references of one hierarchy are alike there.
+    pub fn top(self) -> ValType {
+        match self {
+            ValType::Ref(ty) => ValType::Ref(ty.top()),
+            number => number,
+        }
+    }
+
+    /// The byte that the frame table uses for this type, or for the largest one of its hierarchy.
     pub fn to_u8(self) -> u8 {
         match self {
             ValType::I32 => 0,
@@ -44,12 +169,16 @@ impl ValType {
             ValType::F32 => 2,
             ValType::F64 => 3,
             ValType::V128 => 4,
-            ValType::Ref(RefType::Func) => 5,
-            ValType::Ref(RefType::Extern) => 6,
+            ValType::Ref(ty) => match ty.heap.top() {
+                HeapType::Func => 5,
+                HeapType::Extern => 6,
+                HeapType::Any => 7,
+                _ => 8,
+            },
         }
     }
 
-    /// The inverse of [`ValType::to_u8`].
+    /// The inverse of [`ValType::to_u8`], for types that are the largest of their hierarchies.
     pub fn from_u8(byte: u8) -> Option<ValType> {
         Some(match byte {
             0 => ValType::I32,
@@ -59,6 +188,8 @@ impl ValType {
             4 => ValType::V128,
             5 => ValType::FUNCREF,
             6 => ValType::EXTERNREF,
+            7 => ValType::ANYREF,
+            8 => ValType::EXNREF,
             _ => return None,
         })
     }
@@ -72,8 +203,7 @@ impl fmt::Display for ValType {
             ValType::F32 => "f32",
             ValType::F64 => "f64",
             ValType::V128 => "v128",
-            ValType::Ref(RefType::Func) => "funcref",
-            ValType::Ref(RefType::Extern) => "externref",
+            ValType::Ref(ty) => return ty.fmt(f),
         })
     }
 }
@@ -92,6 +222,12 @@ impl FuncType {
     pub fn new(params: impl Into<Box<[ValType]>>, results: impl Into<Box<[ValType]>>) -> FuncType {
         FuncType { params: params.into(), results: results.into() }
     }
+
+    /// The type as machine code knows it; see [`ValType::top`].
+    pub fn top(&self) -> FuncType {
+        let top = |types: &[ValType]| types.iter().map(|ty| ty.top()).collect::<Box<[_]>>();
+        FuncType { params: top(&self.params), results: top(&self.results) }
+    }
 }
 
 impl fmt::Display for FuncType {
@@ -99,6 +235,59 @@ impl fmt::Display for FuncType {
         let list = |types: &[ValType]| types.iter().map(ValType::to_string).collect::<Vec<_>>().join(" ");
         write!(f, "[{}] -> [{}]", list(&self.params), list(&self.results))
     }
+}
+
+/// What a field of a structure, or each element of an array, holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StorageType {
+    /// 8 bits of an `i32`.
+    I8,
+    /// 16 bits of an `i32`.
+    I16,
+    /// A value.
+    Val(ValType),
+}
+
+/// A field of a structure, or the elements of an array.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FieldType {
+    /// What it holds.
+    pub storage: StorageType,
+    /// Whether it can be set.
+    pub mutable: bool,
+}
+
+/// What a defined type is made of.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum CompositeType {
+    /// A function's type.
+    Func(Arc<FuncType>),
+    /// A structure's fields.
+    Struct(Box<[FieldType]>),
+    /// An array's elements.
+    Array(FieldType),
+}
+
+impl CompositeType {
+    /// Which of these it is.
+    pub fn kind(&self) -> TypeKind {
+        match self {
+            CompositeType::Func(_) => TypeKind::Func,
+            CompositeType::Struct(_) => TypeKind::Struct,
+            CompositeType::Array(_) => TypeKind::Array,
+        }
+    }
+}
+
+/// A defined type (Wasm core spec, 2.3.9 "Recursive Types").
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SubType {
+    /// Whether it has no subtypes.
+    pub is_final: bool,
+    /// The type that it declares to be a subtype of.
+    pub supertype: Option<TypeId>,
+    /// What it is made of.
+    pub composite: CompositeType,
 }
 
 /// A memory's limits, in pages, and how it is addressed.

@@ -1,6 +1,6 @@
 //! Values as the host sees them, tagged and raw.
 
-use super::{ExternRef, Func, ValType};
+use super::{ExternRef, Func, HeapType, ValType};
 
 /// A value with its type. Floats are kept as bits, so that NaN payloads survive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,8 +46,11 @@ impl Value {
             ValType::F32 => Value::F32(0),
             ValType::F64 => Value::F64(0),
             ValType::V128 => Value::V128(0),
-            ValType::Ref(super::RefType::Func) => Value::FuncRef(None),
-            ValType::Ref(super::RefType::Extern) => Value::ExternRef(None),
+            ValType::Ref(ty) => match ty.heap.top() {
+                HeapType::Func => Value::FuncRef(None),
+                HeapType::Extern => Value::ExternRef(None),
+                _ => Value::Unavailable,
+            },
         }
     }
 }

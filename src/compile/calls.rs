@@ -1,11 +1,11 @@
-//! Calls: direct, to imports, and through tables; each of them also in the function's own place.
+//! Calls: direct, to imports, through tables and by reference; each of them also in the function's own place.
 
 use super::function::Translator;
 use super::model::Moment;
 use super::operands::Operand;
 use super::target;
 use crate::abi::convention::GuestCall;
-use crate::abi::vmctx::{CODE_BASE, TYPE_IDS, func_ref, imported_func};
+use crate::abi::vmctx::{CODE_BASE, func_ref, imported_func};
 use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, TableIndex, TrapCode, TypeIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, types};
@@ -33,6 +33,16 @@ impl Translator<'_> {
                 let index = FuncIndex::from_u32(function_index);
                 let (callee, context) = self.named(index);
                 self.tail_call(self.info.funcs[index], callee, context);
+            }
+            Operator::CallRef { type_index } => {
+                let ty = TypeIndex::from_u32(type_index);
+                let (callee, context) = self.referred(ty);
+                self.call(ty, callee, context);
+            }
+            Operator::ReturnCallRef { type_index } => {
+                let ty = TypeIndex::from_u32(type_index);
+                let (callee, context) = self.referred(ty);
+                self.tail_call(ty, callee, context);
             }
             Operator::ReturnCallIndirect { type_index, table_index } => {
                 let ty = TypeIndex::from_u32(type_index);
@@ -80,13 +90,25 @@ impl Translator<'_> {
         let null = target::trap(TrapCode::UninitializedElement);
         let actual = self.access_flags(null).with_aligned().with_readonly();
         let actual = self.builder.ins().load(types::I32, actual, function, func_ref::TYPE_ID);
-        let type_ids = self.load_constant(self.context, TYPE_IDS);
-        let expected = MemFlagsData::trusted().with_readonly().with_can_move();
-        let expected = self.builder.ins().load(types::I32, expected, type_ids, ty.as_u32() as i32 * 4);
-        let differs = self.builder.ins().icmp(IntCC::NotEqual, actual, expected);
+        let differs = self.is_other_type(actual, ty);
         self.trap_if(differs, TrapCode::IndirectCallTypeMismatch);
         let flags = MemFlagsData::trusted().with_readonly();
         let code = self.builder.ins().load(types::I64, flags, function, func_ref::CODE);
+        let context = self.builder.ins().load(types::I64, flags, function, func_ref::CONTEXT);
+        (Callee::Indirect(self.signature(ty), code), context)
+    }
+
+    /// The function that the last operand refers to, and the context that it expects.
+    fn referred(&mut self, ty: TypeIndex) -> (Callee, Value) {
+        let function = self.pop().value;
+        if self.checks {
+            let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, function, 0);
+            self.trap_if(is_null, TrapCode::NullReference);
+        }
+        // Else a null reference faults here: its code would be in the first page, which is never mapped.
+        let flags = self.access_flags(target::trap(TrapCode::NullReference)).with_aligned().with_readonly();
+        let code = self.builder.ins().load(types::I64, flags, function, func_ref::CODE);
+        let flags = MemFlagsData::trusted().with_readonly();
         let context = self.builder.ins().load(types::I64, flags, function, func_ref::CONTEXT);
         (Callee::Indirect(self.signature(ty), code), context)
     }
@@ -103,7 +125,7 @@ impl Translator<'_> {
 
     /// Has a function take this one's place: nothing of this one's frame is left, and nothing comes back here.
     fn tail_call(&mut self, ty: TypeIndex, callee: Callee, context: Value) {
-        let ty = &self.info.types[ty];
+        let ty = &self.info.signatures[ty];
         let args = self.arguments(ty, context);
         self.tail_arguments = self.tail_arguments.max(GuestCall::new(ty).stack_arguments);
         match callee {
@@ -114,7 +136,7 @@ impl Translator<'_> {
     }
 
     fn call(&mut self, ty: TypeIndex, callee: Callee, context: Value) {
-        let ty = &self.info.types[ty];
+        let ty = &self.info.signatures[ty];
         let args = self.arguments(ty, context);
         self.emit(Moment::Call);
         let call: Inst = match callee {

@@ -4,8 +4,9 @@ use super::function::Translator;
 use super::model::Moment;
 use super::operands::Operand;
 use super::{signatures, target};
-use crate::base::{Result, TrapCode, TypeIndex, ValType};
-use crate::wasm::features::value_type;
+use crate::base::{Result, TrapCode, ValType};
+use crate::wasm::stack_effect::block_type;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use std::collections::BTreeMap;
 use wasmparser::{BlockType, BrTable, Operator};
@@ -84,7 +85,7 @@ impl Translator<'_> {
     pub(super) fn control_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
         match *operator {
             Operator::Block { blockty } => {
-                let (params, results) = self.block_type(blockty)?;
+                let (params, results) = block_type(self.info, blockty);
                 self.emit(Moment::Branch);
                 self.open(Kind::Block, params, results);
             }
@@ -97,7 +98,23 @@ impl Translator<'_> {
                 self.branch_to(depth, Moment::Branch);
                 self.reachable = false;
             }
-            Operator::BrIf { relative_depth } => self.branch_if(relative_depth),
+            Operator::BrIf { relative_depth } => {
+                let condition = self.pop();
+                self.branch_if(condition.value, relative_depth);
+            }
+            Operator::BrOnNull { relative_depth } => {
+                let reference = self.pop();
+                let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference.value, 0);
+                self.branch_if(is_null, relative_depth);
+                self.push(reference.ty, reference.value);
+            }
+            Operator::BrOnNonNull { relative_depth } => {
+                self.need(1);
+                let reference = self.stack.last().expect("validated").value;
+                let is_there = self.builder.ins().icmp_imm_u(IntCC::NotEqual, reference, 0);
+                self.branch_if(is_there, relative_depth);
+                self.pop();
+            }
             Operator::BrTable { ref targets } => self.branch_table(targets),
             Operator::Return => {
                 self.branch_to(0, Moment::Branch);
@@ -114,19 +131,8 @@ impl Translator<'_> {
         Ok(true)
     }
 
-    fn block_type(&self, ty: BlockType) -> Result<(Vec<ValType>, Vec<ValType>)> {
-        Ok(match ty {
-            BlockType::Empty => (Vec::new(), Vec::new()),
-            BlockType::Type(ty) => (Vec::new(), vec![value_type(ty, self.offset())?]),
-            BlockType::FuncType(index) => {
-                let ty = &self.info.types[TypeIndex::from_u32(index)];
-                (ty.params.to_vec(), ty.results.to_vec())
-            }
-        })
-    }
-
     fn open_loop(&mut self, ty: BlockType) -> Result<()> {
-        let (params, results) = self.block_type(ty)?;
+        let (params, results) = block_type(self.info, ty);
         let header = self.block_with_params(&params);
         let height = self.stack.len() - params.len();
         self.need(params.len());
@@ -143,7 +149,7 @@ impl Translator<'_> {
     }
 
     fn open_if(&mut self, ty: BlockType) -> Result<()> {
-        let (params, results) = self.block_type(ty)?;
+        let (params, results) = block_type(self.info, ty);
         let condition = self.pop();
         self.need(params.len());
         self.emit(Moment::Branch);
@@ -302,8 +308,7 @@ impl Translator<'_> {
         self.builder.ins().jump(label, &args);
     }
 
-    fn branch_if(&mut self, relative: u32) {
-        let condition = self.pop();
+    fn branch_if(&mut self, condition: Value, relative: u32) {
         let depth = self.depth(relative);
         let arity = self.label_arity(depth);
         // Before what is only reached if the branch is taken.
@@ -315,7 +320,7 @@ impl Translator<'_> {
         }
         if self.is_function(depth) {
             let taken = self.builder.create_block();
-            self.builder.ins().brif(condition.value, taken, &[], next, &[]);
+            self.builder.ins().brif(condition, taken, &[], next, &[]);
             self.branches.branch(self.pc, taken, next);
             if hint == Some(false) {
                 self.builder.set_cold_block(taken);
@@ -327,7 +332,7 @@ impl Translator<'_> {
             self.emit(Moment::Branch);
             let label = self.label(depth);
             let args = self.block_args(self.stack.len() - arity);
-            self.builder.ins().brif(condition.value, label, &args, next, &[]);
+            self.builder.ins().brif(condition, label, &args, next, &[]);
             self.branches.branch(self.pc, label, next);
         }
         self.builder.seal_block(next);

@@ -23,7 +23,7 @@ use crate::base::{
     DefinedFuncIndex, Error, ErrorKind, FuncIndex, Reservation, Result, TrapCode, TypeIndex, WasmPc, error::bail,
 };
 use crate::wasm::ModuleInfo;
-use crate::wasm::features::{check_supported, feature_of, unsupported};
+use crate::wasm::features::{check_locals_supported, check_supported, feature_of, unsupported};
 use crate::wasm::parse::invalid;
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::ir::{
@@ -245,7 +245,7 @@ impl<'a> FunctionCompiler<'a> {
             let (way, tail_arguments, output) = self.compile_so(index, measured, form, plan.take())?;
             let Some(debug) = &output.debug else { return Ok(output) };
             // All forms of a function have their frames at the same place, where their tail calls hand on the most on the stack.
-            let own = GuestCall::new(self.info.func_type(self.info.func_index(index))).stack_arguments;
+            let own = GuestCall::new(self.info.signature(self.info.func_index(index))).stack_arguments;
             let grown = tail_arguments.saturating_sub(own);
             if debug.grown == grown {
                 return Ok(output);
@@ -348,7 +348,7 @@ impl<'a> FunctionCompiler<'a> {
     ) -> Result<Translated> {
         self.context.func = Function::with_name_signature(
             UserFuncName::user(FUNCTIONS, index.as_u32()),
-            signatures::guest(self.info.func_type(self.info.func_index(index))),
+            signatures::guest(self.info.signature(self.info.func_index(index))),
         );
         // Locations are stored as distances from the first one; none may be what stands for no location.
         self.context.func.params.ensure_base_srcloc(SourceLoc::new(0));
@@ -525,7 +525,7 @@ impl<'a> Translator<'a> {
         builder.seal_block(entry);
         let params = builder.block_params(entry).to_vec();
         let context = params[0];
-        let ty = info.func_type(info.func_index(index));
+        let ty = info.signature(info.func_index(index));
         let keep = match form {
             _ if mode.exact => Keep::InSlot,
             Way::InMemory => {
@@ -533,7 +533,8 @@ impl<'a> Translator<'a> {
             }
             Way::Chosen | Way::Unoptimised => Keep::Variables,
         };
-        let types = info.checked_local_types(index)?;
+        check_locals_supported(info, index)?;
+        let types = info.top_local_types(index);
         let declared = types.len() - ty.params.len();
         let locals = Locals::new(&mut builder, types, &measured.named, &params[2..], keep);
         let mut translator = Translator {
@@ -593,7 +594,7 @@ impl<'a> Translator<'a> {
             self.pc = WasmPc(offset as u32);
             self.builder.set_srcloc(SourceLoc::new(self.pc.0));
             if !self.reachable && !self.revives(&operator) {
-                check_supported(&operator, offset)?;
+                check_supported(self.info, &operator, offset)?;
                 continue;
             }
             self.has_floats |= self.is_float_operator(&operator);
@@ -622,7 +623,7 @@ impl<'a> Translator<'a> {
     fn open_end(&mut self) {
         let Some(stops) = self.stops.as_mut().filter(|stops| stops.is_exact()) else { return };
         stops.open_end(&mut self.builder);
-        let results = self.info.func_type(self.index).results.iter();
+        let results = self.info.signature(self.index).results.iter();
         self.stack = results.map(|ty| Operand { value: Value::reserved_value(), ty: *ty }).collect();
         self.reachable = true;
     }
@@ -648,7 +649,7 @@ impl<'a> Translator<'a> {
 
     fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
         if let Operator::RefNull { .. } | Operator::TypedSelect { .. } = operator {
-            check_supported(operator, self.offset())?;
+            check_supported(self.info, operator, self.offset())?;
         }
         if self.numeric(operator)
             || self.parametric(operator)
@@ -742,7 +743,7 @@ impl<'a> Translator<'a> {
 
     pub(super) fn signature(&mut self, index: TypeIndex) -> SigRef {
         let Translator { info, builder, signatures: cache, .. } = self;
-        *cache.entry(index).or_insert_with(|| builder.import_signature(signatures::guest(&info.types[index])))
+        *cache.entry(index).or_insert_with(|| builder.import_signature(signatures::guest(&info.signatures[index])))
     }
 
     /// Cranelift's number for the trap of a store: not the one that the store before it has, on any way to here.

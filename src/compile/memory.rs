@@ -182,7 +182,7 @@ impl Translator<'_> {
     }
 
     fn global_get(&mut self, index: GlobalIndex) {
-        let ty = self.info.globals[index].value;
+        let ty = self.info.globals[index].value.top();
         if let Some(constant) = self.info.constant_global(index) {
             self.constant(constant);
             return;

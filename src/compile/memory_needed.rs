@@ -157,14 +157,18 @@ fn measure(
         reader.visit_operator(&mut validator.visitor(offset))??;
         // What follows reads indices that were just validated.
         let called = match operator {
-            Operator::Call { function_index } => Some(info.func_type(FuncIndex::from_u32(function_index))),
-            Operator::CallIndirect { type_index, .. } => Some(&info.types[TypeIndex::from_u32(type_index)]),
+            Operator::Call { function_index } => Some(info.signature(FuncIndex::from_u32(function_index))),
+            Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
+                Some(&info.signatures[TypeIndex::from_u32(type_index)])
+            }
             _ => None,
         };
         // Nothing waits for a tail call.
         let handed_on = match operator {
-            Operator::ReturnCall { function_index } => info.func_type(FuncIndex::from_u32(function_index)).params.len(),
-            Operator::ReturnCallIndirect { type_index, .. } => info.types[TypeIndex::from_u32(type_index)].params.len(),
+            Operator::ReturnCall { function_index } => info.signature(FuncIndex::from_u32(function_index)).params.len(),
+            Operator::ReturnCallIndirect { type_index, .. } | Operator::ReturnCallRef { type_index } => {
+                info.signatures[TypeIndex::from_u32(type_index)].params.len()
+            }
             _ => 0,
         };
         let mut values = branched.saturating_add(handed_on as u64);
@@ -239,12 +243,14 @@ impl OpenLoops {
 fn makes_vectors(info: &ModuleInfo, operator: &Operator<'_>) -> bool {
     let gives = |ty: &FuncType| ty.results.contains(&ValType::V128);
     match *operator {
-        Operator::Call { function_index } => gives(info.func_type(FuncIndex::from_u32(function_index))),
-        Operator::CallIndirect { type_index, .. } => gives(&info.types[TypeIndex::from_u32(type_index)]),
+        Operator::Call { function_index } => gives(info.signature(FuncIndex::from_u32(function_index))),
+        Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
+            gives(&info.signatures[TypeIndex::from_u32(type_index)])
+        }
         Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => match blockty {
             BlockType::Empty => false,
             BlockType::Type(ty) => ty == wasmparser::ValType::V128,
-            BlockType::FuncType(index) => gives(&info.types[TypeIndex::from_u32(index)]),
+            BlockType::FuncType(index) => gives(&info.signatures[TypeIndex::from_u32(index)]),
         },
         Operator::GlobalGet { global_index } => {
             info.globals[GlobalIndex::from_u32(global_index)].value == ValType::V128
@@ -257,7 +263,15 @@ fn makes_vectors(info: &ModuleInfo, operator: &Operator<'_>) -> bool {
 fn crosses(operator: &Operator<'_>) -> bool {
     use Operator::*;
     match operator {
-        Block { .. } | Loop { .. } | If { .. } | Else | Br { .. } | BrIf { .. } | BrTable { .. } => true,
+        Block { .. }
+        | Loop { .. }
+        | If { .. }
+        | Else
+        | Br { .. }
+        | BrIf { .. }
+        | BrOnNull { .. }
+        | BrOnNonNull { .. }
+        | BrTable { .. } => true,
         // Their results are looked at.
         MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => true,
         TableFill { .. } | TableCopy { .. } | TableInit { .. } => true,
@@ -288,7 +302,10 @@ fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Ope
         Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
             of_type(*blockty, true) + of_type(*blockty, false)
         }
-        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => of_label(*relative_depth),
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth } => of_label(*relative_depth),
         Operator::BrTable { targets } => {
             let depths = targets.targets().filter_map(|depth| depth.ok()).chain([targets.default()]);
             depths.map(of_label).fold(0, u64::saturating_add)
@@ -424,9 +441,10 @@ impl Drop for Share<'_> {
 mod tests {
     use super::*;
     use crate::base::DefinedFuncIndex;
+    use crate::wasm::TypeRegistry;
 
     fn needed(text: &str, debug: bool) -> u64 {
-        let parsed = crate::wasm::parse(&wat::parse_str(text).unwrap()).unwrap();
+        let parsed = crate::wasm::parse(&wat::parse_str(text).unwrap(), &TypeRegistry::default()).unwrap();
         let (index, input) = parsed.to_validate.into_iter().next().unwrap();
         assert_eq!(index, DefinedFuncIndex::from_u32(0));
         let mut validator = input.into_validator(Default::default());

@@ -25,6 +25,7 @@ mod pieces;
 mod places;
 mod relaxed;
 mod signatures;
+mod subtypes;
 mod tables;
 mod target;
 mod trampolines;
@@ -32,7 +33,7 @@ mod vectors;
 
 use crate::abi::artifact::{CompiledBlob, Form, Trampolines};
 use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, FuncType, OptLevel, Reservation, Result};
-use crate::wasm::{ModuleInfo, ParsedModule};
+use crate::wasm::{ModuleInfo, ParsedModule, TypeRegistry};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use function::{FunctionCompiler, FunctionOutput};
@@ -232,7 +233,7 @@ impl Compiler {
     ///
     /// Errors: as [`Compiler::compile_module`]; [`ErrorKind::OutOfRange`] if there is no such function.
     pub fn clif(&self, wasm: &[u8], index: DefinedFuncIndex) -> Result<String> {
-        let ParsedModule { info, to_validate } = crate::wasm::parse(wasm)?;
+        let ParsedModule { info, to_validate } = crate::wasm::parse(wasm, &TypeRegistry::default())?;
         let input = to_validate.into_iter().find(|(candidate, _)| *candidate == index);
         let (_, input) = input.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such function"))?;
         let carried = self.carried(&info);
@@ -256,7 +257,7 @@ mod tests {
 
     fn refusal(text: &str, debug: bool) -> Option<ErrorKind> {
         let compiler = Compiler::new(&Config { debug, compile_threads: 1, ..Config::default() }).unwrap();
-        let parsed = crate::wasm::parse(&wat::parse_str(text).unwrap()).unwrap();
+        let parsed = crate::wasm::parse(&wat::parse_str(text).unwrap(), &TypeRegistry::default()).unwrap();
         compiler.compile_module(parsed).err().map(|error| error.kind())
     }
 

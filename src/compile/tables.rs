@@ -15,8 +15,7 @@ impl Translator<'_> {
     pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::RefNull { hty } => {
-                let external = hty == wasmparser::HeapType::EXTERN;
-                let ty = ValType::Ref(if external { RefType::Extern } else { RefType::Func });
+                let ty = ValType::Ref(RefType::null(self.info.heap_type(hty).top()));
                 let null = self.builder.ins().iconst(types::I64, 0);
                 self.push(ty, null);
             }
@@ -25,6 +24,12 @@ impl Translator<'_> {
                 let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference.value, 0);
                 let is_null = self.builder.ins().uextend(types::I32, is_null);
                 self.push(ValType::I32, is_null);
+            }
+            Operator::RefAsNonNull => {
+                let reference = self.pop();
+                let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference.value, 0);
+                self.trap_if(is_null, TrapCode::NullReference);
+                self.push(reference.ty, reference.value);
             }
             Operator::RefFunc { function_index } => {
                 let place =
@@ -38,7 +43,7 @@ impl Translator<'_> {
                 let address = self.element_address(table, index, TrapCode::TableOutOfBounds);
                 let flags = self.element_flags(target::trap(TrapCode::TableOutOfBounds));
                 let value = self.builder.ins().load(types::I64, flags, address, 0);
-                self.push(ValType::Ref(self.info.tables[table].element), value);
+                self.push(ValType::Ref(self.info.tables[table].element.top()), value);
             }
             Operator::TableSet { table } => {
                 let (index, value) = self.pop2();

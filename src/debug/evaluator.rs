@@ -16,7 +16,7 @@ use crate::base::floats::in_default_environment;
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
 use numeric::*;
 use vectors::{LoadedLanes, Vector};
-use wasmparser::{AbstractHeapType, BinaryReader, HeapType, MemArg, MemArgTarget, Operator, OperatorsReader};
+use wasmparser::{BinaryReader, HeapType, MemArg, MemArgTarget, Operator, OperatorsReader};
 
 /// A value of a frame: its type and its bits, zero-extended to 128, which hold a value of any type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,8 +91,10 @@ pub enum Inner {
     LocalTee(u32),
     /// `global.get` of a global; the type is for the result.
     GlobalGet(GlobalIndex),
-    /// A constant, or `ref.null`.
+    /// A constant.
     Const(Slot),
+    /// `ref.null`, with its heap type.
+    RefNull(HeapType),
     /// `ref.func`.
     RefFunc(FuncIndex),
     /// `table.get`.
@@ -125,6 +127,12 @@ pub enum Inner {
     },
     /// `br_if`, which is passed if its condition is zero.
     BrIf,
+    /// `br_on_null`, which is passed if its operand isn't null.
+    BrOnNull,
+    /// `br_on_non_null`, which is passed if its operand is null.
+    BrOnNonNull,
+    /// `ref.as_non_null`.
+    RefAsNonNull,
     /// `if`, which is passed, into its first arm, if its condition isn't zero.
     If,
     /// An operator from one scalar operand to a scalar.
@@ -161,8 +169,11 @@ impl From<TrapCode> for Halt {
     }
 }
 
-/// The types that a module's globals, tables and memories have, which the operators themselves don't say.
+/// The types that a module's globals, tables and memories have, which the operators themselves don't say. They are those that frames
+/// know: see [`ValType::top`].
 pub trait Types {
+    /// The type of a null of this heap type.
+    fn null(&self, heap: HeapType) -> ValType;
     /// The type of a global's value.
     fn global(&self, global: GlobalIndex) -> ValType;
     /// The type of a table's elements.
@@ -174,12 +185,16 @@ pub trait Types {
 }
 
 impl Types for crate::wasm::ModuleInfo {
+    fn null(&self, heap: HeapType) -> ValType {
+        ValType::Ref(RefType::null(self.heap_type(heap).top()))
+    }
+
     fn global(&self, global: GlobalIndex) -> ValType {
-        self.globals[global].value
+        self.globals[global].value.top()
     }
 
     fn table(&self, table: TableIndex) -> RefType {
-        self.tables[table].element
+        self.tables[table].element.top()
     }
 
     fn table_index(&self, table: TableIndex) -> ValType {
@@ -213,6 +228,9 @@ impl Inner {
         match operator {
             Nop | Block { .. } | Loop { .. } | End => Some(Inner::Nothing),
             BrIf { .. } => Some(Inner::BrIf),
+            BrOnNull { .. } => Some(Inner::BrOnNull),
+            BrOnNonNull { .. } => Some(Inner::BrOnNonNull),
+            RefAsNonNull => Some(Inner::RefAsNonNull),
             If { .. } => Some(Inner::If),
             Drop => Some(Inner::Drop),
             Select | TypedSelect { .. } => Some(Inner::Select),
@@ -224,7 +242,7 @@ impl Inner {
             I64Const { value } => constant(I64, *value as u64),
             F32Const { value } => constant(F32, u64::from(value.bits())),
             F64Const { value } => constant(F64, value.bits()),
-            RefNull { hty } => constant(null_type(hty), 0),
+            RefNull { hty } => Some(Inner::RefNull(*hty)),
             RefIsNull => unary(I32, |a| Ok(u64::from(a == 0))),
             RefFunc { function_index } => Some(Inner::RefFunc(FuncIndex::from_u32(*function_index))),
             TableGet { table } => Some(Inner::TableGet(TableIndex::from_u32(*table))),
@@ -449,6 +467,20 @@ impl Inner {
                 }
                 operands.pop();
             }
+            Inner::BrOnNull | Inner::BrOnNonNull => {
+                let is_null = operands.last().expect("validated").bits == 0;
+                if is_null == matches!(self, Inner::BrOnNull) {
+                    return Err(Halt::Branch);
+                }
+                if is_null {
+                    operands.pop();
+                }
+            }
+            Inner::RefAsNonNull => {
+                if operands.last().expect("validated").bits == 0 {
+                    return Err(Halt::Trap(TrapCode::NullReference));
+                }
+            }
             Inner::Drop => {
                 operands.pop();
             }
@@ -468,6 +500,7 @@ impl Inner {
             }
             Inner::GlobalGet(global) => operands.push(Slot { ty: types.global(global), bits: outside.global(global) }),
             Inner::Const(slot) => operands.push(slot),
+            Inner::RefNull(heap) => operands.push(Slot { ty: types.null(heap), bits: 0 }),
             Inner::RefFunc(func) => operands.push(Slot { ty: ValType::FUNCREF, bits: outside.func_ref(func) }),
             Inner::TableGet(table) => {
                 let top = operands.last_mut().expect("validated");
@@ -556,11 +589,4 @@ fn push_wide(operands: &mut Vec<Slot>, from: usize, bits: u128) {
 fn in_environment(result: ValType, operand: ValType, compute: impl FnOnce() -> Numeric) -> Numeric {
     let is_float = |ty| matches!(ty, ValType::F32 | ValType::F64);
     if is_float(result) || is_float(operand) { in_default_environment(compute) } else { compute() }
-}
-
-fn null_type(heap: &HeapType) -> ValType {
-    match heap {
-        HeapType::Abstract { ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, .. } => ValType::EXTERNREF,
-        _ => ValType::FUNCREF,
-    }
 }

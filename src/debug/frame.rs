@@ -148,7 +148,7 @@ impl Debuggee {
 
     /// The types of the locals, parameters first.
     pub fn frame_local_types(&self, frame: &Frame) -> Result<Vec<ValType>> {
-        self.view(frame, |view| view.local_types())
+        self.view(frame, |view| view.module().info().local_types(view.function()))
     }
 
     /// The types of the operands, bottom first.

@@ -21,6 +21,7 @@ use crate::base::{
     memory,
 };
 use crate::runtime::{MappedBlob, Module};
+use crate::wasm::operand_types;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasmparser::Operator;
@@ -109,6 +110,7 @@ impl Debuggee {
             if !range.contains(&pc.0) {
                 bail!(NotFound, "{:#x} isn't in the frame's function", pc.0);
             }
+            check_references(standing, pc)?;
             standing.pc = pc;
             Ok(())
         })
@@ -134,7 +136,7 @@ impl Debuggee {
         })
     }
 
-    /// For a call through a table, the operand that named the function of the frame that was called. `InvalidState` if the call that the
+    /// For a call through a table or by a reference, the operand that named the function of the frame that was called. `InvalidState` if the call that the
     /// caller is at doesn't lead to this function, or not any more.
     fn element_called(&self, caller: &Standing, called: &Standing, func: FuncIndex) -> Result<Option<Slot>> {
         let gone = || Error::new(ErrorKind::InvalidState, "the table doesn't have the frame's function any more");
@@ -152,7 +154,7 @@ impl Debuggee {
                 if is_called { Ok(None) } else { Err(tail_called()) }
             }
             (Operator::CallIndirect { type_index, .. }, Some(replay::Callee::Indirect(table))) => {
-                if info.types[TypeIndex::from_u32(type_index)] != *ty {
+                if info.func_type_at(TypeIndex::from_u32(type_index)) != ty {
                     return Err(tail_called());
                 }
                 let index_type = info.tables[table].index_type();
@@ -162,6 +164,13 @@ impl Debuggee {
                     matches!(self.store().table_get(table, *element), Ok(Value::FuncRef(Some(known))) if known == func)
                 });
                 Ok(Some(Slot::new(index_type, u128::from(found.ok_or_else(gone)?))))
+            }
+            (Operator::CallRef { type_index }, Some(replay::Callee::Reference)) => {
+                if info.func_type_at(TypeIndex::from_u32(type_index)) != ty {
+                    let message = "the caller called the frame's function by another type, or another function";
+                    return Err(Error::new(ErrorKind::InvalidState, message));
+                }
+                Ok(Some(self.slot(&Value::FuncRef(Some(func)), ValType::FUNCREF, "the function", 0)?))
             }
             _ => Err(tail_called()),
         }
@@ -179,7 +188,12 @@ impl Debuggee {
             let Some(slot) = slots.get_mut(place as usize) else {
                 bail!(OutOfRange, "the frame has {count} {what}, there is no number {place}");
             };
-            *slot = self.slot(value, slot.ty, "the value", 0)?;
+            let ty = match slot.ty {
+                // What is there may be of a smaller type, which guest code relies on.
+                ValType::Ref(_) => exact_type(&standing.module, standing.function, standing.pc, variable)?,
+                number => number,
+            };
+            *slot = self.slot(value, ty, "the value", 0)?;
             let slot = *slot;
             if standing.kind == FrameKind::Calling {
                 return self.write_later(stopped_call, &standing, variable, slot);
@@ -335,7 +349,7 @@ impl Debuggee {
     }
 
     fn slot(&self, value: &Value, ty: ValType, what: &str, place: usize) -> Result<Slot> {
-        Ok(Slot::new(ty, self.store().raw_as(value, ty, what, place)?.bits()))
+        Ok(Slot::new(ty.top(), self.store().raw_as(value, ty, what, place)?.bits()))
     }
 
     /// A function in its exact form.
@@ -374,5 +388,38 @@ impl Debuggee {
             }
             is_kept
         });
+    }
+}
+
+/// Makes sure that references among a frame's operands are of the types that the operators at another place rely on.
+fn check_references(standing: &Standing, pc: WasmPc) -> Result<()> {
+    let is_reference = |slot: &Slot| matches!(slot.ty, ValType::Ref(_));
+    if !standing.values.operands.iter().any(is_reference) {
+        return Ok(());
+    }
+    let module = &standing.module;
+    memory::ask(module.info().bytes.len())?;
+    let types = |pc| operand_types(module.info(), standing.function, pc);
+    let matches = |(here, there): (&Option<ValType>, &Option<ValType>)| match (here, there) {
+        (Some(here), Some(there)) => module.engine().types().val_matches(*here, *there),
+        _ => false,
+    };
+    // Other numbers of operands are refused later.
+    if !types(standing.pc).iter().zip(&types(pc)).all(matches) {
+        bail!(TypeMismatch, "the operands at {:#x} have other types than the frame's", pc.0);
+    }
+    Ok(())
+}
+
+/// The type that a local or operand of a frame at `pc` has.
+fn exact_type(module: &Module, function: DefinedFuncIndex, pc: WasmPc, variable: Variable) -> Result<ValType> {
+    let info = module.info();
+    memory::ask(info.bytes.len())?;
+    match variable {
+        Variable::Local(local) => Ok(info.local_types(function)[local as usize]),
+        Variable::Operand(operand) => match operand_types(info, function, pc).get(operand as usize) {
+            Some(Some(ty)) => Ok(*ty),
+            _ => bail!(InvalidState, "the operand's type isn't known at this place"),
+        },
     }
 }

@@ -62,7 +62,7 @@ impl Layout {
             has_floats: false,
             wide_constants: Vec::new(),
         };
-        let types = blob.module().info().local_types(blob.function(body));
+        let types = blob.module().info().top_local_types(blob.function(body));
         let mut homes = NextHome::first();
         for (ty, place) in types.into_iter().zip(&state.locals) {
             let source = layout.source(ty, place, homes.take(ty));
@@ -131,11 +131,6 @@ impl Layout {
     /// Number of operands.
     pub fn n_operands(&self) -> usize {
         self.operands.len()
-    }
-
-    /// Types of the locals.
-    pub fn local_types(&self) -> Vec<ValType> {
-        self.locals.iter().map(|local| local.0).collect()
     }
 
     /// Types of the operands.

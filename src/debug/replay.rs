@@ -7,8 +7,8 @@ use super::evaluator::{Inner, Outside};
 use crate::abi::artifact::CompiledBlob;
 use crate::abi::frame_table::Stop;
 use crate::base::{
-    BodyIndex, DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, Result, TableIndex, Value,
-    WasmPc, memory,
+    BodyIndex, DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, Result, TableIndex, ValType,
+    Value, WasmPc, memory,
 };
 use crate::runtime::{MappedBlob, Module, Store};
 use wasmparser::{BinaryReader, Operator, OperatorsReader, OperatorsReaderAllocations};
@@ -33,6 +33,8 @@ pub enum Callee {
     Direct(FuncIndex),
     /// The function in this table's element that the last operand names.
     Indirect(TableIndex),
+    /// The function that the last operand refers to.
+    Reference,
 }
 
 impl Run {
@@ -49,7 +51,7 @@ impl Run {
             pcs.push(pc);
             if module.info().ends_run(&operator) || is_last(module, function, pc) {
                 calls = called(&operator);
-                is_tail_call = matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. });
+                is_tail_call = is_tail_call_operator(&operator);
                 break;
             }
             inner.push(Inner::new(&operator).expect("an operator that doesn't end a run is replayable"));
@@ -94,6 +96,14 @@ impl Stops<'_> {
     }
 }
 
+/// Whether an operator has what it calls take its frame's place.
+pub fn is_tail_call_operator(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. }
+    )
+}
+
 /// What the operator at `pc` of a module calls, if it does.
 pub fn callee_at(module: &Module, pc: WasmPc) -> Option<Callee> {
     called(&module.info().operator_at(pc))
@@ -107,6 +117,7 @@ fn called(operator: &Operator<'_>) -> Option<Callee> {
         Operator::CallIndirect { table_index, .. } | Operator::ReturnCallIndirect { table_index, .. } => {
             Some(Callee::Indirect(TableIndex::from_u32(table_index)))
         }
+        Operator::CallRef { .. } | Operator::ReturnCallRef { .. } => Some(Callee::Reference),
         _ => None,
     }
 }
@@ -183,17 +194,21 @@ impl World<'_> {
         self.store.to_raw(&value?).map(RawValue::bits)
     }
 
-    /// The function that a call operator is about to call, if its last operand is `element`.
-    pub fn callee(&self, callee: Callee, element: Option<u64>) -> Option<crate::base::Func> {
+    /// The function that a call operator is about to call, if its last operand is `operand`.
+    pub fn callee(&self, callee: Callee, operand: Option<u64>) -> Option<crate::base::Func> {
         match callee {
             Callee::Direct(func) => self.store.instance_func(self.instance, func).ok(),
             Callee::Indirect(table) => {
                 let table = self.store.instance_table(self.instance, table).ok()?;
-                match self.store.table_get(table, element?) {
+                match self.store.table_get(table, operand?) {
                     Ok(Value::FuncRef(func)) => func,
                     _ => None,
                 }
             }
+            Callee::Reference => match self.store.from_raw(ValType::FUNCREF, RawValue::new(operand?)) {
+                Value::FuncRef(func) => func,
+                _ => None,
+            },
         }
     }
 }

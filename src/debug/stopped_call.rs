@@ -14,7 +14,7 @@ use super::layout::{Layout, LayoutCache, StateSlot};
 use super::location::{Cache, Location};
 use super::quiet::is_quiet;
 use super::reads::Reads;
-use super::replay::{Run, World};
+use super::replay::{Run, World, is_tail_call_operator};
 use super::view::{Contents, LastInstance, View};
 use crate::abi::homes::NextHome;
 use crate::abi::vmctx::entry;
@@ -23,7 +23,6 @@ use crate::runtime::{Activation, Call, FrameLink, MappedBlob, PcKind, Reentry, S
 use std::cell::{Cell, RefCell, RefMut};
 use std::mem::take;
 use std::rc::Rc;
-use wasmparser::Operator;
 
 /// A call that is stopped.
 ///
@@ -493,8 +492,8 @@ impl StoppedCall {
     pub(super) fn callee(&self, site: &Site, store: &Store, cache: &LayoutCache) -> Option<Func> {
         let mut state = self.state.borrow_mut();
         let instance = state.replay(site, self.index.get(), store, cache)?;
-        let element = state.values.operands.last().map(|slot| slot.lo());
-        World { store, instance }.callee(site.run().calls?, element)
+        let operand = state.values.operands.last().map(|slot| slot.lo());
+        World { store, instance }.callee(site.run().calls?, operand)
     }
 
     /// The link that called the innermost frame, which is stopped.
@@ -657,10 +656,10 @@ impl State {
     fn is_at_tail_call(&self, fp: usize) -> bool {
         let is_its = self.activation.as_ref().is_some_and(|activation| activation.fp == fp);
         is_its
-            && self.trapped.as_ref().is_some_and(|(blob, _, pc)| {
-                let operator = blob.module().info().operator_at(*pc);
-                matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. })
-            })
+            && self
+                .trapped
+                .as_ref()
+                .is_some_and(|(blob, _, pc)| is_tail_call_operator(&blob.module().info().operator_at(*pc)))
     }
 
     fn replay_to_call(&mut self, store: &Store) {

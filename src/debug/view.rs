@@ -73,7 +73,7 @@ impl View<'_> {
         match &self.contents {
             Contents::Replayed(values) => values.locals.len(),
             Contents::Stack(layout) => layout.n_locals(),
-            Contents::Unknown => self.local_types().len(),
+            Contents::Unknown => self.module().info().local_types(self.function()).len(),
         }
     }
 
@@ -84,15 +84,6 @@ impl View<'_> {
             Contents::Replayed(values) => values.operands.len(),
             Contents::Stack(layout) => layout.n_operands(),
             Contents::Unknown => 0,
-        }
-    }
-
-    /// Types of the locals, parameters first.
-    pub(super) fn local_types(&self) -> Vec<ValType> {
-        match &self.contents {
-            Contents::Replayed(values) => values.locals.iter().map(|slot| slot.ty).collect(),
-            Contents::Stack(layout) => layout.local_types(),
-            Contents::Unknown => self.module().info().local_types(self.function()),
         }
     }
 

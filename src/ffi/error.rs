@@ -81,6 +81,8 @@ pub enum pellucid_trap {
     PELLUCID_TRAP_WAIT_NOT_ALLOWED = 17,
     /// The guest has used up the fuel that it was given, see `pellucid_config_set_fuel`.
     PELLUCID_TRAP_OUT_OF_FUEL = 18,
+    /// A reference was null where none may be: by `call_ref`, `ref.as_non_null`, or an access to an object.
+    PELLUCID_TRAP_NULL_REFERENCE = 19,
 }
 
 /// One Wasm frame of an error's backtrace.
@@ -373,6 +375,6 @@ mod tests {
         assert_eq!(TrapCode::Requested as u32, pellucid_trap::PELLUCID_TRAP_REQUESTED as u32);
         // Both lists are dense, so a code that is missing in C shows here.
         let last = (0..=u8::MAX).filter(|number| TrapCode::from_u8(*number).is_some()).max();
-        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_OUT_OF_FUEL as u8));
+        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_NULL_REFERENCE as u8));
     }
 }

@@ -17,7 +17,6 @@ use crate::wasm::ModuleInfo;
 use cranelift_entity::EntityRef;
 use std::ffi::c_char;
 use std::ptr::null_mut;
-use std::sync::Arc;
 
 /// A compiled module. An owned object that never changes.
 ///
@@ -414,7 +413,7 @@ pub unsafe extern "C" fn pellucid_module_func_type(
 ) -> pellucid_status_t {
     entry!(status null_mut(); room small, ref module, out out_type => {
         let index = self::func_index(module.info(), func_index)?;
-        out_type.give(pellucid_functype_t::new(Arc::new(module.info().func_type(index).clone())))
+        out_type.give(pellucid_functype_t::new(module.info().func_type(index).clone()))
     })
 }
 

@@ -90,7 +90,7 @@ fn memories(module: &Module) -> Result<Memories> {
     let info = module.info();
     let start = FuncType { params: [ValType::I32; 2].into(), results: [].into() };
     match info.export(START) {
-        Some(Item::Func(func)) if *info.func_type(func) == start => {}
+        Some(Item::Func(func)) if **info.func_type(func) == start => {}
         _ => bail!(InvalidArgument, "the module doesn't export {START}, a function that takes two i32"),
     }
     let mut memories = Vec::new();

@@ -1,7 +1,7 @@
-//! The engine: configuration, compiler, and the registry of function types that all its stores share.
+//! The engine: configuration, compiler, and the registry of types that all its stores share.
 //!
-//! The only file of the runtime that names the compiler. Invariant: a type's number and its entry live as long as the
-//! engine, so stores may keep addresses into them. Read next: [`super::module`].
+//! The only file of the runtime that names the compiler. Invariant: types live as long as the engine, so stores may keep
+//! their addresses. Read next: [`super::module`].
 
 use super::epoch::Epochs;
 use super::machine::code_memory::TrampolineCode;
@@ -11,15 +11,11 @@ use super::machine::switch;
 use super::machine::traps;
 use crate::abi::artifact::CompiledBlob;
 use crate::base::floats::in_default_environment;
-use crate::base::{Config, DefinedFuncIndex, FuncType, Result, memory};
+use crate::base::{Config, DefinedFuncIndex, Result, TypeId, memory};
 use crate::compile::Compiler;
-use crate::wasm::{ModuleInfo, ParsedModule};
+use crate::wasm::{ModuleInfo, ParsedModule, TypeRegistry};
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
-
-/// The engine-wide number of a function type: equal types have equal numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct TypeId(pub u32);
+use std::sync::{Arc, Mutex};
 
 /// What modules are compiled with. Cheap to clone; clones are the same engine.
 #[derive(Clone)]
@@ -28,22 +24,10 @@ pub struct Engine(Arc<EngineInner>);
 struct EngineInner {
     config: Config,
     compiler: Compiler,
-    types: RwLock<Types>,
+    types: TypeRegistry,
+    /// Made when they are first needed, by the number of the function type.
+    trampolines: Mutex<HashMap<TypeId, Arc<TrampolineCode>>>,
     epochs: Epochs,
-}
-
-#[derive(Default)]
-struct Types {
-    numbers: HashMap<Arc<FuncType>, TypeId>,
-    entries: Vec<Arc<TypeEntry>>,
-}
-
-/// A registered function type.
-pub(super) struct TypeEntry {
-    /// The type; it stays at its address as long as the engine lives.
-    pub ty: Arc<FuncType>,
-    /// Made when first needed.
-    trampolines: OnceLock<Arc<TrampolineCode>>,
 }
 
 /// Bytes for the compiler's descriptions of this machine.
@@ -64,7 +48,8 @@ impl Engine {
         memories.compares_all |= !config.signal_handlers || (guarded > 0 && Mapping::reserve(guarded).is_err());
         memory::ask(DESCRIPTIONS)?;
         let compiler = Compiler::new(&config)?.asking(is_available);
-        Ok(Engine(Arc::new(EngineInner { config, compiler, types: RwLock::default(), epochs: Epochs::default() })))
+        let (types, trampolines, epochs) = Default::default();
+        Ok(Engine(Arc::new(EngineInner { config, compiler, types, trampolines, epochs })))
     }
 
     /// The configuration that it was made with.
@@ -92,45 +77,22 @@ impl Engine {
         &self.0.epochs
     }
 
-    /// The number of a function type.
-    pub fn type_id(&self, ty: &FuncType) -> TypeId {
-        if let Some(id) = self.types().numbers.get(ty) {
-            return *id;
-        }
-        let mut types = self.0.types.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let Types { numbers, entries } = &mut *types;
-        // Somebody else may have been faster.
-        if let Some(id) = numbers.get(ty) {
-            return *id;
-        }
-        let ty = Arc::new(ty.clone());
-        let id = TypeId(u32::try_from(entries.len()).expect("types are bounded by the address space"));
-        entries.push(Arc::new(TypeEntry { ty: ty.clone(), trampolines: OnceLock::new() }));
-        numbers.insert(ty, id);
-        id
+    /// The types of its modules and of the host's functions.
+    pub fn types(&self) -> &TypeRegistry {
+        &self.0.types
     }
 
-    /// The function type of this number.
-    ///
-    /// Panics if the number isn't this engine's.
-    pub fn func_type(&self, id: TypeId) -> Arc<FuncType> {
-        self.type_entry(id).ty.clone()
-    }
-
-    pub(super) fn type_entry(&self, id: TypeId) -> Arc<TypeEntry> {
-        self.types().entries[id.0 as usize].clone()
-    }
-
-    /// The trampolines of a type, compiled when first asked for.
+    /// The trampolines of a function type, compiled when first asked for.
     pub(super) fn trampolines(&self, id: TypeId) -> Result<Arc<TrampolineCode>> {
-        let entry = self.type_entry(id);
-        if let Some(code) = entry.trampolines.get() {
+        let known = || self.0.trampolines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(code) = known().get(&id) {
             return Ok(code.clone());
         }
-        let code = with_room(|| in_default_environment(|| self.0.compiler.compile_trampolines(&entry.ty)))??;
-        let code = TrampolineCode::new(code)?;
+        let ty = self.0.types.func_type(id);
+        let code = with_room(|| in_default_environment(|| self.0.compiler.compile_trampolines(&ty)))??;
+        let code = Arc::new(TrampolineCode::new(code)?);
         // If another thread was faster, its code is the one that is used.
-        Ok(entry.trampolines.get_or_init(|| Arc::new(code)).clone())
+        Ok(known().entry(id).or_insert(code).clone())
     }
 
     pub(super) fn compile(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledBlob)> {
@@ -145,9 +107,5 @@ impl Engine {
         function: DefinedFuncIndex,
     ) -> Result<CompiledBlob> {
         in_default_environment(|| self.0.compiler.compile_exact(info, loaded, function))
-    }
-
-    fn types(&self) -> RwLockReadGuard<'_, Types> {
-        self.0.types.read().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

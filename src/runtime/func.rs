@@ -7,9 +7,9 @@
 #![expect(unsafe_code, reason = "function references are addresses")]
 
 use super::entities::func::FuncEntry;
-use super::{Module, Store, TypeId};
+use super::{Module, Store};
 use crate::abi::vmctx::{self, VmFuncRef};
-use crate::base::{Func, FuncIndex, FuncType, Instance, RawValue, Result, ValType, error::bail};
+use crate::base::{Func, FuncIndex, FuncType, Instance, RawValue, Result, TypeId, ValType, error::bail};
 use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Store {
         // SAFETY: the caller's promise; references stay at their address as long as the store.
         let VmFuncRef { code, context, type_id, .. } = unsafe { ptr::read(func_ref) };
         let type_id = TypeId(type_id);
-        let ty = inner.engine.type_entry(type_id).ty.clone();
+        let ty = inner.engine.types().func_type(type_id);
         let number = inner.funcs.push(FuncEntry {
             func_ref,
             code,
@@ -99,7 +99,7 @@ impl Store {
     /// A function's type.
     pub fn func_type(&self, func: Func) -> Result<Arc<FuncType>> {
         let entry = self.func_entry(func)?;
-        Ok(self.engine().func_type(entry.type_id))
+        Ok(self.engine().types().func_type(entry.type_id))
     }
 
     /// Whether it is the host's.

@@ -9,9 +9,11 @@
 use super::host_answer::{Awaited, CallAgain, HostAnswer, Wait};
 use super::machine::store_context::StoreContext;
 use super::machine::switch;
-use super::{Extern, Store, TypeId};
+use super::{Extern, Store};
 use crate::abi::vmctx::{self, VmFuncRef};
-use crate::base::{Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, TrapCode, ValType, Value, memory};
+use crate::base::{
+    Error, ErrorKind, Func, FuncType, Instance, RawValue, Result, TrapCode, TypeId, ValType, Value, memory,
+};
 use std::cell::UnsafeCell;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -337,9 +339,9 @@ impl Store {
         memory::ask_for_several()?;
         memory::reserve(&mut inner.host_funcs.borrow_mut(), 1)?;
         inner.funcs.reserve()?;
-        let type_id = inner.engine.type_id(&ty);
+        let type_id = inner.engine.types().register_func(&ty)?;
         let trampolines = inner.engine.trampolines(type_id)?;
-        let ty = inner.engine.func_type(type_id);
+        let ty = inner.engine.types().func_type(type_id);
         let func = HostFunc::new(inner.context.get(), trampolines.host_call(), type_id, ty, body);
         self.add_trampolines(trampolines);
         let func_ref = func.func_ref.get();

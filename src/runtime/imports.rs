@@ -96,7 +96,7 @@ impl Store {
             match (*item, import.ty) {
                 (Extern::Func(func), ItemType::Func(ty)) => {
                     let entry = self.func_entry(func)?;
-                    mismatch(entry.type_id == module.type_id(ty))?;
+                    mismatch(self.engine().types().is_subtype(entry.type_id, module.type_id(ty)))?;
                     found.funcs.push((func.index, entry));
                 }
                 (Extern::Table(table), ItemType::Table(ty)) => {
@@ -120,7 +120,12 @@ impl Store {
                 }
                 (Extern::Global(global), ItemType::Global(ty)) => {
                     let entry = self.global_entry(global)?;
-                    mismatch(entry.ty == ty)?;
+                    // What is set through it must be of the type, too.
+                    let types = self.engine().types();
+                    let fits = entry.ty.mutable == ty.mutable
+                        && types.val_matches(entry.ty.value, ty.value)
+                        && (!ty.mutable || entry.ty.value == ty.value);
+                    mismatch(fits)?;
                     found.globals.push((global.index, entry));
                 }
                 (other, _) => {
@@ -205,7 +210,7 @@ mod tests {
         assert_eq!(describe(&ExternType::Memory(memory)), "64-bit memory of 1 to 2 pages of 1 bytes");
         let memory = MemoryType { is_shared: true, ..MemoryType::new(1, Some(2)) };
         assert_eq!(describe(&ExternType::Memory(memory)), "shared memory of 1 to 2 pages");
-        let table = TableType::new(RefType::Func, 3, None);
+        let table = TableType::new(RefType::FUNC, 3, None);
         assert_eq!(describe(&ExternType::Table(table)), "table of 3 or more funcref elements");
         let table = TableType { is_64: true, ..table };
         assert_eq!(describe(&ExternType::Table(table)), "64-bit table of 3 or more funcref elements");

@@ -42,7 +42,7 @@ mod machine;
 
 pub use activation::{Activation, FrameLink, PcKind, StackWords};
 pub use call::{Awaits, Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};
-pub use engine::{Engine, TypeId};
+pub use engine::Engine;
 pub use epoch::LimitAction;
 pub use host_answer::{AwaitedFile, Wait};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};

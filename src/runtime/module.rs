@@ -2,14 +2,13 @@
 //!
 //! Knows nothing of stores. Read next: [`super::instance`].
 
+use super::Engine;
 use super::blob::Blob;
 use super::machine::mapping::is_available;
 use super::machine::own_stack::with_room;
-use super::{Engine, TypeId};
 use crate::abi::artifact::CompiledBlob;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, TypeIndex, error::bail};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, TypeId, TypeIndex, error::bail};
 use crate::wasm::{self, ModuleInfo};
-use cranelift_entity::PrimaryMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,7 +24,6 @@ struct ModuleInner {
     info: ModuleInfo,
     /// What it was compiled to when it was loaded.
     blob: Arc<Blob>,
-    type_ids: PrimaryMap<TypeIndex, u32>,
     exact: Mutex<ExactForms>,
 }
 
@@ -66,22 +64,21 @@ impl Module {
     pub fn with_name(engine: &Engine, bytes: &[u8], name: Option<&str>) -> Result<Module> {
         Module::check_memory(bytes)?;
         let (info, compiled) = with_room(|| {
-            let compiled = wasm::parse(bytes).and_then(|parsed| engine.compile(parsed));
+            let compiled = wasm::parse(bytes, engine.types()).and_then(|parsed| engine.compile(parsed));
             compiled.map_err(|refused| Module::why_refused(bytes, refused))
         })??;
         let blob = Arc::new(Blob::new(compiled, engine.is_debug())?);
-        let type_ids = info.types.values().map(|ty| engine.type_id(ty).0).collect();
         let name = name.map(str::to_string).or_else(|| info.names.module.clone());
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let (id, exact) = (NEXT.fetch_add(1, Ordering::Relaxed), Mutex::default());
-        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, blob, type_ids, exact })))
+        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, blob, exact })))
     }
 
     /// Validates a module and its function bodies, without compiling it. A valid module may still use an unsupported
     /// operator, which [`Module::new`] refuses.
-    pub fn validate(_engine: &Engine, bytes: &[u8]) -> Result<()> {
+    pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
         Module::check_memory(bytes)?;
-        with_room(|| Module::validate_bodies(bytes).map_err(|refused| Module::why_refused(bytes, refused)))?
+        with_room(|| Module::validate_bodies(engine, bytes).map_err(|refused| Module::why_refused(bytes, refused)))?
     }
 
     /// Reading a module allocates as it goes, and memory that isn't there would end the process. So the most that it may take
@@ -104,8 +101,8 @@ impl Module {
         if refused.kind() == ErrorKind::InvalidModule { wasm::name_the_feature(bytes, refused) } else { refused }
     }
 
-    fn validate_bodies(bytes: &[u8]) -> Result<()> {
-        let wasm::ParsedModule { info, to_validate } = wasm::parse(bytes)?;
+    fn validate_bodies(engine: &Engine, bytes: &[u8]) -> Result<()> {
+        let wasm::ParsedModule { info, to_validate } = wasm::parse(bytes, engine.types())?;
         let mut allocations = wasmparser::FuncValidatorAllocations::default();
         let mut unsupported = Ok(());
         for (index, to_validate) in to_validate {
@@ -142,7 +139,8 @@ impl Module {
     ///
     /// Errors: as [`Module::new`].
     pub fn compile_again(&self) -> Result<Arc<Blob>> {
-        let (_, compiled) = with_room(|| self.0.engine.compile(wasm::parse(&self.0.info.bytes)?))??;
+        let (_, compiled) =
+            with_room(|| self.0.engine.compile(wasm::parse(&self.0.info.bytes, self.0.engine.types())?))??;
         Ok(Arc::new(Blob::new(compiled, self.0.engine.is_debug())?))
     }
 
@@ -177,12 +175,12 @@ impl Module {
 
     /// The engine-wide number of one of its types.
     pub(super) fn type_id(&self, index: TypeIndex) -> TypeId {
-        TypeId(self.0.type_ids[index])
+        self.0.info.type_ids[index]
     }
 
     /// The numbers of all its types, where instances' contexts point to.
-    pub(super) fn type_ids(&self) -> &[u32] {
-        self.0.type_ids.values().as_slice()
+    pub(super) fn type_ids(&self) -> &[TypeId] {
+        self.0.info.type_ids.values().as_slice()
     }
 }
 

@@ -128,7 +128,10 @@ impl Store {
             limits: Cell::new(limits),
             embedder: Cell::new(ptr::null_mut()),
             poisoned: RefCell::default(),
-            context: OwnedContext::new(StoreContext::new(builtins)),
+            context: OwnedContext::new(StoreContext {
+                type_paths: engine.types().paths(),
+                ..StoreContext::new(builtins)
+            }),
             stacks: Rc::new(StackPool::new(if has_handlers { 0 } else { HEADROOM }, engine.config().poison_stacks)),
             thread_side: if has_handlers { Side::Handled } else { Side::Unhandled },
             known_thread: Cell::new(KnownThread::NONE),

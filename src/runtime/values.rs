@@ -7,7 +7,9 @@
 
 use super::Store;
 use crate::abi::vmctx::VmFuncRef;
-use crate::base::{Error, ErrorKind, ExternRef, RawValue, RefType, Result, ValType, Value, error::bail};
+use crate::base::{
+    Error, ErrorKind, ExternRef, HeapType, RawValue, RefType, Result, TypeId, TypeKind, ValType, Value, error::bail,
+};
 
 impl Store {
     /// The raw form of a value. `WrongStore` or `OutOfRange` for a bad reference, `InvalidArgument` for
@@ -37,10 +39,23 @@ impl Store {
     /// Whether bits are a value of this type: any are, except for references.
     pub(super) fn is_good(&self, ty: ValType, raw: RawValue) -> bool {
         match ty {
-            ValType::Ref(RefType::Func) => raw.lo == 0 || self.inner().func_refs.borrow().contains(raw.lo as usize),
-            ValType::Ref(RefType::Extern) => raw.lo <= self.inner().externs.borrow().len() as u64,
+            ValType::Ref(ty) if raw.lo == 0 => ty.nullable,
+            ValType::Ref(ty) => match ty.heap.top() {
+                HeapType::Func => {
+                    self.inner().func_refs.borrow().contains(raw.lo as usize)
+                        // SAFETY: it is a function reference, and these stay where they are as long as the store.
+                        && self.func_is(TypeId(unsafe { (*(raw.lo as *const VmFuncRef)).type_id }), ty)
+                }
+                HeapType::Extern => ty.heap == HeapType::Extern && raw.lo <= self.inner().externs.borrow().len() as u64,
+                _ => false,
+            },
             _ => true,
         }
+    }
+
+    /// Whether functions of a type are values of a reference type.
+    fn func_is(&self, ty: TypeId, of: RefType) -> bool {
+        of.heap == HeapType::Func || self.engine().types().heap_matches(HeapType::Defined(TypeKind::Func, ty), of.heap)
     }
 
     /// Like [`Store::from_raw`], for bits that come from the guest.
@@ -53,9 +68,12 @@ impl Store {
             ValType::F64 => Value::F64(raw.lo),
             ValType::V128 => Value::V128(raw.bits()),
             ValType::Ref(_) if raw.lo == 0 => Value::default_of(ty),
-            // SAFETY: references that the guest has are addresses of this store's function references.
-            ValType::Ref(RefType::Func) => Value::FuncRef(Some(unsafe { self.func_of_ref(raw.lo as *mut VmFuncRef) })),
-            ValType::Ref(RefType::Extern) => Value::ExternRef(Some(ExternRef { store: self.id(), index: raw.lo - 1 })),
+            ValType::Ref(ty) => match ty.heap.top() {
+                // SAFETY: references that the guest has are addresses of this store's function references.
+                HeapType::Func => Value::FuncRef(Some(unsafe { self.func_of_ref(raw.lo as *mut VmFuncRef) })),
+                HeapType::Extern => Value::ExternRef(Some(ExternRef { store: self.id(), index: raw.lo - 1 })),
+                _ => Value::Unavailable,
+            },
         }
     }
 
@@ -69,9 +87,20 @@ impl Store {
             (Value::F32(bits), ValType::F32) => u64::from(bits),
             (Value::F64(bits), ValType::F64) => bits,
             (Value::V128(bits), ValType::V128) => return Ok(RawValue::from_bits(bits)),
-            (_, ValType::Ref(_)) if value.ty() == Some(ty) => return self.to_raw(value),
+            (_, ValType::Ref(reference)) if self.is_reference(value, reference)? => return self.to_raw(value),
             _ => return Err(mismatch(value, ty, what, place)),
         }))
+    }
+
+    /// Whether a value is of a reference type. `WrongStore` or `OutOfRange` for a bad reference.
+    fn is_reference(&self, value: &Value, ty: RefType) -> Result<bool> {
+        Ok(match *value {
+            Value::FuncRef(None) => ty.nullable && ty.heap.top() == HeapType::Func,
+            Value::ExternRef(None) => ty.nullable && ty.heap.top() == HeapType::Extern,
+            Value::FuncRef(Some(func)) => self.func_is(self.func_entry(func)?.type_id, ty),
+            Value::ExternRef(Some(_)) => ty.heap == HeapType::Extern,
+            _ => false,
+        })
     }
 
     /// Writes arguments in their raw form. There must be at least as many raw values.

@@ -1,7 +1,10 @@
 //! Which of the features that validate are also compiled, and how the others are called in errors.
 
-use crate::base::{Error, ErrorKind, RefType, Result, ValType};
-use wasmparser::{BlockType, HeapType, Operator, Validator, WasmFeatures};
+use super::ModuleInfo;
+use crate::base::{
+    DefinedFuncIndex, Error, ErrorKind, HeapType, RefType, Result, TypeId, TypeIndex, TypeKind, ValType,
+};
+use wasmparser::{AbstractHeapType, BlockType, Operator, Validator, WasmFeatures};
 
 /// The proposals that modules are validated with. What validates but isn't compiled is refused by name.
 pub fn validated() -> WasmFeatures {
@@ -13,49 +16,102 @@ pub fn unsupported(feature: &str, offset: u64) -> Error {
     Error::new(ErrorKind::Unsupported, format_args!("unsupported: {feature} (at offset {offset:#x})"))
 }
 
-/// Converts a value type, or says which feature it belongs to.
-pub fn value_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType> {
-    Ok(match ty {
+/// Converts a value type. `kind` and `id` tell what a type of the module is.
+pub fn value_type(
+    ty: wasmparser::ValType,
+    kind: &dyn Fn(TypeIndex) -> TypeKind,
+    id: &dyn Fn(TypeIndex) -> TypeId,
+) -> ValType {
+    match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, offset)?),
-    })
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, kind, id)),
+    }
 }
 
-/// Converts a reference type, or says which feature it belongs to.
-pub fn ref_type(ty: wasmparser::RefType, offset: u64) -> Result<RefType> {
-    if ty == wasmparser::RefType::FUNCREF {
-        Ok(RefType::Func)
-    } else if ty == wasmparser::RefType::EXTERNREF {
-        Ok(RefType::Extern)
-    } else if ty == wasmparser::RefType::EXNREF {
-        Err(unsupported("exceptions", offset))
-    } else if ty.is_concrete_type_ref() || !ty.is_nullable() {
-        Err(unsupported("function references", offset))
-    } else {
-        Err(unsupported("gc", offset))
+/// Converts a reference type, as [`value_type`] does.
+pub fn ref_type(
+    ty: wasmparser::RefType,
+    kind: &dyn Fn(TypeIndex) -> TypeKind,
+    id: &dyn Fn(TypeIndex) -> TypeId,
+) -> RefType {
+    RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), kind, id) }
+}
+
+/// Converts a heap type, as [`value_type`] does. What [`check_heap_type`] refuses becomes something else.
+pub fn heap_type(
+    ty: wasmparser::HeapType,
+    kind: &dyn Fn(TypeIndex) -> TypeKind,
+    id: &dyn Fn(TypeIndex) -> TypeId,
+) -> HeapType {
+    match ty {
+        wasmparser::HeapType::Abstract { ty, .. } => match ty {
+            AbstractHeapType::Func => HeapType::Func,
+            AbstractHeapType::NoFunc => HeapType::NoFunc,
+            AbstractHeapType::Extern => HeapType::Extern,
+            AbstractHeapType::NoExtern => HeapType::NoExtern,
+            AbstractHeapType::Eq => HeapType::Eq,
+            AbstractHeapType::I31 => HeapType::I31,
+            AbstractHeapType::Struct => HeapType::Struct,
+            AbstractHeapType::Array => HeapType::Array,
+            AbstractHeapType::None => HeapType::None,
+            AbstractHeapType::Exn => HeapType::Exn,
+            AbstractHeapType::NoExn => HeapType::NoExn,
+            _ => HeapType::Any,
+        },
+        wasmparser::HeapType::Concrete(index) | wasmparser::HeapType::Exact(index) => {
+            let index = TypeIndex::from_u32(index.as_module_index().expect("as it is in the module"));
+            HeapType::Defined(kind(index), id(index))
+        }
+    }
+}
+
+/// Refuses a value type that isn't compiled; `offset` is where it is in the module.
+pub fn check_value_type(ty: wasmparser::ValType, types: &ModuleInfo, offset: u64) -> Result<()> {
+    match ty {
+        wasmparser::ValType::Ref(ty) => check_heap_type(ty.heap_type(), types, offset),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a heap type that isn't compiled.
+pub fn check_heap_type(ty: wasmparser::HeapType, types: &ModuleInfo, offset: u64) -> Result<()> {
+    use AbstractHeapType::*;
+    match ty {
+        wasmparser::HeapType::Abstract { shared: true, .. } => Err(unsupported("shared-everything threads", offset)),
+        wasmparser::HeapType::Abstract { ty: Func | NoFunc | Extern | NoExtern, .. } => Ok(()),
+        wasmparser::HeapType::Abstract { ty: Exn | NoExn, .. } => Err(unsupported("exceptions", offset)),
+        wasmparser::HeapType::Abstract { ty: Cont | NoCont, .. } => Err(unsupported("stack switching", offset)),
+        wasmparser::HeapType::Concrete(index) => {
+            let index = index.as_module_index().map(TypeIndex::from_u32);
+            match index.and_then(|index| types.types.get(index)).map(|ty| ty.composite.kind()) {
+                Some(TypeKind::Func) => Ok(()),
+                _ => Err(unsupported("gc", offset)),
+            }
+        }
+        wasmparser::HeapType::Exact(_) => Err(unsupported("custom descriptors", offset)),
+        wasmparser::HeapType::Abstract { .. } => Err(unsupported("gc", offset)),
     }
 }
 
 /// Refuses an operator that isn't compiled, also where it can't be reached, and nothing else looks at it.
-pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
+pub fn check_supported(info: &ModuleInfo, operator: &Operator<'_>, offset: u64) -> Result<()> {
     match *operator {
-        Operator::RefNull { hty } if hty != HeapType::FUNC && hty != HeapType::EXTERN => {
-            ref_type(wasmparser::RefType::new(true, hty).expect("a heap type of the module"), offset).map(|_| ())
-        }
-        Operator::TypedSelect { ty } => value_type(ty, offset).map(|_| ()),
+        Operator::RefNull { hty } => check_heap_type(hty, info, offset),
+        Operator::TypedSelect { ty } => check_value_type(ty, info, offset),
         Operator::Block { blockty: BlockType::Type(ty) }
         | Operator::Loop { blockty: BlockType::Type(ty) }
-        | Operator::If { blockty: BlockType::Type(ty) } => value_type(ty, offset).map(|_| ()),
+        | Operator::If { blockty: BlockType::Type(ty) } => check_value_type(ty, info, offset),
         _ => match feature_of(operator) {
             "mvp"
             | "sign_extension"
             | "saturating_float_to_int"
             | "bulk_memory"
             | "reference_types"
+            | "function references"
             | "simd"
             | "relaxed simd"
             | "wide arithmetic"
@@ -67,12 +123,21 @@ pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
 }
 
 /// Says whether a valid function can be compiled: its locals and all operators, also those that can't be reached.
-pub fn check_body_supported(info: &super::ModuleInfo, function: crate::base::DefinedFuncIndex) -> Result<()> {
-    info.checked_local_types(function)?;
+pub fn check_body_supported(info: &ModuleInfo, function: DefinedFuncIndex) -> Result<()> {
+    check_locals_supported(info, function)?;
     let body = info.body(function);
     for operator in body.get_operators_reader().expect("validated").into_iter_with_offsets() {
         let (operator, offset) = operator.expect("validated");
-        check_supported(&operator, offset)?;
+        check_supported(info, &operator, offset)?;
+    }
+    Ok(())
+}
+
+/// Refuses a valid function with locals of types that aren't compiled.
+pub fn check_locals_supported(info: &ModuleInfo, function: DefinedFuncIndex) -> Result<()> {
+    let start = u64::from(info.bodies[function].range.start);
+    for declaration in info.body(function).get_locals_reader().expect("validated") {
+        check_value_type(declaration.expect("validated").1, info, start)?;
     }
     Ok(())
 }

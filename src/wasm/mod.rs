@@ -9,8 +9,10 @@ pub mod const_expr;
 pub mod features;
 pub mod module_info;
 pub mod names;
+pub mod operand_types;
 pub mod parse;
 pub mod stack_effect;
+pub mod type_registry;
 
 pub use branch_hints::BranchHints;
 pub use const_expr::{ConstExpr, ConstOp};
@@ -19,4 +21,6 @@ pub use module_info::{
     DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item, ItemType, ModuleInfo,
 };
 pub use names::Names;
+pub use operand_types::operand_types;
 pub use parse::{ParsedModule, parse};
+pub use type_registry::TypeRegistry;

@@ -1,11 +1,13 @@
 //! What a module declares: types, imports, exports, index spaces, segments, names.
 
+use super::features::{heap_type, value_type};
 use super::{BranchHints, ConstExpr, ConstOp, Names};
 use crate::abi::operators::{ends_run, read_memory};
 use crate::abi::vmctx::VmCtxLayout;
 use crate::base::{
-    DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedTableIndex, ElemIndex, ExternType, FuncIndex, FuncType,
-    GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex, ValType, WasmPc,
+    CompositeType, DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedTableIndex, ElemIndex, ExternType,
+    FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, SubType, TableIndex,
+    TableType, TypeId, TypeIndex, ValType, WasmPc,
 };
 use cranelift_entity::{EntityRef, PrimaryMap};
 use std::collections::HashMap;
@@ -135,8 +137,14 @@ pub struct ModuleInfo {
     pub bytes: Arc<[u8]>,
     /// Whether a function compares, computes or converts floats; known once they are compiled.
     pub has_floats: bool,
-    /// Function types.
-    pub types: PrimaryMap<TypeIndex, FuncType>,
+    /// Defined types.
+    pub types: PrimaryMap<TypeIndex, Arc<SubType>>,
+    /// Their numbers in the engine.
+    pub type_ids: PrimaryMap<TypeIndex, TypeId>,
+    /// How many supertypes each has.
+    pub type_depths: PrimaryMap<TypeIndex, u32>,
+    /// Function types as machine code knows them, with [the largest types](ValType::top) of the hierarchies; empty for other types.
+    pub signatures: PrimaryMap<TypeIndex, FuncType>,
     /// Imports in order.
     pub imports: Vec<Import>,
     /// Exports in order.
@@ -207,8 +215,36 @@ impl ModuleInfo {
     }
 
     /// The type of a function.
-    pub fn func_type(&self, index: FuncIndex) -> &FuncType {
-        &self.types[self.funcs[index]]
+    pub fn func_type(&self, index: FuncIndex) -> &Arc<FuncType> {
+        self.func_type_at(self.funcs[index])
+    }
+
+    /// The function type of this index.
+    pub fn func_type_at(&self, index: TypeIndex) -> &Arc<FuncType> {
+        match &self.types[index].composite {
+            CompositeType::Func(ty) => ty,
+            other => panic!("validated, but type {} is a {:?}", index.as_u32(), other.kind()),
+        }
+    }
+
+    /// The type of a function as machine code knows it.
+    pub fn signature(&self, index: FuncIndex) -> &FuncType {
+        &self.signatures[self.funcs[index]]
+    }
+
+    /// A value type of the module's bytes.
+    pub fn value_type(&self, ty: wasmparser::ValType) -> ValType {
+        value_type(ty, &|index| self.types[index].composite.kind(), &|index| self.type_ids[index])
+    }
+
+    /// The same, as machine code knows it.
+    pub fn top_type(&self, ty: wasmparser::ValType) -> ValType {
+        self.value_type(ty).top()
+    }
+
+    /// A heap type of the module's bytes.
+    pub fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
+        heap_type(ty, &|index| self.types[index].composite.kind(), &|index| self.type_ids[index])
     }
 
     /// The place of a function among the defined ones, unless it is imported.
@@ -231,7 +267,7 @@ impl ModuleInfo {
     /// The type of an entity.
     pub fn item_type(&self, item: Item) -> ExternType {
         match item {
-            Item::Func(index) => ExternType::Func(self.func_type(index).clone()),
+            Item::Func(index) => ExternType::Func((**self.func_type(index)).clone()),
             Item::Table(index) => ExternType::Table(self.tables[index]),
             Item::Memory(index) => ExternType::Memory(self.memories[index]),
             Item::Global(index) => ExternType::Global(self.globals[index]),
@@ -241,7 +277,7 @@ impl ModuleInfo {
     /// The type of an import.
     pub fn import_type(&self, import: &Import) -> ExternType {
         match import.ty {
-            ItemType::Func(index) => ExternType::Func(self.types[index].clone()),
+            ItemType::Func(index) => ExternType::Func((**self.func_type_at(index)).clone()),
             ItemType::Table(ty) => ExternType::Table(ty),
             ItemType::Memory(ty) => ExternType::Memory(ty),
             ItemType::Global(ty) => ExternType::Global(ty),
@@ -268,23 +304,22 @@ impl ModuleInfo {
         wasmparser::FunctionBody::new(BinaryReader::new(bytes, u64::from(range.start)))
     }
 
-    /// The types of the locals of a function that was compiled, parameters first, run-length decoded.
+    /// The types of a function's locals, parameters first, run-length decoded.
     pub fn local_types(&self, defined: DefinedFuncIndex) -> Vec<ValType> {
-        self.checked_local_types(defined).expect("compiled, so supported")
-    }
-
-    /// The same for a function that is valid.
-    ///
-    /// Errors: [`Unsupported`](crate::base::ErrorKind::Unsupported) if a type is.
-    pub fn checked_local_types(&self, defined: DefinedFuncIndex) -> crate::base::Result<Vec<ValType>> {
         let mut types = self.func_type(self.func_index(defined)).params.to_vec();
         let locals = self.body(defined).get_locals_reader().expect("validated");
         for declaration in locals {
             let (count, ty) = declaration.expect("validated");
-            let ty = super::features::value_type(ty, u64::from(self.bodies[defined].range.start))?;
-            types.extend(std::iter::repeat_n(ty, count as usize));
+            types.extend(std::iter::repeat_n(self.value_type(ty), count as usize));
         }
-        Ok(types)
+        types
+    }
+
+    /// The same, as machine code knows them.
+    pub fn top_local_types(&self, defined: DefinedFuncIndex) -> Vec<ValType> {
+        let mut types = self.local_types(defined);
+        types.iter_mut().for_each(|ty| *ty = ty.top());
+        types
     }
 
     /// Where each operator of a defined function is, in order.

@@ -1,14 +1,15 @@
 //! Reads and validates a module's sections.
 
-use super::features::{ref_type, unsupported, validated, value_type};
+use super::features::{check_heap_type, check_value_type, unsupported, validated, value_type};
 use super::{
     BranchHints, ConstExpr, ConstOp, DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody,
-    Import, Item, ItemType, ModuleInfo, Names,
+    Import, Item, ItemType, ModuleInfo, Names, TypeRegistry,
 };
 use crate::abi::vmctx::{Counts, VmCtxLayout};
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType,
-    Result, TableIndex, TableType, TypeIndex, WasmPc, error::bail,
+    CompositeType, DefinedFuncIndex, Error, ErrorKind, FieldType, FuncIndex, FuncType, GlobalIndex, GlobalType,
+    MemoryIndex, MemoryType, RefType, Result, StorageType, SubType, TableIndex, TableType, TypeId, TypeIndex, TypeKind,
+    WasmPc, error::bail,
 };
 use cranelift_entity::{EntityRef, PrimaryMap};
 use std::collections::HashMap;
@@ -32,17 +33,17 @@ pub fn invalid(error: &BinaryReaderError) -> Error {
     Error::new(ErrorKind::InvalidModule, format_args!("{} (at offset {:#x})", error.message(), error.offset()))
 }
 
-/// Reads a module in the binary format.
+/// Reads a module in the binary format. Its types are numbered by `types`.
 ///
 /// Errors: [`ErrorKind::InvalidModule`] with the validator's message, [`ErrorKind::Unsupported`] with the feature,
 /// [`ErrorKind::Limit`] for a module whose contexts or names of imports would be too large; the first two carry the byte offset.
-pub fn parse(bytes: &[u8]) -> Result<ParsedModule> {
+pub fn parse(bytes: &[u8], types: &TypeRegistry) -> Result<ParsedModule> {
     if u32::try_from(bytes.len()).is_err() {
         bail!(Limit, "the module has {} bytes, more than a 32-bit offset can reach", bytes.len());
     }
     let bytes: Arc<[u8]> = bytes.into();
     let mut validator = Validator::new_with_features(validated());
-    let mut builder = Builder::new(bytes.clone());
+    let mut builder = Builder::new(bytes.clone(), types);
     // An unsupported feature is reported only if the rest of the declarations is valid: malformed comes first.
     let mut refused: Option<Error> = None;
     for payload in Parser::new(0).parse_all(&bytes) {
@@ -111,17 +112,21 @@ fn validate_bodies(
     Ok(())
 }
 
-struct Builder {
+struct Builder<'a> {
+    types: &'a TypeRegistry,
     info: ModuleInfo,
     to_validate: PrimaryMap<DefinedFuncIndex, FuncToValidate<ValidatorResources>>,
 }
 
-impl Builder {
-    fn new(bytes: Arc<[u8]>) -> Builder {
+impl<'a> Builder<'a> {
+    fn new(bytes: Arc<[u8]>, types: &'a TypeRegistry) -> Builder<'a> {
         let info = ModuleInfo {
             has_floats: false,
             bytes,
             types: PrimaryMap::new(),
+            type_ids: PrimaryMap::new(),
+            type_depths: PrimaryMap::new(),
+            signatures: PrimaryMap::new(),
             imports: Vec::new(),
             exports: Vec::new(),
             exports_by_name: HashMap::new(),
@@ -146,7 +151,7 @@ impl Builder {
             escaping_places: Vec::new(),
             layout: VmCtxLayout::new(Counts::default()).expect("an empty context is small"),
         };
-        Builder { info, to_validate: PrimaryMap::new() }
+        Builder { types, info, to_validate: PrimaryMap::new() }
     }
 
     fn payload(&mut self, payload: Payload<'_>) -> Result<()> {
@@ -171,7 +176,8 @@ impl Builder {
             Payload::TableSection(section) => {
                 for table in section.into_iter_with_offsets() {
                     let (offset, table) = table.map_err(|error| invalid(&error))?;
-                    self.info.tables.push(table_type(table.ty, offset)?);
+                    let ty = self.table_type(table.ty, offset)?;
+                    self.info.tables.push(ty);
                     let init = match table.init {
                         TableInit::RefNull => None,
                         TableInit::Expr(expr) => Some(self.const_expr(expr)?),
@@ -189,7 +195,8 @@ impl Builder {
             Payload::GlobalSection(section) => {
                 for global in section.into_iter_with_offsets() {
                     let (offset, global) = global.map_err(|error| invalid(&error))?;
-                    self.info.globals.push(global_type(global.ty, offset)?);
+                    let ty = self.global_type(global.ty, offset)?;
+                    self.info.globals.push(ty);
                     let init = self.const_expr(global.init_expr)?;
                     self.info.global_inits.push(init);
                 }
@@ -253,47 +260,107 @@ impl Builder {
     }
 
     fn rec_group(&mut self, group: RecGroup, offset: u64) -> Result<()> {
-        let mut types = group.into_types();
-        let (Some(ty), None) = (types.next(), types.next()) else {
-            return Err(unsupported("gc", offset));
+        let first = self.info.types.len();
+        let group: Vec<wasmparser::SubType> = group.into_types().collect();
+        let kinds = group.iter().map(|ty| type_kind(ty, offset)).collect::<Result<Vec<_>>>()?;
+        let info = &self.info;
+        let in_group = |index: TypeIndex| index.index().checked_sub(first);
+        let kind = |index| match in_group(index) {
+            Some(place) => kinds[place],
+            None => info.types[index].composite.kind(),
         };
-        if !ty.is_final || !ty.supertype_idxs.is_empty() || ty.composite_type.shared {
-            return Err(unsupported("gc", offset));
+        let id = |index| match in_group(index) {
+            Some(place) => TypeRegistry::in_group(place),
+            None => info.type_ids[index],
+        };
+        let val = |ty: wasmparser::ValType| value_type(ty, &kind, &id);
+        let convert = |types: &[wasmparser::ValType]| types.iter().map(|ty| val(*ty)).collect::<Box<[_]>>();
+        let field = |field: &wasmparser::FieldType| FieldType {
+            storage: match field.element_type {
+                wasmparser::StorageType::I8 => StorageType::I8,
+                wasmparser::StorageType::I16 => StorageType::I16,
+                wasmparser::StorageType::Val(ty) => StorageType::Val(val(ty)),
+            },
+            mutable: field.mutable,
+        };
+        let convert_type = |ty: &wasmparser::SubType| SubType {
+            is_final: ty.is_final,
+            supertype: ty.supertype_idxs.first().map(|index| id(type_index(*index))),
+            composite: match &ty.composite_type.inner {
+                CompositeInnerType::Func(ty) => {
+                    CompositeType::Func(Arc::new(FuncType::new(convert(ty.params()), convert(ty.results()))))
+                }
+                CompositeInnerType::Struct(ty) => CompositeType::Struct(ty.fields.iter().map(field).collect()),
+                CompositeInnerType::Array(ty) => CompositeType::Array(field(&ty.0)),
+                CompositeInnerType::Cont(_) => unreachable!("it has no kind"),
+            },
+        };
+        let first_id = self.types.register(group.iter().map(convert_type).collect())?;
+        for place in 0..group.len() as u32 {
+            let id = TypeId(first_id.0 + place);
+            let ty = self.types.get(id);
+            self.info.signatures.push(match &ty.composite {
+                CompositeType::Func(ty) => ty.top(),
+                _ => FuncType::default(),
+            });
+            self.info.types.push(ty);
+            self.info.type_ids.push(id);
+            self.info.type_depths.push(self.types.depth(id));
         }
-        let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
-            let feature =
-                if let CompositeInnerType::Cont(_) = ty.composite_type.inner { "stack switching" } else { "gc" };
-            return Err(unsupported(feature, offset));
-        };
-        let convert = |types: &[wasmparser::ValType]| {
-            types.iter().map(|ty| value_type(*ty, offset)).collect::<Result<Box<[_]>>>()
-        };
-        self.info.types.push(FuncType { params: convert(func.params())?, results: convert(func.results())? });
+        // What a function takes or gives must be compiled; what is in a structure or array isn't looked at before one is made.
+        for ty in &group {
+            if let CompositeInnerType::Func(ty) = &ty.composite_type.inner {
+                for ty in ty.params().iter().chain(ty.results()) {
+                    check_value_type(*ty, &self.info, offset)?;
+                }
+            }
+        }
         Ok(())
     }
 
+    fn ref_type(&self, ty: wasmparser::RefType, offset: u64) -> Result<RefType> {
+        check_heap_type(ty.heap_type(), &self.info, offset)?;
+        Ok(RefType { nullable: ty.is_nullable(), heap: self.info.heap_type(ty.heap_type()) })
+    }
+
+    fn table_type(&self, ty: wasmparser::TableType, offset: u64) -> Result<TableType> {
+        if ty.shared {
+            return Err(unsupported("shared-everything threads", offset));
+        }
+        let element = self.ref_type(ty.element_type, offset)?;
+        Ok(TableType { element, minimum: ty.initial, maximum: ty.maximum, is_64: ty.table64 })
+    }
+
+    fn global_type(&self, ty: wasmparser::GlobalType, offset: u64) -> Result<GlobalType> {
+        if ty.shared {
+            return Err(unsupported("shared-everything threads", offset));
+        }
+        check_value_type(ty.content_type, &self.info, offset)?;
+        Ok(GlobalType { value: self.info.value_type(ty.content_type), mutable: ty.mutable })
+    }
+
     fn import(&mut self, import: wasmparser::Import<'_>, offset: u64) -> Result<()> {
-        let info = &mut self.info;
         let ty = match import.ty {
             TypeRef::Func(index) => {
-                info.imported_funcs += 1;
+                self.info.imported_funcs += 1;
                 ItemType::Func(TypeIndex::from_u32(index))
             }
             TypeRef::Table(ty) => {
-                info.imported_tables += 1;
-                ItemType::Table(table_type(ty, offset)?)
+                self.info.imported_tables += 1;
+                ItemType::Table(self.table_type(ty, offset)?)
             }
             TypeRef::Memory(ty) => {
-                info.imported_memories += 1;
+                self.info.imported_memories += 1;
                 ItemType::Memory(memory_type(ty))
             }
             TypeRef::Global(ty) => {
-                info.imported_globals += 1;
-                ItemType::Global(global_type(ty, offset)?)
+                self.info.imported_globals += 1;
+                ItemType::Global(self.global_type(ty, offset)?)
             }
             TypeRef::Tag(_) => return Err(unsupported("exceptions", offset)),
             TypeRef::FuncExact(_) => return Err(unsupported("custom descriptors", offset)),
         };
+        let info = &mut self.info;
         match ty {
             ItemType::Func(index) => {
                 info.funcs.push(index);
@@ -328,14 +395,14 @@ impl Builder {
                     .map(|index| index.map(FuncIndex::from_u32).map_err(|error| invalid(&error)))
                     .collect::<Result<Box<[_]>>>()?;
                 funcs.iter().for_each(|index| self.escape(*index));
-                (RefType::Func, ElementItems::Funcs(funcs))
+                (RefType::FUNC, ElementItems::Funcs(funcs))
             }
             wasmparser::ElementItems::Expressions(ty, section) => {
                 let mut exprs = Vec::with_capacity(section.count() as usize);
                 for expr in section {
                     exprs.push(self.const_expr(expr.map_err(|error| invalid(&error))?)?);
                 }
-                (ref_type(ty, offset)?, ElementItems::Exprs(exprs.into()))
+                (self.ref_type(ty, offset)?, ElementItems::Exprs(exprs.into()))
             }
         };
         self.info.elements.push(ElementSegment { element, items, mode });
@@ -402,22 +469,28 @@ impl Builder {
     }
 }
 
-fn table_type(ty: wasmparser::TableType, offset: u64) -> Result<TableType> {
-    if ty.shared {
+/// The kind of a type, if it is one that modules of ours may define.
+fn type_kind(ty: &wasmparser::SubType, offset: u64) -> Result<TypeKind> {
+    let composite = &ty.composite_type;
+    if composite.shared {
         return Err(unsupported("shared-everything threads", offset));
     }
-    let element = ref_type(ty.element_type, offset)?;
-    Ok(TableType { element, minimum: ty.initial, maximum: ty.maximum, is_64: ty.table64 })
+    if composite.descriptor_idx.is_some() || composite.describes_idx.is_some() {
+        return Err(unsupported("custom descriptors", offset));
+    }
+    match &composite.inner {
+        CompositeInnerType::Func(_) => Ok(TypeKind::Func),
+        CompositeInnerType::Struct(_) => Ok(TypeKind::Struct),
+        CompositeInnerType::Array(_) => Ok(TypeKind::Array),
+        CompositeInnerType::Cont(_) => Err(unsupported("stack switching", offset)),
+    }
+}
+
+fn type_index(index: wasmparser::PackedIndex) -> TypeIndex {
+    TypeIndex::from_u32(index.as_module_index().expect("as it is in the module"))
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     let page_size_log2 = ty.page_size_log2.map_or(MemoryType::USUAL_PAGE_SIZE_LOG2, |log2| log2 as u8);
     MemoryType { minimum: ty.initial, maximum: ty.maximum, is_64: ty.memory64, page_size_log2, is_shared: ty.shared }
-}
-
-fn global_type(ty: wasmparser::GlobalType, offset: u64) -> Result<GlobalType> {
-    if ty.shared {
-        return Err(unsupported("shared-everything threads", offset));
-    }
-    Ok(GlobalType { value: value_type(ty.content_type, offset)?, mutable: ty.mutable })
 }

@@ -1,13 +1,12 @@
 //! What operators take from the operand stack and leave on it (Wasm core spec, 3.3 "Instructions").
 
 use super::ModuleInfo;
-use super::features::value_type;
 use crate::abi::atomics::atomic_operator;
 use crate::abi::operators::{numeric_operands, numeric_result, vector_operator};
 use crate::base::{GlobalIndex, MemoryIndex, RefType, TableIndex, TypeIndex, ValType};
-use wasmparser::{BlockType, HeapType, Operator};
+use wasmparser::{BlockType, Operator};
 
-/// What an operator pops, and what it pushes then.
+/// What an operator pops, and what it pushes then. Types are those that machine code knows: see [`ValType::top`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StackEffect {
     /// Operands that it takes.
@@ -62,12 +61,11 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
         MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => effect(3, None),
         TableFill { .. } | TableCopy { .. } | TableInit { .. } => effect(3, None),
         TableGrow { table } => effect(2, Some(info.tables[TableIndex::from_u32(table)].index_type())),
-        TableGet { table } => effect(1, Some(ValType::Ref(info.tables[TableIndex::from_u32(table)].element))),
+        TableGet { table } => effect(1, Some(ValType::Ref(info.tables[TableIndex::from_u32(table)].element.top()))),
         TableSet { .. } => effect(2, None),
-        GlobalGet { global_index } => effect(0, Some(info.globals[GlobalIndex::from_u32(global_index)].value)),
+        GlobalGet { global_index } => effect(0, Some(info.globals[GlobalIndex::from_u32(global_index)].value.top())),
         GlobalSet { .. } => effect(1, None),
-        RefNull { hty: HeapType::FUNC } => effect(0, Some(ValType::FUNCREF)),
-        RefNull { hty: HeapType::EXTERN } => effect(0, Some(ValType::Ref(RefType::Extern))),
+        RefNull { hty } => effect(0, Some(ValType::Ref(RefType::null(info.heap_type(hty).top())))),
         RefIsNull => effect(1, Some(I32)),
         RefFunc { .. } => effect(0, Some(ValType::FUNCREF)),
         I64Add128 | I64Sub128 => Some(StackEffect { pops: 4, pushes: Some(I64), pushes_two: true }),
@@ -96,14 +94,14 @@ pub fn constant(info: &ModuleInfo, operator: &Operator<'_>) -> Option<u128> {
     }
 }
 
-/// Parameters and results of a block; `None` if they aren't supported.
-pub fn block_type(info: &ModuleInfo, ty: BlockType) -> Option<(Vec<ValType>, Vec<ValType>)> {
-    Some(match ty {
+/// Parameters and results of a block, of the types that machine code knows.
+pub fn block_type(info: &ModuleInfo, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
+    match ty {
         BlockType::Empty => (Vec::new(), Vec::new()),
-        BlockType::Type(ty) => (Vec::new(), vec![value_type(ty, 0).ok()?]),
+        BlockType::Type(ty) => (Vec::new(), vec![info.top_type(ty)]),
         BlockType::FuncType(index) => {
-            let ty = &info.types[TypeIndex::from_u32(index)];
+            let ty = &info.signatures[TypeIndex::from_u32(index)];
             (ty.params.to_vec(), ty.results.to_vec())
         }
-    })
+    }
 }

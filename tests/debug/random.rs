@@ -586,7 +586,7 @@ impl Case {
                 info.func_type(FuncIndex::from_u32(function_index)).params.len()
             }
             wasmparser::Operator::CallIndirect { type_index, .. } => {
-                1 + info.types[pellucid::base::TypeIndex::from_u32(type_index)].params.len()
+                1 + info.signatures[pellucid::base::TypeIndex::from_u32(type_index)].params.len()
             }
             other => panic!("{other:?} calls nothing"),
         }

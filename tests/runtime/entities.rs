@@ -36,7 +36,7 @@ fn memories_of_the_host() {
 fn tables_of_the_host() {
     let world = world();
     let store = &world.store;
-    let ty = TableType::new(RefType::Extern, 2, Some(2000));
+    let ty = TableType::new(RefType::EXTERN, 2, Some(2000));
     let one = Value::ExternRef(Some(store.externref_new(Box::new(1)).unwrap()));
     assert_eq!(store.table_new(ty, Value::FuncRef(None)).unwrap_err().kind(), ErrorKind::TypeMismatch);
     let table = store.table_new(ty, one).unwrap();

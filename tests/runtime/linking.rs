@@ -69,7 +69,7 @@ fn imports_must_fit() {
     let func = Extern::Func(store.func_new_raw(FuncType::new([ValType::I32], []), Box::new(|_, _| Ok(()))).unwrap());
     let memory = Extern::Memory(store.memory_new(MemoryType::new(2, Some(4))).unwrap());
     let open = Extern::Memory(store.memory_new(MemoryType::new(2, None)).unwrap());
-    let ty = TableType::new(RefType::Func, 3, Some(5));
+    let ty = TableType::new(RefType::FUNC, 3, Some(5));
     let table = Extern::Table(store.table_new(ty, Value::FuncRef(None)).unwrap());
     let ty = GlobalType { value: ValType::I32, mutable: false };
     let global = Extern::Global(store.global_new(ty, Value::I32(0)).unwrap());
@@ -173,7 +173,7 @@ fn the_start_function_is_handed_out_not_run() {
 fn segments_that_trap_leave_what_came_before() {
     both(|world| {
         let memory = world.store.memory_new(MemoryType::new(1, None)).unwrap();
-        let ty = TableType::new(RefType::Func, 2, None);
+        let ty = TableType::new(RefType::FUNC, 2, None);
         let table = world.store.table_new(ty, Value::FuncRef(None)).unwrap();
         let imports = [Extern::Memory(memory), Extern::Table(table)];
         let text = |elem: u32, data: u32| {

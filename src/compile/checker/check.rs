@@ -23,7 +23,7 @@ pub(in crate::compile) fn check(info: &ModuleInfo, function: DefinedFuncIndex, p
         // Nothing will be compiled.
         return Ok(());
     }
-    let homes = Homes::new(&info.local_types(function));
+    let homes = Homes::new(&info.top_local_types(function));
     let facts = Facts::new(info, function, plan, &homes)?;
     let mut given_up = HashSet::new();
     loop {
@@ -119,8 +119,8 @@ impl<'a> Check<'a> {
         facts: &'a Facts,
         given_up: &'a mut HashSet<(WasmPc, u32)>,
     ) -> Check<'a> {
-        let types = info.local_types(function);
-        let ty = info.func_type(info.func_index(function));
+        let types = info.top_local_types(function);
+        let ty = info.signature(info.func_index(function));
         let mut symbols = Symbols::default();
         let locals = types.iter().enumerate().map(|(local, ty_of)| {
             if local < ty.params.len() { symbols.new_one(*ty_of) } else { symbols.constant(*ty_of, 0) }
@@ -470,22 +470,33 @@ impl<'a> Check<'a> {
             }
             Operator::BrIf { relative_depth } => {
                 self.take()?;
-                let depth = self.depth(relative_depth);
-                let changes = self.effects(Moment::Branch)?;
-                self.reach(depth)?;
-                self.is_changed |= changes;
+                self.branch_if(relative_depth)?;
+            }
+            Operator::BrOnNull { relative_depth } => {
+                let reference = self.take()?;
+                self.branch_if(relative_depth)?;
+                self.state.operands.push(reference);
+            }
+            Operator::BrOnNonNull { relative_depth } => {
+                self.takes(1)?;
+                self.branch_if(relative_depth)?;
+                self.pop();
+            }
+            Operator::RefAsNonNull => {
+                let reference = self.take()?;
+                self.state.operands.push(reference);
             }
             Operator::BrTable { ref targets } => self.branch_table(targets)?,
             Operator::Return | Operator::Unreachable => self.is_reachable = false,
             Operator::Call { function_index } => self.call(self.info.funcs[FuncIndex::from_u32(function_index)])?,
-            Operator::CallIndirect { type_index, .. } => {
+            Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
                 self.take()?;
                 self.call(TypeIndex::from_u32(type_index))?;
             }
             Operator::ReturnCall { function_index } => {
                 self.tail_call(self.info.funcs[FuncIndex::from_u32(function_index)])?;
             }
-            Operator::ReturnCallIndirect { type_index, .. } => {
+            Operator::ReturnCallIndirect { type_index, .. } | Operator::ReturnCallRef { type_index } => {
                 self.take()?;
                 self.tail_call(TypeIndex::from_u32(type_index))?;
             }
@@ -518,7 +529,7 @@ impl<'a> Check<'a> {
     }
 
     fn call(&mut self, ty: TypeIndex) -> Checked {
-        let ty = &self.info.types[ty];
+        let ty = &self.info.signatures[ty];
         self.takes(ty.params.len())?;
         self.state.operands.truncate(self.state.operands.len() - ty.params.len());
         let before = self.cursor.clone();
@@ -538,13 +549,13 @@ impl<'a> Check<'a> {
     }
 
     fn tail_call(&mut self, ty: TypeIndex) -> Checked {
-        self.takes(self.info.types[ty].params.len())?;
+        self.takes(self.info.signatures[ty].params.len())?;
         self.is_reachable = false;
         Ok(())
     }
 
     fn open(&mut self, kind: Kind, ty: wasmparser::BlockType) -> Checked {
-        let Some((params, results)) = block_type(self.info, ty) else { return fault("a type that isn't known") };
+        let (params, results) = block_type(self.info, ty);
         let height = self.state.operands.len() - params.len();
         self.control.push(Frame { kind, params, results, height, end: None });
         Ok(())
@@ -695,6 +706,14 @@ impl<'a> Check<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn branch_if(&mut self, relative: u32) -> Checked {
+        let depth = self.depth(relative);
+        let changes = self.effects(Moment::Branch)?;
+        self.reach(depth)?;
+        self.is_changed |= changes;
         Ok(())
     }
 

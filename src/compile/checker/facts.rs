@@ -39,7 +39,10 @@ impl Facts {
                 }
             };
             match operator {
-                Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => target(relative_depth),
+                Operator::Br { relative_depth }
+                | Operator::BrIf { relative_depth }
+                | Operator::BrOnNull { relative_depth }
+                | Operator::BrOnNonNull { relative_depth } => target(relative_depth),
                 Operator::BrTable { targets } => {
                     targets
                         .targets()

@@ -5,7 +5,7 @@ use crate::abi::homes::width::with_wide;
 use crate::base::{DefinedFuncIndex, ValType};
 use crate::compile::model::mistakes::{Mistake, with};
 use crate::compile::model::{Blocks, Plan, plan, plan_every_value, plan_exact};
-use crate::wasm::{ModuleInfo, parse};
+use crate::wasm::{ModuleInfo, TypeRegistry, parse};
 use std::path::Path;
 
 /// Functions that use what the model knows: each would be wrong with one mistake or another.
@@ -299,7 +299,7 @@ type Planner = fn(&ModuleInfo, DefinedFuncIndex, &Blocks) -> crate::base::Result
 
 /// The faults that the checker finds in a module's plans.
 fn faults(wasm: &[u8], planner: Planner) -> Vec<String> {
-    let info = parse(wasm).unwrap().info;
+    let info = parse(wasm, &TypeRegistry::default()).unwrap().info;
     let fault = |function| {
         let plan = planner(&info, function, &Blocks::scan(&info, function).unwrap()).unwrap();
         assert!(plan.is_complete, "the corpus uses supported operators");
@@ -350,7 +350,7 @@ fn nothing_is_wrong_with_wide_values() {
 /// A state slot that has room for wide values has more words, and only for those.
 #[test]
 fn only_wide_values_take_more_words() {
-    let info = parse(&wat::parse_str(WIDE).unwrap()).unwrap().info;
+    let info = parse(&wat::parse_str(WIDE).unwrap(), &TypeRegistry::default()).unwrap().info;
     let words = |planner: Planner| -> Vec<u32> {
         let plan = |function| planner(&info, function, &Blocks::scan(&info, function).unwrap()).unwrap().words;
         functions(&info).map(plan).collect()

@@ -63,7 +63,10 @@ impl Blocks {
                     blocks.assignments.push(local_index);
                     blocks.places.entry(local_index).or_default().push(place);
                 }
-                Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+                Operator::Br { relative_depth }
+                | Operator::BrIf { relative_depth }
+                | Operator::BrOnNull { relative_depth }
+                | Operator::BrOnNonNull { relative_depth } => {
                     blocks.target(&open, relative_depth);
                 }
                 Operator::BrTable { targets } => {

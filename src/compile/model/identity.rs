@@ -25,11 +25,20 @@ pub(super) enum Origin {
 }
 
 /// The types whose zeros have identities, which are the first ones.
-const TYPES: [ValType; TYPES_WITH_ZEROS] =
-    [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::FUNCREF, ValType::EXTERNREF];
+const TYPES: [ValType; TYPES_WITH_ZEROS] = [
+    ValType::I32,
+    ValType::I64,
+    ValType::F32,
+    ValType::F64,
+    ValType::V128,
+    ValType::FUNCREF,
+    ValType::EXTERNREF,
+    ValType::ANYREF,
+    ValType::EXNREF,
+];
 
 /// The number of identities that zeros have.
-pub(super) const TYPES_WITH_ZEROS: usize = 7;
+pub(super) const TYPES_WITH_ZEROS: usize = 9;
 
 /// All identities of a function.
 #[derive(Debug)]

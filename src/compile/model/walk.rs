@@ -120,8 +120,8 @@ pub(super) trait Slot {
 
 /// Plans what debugging adds to a function, with few stores. If that is too much work, every value is stored.
 pub(in crate::compile) fn plan(info: &ModuleInfo, function: DefinedFuncIndex, blocks: &Blocks) -> Result<Plan> {
-    let ty = info.func_type(info.func_index(function));
-    let types = info.local_types(function);
+    let ty = info.signature(info.func_index(function));
+    let types = info.top_local_types(function);
     let params = ty.params.len() as u32;
     let live = blocks.live(params);
     let homes = Homes::new(&types);
@@ -145,8 +145,8 @@ pub(in crate::compile) fn plan_every_value(
     function: DefinedFuncIndex,
     blocks: &Blocks,
 ) -> Result<Plan> {
-    let ty = info.func_type(info.func_index(function));
-    let types = info.local_types(function);
+    let ty = info.signature(info.func_index(function));
+    let types = info.top_local_types(function);
     let params = ty.params.len() as u32;
     let live = blocks.live(params);
     let homes = Homes::new(&types);
@@ -157,8 +157,8 @@ pub(in crate::compile) fn plan_every_value(
 
 /// Plans the exact form: a stop point before each operator, which reads what it takes from the slot.
 pub(in crate::compile) fn plan_exact(info: &ModuleInfo, function: DefinedFuncIndex, blocks: &Blocks) -> Result<Plan> {
-    let ty = info.func_type(info.func_index(function));
-    let types = info.local_types(function);
+    let ty = info.signature(info.func_index(function));
+    let types = info.top_local_types(function);
     let params = ty.params.len() as u32;
     // Also those that nothing assigns, since the host may.
     let all: Vec<u32> =
@@ -344,8 +344,8 @@ impl<'a, S: Slot> Walk<'a, S> {
     /// How many operands, counted from the top, the operator takes, or hands to a label.
     fn takes(&self, operator: &Operator<'_>) -> usize {
         let carried = |relative: u32| self.arity(self.depth(relative)) as usize;
-        let params = |ty: TypeIndex| self.info.types[ty].params.len();
-        let block = |ty| block_type(self.info, ty).map_or(0, |(params, _)| params.len());
+        let params = |ty: TypeIndex| self.info.signatures[ty].params.len();
+        let block = |ty| block_type(self.info, ty).0.len();
         match *operator {
             Operator::Drop => 0,
             Operator::Select | Operator::TypedSelect { .. } => 3,
@@ -358,19 +358,23 @@ impl<'a, S: Slot> Walk<'a, S> {
             Operator::Else | Operator::End => self.control.last().map_or(0, |frame| frame.results.len()),
             Operator::Br { relative_depth } => carried(relative_depth),
             // The way on stores again what the way to the label puts other operands over.
-            Operator::BrIf { relative_depth } => match carried(relative_depth) {
+            Operator::BrIf { relative_depth }
+            | Operator::BrOnNull { relative_depth }
+            | Operator::BrOnNonNull { relative_depth } => match carried(relative_depth) {
                 0 => 1,
                 _ => self.stack.len() - self.control[self.depth(relative_depth)].height,
             },
             Operator::BrTable { ref targets } => 1 + carried(targets.default()),
             Operator::Return => self.control[0].results.len(),
             Operator::Unreachable => 0,
+            Operator::RefAsNonNull => 1,
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 params(self.info.funcs[FuncIndex::from_u32(function_index)])
             }
-            Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
-                1 + params(TypeIndex::from_u32(type_index))
-            }
+            Operator::CallIndirect { type_index, .. }
+            | Operator::ReturnCallIndirect { type_index, .. }
+            | Operator::CallRef { type_index }
+            | Operator::ReturnCallRef { type_index } => 1 + params(TypeIndex::from_u32(type_index)),
             _ => {
                 let opcode = self.info.bytes[self.pc.0 as usize];
                 stack_effect(self.info, operator, opcode).map_or(0, |effect| effect.pops as usize)
@@ -449,16 +453,16 @@ impl<'a, S: Slot> Walk<'a, S> {
                 self.slot.set_local(local_index, operand, true);
             }
             Operator::Block { blockty } => {
-                let (params, results) = block_type(self.info, blockty).ok_or(Unsupported)?;
+                let (params, results) = block_type(self.info, blockty);
                 self.open_block();
                 self.open(Kind::Block, params, results);
             }
             Operator::Loop { blockty } => {
-                let (params, results) = block_type(self.info, blockty).ok_or(Unsupported)?;
+                let (params, results) = block_type(self.info, blockty);
                 self.open_loop(params, results);
             }
             Operator::If { blockty } => {
-                let (params, results) = block_type(self.info, blockty).ok_or(Unsupported)?;
+                let (params, results) = block_type(self.info, blockty);
                 self.pop();
                 self.open_block();
                 let snapshot = self.slot.snapshot();
@@ -473,17 +477,34 @@ impl<'a, S: Slot> Walk<'a, S> {
                 self.branch_to(depth, Moment::Branch);
                 self.is_reachable = false;
             }
-            Operator::BrIf { relative_depth } => self.branch_if(relative_depth),
+            Operator::BrIf { relative_depth } => {
+                self.pop();
+                self.branch_if(relative_depth);
+            }
+            Operator::BrOnNull { relative_depth } => {
+                let reference = self.pop();
+                self.branch_if(relative_depth);
+                self.push(reference.ty, reference.id);
+            }
+            Operator::BrOnNonNull { relative_depth } => {
+                self.branch_if(relative_depth);
+                self.pop();
+            }
+            Operator::RefAsNonNull => {
+                let reference = self.pop();
+                self.push(reference.ty, reference.id);
+            }
             Operator::BrTable { ref targets } => self.branch_table(targets),
             // Nobody looks at a frame that another function's takes the place of.
             Operator::Return
             | Operator::Unreachable
             | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. } => self.is_reachable = false,
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. } => self.is_reachable = false,
             Operator::Call { function_index } => {
                 self.call(self.info.funcs[FuncIndex::from_u32(function_index)]);
             }
-            Operator::CallIndirect { type_index, .. } => {
+            Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
                 self.pop();
                 self.call(TypeIndex::from_u32(type_index));
             }
@@ -522,7 +543,7 @@ impl<'a, S: Slot> Walk<'a, S> {
     }
 
     fn call(&mut self, ty: TypeIndex) {
-        let ty = &self.info.types[ty];
+        let ty = &self.info.signatures[ty];
         let from = self.stack.len() - if makes(Mistake::ArgumentsWait) { 0 } else { ty.params.len() };
         let arguments = self.stack.split_off(from);
         self.slot.truncate(from as u32);
@@ -667,7 +688,6 @@ impl<'a, S: Slot> Walk<'a, S> {
     }
 
     fn branch_if(&mut self, relative: u32) {
-        self.pop();
         let depth = self.depth(relative);
         if self.is_function(depth) {
             return;

@@ -44,12 +44,16 @@ impl Outside for World {
 }
 
 impl Types for World {
+    fn null(&self, heap: HeapType) -> ValType {
+        if heap == HeapType::EXTERN { ValType::EXTERNREF } else { ValType::FUNCREF }
+    }
+
     fn global(&self, _: GlobalIndex) -> ValType {
         ValType::I64
     }
 
     fn table(&self, _: TableIndex) -> RefType {
-        RefType::Extern
+        RefType::EXTERN
     }
 
     fn table_index(&self, _: TableIndex) -> ValType {

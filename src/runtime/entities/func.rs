@@ -5,12 +5,11 @@
 
 #![expect(unsafe_code, reason = "function references are addresses")]
 
-use super::super::TypeId;
 use super::super::machine::guest_stack::GuestStack;
 use super::super::machine::store_context::StoreContext;
 use super::super::machine::switch;
 use crate::abi::vmctx::{self, VmFuncRef};
-use crate::base::{FuncType, RawValue, Result, memory};
+use crate::base::{FuncType, RawValue, Result, TypeId, memory};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashSet;
 use std::ptr;

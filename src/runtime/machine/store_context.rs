@@ -46,6 +46,8 @@ pub struct StoreContext {
 
     /// Why guest code is to be left before it runs on; see [`super::interrupts`].
     pub interrupt: InterruptWord,
+    /// Where the supertypes of all types are; see [`type_paths`](crate::abi::type_paths).
+    pub type_paths: usize,
     /// The host's floating-point environment while guest code runs that depends on it.
     pub host_floats: u32,
     /// Whether guest code may depend on it: then it runs in the default one.
@@ -163,6 +165,7 @@ impl StoreContext {
             entry: ptr::null(),
             fuel: 0,
             interrupt: InterruptWord::default(),
+            type_paths: 0,
             host_floats: floats::DEFAULT,
             has_floats: 0,
             preempted_pc: 0,
@@ -188,4 +191,5 @@ const _: () = {
     assert!(offset_of!(StoreContext, entry) == abi::ENTRY as usize);
     assert!(offset_of!(StoreContext, fuel) == abi::FUEL as usize);
     assert!(offset_of!(StoreContext, interrupt) == abi::INTERRUPT as usize);
+    assert!(offset_of!(StoreContext, type_paths) == abi::TYPE_PATHS as usize);
 };

@@ -1,0 +1,86 @@
+//! The exact types of operands, which frames don't know: found by validating a function once more, up to a place.
+//!
+//! Read next: [`super::features`].
+
+use super::ModuleInfo;
+use super::features::validated;
+use crate::base::{DefinedFuncIndex, HeapType, RefType, TypeIndex, ValType, WasmPc};
+use wasmparser::{FuncValidatorAllocations, Parser, UnpackedIndex, ValidPayload, Validator};
+
+/// The types of the operands before the operator at `pc` of a function, bottom first; `None` for those in code that can't be reached.
+///
+/// Takes time for all sections of the module but the code, and for the function.
+pub fn operand_types(info: &ModuleInfo, function: DefinedFuncIndex, pc: WasmPc) -> Vec<Option<ValType>> {
+    let mut validator = Validator::new_with_features(validated());
+    for payload in Parser::new(0).parse_all(&info.bytes) {
+        let payload = validator.payload(&payload.expect("validated")).expect("validated");
+        let ValidPayload::Func(to_validate, body) = payload else { continue };
+        if body.range().start != u64::from(info.bodies[function].range.start) {
+            continue;
+        }
+        let mut walk = to_validate.into_validator(FuncValidatorAllocations::default());
+        let mut reader = body.get_binary_reader();
+        walk.read_locals(&mut reader).expect("validated");
+        for operator in body.get_operators_reader().expect("validated").into_iter_with_offsets() {
+            let (operator, offset) = operator.expect("validated");
+            if offset >= u64::from(pc.0) {
+                break;
+            }
+            walk.op(offset, &operator).expect("validated");
+        }
+        let types = validator.types(0).expect("inside a module");
+        let heap_type = |heap| match heap {
+            wasmparser::HeapType::Concrete(UnpackedIndex::Id(id)) => {
+                let mut indices = 0..types.core_type_count_in_module();
+                let index = indices.find(|index| types.core_type_at_in_module(*index) == id).expect("the module's");
+                let index = TypeIndex::from_u32(index);
+                HeapType::Defined(info.types[index].composite.kind(), info.type_ids[index])
+            }
+            other => info.heap_type(other),
+        };
+        let value_type = |ty| match ty {
+            wasmparser::ValType::Ref(ty) => {
+                ValType::Ref(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type()) })
+            }
+            number => info.value_type(number),
+        };
+        let operands = (0..walk.operand_stack_height()).rev();
+        return operands.map(|depth| walk.get_operand_type(depth as usize).flatten().map(value_type)).collect();
+    }
+    unreachable!("the module has the function")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasm::TypeRegistry;
+
+    #[test]
+    fn operands_have_the_types_that_validation_gives_them() {
+        let text = r#"(module
+            (type $plain (func))
+            (rec (type $f (func (param (ref null $f)))) (type $g (func (result (ref $f)))))
+            (func $it (export "it") (type $f))
+            (func (param (ref null $f))
+              i32.const 7
+              ref.func $it
+              block (result i64)
+                local.get 0
+                drop
+                i64.const 1
+              end
+              drop
+              drop
+              drop))"#;
+        let wasm = wat::parse_str(text).unwrap();
+        let registry = TypeRegistry::default();
+        let info = super::super::parse(&wasm, &registry).unwrap().info;
+        let function = DefinedFuncIndex::from_u32(1);
+        let pcs = info.operator_pcs(function);
+        let of = |heap, nullable| Some(ValType::Ref(RefType { nullable, heap }));
+        let f = HeapType::Defined(crate::base::TypeKind::Func, info.type_ids[TypeIndex::from_u32(1)]);
+        assert_eq!(operand_types(&info, function, pcs[2]), [Some(ValType::I32), of(f, false)]);
+        assert_eq!(operand_types(&info, function, pcs[4]), [Some(ValType::I32), of(f, false), of(f, true)]);
+        assert_eq!(operand_types(&info, function, pcs[7]), [Some(ValType::I32), of(f, false), Some(ValType::I64)]);
+    }
+}
