@@ -10,7 +10,7 @@
  *   --threads N          lets a program with threads start as many at a time; 64 unless set
  *   --debug              compiles so that the program can be debugged
  *   --invoke NAME        calls this export with the arguments as numbers, instead of starting the program, and prints the
- *                        results, each on a line
+ *                        results, each on a line; a vector is 0x and hexadecimal digits, the last lane first
  *
  * The exit code is the program's. If it traps, message and backtrace go to standard error, and the exit code is 134, as if
  * it had been aborted. It is 1 if the program couldn't be started, and 2 for arguments that make no sense. */
@@ -228,7 +228,24 @@ static uint8_t *read_all(const char *path, size_t *out_size)
     return bytes;
 }
 
-static pellucid_value_t parse_value(pellucid_kind_t kind, const char *text)
+/* A vector as one number: 0x and up to 32 digits. Answers where it ends: at `text` if there is none. */
+static char *parse_vector(char *text, uint8_t bytes[16])
+{
+    static const char hexadecimal[] = "0123456789abcdef";
+    size_t n = strlen(text);
+    if (n < 3 || n > 34 || text[0] != '0' || (text[1] | 32) != 'x')
+        return text;
+    for (size_t place = 0; place < n - 2; place++) {
+        char digit = text[n - 1 - place];
+        const char *found = memchr(hexadecimal, digit >= 'A' && digit <= 'F' ? digit | 32 : digit, 16);
+        if (found == NULL)
+            return text;
+        bytes[place / 2] |= (uint8_t)((found - hexadecimal) << 4 * (place % 2));
+    }
+    return text + n;
+}
+
+static pellucid_value_t parse_value(pellucid_kind_t kind, char *text)
 {
     pellucid_value_t value = {0};
     char *end = NULL;
@@ -249,6 +266,8 @@ static pellucid_value_t parse_value(pellucid_kind_t kind, const char *text)
         value.of.f32 = strtof(text, &end);
     } else if (kind == PELLUCID_F64) {
         value.of.f64 = strtod(text, &end);
+    } else if (kind == PELLUCID_V128) {
+        end = parse_vector(text, value.of.v128);
     } else {
         fail(EXIT_USAGE, "the function takes something that isn't a number");
     }
@@ -272,6 +291,12 @@ static void print_value(const pellucid_value_t *value)
         break;
     case PELLUCID_F64:
         printf("%.17g\n", value->of.f64);
+        break;
+    case PELLUCID_V128:
+        printf("0x");
+        for (int place = 15; place >= 0; place--)
+            printf("%02x", value->of.v128[place]);
+        printf("\n");
         break;
     default:
         printf("(a reference)\n");

@@ -6310,6 +6310,32 @@ typedef pellucid_status_t (*pellucid_wasi_thread_cb_t)(void *userdata,
                                                        pellucid_error_t **out_error);
 
 /**
+ * Runs the call of a thread that a guest has started, on that thread, instead of the library: resumes it until it has ended. So the call
+ * can pause, and yield, and be looked at and resumed by whichever thread the host wants meanwhile.
+ *
+ * - `userdata`: as registered with the group.
+ * - `thread`: the thread's number.
+ * - `store`, `call`: the thread's; the call is ready. They are the library's, which deletes them when the thread ends; the callback must
+ *   not. When it returns, no other thread may use them any more.
+ * - `out_error`: may be given an error on failure, which the library then owns.
+ *
+ * Returns `PELLUCID_OK`. What the call has ended with is the thread's end then; one that hasn't ended is given up, and the thread ends
+ * as if it had returned. Anything else ends the program as a trap of the thread would.
+ *
+ * When the group ends, a call that runs is interrupted; one that is paused traps when it is resumed. So while it is paused the callback
+ * should look from time to time whether the group ends, see `pellucid_wasi_threads_is_ending`, unless the host has another way to know.
+ *
+ * It may do all that a host function may. Several threads may call it at once.
+ *
+ * Since: 0.1.
+ */
+typedef pellucid_status_t (*pellucid_wasi_run_cb_t)(void *userdata,
+                                                    uint32_t thread,
+                                                    pellucid_store_t *store,
+                                                    pellucid_call_t *call,
+                                                    pellucid_error_t **out_error);
+
+/**
  * Makes a group of threads for a module, with shared memories of its own: one for each that the module imports.
  *
  * - `module`: the module. It exports `wasi_thread_start`, which takes two `i32`, and imports a shared memory.
@@ -6342,6 +6368,22 @@ pellucid_status_t pellucid_wasi_threads_new(const pellucid_module_t *module,
                                             pellucid_error_t **out_error);
 
 /**
+ * Has the host run the calls of threads that guests start from then on, so that they can pause, and yield. Otherwise the library runs
+ * them, and what would pause a call doesn't.
+ *
+ * - `threads`: the group.
+ * - `cb`: runs a call. It is given the `userdata` of the group.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the group has such a callback.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_wasi_threads_set_run_callback(pellucid_wasi_threads_t *threads,
+                                                         pellucid_wasi_run_cb_t cb);
+
+/**
  * Deletes a group. The threads that guests have started are ended first, and waited for, unless this is called in one of them. A
  * guest that runs in the store of the first thread, which is the host's, runs on.
  *
@@ -6358,13 +6400,13 @@ void pellucid_wasi_threads_delete(pellucid_wasi_threads_t *threads);
  * the shared memories by the names that the module imports them by.
  *
  * - `linker`: the linker.
- * - `store`: the store that the first thread runs in: one for each group.
+ * - `store`: the store that the first thread runs in: one for each group, and not more than one group for it.
  * - `threads`: the group.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` if a name is defined already and shadowing is off;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; whatever fails, nothing is defined. `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module, and
- * for a second store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`.
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; whatever fails, nothing is defined. `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module,
+ * for a second store, and for a store that is in a group, this or another one, or was; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -6413,12 +6455,16 @@ pellucid_status_t pellucid_wasi_threads_end(pellucid_wasi_threads_t *threads,
  * Interrupts all threads of a group, the host's own too, as `pellucid_interrupt_request` does for one store.
  *
  * A debugger has all of them pause with `PELLUCID_INTERRUPT_EVENT`: each store's event handler is told `PELLUCID_EVENT_INTERRUPT` on the
- * store's own thread, looks at its frames, and returns when the debugger wants the thread to go on.
+ * store's own thread, looks at its frames, and returns when the debugger wants the thread to go on. One that runs the calls itself
+ * (`pellucid_wasi_threads_set_run_callback`) gets them back by `PELLUCID_INTERRUPT_PAUSE`: each `pellucid_call_resume` returns, and
+ * whichever thread the debugger likes looks at the frames of all. A thread that is just beginning comes to it when it has begun.
  *
  * - `threads`: the group.
- * - `kind`: `PELLUCID_INTERRUPT_TRAP` or `PELLUCID_INTERRUPT_EVENT`. Calls of threads that guests have started can't pause.
+ * - `kind`: one of `enum pellucid_interrupt_kind`. The host's own call should be one that can pause if the others are to
+ *   (`PELLUCID_INTERRUPT_PAUSE` ends one that can't).
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another kind.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another kind; `PELLUCID_ERR_INVALID_STATE` for `PELLUCID_INTERRUPT_PAUSE`
+ * if the host doesn't run the calls of threads that guests have started.
  *
  * Owns: nothing.
  * Context: any thread.
@@ -6426,6 +6472,20 @@ pellucid_status_t pellucid_wasi_threads_end(pellucid_wasi_threads_t *threads,
  */
 pellucid_status_t pellucid_wasi_threads_interrupt(const pellucid_wasi_threads_t *threads,
                                                   pellucid_interrupt_kind_t kind);
+
+/**
+ * Whether a group ends: a thread has trapped, failed or exited, or the host has asked for it. All threads are interrupted then, and none
+ * begins any more.
+ *
+ * - `threads`: the group.
+ *
+ * Returns whether it does; false if `threads` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+bool pellucid_wasi_threads_is_ending(const pellucid_wasi_threads_t *threads);
 
 /**
  * How many threads that guests have started haven't finished.

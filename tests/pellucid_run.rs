@@ -99,14 +99,23 @@ fn exports_are_called_with_numbers() {
         (func (export "_initialize") (global.set $ready (i32.const 1)))
         (func (export "ready") (result i32) (global.get $ready))
         (func (export "all") (param i32 i64 f32 f64) (result f64 f32 i64 i32)
-            (local.get 3) (local.get 2) (local.get 1) (local.get 0)))"#,
+            (local.get 3) (local.get 2) (local.get 1) (local.get 0))
+        (func (export "vectors") (param v128 v128) (result v128 i32)
+            (i8x16.swizzle (local.get 0) (local.get 1)) (i32x4.extract_lane 3 (local.get 0))))"#,
     );
     let invoke = |args: &[&str]| run(&[&["--invoke"], args].concat());
     assert_eq!(invoke(&["ready", &numbers]).1, "1\n");
     let (code, out, _) = invoke(&["all", &numbers, "0xffffffff", "-9223372036854775808", "0.1", "-1e300"]);
     assert_eq!((code, out.as_str()), (Some(0), "-1.0000000000000001e+300\n0.100000001\n-9223372036854775808\n-1\n"));
+    let (code, out, _) =
+        invoke(&["vectors", &numbers, "0xFFeeddccBBaa99887766554433221100", "0X102030405060708090a0b0c0d0e0f"]);
+    assert_eq!((code, out.as_str()), (Some(0), "0x00112233445566778899aabbccddeeff\n-1122868\n"));
     for wrong in [
         &["all", &numbers, "1", "2", "3"][..],
+        &["vectors", &numbers, "0x1", "0x"],
+        &["vectors", &numbers, "0x1", "1"],
+        &["vectors", &numbers, "0x1", "0x1g"],
+        &["vectors", &numbers, "0x1", "0x000000000000000000000000000000001"],
         &["all", &numbers, "x", "2", "3", "4"],
         &["all", &numbers, "4294967296", "2", "3", "4"],
         &["all", &numbers, "1.5", "2", "3", "4"],

@@ -27,7 +27,7 @@ static void diffuse(double rate) {
 static void bend(void) {
     for (int row = 0; row < N; row++)
         for (int column = 0; column < N; column++) {
-            float x = product[row][column] * (1.0f / 4096);
+            float x = product[row][column] * 0.5f;
             x = x < -1 ? -1 : x > 1 ? 1 : x;
             left[row][column] = x * (1 - x * x * (1.0f / 6 - x * x * (1.0f / 120)));
         }

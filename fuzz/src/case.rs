@@ -20,6 +20,25 @@ pub const TABLE_LIMIT: u64 = 400;
 /// What the global that holds the fuel is exported as.
 pub const FUEL_EXPORT: &str = "__fuel";
 
+/// What a module may have.
+#[derive(Clone, Copy)]
+pub struct Allowed {
+    /// It can be seen which bits a NaN has.
+    pub nans: bool,
+    /// What [`Case::for_the_interpreter`] leaves out.
+    pub vectors: bool,
+}
+
+impl Allowed {
+    /// Everything whose outcome the specification says.
+    pub const WITHOUT_NANS: Allowed = Allowed { nans: false, vectors: true };
+
+    /// A type, or another one if it isn't allowed.
+    pub fn or_less(self, ty: wasm_encoder::ValType) -> wasm_encoder::ValType {
+        if ty == wasm_encoder::ValType::V128 && !self.vectors { wasm_encoder::ValType::I64 } else { ty }
+    }
+}
+
 /// Who wrote a module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {
@@ -59,33 +78,35 @@ impl Case {
     /// The case of a seed; none if the generators gave up or wrote nothing that can be called.
     pub fn new(seed: u64) -> Option<Case> {
         let mut random = Random::new(seed);
-        (0..10).filter_map(|_| Case::random(seed, &mut random, false)).find(|case| !case.calls.is_empty())
+        (0..10)
+            .filter_map(|_| Case::random(seed, &mut random, Allowed::WITHOUT_NANS))
+            .find(|case| !case.calls.is_empty())
     }
 
-    /// The same without what the interpreter doesn't know; with `nans`, it can be seen which bits a NaN has.
+    /// The same without what the interpreter doesn't know: vectors, numbers of 128 bits, pages of a byte, shared memories. With `nans`, it
+    /// can be seen which bits a NaN has.
     pub fn for_the_interpreter(seed: u64, nans: bool) -> Option<Case> {
         let mut random = Random::new(seed);
-        let cases = (0..100).filter_map(|_| Case::random(seed, &mut random, nans));
+        let allowed = Allowed { nans, vectors: false };
+        let cases = (0..100).filter_map(|_| Case::random(seed, &mut random, allowed));
         cases.filter(|case| !case.needs_more()).find(|case| !case.calls.is_empty())
     }
 
-    /// Whether it has what the interpreter doesn't know: vectors, numbers of 128 bits, memories or tables of 64 bits, pages of a byte,
-    /// shared memories.
+    /// Whether it has some of that.
     fn needs_more(&self) -> bool {
         let features = WasmFeatures::default()
             - WasmFeatures::SIMD
             - WasmFeatures::RELAXED_SIMD
             - WasmFeatures::WIDE_ARITHMETIC
-            - WasmFeatures::MEMORY64
             - WasmFeatures::THREADS;
         Validator::new_with_features(features).validate_all(&self.bytes).is_err()
     }
 
-    fn random(seed: u64, random: &mut Random, nans: bool) -> Option<Case> {
+    fn random(seed: u64, random: &mut Random, allowed: Allowed) -> Option<Case> {
         let (origin, bytes) = if random.chance(60) {
-            (Origin::Smith, smith::module_with(random, nans)?)
+            (Origin::Smith, smith::module_with(random, allowed)?)
         } else {
-            (Origin::Writer, writer::module_with(random, nans))
+            (Origin::Writer, writer::module_with(random, allowed))
         };
         Some(
             Case::of(seed, origin, bytes).unwrap_or_else(|error| panic!("{origin:?} wrote an invalid module: {error}")),

@@ -8,7 +8,7 @@
 //! it is found when its bits would be seen.
 
 use crate::case::{Case, MEMORY_LIMIT, TABLE_LIMIT};
-use pellucid::base::{FuncIndex, RefType, TrapCode, ValType, WasmPc};
+use pellucid::base::{FuncIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType, WasmPc};
 use pellucid::wasm::{ElementItems, ElementMode};
 use std::rc::Rc;
 use wasmparser::{
@@ -455,7 +455,8 @@ impl Interpreter {
             MemoryGrow { mem } => {
                 let delta = pop(stack);
                 let grown = self.grow_memory(mem as usize, delta);
-                stack.push(u64::from(grown.unwrap_or(u32::MAX)));
+                let is_wide = self.case.info.memories[MemoryIndex::from_u32(mem)].is_64;
+                stack.push(grown.map_or(minus_one(is_wide), u64::from));
             }
             MemoryFill { mem } => {
                 let (count, byte, to) = (pop(stack), pop(stack), pop(stack));
@@ -490,11 +491,11 @@ impl Interpreter {
             }
             TableGrow { table } => {
                 let (delta, value) = (pop(stack), pop(stack));
-                let maximum = self.case.info.tables[pellucid::base::TableIndex::from_u32(table)].maximum;
+                let ty = &self.case.info.tables[TableIndex::from_u32(table)];
                 let elements = &mut self.tables[table as usize];
                 let old = elements.len() as u64;
-                if old + delta > maximum.unwrap_or(u64::MAX).min(TABLE_LIMIT) {
-                    stack.push(u64::from(u32::MAX));
+                if old.saturating_add(delta) > ty.maximum.unwrap_or(u64::MAX).min(TABLE_LIMIT) {
+                    stack.push(minus_one(ty.is_64));
                 } else {
                     elements.resize((old + delta) as usize, value);
                     stack.push(old);
@@ -559,10 +560,10 @@ impl Interpreter {
 
     /// Grows a memory, if it can be; answers its old size.
     pub fn grow_memory(&mut self, memory: usize, delta: u64) -> Option<u32> {
-        let maximum = self.case.info.memories[pellucid::base::MemoryIndex::from_u32(memory as u32)].maximum;
+        let maximum = self.case.info.memories[MemoryIndex::from_u32(memory as u32)].maximum;
         let bytes = &mut self.memories[memory];
         let old = bytes.len() as u64 / PAGE;
-        let can = old + delta <= maximum.unwrap_or(1 << 16).min(MEMORY_LIMIT / PAGE);
+        let can = old.saturating_add(delta) <= maximum.unwrap_or(u64::MAX).min(MEMORY_LIMIT / PAGE);
         can.then(|| {
             bytes.resize(((old + delta) * PAGE) as usize, 0);
             old as u32
@@ -579,7 +580,7 @@ impl Interpreter {
         stack: &mut Vec<u64>,
     ) -> Result<(), Halt> {
         let value = if is_store { Some(pop(stack)) } else { None };
-        let start = pop(stack) + memarg.offset;
+        let start = pop(stack).checked_add(memarg.offset).ok_or(Halt::Trap(TrapCode::MemoryOutOfBounds))?;
         let memory = &mut self.memories[memory_of(&memarg)];
         let range = range(memory.len(), start, count).ok_or(Halt::Trap(TrapCode::MemoryOutOfBounds))?;
         let mut bytes = [0; 8];
@@ -605,6 +606,11 @@ impl Interpreter {
         }
         Ok(())
     }
+}
+
+/// What growing answers where it can't be done.
+fn minus_one(is_wide: bool) -> u64 {
+    if is_wide { u64::MAX } else { u64::from(u32::MAX) }
 }
 
 fn pop(stack: &mut Vec<u64>) -> u64 {
@@ -681,8 +687,11 @@ fn val_type(ty: wasmparser::ValType) -> ValType {
 
 /// All functions, as validation sees them.
 fn bodies(case: &Case) -> Vec<Body> {
-    let features =
-        WasmFeatures::WASM2 | WasmFeatures::MULTI_MEMORY | WasmFeatures::EXTENDED_CONST | WasmFeatures::TAIL_CALL;
+    let features = WasmFeatures::WASM2
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::MEMORY64;
     let mut validator = Validator::new_with_features(features);
     let mut bodies = Vec::new();
     for payload in Parser::new(0).parse_all(&case.bytes) {

@@ -1,14 +1,15 @@
 //! Modules by the crate wasm-smith, of what both engines support.
 
-use crate::case::{FUEL, FUEL_EXPORT, MEMORY_LIMIT};
+use crate::case::{Allowed, FUEL, FUEL_EXPORT, MEMORY_LIMIT};
 use crate::random::Random;
 use arbitrary::Unstructured;
 use wasm_encoder::reencode::{Reencode, utils};
 use wasm_encoder::{CodeSection, ExportKind, ExportSection, Instruction};
 use wasm_smith::{Config, MemoryOffsetChoices, Module};
 
-/// The configuration: everything that is compiled, and nothing else. With `nans`, it can be seen which bits a NaN has.
-pub fn config(random: &mut Random, nans: bool) -> Config {
+/// The configuration: everything that is compiled and allowed, and nothing else.
+pub fn config(random: &mut Random, allowed: Allowed) -> Config {
+    let Allowed { nans, vectors } = allowed;
     let floats = random.chance(70);
     Config {
         allow_floats: floats,
@@ -27,15 +28,15 @@ pub fn config(random: &mut Random, nans: bool) -> Config {
         gc_enabled: false,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: true,
+        custom_page_sizes_enabled: vectors,
         memory64_enabled: true,
         // A product that is added comes out of the machine with one NaN or another.
-        relaxed_simd_enabled: !floats,
-        simd_enabled: true,
+        relaxed_simd_enabled: vectors && !floats,
+        simd_enabled: vectors,
         tail_call_enabled: true,
-        threads_enabled: true,
+        threads_enabled: vectors,
         shared_everything_threads_enabled: false,
-        wide_arithmetic_enabled: true,
+        wide_arithmetic_enabled: vectors,
         min_funcs: 1,
         max_funcs: 1 + random.below(8),
         max_imports: random.below(8),
@@ -59,12 +60,12 @@ pub fn config(random: &mut Random, nans: bool) -> Config {
 
 /// A module whose functions end. None if wasm-smith can't make one of these choices.
 pub fn module(random: &mut Random) -> Option<Vec<u8>> {
-    module_with(random, false)
+    module_with(random, Allowed::WITHOUT_NANS)
 }
 
-/// The same; with `nans`, it can be seen which bits a NaN has.
-pub fn module_with(random: &mut Random, nans: bool) -> Option<Vec<u8>> {
-    let config = config(random, nans);
+/// The same with what it may have.
+pub fn module_with(random: &mut Random, allowed: Allowed) -> Option<Vec<u8>> {
+    let config = config(random, allowed);
     let size = random.pick(&[300, 1000, 3000]);
     let entropy = random.bytes(size);
     let mut module = Module::new(config, &mut Unstructured::new(&entropy)).ok()?;

@@ -1,7 +1,7 @@
 //! Modules that are mostly what debugging compiles specially: many locals of all types, zeros that were never set,
 //! constants, copies, branches that carry values, calls in the middle of expressions, traps inside runs.
 
-use crate::case::{FUEL, FUEL_EXPORT};
+use crate::case::{Allowed, FUEL, FUEL_EXPORT};
 use crate::random::Random;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType, ExportKind, ExportSection,
@@ -41,11 +41,14 @@ impl Types {
 
 /// A module whose functions end.
 pub fn module(random: &mut Random) -> Vec<u8> {
-    module_with(random, false)
+    module_with(random, Allowed::WITHOUT_NANS)
 }
 
-/// The same; with `nans`, it can be seen which bits a NaN has.
-pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
+/// The same with what it may have.
+pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
+    let Allowed { nans, vectors } = allowed;
+    let (memory64, table64) = (random.chance(30), random.chance(20));
+    let page_size_log2 = (vectors && random.chance(10)).then_some(0);
     let mut types = Types::default();
     let mut signatures: Vec<Signature> = Vec::new();
     let imported = random.below(3);
@@ -53,15 +56,19 @@ pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
     for number in 0..count {
         // Also more than registers hold.
         let (params, results) = random.pick(&[(4, 3), (4, 3), (4, 3), (4, 3), (4, 3), (4, 3), (12, 5), (24, 14)]);
-        let signature = Signature { params: some_types(random, params), results: some_types(random, results) };
+        let params = some_types(random, params, vectors);
+        let signature = Signature { params, results: some_types(random, results, vectors) };
         // So that one can take the other's place.
         let signature = match signatures.last() {
             Some(last) if random.chance(50) => Signature { results: last.results.clone(), ..signature },
             _ => signature,
         };
         // The first function that isn't imported is one that others can call in any place.
-        let signature =
-            if number == imported { Signature { results: vec![random.pick(&TYPES)], ..signature } } else { signature };
+        let signature = if number == imported {
+            Signature { results: vec![some_type(random, vectors)], ..signature }
+        } else {
+            signature
+        };
         signatures.push(signature);
     }
     let traps_without_fuel = random.chance(20);
@@ -72,7 +79,7 @@ pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
             1 | 2 => 20,
             _ => 8,
         };
-        let extra = some_types(random, extra);
+        let extra = some_types(random, extra, vectors);
         let mut locals = signatures[number].params.clone();
         locals.extend(&extra);
         let mut writer = Writer {
@@ -87,6 +94,9 @@ pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
             scratch: 0,
             traps_without_fuel,
             nans,
+            vectors,
+            memory64,
+            table64,
             before: number,
             random,
         };
@@ -97,8 +107,11 @@ pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
         writer.statements(4);
         writer.expressions(&results, 4);
         let body = writer.code;
-        let declared: Vec<_> =
-            extra.iter().chain(&[ValType::F32, ValType::F64, ValType::V128]).map(|ty| (1, *ty)).collect();
+        let declared: Vec<_> = extra
+            .iter()
+            .chain(&[ValType::F32, ValType::F64, allowed.or_less(ValType::V128)])
+            .map(|ty| (1, *ty))
+            .collect();
         let mut function = Function::new(declared);
         for instruction in &body {
             function.instruction(instruction);
@@ -118,14 +131,15 @@ pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
     }
     let mut tables = TableSection::new();
     let (minimum, maximum) = (u64::from(TABLE), Some(u64::from(TABLE) + 3));
-    let table = |element_type| TableType { element_type, table64: false, minimum, maximum, shared: false };
+    let table = |element_type| TableType { element_type, table64, minimum, maximum, shared: false };
     tables.table(table(RefType::FUNCREF)).table(table(RefType::EXTERNREF));
     let mut memories = MemorySection::new();
-    memories.memory(MemoryType { minimum: 1, maximum: Some(3), memory64: false, shared: false, page_size_log2: None });
+    let (minimum, maximum) = if page_size_log2.is_some() { (1 << 16, Some(3 << 16)) } else { (1, Some(3)) };
+    memories.memory(MemoryType { minimum, maximum, memory64, shared: false, page_size_log2 });
     let mut globals = GlobalSection::new();
     let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
     globals.global(global(ValType::I32), &ConstExpr::i32_const(FUEL));
-    for ty in GLOBALS {
+    for ty in GLOBALS.map(|ty| allowed.or_less(ty)) {
         let init = match ty {
             ValType::I32 => ConstExpr::i32_const(random.word() as i32),
             ValType::I64 => ConstExpr::i64_const(random.word() as i64),
@@ -148,9 +162,9 @@ pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
     exports.export("t0", ExportKind::Table, 0).export("t1", ExportKind::Table, 1).export("m", ExportKind::Memory, 0);
     let mut elements = ElementSection::new();
     let all: Vec<u32> = (0..count as u32).collect();
-    elements.active(None, &ConstExpr::i32_const(1), Elements::Functions(all.into()));
+    elements.active(None, &place(table64, 1), Elements::Functions(all.into()));
     let mut data = DataSection::new();
-    data.active(0, &ConstExpr::i32_const(0), random.bytes(256));
+    data.active(0, &place(memory64, 0), random.bytes(256));
     let mut type_section = TypeSection::new();
     for signature in &types.0 {
         type_section.ty().function(signature.params.clone(), signature.results.clone());
@@ -165,9 +179,19 @@ pub fn module_with(random: &mut Random, nans: bool) -> Vec<u8> {
     module.finish()
 }
 
-fn some_types(random: &mut Random, limit: usize) -> Vec<ValType> {
+/// Where a segment begins.
+fn place(is_wide: bool, place: i32) -> ConstExpr {
+    if is_wide { ConstExpr::i64_const(i64::from(place)) } else { ConstExpr::i32_const(place) }
+}
+
+fn some_type(random: &mut Random, vectors: bool) -> ValType {
+    Allowed { nans: false, vectors }.or_less(random.pick(&TYPES))
+}
+
+fn some_types(random: &mut Random, limit: usize, vectors: bool) -> Vec<ValType> {
+    let allowed = Allowed { nans: false, vectors };
     (0..random.below(limit))
-        .map(|_| if random.chance(80) { random.pick(&NUMBERS) } else { random.pick(&TYPES) })
+        .map(|_| allowed.or_less(if random.chance(80) { random.pick(&NUMBERS) } else { random.pick(&TYPES) }))
         .collect()
 }
 
@@ -188,6 +212,11 @@ struct Writer<'a> {
     traps_without_fuel: bool,
     /// Whether it can be seen which bits a NaN has.
     nans: bool,
+    /// Whether there are vectors, and numbers of 128 bits.
+    vectors: bool,
+    /// Whether the memory's addresses, and the tables', have 64 bits.
+    memory64: bool,
+    table64: bool,
     /// How many of the functions are called mostly: those before this one, so that most calls come to an end.
     before: usize,
 }
@@ -337,7 +366,7 @@ impl Writer<'_> {
             14 => {
                 // Several results, of which the lowest stays.
                 let mut results = vec![ty];
-                results.extend(some_types(self.random, 4));
+                results.extend(some_types(self.random, 4, self.vectors));
                 self.open(I::Block, &[], &results);
                 self.expressions(&results, deeper);
                 if self.random.chance(50) {
@@ -442,7 +471,7 @@ impl Writer<'_> {
         }
         // Through the table, seldom with an element that traps.
         let element = if self.random.chance(92) { function + 1 } else { self.random.below(TABLE as usize + 2) };
-        self.emit(I::I32Const(element as i32));
+        self.small(self.table64, element as i32);
         let type_index = self.types.index(&signature);
         self.emit(if is_tail {
             I::ReturnCallIndirect { type_index, table_index: 0 }
@@ -453,17 +482,41 @@ impl Writer<'_> {
 
     /// An address, nearly always inside the memory.
     fn address(&mut self, depth: u32) {
-        self.expression(ValType::I32, depth);
-        if self.random.chance(96) {
-            self.all(&[I::I32Const(255), I::I32And]);
-        }
+        self.place(self.memory64, 255, depth);
     }
 
     /// An element's place, nearly always inside the table.
     fn element(&mut self, depth: u32) {
+        self.place(self.table64, 7, depth);
+    }
+
+    /// Some place in a memory or table, nearly always one of the first, whose numbers are those below the mask.
+    fn place(&mut self, is_wide: bool, mask: i32, depth: u32) {
+        let is_first = self.random.chance(95);
+        if is_wide && !is_first && self.random.chance(50) {
+            return self.expression(ValType::I64, depth);
+        }
         self.expression(ValType::I32, depth);
-        if self.random.chance(94) {
-            self.all(&[I::I32Const(7), I::I32And]);
+        if is_first {
+            self.all(&[I::I32Const(mask), I::I32And]);
+        }
+        if is_wide {
+            self.emit(I::I64ExtendI32U);
+        }
+    }
+
+    /// A small number, as wide as places are.
+    fn small(&mut self, is_wide: bool, number: i32) {
+        self.emit(if is_wide { I::I64Const(i64::from(number)) } else { I::I32Const(number) });
+    }
+
+    /// The size of the memory or of a table.
+    fn size(&mut self) {
+        let (is_wide, instruction) =
+            if self.random.chance(50) { (self.memory64, I::MemorySize(0)) } else { (self.table64, I::TableSize(1)) };
+        self.emit(instruction);
+        if is_wide {
+            self.emit(I::I32WrapI64);
         }
     }
 
@@ -513,7 +566,7 @@ impl Writer<'_> {
         let (operands, instruction) = match ty {
             ValType::I32 => match self.random.below(5) {
                 0 => {
-                    let of = self.random.pick(&TYPES);
+                    let of = some_type(self.random, self.vectors);
                     let choices: &[I<'static>] = match of {
                         ValType::I32 => &[I::I32Eq, I::I32Ne, I::I32LtS, I::I32LtU, I::I32GtS, I::I32GeU, I::I32LeS],
                         ValType::I64 => &[I::I64Eq, I::I64Ne, I::I64LtS, I::I64LtU, I::I64GtS, I::I64GeU, I::I64LeS],
@@ -549,9 +602,8 @@ impl Writer<'_> {
                     (vec![ValType::I64], I::I64Eqz),
                     (vec![ValType::F32], I::I32TruncSatF32S),
                     (vec![ValType::F64], I::I32TruncSatF64U),
-                    (vec![], I::MemorySize(0)),
-                    (vec![], I::TableSize(1)),
                 ]),
+                2 if self.random.chance(20) => return self.size(),
                 _ if trap => self.random.pick(&[
                     (vec![ValType::I32; 2], I::I32DivS),
                     (vec![ValType::I32; 2], I::I32RemU),
@@ -575,6 +627,7 @@ impl Writer<'_> {
                     (vec![ValType::I32; 2], self.random.pick(&choices))
                 }
             },
+            ValType::I64 if self.vectors && self.random.chance(5) => return self.wide(depth),
             ValType::I64 => match self.random.below(4) {
                 0 => self.random.pick(&[
                     (vec![ValType::I64], I::I64Ctz),
@@ -635,8 +688,19 @@ impl Writer<'_> {
             ValType::V128 => return self.vector(depth),
             _ => return self.get(ty),
         };
+        if !self.vectors && operands.contains(&ValType::V128) {
+            return self.get(ty);
+        }
         self.expressions(&operands, depth);
         self.emit(instruction);
+    }
+
+    /// A number of 128 bits, of which one half stays.
+    fn wide(&mut self, depth: u32) {
+        let operation = self.random.pick(&[I::I64Add128, I::I64Sub128, I::I64MulWideS, I::I64MulWideU]);
+        let count = if matches!(operation, I::I64Add128 | I::I64Sub128) { 4 } else { 2 };
+        self.expressions(&vec![ValType::I64; count], depth);
+        self.all(&[operation, if self.random.chance(50) { I::I64Xor } else { I::Drop }]);
     }
 
     /// An operation that gives a vector.
@@ -787,7 +851,7 @@ impl Writer<'_> {
         let choice = if depth == 0 { self.random.below(9) } else { self.random.below(20) };
         match choice {
             0..=3 => {
-                let ty = self.random.pick(&TYPES);
+                let ty = some_type(self.random, self.vectors);
                 if let Some(local) = self.local_of(ty) {
                     self.expression(ty, deeper);
                     self.emit(I::LocalSet(local));
@@ -795,12 +859,12 @@ impl Writer<'_> {
             }
             4 => {
                 let place = self.random.below(GLOBALS.len());
-                self.expression(GLOBALS[place], deeper);
+                self.expression(Allowed { nans: false, vectors: self.vectors }.or_less(GLOBALS[place]), deeper);
                 self.emit(I::GlobalSet(place as u32 + 1));
             }
             5 | 6 => self.store(deeper),
             7 => {
-                let ty = self.random.pick(&TYPES);
+                let ty = some_type(self.random, self.vectors);
                 self.expression(ty, deeper);
                 self.emit(I::Drop);
             }
@@ -840,7 +904,7 @@ impl Writer<'_> {
     }
 
     fn store(&mut self, depth: u32) {
-        let ty = self.random.pick(&TYPES);
+        let ty = some_type(self.random, self.vectors);
         match ty {
             ValType::Ref(_) => {
                 self.element(depth);
@@ -877,25 +941,34 @@ impl Writer<'_> {
     }
 
     fn simple(&mut self) {
-        let choice = self.random.below(100);
-        let instructions: &[I<'static>] = match choice {
-            0..60 => &[I::Nop],
-            60..75 => &[I::MemorySize(0), I::Drop],
-            75..90 => &[I::I32Const(1), I::MemoryGrow(0), I::Drop],
-            90..98 => &[I::RefNull(HeapType::EXTERN), I::I32Const(1), I::TableGrow(1), I::Drop],
-            _ => &[I::Unreachable],
-        };
-        self.all(instructions);
+        match self.random.below(100) {
+            0..60 => self.emit(I::Nop),
+            60..75 => self.all(&[I::MemorySize(0), I::Drop]),
+            75..90 => {
+                let delta = if self.random.chance(95) { 1 } else { -1 };
+                self.small(self.memory64, delta);
+                self.all(&[I::MemoryGrow(0), I::Drop]);
+            }
+            90..98 => {
+                self.emit(I::RefNull(HeapType::EXTERN));
+                let delta = if self.random.chance(95) { 1 } else { -1 };
+                self.small(self.table64, delta);
+                self.all(&[I::TableGrow(1), I::Drop]);
+            }
+            _ => self.emit(I::Unreachable),
+        }
     }
 
     fn bulk(&mut self, depth: u32) {
         self.address(depth);
         if self.random.chance(50) {
             self.address(depth);
-            self.all(&[I::I32Const(9), I::MemoryCopy { src_mem: 0, dst_mem: 0 }]);
+            self.small(self.memory64, 9);
+            self.emit(I::MemoryCopy { src_mem: 0, dst_mem: 0 });
         } else {
             self.expression(ValType::I32, depth);
-            self.all(&[I::I32Const(5), I::MemoryFill(0)]);
+            self.small(self.memory64, 5);
+            self.emit(I::MemoryFill(0));
         }
     }
 
@@ -905,7 +978,7 @@ impl Writer<'_> {
         let turns = 1 + self.random.below(5) as i32;
         self.all(&[I::I32Const(turns), I::LocalSet(counter)]);
         // Values that the loop carries around.
-        let carried = if self.random.chance(40) { some_types(self.random, 3) } else { Vec::new() };
+        let carried = if self.random.chance(40) { some_types(self.random, 3, self.vectors) } else { Vec::new() };
         self.expressions(&carried, depth.min(1));
         self.open(I::Loop, &carried, &carried);
         *self.labels.last_mut().expect("it was opened") = None;
@@ -925,7 +998,7 @@ impl Writer<'_> {
         let carried = self.labels[label].clone().expect("just filtered");
         let relative = (self.labels.len() - 1 - label) as u32;
         // What lies beneath is thrown away by the branch.
-        let beneath = some_types(self.random, 3);
+        let beneath = some_types(self.random, 3, self.vectors);
         self.expressions(&beneath, depth.min(1));
         self.expressions(&carried, depth);
         if self.random.chance(80) {

@@ -40,3 +40,31 @@ pub fn is_quiet(operator: &Operator<'_>) -> bool {
     );
     is_quiet
 }
+
+/// Whether what a replayable operator did that was passed can be told from its frame alone: it is quiet, or it would have trapped, or
+/// left the run.
+pub fn is_told_by_frame(operator: &Operator<'_>) -> bool {
+    use Operator::*;
+    let may_leave = matches!(
+        operator,
+        If { .. }
+            | BrIf { .. }
+            | I32DivS
+            | I32DivU
+            | I32RemS
+            | I32RemU
+            | I64DivS
+            | I64DivU
+            | I64RemS
+            | I64RemU
+            | I32TruncF32S
+            | I32TruncF32U
+            | I32TruncF64S
+            | I32TruncF64U
+            | I64TruncF32S
+            | I64TruncF32U
+            | I64TruncF64S
+            | I64TruncF64U
+    );
+    may_leave || is_quiet(operator)
+}

@@ -12,7 +12,7 @@ use super::hash::NumberMap;
 use super::intervene::Standing;
 use super::layout::{Layout, LayoutCache, StateSlot};
 use super::location::{Cache, Location};
-use super::quiet::is_quiet;
+use super::quiet::is_told_by_frame;
 use super::reads::Reads;
 use super::replay::{Run, World, is_tail_call_operator};
 use super::view::{Contents, LastInstance, View};
@@ -674,17 +674,17 @@ impl State {
         }
     }
 
-    /// Makes the innermost frame one that is within the operator at `pc`. If `only_quiet`, its values are known only if they can
+    /// Makes the innermost frame one that is within the operator at `pc`. If `from_frame`, its values are known only if they can
     /// be told from the frame alone.
-    fn replay_to(&mut self, store: &Store, blob: &Rc<MappedBlob>, body: BodyIndex, pc: WasmPc, only_quiet: bool) {
+    fn replay_to(&mut self, store: &Store, blob: &Rc<MappedBlob>, body: BodyIndex, pc: WasmPc, from_frame: bool) {
         let Some(frames) = blob.frames() else { return };
         self.top = Top::Trapped;
         self.trapped = Some((blob.clone(), body, pc));
         let Some(from) = frames.replay_from(body, pc) else { return };
         let run = Run::new(blob, body, from.pc);
         let Some(index) = run.index_of(pc) else { return };
-        let is_quiet = |pc: &WasmPc| is_quiet(&blob.module().info().operator_at(*pc));
-        if only_quiet && !run.pcs[..index as usize].iter().all(is_quiet) {
+        let is_told = |pc: &WasmPc| is_told_by_frame(&blob.module().info().operator_at(*pc));
+        if from_frame && !run.pcs[..index as usize].iter().all(is_told) {
             return;
         }
         let activation = self.activation.as_ref().expect("it is stopped");

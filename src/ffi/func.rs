@@ -19,6 +19,7 @@ use crate::runtime::{Caller, Convert, HostBody, QuickCall, SlowPath, Store, This
 use cranelift_entity::EntityRef;
 use std::cell::Cell;
 use std::ffi::{c_char, c_void};
+use std::fmt::Display;
 use std::hint::cold_path;
 use std::ptr::{NonNull, null_mut};
 
@@ -130,18 +131,18 @@ fn failure(status: pellucid_status_t, error: *mut pellucid_error_t, caller: &pel
             return cannot;
         }
     }
-    failure_of(status, error)
+    failure_of("a host function", status, error)
 }
 
-/// The error of a callback that has failed: the one that it gave, or one for its status.
+/// The error of a callback that has failed: the one that it gave, or one that says what it is and its status.
 #[cold]
-pub(super) fn failure_of(status: pellucid_status_t, error: *mut pellucid_error_t) -> Error {
+pub(super) fn failure_of(what: impl Display, status: pellucid_status_t, error: *mut pellucid_error_t) -> Error {
     if let Some(error) = present(error) {
         // SAFETY: the header asks for an error object that the library made, and takes it over.
         return unsafe { pellucid_error_t::take(error.as_ptr()) };
     }
     let status = status_name(status).map_or_else(|| status.to_string(), str::to_string);
-    Error::new(ErrorKind::Host, format_args!("a host function failed with {status}"))
+    Error::new(ErrorKind::Host, format_args!("{what} failed with {status}"))
 }
 
 /// The body of a host function of this type that calls back to C.

@@ -3,6 +3,7 @@
 //! Knows nothing of which threads there are. Invariant: a thread's store is made, used and deleted on that thread. Read next:
 //! [`crate::wasi::threads`].
 
+use super::call::{pellucid_call_delete, pellucid_call_t};
 use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::entry;
 use super::error::pellucid_error_t;
@@ -21,7 +22,7 @@ use crate::wasm::{Item, ItemType};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::rc::Rc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The threads of a program for `wasm32-wasip1-threads` or the like: a group of stores with one module, one set of shared memories, and
 /// one set of descriptors. An owned object, which any thread may use.
@@ -45,10 +46,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct pellucid_wasi_threads_t {
     threads: Threads,
     memories: Memories,
+    runner: Runner,
 }
 
+/// What runs the calls of threads that guests have started, if that is the host.
+type Runner = Arc<OnceLock<RunCallback>>;
+
 /// The memories that a module shares: the names that it imports each by.
-type Memories = std::sync::Arc<[(String, String, SharedMemory)]>;
+type Memories = Arc<[(String, String, SharedMemory)]>;
 
 /// Prepares the store of a thread that a guest has started, on that thread, before the module is instantiated in it: defines what the
 /// module imports besides WASI's functions, `wasi.thread-spawn` and shared memories; sets limits, an event handler, breakpoints.
@@ -79,6 +84,43 @@ type ThreadCallback = unsafe extern "C" fn(
     u32,
     *mut pellucid_store_t,
     *mut pellucid_linker_t,
+    *mut *mut pellucid_error_t,
+) -> pellucid_status_t;
+
+/// Runs the call of a thread that a guest has started, on that thread, instead of the library: resumes it until it has ended. So the call
+/// can pause, and yield, and be looked at and resumed by whichever thread the host wants meanwhile.
+///
+/// - `userdata`: as registered with the group.
+/// - `thread`: the thread's number.
+/// - `store`, `call`: the thread's; the call is ready. They are the library's, which deletes them when the thread ends; the callback must
+///   not. When it returns, no other thread may use them any more.
+/// - `out_error`: may be given an error on failure, which the library then owns.
+///
+/// Returns `PELLUCID_OK`. What the call has ended with is the thread's end then; one that hasn't ended is given up, and the thread ends
+/// as if it had returned. Anything else ends the program as a trap of the thread would.
+///
+/// When the group ends, a call that runs is interrupted; one that is paused traps when it is resumed. So while it is paused the callback
+/// should look from time to time whether the group ends, see `pellucid_wasi_threads_is_ending`, unless the host has another way to know.
+///
+/// It may do all that a host function may. Several threads may call it at once.
+///
+/// Since: 0.1.
+pub type pellucid_wasi_run_cb_t = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        thread: u32,
+        store: *mut pellucid_store_t,
+        call: *mut pellucid_call_t,
+        out_error: *mut *mut pellucid_error_t,
+    ) -> pellucid_status_t,
+>;
+
+/// [`pellucid_wasi_run_cb_t`] that isn't NULL.
+type RunCallback = unsafe extern "C" fn(
+    *mut c_void,
+    u32,
+    *mut pellucid_store_t,
+    *mut pellucid_call_t,
     *mut *mut pellucid_error_t,
 ) -> pellucid_status_t;
 
@@ -152,14 +194,18 @@ impl Drop for Room {
     }
 }
 
+/// What threads of a group are made with.
+struct Making {
+    module: Module,
+    memories: Memories,
+    prepare: Option<ThreadCallback>,
+    runner: Runner,
+    userdata: Userdata,
+}
+
 /// Runs a thread from its beginning to its end, on the host's thread that this is called on.
-fn run(
-    threads: &Threads,
-    module: &Module,
-    memories: &Memories,
-    callback: Option<(ThreadCallback, &Userdata)>,
-    (number, start): (u32, i32),
-) -> Result<()> {
+fn run(threads: &Threads, making: &Making, number: u32, start: i32) -> Result<()> {
+    let Making { module, memories, .. } = making;
     let (store, room) = {
         let _alone = alone_with_memory()?;
         let store = pellucid_store_t::make(module.engine(), Userdata::new(null_mut(), None))?;
@@ -167,15 +213,15 @@ fn run(
         let room = Room { store: Rc::into_raw(store.clone()).cast_mut(), linker };
         (store, room)
     };
-    if !threads.enter(number, store.core().interrupter()?)? {
+    if !threads.enter(number, store.core())? {
         return Ok(());
     }
-    if let Some((callback, userdata)) = callback {
+    if let Some(prepare) = making.prepare {
         let mut error = null_mut();
         // SAFETY: the host gave the function for this userdata (header: `pellucid_wasi_thread_cb_t`); the rest outlives the call.
-        let status = unsafe { callback(userdata.pointer(), number, room.store, room.linker, &mut error) };
+        let status = unsafe { prepare(making.userdata.pointer(), number, room.store, room.linker, &mut error) };
         if status != 0 || !error.is_null() {
-            return Err(failure_of(status, error));
+            return Err(failure_of(format_args!("the callback that prepares thread {number}"), status, error));
         }
     }
     let claim = store.claim()?;
@@ -193,11 +239,48 @@ fn run(
             Some(Extern::Func(func)) => func,
             _ => bail!(InvalidArgument, "the module doesn't export {START}"),
         };
-        store.debuggee().call(func, &[Value::I32(number as i32), Value::I32(start)]).map(drop)
+        let args = [Value::I32(number as i32), Value::I32(start)];
+        let Some(runner) = making.runner.get() else {
+            store.debuggee().call(func, &args)?;
+            return Ok(None);
+        };
+        let call = store.debuggee().call_begin(func, &args)?;
+        Ok(Some((*runner, pellucid_call_t::give(&store, call))))
     })();
     drop(claim);
+    let outcome = match outcome {
+        Ok(Some((runner, call))) => {
+            threads.can_pause(number);
+            run_by_host(making, number, runner, room.store, call)
+        }
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
     drop(store);
     drop(room);
+    outcome
+}
+
+/// Has the host run a thread's call, and deletes that.
+fn run_by_host(
+    making: &Making,
+    number: u32,
+    runner: RunCallback,
+    store: *mut pellucid_store_t,
+    call: *mut pellucid_call_t,
+) -> Result<()> {
+    let mut error = null_mut();
+    // SAFETY: the host gave the function for this userdata (header: `pellucid_wasi_run_cb_t`); the rest outlives the call.
+    let status = unsafe { runner(making.userdata.pointer(), number, store, call, &mut error) };
+    let outcome = if status != 0 || !error.is_null() {
+        Err(failure_of(format_args!("the callback that runs thread {number}"), status, error))
+    } else {
+        // SAFETY: made for this thread alone, whose callback mustn't delete it (header).
+        let call = unsafe { &*call };
+        call.store().claim().and_then(|_claim| call.call.error().map_or(Ok(()), Err))
+    };
+    // SAFETY: as above; nobody uses it after this.
+    unsafe { pellucid_call_delete(call) };
     outcome
 }
 
@@ -240,14 +323,36 @@ pub unsafe extern "C" fn pellucid_wasi_threads_new(
         if !config_of_engine.signal_handlers && !config_of_engine.interrupt_checks {
             bail!(Unsupported, "guests of this engine can't be interrupted, so threads of theirs can't be ended");
         }
-        let memories = memories(&module)?;
-        let shared = memories.clone();
-        let run = move |threads: &Threads, number, start| {
-            run(threads, &module, &shared, cb.map(|cb| (cb, &userdata)), (number, start))
-        };
+        let (memories, runner) = (memories(&module)?, Runner::default());
+        let making = Making { module, memories: memories.clone(), prepare: cb, runner: runner.clone(), userdata };
+        let run = move |threads: &Threads, number, start| run(threads, &making, number, start);
         let (threads, wasi) = Threads::new(&config.copy(), most_threads, Box::new(run))?;
-        out_threads.give(pellucid_wasi_threads_t { threads, memories })?;
+        out_threads.give(pellucid_wasi_threads_t { threads, memories, runner })?;
         out_wasi.give(pellucid_wasi_t::new(wasi))
+    })
+}
+
+/// Has the host run the calls of threads that guests start from then on, so that they can pause, and yield. Otherwise the library runs
+/// them, and what would pause a call doesn't.
+///
+/// - `threads`: the group.
+/// - `cb`: runs a call. It is given the `userdata` of the group.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_STATE` if the group has such a callback.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_wasi_threads_set_run_callback(
+    threads: *mut pellucid_wasi_threads_t,
+    cb: pellucid_wasi_run_cb_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref threads, callback cb => {
+        if threads.runner.set(cb).is_err() {
+            bail!(InvalidState, "the group has a callback that runs calls already");
+        }
+        Ok(())
     })
 }
 
@@ -274,13 +379,13 @@ impl Drop for pellucid_wasi_threads_t {
 /// the shared memories by the names that the module imports them by.
 ///
 /// - `linker`: the linker.
-/// - `store`: the store that the first thread runs in: one for each group.
+/// - `store`: the store that the first thread runs in: one for each group, and not more than one group for it.
 /// - `threads`: the group.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` if a name is defined already and shadowing is off;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; whatever fails, nothing is defined. `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module, and
-/// for a second store; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`.
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for a store of another engine; whatever fails, nothing is defined. `PELLUCID_ERR_INVALID_STATE` while the linker instantiates a module,
+/// for a second store, and for a store that is in a group, this or another one, or was; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.
@@ -295,10 +400,10 @@ pub unsafe extern "C" fn pellucid_linker_define_wasi_threads(
     entry!(status out_error; room small, ref linker, store store, ref threads => {
         let mut linker = linker.change()?;
         linker.check_engine(store.core())?;
-        let interrupter = store.core().interrupter()?;
-        threads.threads.check_main()?;
+        store.core().interrupter()?;
+        threads.threads.check_main(store.core())?;
         define(&mut linker, store.core(), &threads.threads, &threads.memories, MAIN)?;
-        threads.threads.enter(MAIN, interrupter).map(|_| ())
+        threads.threads.enter(MAIN, store.core()).map(drop)
     })
 }
 
@@ -345,12 +450,16 @@ pub unsafe extern "C" fn pellucid_wasi_threads_end(
 /// Interrupts all threads of a group, the host's own too, as `pellucid_interrupt_request` does for one store.
 ///
 /// A debugger has all of them pause with `PELLUCID_INTERRUPT_EVENT`: each store's event handler is told `PELLUCID_EVENT_INTERRUPT` on the
-/// store's own thread, looks at its frames, and returns when the debugger wants the thread to go on.
+/// store's own thread, looks at its frames, and returns when the debugger wants the thread to go on. One that runs the calls itself
+/// (`pellucid_wasi_threads_set_run_callback`) gets them back by `PELLUCID_INTERRUPT_PAUSE`: each `pellucid_call_resume` returns, and
+/// whichever thread the debugger likes looks at the frames of all. A thread that is just beginning comes to it when it has begun.
 ///
 /// - `threads`: the group.
-/// - `kind`: `PELLUCID_INTERRUPT_TRAP` or `PELLUCID_INTERRUPT_EVENT`. Calls of threads that guests have started can't pause.
+/// - `kind`: one of `enum pellucid_interrupt_kind`. The host's own call should be one that can pause if the others are to
+///   (`PELLUCID_INTERRUPT_PAUSE` ends one that can't).
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another kind.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for another kind; `PELLUCID_ERR_INVALID_STATE` for `PELLUCID_INTERRUPT_PAUSE`
+/// if the host doesn't run the calls of threads that guests have started.
 ///
 /// Owns: nothing.
 /// Context: any thread.
@@ -362,11 +471,29 @@ pub unsafe extern "C" fn pellucid_wasi_threads_interrupt(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref threads => {
         match bits(kind) {
-            Some(bits @ (ask::TRAP | ask::EVENT)) => threads.threads.interrupt(bits),
-            _ => bail!(InvalidArgument, "{kind} isn't what all threads can be interrupted with"),
+            Some(ask::PAUSE) if threads.runner.get().is_none() => {
+                bail!(InvalidState, "the host doesn't run the calls of the group's threads, so they can't pause");
+            }
+            Some(bits) => threads.threads.interrupt(bits),
+            None => bail!(InvalidArgument, "{kind} isn't a kind of interrupt"),
         }
         Ok(())
     })
+}
+
+/// Whether a group ends: a thread has trapped, failed or exited, or the host has asked for it. All threads are interrupted then, and none
+/// begins any more.
+///
+/// - `threads`: the group.
+///
+/// Returns whether it does; false if `threads` is NULL.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_wasi_threads_is_ending(threads: *const pellucid_wasi_threads_t) -> bool {
+    entry!(value false; ref threads => threads.threads.is_ending())
 }
 
 /// How many threads that guests have started haven't finished.

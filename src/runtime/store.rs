@@ -97,6 +97,8 @@ pub struct StoreInner {
     /// Their code, by number; none where it isn't mapped any more.
     pub(super) blobs: RefCell<Vec<Option<Rc<MappedBlob>>>>,
     code_observer: RefCell<Option<Rc<dyn CodeObserver>>>,
+    /// Whether it is one of a group's.
+    is_in_group: Cell<bool>,
     /// Its deadline in the engine's epochs.
     pub(super) epoch: Cell<Option<Deadline>>,
     pub(super) epoch_action: Cell<LimitAction>,
@@ -152,6 +154,7 @@ impl Store {
             mapped: RefCell::default(),
             blobs: RefCell::default(),
             code_observer: RefCell::default(),
+            is_in_group: Cell::new(false),
             epoch: Cell::default(),
             epoch_action: Cell::default(),
             fuel_action: Cell::default(),
@@ -215,6 +218,19 @@ impl Store {
     /// The pointer that [`Store::set_embedder`] was given last, or null.
     pub fn embedder(&self) -> *mut c_void {
         self.inner().embedder.get()
+    }
+
+    /// `InvalidState` if the store is in a group of stores that run one program, for good.
+    pub fn check_in_no_group(&self) -> Result<()> {
+        if self.inner().is_in_group.get() {
+            bail!(InvalidState, "the store is in a group of threads already");
+        }
+        Ok(())
+    }
+
+    /// Notes that the store is in a group.
+    pub fn enter_group(&self) {
+        self.inner().is_in_group.set(true);
     }
 
     /// Number of instances, those included whose segments trapped. Their handles are `Instance { store: id, index }`.

@@ -14,7 +14,7 @@ use super::context::{Program, Wasi};
 use super::stdio::locked;
 use super::{Errno, WasiConfig};
 use crate::base::{Error, ErrorKind, Result, error::bail, memory};
-use crate::runtime::{Interrupter, ask};
+use crate::runtime::{Interrupter, Store, ask};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -65,6 +65,29 @@ struct Member {
     interrupter: Option<Interrupter>,
     /// None for the host's own.
     thread: Option<ThreadId>,
+    /// What it can be asked for by now.
+    hears: u32,
+    /// What it has been asked for before that.
+    asked: u32,
+}
+
+impl Member {
+    fn ask(&mut self, number: u32, bits: u32) {
+        let heard = bits & self.hears;
+        self.asked |= bits & !heard;
+        if heard != 0
+            && let Some(interrupter) = &self.interrupter
+            && let Err(refused) = interrupter.ask(heard)
+        {
+            log::debug!("thread {number} wasn't interrupted: {refused:?}");
+        }
+    }
+
+    fn hear(&mut self, number: u32, bits: u32) {
+        self.hears |= bits;
+        let asked = mem::take(&mut self.asked);
+        self.ask(number, asked);
+    }
 }
 
 impl Threads {
@@ -85,18 +108,29 @@ impl Threads {
 
     /// Adds the store that a thread runs in. Answers whether it is to run at all: not if the group ends.
     ///
-    /// Errors: `InvalidState` for a second store of the host's own.
-    pub fn enter(&self, number: u32, interrupter: Interrupter) -> Result<bool> {
-        if number == MAIN {
-            self.check_main()?;
-        }
+    /// Errors: `InvalidState` for a second store of the host's own, and for one that is in a group; `Unsupported` if its guests can't be
+    /// interrupted; `System`.
+    pub fn enter(&self, number: u32, store: &Store) -> Result<bool> {
+        store.check_in_no_group()?;
+        let interrupter = Some(store.interrupter()?);
         let mut state = locked(&self.0.state);
         if number == MAIN {
-            state.members.insert(MAIN, Member { interrupter: Some(interrupter), thread: None });
+            check_no_main(&state)?;
+            let hears = ask::TRAP | ask::EVENT | ask::PAUSE;
+            state.members.insert(MAIN, Member { interrupter, thread: None, hears, asked: 0 });
         } else if let Some(member) = state.members.get_mut(&number) {
-            *member = Member { interrupter: Some(interrupter), thread: Some(thread::current().id()) };
+            member.interrupter = interrupter;
+            member.hear(number, ask::TRAP | ask::EVENT);
         }
+        store.enter_group();
         Ok(!state.is_ending)
+    }
+
+    /// The thread's call can pause from now on.
+    pub fn can_pause(&self, number: u32) {
+        if let Some(member) = locked(&self.0.state).members.get_mut(&number) {
+            member.hear(number, ask::PAUSE);
+        }
     }
 
     /// Starts a thread; answers its number. `Again` if there are as many as there may be, or none begins any more.
@@ -119,7 +153,7 @@ impl Threads {
         let handle = spawned.map_err(|_| Errno::Again)?;
         let thread = Some(handle.thread().id());
         // Its own first step waits for the lock.
-        state.members.insert(number, Member { interrupter: None, thread });
+        state.members.insert(number, Member { interrupter: None, thread, hears: 0, asked: 0 });
         state.handles.push(handle);
         Ok(number)
     }
@@ -150,12 +184,17 @@ impl Threads {
         }
         state.is_ending = true;
         state.verdict = Some(error);
-        interrupt(&state, ask::TRAP, |other| other != number);
+        interrupt(&mut state, ask::TRAP, |other| other != number);
     }
 
-    /// Interrupts all threads in this way, the host's own too.
+    /// Interrupts all threads in this way, the host's own too. Those that can't hear it yet do so when they can.
     pub fn interrupt(&self, bits: u32) {
-        interrupt(&locked(&self.0.state), bits, |_| true);
+        interrupt(&mut locked(&self.0.state), bits, |_| true);
+    }
+
+    /// Whether none begins any more, and those that run are to end.
+    pub fn is_ending(&self) -> bool {
+        locked(&self.0.state).is_ending
     }
 
     /// Waits until all threads that were spawned have finished; answers the verdict.
@@ -191,7 +230,7 @@ impl Threads {
         }
         if ends {
             state.is_ending = true;
-            interrupt(&state, ask::TRAP, |number| number != MAIN);
+            interrupt(&mut state, ask::TRAP, |number| number != MAIN);
         }
         while self.spawned(&state) > 0 {
             state = self.0.finished.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -217,28 +256,30 @@ impl Threads {
         {
             let mut state = self.state();
             state.is_ending = true;
-            interrupt(&state, ask::TRAP, |number| number != MAIN);
+            interrupt(&mut state, ask::TRAP, |number| number != MAIN);
         }
         // Who asks doesn't want to know the verdict.
         let _ = self.end();
     }
 
-    /// `InvalidState` if the group has a store for its first thread.
-    pub fn check_main(&self) -> Result<()> {
-        if locked(&self.0.state).members.contains_key(&MAIN) {
-            bail!(InvalidState, "the group has a store for its first thread already");
-        }
-        Ok(())
+    /// `InvalidState` if the store can't be that of the group's first thread: the group has one, or it is in a group.
+    pub fn check_main(&self, store: &Store) -> Result<()> {
+        store.check_in_no_group()?;
+        check_no_main(&locked(&self.0.state))
     }
 }
 
-fn interrupt(state: &State, bits: u32, is_meant: impl Fn(u32) -> bool) {
-    for (number, member) in &state.members {
-        if is_meant(*number)
-            && let Some(interrupter) = &member.interrupter
-            && let Err(refused) = interrupter.ask(bits)
-        {
-            log::debug!("thread {number} wasn't interrupted: {refused:?}");
+fn check_no_main(state: &State) -> Result<()> {
+    if state.members.contains_key(&MAIN) {
+        bail!(InvalidState, "the group has a store for its first thread already");
+    }
+    Ok(())
+}
+
+fn interrupt(state: &mut State, bits: u32, is_meant: impl Fn(u32) -> bool) {
+    for (number, member) in &mut state.members {
+        if is_meant(*number) {
+            member.ask(*number, bits);
         }
     }
 }
