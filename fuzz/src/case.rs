@@ -4,7 +4,7 @@ use crate::random::{Random, mix};
 use crate::value::Val;
 use crate::{smith, writer};
 use pellucid::base::{FuncIndex, FuncType, GlobalType, TrapCode, ValType};
-use pellucid::wasm::{self, Item, ModuleInfo};
+use pellucid::wasm::{self, Item, ModuleInfo, TypeRegistry};
 use std::collections::HashSet;
 use wasmparser::{Validator, WasmFeatures};
 
@@ -115,7 +115,7 @@ impl Case {
 
     /// A module that exists, with random calls.
     pub fn of(seed: u64, origin: Origin, bytes: Vec<u8>) -> Result<Case, pellucid::base::Error> {
-        let info = wasm::parse(&bytes)?.info;
+        let info = wasm::parse(&bytes, &TypeRegistry::default())?.info;
         let mut random = Random::new(seed ^ 0xca11);
         let functions = info.funcs.len() as u32;
         let exported_funcs: HashSet<u32> = info

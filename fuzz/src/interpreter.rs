@@ -8,7 +8,7 @@
 //! it is found when its bits would be seen.
 
 use crate::case::{Case, MEMORY_LIMIT, TABLE_LIMIT};
-use pellucid::base::{FuncIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType, WasmPc};
+use pellucid::base::{FuncIndex, MemoryIndex, RefType, TableIndex, TrapCode, TypeIndex, ValType, WasmPc};
 use pellucid::wasm::{ElementItems, ElementMode};
 use std::rc::Rc;
 use wasmparser::{
@@ -242,8 +242,7 @@ impl Interpreter {
         match self.case.info.operator_at(WasmPc(pc)) {
             Operator::Call { function_index } if function_index == func => {}
             Operator::CallIndirect { table_index, type_index }
-                if self.case.info.types[pellucid::base::TypeIndex::from_u32(type_index)]
-                    == *self.case.func_type(func) =>
+                if **self.case.info.func_type_at(TypeIndex::from_u32(type_index)) == *self.case.func_type(func) =>
             {
                 let table = &self.tables[table_index as usize];
                 let Some(element) = table.iter().position(|element| *element == u64::from(func) + 1) else {
@@ -363,8 +362,8 @@ impl Interpreter {
                 let callee = self.tables[table_index as usize].get(element).copied();
                 let callee = callee.ok_or(Halt::Trap(TrapCode::UndefinedElement))?;
                 let callee = callee.checked_sub(1).ok_or(Halt::Trap(TrapCode::UninitializedElement))? as u32;
-                let wanted = &case.info.types[pellucid::base::TypeIndex::from_u32(type_index)];
-                if case.func_type(callee) != wanted {
+                let wanted = case.info.func_type_at(TypeIndex::from_u32(type_index));
+                if *case.func_type(callee) != **wanted {
                     return Err(Halt::Trap(TrapCode::IndirectCallTypeMismatch));
                 }
                 let is_tail = matches!(op, Operator::ReturnCallIndirect { .. });
@@ -782,7 +781,7 @@ fn arity(case: &Case, ty: BlockType) -> (usize, usize) {
         BlockType::Empty => (0, 0),
         BlockType::Type(_) => (0, 1),
         BlockType::FuncType(index) => {
-            let ty = &case.info.types[pellucid::base::TypeIndex::from_u32(index)];
+            let ty = case.info.func_type_at(TypeIndex::from_u32(index));
             (ty.params.len(), ty.results.len())
         }
     }

@@ -58,7 +58,9 @@ pub fn is_step_of_ours_alone(operator: &Operator<'_>) -> bool {
 pub fn may_show_more_operands(info: &ModuleInfo, func: u32) -> bool {
     let body = info.defined_func(FuncIndex::from_u32(func)).expect("it has operators");
     info.operator_pcs(body).into_iter().any(|pc| match info.operator_at(pc) {
-        Operator::If { blockty: BlockType::FuncType(ty) } => !info.types[TypeIndex::from_u32(ty)].params.is_empty(),
+        Operator::If { blockty: BlockType::FuncType(ty) } => {
+            !info.func_type_at(TypeIndex::from_u32(ty)).params.is_empty()
+        }
         _ => false,
     })
 }

@@ -256,6 +256,7 @@ impl Session {
             ValType::V128 => panic!("a vector has two words"),
             ValType::Ref(RefType::FUNC) => Value::FuncRef(word.checked_sub(1).map(|index| self.func(index as u32))),
             ValType::Ref(RefType::EXTERN) => self.names.value(Val::Extern(word.checked_sub(1))),
+            ValType::Ref(ty) => panic!("no case has {ty}"),
         }
     }
 

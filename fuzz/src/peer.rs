@@ -200,6 +200,7 @@ impl Session<'_> {
                 let null = match ty.element {
                     RefType::FUNC => Ref::Func(None),
                     RefType::EXTERN => Ref::Extern(None),
+                    ty => panic!("no case has {ty}"),
                 };
                 let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_table().clone();
                 Table::new(store, ty, null).expect("a table can be made").into()
@@ -275,6 +276,7 @@ fn value_type(ty: ValType) -> wasmtime::ValType {
         ValType::V128 => wasmtime::ValType::V128,
         ValType::Ref(RefType::FUNC) => wasmtime::ValType::FUNCREF,
         ValType::Ref(RefType::EXTERN) => wasmtime::ValType::EXTERNREF,
+        ValType::Ref(ty) => panic!("no case has {ty}"),
     }
 }
 

@@ -91,6 +91,7 @@ impl Val {
                 Val::Func((functions != 0 && random.chance(60)).then(|| random.below(functions as usize) as u32))
             }
             ValType::Ref(RefType::EXTERN) => Val::Extern(random.chance(60).then(|| random.below(5) as u64)),
+            ValType::Ref(ty) => panic!("no case has {ty}"),
         }
     }
 }

@@ -700,7 +700,8 @@ impl Writer<'_> {
         let operation = self.random.pick(&[I::I64Add128, I::I64Sub128, I::I64MulWideS, I::I64MulWideU]);
         let count = if matches!(operation, I::I64Add128 | I::I64Sub128) { 4 } else { 2 };
         self.expressions(&vec![ValType::I64; count], depth);
-        self.all(&[operation, if self.random.chance(50) { I::I64Xor } else { I::Drop }]);
+        let rest = if self.random.chance(50) { I::I64Xor } else { I::Drop };
+        self.all(&[operation, rest]);
     }
 
     /// An operation that gives a vector.
