@@ -10,6 +10,7 @@ pub mod builtins;
 pub mod convention;
 pub mod frame_table;
 pub mod fuel;
+pub mod heap;
 pub mod homes;
 pub mod operators;
 pub mod stack;

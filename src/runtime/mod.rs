@@ -38,6 +38,9 @@ pub mod quick_call;
 
 mod builtins;
 mod entities;
+#[expect(unused_imports, reason = "guests don't have objects yet")]
+#[cfg_attr(not(test), expect(dead_code, reason = "guests don't have objects yet"))]
+mod gc;
 mod machine;
 
 pub use activation::{Activation, FrameLink, PcKind, StackWords};
