@@ -27,6 +27,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("shared_memory", "Shared memories", "Memories that stores on several threads have at the same time."),
     ("table", "Tables", "Tables of references."),
     ("global", "Globals", "Global variables."),
+    ("tag", "Tags", "What tells exceptions apart."),
     ("instance", "Instances", "Instances of modules and what is in them."),
     ("linker", "Linkers", "Instantiating modules by the names of their imports."),
     ("wasi", "WASI", "What ordinary programs import: arguments, files, clocks, and so on."),
@@ -37,6 +38,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "Changing a frame that stands still, and so what the guest does next.",
     ),
     ("event", "Debugging: events", "What happens to guests, and the handler that is told."),
+    ("exception", "Exceptions", "Throwing them from the host, and what was thrown and not caught."),
     ("call", "Debugging: calls that can pause", "Running a guest from one event to the next."),
     (
         "waiting",

@@ -277,6 +277,8 @@ enum pellucid_status {
     PELLUCID_ERR_BUSY = -21,
     /** A host function has no results yet, where the call that it was called in can't wait for them. */
     PELLUCID_ERR_CANNOT_YIELD = -22,
+    /** An exception was thrown that nobody caught, see `pellucid_error_exception`. */
+    PELLUCID_ERR_EXCEPTION = -23,
 };
 
 /**
@@ -444,6 +446,11 @@ enum pellucid_trap {
     PELLUCID_TRAP_OUT_OF_FUEL = 18,
     /** A reference was null where none may be: by `call_ref`, `ref.as_non_null`, or an access to an object. */
     PELLUCID_TRAP_NULL_REFERENCE = 19,
+    /**
+     * An exception was thrown that nobody caught. Events say so; the call's error object has the exception, see
+     * `pellucid_error_exception`, and is no trap.
+     */
+    PELLUCID_TRAP_EXCEPTION = 20,
 };
 
 /**
@@ -779,6 +786,11 @@ enum pellucid_limit {
      * With 0 it must not wait at all. After a pause it is counted anew. What exceeds this ends: the operator traps with `PELLUCID_TRAP_WAIT_NOT_ALLOWED`.
      */
     PELLUCID_LIMIT_WAIT_NANOSECONDS = 8,
+    /**
+     * Exceptions of which guests have taken references; 1,000,000 unless set. Where one more would be caught so, the call ends with
+     * `PELLUCID_ERR_LIMIT` instead.
+     */
+    PELLUCID_LIMIT_EXCEPTIONS = 9,
 };
 
 /**
@@ -1287,7 +1299,7 @@ enum pellucid_kind {
     PELLUCID_EXTERNREF = 6,
     /** A garbage-collected value or null; reserved. */
     PELLUCID_ANYREF = 7,
-    /** An exception or null; reserved. */
+    /** An exception or null. */
     PELLUCID_EXNREF = 8,
     /** A continuation or null; reserved. */
     PELLUCID_CONTREF = 9,
@@ -1305,6 +1317,8 @@ enum pellucid_extern_kind {
     PELLUCID_EXTERN_MEMORY = 2,
     /** A global. */
     PELLUCID_EXTERN_GLOBAL = 3,
+    /** A tag. */
+    PELLUCID_EXTERN_TAG = 4,
 };
 
 /** Values of `page_size_log2` in `pellucid_memorytype_t` beside 0, which is the usual size. */
@@ -1362,7 +1376,7 @@ typedef struct {
     uint64_t maximum;
     /** 1 if there is a maximum, else 0. */
     uint32_t has_maximum;
-    /** What its elements are: `PELLUCID_FUNCREF` or `PELLUCID_EXTERNREF`. */
+    /** What its elements are: `PELLUCID_FUNCREF`, `PELLUCID_EXTERNREF` or `PELLUCID_EXNREF`. */
     pellucid_kind_t element;
     /** 1 if its indices and sizes are `i64`, 0 if they are `i32`. */
     uint32_t is_64;
@@ -1533,6 +1547,21 @@ pellucid_status_t pellucid_externtype_memory(const pellucid_externtype_t *extern
  */
 pellucid_status_t pellucid_externtype_global(const pellucid_externtype_t *externtype,
                                              pellucid_globaltype_t *out_type);
+
+/**
+ * The type of a tag that is imported or exported: a function that takes what the tag's exceptions carry, and gives nothing.
+ *
+ * - `externtype`: the type of the import or export.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` if it isn't a tag.
+ *
+ * Owns: the caller owns `*out_type`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_externtype_tag(const pellucid_externtype_t *externtype,
+                                          pellucid_functype_t **out_type);
 
 /**
  * What something imported or exported is.
@@ -2034,6 +2063,31 @@ typedef struct {
 } pellucid_global_t;
 
 /**
+ * A tag of exceptions in a store: what tells one kind of exception from others. Plain data, like `pellucid_instance_t`.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store. */
+    uint64_t store;
+    /** The number of the tag in the store. */
+    uint64_t index;
+} pellucid_tag_t;
+
+/**
+ * An exception in a store that the guest can hold a reference to. Plain data, like `pellucid_instance_t`; all zeros is the null
+ * reference.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store; 0 for null. */
+    uint64_t store;
+    /** The number of the exception in the store. */
+    uint64_t index;
+} pellucid_exnref_t;
+
+/**
  * A host value in a store, which the guest can hold and pass on, but not look into. Plain data, like
  * `pellucid_instance_t`; all zeros is the null reference.
  *
@@ -2299,6 +2353,8 @@ typedef union {
     pellucid_func_t funcref;
     /** `PELLUCID_EXTERNREF`; all zeros for null. */
     pellucid_externref_t externref;
+    /** `PELLUCID_EXNREF`; all zeros for null. */
+    pellucid_exnref_t exnref;
     /** The identity of a value of a reserved kind. */
     uint64_t opaque[2];
 } pellucid_value_of_t;
@@ -2361,6 +2417,8 @@ typedef union {
     pellucid_memory_t memory;
     /** `PELLUCID_EXTERN_GLOBAL`. */
     pellucid_global_t global;
+    /** `PELLUCID_EXTERN_TAG`. */
+    pellucid_tag_t tag;
 } pellucid_extern_of_t;
 
 /**
@@ -3441,6 +3499,46 @@ pellucid_status_t pellucid_global_set(pellucid_store_t *store,
                                       const pellucid_value_t *value);
 
 /* ==================================================================================================
+ * Tags
+ *
+ * What tells exceptions apart.
+ * ================================================================================================== */
+
+/**
+ * Makes a tag, to be imported by guests, or to throw exceptions with. It is another one than all others of its type.
+ *
+ * - `store`: the store that it will live in.
+ * - `functype`: the type of a function that takes what the tag's exceptions carry, and gives nothing.
+ * - `out_tag`: gets the tag.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type with results; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: nothing; `functype` stays the caller's.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_tag_new(pellucid_store_t *store,
+                                   const pellucid_functype_t *functype,
+                                   pellucid_tag_t *out_tag);
+
+/**
+ * A tag's type: a function that takes what the tag's exceptions carry, and gives nothing.
+ *
+ * - `store`: the store.
+ * - `tag`: the tag.
+ * - `out_type`: gets the type.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: the caller owns `*out_type`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_tag_type(const pellucid_store_t *store,
+                                    const pellucid_tag_t *tag,
+                                    pellucid_functype_t **out_type);
+
+/* ==================================================================================================
  * Instances
  *
  * Instances of modules and what is in them.
@@ -3466,6 +3564,8 @@ typedef struct {
     uint32_t n_elements;
     /** Data segments. */
     uint32_t n_data;
+    /** Tags. */
+    uint32_t n_tags;
 } pellucid_spaces_t;
 
 /**
@@ -3687,6 +3787,26 @@ pellucid_status_t pellucid_instance_global(const pellucid_store_t *store,
                                            const pellucid_instance_t *instance,
                                            uint32_t global_index,
                                            pellucid_global_t *out_global);
+
+/**
+ * A tag of an instance by its index, exported or not. The handle is an ordinary one.
+ *
+ * - `store`: the store.
+ * - `instance`: the instance.
+ * - `tag_index`: the index in its module, imports counted first.
+ * - `out_tag`: gets the tag.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_instance_tag(const pellucid_store_t *store,
+                                        const pellucid_instance_t *instance,
+                                        uint32_t tag_index,
+                                        pellucid_tag_t *out_tag);
 
 /* ==================================================================================================
  * Linkers
@@ -5052,6 +5172,16 @@ pellucid_status_t pellucid_frame_set_pc(pellucid_store_t *store,
 enum pellucid_event_kind {
     /** A host function returned an error; the guest's frames still stand. */
     PELLUCID_EVENT_HOST_ERROR = 1,
+    /**
+     * An exception was thrown that will be caught, see `pellucid_event_catch`. The guest is still at the operator that throws, or in
+     * the host function that has thrown, and its frames can be read, not changed.
+     */
+    PELLUCID_EVENT_EXCEPTION = 2,
+    /**
+     * An exception was thrown that nothing in the call catches: it ends the call, as a trap does. A host function that made the call may
+     * hand the error on, so that an outer call may still catch it.
+     */
+    PELLUCID_EVENT_UNCAUGHT_EXCEPTION = 4,
     /** The guest trapped; its frames still stand, to be read: the call has ended, and nothing in it can be changed. */
     PELLUCID_EVENT_TRAP = 8,
     /**
@@ -5079,7 +5209,7 @@ enum pellucid_event_kind {
      */
     PELLUCID_EVENT_FUEL = 65536,
     /** In a mask: every kind that the header knows. */
-    PELLUCID_EVENT_ALL = 98681,
+    PELLUCID_EVENT_ALL = 98687,
 };
 
 /** Wishes that may be or-ed into a mask of events. */
@@ -5307,7 +5437,7 @@ pellucid_status_t pellucid_event_fault(const pellucid_event_t *event,
                                        uint64_t *out_address);
 
 /**
- * The error that the call ends with, if the event is a trap or the failure of a host function.
+ * The error that the call ends with, if the event is a trap, the failure of a host function, or an exception that isn't caught.
  *
  * - `event`: the event.
  * - `out_error`: gets the error, backtrace included.
@@ -5318,7 +5448,8 @@ pellucid_status_t pellucid_event_fault(const pellucid_event_t *event,
  * Context: while the event is valid.
  * Since: 0.1.
  */
-pellucid_status_t pellucid_event_error(const pellucid_event_t *event, pellucid_error_t **out_error);
+pellucid_status_t pellucid_event_error(const pellucid_event_t *event,
+                                       pellucid_error_t **out_error);
 
 /**
  * Whether the guest can pause at this event: its call is one of `pellucid_call_begin` and hasn't ended.
@@ -5348,6 +5479,143 @@ bool pellucid_event_can_pause(const pellucid_event_t *event);
 pellucid_status_t pellucid_event_set_message(pellucid_event_t *event,
                                              const char *message,
                                              size_t n_message);
+
+/* ==================================================================================================
+ * Exceptions
+ *
+ * Throwing them from the host, and what was thrown and not caught.
+ * ================================================================================================== */
+
+/**
+ * Makes an exception, for a host function to throw: an error with the status `PELLUCID_ERR_EXCEPTION`.
+ *
+ *     pellucid_value_t value = {.kind = PELLUCID_I32, .of = {.i32 = 7}};
+ *     if (pellucid_exception_new(store, &tag, &value, 1, out_error) == PELLUCID_OK) {
+ *         return PELLUCID_ERR_EXCEPTION;
+ *     }
+ *
+ * A host function that fails with it throws: the guest that called the function may catch it. The error of a call whose exception
+ * nobody caught is one, too, and is thrown on if a host function fails with it.
+ *
+ * - `store`: the store in which it will be thrown.
+ * - `tag`: its tag.
+ * - `values`, `n_values`: what it carries, as many as the tag's type says; may be NULL if there are none.
+ * - `out_exception`: gets the exception.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE` and `PELLUCID_ERR_OUT_OF_RANGE` also for a value;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of values, or one of unknown kind; `PELLUCID_ERR_TYPE_MISMATCH`;
+ * `PELLUCID_ERR_UNSUPPORTED` for a reserved kind.
+ *
+ * Owns: the caller owns `*out_exception` until it gives it to the library as a callback's error.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_exception_new(const pellucid_store_t *store,
+                                         const pellucid_tag_t *tag,
+                                         const pellucid_value_t *values,
+                                         size_t n_values,
+                                         pellucid_error_t **out_exception);
+
+/**
+ * The exception that an error is.
+ *
+ * - `error`: the error.
+ * - `out_tag`: gets the exception's tag; may be NULL.
+ * - `out_values`, `cap_values`: places for what it carries, and how many; may be NULL if there are none.
+ * - `out_n`: gets how many values it carries; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it isn't one: its status isn't `PELLUCID_ERR_EXCEPTION`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_error_exception(const pellucid_error_t *error,
+                                           pellucid_tag_t *out_tag,
+                                           pellucid_value_t *out_values,
+                                           size_t cap_values,
+                                           size_t *out_n);
+
+/**
+ * Makes an exception and a reference of it, for guests to hold, and to throw by `throw_ref`.
+ *
+ * - `store`: the store that it will live in.
+ * - `tag`: its tag.
+ * - `values`, `n_values`: what it carries, as many as the tag's type says; may be NULL if there are none.
+ * - `out_exnref`: gets the reference.
+ *
+ * Returns as `pellucid_exception_new`; also `PELLUCID_ERR_LIMIT`, see `PELLUCID_LIMIT_EXCEPTIONS`; `PELLUCID_ERR_SYSTEM`;
+ * `PELLUCID_ERR_BUSY`.
+ *
+ * Owns: nothing; the exception lives as long as its store.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_exnref_new(pellucid_store_t *store,
+                                      const pellucid_tag_t *tag,
+                                      const pellucid_value_t *values,
+                                      size_t n_values,
+                                      pellucid_exnref_t *out_exnref);
+
+/**
+ * The exception behind a reference.
+ *
+ * - `store`: the store.
+ * - `exnref`: the reference.
+ * - `out_tag`: gets the exception's tag; may be NULL.
+ * - `out_values`, `cap_values`: places for what it carries, and how many; may be NULL if there are none.
+ * - `out_n`: gets how many values it carries; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_exnref_exception(const pellucid_store_t *store,
+                                            const pellucid_exnref_t *exnref,
+                                            pellucid_tag_t *out_tag,
+                                            pellucid_value_t *out_values,
+                                            size_t cap_values,
+                                            size_t *out_n);
+
+/**
+ * The exception that an event is about, caught or not.
+ *
+ * - `event`: the event.
+ * - `out_tag`: gets the exception's tag; may be NULL.
+ * - `out_values`, `cap_values`: places for what it carries, and how many; may be NULL if there are none.
+ * - `out_n`: gets how many values it carries; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for an event of another kind.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_exception(const pellucid_event_t *event,
+                                           pellucid_tag_t *out_tag,
+                                           pellucid_value_t *out_values,
+                                           size_t cap_values,
+                                           size_t *out_n);
+
+/**
+ * Where the exception of a `PELLUCID_EVENT_EXCEPTION` will be caught.
+ *
+ * - `event`: the event.
+ * - `out_frame`: gets the frame that catches it; may be NULL.
+ * - `out_pc`: gets the operator there that does, as an offset in its module's bytes; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for an event of another kind.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_catch(const pellucid_event_t *event,
+                                       pellucid_frame_t *out_frame,
+                                       uint32_t *out_pc);
 
 /* ==================================================================================================
  * Debugging: calls that can pause

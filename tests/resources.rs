@@ -101,6 +101,7 @@ impl World {
                 Exit::Trapped(trap) => panic!("{trap:?}"),
                 Exit::Interrupted(place) => panic!("{place:?}"),
                 Exit::Yielded => panic!("no host function waits"),
+                Exit::Threw => panic!("nothing is thrown"),
             }
         }
         assert_eq!(call.raw_values(), [RawValue::new(10)]);

@@ -185,7 +185,7 @@ fn check_judgement(engine: &Engine, options: &Options) -> Result<(), String> {
     Err(format!("the runner misjudges its own script: lines {expected:?} are wrong, {:#?} were found", tally.messages))
 }
 
-/// The official suite: each version of the specification, and each proposal.
+/// The official suite: each version of the specification, and each proposal; and a script of our own.
 fn suite() -> Vec<File> {
     let versions = SpecVersion::all().iter().flat_map(spec).map(|file| (String::new(), file));
     let proposals = Proposal::all().iter().flat_map(proposal).map(|file| ("proposals/".to_string(), file));
@@ -196,6 +196,8 @@ fn suite() -> Vec<File> {
             text: Cow::Borrowed(file.raw()),
         })
         .collect();
+    let own = include_str!("spec/exceptions.wast");
+    files.push(File { path: "own/exceptions.wast".to_string(), text: Cow::Borrowed(own) });
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
 }

@@ -548,6 +548,7 @@ impl Driver {
             Val::F64(bits) => bits,
             Val::Func(index) => index.map_or(0, |index| u64::from(index) + 1),
             Val::Extern(number) => number.map_or(0, |number| number + 1),
+            Val::Exn(_) => 0,
             Val::V128(_) | Val::Unavailable => unreachable!("the module has no vectors"),
         }
     }

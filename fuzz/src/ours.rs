@@ -156,6 +156,7 @@ impl Session {
                 Extern::Global(store.global_new(ty, value).expect("a global can be made"))
             }
             ExternType::Memory(ty) => Extern::Memory(store.memory_new(ty).expect("a memory can be made")),
+            ExternType::Tag(ty) => Extern::Tag(store.tag_new(&ty).expect("a tag can be made")),
             ExternType::Table(ty) => {
                 let null = Value::default_of(ValType::Ref(ty.element));
                 Extern::Table(store.table_new(ty, null).expect("a table can be made"))
@@ -229,7 +230,8 @@ impl Session {
             Value::I64(value) => value as u64,
             Value::F32(bits) => u64::from(bits),
             Value::F64(bits) => bits,
-            Value::FuncRef(None) | Value::ExternRef(None) => 0,
+            Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None) => 0,
+            Value::ExnRef(Some(_)) => panic!("an exception has no word"),
             Value::FuncRef(Some(func)) => match self.debuggee.store().func_location(func).expect("a function") {
                 Some((_, _, index)) => u64::from(index.as_u32()) + 1,
                 None => {
@@ -256,6 +258,7 @@ impl Session {
             ValType::V128 => panic!("a vector has two words"),
             ValType::Ref(RefType::FUNC) => Value::FuncRef(word.checked_sub(1).map(|index| self.func(index as u32))),
             ValType::Ref(RefType::EXTERN) => self.names.value(Val::Extern(word.checked_sub(1))),
+            ValType::EXNREF => Value::ExnRef(None),
             ValType::Ref(ty) => panic!("no case has {ty}"),
         }
     }
@@ -329,6 +332,7 @@ impl Names {
                 let data = debuggee.store().externref_data(reference).expect("a host value of the store");
                 *data.downcast_ref::<u64>().expect("the host values are numbers")
             })),
+            Value::ExnRef(reference) => Val::Exn(reference.is_some()),
             Value::Unavailable => Val::Unavailable,
         }
     }
@@ -343,7 +347,8 @@ impl Names {
             Val::V128(bits) => Value::V128(bits),
             Val::Func(None) => Value::FuncRef(None),
             Val::Extern(number) => Value::ExternRef(number.map(|number| self.externs.borrow()[number as usize])),
-            Val::Func(Some(_)) | Val::Unavailable => unreachable!("it names a function or nothing"),
+            Val::Exn(false) => Value::ExnRef(None),
+            Val::Func(Some(_)) | Val::Exn(true) | Val::Unavailable => unreachable!("it names a function or nothing"),
         }
     }
 }

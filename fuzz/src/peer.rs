@@ -30,6 +30,7 @@ pub fn engine(debug: bool) -> Engine {
         .wasm_memory64(true)
         .wasm_custom_page_sizes(true)
         .wasm_threads(true)
+        .wasm_exceptions(true)
         .shared_memory(true)
         .wasm_wide_arithmetic(true);
     Engine::new(&config).expect("an engine can be made")
@@ -85,6 +86,7 @@ pub fn metering_engine() -> Engine {
         .wasm_memory64(true)
         .wasm_custom_page_sizes(true)
         .wasm_threads(true)
+        .wasm_exceptions(true)
         .shared_memory(true)
         .wasm_wide_arithmetic(true);
     Engine::new(&config).expect("an engine can be made")
@@ -196,10 +198,15 @@ impl Session<'_> {
                     Memory::new(store, ty).expect("a memory can be made").into()
                 }
             }
+            ExternType::Tag(_) => {
+                let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_tag().clone();
+                wasmtime::Tag::new(store, &ty).expect("a tag can be made").into()
+            }
             ExternType::Table(ty) => {
                 let null = match ty.element {
                     RefType::FUNC => Ref::Func(None),
                     RefType::EXTERN => Ref::Extern(None),
+                    ty if ValType::Ref(ty) == ValType::EXNREF => Ref::Exn(None),
                     ty => panic!("no case has {ty}"),
                 };
                 let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_table().clone();
@@ -233,6 +240,8 @@ impl Session<'_> {
         let func = instance.get_func(&mut store, &call.export).expect("an export");
         let mut results = vec![wasmtime::Val::I32(0); self.case.func_type(call.func).results.len()];
         let result = wait(func.call_async(&mut store, &args, &mut results));
+        // It keeps what was thrown.
+        let _ = store.as_context_mut().take_pending_exception();
         let shown = results.iter().map(|value| show(store.as_context_mut(), value)).collect();
         ended(&result.as_ref().map(|()| shown))
     }
@@ -276,6 +285,7 @@ fn value_type(ty: ValType) -> wasmtime::ValType {
         ValType::V128 => wasmtime::ValType::V128,
         ValType::Ref(RefType::FUNC) => wasmtime::ValType::FUNCREF,
         ValType::Ref(RefType::EXTERN) => wasmtime::ValType::EXTERNREF,
+        ValType::EXNREF => wasmtime::ValType::EXNREF,
         ValType::Ref(ty) => panic!("no case has {ty}"),
     }
 }
@@ -292,7 +302,8 @@ fn value_of(store: StoreContextMut<'_, Data>, value: Val) -> wasmtime::Val {
         Val::Extern(Some(number)) => {
             wasmtime::Val::ExternRef(Some(ExternRef::new(store, number).expect("a reference can be made")))
         }
-        Val::Func(Some(_)) | Val::Unavailable => unreachable!("it names a function or nothing"),
+        Val::Exn(false) => wasmtime::Val::ExnRef(None),
+        Val::Func(Some(_)) | Val::Exn(true) | Val::Unavailable => unreachable!("it names a function or nothing"),
     }
 }
 
@@ -311,6 +322,7 @@ fn show(mut store: StoreContextMut<'_, Data>, value: &wasmtime::Val) -> Val {
             let data = reference.data(&store).expect("it is rooted").expect("the host's");
             *data.downcast_ref::<u64>().expect("the host values are numbers")
         })),
+        wasmtime::Val::ExnRef(exception) => Val::Exn(exception.is_some()),
         other => panic!("{other:?} isn't used"),
     }
 }
@@ -332,7 +344,11 @@ fn ended(result: &Result<Vec<Val>, &wasmtime::Error>) -> Ended {
         Some(Trap::StackOverflow) => TrapCode::CallStackExhausted,
         Some(Trap::HeapMisaligned) => TrapCode::UnalignedAtomic,
         Some(Trap::AtomicWaitNonSharedMemory) => TrapCode::ExpectedSharedMemory,
+        Some(Trap::NullReference) => TrapCode::NullReference,
         None if error.downcast_ref::<HostFailed>().is_some() => TrapCode::HostError,
+        None if error.downcast_ref::<wasmtime::ThrownException>().is_some() => {
+            return Ended::Failed("Exception".to_string());
+        }
         _ => return Ended::Failed(format!("{error:#}")),
     };
     let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], |backtrace| backtrace.frames());

@@ -21,6 +21,8 @@ pub enum Val {
     Func(Option<u32>),
     /// A host value's number, or null.
     Extern(Option<u64>),
+    /// An exception, or null: whether it is one.
+    Exn(bool),
     /// The debugger doesn't know it.
     Unavailable,
 }
@@ -66,6 +68,7 @@ impl Val {
             Val::Extern(None) => (6, u64::MAX),
             Val::Extern(Some(number)) => (6, number),
             Val::Unavailable => (7, 0),
+            Val::Exn(is_one) => (9, u64::from(is_one)),
         };
         mix(kind, bits)
     }
@@ -91,6 +94,7 @@ impl Val {
                 Val::Func((functions != 0 && random.chance(60)).then(|| random.below(functions as usize) as u32))
             }
             ValType::Ref(RefType::EXTERN) => Val::Extern(random.chance(60).then(|| random.below(5) as u64)),
+            ValType::EXNREF => Val::Exn(false),
             ValType::Ref(ty) => panic!("no case has {ty}"),
         }
     }

@@ -6,7 +6,7 @@
 //! contexts of [`crate::abi::vmctx`]. Nothing here knows where, or how often, it is mapped.
 
 use super::frame_table::FrameTable;
-use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, TrapCode, WasmPc};
+use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, TagIndex, TrapCode, WasmPc};
 use cranelift_entity::{EntityRef, PrimaryMap};
 
 /// What a function was compiled for. Forms differ in what they keep in their frames, and in where they can be stopped.
@@ -57,6 +57,48 @@ pub struct CallSite {
     pub state: Option<u32>,
 }
 
+/// A call inside a block that catches exceptions: how its function goes on if one does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// The address that the call returns to.
+    pub return_offset: CodeOffset,
+    /// Where the function goes on: with the reference of the exception, if the clause takes it, and with the clause's number, in
+    /// the two registers of Cranelift's `tail` convention for that.
+    pub landing: CodeOffset,
+    /// The stack pointer there, in bytes below the frame pointer.
+    pub sp_to_fp: u32,
+    /// Where the frame has room for what the exception carries, 16 bytes for each value; in bytes below the frame pointer.
+    pub values_to_fp: u32,
+    /// Where the frame has the instance's context, likewise.
+    pub context_to_fp: u32,
+    /// The innermost block around the call, by its place in [`CompiledBlob::try_blocks`].
+    pub try_block: u32,
+}
+
+/// A block that catches exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TryBlock {
+    /// The next one around it in its function.
+    pub parent: Option<u32>,
+    /// The first of its clauses in [`CompiledBlob::clauses`].
+    pub first_clause: u32,
+    /// How many it has.
+    pub clauses: u32,
+}
+
+/// What a block catches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clause {
+    /// Exceptions of this tag, and what they carry; if none, all of them, and without that.
+    pub tag: Option<TagIndex>,
+    /// Whether it takes a reference of the exception.
+    pub takes_reference: bool,
+    /// Its number in its function.
+    pub number: u32,
+    /// The operator that it is part of.
+    pub pc: WasmPc,
+}
+
 /// What compiling functions of a module gives.
 #[derive(Clone, Debug, Default)]
 pub struct CompiledBlob {
@@ -68,6 +110,12 @@ pub struct CompiledBlob {
     pub traps: Vec<TrapSite>,
     /// Sorted by return offset.
     pub calls: Vec<CallSite>,
+    /// Calls inside of blocks that catch exceptions, sorted by return offset.
+    pub handlers: Vec<Handler>,
+    /// Those blocks.
+    pub try_blocks: Vec<TryBlock>,
+    /// Their clauses.
+    pub clauses: Vec<Clause>,
     /// Stop points and frame states, if compiled for debugging.
     pub frames: Option<FrameTable>,
 }
@@ -99,6 +147,9 @@ impl CompiledBlob {
         size_of_val(self.functions.values().as_slice())
             + size_of_val(&self.traps[..])
             + size_of_val(&self.calls[..])
+            + size_of_val(&self.handlers[..])
+            + size_of_val(&self.try_blocks[..])
+            + size_of_val(&self.clauses[..])
             + self.frames.as_ref().map_or(0, FrameTable::size)
     }
 
@@ -133,6 +184,21 @@ impl CompiledBlob {
     /// The call that returns to exactly this address.
     pub fn call_at(&self, return_offset: CodeOffset) -> Option<&CallSite> {
         self.calls.binary_search_by_key(&return_offset, |site| site.return_offset).ok().map(|found| &self.calls[found])
+    }
+
+    /// How the call goes on that returns to exactly this address, if an exception is caught: which handler it has, and the clauses of
+    /// the blocks around it, from the innermost on.
+    pub fn handler_at(&self, return_offset: CodeOffset) -> Option<(&Handler, impl Iterator<Item = &Clause>)> {
+        let found = self.handlers.binary_search_by_key(&return_offset, |handler| handler.return_offset).ok()?;
+        let handler = &self.handlers[found];
+        let blocks = std::iter::successors(Some(&self.try_blocks[handler.try_block as usize]), |block| {
+            block.parent.map(|parent| &self.try_blocks[parent as usize])
+        });
+        let clauses = |block: &TryBlock| {
+            let first = block.first_clause as usize;
+            &self.clauses[first..first + block.clauses as usize]
+        };
+        Some((handler, blocks.flat_map(clauses)))
     }
 
     /// The first call site of a function that returns after `offset`: for a fault of the call instruction itself.

@@ -77,6 +77,12 @@ builtins! {
     table_init(table: I32, segment: I32, destination: I64, source: I32, elements: I32) -> I32;
     /// `elem.drop`.
     elem_drop(segment: I32);
+    /// Throws an exception of this tag of the instance's, with the values that are at the address, each in 16 bytes. It doesn't
+    /// return: the guest goes on where the exception is caught, or is left. Unlike the others it is called in the guest
+    /// convention, of whose registers none outlasts an exception.
+    throw(tag: I32, values: I64);
+    /// `throw_ref` of a reference that isn't null, likewise.
+    throw_ref(exception: I64);
     /// Leaves the guest with a trap, given by its [code](crate::base::TrapCode). It doesn't return, but the trap's place is the
     /// address that it would return to: the instruction there must be one that traps, with the same code. Unlike the others
     /// it stays on the guest's stack.

@@ -26,7 +26,7 @@ pub const LOCALS_LOG2: u8 = 4;
 pub fn cost(operator: &Operator<'_>) -> u32 {
     use Operator::*;
     match operator {
-        Nop | Block { .. } | Loop { .. } | Else | End | Unreachable => 0,
+        Nop | Block { .. } | Loop { .. } | TryTable { .. } | Else | End | Unreachable => 0,
         _ => 1,
     }
 }

@@ -26,6 +26,7 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
         Nop | Block { .. }
             | Loop { .. }
             | If { .. }
+            | TryTable { .. }
             | BrIf { .. }
             | BrOnNull { .. }
             | BrOnNonNull { .. }

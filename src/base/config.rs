@@ -142,6 +142,8 @@ pub struct StoreLimits {
     pub nested_calls: u32,
     /// How long a guest may wait at a time for another thread, in nanoseconds.
     pub wait_nanoseconds: u64,
+    /// Exceptions that the guest has taken references of.
+    pub exceptions: u64,
 }
 
 impl Default for StoreLimits {
@@ -155,6 +157,7 @@ impl Default for StoreLimits {
             stack_bytes: 1 << 20,
             nested_calls: 200,
             wait_nanoseconds: u64::MAX,
+            exceptions: 1_000_000,
         }
     }
 }

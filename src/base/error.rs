@@ -1,6 +1,6 @@
 //! The one error type of the core: a kind, which becomes the C status, and a message for people.
 
-use super::{TrapCode, WasmPc, memory};
+use super::{Tag, TrapCode, Value, WasmPc, memory};
 use std::{fmt, io};
 
 /// What went wrong, as far as a program can act on it. Each kind is one `PELLUCID_ERR_…` status.
@@ -50,6 +50,8 @@ pub enum ErrorKind {
     Busy,
     /// A host function can't have the call wait that it was called in.
     CannotYield,
+    /// An exception was thrown that nobody caught.
+    Exception,
 }
 
 /// One Wasm frame of a backtrace, innermost first.
@@ -112,6 +114,7 @@ struct Inner {
     trap: Option<TrapCode>,
     fault: Option<MemoryFault>,
     exit_code: Option<u32>,
+    thrown: Option<Thrown>,
     backtrace: Backtrace,
 }
 
@@ -127,14 +130,15 @@ impl Clone for Error {
     fn clone(&self) -> Error {
         let Some(inner) = self.inner() else { return Error(self.0.kind().into()) };
         let copied = || {
-            let Inner { kind, ref message, trap, fault, exit_code, ref backtrace } = *inner;
+            let Inner { kind, ref message, trap, fault, exit_code, ref thrown, ref backtrace } = *inner;
             let mut frames = Vec::new();
             memory::reserve(&mut frames, backtrace.frames.len())?;
             for frame in &backtrace.frames {
                 frames.push(frame.copied()?);
             }
             let (message, backtrace) = (memory::copied(message)?, Backtrace { frames, is_cut: backtrace.is_cut });
-            Ok(Inner { kind, message, trap, fault, exit_code, backtrace })
+            let thrown = thrown.as_ref().map(Thrown::copied).transpose()?;
+            Ok(Inner { kind, message, trap, fault, exit_code, thrown, backtrace })
         };
         Error::made(copied())
     }
@@ -148,6 +152,24 @@ impl BacktraceFrame {
     }
 }
 
+/// An exception as the host sees it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Thrown {
+    /// Its tag.
+    pub tag: Tag,
+    /// What it carries.
+    pub values: Box<[Value]>,
+}
+
+impl Thrown {
+    fn copied(&self) -> Result<Thrown> {
+        let mut values = Vec::new();
+        memory::reserve(&mut values, self.values.len())?;
+        values.extend_from_slice(&self.values);
+        Ok(Thrown { tag: self.tag, values: values.into() })
+    }
+}
+
 /// A result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -157,7 +179,7 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Error {
         let inner = |message| {
             let backtrace = Backtrace::default();
-            Inner { kind, message, trap: None, fault: None, exit_code: None, backtrace }
+            Inner { kind, message, trap: None, fault: None, exit_code: None, thrown: None, backtrace }
         };
         Error::made(one_line(message).map(inner))
     }
@@ -207,11 +229,20 @@ impl Error {
         error
     }
 
+    /// An exception that was thrown; it has no backtrace yet.
+    pub fn exception(thrown: Thrown) -> Error {
+        let mut error = Error::new(ErrorKind::Exception, TrapCode::Exception.message());
+        if let Some(inner) = error.inner_mut() {
+            inner.thrown = Some(thrown);
+        }
+        error
+    }
+
     /// A trap, with the guest's backtrace where it happened.
     pub fn trap(code: TrapCode, fault: Option<MemoryFault>, backtrace: Backtrace) -> Error {
         let inner = |message| {
             let (kind, trap) = (ErrorKind::Trap, Some(code));
-            Inner { kind, message, trap, fault, exit_code: None, backtrace }
+            Inner { kind, message, trap, fault, exit_code: None, thrown: None, backtrace }
         };
         Error::made(memory::copied(code.message()).map(inner))
     }
@@ -258,6 +289,11 @@ impl Error {
     /// What the guest said when it ended itself.
     pub fn exit_code(&self) -> Option<u32> {
         self.inner()?.exit_code
+    }
+
+    /// The exception, if the error is one.
+    pub fn thrown(&self) -> Option<&Thrown> {
+        self.inner()?.thrown.as_ref()
     }
 
     /// The guest's frames, innermost first; empty if no guest code was running.

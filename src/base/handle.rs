@@ -32,5 +32,9 @@ handle!(/// A table.
     Table);
 handle!(/// A global variable.
     Global);
+handle!(/// A tag of exceptions.
+    Tag);
+handle!(/// An exception that the guest can hold a reference to.
+    ExnRef);
 handle!(/// A host value that the guest can hold and pass on, but not look into.
     ExternRef);

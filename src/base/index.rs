@@ -31,6 +31,8 @@ index!(/// A global, imports included.
     GlobalIndex);
 index!(/// A global that the module defines.
     DefinedGlobalIndex);
+index!(/// A tag, imports included.
+    TagIndex);
 index!(/// A data segment.
     DataIndex);
 index!(/// An element segment.

@@ -70,6 +70,8 @@ trap_codes! {
     OutOfFuel = 18, "fuel used up";
     /// A reference was null where none may be.
     NullReference = 19, "null reference";
+    /// An exception was thrown that nobody caught. Events say so; the call's error object has the exception, and is no trap.
+    Exception = 20, "uncaught exception";
 }
 
 impl fmt::Display for TrapCode {

@@ -386,4 +386,6 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag, by the type of a function that takes what its exceptions carry and gives nothing.
+    Tag(FuncType),
 }

@@ -1,6 +1,6 @@
 //! Values as the host sees them, tagged and raw.
 
-use super::{ExternRef, Func, HeapType, ValType};
+use super::{ExnRef, ExternRef, Func, HeapType, ValType};
 
 /// A value with its type. Floats are kept as bits, so that NaN payloads survive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +19,8 @@ pub enum Value {
     FuncRef(Option<Func>),
     /// A host value or null.
     ExternRef(Option<ExternRef>),
+    /// An exception or null.
+    ExnRef(Option<ExnRef>),
     /// A local or operand whose value isn't known at this place.
     Unavailable,
 }
@@ -34,6 +36,7 @@ impl Value {
             Value::V128(_) => ValType::V128,
             Value::FuncRef(_) => ValType::FUNCREF,
             Value::ExternRef(_) => ValType::EXTERNREF,
+            Value::ExnRef(_) => ValType::EXNREF,
             Value::Unavailable => return None,
         })
     }
@@ -49,6 +52,7 @@ impl Value {
             ValType::Ref(ty) => match ty.heap.top() {
                 HeapType::Func => Value::FuncRef(None),
                 HeapType::Extern => Value::ExternRef(None),
+                HeapType::Exn => Value::ExnRef(None),
                 _ => Value::Unavailable,
             },
         }
@@ -57,7 +61,8 @@ impl Value {
 
 /// An untagged value as guest code passes it to and from the host: little-endian bits, zero-extended.
 ///
-/// A `funcref` is the address of its `VmFuncRef` or 0, an `externref` its number in the store plus one or 0.
+/// A `funcref` is the address of its `VmFuncRef` or 0, an `externref` or `exnref` its
+/// number in the store plus one or 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C, align(16))]
 pub struct RawValue {

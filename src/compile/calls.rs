@@ -8,10 +8,12 @@ use crate::abi::convention::GuestCall;
 use crate::abi::vmctx::{CODE_BASE, func_ref, imported_func};
 use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, TableIndex, TrapCode, TypeIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, types};
+use cranelift_codegen::ir::{FuncRef, InstBuilder, MemFlagsData, SigRef, Value, types};
 use wasmparser::Operator;
 
-enum Callee {
+/// What is called.
+#[derive(Clone, Copy)]
+pub(super) enum Callee {
     Direct(FuncRef),
     Indirect(SigRef, Value),
 }
@@ -139,15 +141,8 @@ impl Translator<'_> {
         let ty = &self.info.signatures[ty];
         let args = self.arguments(ty, context);
         self.emit(Moment::Call);
-        let call: Inst = match callee {
-            Callee::Direct(function) => self.builder.ins().call(function, &args),
-            Callee::Indirect(signature, code) => self.builder.ins().call_indirect(signature, code, &args),
-        };
-        if let Some(stops) = &mut self.stops {
-            stops.called(&mut self.builder, call);
-        }
+        let results = self.call_that_may_throw(callee, &args);
         self.emit(Moment::Returned);
-        let results = self.builder.inst_results(call).to_vec();
         for (ty, value) in ty.results.iter().zip(results) {
             self.push(*ty, value);
         }

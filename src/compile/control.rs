@@ -1,5 +1,6 @@
 //! Structured control: blocks, branches, returns.
 
+use super::exceptions::OpenTry;
 use super::function::Translator;
 use super::model::Moment;
 use super::operands::Operand;
@@ -19,7 +20,7 @@ pub(super) struct Frame {
     /// Operands beneath the block's parameters.
     pub(super) height: usize,
     /// How many of them were in memory when it was opened.
-    in_memory: usize,
+    pub(super) in_memory: usize,
     /// Where `end` is reached from elsewhere, once something does.
     exit: Option<Exit>,
 }
@@ -44,6 +45,8 @@ enum Kind {
         otherwise: Otherwise,
     },
     Else,
+    /// A `try_table`. None once its clauses are done.
+    Try(Option<OpenTry>),
 }
 
 /// What it takes to translate the other arm of an `if`.
@@ -58,6 +61,10 @@ impl Translator<'_> {
         self.open(Kind::Function, Vec::new(), results.to_vec());
     }
 
+    pub(super) fn open_try_frame(&mut self, open: OpenTry, params: Vec<ValType>, results: Vec<ValType>) {
+        self.open(Kind::Try(Some(open)), params, results);
+    }
+
     fn open(&mut self, kind: Kind, params: Vec<ValType>, results: Vec<ValType>) {
         let height = self.stack.len() - params.len();
         let in_memory = self.in_memory.min(height);
@@ -67,7 +74,7 @@ impl Translator<'_> {
     /// Whether an operator in unreachable code can make what follows it reachable, or must be looked at.
     pub(super) fn revives(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
                 self.dead_depth += 1;
                 false
             }
@@ -76,8 +83,7 @@ impl Translator<'_> {
                 self.dead_depth -= 1;
                 false
             }
-            // The `try_table` isn't supported: its `end` mustn't be taken for another block's.
-            Operator::End | Operator::TryTable { .. } => true,
+            Operator::End => true,
             _ => false,
         }
     }
@@ -215,6 +221,11 @@ impl Translator<'_> {
                 return;
             }
         }
+        if let Kind::Try(open) = &mut self.control[depth].kind
+            && let Some(open) = open.take()
+        {
+            self.land(open);
+        }
         let frame = &self.control[depth];
         match frame.kind {
             Kind::Function => {
@@ -289,12 +300,12 @@ impl Translator<'_> {
         matches!(self.control[depth].kind, Kind::Function)
     }
 
-    fn depth(&self, relative: u32) -> usize {
+    pub(super) fn depth(&self, relative: u32) -> usize {
         self.control.len() - 1 - relative as usize
     }
 
     /// An unconditional branch to the label of `control[depth]`; what follows in the block can't be reached.
-    fn branch_to(&mut self, depth: usize, moment: Moment) {
+    pub(super) fn branch_to(&mut self, depth: usize, moment: Moment) {
         let arity = self.label_arity(depth);
         self.need(arity);
         if self.is_function(depth) {

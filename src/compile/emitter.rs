@@ -182,6 +182,12 @@ impl Emitter {
         self.reads.stretch += 1;
     }
 
+    /// The same for one that has a tag of its own; answers its state, if it has one.
+    pub(super) fn called_in_try(&mut self) -> Option<u32> {
+        self.reads.stretch += 1;
+        self.call_state.take()
+    }
+
     fn store(&self, builder: &mut FunctionBuilder<'_>, value: Value, word: u32) {
         builder.ins().stack_store(types::I64, value, self.slot, (word * WORD_SIZE) as i32);
     }

@@ -3,6 +3,7 @@
 use super::control::Frame;
 use super::crowding::crowding;
 use super::emitter::{Emitter, Site, Tagged};
+use super::exceptions::TryBlocks;
 use super::locals::{Keep, Locals};
 use super::memory_needed::{self, Carried, Measured, Share};
 use super::model::{self, Blocks, Moment, Plan};
@@ -11,7 +12,7 @@ use super::pieces::Pieces;
 use super::places::{self, Branches, Places};
 use super::relaxed::Relaxed;
 use super::{Isas, Mode, checker, checks, control_plane, signatures, target};
-use crate::abi::artifact::CompiledBlob;
+use crate::abi::artifact::{Clause, CompiledBlob, Handler};
 use crate::abi::builtins::Builtin;
 use crate::abi::convention::GuestCall;
 use crate::abi::frame_table::{Checkpoint, SavedRegisters};
@@ -20,7 +21,8 @@ use crate::abi::homes::WORD_SIZE;
 use crate::abi::operators::vector_has_floats;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, FuncIndex, Reservation, Result, TrapCode, TypeIndex, WasmPc, error::bail,
+    CodeOffset, DefinedFuncIndex, Error, ErrorKind, FuncIndex, Reservation, Result, TrapCode, TypeIndex, WasmPc,
+    error::bail,
 };
 use crate::wasm::ModuleInfo;
 use crate::wasm::features::{check_locals_supported, check_supported, feature_of, unsupported};
@@ -34,7 +36,8 @@ use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_codegen::{
-    CodegenError, CodegenResult, CompiledCode, Context, Final, FinalizedRelocTarget, MachBufferFinalized,
+    CodegenError, CodegenResult, CompiledCode, Context, ExceptionContextLoc, Final, FinalizedMachExceptionHandler,
+    FinalizedRelocTarget, MachBufferFinalized,
 };
 use cranelift_entity::PrimaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -54,6 +57,10 @@ pub(super) struct FunctionOutput {
     pub(super) calls_to: Vec<(u32, DefinedFuncIndex)>,
     pub(super) traps: Vec<(u32, TrapCode, WasmPc)>,
     pub(super) calls: Vec<(u32, WasmPc, Option<u32>)>,
+    /// Calls inside of blocks that catch exceptions; the blocks are those below.
+    pub(super) handlers: Vec<Handler>,
+    /// By place: the next block around it, and its clauses.
+    pub(super) try_blocks: Vec<(Option<u32>, Vec<Clause>)>,
     pub(super) debug: Option<DebugOutput>,
 }
 
@@ -67,7 +74,10 @@ impl FunctionOutput {
                 + size_of_val(&debug.pieces[..])
                 + debug.pool.len()
         });
-        let tables = size_of_val(&self.calls_to[..]) + size_of_val(&self.traps[..]) + size_of_val(&self.calls[..]);
+        let clauses = self.try_blocks.iter().map(|(_, clauses)| size_of_val(&clauses[..])).sum::<usize>();
+        let tries = size_of_val(&self.handlers[..]) + size_of_val(&self.try_blocks[..]) + clauses;
+        let tables =
+            size_of_val(&self.calls_to[..]) + size_of_val(&self.traps[..]) + size_of_val(&self.calls[..]) + tries;
         size_of::<FunctionOutput>() + self.code.len() + tables + debug
     }
 }
@@ -272,7 +282,7 @@ impl<'a> FunctionCompiler<'a> {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
-        let (isa, Translated { stops, pieces, branches, tail_arguments }) = loop {
+        let (isa, Translated { stops, pieces, branches, tries, tail_arguments }) = loop {
             let translated = self.translate(index, measured, form, plan.take())?;
             let isa = if form == Way::Chosen { self.isas.chosen } else { self.isas.unoptimised };
             // The two halves of `Context::compile`.
@@ -300,7 +310,7 @@ impl<'a> FunctionCompiler<'a> {
             self.context.compute_domtree();
         }
         let code = (self.lower)(isa, &self.context.func, &self.context.domtree).map_err(refused)?;
-        let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, &pieces, &places);
+        let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, tries, &pieces, &places);
         if self.mode.checks {
             checks::lead_overflows_to_routine(&mut output.code, code.buffer.traps());
         }
@@ -359,7 +369,7 @@ impl<'a> FunctionCompiler<'a> {
         let module = (self.info, self.loaded);
         let translator = Translator::new(module, builder, index, self.mode, measured, form, plan);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, pieces, branches, has_floats, tail_arguments, .. } = match translator {
+        let Translator { builder, stops, pieces, branches, tries, has_floats, tail_arguments, .. } = match translator {
             Ok(translator) => translator,
             Err(error) => {
                 // The old one insists on a finished function.
@@ -372,7 +382,7 @@ impl<'a> FunctionCompiler<'a> {
         if let Some(stops) = &stops {
             stops.finish(&mut self.context.func);
         }
-        Ok(Translated { stops, pieces, branches, tail_arguments })
+        Ok(Translated { stops, pieces, branches, tries, tail_arguments })
     }
 }
 
@@ -381,6 +391,7 @@ struct Translated {
     stops: Option<Emitter>,
     pieces: Pieces,
     branches: Branches,
+    tries: TryBlocks,
     /// Bytes on the stack that its tail calls hand on, at most.
     tail_arguments: u32,
 }
@@ -390,6 +401,7 @@ fn extract(
     code: &CompiledCode,
     names: &PrimaryMap<UserExternalNameRef, UserExternalName>,
     stops: Option<Emitter>,
+    tries: TryBlocks,
     pieces: &Pieces,
     places: &Places,
 ) -> FunctionOutput {
@@ -414,6 +426,7 @@ fn extract(
     let calls = buffer.call_sites();
     let mut calls: Vec<_> = calls.map(|site| (site.ret_addr, places.pc(buffer, site.ret_addr - 1), None)).collect();
     calls.sort_unstable_by_key(|(offset, ..)| *offset);
+    let handlers = handlers(buffer, &tries, &mut calls);
     let debug = stops.map(|stops| {
         let mut returns = HashMap::new();
         for tags in buffer.debug_tags() {
@@ -437,7 +450,44 @@ fn extract(
         let pieces = pieces.costs();
         DebugOutput { slot_to_fp, frame_to_fp, words, saved, grown, locals, stops, checkpoints, zeros, pieces, pool }
     });
-    FunctionOutput { code: bytes, calls_to, traps: places.traps(buffer), calls, debug }
+    let (traps, try_blocks) = (places.traps(buffer), tries.into_blocks());
+    FunctionOutput { code: bytes, calls_to, traps, calls, handlers, try_blocks, debug }
+}
+
+/// The calls inside of blocks that catch exceptions. Completes what is known of them as calls.
+fn handlers(
+    buffer: &MachBufferFinalized<Final>,
+    tries: &TryBlocks,
+    calls: &mut [(u32, WasmPc, Option<u32>)],
+) -> Vec<Handler> {
+    let Some(values) = tries.values() else { return Vec::new() };
+    let layout = buffer.frame_layout().expect("the function has a frame");
+    let values_to_fp = layout.frame_to_fp_offset - layout.stackslots[values].offset;
+    let mut handlers = Vec::new();
+    for site in buffer.call_sites() {
+        let [FinalizedMachExceptionHandler::Context(context), FinalizedMachExceptionHandler::Tag(tag, landing)] =
+            site.exception_handlers
+        else {
+            continue;
+        };
+        let sp_to_fp = site.frame_offset.expect("it is known on this machine");
+        let ExceptionContextLoc::SPOffset(context) = context else {
+            unreachable!("no register outlasts a call that may throw")
+        };
+        let (try_block, state) = tries.call(*tag);
+        let call = calls.binary_search_by_key(&site.ret_addr, |(offset, ..)| *offset).expect("it is a call");
+        calls[call].2 = state;
+        handlers.push(Handler {
+            return_offset: CodeOffset(site.ret_addr),
+            landing: CodeOffset(*landing),
+            sp_to_fp,
+            values_to_fp,
+            context_to_fp: sp_to_fp - context,
+            try_block,
+        });
+    }
+    handlers.sort_unstable_by_key(|handler| handler.return_offset);
+    handlers
 }
 
 /// Where the function saves its caller's registers.
@@ -496,6 +546,7 @@ pub(super) struct Translator<'a> {
     pub(super) unchecked: Reservation,
     pub(super) relaxed: Relaxed,
     pub(super) branches: Branches,
+    pub(super) tries: TryBlocks,
     has_floats: bool,
     /// On the way to the current operator, which of its two codes the last store has.
     pub(super) other_store: bool,
@@ -555,6 +606,7 @@ impl<'a> Translator<'a> {
             unchecked: mode.unchecked,
             relaxed: mode.relaxed,
             branches: Branches::default(),
+            tries: TryBlocks::default(),
             has_floats: false,
             other_store: false,
             tail_arguments: 0,
@@ -654,6 +706,7 @@ impl<'a> Translator<'a> {
         if self.numeric(operator)
             || self.parametric(operator)
             || self.control_operator(operator)?
+            || self.exception_operator(operator)
             || self.call_operator(operator)
             || self.memory_operator(operator)
             || self.vector_operator(operator)
@@ -776,16 +829,20 @@ impl<'a> Translator<'a> {
 
     /// The same with these flags for loading the builtin's address.
     pub(super) fn builtin_at(&mut self, flags: MemFlagsData, builtin: Builtin, args: &[Value]) -> Inst {
-        let mut code = self.context;
-        for offset in [STORE_CONTEXT, store_context::BUILTINS, builtin.offset()] {
-            code = self.builder.ins().load(types::I64, flags, code, offset);
-        }
+        let code = self.builtin_code(flags, builtin);
         let signature = self.builtin_signature(builtin);
         let args: Vec<_> = std::iter::once(self.context).chain(args.iter().copied()).collect();
         self.builder.ins().call_indirect(signature, code, &args)
     }
 
-    fn builtin_signature(&mut self, builtin: Builtin) -> SigRef {
+    /// A builtin's address, loaded with these flags.
+    pub(super) fn builtin_code(&mut self, flags: MemFlagsData, builtin: Builtin) -> Value {
+        [STORE_CONTEXT, store_context::BUILTINS, builtin.offset()]
+            .into_iter()
+            .fold(self.context, |code, offset| self.builder.ins().load(types::I64, flags, code, offset))
+    }
+
+    pub(super) fn builtin_signature(&mut self, builtin: Builtin) -> SigRef {
         let Translator { builder, builtins, .. } = self;
         *builtins.entry(builtin as u32).or_insert_with(|| builder.import_signature(signatures::builtin(builtin)))
     }

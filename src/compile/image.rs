@@ -1,7 +1,7 @@
 //! Puts compiled functions together: one image, one set of tables.
 
 use super::function::FunctionOutput;
-use crate::abi::artifact::{CallSite, CompiledBlob, Form, FunctionCode, TrapSite};
+use crate::abi::artifact::{CallSite, CompiledBlob, Form, FunctionCode, Handler, TrapSite, TryBlock};
 use crate::abi::frame_table::{Checkpoint, FrameTable, FunctionFrame, Stop};
 use crate::abi::thunk;
 use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, Result};
@@ -47,6 +47,21 @@ pub(super) fn link(
             pc,
             state: state.map(|state| states_from + state),
         }));
+        let first_try = module.try_blocks.len() as u32;
+        module.handlers.extend(function.handlers.into_iter().map(|handler| Handler {
+            return_offset: at(handler.return_offset.0),
+            landing: at(handler.landing.0),
+            try_block: first_try + handler.try_block,
+            ..handler
+        }));
+        for (parent, clauses) in function.try_blocks {
+            module.try_blocks.push(TryBlock {
+                parent: parent.map(|parent| first_try + parent),
+                first_clause: module.clauses.len() as u32,
+                clauses: clauses.len() as u32,
+            });
+            module.clauses.extend(clauses);
+        }
         if let Some(debug) = function.debug {
             frames.functions.push(FunctionFrame {
                 slot_to_fp: debug.slot_to_fp,

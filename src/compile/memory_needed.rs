@@ -8,7 +8,8 @@
 use super::model::Plan;
 use crate::abi::operators::vector_operator;
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, Result, TypeIndex, ValType, error::bail,
+    DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, Result, TagIndex, TypeIndex, ValType,
+    error::bail,
 };
 use crate::wasm::ModuleInfo;
 use crate::wasm::features::validated;
@@ -16,7 +17,7 @@ use crate::wasm::parse::invalid;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use wasmparser::{
-    BlockType, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmModuleResources,
+    BlockType, Catch, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmModuleResources,
 };
 
 /// Bytes for what every function needs.
@@ -145,7 +146,7 @@ fn measure(
     measured.has_vectors =
         (0..validator.len_locals()).any(|local| validator.get_local_type(local) == Some(wasmparser::ValType::V128));
     let mut is_named = vec![false; measured.locals as usize];
-    let mut open_loops = OpenLoops::default();
+    let mut open_blocks = OpenBlocks::default();
     // Where control flow does more than go on.
     let mut crossings = 0_u64;
     while !reader.eof() {
@@ -169,6 +170,7 @@ fn measure(
             Operator::ReturnCallIndirect { type_index, .. } | Operator::ReturnCallRef { type_index } => {
                 info.signatures[TypeIndex::from_u32(type_index)].params.len()
             }
+            Operator::Throw { tag_index } => info.tag_signature(TagIndex::from_u32(tag_index)).params.len(),
             _ => 0,
         };
         let mut values = branched.saturating_add(handed_on as u64);
@@ -185,10 +187,15 @@ fn measure(
             measured.named.push(local);
         }
         measured.has_vectors |= makes_vectors(info, &operator);
-        open_loops.see(&operator);
-        measured.loops = measured.loops.max(open_loops.count);
-        if crosses(&operator) {
-            crossings += 1;
+        open_blocks.see(&operator);
+        measured.loops = measured.loops.max(open_blocks.loops);
+        // Whoever may throw in a block that catches branches, too.
+        let may_throw = called.is_some() || matches!(operator, Operator::Throw { .. } | Operator::ThrowRef);
+        if crosses(&operator) || may_throw && open_blocks.tries > 0 {
+            crossings += match &operator {
+                Operator::TryTable { try_table } => 1 + try_table.catches.len() as u64,
+                _ => 1,
+            };
             measured.crossing = measured.crossing.saturating_add(operands.saturating_sub(branched));
         }
         if debug && info.ends_run(&operator) {
@@ -219,21 +226,38 @@ fn checks_of(opcode: u8) -> u64 {
 
 /// The blocks that are open, also in unreachable code.
 #[derive(Default)]
-struct OpenLoops {
-    is_loop: Vec<bool>,
-    count: u64,
+struct OpenBlocks {
+    kinds: Vec<Open>,
+    loops: u64,
+    /// Those that catch exceptions.
+    tries: u64,
 }
 
-impl OpenLoops {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Loop,
+    Try,
+    Other,
+}
+
+impl OpenBlocks {
     fn see(&mut self, operator: &Operator<'_>) {
         match operator {
             Operator::Loop { .. } => {
-                self.is_loop.push(true);
-                self.count += 1;
+                self.kinds.push(Open::Loop);
+                self.loops += 1;
             }
-            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => self.is_loop.push(false),
+            Operator::TryTable { .. } => {
+                self.kinds.push(Open::Try);
+                self.tries += 1;
+            }
+            Operator::Block { .. } | Operator::If { .. } => self.kinds.push(Open::Other),
             // The function's own `end` finds none.
-            Operator::End => self.count -= u64::from(self.is_loop.pop() == Some(true)),
+            Operator::End => match self.kinds.pop() {
+                Some(Open::Loop) => self.loops -= 1,
+                Some(Open::Try) => self.tries -= 1,
+                Some(Open::Other) | None => {}
+            },
             _ => {}
         }
     }
@@ -252,6 +276,17 @@ fn makes_vectors(info: &ModuleInfo, operator: &Operator<'_>) -> bool {
             BlockType::Type(ty) => ty == wasmparser::ValType::V128,
             BlockType::FuncType(index) => gives(&info.signatures[TypeIndex::from_u32(index)]),
         },
+        Operator::TryTable { ref try_table } => {
+            let carries = |tag| info.tag_signature(TagIndex::from_u32(tag)).params.contains(&ValType::V128);
+            try_table.catches.iter().any(|catch| match *catch {
+                Catch::One { tag, .. } | Catch::OneRef { tag, .. } => carries(tag),
+                Catch::All { .. } | Catch::AllRef { .. } => false,
+            }) || match try_table.ty {
+                BlockType::Empty => false,
+                BlockType::Type(ty) => ty == wasmparser::ValType::V128,
+                BlockType::FuncType(index) => gives(&info.signatures[TypeIndex::from_u32(index)]),
+            }
+        }
         Operator::GlobalGet { global_index } => {
             info.globals[GlobalIndex::from_u32(global_index)].value == ValType::V128
         }
@@ -266,6 +301,7 @@ fn crosses(operator: &Operator<'_>) -> bool {
         Block { .. }
         | Loop { .. }
         | If { .. }
+        | TryTable { .. }
         | Else
         | Br { .. }
         | BrIf { .. }
@@ -301,6 +337,16 @@ fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Ope
     match operator {
         Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
             of_type(*blockty, true) + of_type(*blockty, false)
+        }
+        Operator::TryTable { try_table } => {
+            let labels = try_table.catches.iter().map(|catch| match *catch {
+                Catch::One { label, .. }
+                | Catch::OneRef { label, .. }
+                | Catch::All { label }
+                | Catch::AllRef { label } => of_label(label),
+            });
+            let own = of_type(try_table.ty, true) + of_type(try_table.ty, false);
+            labels.fold(own, u64::saturating_add)
         }
         Operator::Br { relative_depth }
         | Operator::BrIf { relative_depth }

@@ -12,6 +12,7 @@ mod checks;
 mod control;
 mod crowding;
 mod emitter;
+mod exceptions;
 mod function;
 mod image;
 mod lanes;
@@ -262,18 +263,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unsupported_block_is_refused_in_dead_code_too() {
+    fn blocks_in_dead_code_are_told_apart() {
         for debug in [false, true] {
-            let alive = refusal("(module (func try_table end))", debug);
-            assert_eq!(alive, Some(ErrorKind::Unsupported));
-            let dead = refusal("(module (func (block unreachable try_table end) nop))", debug);
-            assert_eq!(dead, Some(ErrorKind::Unsupported));
+            let dead =
+                "(module (func (block unreachable try_table end) nop) (func unreachable (try_table (catch_all 0))))";
+            assert_eq!(refusal(dead, debug), None);
         }
     }
 
     #[test]
     fn an_invalid_function_outweighs_an_unsupported_one() {
-        let kind = refusal("(module (func (throw_ref (ref.null exn))) (func (drop)))", false);
+        let kind = refusal("(module (func (drop (ref.null any))) (func (drop)))", false);
         assert_eq!(kind, Some(ErrorKind::InvalidModule));
     }
 }

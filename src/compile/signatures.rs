@@ -33,8 +33,11 @@ pub(super) fn builtin(builtin: Builtin) -> Signature {
             Param::I64 => types::I64,
         })
     };
-    let changes_nothing = builtin == Builtin::look;
-    let convention = if changes_nothing { CallConv::PreserveAll } else { CallConv::SystemV };
+    let convention = match builtin {
+        Builtin::look => CallConv::PreserveAll,
+        Builtin::throw | Builtin::throw_ref => CallConv::Tail,
+        _ => CallConv::SystemV,
+    };
     let mut signature = Signature::new(convention);
     signature.params.push(AbiParam::new(types::I64));
     signature.params.extend(builtin.params().iter().map(convert));

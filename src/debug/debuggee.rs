@@ -14,7 +14,8 @@ use super::pending::Pending;
 use super::stopped_call::StoppedCall;
 use crate::base::error::bail;
 use crate::base::{
-    Func, FuncIndex, Global, GlobalIndex, Instance, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex,
+    Func, FuncIndex, Global, GlobalIndex, Instance, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex, Tag,
+    TagIndex,
 };
 use crate::runtime::{Engine, Interrupts, Module, Store};
 use std::cell::{Cell, RefCell};
@@ -64,6 +65,8 @@ pub struct Spaces {
     pub memories: u32,
     /// Globals.
     pub globals: u32,
+    /// Tags.
+    pub tags: u32,
     /// Element segments.
     pub elements: u32,
     /// Data segments.
@@ -269,6 +272,7 @@ impl Debuggee {
             tables: info.tables.len() as u32,
             memories: info.memories.len() as u32,
             globals: info.globals.len() as u32,
+            tags: info.tags.len() as u32,
             elements: info.elements.len() as u32,
             data: info.data.len() as u32,
         })
@@ -296,5 +300,11 @@ impl Debuggee {
     pub fn instance_global(&self, instance: Instance, index: GlobalIndex) -> Result<Global> {
         self.check_debug()?;
         self.store.instance_global(instance, index)
+    }
+
+    /// The tag at an index of the instance's module.
+    pub fn instance_tag(&self, instance: Instance, index: TagIndex) -> Result<Tag> {
+        self.check_debug()?;
+        self.store.instance_tag(instance, index)
     }
 }

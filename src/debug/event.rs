@@ -5,7 +5,7 @@
 
 use super::{Debuggee, Frame};
 use crate::base::error::MemoryFault;
-use crate::base::{Error, Result, TrapCode, WasmPc, error::bail};
+use crate::base::{Error, Result, Thrown, TrapCode, WasmPc, error::bail};
 use crate::runtime::Call;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -16,7 +16,10 @@ use std::rc::Rc;
 pub enum EventKind {
     /// A host function returned an error; the guest's frames are still there.
     HostError = 1 << 0,
-    // 1 << 1: an exception was thrown and will be caught. 1 << 2: one will not be caught.
+    /// An exception was thrown that will be caught; the guest is still where it was thrown.
+    CaughtException = 1 << 1,
+    /// An exception was thrown that the call doesn't catch; its frames stay readable until the call is dropped.
+    UncaughtException = 1 << 2,
     /// The guest trapped; its frames stay readable until the call is dropped.
     Trap = 1 << 3,
     /// The guest is about to execute an operator that has an enabled breakpoint.
@@ -40,6 +43,8 @@ pub enum EventKind {
 impl EventKind {
     /// Every kind that exists.
     pub const ALL: u32 = EventKind::HostError as u32
+        | EventKind::CaughtException as u32
+        | EventKind::UncaughtException as u32
         | EventKind::Trap as u32
         | EventKind::Breakpoint as u32
         | EventKind::Step as u32
@@ -80,8 +85,30 @@ pub struct Event {
     pub fault: Option<MemoryFault>,
     /// Whether [`Action::Pause`] is possible: the call is resumable, and hasn't ended.
     pub can_pause: bool,
-    /// For [`EventKind::Trap`] and [`EventKind::HostError`]: the error that the call ends with, backtrace included.
+    /// For [`EventKind::Trap`], [`EventKind::HostError`] and [`EventKind::UncaughtException`]: the error that the call ends with,
+    /// backtrace included.
     pub error: Option<Error>,
+    /// For [`EventKind::CaughtException`]: the exception, and where it will be caught.
+    pub exception: Option<CaughtException>,
+}
+
+impl Event {
+    /// The exception that it is about.
+    pub fn thrown(&self) -> Option<&Thrown> {
+        let caught = self.exception.as_ref().map(|exception| &*exception.thrown);
+        caught.or_else(|| self.error.as_ref().filter(|_| self.kind == EventKind::UncaughtException)?.thrown())
+    }
+}
+
+/// An exception that will be caught.
+#[derive(Clone, Debug)]
+pub struct CaughtException {
+    /// The exception.
+    pub thrown: Rc<Thrown>,
+    /// The frame that catches it.
+    pub frame: Frame,
+    /// The operator there that catches it.
+    pub pc: WasmPc,
 }
 
 /// What to do after an event.

@@ -273,6 +273,12 @@ impl Debuggee {
         if let Some(function) = call.goes_to() {
             self.arm_function(function)?;
         }
+        if let Some(throwing) = call.throwing() {
+            let blob = throwing.catching.blob;
+            if let Some(body) = blob.tables().body_at(throwing.catching.landing) {
+                self.arm_function((blob.module().clone(), blob.function(body)))?;
+            }
+        }
         let activation = call.activation();
         let mut frames = activation.iter().flat_map(|activation| self.store().walk(activation));
         let Some((newest, (body, _))) = frames.by_ref().find_map(|frame| frame.place().map(|place| (frame, place)))

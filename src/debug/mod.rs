@@ -34,6 +34,6 @@ pub use breakpoints::BreakpointInfo;
 pub use debug_call::{CallState, DebugCall, Resume};
 pub use debuggee::{Debuggee, Spaces};
 pub use edit::Edit;
-pub use event::{Action, Event, EventHandler, EventKind};
+pub use event::{Action, CaughtException, Event, EventHandler, EventKind};
 pub use frame::{Frame, FrameInfo, FrameKind};
 pub use interruption::Budget;

@@ -14,7 +14,7 @@
 //! to it; no cell is borrowed while a handler or the guest runs. Read next: `stopped_call.rs`, [`super::event`].
 
 use super::breakpoints::Site;
-use super::event::{Receiver, Registered};
+use super::event::{CaughtException, Receiver, Registered};
 use super::interruption::BudgetView;
 use super::stopped_call::{Advance, StoppedCall};
 use super::{Action, Debuggee, Event, EventKind, Frame};
@@ -96,6 +96,11 @@ impl<'a> Session<'a> {
                     }
                 }
                 Exit::Yielded => return self.yielded(),
+                Exit::Threw => {
+                    if self.threw().is_break() {
+                        return self.outcome();
+                    }
+                }
             }
         }
     }
@@ -119,6 +124,10 @@ impl<'a> Session<'a> {
                 Flow::Break(()) => self.outcome(),
             },
             Exit::Yielded => self.yielded(),
+            Exit::Threw => match self.threw() {
+                Flow::Continue(()) => self.run(),
+                Flow::Break(()) => self.outcome(),
+            },
         }
     }
 
@@ -193,6 +202,42 @@ impl<'a> Session<'a> {
             return self.outcome();
         }
         Ok(Outcome::Yielded)
+    }
+
+    /// Handles that the guest has thrown an exception that it is going to catch. If the answer is to go on, everything is ready for
+    /// that.
+    #[cold]
+    fn threw(&self) -> Flow {
+        let store = self.debuggee.store();
+        let (Some(throwing), Some(activation)) = (self.call.throwing(), self.call.activation()) else {
+            return Flow::Continue(());
+        };
+        let (call, caught_by) = (self.call.id(), throwing.catching.fp);
+        if !self.silent {
+            let receiver = self.debuggee.receiver(EventKind::CaughtException, self.resumable);
+            if !matches!(receiver, Receiver::Nobody) {
+                let position = store.walk(&activation).take_while(|frame| frame.fp != caught_by).count() as u32;
+                self.stopped_call.begin_throw(activation, store);
+                let frame = self.debuggee.innermost(self.stopped_call);
+                let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
+                let exception = CaughtException {
+                    thrown: throwing.thrown.clone(),
+                    frame: self.stopped_call.frame(store, position),
+                    pc: throwing.catching.pc,
+                };
+                let event = self.event(EventKind::CaughtException, pc, self.debuggee.no_ids.clone());
+                self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
+            }
+        }
+        self.if_done(self.debuggee.forget_writes(call, |fp| fp < caught_by))?;
+        if self.debuggee.pending.of(call, caught_by).is_some() {
+            // They are made at the next stop point of the frame, wherever that is.
+            self.debuggee.run_on.set(Some(self.debuggee.run_on.take().unwrap_or_default()));
+        }
+        if self.steps() || self.debuggee.run_on.get().is_some() {
+            self.if_done(self.debuggee.arm_newest(self.call).map(|_| ()))?;
+        }
+        Flow::Continue(())
     }
 
     fn finished(&self) -> Outcome {
@@ -359,6 +404,7 @@ impl<'a> Session<'a> {
             fault: None,
             can_pause: self.resumable,
             error: None,
+            exception: None,
         }
     }
 
@@ -439,6 +485,7 @@ impl<'a> Session<'a> {
             fault: None,
             can_pause: false,
             error: Some(error.clone()),
+            exception: None,
         };
         Ok((event, error))
     }
@@ -451,7 +498,11 @@ impl<'a> Session<'a> {
         if error.kind() == ErrorKind::Exit {
             return Outcome::Exited(error);
         }
-        let kind = if trap.code == TrapCode::HostError { EventKind::HostError } else { EventKind::Trap };
+        let kind = match trap.code {
+            TrapCode::HostError => EventKind::HostError,
+            TrapCode::Exception => EventKind::UncaughtException,
+            _ => EventKind::Trap,
+        };
         let receiver = if self.silent && !self.resumable {
             Receiver::Nobody
         } else {
@@ -493,6 +544,7 @@ impl<'a> Session<'a> {
             fault: trap.fault,
             can_pause: false,
             error: Some(error.clone()),
+            exception: None,
         }
     }
 }

@@ -169,7 +169,13 @@ impl StoppedCall {
     /// read what the operator may have changed already the frame's values aren't known.
     pub(super) fn begin_within(&self, activation: Activation, store: &Store) {
         self.begin(activation);
-        self.state.borrow_mut().replay_to_call(store);
+        self.state.borrow_mut().replay_to_call(store, true);
+    }
+
+    /// Notes that a call was left where it has thrown an exception; replays up to that.
+    pub(super) fn begin_throw(&self, activation: Activation, store: &Store) {
+        self.begin(activation);
+        self.state.borrow_mut().replay_to_call(store, false);
     }
 
     /// Notes that a call ended in a trap; replays up to the operator that trapped.
@@ -178,7 +184,11 @@ impl StoppedCall {
         self.begin(activation);
         self.ended.set(Some(code));
         let mut state = self.state.borrow_mut();
-        state.replay_trap(store);
+        if code == TrapCode::Exception {
+            state.replay_to_call(store, false);
+        } else {
+            state.replay_trap(store);
+        }
         // Unless the tail call itself has trapped.
         if replaced != 0 && !state.is_at_tail_call(replaced) {
             self.replaced.set(replaced);
@@ -662,7 +672,7 @@ impl State {
                 .is_some_and(|(blob, _, pc)| is_tail_call_operator(&blob.module().info().operator_at(*pc)))
     }
 
-    fn replay_to_call(&mut self, store: &Store) {
+    fn replay_to_call(&mut self, store: &Store, only_quiet: bool) {
         let newest = self.activation.as_ref().and_then(|activation| store.walk(activation).next());
         let Some(frame) = newest else { return };
         if frame.call_site().is_none_or(|call| call.state.is_none())
@@ -670,7 +680,7 @@ impl State {
             && let Some(activation) = &mut self.activation
         {
             activation.fp = frame.fp;
-            self.replay_to(store, &frame.blob, body, pc, true);
+            self.replay_to(store, &frame.blob, body, pc, only_quiet);
         }
     }
 

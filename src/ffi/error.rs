@@ -83,6 +83,9 @@ pub enum pellucid_trap {
     PELLUCID_TRAP_OUT_OF_FUEL = 18,
     /// A reference was null where none may be: by `call_ref`, `ref.as_non_null`, or an access to an object.
     PELLUCID_TRAP_NULL_REFERENCE = 19,
+    /// An exception was thrown that nobody caught. Events say so; the call's error object has the exception, see
+    /// `pellucid_error_exception`, and is no trap.
+    PELLUCID_TRAP_EXCEPTION = 20,
 }
 
 /// One Wasm frame of an error's backtrace.
@@ -375,6 +378,6 @@ mod tests {
         assert_eq!(TrapCode::Requested as u32, pellucid_trap::PELLUCID_TRAP_REQUESTED as u32);
         // Both lists are dense, so a code that is missing in C shows here.
         let last = (0..=u8::MAX).filter(|number| TrapCode::from_u8(*number).is_some()).max();
-        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_NULL_REFERENCE as u8));
+        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_EXCEPTION as u8));
     }
 }

@@ -34,6 +34,12 @@ pub type pellucid_event_kind_t = u32;
 pub enum pellucid_event_kind {
     /// A host function returned an error; the guest's frames still stand.
     PELLUCID_EVENT_HOST_ERROR = 1,
+    /// An exception was thrown that will be caught, see `pellucid_event_catch`. The guest is still at the operator that throws, or in
+    /// the host function that has thrown, and its frames can be read, not changed.
+    PELLUCID_EVENT_EXCEPTION = 2,
+    /// An exception was thrown that nothing in the call catches: it ends the call, as a trap does. A host function that made the call may
+    /// hand the error on, so that an outer call may still catch it.
+    PELLUCID_EVENT_UNCAUGHT_EXCEPTION = 4,
     /// The guest trapped; its frames still stand, to be read: the call has ended, and nothing in it can be changed.
     PELLUCID_EVENT_TRAP = 8,
     /// The guest has come to an operator that has an enabled breakpoint, and is about to execute it. What a host has moved there, by
@@ -53,7 +59,7 @@ pub enum pellucid_event_kind {
     /// without, the event has no frame.
     PELLUCID_EVENT_FUEL = 65536,
     /// In a mask: every kind that the header knows.
-    PELLUCID_EVENT_ALL = 98681,
+    PELLUCID_EVENT_ALL = 98687,
 }
 
 /// Wishes that may be or-ed into a mask of events.
@@ -110,7 +116,7 @@ impl pellucid_event_t {
         pellucid_event_t { event, message: RefCell::new(None) }
     }
 
-    fn event(&self) -> &Event {
+    pub(super) fn event(&self) -> &Event {
         // SAFETY: `new` took the pointer from a reference to an event that outlives this object: both are in the
         // invocation of a handler, or in a call (`pellucid_call_t`).
         unsafe { &*self.event }
@@ -349,7 +355,7 @@ pub unsafe extern "C" fn pellucid_event_fault(
     })
 }
 
-/// The error that the call ends with, if the event is a trap or the failure of a host function.
+/// The error that the call ends with, if the event is a trap, the failure of a host function, or an exception that isn't caught.
 ///
 /// - `event`: the event.
 /// - `out_error`: gets the error, backtrace included.
@@ -416,10 +422,13 @@ mod tests {
         assert_eq!(EventKind::HostError.bit(), pellucid_event_kind::PELLUCID_EVENT_HOST_ERROR as u32);
         assert_eq!(EventKind::Trap.bit(), pellucid_event_kind::PELLUCID_EVENT_TRAP as u32);
         assert_eq!(EventKind::Breakpoint.bit(), pellucid_event_kind::PELLUCID_EVENT_BREAKPOINT as u32);
+        assert_eq!(EventKind::CaughtException.bit(), pellucid_event_kind::PELLUCID_EVENT_EXCEPTION as u32);
+        let uncaught = pellucid_event_kind::PELLUCID_EVENT_UNCAUGHT_EXCEPTION as u32;
+        assert_eq!(EventKind::UncaughtException.bit(), uncaught);
         assert_eq!(EventKind::Step.bit(), pellucid_event_kind::PELLUCID_EVENT_STEP as u32);
         assert_eq!(EventKind::ALL, pellucid_event_kind::PELLUCID_EVENT_ALL as u32);
         let nested = pellucid_event_flag::PELLUCID_EVENT_NESTED as u32;
         assert_eq!(core_mask(nested | 8).unwrap(), EventKind::NESTED | 8);
-        assert!(core_mask(2).is_err() && core_mask(1 << 31).is_err());
+        assert!(core_mask(1 << 7).is_err() && core_mask(1 << 31).is_err());
     }
 }

@@ -68,6 +68,31 @@ pub struct pellucid_global_t {
     pub index: u64,
 }
 
+/// A tag of exceptions in a store: what tells one kind of exception from others. Plain data, like `pellucid_instance_t`.
+///
+/// Since: 0.1.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct pellucid_tag_t {
+    /// The number of the store.
+    pub store: u64,
+    /// The number of the tag in the store.
+    pub index: u64,
+}
+
+/// An exception in a store that the guest can hold a reference to. Plain data, like `pellucid_instance_t`; all zeros is the null
+/// reference.
+///
+/// Since: 0.1.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct pellucid_exnref_t {
+    /// The number of the store; 0 for null.
+    pub store: u64,
+    /// The number of the exception in the store.
+    pub index: u64,
+}
+
 /// A host value in a store, which the guest can hold and pass on, but not look into. Plain data, like
 /// `pellucid_instance_t`; all zeros is the null reference.
 ///
@@ -105,5 +130,7 @@ convert!(
     pellucid_memory_t <-> Memory,
     pellucid_table_t <-> Table,
     pellucid_global_t <-> Global,
+    pellucid_tag_t <-> Tag,
+    pellucid_exnref_t <-> ExnRef,
     pellucid_externref_t <-> ExternRef
 );

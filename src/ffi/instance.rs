@@ -5,14 +5,16 @@
 use super::bytes::pellucid_str_t;
 use super::entry::entry;
 use super::error::pellucid_error_t;
-use super::handle::{pellucid_func_t, pellucid_global_t, pellucid_instance_t, pellucid_memory_t, pellucid_table_t};
+use super::handle::{
+    pellucid_func_t, pellucid_global_t, pellucid_instance_t, pellucid_memory_t, pellucid_table_t, pellucid_tag_t,
+};
 use super::module::pellucid_module_t;
 use super::pointer::Sized32;
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::types::pellucid_externtype_t;
 use super::value::pellucid_extern_t;
-use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex, error::bail};
+use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, Result, TableIndex, TagIndex, error::bail};
 use cranelift_entity::EntityRef;
 use std::ffi::c_char;
 use std::mem::offset_of;
@@ -38,6 +40,8 @@ pub struct pellucid_spaces_t {
     pub n_elements: u32,
     /// Data segments.
     pub n_data: u32,
+    /// Tags.
+    pub n_tags: u32,
 }
 
 impl Sized32 for pellucid_spaces_t {
@@ -246,6 +250,7 @@ pub unsafe extern "C" fn pellucid_instance_spaces(
             n_globals: spaces.globals,
             n_elements: spaces.elements,
             n_data: spaces.data,
+            n_tags: spaces.tags,
         });
         Ok(())
     })
@@ -355,6 +360,33 @@ pub unsafe extern "C" fn pellucid_instance_global(
     entry!(status null_mut(); store store, copy instance, out out_global => {
         let index = GlobalIndex::new(indexable(global_index)?);
         out_global.set(store.debuggee().instance_global(instance.into(), index)?.into());
+        Ok(())
+    })
+}
+
+/// A tag of an instance by its index, exported or not. The handle is an ordinary one.
+///
+/// - `store`: the store.
+/// - `instance`: the instance.
+/// - `tag_index`: the index in its module, imports counted first.
+/// - `out_tag`: gets the tag.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_WRONG_STORE`;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_instance_tag(
+    store: *const pellucid_store_t,
+    instance: *const pellucid_instance_t,
+    tag_index: u32,
+    out_tag: *mut pellucid_tag_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, copy instance, out out_tag => {
+        let index = TagIndex::new(indexable(tag_index)?);
+        out_tag.set(store.debuggee().instance_tag(instance.into(), index)?.into());
         Ok(())
     })
 }

@@ -68,6 +68,8 @@ pub enum pellucid_status {
     PELLUCID_ERR_BUSY = -21,
     /// A host function has no results yet, where the call that it was called in can't wait for them.
     PELLUCID_ERR_CANNOT_YIELD = -22,
+    /// An exception was thrown that nobody caught, see `pellucid_error_exception`.
+    PELLUCID_ERR_EXCEPTION = -23,
 }
 use pellucid_status::*;
 
@@ -96,11 +98,12 @@ pub(super) fn status_of(kind: ErrorKind) -> pellucid_status_t {
         ErrorKind::Exit => PELLUCID_ERR_EXIT,
         ErrorKind::Busy => PELLUCID_ERR_BUSY,
         ErrorKind::CannotYield => PELLUCID_ERR_CANNOT_YIELD,
+        ErrorKind::Exception => PELLUCID_ERR_EXCEPTION,
     };
     status as pellucid_status_t
 }
 
-const NAMES: [(pellucid_status, &str); 24] = [
+const NAMES: [(pellucid_status, &str); 25] = [
     (PELLUCID_OK, "PELLUCID_OK"),
     (PELLUCID_ERR_INVALID_ARGUMENT, "PELLUCID_ERR_INVALID_ARGUMENT"),
     (PELLUCID_ERR_NULL_ARGUMENT, "PELLUCID_ERR_NULL_ARGUMENT"),
@@ -124,6 +127,7 @@ const NAMES: [(pellucid_status, &str); 24] = [
     (PELLUCID_ERR_EXIT, "PELLUCID_ERR_EXIT"),
     (PELLUCID_ERR_BUSY, "PELLUCID_ERR_BUSY"),
     (PELLUCID_ERR_CANNOT_YIELD, "PELLUCID_ERR_CANNOT_YIELD"),
+    (PELLUCID_ERR_EXCEPTION, "PELLUCID_ERR_EXCEPTION"),
     (PELLUCID_YIELD, "PELLUCID_YIELD"),
 ];
 

@@ -35,7 +35,7 @@ pub enum pellucid_kind {
     PELLUCID_EXTERNREF = 6,
     /// A garbage-collected value or null; reserved.
     PELLUCID_ANYREF = 7,
-    /// An exception or null; reserved.
+    /// An exception or null.
     PELLUCID_EXNREF = 8,
     /// A continuation or null; reserved.
     PELLUCID_CONTREF = 9,
@@ -59,6 +59,8 @@ pub enum pellucid_extern_kind {
     PELLUCID_EXTERN_MEMORY = 2,
     /// A global.
     PELLUCID_EXTERN_GLOBAL = 3,
+    /// A tag.
+    PELLUCID_EXTERN_TAG = 4,
 }
 
 /// The type of a function: parameters and results. An owned object that never changes.
@@ -135,7 +137,7 @@ pub struct pellucid_tabletype_t {
     pub maximum: u64,
     /// 1 if there is a maximum, else 0.
     pub has_maximum: u32,
-    /// What its elements are: `PELLUCID_FUNCREF` or `PELLUCID_EXTERNREF`.
+    /// What its elements are: `PELLUCID_FUNCREF`, `PELLUCID_EXTERNREF` or `PELLUCID_EXNREF`.
     pub element: pellucid_kind_t,
     /// 1 if its indices and sizes are `i64`, 0 if they are `i32`.
     pub is_64: u32,
@@ -173,7 +175,7 @@ pub(super) fn kind_of(value: &Value) -> pellucid_kind_t {
 /// The value type of this number: `Unsupported` for a reserved one, `InvalidArgument` for an unknown one.
 pub(super) fn value_type(number: pellucid_kind_t) -> Result<ValType> {
     use pellucid_kind::*;
-    let reserved = [PELLUCID_ANYREF, PELLUCID_EXNREF, PELLUCID_CONTREF];
+    let reserved = [PELLUCID_ANYREF, PELLUCID_CONTREF];
     if reserved.iter().any(|kind| *kind as u32 == number) {
         bail!(Unsupported, "values of kind {number} aren't supported yet");
     }
@@ -191,6 +193,7 @@ pub(super) fn extern_kind(ty: &ExternType) -> pellucid_extern_kind_t {
         ExternType::Table(_) => PELLUCID_EXTERN_TABLE,
         ExternType::Memory(_) => PELLUCID_EXTERN_MEMORY,
         ExternType::Global(_) => PELLUCID_EXTERN_GLOBAL,
+        ExternType::Tag(_) => PELLUCID_EXTERN_TAG,
     };
     kind as u32
 }
@@ -229,6 +232,7 @@ impl pellucid_externtype_t {
             ExternType::Table(_) => "table",
             ExternType::Memory(_) => "memory",
             ExternType::Global(_) => "global",
+            ExternType::Tag(_) => "tag",
         };
         bail!(TypeMismatch, "it is a {found}, not a {wanted}");
     }
@@ -469,6 +473,27 @@ pub unsafe extern "C" fn pellucid_externtype_global(
         let ExternType::Global(ty) = &externtype.ty else { return externtype.mismatch("global") };
         out_type.set(pellucid_globaltype_t::from_core(*ty));
         Ok(())
+    })
+}
+
+/// The type of a tag that is imported or exported: a function that takes what the tag's exceptions carry, and gives nothing.
+///
+/// - `externtype`: the type of the import or export.
+/// - `out_type`: gets the type.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` if it isn't a tag.
+///
+/// Owns: the caller owns `*out_type`.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_externtype_tag(
+    externtype: *const pellucid_externtype_t,
+    out_type: *mut *mut pellucid_functype_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref externtype, out out_type => {
+        let ExternType::Tag(ty) = &externtype.ty else { return externtype.mismatch("tag") };
+        out_type.give(pellucid_functype_t::new(Arc::new(ty.clone())))
     })
 }
 

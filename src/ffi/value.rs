@@ -4,7 +4,10 @@
 //! by `tests/c/layout.c`. Read next: [`func`](super::func).
 
 use super::entry::entry;
-use super::handle::{pellucid_externref_t, pellucid_func_t, pellucid_global_t, pellucid_memory_t, pellucid_table_t};
+use super::handle::{
+    pellucid_exnref_t, pellucid_externref_t, pellucid_func_t, pellucid_global_t, pellucid_memory_t, pellucid_table_t,
+    pellucid_tag_t,
+};
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::types::{kind_of, pellucid_extern_kind, pellucid_extern_kind_t, pellucid_kind, pellucid_kind_t, value_type};
@@ -37,6 +40,8 @@ pub union pellucid_value_of_t {
     pub funcref: pellucid_func_t,
     /// `PELLUCID_EXTERNREF`; all zeros for null.
     pub externref: pellucid_externref_t,
+    /// `PELLUCID_EXNREF`; all zeros for null.
+    pub exnref: pellucid_exnref_t,
     /// The identity of a value of a reserved kind.
     pub opaque: [u64; 2],
 }
@@ -99,6 +104,8 @@ pub union pellucid_extern_of_t {
     pub memory: pellucid_memory_t,
     /// `PELLUCID_EXTERN_GLOBAL`.
     pub global: pellucid_global_t,
+    /// `PELLUCID_EXTERN_TAG`.
+    pub tag: pellucid_tag_t,
 }
 
 /// Something to import or export: a handle with its kind. Plain data.
@@ -163,6 +170,10 @@ impl pellucid_value_t {
             Value::ExternRef(Some(value)) => {
                 pellucid_value_t::new(PELLUCID_EXTERNREF, only!(pellucid_value_of_t { externref: value.into() }))
             }
+            Value::ExnRef(None) => pellucid_value_t::new(PELLUCID_EXNREF, null),
+            Value::ExnRef(Some(exception)) => {
+                pellucid_value_t::new(PELLUCID_EXNREF, only!(pellucid_value_of_t { exnref: exception.into() }))
+            }
             Value::Unavailable => pellucid_value_t::new(PELLUCID_UNAVAILABLE, null),
         }
     }
@@ -187,6 +198,10 @@ impl pellucid_value_t {
                 n if n == PELLUCID_EXTERNREF as u32 => {
                     let value = self.of.externref;
                     Value::ExternRef((value != pellucid_externref_t::default()).then(|| value.into()))
+                }
+                n if n == PELLUCID_EXNREF as u32 => {
+                    let exception = self.of.exnref;
+                    Value::ExnRef((exception != pellucid_exnref_t::default()).then(|| exception.into()))
                 }
                 n if n == PELLUCID_UNAVAILABLE as u32 => Value::Unavailable,
                 n => return Err(no_value(n)),
@@ -332,6 +347,7 @@ impl pellucid_extern_t {
             Extern::Table(table) => (PELLUCID_EXTERN_TABLE, pellucid_extern_of_t { table: table.into() }),
             Extern::Memory(memory) => (PELLUCID_EXTERN_MEMORY, pellucid_extern_of_t { memory: memory.into() }),
             Extern::Global(global) => (PELLUCID_EXTERN_GLOBAL, pellucid_extern_of_t { global: global.into() }),
+            Extern::Tag(tag) => (PELLUCID_EXTERN_TAG, pellucid_extern_of_t { tag: tag.into() }),
         };
         pellucid_extern_t { kind: kind as u32, reserved: 0, of }
     }
@@ -346,6 +362,7 @@ impl pellucid_extern_t {
                 n if n == PELLUCID_EXTERN_TABLE as u32 => Extern::Table(self.of.table.into()),
                 n if n == PELLUCID_EXTERN_MEMORY as u32 => Extern::Memory(self.of.memory.into()),
                 n if n == PELLUCID_EXTERN_GLOBAL as u32 => Extern::Global(self.of.global.into()),
+                n if n == PELLUCID_EXTERN_TAG as u32 => Extern::Tag(self.of.tag.into()),
                 n => bail!(InvalidArgument, "{n} isn't a kind of import or export"),
             })
         }
@@ -433,7 +450,7 @@ pub unsafe extern "C" fn pellucid_value_is_same(a: *const pellucid_value_t, b: *
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_value_is_null(value: *const pellucid_value_t) -> bool {
-    entry!(value false; copy value => matches!(value.to_core()?, Value::FuncRef(None) | Value::ExternRef(None)))
+    entry!(value false; copy value => matches!(value.to_core()?, Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ use super::machine::switch::builtin_stubs;
 use super::{Engine, Store};
 use crate::abi::builtins::{Builtin, wait};
 use crate::abi::vmctx::{self, VmMemory, VmTable};
-use crate::base::{DataIndex, ElemIndex, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex};
+use crate::base::{
+    DataIndex, ElemIndex, Memory, MemoryIndex, RawValue, Result, StoreLimits, Table, TableIndex, TagIndex,
+};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -26,7 +28,7 @@ use std::sync::atomic::Ordering;
 builtin_stubs! {
     memory_grow, memory_copy, memory_fill, memory_init, memory_wait32, memory_wait64, memory_notify,
     data_drop, table_grow, table_fill, table_copy, table_init,
-    elem_drop,
+    elem_drop; throw, throw_ref
 }
 
 impl Store {
@@ -332,6 +334,25 @@ pub unsafe extern "sysv64" fn data_drop(context: Context, segment: u32) {
     // SAFETY: the caller's promise.
     let (_, instance) = unsafe { caller(context) };
     instance.drop_data(DataIndex::from_u32(segment));
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn throw(context: Context, tag: u32, values: *const RawValue) -> *mut StoreContext {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (store, instance) = caller(context);
+        store.throw_values(instance.tag(TagIndex::from_u32(tag)), values)
+    }
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn throw_ref(context: Context, exception: u64) -> *mut StoreContext {
+    // SAFETY: the caller's promise.
+    unsafe { caller(context).0.throw_reference(exception) }
 }
 
 /// # Safety

@@ -24,6 +24,7 @@ use super::machine::store_context::RawTrap;
 use super::machine::switch::{self, Left};
 use super::machine::thread::ReadyThread;
 use super::mapped_blob::MappedBlob;
+use super::throwing::Throwing;
 use super::values::wrong_count;
 use super::{Module, Store};
 use crate::abi::convention::GuestCall;
@@ -63,6 +64,8 @@ pub enum Exit {
     Interrupted(Interrupted),
     /// A host function has no results yet: see [`Call::awaited`]. Only of calls that own themselves.
     Yielded,
+    /// It has thrown an exception, which one of its frames is going to catch: see [`Call::throwing`]. Only with debugging.
+    Threw,
 }
 
 /// What a call waits for.
@@ -186,6 +189,8 @@ pub struct Call {
     elsewhere: RefCell<Option<Elsewhere>>,
     /// Whether there is that.
     goes_elsewhere: Cell<bool>,
+    /// The exception that it has thrown.
+    throwing: RefCell<Option<Box<Throwing>>>,
     /// What it waits for, if it has yielded.
     awaited: Cell<Awaited>,
     /// What it was given of that.
@@ -257,6 +262,7 @@ impl Call {
             exit_place: Cell::new(ExitPlace::NONE),
             elsewhere: RefCell::default(),
             goes_elsewhere: Cell::new(false),
+            throwing: RefCell::new(None),
             awaited: Cell::new(Awaited::NOTHING),
             given: Cell::new(Given::Nothing),
             wait: RefCell::new(None),
@@ -329,9 +335,22 @@ impl Call {
                 return Ok(STILL_WAITING);
             }
             if self.given.get() == Given::Error {
-                return Ok(self.fail_in_host_func(store));
+                if !self.throw_in_host_func(store) {
+                    return Ok(self.fail_in_host_func(store));
+                }
+                if store.engine().config().debug {
+                    return Ok(LEFT_WITH_EXCEPTION);
+                }
+            } else {
+                self.given.set(Given::Results);
             }
-            self.given.set(Given::Results);
+        }
+        if !is_fresh
+            && self.left.get() == Left::Threw
+            && !self.goes_elsewhere.get()
+            && let Err(error) = self.land(store)
+        {
+            return Ok(self.fail_here(store, error));
         }
         self.state.set(RunState::Running);
         // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
@@ -379,6 +398,14 @@ impl Call {
             }
             switch::PREEMPTED | switch::RETURNED | switch::AGAIN => Exit::Interrupted(self.interrupted(store, exit)),
             STILL_WAITING => Exit::Yielded,
+            LEFT_WITH_EXCEPTION => {
+                self.state.set(RunState::Suspended);
+                Exit::Threw
+            }
+            switch::THREW => {
+                self.threw(store);
+                Exit::Threw
+            }
             NESTED_TOO_DEEPLY => {
                 self.state.set(RunState::Trapped);
                 let code = TrapCode::CallStackExhausted;
@@ -407,6 +434,36 @@ impl Call {
         self.guest_sp.set(guest_sp);
         self.left.set(Left::Stopped);
         Stopped { pc: NativePc(pc), fp }
+    }
+
+    /// Notes that it has thrown an exception.
+    #[cold]
+    fn threw(&self, store: &Store) {
+        self.state.set(RunState::Suspended);
+        let context = store.inner().context.get();
+        // SAFETY: as in `stopped`.
+        let (pc, fp, guest_sp) = unsafe { ((*context).exit_pc, (*context).exit_fp, (*context).guest_sp) };
+        self.exit_place.set(ExitPlace { pc, fp, kind: PcKind::Return });
+        self.guest_sp.set(guest_sp);
+        self.left.set(Left::Threw);
+        self.throwing.replace(store.inner().throwing.take());
+    }
+
+    /// Prepares for going on where an exception is caught.
+    ///
+    /// Errors: `Limit` or `System` if the exception can't be kept.
+    #[cold]
+    fn land(&self, store: &Store) -> Result<()> {
+        let throwing = self.throwing.borrow();
+        let throwing = throwing.as_ref().expect("it was left with it");
+        // SAFETY: the call was left where it threw, and hasn't run since.
+        unsafe { store.land(throwing) }
+    }
+
+    /// The exception that it was left with, and who is going to catch it.
+    pub fn throwing(&self) -> Option<Throwing> {
+        let is_there = self.state.get() == RunState::Suspended && self.left.get() == Left::Threw;
+        self.throwing.borrow().as_deref().filter(|_| is_there).cloned()
     }
 
     /// Notes that a host function has no results yet.
@@ -565,13 +622,36 @@ impl Call {
         Ok(())
     }
 
+    /// Has a call that was given an exception, where it waits, throw it there; answers whether it is caught.
+    #[cold]
+    fn throw_in_host_func(&self, store: &Store) -> bool {
+        let thrown = self.error.borrow().as_ref().and_then(|error| store.raw_thrown(error));
+        let activation = self.activation();
+        let Some((thrown, activation)) = thrown.zip(activation) else { return false };
+        // SAFETY: the call was left where it waits, by a call.
+        let Some(throwing) = (unsafe { store.throw_at(&activation, thrown) }) else { return false };
+        *self.error.borrow_mut() = None;
+        self.running.bump_epoch();
+        self.left.set(Left::Threw);
+        self.throwing.replace(Some(Box::new(throwing)));
+        true
+    }
+
     /// Ends a call that was given an error, where it waits; answers the switch's number.
     #[cold]
     fn fail_in_host_func(&self, store: &Store) -> u32 {
+        let error = self.error.take().expect("it was given");
+        self.fail_here(store, error)
+    }
+
+    /// Ends a call where it was left with an error; answers the switch's number.
+    #[cold]
+    fn fail_here(&self, store: &Store, error: Error) -> u32 {
         self.running.bump_epoch();
-        *store.inner().host_error.borrow_mut() = self.error.take();
+        let code = if error.kind() == ErrorKind::Exception { TrapCode::Exception } else { TrapCode::HostError };
+        *store.inner().host_error.borrow_mut() = Some(error);
         let ExitPlace { pc, fp, .. } = self.exit_place.get();
-        let trap = RawTrap { code: TrapCode::HostError, address: 0, memory: 0, pc, fp, sp: 0 };
+        let trap = RawTrap { code, address: 0, memory: 0, pc, fp, sp: 0 };
         // SAFETY: the context is this store's; guest code isn't running.
         unsafe { (*store.inner().context.get()).trap = trap };
         switch::TRAPPED
@@ -603,7 +683,7 @@ impl Call {
     #[cold]
     fn trapped(&self, store: &Store, trap: RawTrap) -> TrapInfo {
         self.state.set(RunState::Trapped);
-        if trap.code == TrapCode::HostError {
+        if let TrapCode::HostError | TrapCode::Exception = trap.code {
             let error = store.inner().host_error.take();
             if error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Exit) {
                 // The guest wanted its end: there is nothing to look for in its frames.
@@ -613,7 +693,10 @@ impl Call {
             *self.error.borrow_mut() = error;
         }
         let mut place = ExitPlace { pc: trap.pc, fp: trap.fp, kind: PcKind::Exact };
-        if trap.code == TrapCode::CallStackExhausted {
+        if let TrapCode::HostError | TrapCode::Exception = trap.code {
+            // It was left by a call.
+            place.kind = PcKind::Return;
+        } else if trap.code == TrapCode::CallStackExhausted {
             // SAFETY: the instruction at the pc was executed.
             place.fp = unsafe { switch::frame_pointer(trap.pc, trap.sp, trap.fp) };
             // A routine that has no frame yet doesn't count: its caller's frame is the newest, at the call.
@@ -907,6 +990,9 @@ impl Drop for Call {
 
 /// The switch's numbers, and one more: the call is nested too deeply.
 const NESTED_TOO_DEEPLY: u32 = u32::MAX;
+
+/// And another: the call was left with an exception that it was given.
+const LEFT_WITH_EXCEPTION: u32 = u32::MAX - 2;
 
 /// And another: the host function that the call waits for has no results yet.
 const STILL_WAITING: u32 = u32::MAX - 1;

@@ -271,6 +271,10 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
     match outcome {
         Ok(()) => ptr::null_mut(),
         Err(error) => match store.inner().host_answer.take() {
+            HostAnswer::Failed if error.kind() == ErrorKind::Exception => {
+                // SAFETY: guest code is what called.
+                unsafe { store.throw_error(&error) }.unwrap_or_else(|| store.host_failed(error))
+            }
             HostAnswer::Failed => store.host_failed(error),
             HostAnswer::Again => {
                 let args = [callee.addr(), caller.addr(), values.addr(), 0, 0, 0];
@@ -376,10 +380,11 @@ impl Store {
     /// stub wants to hear.
     #[cold]
     pub(super) fn host_failed(&self, error: Error) -> *mut StoreContext {
+        let code = if error.kind() == ErrorKind::Exception { TrapCode::Exception } else { TrapCode::HostError };
         *self.inner().host_error.borrow_mut() = Some(error);
         let context = self.inner().context.get();
         // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
-        unsafe { (*context).trap.code = TrapCode::HostError };
+        unsafe { (*context).trap.code = code };
         context
     }
 }

@@ -6,9 +6,10 @@ use super::entities::func::FuncEntry;
 use super::entities::global::GlobalEntry;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
+use super::entities::tag::TagEntry;
 use super::{Module, Store};
 use crate::base::{
-    Error, ErrorKind, ExternType, Func, Global, GlobalType, Memory, MemoryType, Result, StoreId, Table, ValType,
+    Error, ErrorKind, ExternType, Func, Global, GlobalType, Memory, MemoryType, Result, StoreId, Table, Tag, ValType,
     error::bail,
 };
 use crate::wasm::{Import, ItemType};
@@ -26,6 +27,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global.
     Global(Global),
+    /// A tag.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -36,6 +39,7 @@ impl Extern {
             Extern::Table(table) => table.store,
             Extern::Memory(memory) => memory.store,
             Extern::Global(global) => global.store,
+            Extern::Tag(tag) => tag.store,
         }
     }
 }
@@ -47,6 +51,7 @@ pub(super) struct Imports<'a> {
     pub(super) tables: Vec<(u64, Rc<TableData>)>,
     pub(super) memories: Vec<(u64, Arc<LinearMemory>)>,
     pub(super) globals: Vec<(u64, GlobalEntry)>,
+    pub(super) tags: Vec<u64>,
 }
 
 impl Imports<'_> {
@@ -81,6 +86,7 @@ impl Store {
                 ExternType::Memory(ty)
             }
             Extern::Global(global) => ExternType::Global(self.global_type(global)?),
+            Extern::Tag(tag) => ExternType::Tag((*self.tag_type(tag)?).clone()),
         })
     }
 
@@ -127,6 +133,11 @@ impl Store {
                         && (!ty.mutable || entry.ty.value == ty.value);
                     mismatch(fits)?;
                     found.globals.push((global.index, entry));
+                }
+                (Extern::Tag(tag), ItemType::Tag(ty)) => {
+                    let TagEntry { type_id, .. } = self.tag_entry(tag)?;
+                    mismatch(type_id == module.type_id(ty))?;
+                    found.tags.push(tag.index);
                 }
                 (other, _) => {
                     self.check(other.store())?;
@@ -182,6 +193,7 @@ fn describe(ty: &ExternType) -> String {
             };
             format!("{shared}{wide}memory of {} pages{size}", limits(ty.minimum, ty.maximum))
         }
+        ExternType::Tag(ty) => format!("tag {ty}"),
         ExternType::Global(GlobalType { value, mutable }) => {
             format!("{} global of type {value}", if *mutable { "mutable" } else { "immutable" })
         }

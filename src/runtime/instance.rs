@@ -9,6 +9,7 @@ use super::entities::global::GlobalEntry;
 use super::entities::instance::{Context, InstanceData};
 use super::entities::memory::{LinearMemory, STRETCH};
 use super::entities::table::{self, TableData};
+use super::entities::tag::TagEntry;
 use super::imports::{Extern, Imports};
 use super::machine::mapping::is_available;
 use super::mapped_blob::StoreModule;
@@ -17,7 +18,7 @@ use crate::abi::vmctx::{self, VmFuncRef, VmMemory, VmTable};
 use crate::base::floats;
 use crate::base::{
     Backtrace, DataIndex, DefinedTableIndex, ElemIndex, Error, Func, FuncIndex, Global, GlobalIndex, Instance, Memory,
-    MemoryIndex, RawValue, Result, Table, TableIndex, TrapCode, error::bail,
+    MemoryIndex, RawValue, Result, Table, TableIndex, Tag, TagIndex, TrapCode, error::bail,
 };
 use crate::wasm::{ElementItems, ElementMode, Item};
 use cranelift_entity::EntityRef;
@@ -53,7 +54,12 @@ fn check_memory(module: &Module) -> Result<()> {
     // Most, for a table: its data and its place in three lists.
     const BY_DECLARATION: usize = 400;
     let info = module.info();
-    let others = info.tables.len() + info.memories.len() + info.globals.len() + info.elements.len() + info.data.len();
+    let others = info.tables.len()
+        + info.memories.len()
+        + info.globals.len()
+        + info.tags.len()
+        + info.elements.len()
+        + info.data.len();
     let needed = BY_FUNCTION * info.funcs.len() + BY_DECLARATION * others;
     // Less than that is as likely to be missing anywhere else.
     if needed > 256 << 10 && !is_available(needed as u64) {
@@ -126,6 +132,7 @@ impl Store {
             memories: append(imports.memory_numbers(), inner.memories.borrow().len(), memories.len()),
             tables: append(imports.table_numbers(), inner.tables.borrow().len(), tables.len()),
             globals: append(imports.global_numbers(), inner.globals.borrow().len(), globals.len()),
+            tags: append(imports.tags, inner.tags.borrow().len(), info.tags.len() - info.imported_tags as usize),
             dropped_data: segments(info.data.len()),
             dropped_elems: segments(info.elements.len()),
             references: RefCell::default(),
@@ -134,6 +141,13 @@ impl Store {
         inner.memories.borrow_mut().extend(memories);
         inner.tables.borrow_mut().extend(tables);
         inner.globals.borrow_mut().extend(globals);
+        let tags = info.tags.values().skip(info.imported_tags as usize);
+        inner.tags.borrow_mut().extend(
+            tags.map(|ty| TagEntry {
+                type_id: module.type_id(*ty),
+                values: info.func_type_at(*ty).params.len() as u32,
+            }),
+        );
         inner.instances.borrow_mut().push(instance.clone());
         let start = instance.context.at(0) as usize;
         let references = info.escaping.len();
@@ -329,6 +343,7 @@ impl Store {
             Item::Table(index) => Extern::Table(self.instance_table(instance, index)?),
             Item::Memory(index) => Extern::Memory(self.instance_memory(instance, index)?),
             Item::Global(index) => Extern::Global(self.instance_global(instance, index)?),
+            Item::Tag(index) => Extern::Tag(self.instance_tag(instance, index)?),
         })
     }
 
@@ -377,6 +392,12 @@ impl Store {
     pub fn instance_global(&self, instance: Instance, index: GlobalIndex) -> Result<Global> {
         let index = place(&self.instance(instance)?.globals, "global", index.index())?;
         Ok(Global { store: self.id(), index })
+    }
+
+    /// A tag by its index in the module, exported or not.
+    pub fn instance_tag(&self, instance: Instance, index: TagIndex) -> Result<Tag> {
+        let index = place(&self.instance(instance)?.tags, "tag", index.index())?;
+        Ok(Tag { store: self.id(), index })
     }
 }
 

@@ -77,6 +77,12 @@ impl MappedBlob {
         self.blob.is_alone
     }
 
+    /// Whether an address is in it.
+    #[inline]
+    pub(super) fn contains(&self, pc: NativePc) -> bool {
+        pc.0.wrapping_sub(self.code.base()) < self.code.length()
+    }
+
     /// The place of an address, which must be in it.
     #[inline]
     pub fn offset(&self, pc: NativePc) -> CodeOffset {

@@ -12,6 +12,7 @@ pub mod module;
 
 pub mod store;
 
+mod exception;
 pub mod fuel;
 mod func;
 pub mod global;
@@ -23,6 +24,8 @@ pub mod linker;
 pub mod memory;
 pub mod shared_memory;
 pub mod table;
+pub mod tag;
+mod throwing;
 pub mod values;
 
 pub mod activation;
@@ -67,4 +70,5 @@ pub use one_shot_call::Convert;
 pub use quick_call::{QuickCall, SlowPath};
 pub use shared_memory::SharedMemory;
 pub use store::{CodeObserver, Store};
+pub use throwing::{Catching, Throwing};
 pub use walk::{NoFrame, RawFrame, Walk};

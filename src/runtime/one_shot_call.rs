@@ -57,7 +57,7 @@ fn to_the_end(store: &Store) -> impl FnOnce(&Call, Exit) -> Result<()> {
         match exit {
             Exit::Finished => return Ok(()),
             Exit::Trapped(trap) => return Err(call.error(store, &trap)),
-            Exit::Stopped(_) => exit = call.run(store)?,
+            Exit::Stopped(_) | Exit::Threw => exit = call.run(store)?,
             Exit::Interrupted(_) => {
                 let asked = store.take_interrupts(false);
                 if asked.is_to_end() {

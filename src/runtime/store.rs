@@ -9,11 +9,13 @@
 use super::activation::Activation;
 use super::blob::Blob;
 use super::call_chain::CallChain;
+use super::entities::exceptions::Exceptions;
 use super::entities::func::{FuncEntries, FuncRefs};
 use super::entities::global::GlobalEntry;
 use super::entities::instance::InstanceData;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
+use super::entities::tag::TagEntry;
 use super::epoch::{Deadline, LimitAction};
 use super::host_answer::{Awaited, HostAnswer, Wait};
 use super::machine::code_map::CodeMap;
@@ -23,6 +25,7 @@ use super::machine::interrupts::OwnedContext;
 use super::machine::store_context::{BuiltinTable, StoreContext};
 use super::machine::thread::{KnownThread, Side};
 use super::mapped_blob::{MappedBlob, StoreModule};
+use super::throwing::Throwing;
 use super::{Engine, Module};
 use crate::base::{
     BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId,
@@ -88,6 +91,10 @@ pub struct StoreInner {
     pub(super) memories: RefCell<Vec<Arc<LinearMemory>>>,
     pub(super) tables: RefCell<Vec<Rc<TableData>>>,
     pub(super) globals: RefCell<Vec<GlobalEntry>>,
+    pub(super) tags: RefCell<Vec<TagEntry>>,
+    pub(super) exceptions: Exceptions,
+    /// The exception that a call was just left with.
+    pub(super) throwing: Cell<Option<Box<Throwing>>>,
     pub(super) externs: RefCell<Vec<Box<dyn Any>>>,
 
     /// Modules in the order of first instantiation.
@@ -149,6 +156,9 @@ impl Store {
             memories: RefCell::default(),
             tables: RefCell::default(),
             globals: RefCell::default(),
+            tags: RefCell::default(),
+            exceptions: Exceptions::default(),
+            throwing: Cell::default(),
             externs: RefCell::default(),
             modules: RefCell::default(),
             mapped: RefCell::default(),

@@ -8,7 +8,8 @@
 use super::Store;
 use crate::abi::vmctx::VmFuncRef;
 use crate::base::{
-    Error, ErrorKind, ExternRef, HeapType, RawValue, RefType, Result, TypeId, TypeKind, ValType, Value, error::bail,
+    Error, ErrorKind, ExnRef, ExternRef, HeapType, RawValue, RefType, Result, TypeId, TypeKind, ValType, Value,
+    error::bail,
 };
 
 impl Store {
@@ -21,12 +22,13 @@ impl Store {
             Value::I64(value) => value as u64,
             Value::F32(bits) => u64::from(bits),
             Value::F64(bits) => bits,
-            Value::FuncRef(None) | Value::ExternRef(None) => 0,
+            Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None) => 0,
             Value::FuncRef(Some(func)) => self.func_entry(func)?.func_ref as u64,
             Value::ExternRef(Some(reference)) => {
                 self.externref_data(reference)?;
                 reference.index + 1
             }
+            Value::ExnRef(Some(reference)) => self.exception_number(reference)?,
             Value::Unavailable => bail!(InvalidArgument, "the value isn't available"),
         }))
     }
@@ -46,6 +48,7 @@ impl Store {
                         // SAFETY: it is a function reference, and these stay where they are as long as the store.
                         && self.func_is(TypeId(unsafe { (*(raw.lo as *const VmFuncRef)).type_id }), ty)
                 }
+                HeapType::Exn => ty.heap == HeapType::Exn && self.inner().exceptions.is_good(raw.lo),
                 HeapType::Extern => ty.heap == HeapType::Extern && raw.lo <= self.inner().externs.borrow().len() as u64,
                 _ => false,
             },
@@ -72,6 +75,7 @@ impl Store {
                 // SAFETY: references that the guest has are addresses of this store's function references.
                 HeapType::Func => Value::FuncRef(Some(unsafe { self.func_of_ref(raw.lo as *mut VmFuncRef) })),
                 HeapType::Extern => Value::ExternRef(Some(ExternRef { store: self.id(), index: raw.lo - 1 })),
+                HeapType::Exn => Value::ExnRef(Some(ExnRef { store: self.id(), index: raw.lo - 1 })),
                 _ => Value::Unavailable,
             },
         }
@@ -97,8 +101,10 @@ impl Store {
         Ok(match *value {
             Value::FuncRef(None) => ty.nullable && ty.heap.top() == HeapType::Func,
             Value::ExternRef(None) => ty.nullable && ty.heap.top() == HeapType::Extern,
+            Value::ExnRef(None) => ty.nullable && ty.heap.top() == HeapType::Exn,
             Value::FuncRef(Some(func)) => self.func_is(self.func_entry(func)?.type_id, ty),
             Value::ExternRef(Some(_)) => ty.heap == HeapType::Extern,
+            Value::ExnRef(Some(_)) => ty.heap == HeapType::Exn,
             _ => false,
         })
     }

@@ -82,8 +82,7 @@ pub fn check_heap_type(ty: wasmparser::HeapType, types: &ModuleInfo, offset: u64
     use AbstractHeapType::*;
     match ty {
         wasmparser::HeapType::Abstract { shared: true, .. } => Err(unsupported("shared-everything threads", offset)),
-        wasmparser::HeapType::Abstract { ty: Func | NoFunc | Extern | NoExtern, .. } => Ok(()),
-        wasmparser::HeapType::Abstract { ty: Exn | NoExn, .. } => Err(unsupported("exceptions", offset)),
+        wasmparser::HeapType::Abstract { ty: Func | NoFunc | Extern | NoExtern | Exn | NoExn, .. } => Ok(()),
         wasmparser::HeapType::Abstract { ty: Cont | NoCont, .. } => Err(unsupported("stack switching", offset)),
         wasmparser::HeapType::Concrete(index) => {
             let index = index.as_module_index().map(TypeIndex::from_u32);
@@ -105,6 +104,10 @@ pub fn check_supported(info: &ModuleInfo, operator: &Operator<'_>, offset: u64) 
         Operator::Block { blockty: BlockType::Type(ty) }
         | Operator::Loop { blockty: BlockType::Type(ty) }
         | Operator::If { blockty: BlockType::Type(ty) } => check_value_type(ty, info, offset),
+        Operator::TryTable { ref try_table } => match try_table.ty {
+            BlockType::Type(ty) => check_value_type(ty, info, offset),
+            _ => Ok(()),
+        },
         _ => match feature_of(operator) {
             "mvp"
             | "sign_extension"
@@ -116,6 +119,7 @@ pub fn check_supported(info: &ModuleInfo, operator: &Operator<'_>, offset: u64) 
             | "relaxed simd"
             | "wide arithmetic"
             | "tail calls"
+            | "exceptions"
             | "threads" => Ok(()),
             feature => Err(unsupported(feature, offset)),
         },

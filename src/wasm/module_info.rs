@@ -7,7 +7,7 @@ use crate::abi::vmctx::VmCtxLayout;
 use crate::base::{
     CompositeType, DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedTableIndex, ElemIndex, ExternType,
     FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, SubType, TableIndex,
-    TableType, TypeId, TypeIndex, ValType, WasmPc,
+    TableType, TagIndex, TypeId, TypeIndex, ValType, WasmPc,
 };
 use cranelift_entity::{EntityRef, PrimaryMap};
 use std::collections::HashMap;
@@ -26,6 +26,8 @@ pub enum Item {
     Memory(MemoryIndex),
     /// A global.
     Global(GlobalIndex),
+    /// A tag.
+    Tag(TagIndex),
 }
 
 /// What an import must be.
@@ -39,6 +41,8 @@ pub enum ItemType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag of this type.
+    Tag(TypeIndex),
 }
 
 /// An import.
@@ -159,6 +163,8 @@ pub struct ModuleInfo {
     pub memories: PrimaryMap<MemoryIndex, MemoryType>,
     /// Every global, imports first.
     pub globals: PrimaryMap<GlobalIndex, GlobalType>,
+    /// Every tag's type, imports first: what its exceptions carry are the type's parameters.
+    pub tags: PrimaryMap<TagIndex, TypeIndex>,
     /// How many of `funcs` are imported.
     pub imported_funcs: u32,
     /// How many of `tables` are imported.
@@ -167,6 +173,8 @@ pub struct ModuleInfo {
     pub imported_memories: u32,
     /// How many of `globals` are imported.
     pub imported_globals: u32,
+    /// How many of `tags` are imported.
+    pub imported_tags: u32,
     /// The initial element of each defined table, if it isn't null.
     pub table_inits: PrimaryMap<DefinedTableIndex, Option<ConstExpr>>,
     /// The initial value of each defined global.
@@ -247,6 +255,16 @@ impl ModuleInfo {
         heap_type(ty, &|index| self.types[index].composite.kind(), &|index| self.type_ids[index])
     }
 
+    /// The type of a tag.
+    pub fn tag_type(&self, index: TagIndex) -> &Arc<FuncType> {
+        self.func_type_at(self.tags[index])
+    }
+
+    /// The type of a tag as machine code knows it.
+    pub fn tag_signature(&self, index: TagIndex) -> &FuncType {
+        &self.signatures[self.tags[index]]
+    }
+
     /// The place of a function among the defined ones, unless it is imported.
     pub fn defined_func(&self, index: FuncIndex) -> Option<DefinedFuncIndex> {
         index.index().checked_sub(self.imported_funcs as usize).map(DefinedFuncIndex::new)
@@ -271,6 +289,7 @@ impl ModuleInfo {
             Item::Table(index) => ExternType::Table(self.tables[index]),
             Item::Memory(index) => ExternType::Memory(self.memories[index]),
             Item::Global(index) => ExternType::Global(self.globals[index]),
+            Item::Tag(index) => ExternType::Tag((**self.tag_type(index)).clone()),
         }
     }
 
@@ -281,6 +300,7 @@ impl ModuleInfo {
             ItemType::Table(ty) => ExternType::Table(ty),
             ItemType::Memory(ty) => ExternType::Memory(ty),
             ItemType::Global(ty) => ExternType::Global(ty),
+            ItemType::Tag(index) => ExternType::Tag((**self.func_type_at(index)).clone()),
         }
     }
 

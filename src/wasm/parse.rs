@@ -8,8 +8,8 @@ use super::{
 use crate::abi::vmctx::{Counts, VmCtxLayout};
 use crate::base::{
     CompositeType, DefinedFuncIndex, Error, ErrorKind, FieldType, FuncIndex, FuncType, GlobalIndex, GlobalType,
-    MemoryIndex, MemoryType, RefType, Result, StorageType, SubType, TableIndex, TableType, TypeId, TypeIndex, TypeKind,
-    WasmPc, error::bail,
+    MemoryIndex, MemoryType, RefType, Result, StorageType, SubType, TableIndex, TableType, TagIndex, TypeId, TypeIndex,
+    TypeKind, WasmPc, error::bail,
 };
 use cranelift_entity::{EntityRef, PrimaryMap};
 use std::collections::HashMap;
@@ -134,10 +134,12 @@ impl<'a> Builder<'a> {
             tables: PrimaryMap::new(),
             memories: PrimaryMap::new(),
             globals: PrimaryMap::new(),
+            tags: PrimaryMap::new(),
             imported_funcs: 0,
             imported_tables: 0,
             imported_memories: 0,
             imported_globals: 0,
+            imported_tags: 0,
             table_inits: PrimaryMap::new(),
             global_inits: PrimaryMap::new(),
             elements: PrimaryMap::new(),
@@ -191,7 +193,12 @@ impl<'a> Builder<'a> {
                     self.info.memories.push(memory_type(memory));
                 }
             }
-            Payload::TagSection(section) => return Err(unsupported("exceptions", section.range().start)),
+            Payload::TagSection(section) => {
+                for tag in section {
+                    let tag = tag.map_err(|error| invalid(&error))?;
+                    self.info.tags.push(TypeIndex::from_u32(tag.func_type_idx));
+                }
+            }
             Payload::GlobalSection(section) => {
                 for global in section.into_iter_with_offsets() {
                     let (offset, global) = global.map_err(|error| invalid(&error))?;
@@ -213,7 +220,7 @@ impl<'a> Builder<'a> {
                         ExternalKind::Table => Item::Table(TableIndex::from_u32(export.index)),
                         ExternalKind::Memory => Item::Memory(MemoryIndex::from_u32(export.index)),
                         ExternalKind::Global => Item::Global(GlobalIndex::from_u32(export.index)),
-                        ExternalKind::Tag => return Err(unsupported("exceptions", offset)),
+                        ExternalKind::Tag => Item::Tag(TagIndex::from_u32(export.index)),
                         ExternalKind::FuncExact => return Err(unsupported("custom descriptors", offset)),
                     };
                     let name = export.name.to_string();
@@ -357,7 +364,10 @@ impl<'a> Builder<'a> {
                 self.info.imported_globals += 1;
                 ItemType::Global(self.global_type(ty, offset)?)
             }
-            TypeRef::Tag(_) => return Err(unsupported("exceptions", offset)),
+            TypeRef::Tag(tag) => {
+                self.info.imported_tags += 1;
+                ItemType::Tag(TypeIndex::from_u32(tag.func_type_idx))
+            }
             TypeRef::FuncExact(_) => return Err(unsupported("custom descriptors", offset)),
         };
         let info = &mut self.info;
@@ -373,6 +383,9 @@ impl<'a> Builder<'a> {
             }
             ItemType::Global(ty) => {
                 info.globals.push(ty);
+            }
+            ItemType::Tag(index) => {
+                info.tags.push(index);
             }
         }
         info.imports.push(Import { module: import.module.to_string(), name: import.name.to_string(), ty });

@@ -3,8 +3,8 @@
 use super::ModuleInfo;
 use crate::abi::atomics::atomic_operator;
 use crate::abi::operators::{numeric_operands, numeric_result, vector_operator};
-use crate::base::{GlobalIndex, MemoryIndex, RefType, TableIndex, TypeIndex, ValType};
-use wasmparser::{BlockType, Operator};
+use crate::base::{GlobalIndex, MemoryIndex, RefType, TableIndex, TagIndex, TypeIndex, ValType};
+use wasmparser::{BlockType, Catch, Operator, TryTable};
 
 /// What an operator pops, and what it pushes then. Types are those that machine code knows: see [`ValType::top`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,4 +104,46 @@ pub fn block_type(info: &ModuleInfo, ty: BlockType) -> (Vec<ValType>, Vec<ValTyp
             (ty.params.to_vec(), ty.results.to_vec())
         }
     }
+}
+
+/// A clause of a `try_table`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CatchClause {
+    /// What it catches; if none, everything.
+    pub tag: Option<TagIndex>,
+    /// Whether it gives a reference of the exception to its label.
+    pub takes_reference: bool,
+    /// The label.
+    pub label: u32,
+}
+
+impl CatchClause {
+    /// What it gives to its label.
+    pub fn gives(&self, info: &ModuleInfo) -> Vec<ValType> {
+        let carried = self.tag.map_or(&[][..], |tag| &info.tag_signature(tag).params);
+        let reference = self.takes_reference.then_some(ValType::EXNREF);
+        carried.iter().copied().chain(reference).collect()
+    }
+}
+
+/// The clauses of a `try_table` that may catch something: up to the first that catches everything.
+pub fn catch_clauses(table: &TryTable) -> Vec<CatchClause> {
+    let mut clauses = Vec::with_capacity(table.catches.len());
+    for catch in &table.catches {
+        let clause = |tag: Option<u32>, takes_reference, label| CatchClause {
+            tag: tag.map(TagIndex::from_u32),
+            takes_reference,
+            label,
+        };
+        clauses.push(match *catch {
+            Catch::One { tag, label } => clause(Some(tag), false, label),
+            Catch::OneRef { tag, label } => clause(Some(tag), true, label),
+            Catch::All { label } => clause(None, false, label),
+            Catch::AllRef { label } => clause(None, true, label),
+        });
+        if clauses.last().is_some_and(|clause| clause.tag.is_none()) {
+            break;
+        }
+    }
+    clauses
 }

@@ -147,6 +147,15 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_instance_table(store, &instance, 1, &new_table));
     STATUS(PELLUCID_ERR_BUSY, pellucid_instance_memory(store, &instance, 1, &new_memory));
     STATUS(PELLUCID_ERR_BUSY, pellucid_instance_global(store, &instance, 1, &new_global));
+    pellucid_tag_t tag = {pellucid_store_id(store), 0}, new_tag;
+    pellucid_error_t *exception;
+    STATUS(PELLUCID_ERR_BUSY, pellucid_instance_tag(store, &instance, 0, &new_tag));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_tag_new(store, type, &new_tag));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_tag_type(store, &tag, &functype));
+    pellucid_exnref_t exnref = {pellucid_store_id(store), 0};
+    STATUS(PELLUCID_ERR_BUSY, pellucid_exnref_new(store, &tag, NULL, 0, &exnref));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_exnref_exception(store, &exnref, NULL, NULL, 0, NULL));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_exception_new(store, &tag, NULL, 0, &exception));
     STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define(linker, store, "", 0, "", 0, &import, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_instance(linker, store, "", 0, &instance, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_unknown_as_traps(linker, store, waits, ERR));

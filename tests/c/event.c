@@ -80,7 +80,7 @@ static void registration(void) {
     set(&first, PELLUCID_EVENT_ALL);
     set(&second, PELLUCID_EVENT_TRAP | PELLUCID_EVENT_NESTED);
     CHECK(first.finalized == 1 && second.finalized == 0);
-    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_store_set_event_handler(store, 2, &refused, handle, finalize));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_store_set_event_handler(store, 128, &refused, handle, finalize));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT,
            pellucid_store_set_event_handler(store, UINT32_C(1) << 31, &refused, handle, finalize));
     STATUS(PELLUCID_ERR_NULL_ARGUMENT,

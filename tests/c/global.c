@@ -41,7 +41,7 @@ int main(void) {
         STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_global_get(store, &untouched, &value));
         type.is_mutable = 3;
         STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_global_new(store, &type, &wrong_kind, &untouched, ERR));
-        type.kind = PELLUCID_EXNREF;
+        type.kind = PELLUCID_CONTREF;
         STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_global_new(store, &type, &wrong_kind, &untouched, ERR));
         CHECK(untouched.index == 1000);
         close_world();

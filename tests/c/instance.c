@@ -105,7 +105,7 @@ static void imports(void) {
     CHECK(message_has(last_error, "mem"));
     import.kind = PELLUCID_EXTERN_FUNC;
     CHECK(pellucid_instance_new(store, module, &import, 1, &instance, ERR) != PELLUCID_OK);
-    import.kind = 4;
+    import.kind = 5;
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_instance_new(store, module, &import, 1, &instance, ERR));
     import.kind = PELLUCID_EXTERN_MEMORY;
     import.of.memory.store++;

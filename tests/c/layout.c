@@ -30,7 +30,7 @@ PLACE(pellucid_tabletype_t, element, 20);
 SIZE(pellucid_globaltype_t, 8);
 SIZE(pellucid_backtrace_frame_t, 48);
 PLACE(pellucid_backtrace_frame_t, module_name, 16);
-SIZE(pellucid_spaces_t, 28);
+SIZE(pellucid_spaces_t, 32);
 SIZE(pellucid_frame_info_t, 56);
 PLACE(pellucid_frame_info_t, instance, 8);
 PLACE(pellucid_frame_info_t, module_id, 24);
@@ -39,7 +39,7 @@ PLACE(pellucid_breakpoint_info_t, id, 8);
 
 _Static_assert(PELLUCID_OK == 0 && PELLUCID_ERR_PANIC == -19, "statuses");
 _Static_assert(PELLUCID_I32 == 0 && PELLUCID_EXTERNREF == 6 && PELLUCID_UNAVAILABLE == 255, "kinds");
-_Static_assert(PELLUCID_EVENT_ALL == (PELLUCID_EVENT_HOST_ERROR | PELLUCID_EVENT_TRAP | PELLUCID_EVENT_BREAKPOINT |
+_Static_assert(PELLUCID_EVENT_ALL == (PELLUCID_EVENT_HOST_ERROR | PELLUCID_EVENT_EXCEPTION | PELLUCID_EVENT_UNCAUGHT_EXCEPTION | PELLUCID_EVENT_TRAP | PELLUCID_EVENT_BREAKPOINT |
                                       PELLUCID_EVENT_STEP | PELLUCID_EVENT_EPOCH | PELLUCID_EVENT_INTERRUPT |
                                       PELLUCID_EVENT_DEADLINE | PELLUCID_EVENT_FUEL),
                "events");

@@ -17,7 +17,7 @@ fn bits(value: &Value) -> u64 {
         Value::I64(value) => value as u64,
         Value::F32(bits) => u64::from(bits),
         Value::F64(bits) => bits,
-        Value::FuncRef(None) | Value::ExternRef(None) => 0,
+        Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None) => 0,
         other => panic!("{other:?} isn't in these programs"),
     }
 }

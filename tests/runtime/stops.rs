@@ -71,6 +71,7 @@ fn an_armed_call_stops_and_goes_on() {
             Exit::Trapped(trap) => panic!("{trap:?}"),
             Exit::Interrupted(place) => panic!("{place:?}"),
             Exit::Yielded => panic!("no host function waits"),
+            Exit::Threw => panic!("nothing is thrown"),
         }
     }
     assert_eq!(call.results(&world.store).unwrap(), [Value::I32(110)]);
@@ -198,6 +199,7 @@ fn a_stop_without_room_on_the_stack_is_an_overflow() {
                 Exit::Trapped(trap) => break trap,
                 Exit::Interrupted(place) => panic!("{place:?}"),
                 Exit::Yielded => panic!("no host function waits"),
+                Exit::Threw => panic!("nothing is thrown"),
                 Exit::Finished => panic!("endless"),
             }
         };

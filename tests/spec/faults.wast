@@ -53,6 +53,11 @@
 (assert_return (invoke "n") (v128.const f64x2 nan:canonical -0)) ;; F
 (assert_return (invoke "n") (v128.const f64x2 nan:arithmetic 0)) ;; F
 (assert_return (invoke "n") (i32.const 0)) ;; F
-;; A module that the list has no right to leave out: it needs exceptions.
-(module (func (param exnref))) ;; F
+(module (tag $t) (func (export "throws") (throw $t)) (func (export "f")))
+(assert_exception (invoke "throws"))
+(assert_exception (invoke "f")) ;; F
+(assert_return (invoke "throws")) ;; F
+(assert_trap (invoke "throws") "unreachable") ;; F
+;; A module that the list has no right to leave out: it needs stack switching.
+(module (func (param contref))) ;; F
 (assert_return (invoke "f" (i32.const 1)) (i32.const 2)) ;; F

@@ -16,6 +16,7 @@ pub fn argument(arg: &WastArg<'_>, externref: impl FnOnce(u32) -> Value) -> Resu
         WastArgCore::V128(value) => Value::V128(u128::from_le_bytes(value.to_le_bytes())),
         WastArgCore::RefNull(heap) if is_abstract(heap, AbstractHeapType::Func) => Value::FuncRef(None),
         WastArgCore::RefNull(heap) if is_abstract(heap, AbstractHeapType::Extern) => Value::ExternRef(None),
+        WastArgCore::RefNull(heap) if is_abstract(heap, AbstractHeapType::Exn) => Value::ExnRef(None),
         WastArgCore::RefExtern(number) => externref(*number),
         other => return Err(format!("argument {other:?}")),
     })
@@ -35,12 +36,15 @@ fn is_expected_core(value: &Value, expected: &WastRetCore<'_>, number: &dyn Fn(&
         (WastRetCore::F32(expected), Value::F32(bits)) => is_expected_f32(*bits, expected),
         (WastRetCore::F64(expected), Value::F64(bits)) => is_expected_f64(*bits, expected),
         (WastRetCore::V128(expected), Value::V128(bits)) => is_expected_vector(*bits, expected),
-        (WastRetCore::RefNull(None), Value::FuncRef(None) | Value::ExternRef(None)) => true,
+        (WastRetCore::RefNull(None), Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None)) => true,
         (WastRetCore::RefNull(Some(heap)), Value::FuncRef(None)) => {
             is_abstract(heap, AbstractHeapType::Func) || is_abstract(heap, AbstractHeapType::NoFunc)
         }
         (WastRetCore::RefNull(Some(heap)), Value::ExternRef(None)) => {
             is_abstract(heap, AbstractHeapType::Extern) || is_abstract(heap, AbstractHeapType::NoExtern)
+        }
+        (WastRetCore::RefNull(Some(heap)), Value::ExnRef(None)) => {
+            is_abstract(heap, AbstractHeapType::Exn) || is_abstract(heap, AbstractHeapType::NoExn)
         }
         (WastRetCore::RefFunc(None), Value::FuncRef(Some(_))) => true,
         (WastRetCore::RefExtern(None), Value::ExternRef(Some(_))) => true,

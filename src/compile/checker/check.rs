@@ -6,11 +6,11 @@ use super::symbols::{Symbol, Symbols};
 use crate::abi::frame_table::{MAX_OPERATORS, Place, decode_state};
 use crate::abi::homes::{Homes, words};
 use crate::abi::operators::{is_reproducible, numeric_operand, numeric_operands};
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, ValType, WasmPc};
+use crate::base::{DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TagIndex, TypeIndex, ValType, WasmPc};
 use crate::compile::model::{Cursor, Effect, Moment, Plan};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
-use crate::wasm::stack_effect::{block_type, constant, stack_effect};
+use crate::wasm::stack_effect::{block_type, catch_clauses, constant, stack_effect};
 use std::collections::HashSet;
 use std::ops::Range;
 use wasmparser::{BrTable, Operator};
@@ -100,6 +100,17 @@ enum Kind {
     Loop { pc: WasmPc, assumed: Vec<(u32, Subject, Half)> },
     If { otherwise: Box<(State, Brought)> },
     Else,
+    Try(Box<Try>),
+}
+
+/// A `try_table`.
+#[derive(Default)]
+struct Try {
+    /// What each clause gives to its label, and that label's place in the control stack.
+    ways: Vec<(Vec<ValType>, usize)>,
+    catches_all: bool,
+    /// What all calls in it that may throw have in common, once there is one.
+    thrown: Option<State>,
 }
 
 /// What has its home in a word.
@@ -487,6 +498,27 @@ impl<'a> Check<'a> {
                 self.state.operands.push(reference);
             }
             Operator::BrTable { ref targets } => self.branch_table(targets)?,
+            Operator::TryTable { ref try_table } => {
+                self.is_changed |= self.effects(Moment::Branch)?;
+                let clauses = catch_clauses(try_table);
+                let catches_all = clauses.last().is_some_and(|clause| clause.tag.is_none());
+                let ways = clauses.iter().map(|clause| (clause.gives(self.info), self.depth(clause.label))).collect();
+                self.open(Kind::Try(Box::new(Try { ways, catches_all, thrown: None })), try_table.ty)?;
+            }
+            Operator::ThrowRef => {
+                self.take()?;
+                self.effects(Moment::Call)?;
+                self.may_throw();
+                self.is_reachable = false;
+            }
+            Operator::Throw { tag_index } => {
+                let carried = self.info.tag_signature(TagIndex::from_u32(tag_index)).params.len();
+                self.takes(carried)?;
+                self.state.operands.truncate(self.state.operands.len() - carried);
+                self.effects(Moment::Call)?;
+                self.may_throw();
+                self.is_reachable = false;
+            }
             Operator::Return | Operator::Unreachable => self.is_reachable = false,
             Operator::Call { function_index } => self.call(self.info.funcs[FuncIndex::from_u32(function_index)])?,
             Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
@@ -539,12 +571,50 @@ impl<'a> Check<'a> {
         if last.is_none_or(|last| last + 1 != described.len()) {
             return fault("a call without its state");
         }
+        self.may_throw();
         if self.effects(Moment::Returned)? {
             return fault("a store between a call and its results");
         }
         for ty in &ty.results {
             self.push_new(*ty);
         }
+        Ok(())
+    }
+
+    /// Something that is called here may throw, which the innermost block around that catches, or passes on.
+    fn may_throw(&mut self) {
+        let Check { control, symbols, state, .. } = self;
+        let tries = control.iter_mut().rev().filter_map(|frame| match &mut frame.kind {
+            Kind::Try(open) if !open.ways.is_empty() => Some((frame.height, open)),
+            _ => None,
+        });
+        if let Some((height, open)) = { tries }.next() {
+            let here = state.at_label(height, 0);
+            match &mut open.thrown {
+                Some(thrown) => thrown.join(&here, symbols),
+                None => open.thrown = Some(here),
+            }
+        }
+    }
+
+    /// Before the `end` of a `try_table`: what its clauses find.
+    fn land(&mut self, depth: usize) -> Checked {
+        let Kind::Try(open) = &mut self.control[depth].kind else { return Ok(()) };
+        let Try { ways, catches_all, thrown } = std::mem::take(&mut **open);
+        let Some(thrown) = thrown else { return Ok(()) };
+        let before = (self.state.clone(), self.brought.clone());
+        for ((types, label), place) in ways.into_iter().zip(0..) {
+            let height = self.control[label].height;
+            self.state = thrown.at_label(height, 0);
+            self.brought = Brought { locals: HashSet::new(), operands: height };
+            types.into_iter().for_each(|ty| self.push_new(ty));
+            self.branch_to(label, Moment::Clause(place))?;
+        }
+        if !catches_all {
+            self.state = thrown;
+            self.may_throw();
+        }
+        (self.state, self.brought) = before;
         Ok(())
     }
 
@@ -644,6 +714,7 @@ impl<'a> Check<'a> {
                 return Ok(());
             }
         }
+        self.land(depth)?;
         match self.control[depth].kind {
             Kind::Function => self.is_reachable = false,
             Kind::Loop { .. } => {}

@@ -8,7 +8,7 @@ use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use wasmparser::Operator;
+use wasmparser::{Catch, Operator};
 
 /// The facts of one function.
 #[derive(Debug, Default)]
@@ -52,7 +52,17 @@ impl Facts {
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                     facts.assignments.push((pc, local_index));
                 }
-                Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => open.push((pc, false)),
+                Operator::TryTable { try_table } => {
+                    for catch in &try_table.catches {
+                        let (Catch::One { label, .. }
+                        | Catch::OneRef { label, .. }
+                        | Catch::All { label }
+                        | Catch::AllRef { label }) = *catch;
+                        target(label);
+                    }
+                    open.push((pc, false));
+                }
+                Operator::Block { .. } | Operator::If { .. } => open.push((pc, false)),
                 Operator::Loop { .. } => open.push((pc, true)),
                 Operator::End => {
                     if let Some((start, true)) = open.pop() {

@@ -10,9 +10,31 @@ use std::path::Path;
 
 /// Functions that use what the model knows: each would be wrong with one mistake or another.
 const FUNCTIONS: &str = r#"(module
-  (memory 1) (table 2 funcref) (global $g (mut i32) (i32.const 0))
+  (memory 1) (table 2 funcref) (global $g (mut i32) (i32.const 0)) (tag $e (param i32 f64))
   (func $f (param i32) (result i32) local.get 0)
   (func $nop)
+  ;; Exceptions that are caught, with locals that got their homes before the calls and behind them.
+  (func (param i32) (result i32) (local i32 i32 f64 exnref i32)
+    (local.set 5 (i32.add (local.get 0) (i32.const 1)))
+    (i32.load (i32.const 0))
+    (block $h (result i32 f64)
+      (block $all (result exnref)
+        (try_table (catch $e $h) (catch_all_ref $all)
+          (local.set 1 (i32.load (local.get 0)))
+          (drop (call $f (local.get 1)))
+          (local.set 1 (i32.load (i32.const 4)))
+          (block $b (br_if $b (local.get 1)) (call $nop))
+          (if (local.get 1) (then (local.set 2 (local.get 1)) (throw $e (local.get 1) (f64.const 1))))
+          (i32.store (i32.const 0) (local.get 1))
+          (local.set 2 (i32.const 5)))
+        (return (local.get 2)))
+      local.set 4
+      (throw_ref (local.get 4)))
+    local.set 3
+    i32.add
+    (i32.add (local.get 1))
+    (call $nop)
+    (i32.add (local.get 5)))
   ;; Zeros of two types meet at labels that carry them.
   (func (param i32) (result i64) (local i32 i64)
     (block $a (result i64)
@@ -424,6 +446,7 @@ fn every_mistake_is_found() {
         Mistake::LoopKeeps,
         Mistake::WordsSurviveMerge,
         Mistake::WordsSurviveElse,
+        Mistake::WordsSurviveThrow,
         Mistake::BranchStoresNothing,
         Mistake::CarriedNotStored,
         Mistake::NoCheckpoint,
@@ -440,6 +463,7 @@ fn every_mistake_is_found() {
     let every_value = [
         Mistake::TeeNotStored,
         Mistake::OperandsNotStored,
+        Mistake::NotStoredBeforeThrow,
         Mistake::NoCheckpoint,
         Mistake::ArgumentsWait,
         Mistake::NoStop,

@@ -7,7 +7,7 @@
 use crate::base::{DefinedFuncIndex, Result};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
-use wasmparser::Operator;
+use wasmparser::{Catch, Operator};
 
 /// A block, loop, `if` or the function itself.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,12 @@ impl Blocks {
         while !reader.eof() {
             blocks.operators += 1;
             match reader.read().map_err(|error| invalid(&error))? {
-                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                Operator::TryTable { try_table } => {
+                    // Its labels are those around it.
+                    try_table.catches.iter().for_each(|catch| blocks.target(&open, label(catch)));
+                    open.push(blocks.open());
+                }
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                     open.push(blocks.open());
                 }
                 Operator::End => {
@@ -133,5 +138,14 @@ impl Blocks {
     pub(in crate::compile) fn assigned(&self, block: u32) -> &[u32] {
         let Scan { first, end, .. } = self.scans[block as usize];
         &self.assignments[first as usize..end as usize]
+    }
+}
+
+/// Where a clause of a `try_table` leads.
+fn label(catch: &Catch) -> u32 {
+    match *catch {
+        Catch::One { label, .. } | Catch::OneRef { label, .. } | Catch::All { label } | Catch::AllRef { label } => {
+            label
+        }
     }
 }

@@ -34,7 +34,7 @@ pub(in crate::compile) enum Moment {
     Entry,
     /// Before the operator.
     Before,
-    /// When a call has taken its arguments.
+    /// When a call, or a `throw`, has taken its arguments.
     Call,
     /// When a call has returned, before its results are there.
     Returned,
@@ -45,6 +45,8 @@ pub(in crate::compile) enum Moment {
     Otherwise,
     /// On the way to the label at this place of the control stack, for `br_table`.
     Way(u32),
+    /// On the way from the landing of a `try_table`, before its `end`, to the label of the clause at this place.
+    Clause(u32),
     /// Where `local.get` reads the local.
     Read,
 }

@@ -29,6 +29,12 @@ pub(super) struct EveryValue<'a> {
     tails: Vec<Tail>,
 }
 
+/// What isn't in its home at some place of the function.
+pub(super) struct Snapshot {
+    assigned: Vec<u32>,
+    stored: u32,
+}
+
 impl EveryValue<'_> {
     pub(super) fn new(live: &[u32], params: u32, reads_slot: bool) -> EveryValue<'_> {
         EveryValue { live, params, reads_slot, assigned: Vec::new(), stored: 0, tails: Vec::new() }
@@ -48,7 +54,7 @@ impl EveryValue<'_> {
 }
 
 impl Slot for EveryValue<'_> {
-    type Snapshot = ();
+    type Snapshot = Snapshot;
 
     fn is_exhausted(&self) -> bool {
         false
@@ -161,10 +167,28 @@ impl Slot for EveryValue<'_> {
         }
     }
 
-    fn snapshot(&mut self) {}
+    fn snapshot(&mut self) -> Snapshot {
+        Snapshot { assigned: self.assigned.clone(), stored: self.stored }
+    }
 
-    fn restore(&mut self, (): &()) {
+    fn restore(&mut self, _: &Snapshot) {
         self.assigned.clear();
+    }
+
+    fn before_throw(&mut self, operands: &[Operand], effects: &mut Vec<Effect>) {
+        if !makes(Mistake::NotStoredBeforeThrow) {
+            self.store(operands, effects);
+        }
+    }
+
+    fn land(&mut self, _block: u32, beneath: &[Operand]) {
+        self.assigned.clear();
+        self.stored = beneath.len() as u32;
+    }
+
+    fn take_off(&mut self, snapshot: &Snapshot) {
+        self.assigned.clone_from(&snapshot.assigned);
+        self.stored = snapshot.stored;
     }
 }
 

@@ -51,6 +51,10 @@ pub(in crate::compile) enum Mistake {
     TeeNotStored,
     /// With every value at home, operands beneath a block aren't stored before it.
     OperandsNotStored,
+    /// Where an exception is caught the words hold what they held at the block's end.
+    WordsSurviveThrow,
+    /// With every value at home, nothing is stored before a `throw`.
+    NotStoredBeforeThrow,
     /// In the exact form, operators take operands from where they were before the stop point.
     NotReadBack,
     /// In the exact form, locals are read from their variables.

@@ -427,6 +427,26 @@ impl Slot for Runs<'_> {
 
     fn truncate(&mut self, _height: u32) {}
 
+    fn before_throw(&mut self, _operands: &[Operand], _effects: &mut Vec<Effect>) {}
+
+    fn land(&mut self, block: u32, _beneath: &[Operand]) {
+        // What the words hold depends on the call.
+        let assigned = self.blocks.assigned(block);
+        self.work += (assigned.len() + self.live.len() + self.words.len()) as u64;
+        for local in assigned {
+            self.locals[*local as usize] = self.identity(Origin::Unknown);
+        }
+        if !makes(Mistake::WordsSurviveThrow) {
+            self.words.fill(NOTHING);
+        }
+        self.displaced = self.live.to_vec();
+        self.tidy();
+    }
+
+    fn take_off(&mut self, snapshot: &Snapshot) {
+        self.restore(snapshot);
+    }
+
     fn snapshot(&mut self) -> Snapshot {
         // Copying is quick, keeping isn't free.
         self.work += (self.locals.len() + self.words.len()) as u64 / 2;

@@ -13,10 +13,10 @@ use super::states::States;
 use crate::abi::frame_table::Checkpoint;
 use crate::abi::homes::{Homes, NextHome, words};
 use crate::abi::operators::{is_reproducible, numeric_operands};
-use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, Result, TypeIndex, ValType, WasmPc};
+use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, Result, TagIndex, TypeIndex, ValType, WasmPc};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
-use crate::wasm::stack_effect::{block_type, constant, stack_effect};
+use crate::wasm::stack_effect::{block_type, catch_clauses, constant, stack_effect};
 use wasmparser::{BrTable, Operator};
 
 /// An operand on the stack.
@@ -116,6 +116,12 @@ pub(super) trait Slot {
     fn snapshot(&mut self) -> Self::Snapshot;
     /// Comes back to it, with the operands of then.
     fn restore(&mut self, snapshot: &Self::Snapshot);
+    /// Before an exception is thrown that may be caught in the function: these operands are beneath what it carries.
+    fn before_throw(&mut self, operands: &[Operand], effects: &mut Vec<Effect>);
+    /// An exception was caught that a call in the block has thrown: there are no operands but these, which are beneath the block.
+    fn land(&mut self, block: u32, beneath: &[Operand]);
+    /// Comes back to the place of a snapshot after what [`Slot::land`] has begun.
+    fn take_off(&mut self, snapshot: &Self::Snapshot);
 }
 
 /// Plans what debugging adds to a function, with few stores. If that is too much work, every value is stored.
@@ -213,6 +219,18 @@ enum Kind<N> {
     Loop,
     If { params: Vec<Operand>, snapshot: N },
     Else,
+    Try(Box<Try>),
+}
+
+/// What is open of a `try_table`.
+#[derive(Default)]
+struct Try {
+    /// What each clause gives to its label, and that label's place in the control stack.
+    ways: Vec<(Vec<ValType>, usize)>,
+    /// Whether the last one catches whatever comes.
+    catches_all: bool,
+    /// Whether something in it may throw.
+    is_reached: bool,
 }
 
 /// The walk can't go on: an operator isn't supported, which the translator will say.
@@ -368,6 +386,9 @@ impl<'a, S: Slot> Walk<'a, S> {
             Operator::Return => self.control[0].results.len(),
             Operator::Unreachable => 0,
             Operator::RefAsNonNull => 1,
+            Operator::TryTable { ref try_table } => block_type(self.info, try_table.ty).0.len(),
+            Operator::ThrowRef => 1,
+            Operator::Throw { tag_index } => self.info.tag_signature(TagIndex::from_u32(tag_index)).params.len(),
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 params(self.info.funcs[FuncIndex::from_u32(function_index)])
             }
@@ -495,6 +516,20 @@ impl<'a, S: Slot> Walk<'a, S> {
                 self.push(reference.ty, reference.id);
             }
             Operator::BrTable { ref targets } => self.branch_table(targets),
+            Operator::TryTable { ref try_table } => {
+                let (params, results) = block_type(self.info, try_table.ty);
+                self.open_block();
+                let clauses = catch_clauses(try_table);
+                let catches_all = clauses.last().is_some_and(|clause| clause.tag.is_none());
+                let ways = clauses.iter().map(|clause| (clause.gives(self.info), self.depth(clause.label)));
+                let open = Try { ways: ways.collect(), catches_all, is_reached: false };
+                self.open(Kind::Try(Box::new(open)), params, results);
+            }
+            Operator::ThrowRef => self.throw(1),
+            Operator::Throw { tag_index } => {
+                let carried = self.info.tag_signature(TagIndex::from_u32(tag_index)).params.len();
+                self.throw(carried);
+            }
             // Nobody looks at a frame that another function's takes the place of.
             Operator::Return
             | Operator::Unreachable
@@ -542,6 +577,55 @@ impl<'a, S: Slot> Walk<'a, S> {
         Ok(())
     }
 
+    /// Notes that what is called here may throw; answers whether that may be caught in the function.
+    fn may_throw(&mut self) -> bool {
+        let is_open = |frame: &&mut Frame<S::Snapshot>| matches!(&frame.kind, Kind::Try(open) if !open.ways.is_empty());
+        let Some(frame) = self.control.iter_mut().rev().find(is_open) else { return false };
+        if let Kind::Try(open) = &mut frame.kind {
+            open.is_reached = true;
+        }
+        true
+    }
+
+    /// `throw` of an exception that carries so many operands.
+    fn throw(&mut self, carried: usize) {
+        self.truncate(self.stack.len() - carried);
+        if self.may_throw() {
+            self.at(Moment::Call, |walk, effects| walk.slot.before_throw(&walk.stack, effects));
+        }
+        self.is_reachable = false;
+    }
+
+    /// Before the `end` of a `try_table`: the ways to the labels of its clauses.
+    fn land(&mut self, depth: usize) {
+        let Kind::Try(open) = &mut self.control[depth].kind else { return };
+        let Try { ways, catches_all, is_reached } = std::mem::take(&mut **open);
+        if !is_reached {
+            return;
+        }
+        let (number, snapshot) = (self.control[depth].number, self.slot.snapshot());
+        for ((types, label), place) in ways.into_iter().zip(0..) {
+            let height = self.control[label].height;
+            let rest = self.stack.split_off(height);
+            self.slot.land(number, &self.stack);
+            for ty in types {
+                let id = self.slot.unknown();
+                self.push(ty, id);
+            }
+            self.branch_to(label, Moment::Clause(place));
+            self.stack.truncate(height);
+            self.stack.extend(rest);
+            self.slot.take_off(&snapshot);
+            if self.slot.is_exhausted() {
+                break;
+            }
+        }
+        if !catches_all {
+            // The frame itself has no clauses any more.
+            self.may_throw();
+        }
+    }
+
     fn call(&mut self, ty: TypeIndex) {
         let ty = &self.info.signatures[ty];
         let from = self.stack.len() - if makes(Mistake::ArgumentsWait) { 0 } else { ty.params.len() };
@@ -552,6 +636,7 @@ impl<'a, S: Slot> Walk<'a, S> {
             let state = walk.slot.state(&walk.stack, &mut walk.states);
             effects.push(Effect::Call { state });
         });
+        self.may_throw();
         let height = self.control.last().expect("the function is open").height as u32;
         self.at(Moment::Returned, |walk, effects| walk.slot.after_call(&walk.stack, height, effects));
         self.truncate(from + arguments.len() - ty.params.len());
@@ -623,6 +708,7 @@ impl<'a, S: Slot> Walk<'a, S> {
                 return;
             }
         }
+        self.land(depth);
         let frame = &self.control[depth];
         match frame.kind {
             Kind::Function => {

@@ -9,7 +9,7 @@ use super::super::Module;
 use super::super::mapped_blob::StoreModule;
 use crate::abi::vmctx::VmFuncRef;
 use crate::base::{
-    DataIndex, ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, RawValue, Result, TableIndex, error::bail,
+    DataIndex, ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, RawValue, Result, TableIndex, TagIndex, error::bail,
 };
 use crate::wasm::ConstExpr;
 use cranelift_entity::EntityRef;
@@ -33,6 +33,8 @@ pub struct InstanceData {
     pub(in super::super) tables: Box<[u64]>,
     /// Likewise of all globals.
     pub(in super::super) globals: Box<[u64]>,
+    /// Likewise of all tags.
+    pub(in super::super) tags: Box<[u64]>,
     pub(in super::super) dropped_data: Box<[Cell<bool>]>,
     pub(in super::super) dropped_elems: Box<[Cell<bool>]>,
     /// References, made on demand, of functions that have none in the context.
@@ -48,6 +50,11 @@ impl InstanceData {
     /// A table's number in the store.
     pub fn table(&self, index: TableIndex) -> u64 {
         self.tables[index.index()]
+    }
+
+    /// A tag's number in the store.
+    pub fn tag(&self, index: TagIndex) -> u64 {
+        self.tags[index.index()]
     }
 
     /// Forgets a data segment.

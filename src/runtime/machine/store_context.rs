@@ -62,6 +62,9 @@ pub struct StoreContext {
     /// The routine that is to be called again when the guest runs on, if there is one.
     pub again: Again,
 
+    /// Where guest code goes on that was left by an exception.
+    pub landing: Landing,
+
     /// Code that the trap handler takes for the guest's.
     pub code: *const RefCell<CodeMap>,
     /// The last trap: from the signal handler, from the switch, or, as yet without a place, from a host function that failed.
@@ -132,6 +135,22 @@ pub struct Again {
     pub args: [usize; 6],
 }
 
+/// Where guest code goes on that has caught an exception, and with what.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Landing {
+    /// The next instruction.
+    pub pc: usize,
+    /// The stack pointer.
+    pub sp: usize,
+    /// The frame pointer.
+    pub fp: usize,
+    /// The exception's reference, or 0.
+    pub exception: u64,
+    /// The number of the clause.
+    pub clause: u64,
+}
+
 /// A trap, and where the guest was.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +191,7 @@ impl StoreContext {
             preempted_rax: 0,
             preempted_exit: 0,
             again: Again::default(),
+            landing: Landing::default(),
             code: ptr::null(),
             trap: RawTrap { code: TrapCode::Unreachable, address: 0, memory: 0, pc: 0, fp: 0, sp: 0 },
         }

@@ -25,7 +25,7 @@
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the switch is written for x86-64 only");
 
-use super::super::store_context::{InterruptWord, RawTrap, StoreContext};
+use super::super::store_context::{InterruptWord, Landing, RawTrap, StoreContext};
 use crate::abi::vmctx::{self, STORE_CONTEXT, store_context as offsets};
 use crate::base::{RawValue, TrapCode, floats};
 use std::arch::{asm, global_asm, naked_asm};
@@ -49,6 +49,9 @@ pub const RETURNED: u32 = 5;
 pub const AGAIN: u32 = 6;
 /// Guest code was left in a host function that has no results yet; the exit's address is where it returns to.
 pub const YIELDED: u32 = 7;
+/// Guest code was left where it has thrown an exception, of which the store knows who catches it; the exit's address is where the
+/// routine returns to that throws.
+pub const THREW: u32 = 8;
 
 /// Where the host's floating-point environment is in the store context while guest code runs: guests run in the default one, so
 /// that they compute the same whatever the host does with its own.
@@ -234,6 +237,8 @@ pub enum Left {
     PreemptedAtEnd,
     /// By way of [`leave_yielded`].
     Yielded,
+    /// By way of [`leave_threw`]: it goes on at the context's landing.
+    Threw,
 }
 
 /// Resumes a guest where it was left: the context's guest stack pointer says where its registers are.
@@ -248,6 +253,7 @@ pub unsafe fn resume(context: *mut StoreContext, left: Left) -> u32 {
         Left::Preempted => restore_preempted as *const () as usize,
         Left::PreemptedAtEnd => restore_by_signal as *const () as usize,
         Left::Yielded => restore_yielded as *const () as usize,
+        Left::Threw => restore_threw as *const () as usize,
     };
     let exit;
     // SAFETY: as in `enter`, at the label.
@@ -491,6 +497,103 @@ unsafe extern "sysv64" fn restore_yielded() {
         refused = const REFUSED,
         leave = sym leave,
     )
+}
+
+/// Goes on at the context's landing.
+///
+/// # Safety
+///
+/// As for [`restore_stopped`]; the landing must be one in a frame of the guest.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn restore_threw() {
+    naked_asm!(
+        ".hidden pellucid_restore_threw",
+        ".globl pellucid_restore_threw",
+        "pellucid_restore_threw:",
+        "cmp qword ptr [rdi + {word}], 0",
+        "jne 2f",
+        "mov rax, [rdi + {exception}]",
+        "mov rdx, [rdi + {clause}]",
+        "mov rbp, [rdi + {fp}]",
+        "mov rsp, [rdi + {sp}]",
+        "jmp qword ptr [rdi + {pc}]",
+        ".hidden pellucid_restore_threw_end",
+        ".globl pellucid_restore_threw_end",
+        "pellucid_restore_threw_end:",
+        "2:",
+        "mov rbx, rdi",
+        "mov eax, {refused}",
+        "jmp {leave}",
+        word = const interrupt::WORD,
+        exception = const landing::EXCEPTION,
+        clause = const landing::CLAUSE,
+        fp = const landing::FP,
+        sp = const landing::SP,
+        pc = const landing::PC,
+        refused = const REFUSED,
+        leave = sym leave,
+    )
+}
+
+/// The same for a guest that has thrown by a routine of the host's, with the store context in `r11`: if it is to be left, it is left at
+/// the landing.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn land() {
+    naked_asm!(
+        ".hidden pellucid_land",
+        ".globl pellucid_land",
+        "pellucid_land:",
+        "cmp qword ptr [r11 + {word}], 0",
+        "jne 2f",
+        "mov rax, [r11 + {exception}]",
+        "mov rdx, [r11 + {clause}]",
+        "mov rbp, [r11 + {fp}]",
+        "mov rsp, [r11 + {sp}]",
+        "jmp qword ptr [r11 + {pc}]",
+        ".hidden pellucid_land_end",
+        ".globl pellucid_land_end",
+        "pellucid_land_end:",
+        "2:",
+        "mov rdx, [r11 + {exception}]",
+        "mov [r11 + {saved_rax}], rdx",
+        "mov rdx, [r11 + {pc}]",
+        "mov [r11 + {saved_pc}], rdx",
+        "mov rdx, [r11 + {clause}]",
+        "mov rbp, [r11 + {fp}]",
+        "mov rsp, [r11 + {sp}]",
+        "mov dword ptr [r11 + {exit}], {preempted_at}",
+        "mov rax, r11",
+        "jmp {preempted}",
+        word = const interrupt::WORD,
+        exception = const landing::EXCEPTION,
+        clause = const landing::CLAUSE,
+        fp = const landing::FP,
+        sp = const landing::SP,
+        pc = const landing::PC,
+        saved_rax = const interrupt::RAX,
+        saved_pc = const interrupt::PC,
+        exit = const interrupt::EXIT,
+        preempted_at = const PREEMPTED,
+        preempted = sym preempted,
+    )
+}
+
+/// Where the parts of a landing are in the store context.
+mod landing {
+    use super::{Landing, StoreContext, offset_of};
+
+    const LANDING: usize = offset_of!(StoreContext, landing);
+    pub const PC: usize = LANDING + offset_of!(Landing, pc);
+    pub const SP: usize = LANDING + offset_of!(Landing, sp);
+    pub const FP: usize = LANDING + offset_of!(Landing, fp);
+    pub const EXCEPTION: usize = LANDING + offset_of!(Landing, exception);
+    pub const CLAUSE: usize = LANDING + offset_of!(Landing, clause);
 }
 
 /// Leaves the guest as if a signal had come where guest code calls this, with `look(context, found)`: the context is the calling
@@ -762,6 +865,7 @@ pub unsafe fn settle(registers: &mut Interrupted, store: *mut StoreContext) -> F
     for (start, end) in [
         (address_of!("pellucid_begin"), address_of!("pellucid_begin_end")),
         (address_of!("pellucid_return"), address_of!("pellucid_return_end")),
+        (address_of!("pellucid_land"), address_of!("pellucid_land_end")),
     ] {
         if is_between(start, end) {
             registers.pc = start;
@@ -774,7 +878,9 @@ pub unsafe fn settle(registers: &mut Interrupted, store: *mut StoreContext) -> F
     }
     let (yielded, yielded_end) = (address_of!("pellucid_restore_yielded"), address_of!("pellucid_restore_yielded_end"));
     let (by_signal, by_signal_end) = (address_of!("pellucid_by_signal"), address_of!("pellucid_by_signal_end"));
-    let windows = [(stopped, stopped_end), (restore, restore_end), (by_signal, by_signal_end), (yielded, yielded_end)];
+    let threw = (address_of!("pellucid_restore_threw"), address_of!("pellucid_restore_threw_end"));
+    let windows =
+        [(stopped, stopped_end), (restore, restore_end), (by_signal, by_signal_end), (yielded, yielded_end), threw];
     for (start, end) in windows {
         if is_between(start, end) {
             registers.pc = start;
@@ -1057,7 +1163,7 @@ pub unsafe fn callee_saved(guest_sp: usize) -> [u64; 5] {
 /// The guest stack pointer must come from an exit of this kind on a stack that is mapped, which wasn't resumed since.
 pub unsafe fn lowest_used(guest_sp: usize, left: Left) -> usize {
     match left {
-        Left::Stopped => guest_sp,
+        Left::Stopped | Left::Threw => guest_sp,
         Left::Preempted | Left::PreemptedAtEnd => saved_vectors(guest_sp),
         // SAFETY: the caller's promise; the word is where the stub's frame is, as `leave_yielded` has put it there.
         Left::Yielded => guest_sp.min(unsafe { (guest_sp as *const usize).add(5).read() }),
@@ -1271,10 +1377,14 @@ pub unsafe extern "sysv64" fn leave_with_memory_trap() {
 /// Never called from Rust.
 #[unsafe(naked)]
 #[unsafe(link_section = "pellucid_switch")]
-unsafe extern "sysv64" fn leave_failed() {
+pub unsafe extern "sysv64" fn leave_failed() {
     naked_asm!(
         "test al, {yields}",
         "jnz {leave_yielded}",
+        "test al, {throws}",
+        "jnz {leave_threw}",
+        "test al, {lands}",
+        "jnz 2f",
         "mov rbx, rax",
         "mov rsp, rbp",
         "pop rbp",
@@ -1285,11 +1395,19 @@ unsafe extern "sysv64" fn leave_failed() {
         "mov qword ptr [rbx + {address}], 0",
         "mov eax, {trapped}",
         "jmp {leave}",
+        "2:",
+        "lea r11, [rax - {lands}]",
+        "mov rsp, rbp",
+        "jmp {land}",
         pc = const trap::PC,
         fp = const trap::FP,
         sp = const trap::SP,
         address = const trap::ADDRESS,
         trapped = const TRAPPED,
+        throws = const THROWS,
+        lands = const LANDS,
+        leave_threw = sym leave_threw,
+        land = sym land,
         yields = const YIELDS,
         leave_yielded = sym leave_yielded,
         leave = sym leave,
@@ -1298,6 +1416,38 @@ unsafe extern "sysv64" fn leave_failed() {
 
 /// What a host function's entry adds to the context's address that it answers if the guest is to be left until there are results.
 pub const YIELDS: usize = 1;
+
+/// What is added if the guest goes on at the context's landing.
+pub const LANDS: usize = 2;
+
+/// What is added if the guest is to be left before that.
+pub const THROWS: usize = 4;
+
+/// Leaves a guest that has thrown, as [`leave_failed`] does.
+///
+/// # Safety
+///
+/// Never called from Rust.
+#[unsafe(naked)]
+#[unsafe(link_section = "pellucid_switch")]
+unsafe extern "sysv64" fn leave_threw() {
+    naked_asm!(
+        "lea rbx, [rax - {throws}]",
+        "mov rax, [rbp]",
+        "mov rdx, [rbp + 8]",
+        "mov [rbx + {exit_fp}], rax",
+        "mov [rbx + {exit_pc}], rdx",
+        "mov [rbx + {guest_sp}], rbp",
+        "mov eax, {threw}",
+        "jmp {leave}",
+        throws = const THROWS,
+        guest_sp = const offsets::GUEST_SP,
+        exit_fp = const offsets::EXIT_FP,
+        exit_pc = const offsets::EXIT_PC,
+        threw = const THREW,
+        leave = sym leave,
+    )
+}
 
 /// Leaves a guest whose host function has no results yet, as [`leave_failed`] does; the context's guest stack pointer says where
 /// there is room for the registers that callees save, and for where the stub's frame is.
@@ -1402,11 +1552,40 @@ pub unsafe extern "sysv64" fn host_func() {
     )
 }
 
+/// The code of a stub for a builtin that doesn't return: as [`stub`], but what it answers is what a host function's entry does that
+/// failed.
+macro_rules! throwing_stub {
+    ($function:literal, $($operands:tt)*) => {
+        ::std::arch::naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "mov r11, [rdi + {context}]",
+            "mov [r11 + {exit_frame}], rbp",
+            "mov rsp, [r11 + {host_sp}]",
+            concat!("call ", $function),
+            "jmp {failed}",
+            failed = sym $crate::runtime::machine::switch::leave_failed,
+            context = const $crate::abi::vmctx::STORE_CONTEXT,
+            exit_frame = const $crate::abi::vmctx::store_context::EXIT_FRAME,
+            host_sp = const $crate::abi::vmctx::store_context::HOST_SP,
+            $($operands)*
+        )
+    };
+}
+
 /// Makes `builtin_table`: for each builtin, a stub that calls the Rust function of the same name, which must be in scope.
 /// The functions are the runtime's, and so is this macro to be used there.
 macro_rules! builtin_stubs {
-    ($($name:ident),* $(,)?) => {
+    ($($name:ident),* $(,)?; $($throwing:ident),* $(,)?) => {
         mod stubs {
+            $(
+                #[unsafe(naked)]
+                #[unsafe(link_section = "pellucid_switch")]
+                pub unsafe extern "sysv64" fn $throwing() {
+                    $crate::runtime::machine::switch::throwing_stub!("{function}", function = sym super::$throwing)
+                }
+            )*
+
             $(
                 #[unsafe(naked)]
                 #[unsafe(link_section = "pellucid_switch")]
@@ -1423,6 +1602,7 @@ macro_rules! builtin_stubs {
             TABLE.get_or_init(|| {
                 let mut table = [0; Builtin::ALL.len()];
                 $(table[Builtin::$name as usize] = stubs::$name as *const () as usize;)*
+                $(table[Builtin::$throwing as usize] = stubs::$throwing as *const () as usize;)*
                 table[Builtin::trap as usize] = $crate::runtime::machine::switch::leave_with_trap as *const () as usize;
                 table[Builtin::memory_trap as usize] =
                     $crate::runtime::machine::switch::leave_with_memory_trap as *const () as usize;
@@ -1434,7 +1614,7 @@ macro_rules! builtin_stubs {
     };
 }
 
-pub(in super::super::super) use {builtin_stubs, stub};
+pub(in super::super::super) use {builtin_stubs, stub, throwing_stub};
 
 /// How many words above the stack pointer the return address is, for a fault at an instruction that comes before its
 /// routine has a frame. `builtins` are the entry points of their stubs.

@@ -1,0 +1,332 @@
+//! Throwing: finding who catches an exception, and having the guest go on there.
+//!
+//! First the frames are walked, newest first, up to one whose call has a handler that takes the exception; until then nothing is
+//! changed, so that whoever looks sees the guest where it threw, and knows where it will go on. Then what the exception carries is
+//! put into the frame that catches it, and the guest lands there: all newer frames are gone. If no frame of the call catches it,
+//! the call ends, with an error that has the exception in it; a host function that made the call may hand that on.
+//! Knows nothing of events. Read next: [`super::machine::switch`], [`crate::abi::artifact::Handler`].
+
+#![expect(unsafe_code, reason = "reads and writes frames of guest code")]
+
+use super::Store;
+use super::activation::{Activation, PcKind};
+use super::call_chain::ExitPlace;
+use super::machine::store_context::{Landing, StoreContext};
+use super::machine::switch;
+use super::mapped_blob::MappedBlob;
+use super::throwing::{Catching, InFlight, Throwing};
+use crate::abi::artifact::Clause;
+use crate::abi::vmctx;
+use crate::base::{Error, ErrorKind, ExnRef, RawValue, Result, Tag, Thrown, TrapCode, Value, error::bail};
+use std::rc::Rc;
+
+impl Store {
+    /// Throws an exception of this tag, from guest code that has called the host for that. Answers what its stub wants to hear.
+    ///
+    /// # Safety
+    ///
+    /// Guest code must have called the host, and its stub have noted where. There must be as many values as the tag's type says, which
+    /// guest code has made.
+    pub(super) unsafe fn throw_values(&self, tag: u64, values: *const RawValue) -> *mut StoreContext {
+        // SAFETY: the caller's promise.
+        unsafe { self.throw(InFlight { tag, values, reference: 0 }) }
+    }
+
+    /// The same for an exception that there is a reference to, which is good and not null.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Store::throw_values`].
+    pub(super) unsafe fn throw_reference(&self, reference: u64) -> *mut StoreContext {
+        // The values stay where they are as long as the store.
+        let found = self.inner().exceptions.with(reference, |exception| (exception.tag, exception.values.as_ptr()));
+        let (tag, values) = found.expect("guest code has references that are good");
+        // SAFETY: the caller's promise.
+        unsafe { self.throw(InFlight { tag, values, reference }) }
+    }
+
+    /// The same for an exception that a host function has failed with; none if it isn't one of the store's.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Store::throw_values`].
+    pub(super) unsafe fn throw_error(&self, error: &Error) -> Option<*mut StoreContext> {
+        let (tag, raw) = self.raw_thrown(error)?;
+        // SAFETY: the caller's promise; the values were just checked, and are used before this returns.
+        unsafe {
+            let place = self.exit_place();
+            let exception = InFlight { tag, values: raw.as_ptr(), reference: 0 };
+            let context = self.inner().context.get();
+            match self.catch_or_leave(place, exception) {
+                Ok(answer) => Some(context.map_addr(|address| address + answer)),
+                // Nobody catches it: the error is the function's, as it is.
+                Err(_) => None,
+            }
+        }
+    }
+
+    /// The exception that an error is, in raw form; none if it is none of the store's.
+    pub(super) fn raw_thrown(&self, error: &Error) -> Option<(u64, Vec<RawValue>)> {
+        let thrown = error.thrown()?;
+        let ty = self.tag_type(thrown.tag).ok()?;
+        if ty.params.len() != thrown.values.len() {
+            return None;
+        }
+        let values = thrown.values.iter().zip(&ty.params).enumerate();
+        let raw = values.map(|(place, (value, ty))| self.raw_as(value, *ty, "value # of an exception", place));
+        Some((thrown.tag.index, raw.collect::<Result<_>>().ok()?))
+    }
+
+    /// Where guest code has called the host.
+    ///
+    /// # Safety
+    ///
+    /// It must have, and its stub have noted where.
+    unsafe fn exit_place(&self) -> ExitPlace {
+        // SAFETY: the context is this store's, guest code isn't running; the stub has put these two words on the call's stack.
+        let [fp, pc] = unsafe { *((*self.inner().context.get()).exit_frame as *const [usize; 2]) };
+        ExitPlace { pc, fp, kind: PcKind::Return }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Store::throw_values`].
+    unsafe fn throw(&self, exception: InFlight) -> *mut StoreContext {
+        let inner = self.inner();
+        let context = inner.context.get();
+        // SAFETY: the caller's promise.
+        let caught = unsafe {
+            let place = self.exit_place();
+            self.catch_or_leave(place, exception)
+        };
+        match caught {
+            Ok(answer) => context.map_addr(|address| address + answer),
+            Err(error) => {
+                let is_thrown = error.kind() == ErrorKind::Exception;
+                *inner.host_error.borrow_mut() = Some(error);
+                // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
+                unsafe {
+                    (*context).trap.code = if is_thrown { TrapCode::Exception } else { TrapCode::HostError };
+                    (*context).trap.memory = 0;
+                }
+                context
+            }
+        }
+    }
+
+    /// Has the guest go on where an exception is caught, or leave the call before that, with debugging. Answers which, or an error
+    /// if it isn't caught, or can't be.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Store::throw_values`]; guest code was left at the place.
+    unsafe fn catch_or_leave(&self, place: ExitPlace, exception: InFlight) -> Result<usize> {
+        let inner = self.inner();
+        let activation = inner.calls.current().and_then(|call| call.activation_at(place)).expect("a call runs");
+        // SAFETY: the caller's promise.
+        let Some(catching) = (unsafe { self.find_handler(&activation, exception.tag) }) else {
+            // SAFETY: the caller's promise.
+            return Err(Error::exception(unsafe { self.thrown(exception) }));
+        };
+        if self.engine().config().debug {
+            // SAFETY: the caller's promise.
+            inner.throwing.set(Some(Box::new(unsafe { self.throwing(exception, catching) })));
+            return Ok(switch::THROWS);
+        }
+        // SAFETY: the frame is there, and nothing has run since it was found.
+        let landing = unsafe { self.deliver(exception, &catching) }?;
+        // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
+        unsafe { (*inner.context.get()).landing = landing };
+        Ok(switch::LANDS)
+    }
+
+    /// Who catches an exception of this tag, of the frames of an activation.
+    ///
+    /// # Safety
+    ///
+    /// Guest code must have been left there, by a call.
+    pub(super) unsafe fn find_handler(&self, activation: &Activation, tag: u64) -> Option<Catching> {
+        let inner = self.inner();
+        let instances = inner.instances.borrow();
+        let mut next = activation.newest();
+        // Mostly the frames are of one module.
+        let mut known: Option<Rc<MappedBlob>> = None;
+        while let Some(link) = next {
+            next = activation.caller(link.fp);
+            if !known.as_ref().is_some_and(|blob| blob.contains(link.inside())) {
+                let Ok(frame) = self.frame_at(link) else { continue };
+                known = Some(frame.blob);
+            }
+            let blob = known.as_ref().expect("just found");
+            let offset = blob.offset(link.pc);
+            let Some((handler, mut clauses)) = blob.tables().handler_at(offset) else { continue };
+            // SAFETY: the frame is at a call of a function that has its instance's context there.
+            let tags = unsafe {
+                let context = ((link.fp - handler.context_to_fp as usize) as *const *const u8).read();
+                let number = context.add(vmctx::INSTANCE as usize).cast::<u64>().read();
+                &instances[number as usize].tags
+            };
+            let takes = |clause: &&Clause| clause.tag.is_none_or(|index| tags[index.as_u32() as usize] == tag);
+            if let Some(clause) = clauses.find(takes) {
+                return Some(Catching {
+                    fp: link.fp,
+                    pc: clause.pc,
+                    clause: *clause,
+                    landing: handler.landing,
+                    sp: link.fp - handler.sp_to_fp as usize,
+                    values: link.fp - handler.values_to_fp as usize,
+                    blob: blob.clone(),
+                });
+            }
+        }
+        None
+    }
+
+    /// Puts what an exception carries into the frame that catches it. Answers where the guest goes on.
+    ///
+    /// Errors: `Limit` or `System` if the exception can't be kept; then nothing is done.
+    ///
+    /// # Safety
+    ///
+    /// The frame must be there, as it was when it was found, and the values too.
+    unsafe fn deliver(&self, exception: InFlight, catching: &Catching) -> Result<Landing> {
+        let count = self.values_of(exception.tag);
+        let reference = match (catching.clause.takes_reference, exception.reference) {
+            (false, _) => 0,
+            (true, 0) => {
+                // SAFETY: the caller's promise.
+                let values = unsafe { values_at(exception.values, count) };
+                self.inner().exceptions.add(exception.tag, values, self.limits().exceptions)?
+            }
+            (true, reference) => reference,
+        };
+        if catching.clause.tag.is_some() {
+            // SAFETY: the frame has room for what such exceptions carry. It may be the one that has thrown, with the values there.
+            unsafe { std::ptr::copy(exception.values, catching.values as *mut RawValue, count) };
+        }
+        Ok(Landing {
+            pc: catching.blob.address(catching.landing).0,
+            sp: catching.sp,
+            fp: catching.fp,
+            exception: reference,
+            clause: catching.clause.number.into(),
+        })
+    }
+
+    /// Throws an exception in raw form where a call stands still; answers who catches it, if somebody does.
+    ///
+    /// # Safety
+    ///
+    /// Guest code must have been left there, by a call.
+    pub(super) unsafe fn throw_at(&self, activation: &Activation, thrown: (u64, Vec<RawValue>)) -> Option<Throwing> {
+        let (tag, values) = thrown;
+        // SAFETY: the caller's promise; the values are used before this returns.
+        unsafe {
+            let catching = self.find_handler(activation, tag)?;
+            Some(self.throwing(InFlight { tag, values: values.as_ptr(), reference: 0 }, catching))
+        }
+    }
+
+    /// Has the guest go on where an exception is caught that its call was left with.
+    ///
+    /// Errors: as [`Store::deliver`].
+    ///
+    /// # Safety
+    ///
+    /// Nothing of the call may have run since.
+    pub(super) unsafe fn land(&self, throwing: &Throwing) -> Result<()> {
+        // SAFETY: the caller's promise.
+        let landing = unsafe { self.deliver(throwing.in_flight(), &throwing.catching) }?;
+        // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
+        unsafe { (*self.inner().context.get()).landing = landing };
+        Ok(())
+    }
+
+    /// How many values exceptions of a tag carry.
+    fn values_of(&self, tag: u64) -> usize {
+        self.inner().tags.borrow()[tag as usize].values as usize
+    }
+
+    /// An exception as the host sees it.
+    ///
+    /// # Safety
+    ///
+    /// The values must be there.
+    unsafe fn thrown(&self, exception: InFlight) -> Thrown {
+        let tag = Tag { store: self.id(), index: exception.tag };
+        let ty = self.tag_type(tag).expect("it was thrown");
+        // SAFETY: the caller's promise.
+        let values = unsafe { values_at(exception.values, ty.params.len()) };
+        let values = ty.params.iter().zip(values).map(|(ty, raw)| self.value_of(*ty, *raw)).collect();
+        Thrown { tag, values }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Store::thrown`].
+    unsafe fn throwing(&self, exception: InFlight, catching: Catching) -> Throwing {
+        let InFlight { tag, values, reference } = exception;
+        // SAFETY: the caller's promise.
+        let (thrown, raw) = unsafe { (self.thrown(exception), values_at(values, self.values_of(tag)).into()) };
+        Throwing { thrown: Rc::new(thrown), catching, raw, tag, reference }
+    }
+
+    /// The raw form of a reference.
+    ///
+    /// Errors: `WrongStore`; `OutOfRange`.
+    pub(super) fn exception_number(&self, reference: ExnRef) -> Result<u64> {
+        self.check(reference.store)?;
+        let exceptions = &self.inner().exceptions;
+        let number = reference.index.saturating_add(1);
+        if !exceptions.is_good(number) {
+            return Err(Store::out_of_range("exception", reference.index, exceptions.count()));
+        }
+        Ok(number)
+    }
+
+    /// The exception behind a reference.
+    ///
+    /// Errors: `WrongStore`; `OutOfRange`.
+    pub fn exnref_exception(&self, reference: ExnRef) -> Result<Thrown> {
+        let number = self.exception_number(reference)?;
+        let found = self.inner().exceptions.with(number, |exception| (exception.tag, exception.values.as_ptr()));
+        let (tag, values) = found.expect("it was looked at");
+        // SAFETY: the values stay where they are as long as the store.
+        Ok(unsafe { self.thrown(InFlight { tag, values, reference: number }) })
+    }
+
+    /// Makes an exception, and a reference of it, for guests to throw.
+    ///
+    /// Errors: as [`Store::exception`]; `Limit`; `System`.
+    pub fn exnref_new(&self, tag: Tag, values: &[Value]) -> Result<ExnRef> {
+        let error = self.exception(tag, values)?;
+        let Some((tag, raw)) = self.raw_thrown(&error) else { return Err(error) };
+        let number = self.inner().exceptions.add(tag, &raw, self.limits().exceptions)?;
+        Ok(ExnRef { store: self.id(), index: number - 1 })
+    }
+
+    /// An exception for a host function to fail with: whoever calls it, and whoever calls those, may catch it.
+    ///
+    /// Errors: `WrongStore`, `OutOfRange`; `InvalidArgument` for a wrong number of values; `TypeMismatch`.
+    pub fn exception(&self, tag: Tag, values: &[Value]) -> Result<Error> {
+        let ty = self.tag_type(tag)?;
+        if values.len() != ty.params.len() {
+            bail!(InvalidArgument, "{} values are given, the tag's exceptions carry {}", values.len(), ty.params.len());
+        }
+        for (place, (value, ty)) in values.iter().zip(&ty.params).enumerate() {
+            self.raw_as(value, *ty, "value # of an exception", place)?;
+        }
+        Ok(Error::exception(Thrown { tag, values: values.into() }))
+    }
+}
+
+/// # Safety
+///
+/// So many values must be there, for the lifetime.
+unsafe fn values_at<'a>(values: *const RawValue, count: usize) -> &'a [RawValue] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(values, count) }
+}

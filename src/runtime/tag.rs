@@ -1,0 +1,36 @@
+//! A store's tags.
+//!
+//! Read next: [`super::entities::tag`], [`super::exception`].
+
+use super::Store;
+use super::entities::tag::TagEntry;
+use crate::base::{FuncType, Result, Tag, error::bail, memory};
+use std::sync::Arc;
+
+impl Store {
+    /// Makes a tag, another one than all that there are; its exceptions carry what a function of this type takes.
+    ///
+    /// Errors: `InvalidArgument` for a type with results; `System`.
+    pub fn tag_new(&self, ty: &FuncType) -> Result<Tag> {
+        if !ty.results.is_empty() {
+            bail!(InvalidArgument, "the type of a tag has no results");
+        }
+        let type_id = self.engine().types().register_func(ty)?;
+        let mut tags = self.inner().tags.borrow_mut();
+        memory::reserve(&mut tags, 1)?;
+        tags.push(TagEntry { type_id, values: ty.params.len() as u32 });
+        Ok(Tag { store: self.id(), index: tags.len() as u64 - 1 })
+    }
+
+    pub(super) fn tag_entry(&self, tag: Tag) -> Result<TagEntry> {
+        self.check(tag.store)?;
+        let tags = self.inner().tags.borrow();
+        let entry = tags.get(tag.index as usize).copied();
+        entry.ok_or_else(|| Store::out_of_range("tag", tag.index, tags.len() as u64))
+    }
+
+    /// Its type: a function that takes what its exceptions carry, and gives nothing.
+    pub fn tag_type(&self, tag: Tag) -> Result<Arc<FuncType>> {
+        Ok(self.engine().types().func_type(self.tag_entry(tag)?.type_id))
+    }
+}

@@ -1,0 +1,57 @@
+//! Exceptions on their way from where they are thrown to where they are caught, as data.
+//!
+//! Knows nothing of stores. Read next: [`super::exception`].
+
+use super::mapped_blob::MappedBlob;
+use crate::abi::artifact::Clause;
+use crate::base::{CodeOffset, RawValue, Thrown, WasmPc};
+use std::rc::Rc;
+
+/// An exception that is being thrown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InFlight {
+    /// The number of its tag.
+    pub(super) tag: u64,
+    /// What it carries: as many values as the tag's type has parameters.
+    pub(super) values: *const RawValue,
+    /// Its reference, or 0.
+    pub(super) reference: u64,
+}
+
+/// Where an exception is going to be caught.
+#[derive(Clone, Debug)]
+pub struct Catching {
+    /// The frame's frame pointer.
+    pub fp: usize,
+    /// The code that it runs.
+    pub blob: Rc<MappedBlob>,
+    /// The operator that catches it.
+    pub pc: WasmPc,
+    /// What it takes.
+    pub(super) clause: Clause,
+    /// Where it goes on.
+    pub landing: CodeOffset,
+    /// The stack pointer there.
+    pub(super) sp: usize,
+    /// Where the frame has room for what is carried.
+    pub(super) values: usize,
+}
+
+/// An exception that a call was left with, before it goes on where the exception is caught.
+#[derive(Clone, Debug)]
+pub struct Throwing {
+    /// The exception.
+    pub thrown: Rc<Thrown>,
+    /// Where it will be caught.
+    pub catching: Catching,
+    pub(super) raw: Rc<[RawValue]>,
+    pub(super) tag: u64,
+    pub(super) reference: u64,
+}
+
+impl Throwing {
+    /// The same while it is looked at.
+    pub(super) fn in_flight(&self) -> InFlight {
+        InFlight { tag: self.tag, values: self.raw.as_ptr(), reference: self.reference }
+    }
+}
