@@ -952,7 +952,8 @@ impl Writer<'_> {
             }
             90..98 => {
                 self.emit(I::RefNull(HeapType::EXTERN));
-                let delta = if self.random.chance(95) { 1 } else { -1 };
+                // With fuel it costs as many elements as are asked for, also if there can't be so many.
+                let delta = if self.random.chance(95) { 1 } else { 1000 };
                 self.small(self.table64, delta);
                 self.all(&[I::TableGrow(1), I::Drop]);
             }

@@ -7,10 +7,15 @@ use super::features::validated;
 use crate::base::{DefinedFuncIndex, HeapType, RefType, TypeIndex, ValType, WasmPc};
 use wasmparser::{FuncValidatorAllocations, Parser, UnpackedIndex, ValidPayload, Validator};
 
-/// The types of the operands before the operator at `pc` of a function, bottom first; `None` for those in code that can't be reached.
+/// The types of the operands before the operator at `pc` of a function, bottom first; `None` for those in code that can't be reached. The
+/// function's end can always be: who returns early stands there, with the results.
 ///
 /// Takes time for all sections of the module but the code, and for the function.
 pub fn operand_types(info: &ModuleInfo, function: DefinedFuncIndex, pc: WasmPc) -> Vec<Option<ValType>> {
+    if pc.0 + 1 == info.bodies[function].range.end {
+        let ty = info.func_type(info.func_index(function));
+        return ty.results.iter().map(|ty| Some(*ty)).collect();
+    }
     let mut validator = Validator::new_with_features(validated());
     for payload in Parser::new(0).parse_all(&info.bytes) {
         let payload = validator.payload(&payload.expect("validated")).expect("validated");
@@ -71,7 +76,8 @@ mod tests {
               end
               drop
               drop
-              drop))"#;
+              drop)
+            (func (result funcref i64) unreachable))"#;
         let wasm = wat::parse_str(text).unwrap();
         let registry = TypeRegistry::default();
         let info = super::super::parse(&wasm, &registry).unwrap().info;
@@ -82,5 +88,8 @@ mod tests {
         assert_eq!(operand_types(&info, function, pcs[2]), [Some(ValType::I32), of(f, false)]);
         assert_eq!(operand_types(&info, function, pcs[4]), [Some(ValType::I32), of(f, false), of(f, true)]);
         assert_eq!(operand_types(&info, function, pcs[7]), [Some(ValType::I32), of(f, false), Some(ValType::I64)]);
+        let function = DefinedFuncIndex::from_u32(2);
+        let end = info.operator_pcs(function)[1];
+        assert_eq!(operand_types(&info, function, end), [Some(ValType::FUNCREF), Some(ValType::I64)]);
     }
 }

@@ -23,13 +23,22 @@ fn module(locals: u32, body: impl FnOnce(&mut Function)) -> Vec<u8> {
     with_functions(locals, body, Vec::new())
 }
 
+/// The same with locals that are vectors.
+fn with_vectors(locals: u32, body: impl FnOnce(&mut Function)) -> Vec<u8> {
+    with_all((locals, ValType::V128), body, Vec::new())
+}
+
 /// The same, with more functions: their types and bodies. A table holds all functions.
 fn with_functions(locals: u32, body: impl FnOnce(&mut Function), others: Vec<(u32, Function)>) -> Vec<u8> {
+    with_all((locals, ValType::I32), body, others)
+}
+
+fn with_all(locals: (u32, ValType), body: impl FnOnce(&mut Function), others: Vec<(u32, Function)>) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32], []);
     types.ty().function([], []);
     types.ty().function(vec![ValType::I32; MANY as usize], vec![ValType::I32; MANY as usize]);
-    let mut function = Function::new([(locals, ValType::I32)]);
+    let mut function = Function::new([locals]);
     body(&mut function);
     function.instruction(&Instruction::End);
     let mut functions = FunctionSection::new();
@@ -358,6 +367,68 @@ pub fn modules(n: u32) -> Vec<(&'static str, Vec<u8>)> {
                 (0..n).for_each(|_| emit(f, [Loop(BlockType::Empty)]));
                 (0..4 * n).for_each(|i| emit(f, [LocalGet(0), I32Const(i as i32 * 77), I32Mul, GlobalSet(0)]));
                 (0..n).for_each(|_| emit(f, [GlobalGet(0), I32Const(1), I32Eq, BrIf(0), End]));
+            }),
+        ),
+        (
+            "vectors in many locals, and stop points",
+            with_vectors(LOCALS, |f| {
+                (1..LOCALS).for_each(|i| emit(f, [LocalGet(0), I32x4Splat, LocalSet(i)]));
+                (0..n).for_each(|i| {
+                    emit(
+                        f,
+                        [
+                            LocalGet(1 + i),
+                            LocalGet(2 + i),
+                            I64x2Add,
+                            LocalTee(1 + i),
+                            I32x4ExtractLane(3),
+                            GlobalSet(0),
+                        ],
+                    )
+                });
+            }),
+        ),
+        (
+            "vectors that live across branches",
+            with_vectors(2 * n, |f| {
+                (1..=2 * n).for_each(|i| emit(f, [I32Const(i as i32 % 2048 * 16), V128Load(at(0)), LocalSet(i)]));
+                (0..4 * n).for_each(|_| emit(f, [Block(BlockType::Empty), LocalGet(0), BrIf(0), End]));
+                (1..2 * n).for_each(|i| emit(f, [LocalGet(i), LocalGet(i + 1), V128Xor, LocalSet(i + 1)]));
+                emit(f, [LocalGet(2 * n), V128AnyTrue, GlobalSet(0)]);
+            }),
+        ),
+        (
+            "loops inside each other, around vectors that change",
+            with_vectors(2 * n, |f| {
+                emit(f, [LocalGet(0), I32Const(1), I32ShrU, LocalSet(0)]);
+                (0..n).for_each(|_| emit(f, [Loop(BlockType::Empty)]));
+                (1..=2 * n).for_each(|i| emit(f, [LocalGet(i), LocalGet(0), I8x16Splat, I16x8Add, LocalSet(i)]));
+                emit(f, [LocalGet(0), I32Const(1), I32ShrU, LocalSet(0)]);
+                (0..n).for_each(|_| emit(f, [LocalGet(0), BrIf(0), End]));
+                (1..=2 * n)
+                    .for_each(|i| emit(f, [LocalGet(i), I32x4ExtractLane(1), GlobalGet(0), I32Add, GlobalSet(0)]));
+            }),
+        ),
+        (
+            "products of 128 bits",
+            module(0, |f| {
+                emit(f, [I64Const(-3), I64Const(5)]);
+                (0..16 * n).for_each(|_| emit(f, [I64MulWideS]));
+                emit(f, [I64Xor, I32WrapI64, GlobalSet(0)]);
+            }),
+        ),
+        (
+            "atomic additions",
+            module(0, |f| {
+                (0..8 * n).for_each(|i| {
+                    emit(f, [I32Const(i as i32 % 4096 * 4), LocalGet(0), I32AtomicRmwAdd(at(0)), GlobalSet(0)])
+                });
+            }),
+        ),
+        (
+            "tail calls",
+            module(0, |f| {
+                (0..4 * n).for_each(|_| emit(f, [LocalGet(0), If(BlockType::Empty), I32Const(0), ReturnCall(0), End]));
             }),
         ),
     ]
