@@ -371,8 +371,8 @@ pub fn modules(n: u32) -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "vectors in many locals, and stop points",
-            with_vectors(LOCALS, |f| {
-                (1..LOCALS).for_each(|i| emit(f, [LocalGet(0), I32x4Splat, LocalSet(i)]));
+            with_vectors(LOCALS / 4, |f| {
+                (1..LOCALS / 4).for_each(|i| emit(f, [LocalGet(0), I32x4Splat, LocalSet(i)]));
                 (0..n).for_each(|i| {
                     emit(
                         f,
