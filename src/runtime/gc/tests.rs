@@ -513,6 +513,27 @@ fn marking_sees_what_was_written_meanwhile() {
 }
 
 #[test]
+fn marking_leaves_young_objects_to_minor_collections() {
+    let mut one = One::new(64 << 20, false);
+    let old = one.make(PAIR, 0);
+    one.held.references.push(old);
+    one.minor();
+    one.heap.phase = Phase::Clear;
+    assert!(one.heap.clear(super::major::Until::End));
+    one.heap.begin_to_mark(&mut one.held);
+    let young = one.make(PAIR, 0);
+    one.heap.write_reference(old, 8, young).unwrap();
+    assert!(one.heap.mark(super::major::Until::End));
+    assert!(one.heap.blocks.is_marked(old) && !one.heap.blocks.is_marked(young));
+    // It dies before it would have become old.
+    one.heap.write_reference(old, 8, NULL).unwrap();
+    one.minor();
+    one.heap.finish_major();
+    one.heap.verify().unwrap();
+    assert_eq!((one.count(), one.heap.object_at(young)), (1, None));
+}
+
+#[test]
 fn weak_references_let_go() {
     let mut one = One::new(64 << 20, false);
     let (kept, lost) = (one.make(PAIR, 0), one.make(PAIR, 0));
