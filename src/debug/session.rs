@@ -19,7 +19,7 @@ use super::interruption::BudgetView;
 use super::stopped_call::{Advance, StoppedCall};
 use super::{Action, Debuggee, Event, EventKind, Frame};
 use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc, error::bail};
-use crate::runtime::{Call, Exit, Stopped, TrapInfo};
+use crate::runtime::{Call, Exit, Interrupts, Stopped, TrapInfo};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -70,6 +70,8 @@ impl<'a> Session<'a> {
             if self.walk(&site).is_break() {
                 return self.outcome();
             }
+        } else if let Some(throwing) = self.call.throwing() {
+            self.prepare_landing(throwing.catching.fp)?;
         } else if self.steps() {
             self.debuggee.arm_newest(self.call)?;
         }
@@ -83,8 +85,9 @@ impl<'a> Session<'a> {
             if self.before_entry().is_break() {
                 return self.outcome();
             }
-            // Where fuel is used up a stop point is next.
-            let is_long = self.debuggee.run_on.get().is_some_and(|asked| asked.fuel.is_none());
+            // Where fuel is used up a stop point is next, and where an exception is caught that was thrown.
+            let is_asked = |asked: Interrupts| asked.fuel.is_none() && asked != Interrupts::default();
+            let is_long = self.debuggee.run_on.get().is_some_and(is_asked);
             let exit = if is_long { self.enter_for_a_while() } else { self.enter() };
             match exit? {
                 Exit::Stopped(_) => return self.outcome(),
@@ -212,7 +215,7 @@ impl<'a> Session<'a> {
         let (Some(throwing), Some(activation)) = (self.call.throwing(), self.call.activation()) else {
             return Flow::Continue(());
         };
-        let (call, caught_by) = (self.call.id(), throwing.catching.fp);
+        let caught_by = throwing.catching.fp;
         if !self.silent {
             let receiver = self.debuggee.receiver(EventKind::CaughtException, self.resumable);
             if !matches!(receiver, Receiver::Nobody) {
@@ -229,15 +232,22 @@ impl<'a> Session<'a> {
                 self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
             }
         }
-        self.if_done(self.debuggee.forget_writes(call, |fp| fp < caught_by))?;
+        self.if_done(self.prepare_landing(caught_by))
+    }
+
+    /// Prepares for going on in the frame with this frame pointer, which catches an exception: newer ones are gone then.
+    #[cold]
+    fn prepare_landing(&self, caught_by: usize) -> Result<()> {
+        let call = self.call.id();
+        self.debuggee.forget_writes(call, |fp| fp < caught_by)?;
         if self.debuggee.pending.of(call, caught_by).is_some() {
             // They are made at the next stop point of the frame, wherever that is.
             self.debuggee.run_on.set(Some(self.debuggee.run_on.take().unwrap_or_default()));
         }
         if self.steps() || self.debuggee.run_on.get().is_some() {
-            self.if_done(self.debuggee.arm_newest(self.call).map(|_| ()))?;
+            self.debuggee.arm_newest(self.call)?;
         }
-        Flow::Continue(())
+        Ok(())
     }
 
     fn finished(&self) -> Outcome {

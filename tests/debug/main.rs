@@ -5,6 +5,7 @@ mod blobs;
 mod breakpoints;
 mod disabled;
 mod events;
+mod exceptions;
 mod frames;
 #[cfg(target_os = "linux")]
 mod mappings;
