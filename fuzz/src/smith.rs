@@ -24,7 +24,7 @@ pub fn config(random: &mut Random, allowed: Allowed) -> Config {
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
         extended_const_enabled: true,
-        exceptions_enabled: vectors && random.chance(60),
+        exceptions_enabled: vectors && std::env::var_os("EXCEPTIONS").is_some() && random.chance(60),
         gc_enabled: false,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
