@@ -1,9 +1,9 @@
 //! Exceptions under the debugger: where they are shown, steps over them, writes into frames that catch, calls that wait.
 
 use crate::scene::{Scene, host};
-use pellucid::base::{ErrorKind, TrapCode, ValType, Value};
+use pellucid::base::{Config, ErrorKind, FuncType, TrapCode, ValType, Value};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, Resume};
-use pellucid::runtime::Extern;
+use pellucid::runtime::{Engine, Extern};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -180,4 +180,45 @@ fn a_host_function_throws_and_is_thrown_through() {
     instance.set(Some(scene.instance));
     assert_eq!(scene.call("f", &[Value::I32(0)]).unwrap(), [Value::I32(40)]);
     assert_eq!(scene.call("f", &[Value::I32(6)]).unwrap(), [Value::I32(6)]);
+}
+
+#[test]
+fn a_host_function_that_was_waited_for_throws() {
+    let wat = "(module
+        (import \"\" \"\" (func $host (result i32)))
+        (tag $e (export \"e\") (param i32))
+        (func (export \"f\") (param i32) (result i32) (local i32)
+          (local.set 1 (i32.const 100))
+          (block $h (result i32) (try_table (result i32) (catch $e $h) (call $host)))
+          (i32.add (local.get 1)))
+        (func (export \"uncaught\") (param i32) (result i32) (call $host)))";
+    for debug in [false, true] {
+        let engine = Engine::new(Config { debug, ..Config::default() }).unwrap();
+        let module = crate::scene::module(&engine, wat);
+        let scene = Scene::of(&engine, &module, |debuggee| {
+            let call =
+                |caller: pellucid::runtime::Caller<'_>, _: &[Value], _: &mut [Value]| Err::<(), _>(caller.yielded(1));
+            vec![debuggee.store().func_new(FuncType::new([], [ValType::I32]), Box::new(call)).unwrap()]
+        });
+        let store = scene.debuggee.store();
+        let Some(Extern::Tag(tag)) = store.instance_export(scene.instance, "e").unwrap() else { panic!("a tag") };
+        let thrown = || store.exception(tag, &[Value::I32(4)]).unwrap();
+
+        let call = scene.begin("f", &[Value::I32(0)]);
+        assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Yielded);
+        call.give_error(&scene.debuggee, thrown()).unwrap();
+        let mut state = call.resume(&scene.debuggee, Resume::Continue).unwrap();
+        if debug {
+            assert_eq!((state, call.event().unwrap().kind), (CallState::Paused, EventKind::CaughtException));
+            state = call.resume(&scene.debuggee, Resume::Continue).unwrap();
+        }
+        assert_eq!(state, CallState::Finished);
+        assert_eq!(call.results(&scene.debuggee).unwrap(), [Value::I32(104)]);
+
+        let call = scene.begin("uncaught", &[Value::I32(0)]);
+        assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Yielded);
+        call.give_error(&scene.debuggee, thrown()).unwrap();
+        assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Trapped);
+        assert_eq!(call.error().unwrap().kind(), ErrorKind::Exception);
+    }
 }
