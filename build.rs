@@ -23,6 +23,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("value", "Values", "Values with and without their kind; imports and exports."),
     ("func", "Functions", "Making the host's, calling any, and who called."),
     ("externref", "Host references", "Host values that guests can hold."),
+    ("anyref", "Guest references", "What `anyref` values are: what guests make and hand out."),
     ("memory", "Memories", "Linear memories."),
     ("shared_memory", "Shared memories", "Memories that stores on several threads have at the same time."),
     ("table", "Tables", "Tables of references."),

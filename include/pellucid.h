@@ -451,6 +451,8 @@ enum pellucid_trap {
      * `pellucid_error_exception`, and is no trap.
      */
     PELLUCID_TRAP_EXCEPTION = 20,
+    /** A reference isn't of the type that it was cast to. */
+    PELLUCID_TRAP_CAST_FAILURE = 21,
 };
 
 /**
@@ -1297,7 +1299,10 @@ enum pellucid_kind {
     PELLUCID_FUNCREF = 5,
     /** A host value or null. */
     PELLUCID_EXTERNREF = 6,
-    /** A garbage-collected value or null; reserved. */
+    /**
+     * What the guest made and doesn't name a function or exception, or null: an integer of 31 bits, or a host value that was passed on
+     * as one; see `pellucid_anyref_t`.
+     */
     PELLUCID_ANYREF = 7,
     /** An exception or null. */
     PELLUCID_EXNREF = 8,
@@ -2100,6 +2105,23 @@ typedef struct {
     uint64_t index;
 } pellucid_externref_t;
 
+/**
+ * What an `anyref` refers to: an integer of 31 bits, or a host value that was passed on as a value of the guest's. Plain data; all zeros
+ * is the null reference. Two of the same bytes are equal as `ref.eq` says.
+ *
+ *     pellucid_value_t value = {0};
+ *     value.kind = PELLUCID_ANYREF;
+ *     pellucid_anyref_from_i31(42, &value.of.anyref);
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store; 0 for null, and for an integer, which is the same in all stores. */
+    uint64_t store;
+    /** What it is, by a number that says nothing; 0 for null. */
+    uint64_t index;
+} pellucid_anyref_t;
+
 /* ==================================================================================================
  * Stores
  *
@@ -2355,6 +2377,8 @@ typedef union {
     pellucid_externref_t externref;
     /** `PELLUCID_EXNREF`; all zeros for null. */
     pellucid_exnref_t exnref;
+    /** `PELLUCID_ANYREF`; all zeros for null. */
+    pellucid_anyref_t anyref;
     /** The identity of a value of a reserved kind. */
     uint64_t opaque[2];
 } pellucid_value_of_t;
@@ -2811,6 +2835,110 @@ pellucid_status_t pellucid_externref_new(pellucid_store_t *store,
 pellucid_status_t pellucid_externref_userdata(const pellucid_store_t *store,
                                               const pellucid_externref_t *externref,
                                               void **out_userdata);
+
+/* ==================================================================================================
+ * Guest references
+ *
+ * What `anyref` values are: what guests make and hand out.
+ * ================================================================================================== */
+
+/** Values of `pellucid_anyref_kind_t`. */
+enum pellucid_anyref_kind {
+    /** The null reference. */
+    PELLUCID_ANYREF_NULL = 0,
+    /** An integer of 31 bits. */
+    PELLUCID_ANYREF_I31 = 1,
+    /** A host value that was passed on as a value of the guest's (`any.convert_extern`). */
+    PELLUCID_ANYREF_EXTERN = 2,
+};
+
+/**
+ * What an `anyref` is: one of `enum pellucid_anyref_kind`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_anyref_kind_t;
+
+/**
+ * What an `anyref` is. It isn't looked up in a store, so it may be none of that any more.
+ *
+ * - `anyref`: the reference.
+ * - `out_kind`: gets what it is.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for one that the library didn't make.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_anyref_kind(const pellucid_anyref_t *anyref,
+                                       pellucid_anyref_kind_t *out_kind);
+
+/**
+ * Makes a reference that is an integer of 31 bits, for any store.
+ *
+ * - `value`: the integer; its highest bit is dropped, so that `i31.get_s` gives it if it is between -2^30 and 2^30 - 1.
+ * - `out_anyref`: gets the reference.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_anyref_from_i31(int32_t value,
+                                           pellucid_anyref_t *out_anyref);
+
+/**
+ * The integer that a reference is.
+ *
+ * - `anyref`: the reference.
+ * - `out_value`: gets the integer, sign-extended.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_TYPE_MISMATCH` if it is none; `PELLUCID_ERR_INVALID_ARGUMENT` for null, and for a reference that
+ * the library didn't make.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_anyref_i31(const pellucid_anyref_t *anyref,
+                                      int32_t *out_value);
+
+/**
+ * The `externref` that an `anyref` is, as `extern.convert_any` makes it.
+ *
+ * - `store`: the store of which it is a value.
+ * - `anyref`: the reference; null gives null.
+ * - `out_externref`: gets the reference. Unless it is a host value, `pellucid_externref_userdata` refuses it.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_anyref_to_externref(const pellucid_store_t *store,
+                                               const pellucid_anyref_t *anyref,
+                                               pellucid_externref_t *out_externref);
+
+/**
+ * The `anyref` that an `externref` is, as `any.convert_extern` makes it.
+ *
+ * - `store`: the store of which it is a value.
+ * - `externref`: the reference; null gives null.
+ * - `out_anyref`: gets the reference.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_anyref_from_externref(const pellucid_store_t *store,
+                                                 const pellucid_externref_t *externref,
+                                                 pellucid_anyref_t *out_anyref);
 
 /* ==================================================================================================
  * Memories

@@ -40,6 +40,8 @@ pub fn ends_piece(operator: &Operator<'_>) -> bool {
             | BrIf { .. }
             | BrOnNull { .. }
             | BrOnNonNull { .. }
+            | BrOnCast { .. }
+            | BrOnCastFail { .. }
             | Call { .. }
             | CallIndirect { .. }
             | CallRef { .. }

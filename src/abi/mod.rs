@@ -13,6 +13,7 @@ pub mod fuel;
 pub mod heap;
 pub mod homes;
 pub mod operators;
+pub mod references;
 pub mod stack;
 pub mod thunk;
 pub mod type_paths;

@@ -30,6 +30,8 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | BrIf { .. }
             | BrOnNull { .. }
             | BrOnNonNull { .. }
+            | BrOnCast { .. }
+            | BrOnCastFail { .. }
             | End
             | Drop
             | Select
@@ -45,6 +47,16 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | RefNull { .. }
             | RefIsNull
             | RefAsNonNull
+            | RefEq
+            | RefI31
+            | I31GetS
+            | I31GetU
+            | RefTestNonNull { .. }
+            | RefTestNullable { .. }
+            | RefCastNonNull { .. }
+            | RefCastNullable { .. }
+            | AnyConvertExtern
+            | ExternConvertAny
             | RefFunc { .. }
             | TableGet { .. }
             | TableSize { .. }

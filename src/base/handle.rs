@@ -36,5 +36,27 @@ handle!(/// A tag of exceptions.
     Tag);
 handle!(/// An exception that the guest can hold a reference to.
     ExnRef);
-handle!(/// A host value that the guest can hold and pass on, but not look into.
+handle!(/// A host value that the guest can hold and pass on, but not look into; or what the guest made, passed on as one: then the number is
+    /// [`ExternRef::OF_GUEST`] and its bits.
     ExternRef);
+
+impl ExternRef {
+    /// Set in the number of a reference that guest code has made of an `anyref`.
+    pub const OF_GUEST: u64 = 1 << 63;
+}
+
+/// What an `anyref` refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AnyRef {
+    /// An integer of 31 bits, sign-extended.
+    I31(i32),
+    /// A host value, passed on as a value of the guest's.
+    Extern(ExternRef),
+}
+
+impl AnyRef {
+    /// An integer of 31 bits; the highest bit of `value` is dropped.
+    pub fn i31(value: i32) -> AnyRef {
+        AnyRef::I31(value << 1 >> 1)
+    }
+}

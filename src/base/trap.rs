@@ -72,6 +72,8 @@ trap_codes! {
     NullReference = 19, "null reference";
     /// An exception was thrown that nobody caught. Events say so; the call's error object has the exception, and is no trap.
     Exception = 20, "uncaught exception";
+    /// A reference isn't of the type that it was cast to.
+    CastFailure = 21, "cast failure";
 }
 
 impl fmt::Display for TrapCode {

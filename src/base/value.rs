@@ -1,6 +1,6 @@
 //! Values as the host sees them, tagged and raw.
 
-use super::{ExnRef, ExternRef, Func, HeapType, ValType};
+use super::{AnyRef, ExnRef, ExternRef, Func, HeapType, ValType};
 
 /// A value with its type. Floats are kept as bits, so that NaN payloads survive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,8 @@ pub enum Value {
     ExternRef(Option<ExternRef>),
     /// An exception or null.
     ExnRef(Option<ExnRef>),
+    /// What the guest made, or null.
+    AnyRef(Option<AnyRef>),
     /// A local or operand whose value isn't known at this place.
     Unavailable,
 }
@@ -37,6 +39,7 @@ impl Value {
             Value::FuncRef(_) => ValType::FUNCREF,
             Value::ExternRef(_) => ValType::EXTERNREF,
             Value::ExnRef(_) => ValType::EXNREF,
+            Value::AnyRef(_) => ValType::ANYREF,
             Value::Unavailable => return None,
         })
     }
@@ -53,6 +56,7 @@ impl Value {
                 HeapType::Func => Value::FuncRef(None),
                 HeapType::Extern => Value::ExternRef(None),
                 HeapType::Exn => Value::ExnRef(None),
+                HeapType::Any => Value::AnyRef(None),
                 _ => Value::Unavailable,
             },
         }
@@ -61,8 +65,8 @@ impl Value {
 
 /// An untagged value as guest code passes it to and from the host: little-endian bits, zero-extended.
 ///
-/// A `funcref` is the address of its `VmFuncRef` or 0, an `externref` or `exnref` its
-/// number in the store plus one or 0.
+/// A `funcref` is the address of its `VmFuncRef` or 0; an `externref` and an `anyref` are as [`references`](crate::abi::references) says;
+/// an `exnref` is its number in the store plus one or 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C, align(16))]
 pub struct RawValue {

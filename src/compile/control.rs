@@ -110,9 +110,22 @@ impl Translator<'_> {
             }
             Operator::BrOnNull { relative_depth } => {
                 let reference = self.pop();
-                let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference.value, 0);
+                let is_null = self.is_null(reference.value);
                 self.branch_if(is_null, relative_depth);
                 self.push(reference.ty, reference.value);
+            }
+            Operator::BrOnCast { relative_depth, to_ref_type, .. } => {
+                self.need(1);
+                let reference = self.stack.last().expect("validated").value;
+                let is_instance = self.is_instance(reference, to_ref_type);
+                self.branch_if(is_instance, relative_depth);
+            }
+            Operator::BrOnCastFail { relative_depth, to_ref_type, .. } => {
+                self.need(1);
+                let reference = self.stack.last().expect("validated").value;
+                let is_instance = self.is_instance(reference, to_ref_type);
+                let is_other = self.builder.ins().icmp_imm_u(IntCC::Equal, is_instance, 0);
+                self.branch_if(is_other, relative_depth);
             }
             Operator::BrOnNonNull { relative_depth } => {
                 self.need(1);

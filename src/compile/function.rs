@@ -712,6 +712,7 @@ impl<'a> Translator<'a> {
             || self.vector_operator(operator)
             || self.lane_operator(operator)
             || self.relaxed_operator(operator)
+            || self.reference_operator(operator)
             || self.table_operator(operator)
             || self.atomic_operator(operator)
         {

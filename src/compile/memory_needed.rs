@@ -307,6 +307,8 @@ fn crosses(operator: &Operator<'_>) -> bool {
         | BrIf { .. }
         | BrOnNull { .. }
         | BrOnNonNull { .. }
+        | BrOnCast { .. }
+        | BrOnCastFail { .. }
         | BrTable { .. } => true,
         // Their results are looked at.
         MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => true,
@@ -351,7 +353,9 @@ fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Ope
         Operator::Br { relative_depth }
         | Operator::BrIf { relative_depth }
         | Operator::BrOnNull { relative_depth }
-        | Operator::BrOnNonNull { relative_depth } => of_label(*relative_depth),
+        | Operator::BrOnNonNull { relative_depth }
+        | Operator::BrOnCast { relative_depth, .. }
+        | Operator::BrOnCastFail { relative_depth, .. } => of_label(*relative_depth),
         Operator::BrTable { targets } => {
             let depths = targets.targets().filter_map(|depth| depth.ok()).chain([targets.default()]);
             depths.map(of_label).fold(0, u64::saturating_add)

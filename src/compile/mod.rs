@@ -24,6 +24,7 @@ mod numeric;
 mod operands;
 mod pieces;
 mod places;
+mod references;
 mod relaxed;
 mod signatures;
 mod subtypes;

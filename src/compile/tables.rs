@@ -1,4 +1,4 @@
-//! Tables, and references as values.
+//! Tables.
 
 use super::function::{Region, Translator};
 use super::operands::Operand;
@@ -6,7 +6,7 @@ use super::target;
 use crate::abi::builtins::Builtin;
 use crate::abi::fuel::ELEMENTS_LOG2;
 use crate::abi::vmctx::table;
-use crate::base::{FuncIndex, RefType, TableIndex, TrapCode, ValType};
+use crate::base::{TableIndex, TrapCode, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use wasmparser::Operator;
@@ -14,30 +14,6 @@ use wasmparser::Operator;
 impl Translator<'_> {
     pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
-            Operator::RefNull { hty } => {
-                let ty = ValType::Ref(RefType::null(self.info.heap_type(hty).top()));
-                let null = self.builder.ins().iconst(types::I64, 0);
-                self.push(ty, null);
-            }
-            Operator::RefIsNull => {
-                let reference = self.pop();
-                let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference.value, 0);
-                let is_null = self.builder.ins().uextend(types::I32, is_null);
-                self.push(ValType::I32, is_null);
-            }
-            Operator::RefAsNonNull => {
-                let reference = self.pop();
-                let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, reference.value, 0);
-                self.trap_if(is_null, TrapCode::NullReference);
-                self.push(reference.ty, reference.value);
-            }
-            Operator::RefFunc { function_index } => {
-                let place =
-                    self.info.escaping_place(FuncIndex::from_u32(function_index)).expect("named, so it escapes");
-                let offset = i64::from(self.info.layout.func_ref(place));
-                let reference = self.builder.ins().iadd_imm_s(self.context, offset);
-                self.push(ValType::FUNCREF, reference);
-            }
             Operator::TableGet { table } => {
                 let (table, index) = (TableIndex::from_u32(table), self.pop());
                 let address = self.element_address(table, index, TrapCode::TableOutOfBounds);

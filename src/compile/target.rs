@@ -74,11 +74,11 @@ pub(super) fn trap_code(code: ir::TrapCode) -> TrapCode {
 }
 
 /// Added to the number of a store's trap, it makes the other one.
-const OTHER_STORES: u8 = 20;
+const OTHER_STORES: u8 = 32;
 /// The first of the numbers that stand for accesses of a stretch of code.
-const FIRST_ACCESS: u8 = 40;
+const FIRST_ACCESS: u8 = 72;
 /// How many such numbers there are.
-pub(super) const ACCESSES: usize = 200;
+pub(super) const ACCESSES: usize = 168;
 
 /// Cranelift's number for a trap of an access, by its place in its stretch of code.
 pub(super) fn access(number: usize) -> ir::TrapCode {

@@ -12,6 +12,7 @@ mod tests;
 mod vectors;
 
 use crate::abi::operators::lane_bits;
+use crate::abi::references::{i31_reference, i31_value};
 use crate::base::floats::in_default_environment;
 use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
 use numeric::*;
@@ -72,6 +73,8 @@ pub trait Outside {
     fn table_size(&self, table: TableIndex) -> u64;
     /// The reference of a function.
     fn func_ref(&self, func: FuncIndex) -> u128;
+    /// Whether a reference of the type's hierarchy is of the type.
+    fn is_instance(&self, reference: u64, ty: RefType) -> bool;
 }
 
 /// A replayable operator, decoded.
@@ -131,6 +134,21 @@ pub enum Inner {
     BrOnNull,
     /// `br_on_non_null`, which is passed if its operand is null.
     BrOnNonNull,
+    /// `br_on_cast`, which is passed unless its operand is of this type.
+    BrOnCast(RefTypeInModule),
+    /// `br_on_cast_fail`, which is passed if its operand is of this type.
+    BrOnCastFail(RefTypeInModule),
+    /// `ref.test`.
+    RefTest(RefTypeInModule),
+    /// `ref.cast`.
+    RefCast(RefTypeInModule),
+    /// `any.convert_extern` or `extern.convert_any`, to this type.
+    Convert(ValType),
+    /// `i31.get_s` or, if not signed, `i31.get_u`.
+    I31Get {
+        /// Which of the two.
+        signed: bool,
+    },
     /// `ref.as_non_null`.
     RefAsNonNull,
     /// `if`, which is passed, into its first arm, if its condition isn't zero.
@@ -148,6 +166,9 @@ pub enum Inner {
     /// An operator from two operands of 64 bits to a number of 128 bits.
     MultiplyWide(fn(u64, u64) -> u128),
 }
+
+/// A reference type as an operator has it.
+pub type RefTypeInModule = wasmparser::RefType;
 
 /// What a scalar numeric operator gives: bits, or a trap.
 pub type Numeric = Result<u64, TrapCode>;
@@ -174,6 +195,8 @@ impl From<TrapCode> for Halt {
 pub trait Types {
     /// The type of a null of this heap type.
     fn null(&self, heap: HeapType) -> ValType;
+    /// A reference type, exactly.
+    fn reference(&self, ty: RefTypeInModule) -> RefType;
     /// The type of a global's value.
     fn global(&self, global: GlobalIndex) -> ValType;
     /// The type of a table's elements.
@@ -187,6 +210,10 @@ pub trait Types {
 impl Types for crate::wasm::ModuleInfo {
     fn null(&self, heap: HeapType) -> ValType {
         ValType::Ref(RefType::null(self.heap_type(heap).top()))
+    }
+
+    fn reference(&self, ty: RefTypeInModule) -> RefType {
+        self.ref_type(ty)
     }
 
     fn global(&self, global: GlobalIndex) -> ValType {
@@ -231,6 +258,18 @@ impl Inner {
             BrOnNull { .. } => Some(Inner::BrOnNull),
             BrOnNonNull { .. } => Some(Inner::BrOnNonNull),
             RefAsNonNull => Some(Inner::RefAsNonNull),
+            BrOnCast { to_ref_type, .. } => Some(Inner::BrOnCast(*to_ref_type)),
+            BrOnCastFail { to_ref_type, .. } => Some(Inner::BrOnCastFail(*to_ref_type)),
+            RefTestNonNull { hty } => RefTypeInModule::new(false, *hty).map(Inner::RefTest),
+            RefTestNullable { hty } => RefTypeInModule::new(true, *hty).map(Inner::RefTest),
+            RefCastNonNull { hty } => RefTypeInModule::new(false, *hty).map(Inner::RefCast),
+            RefCastNullable { hty } => RefTypeInModule::new(true, *hty).map(Inner::RefCast),
+            AnyConvertExtern => Some(Inner::Convert(ValType::ANYREF)),
+            ExternConvertAny => Some(Inner::Convert(ValType::EXTERNREF)),
+            RefEq => binary(I32, |a, b| Ok(u64::from(a == b))),
+            RefI31 => unary(ValType::ANYREF, |a| Ok(i31_reference(a as i32).into())),
+            I31GetS => Some(Inner::I31Get { signed: true }),
+            I31GetU => Some(Inner::I31Get { signed: false }),
             If { .. } => Some(Inner::If),
             Drop => Some(Inner::Drop),
             Select | TypedSelect { .. } => Some(Inner::Select),
@@ -475,6 +514,31 @@ impl Inner {
                 if is_null {
                     operands.pop();
                 }
+            }
+            Inner::BrOnCast(ty) | Inner::BrOnCastFail(ty) => {
+                let reference = operands.last().expect("validated");
+                let is_instance = outside.is_instance(reference.lo(), types.reference(ty));
+                if is_instance == matches!(self, Inner::BrOnCast(_)) {
+                    return Err(Halt::Branch);
+                }
+            }
+            Inner::RefTest(ty) => {
+                let top = operands.last_mut().expect("validated");
+                let is_instance = outside.is_instance(top.lo(), types.reference(ty));
+                *top = Slot::scalar(ValType::I32, is_instance.into());
+            }
+            Inner::RefCast(ty) => {
+                let reference = operands.last().expect("validated");
+                if !outside.is_instance(reference.lo(), types.reference(ty)) {
+                    return Err(Halt::Trap(TrapCode::CastFailure));
+                }
+            }
+            Inner::Convert(ty) => operands.last_mut().expect("validated").ty = ty,
+            Inner::I31Get { signed } => {
+                let top = operands.last_mut().expect("validated");
+                let Some(value) = i31_value(top.lo() as u32) else { return Err(Halt::Trap(TrapCode::NullReference)) };
+                let value = if signed { value } else { value & i32::MAX };
+                *top = Slot::scalar(ValType::I32, u64::from(value as u32));
             }
             Inner::RefAsNonNull => {
                 if operands.last().expect("validated").bits == 0 {

@@ -4,7 +4,7 @@
 //! read, by whatever way, the machine mustn't read it again. Knows nothing of frames. Read next: `stopped_call.rs`.
 
 use super::evaluator::Outside;
-use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
+use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex};
 use std::cell::RefCell;
 
 /// What was read since the start of a run.
@@ -93,5 +93,10 @@ impl<O: Outside> Outside for Noting<'_, O> {
 
     fn func_ref(&self, func: FuncIndex) -> u128 {
         self.outside.func_ref(func)
+    }
+
+    // What a reference is to never changes.
+    fn is_instance(&self, reference: u64, ty: RefType) -> bool {
+        self.outside.is_instance(reference, ty)
     }
 }

@@ -7,8 +7,8 @@ use super::evaluator::{Inner, Outside};
 use crate::abi::artifact::CompiledBlob;
 use crate::abi::frame_table::Stop;
 use crate::base::{
-    BodyIndex, DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, Result, TableIndex, ValType,
-    Value, WasmPc, memory,
+    BodyIndex, DefinedFuncIndex, FuncIndex, GlobalIndex, Instance, MemoryIndex, RawValue, RefType, Result, TableIndex,
+    ValType, Value, WasmPc, memory,
 };
 use crate::runtime::{MappedBlob, Module, Store};
 use wasmparser::{BinaryReader, Operator, OperatorsReader, OperatorsReaderAllocations};
@@ -239,6 +239,10 @@ impl Outside for World<'_> {
     fn table_size(&self, table: TableIndex) -> u64 {
         let table = self.store.instance_table(self.instance, table);
         table.and_then(|table| self.store.table_size(table)).expect("validated")
+    }
+
+    fn is_instance(&self, reference: u64, ty: RefType) -> bool {
+        self.store.is_good(ValType::Ref(ty), RawValue::new(reference))
     }
 
     fn func_ref(&self, func: FuncIndex) -> u128 {

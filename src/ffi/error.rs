@@ -86,6 +86,8 @@ pub enum pellucid_trap {
     /// An exception was thrown that nobody caught. Events say so; the call's error object has the exception, see
     /// `pellucid_error_exception`, and is no trap.
     PELLUCID_TRAP_EXCEPTION = 20,
+    /// A reference isn't of the type that it was cast to.
+    PELLUCID_TRAP_CAST_FAILURE = 21,
 }
 
 /// One Wasm frame of an error's backtrace.
@@ -378,6 +380,6 @@ mod tests {
         assert_eq!(TrapCode::Requested as u32, pellucid_trap::PELLUCID_TRAP_REQUESTED as u32);
         // Both lists are dense, so a code that is missing in C shows here.
         let last = (0..=u8::MAX).filter(|number| TrapCode::from_u8(*number).is_some()).max();
-        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_EXCEPTION as u8));
+        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_CAST_FAILURE as u8));
     }
 }

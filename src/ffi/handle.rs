@@ -3,7 +3,7 @@
 //! Knows nothing of the entities. Invariant: the layouts are those of [`crate::base::handle`], field by field; a
 //! handle of zeros names nothing in any store.
 
-use crate::base::{self, StoreId};
+use crate::base::{self, AnyRef, ExternRef, Result, StoreId, error::bail};
 
 /// An instance of a module, in a store. Plain data: copy it, compare its members, never delete it.
 ///
@@ -104,6 +104,50 @@ pub struct pellucid_externref_t {
     pub store: u64,
     /// The number of the value in the store.
     pub index: u64,
+}
+
+/// What an `anyref` refers to: an integer of 31 bits, or a host value that was passed on as a value of the guest's. Plain data; all zeros
+/// is the null reference. Two of the same bytes are equal as `ref.eq` says.
+///
+///     pellucid_value_t value = {0};
+///     value.kind = PELLUCID_ANYREF;
+///     pellucid_anyref_from_i31(42, &value.of.anyref);
+///
+/// Since: 0.1.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct pellucid_anyref_t {
+    /// The number of the store; 0 for null, and for an integer, which is the same in all stores.
+    pub store: u64,
+    /// What it is, by a number that says nothing; 0 for null.
+    pub index: u64,
+}
+
+/// The numbers of references: an integer is in the upper half of its word, so that it isn't null.
+const I31: u64 = 1;
+
+impl From<AnyRef> for pellucid_anyref_t {
+    fn from(reference: AnyRef) -> pellucid_anyref_t {
+        match reference {
+            AnyRef::I31(value) => pellucid_anyref_t { store: 0, index: u64::from(value as u32) << 32 | I31 },
+            // Behind 0, which with a store's number is nothing else.
+            AnyRef::Extern(reference) => pellucid_anyref_t { store: reference.store.0, index: reference.index },
+        }
+    }
+}
+
+impl pellucid_anyref_t {
+    /// What it refers to. `InvalidArgument` for null, and for what nobody made.
+    pub(super) fn to_core(self) -> Result<AnyRef> {
+        if self.store != 0 {
+            return Ok(AnyRef::Extern(ExternRef { store: StoreId(self.store), index: self.index }));
+        }
+        match self.index {
+            0 => bail!(InvalidArgument, "the reference is null"),
+            index if index as u32 == I31 as u32 => Ok(AnyRef::i31((index >> 32) as u32 as i32)),
+            _ => bail!(InvalidArgument, "no function of the library made this `anyref`"),
+        }
+    }
 }
 
 macro_rules! convert {

@@ -17,6 +17,7 @@ mod owner;
 mod pointer;
 
 // The sections of the header; build.rs has their order.
+pub mod anyref;
 pub mod breakpoint;
 pub mod bytes;
 pub mod call;

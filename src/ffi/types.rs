@@ -33,7 +33,8 @@ pub enum pellucid_kind {
     PELLUCID_FUNCREF = 5,
     /// A host value or null.
     PELLUCID_EXTERNREF = 6,
-    /// A garbage-collected value or null; reserved.
+    /// What the guest made and doesn't name a function or exception, or null: an integer of 31 bits, or a host value that was passed on
+    /// as one; see `pellucid_anyref_t`.
     PELLUCID_ANYREF = 7,
     /// An exception or null.
     PELLUCID_EXNREF = 8,
@@ -175,7 +176,7 @@ pub(super) fn kind_of(value: &Value) -> pellucid_kind_t {
 /// The value type of this number: `Unsupported` for a reserved one, `InvalidArgument` for an unknown one.
 pub(super) fn value_type(number: pellucid_kind_t) -> Result<ValType> {
     use pellucid_kind::*;
-    let reserved = [PELLUCID_ANYREF, PELLUCID_CONTREF];
+    let reserved = [PELLUCID_CONTREF];
     if reserved.iter().any(|kind| *kind as u32 == number) {
         bail!(Unsupported, "values of kind {number} aren't supported yet");
     }

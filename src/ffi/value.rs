@@ -5,8 +5,8 @@
 
 use super::entry::entry;
 use super::handle::{
-    pellucid_exnref_t, pellucid_externref_t, pellucid_func_t, pellucid_global_t, pellucid_memory_t, pellucid_table_t,
-    pellucid_tag_t,
+    pellucid_anyref_t, pellucid_exnref_t, pellucid_externref_t, pellucid_func_t, pellucid_global_t, pellucid_memory_t,
+    pellucid_table_t, pellucid_tag_t,
 };
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
@@ -42,6 +42,8 @@ pub union pellucid_value_of_t {
     pub externref: pellucid_externref_t,
     /// `PELLUCID_EXNREF`; all zeros for null.
     pub exnref: pellucid_exnref_t,
+    /// `PELLUCID_ANYREF`; all zeros for null.
+    pub anyref: pellucid_anyref_t,
     /// The identity of a value of a reserved kind.
     pub opaque: [u64; 2],
 }
@@ -174,6 +176,10 @@ impl pellucid_value_t {
             Value::ExnRef(Some(exception)) => {
                 pellucid_value_t::new(PELLUCID_EXNREF, only!(pellucid_value_of_t { exnref: exception.into() }))
             }
+            Value::AnyRef(None) => pellucid_value_t::new(PELLUCID_ANYREF, null),
+            Value::AnyRef(Some(value)) => {
+                pellucid_value_t::new(PELLUCID_ANYREF, only!(pellucid_value_of_t { anyref: value.into() }))
+            }
             Value::Unavailable => pellucid_value_t::new(PELLUCID_UNAVAILABLE, null),
         }
     }
@@ -202,6 +208,10 @@ impl pellucid_value_t {
                 n if n == PELLUCID_EXNREF as u32 => {
                     let exception = self.of.exnref;
                     Value::ExnRef((exception != pellucid_exnref_t::default()).then(|| exception.into()))
+                }
+                n if n == PELLUCID_ANYREF as u32 => {
+                    let value = self.of.anyref;
+                    Value::AnyRef((value != pellucid_anyref_t::default()).then(|| value.to_core()).transpose()?)
                 }
                 n if n == PELLUCID_UNAVAILABLE as u32 => Value::Unavailable,
                 n => return Err(no_value(n)),

@@ -27,6 +27,7 @@ use super::machine::thread::{KnownThread, Side};
 use super::mapped_blob::{MappedBlob, StoreModule};
 use super::throwing::Throwing;
 use super::{Engine, Module};
+use crate::abi::references::MOST_HOST_VALUES;
 use crate::base::{
     BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId,
     StoreLimits, error::bail, memory,
@@ -291,17 +292,23 @@ impl Store {
 
     /// Keeps a host value for as long as the store lives, so that the guest can hold a reference to it.
     ///
-    /// Errors: `System` if there is no memory for it.
+    /// Errors: `System` if there is no memory for it; `Limit` if there are too many.
     pub fn externref_new(&self, data: Box<dyn Any>) -> Result<ExternRef> {
         let mut externs = self.inner().externs.borrow_mut();
+        if externs.len() > MOST_HOST_VALUES as usize {
+            bail!(Limit, "a store has at most {MOST_HOST_VALUES} host values");
+        }
         memory::reserve(&mut externs, 1)?;
         externs.push(data);
         Ok(ExternRef { store: self.id(), index: externs.len() as u64 - 1 })
     }
 
-    /// The value behind a reference.
+    /// The value behind a reference. `InvalidArgument` if it is the guest's.
     pub fn externref_data(&self, reference: ExternRef) -> Result<&dyn Any> {
         self.check(reference.store)?;
+        if reference.index & ExternRef::OF_GUEST != 0 {
+            bail!(InvalidArgument, "the reference is to a value of the guest's");
+        }
         let externs = self.inner().externs.borrow();
         match externs.get(reference.index as usize) {
             // SAFETY: the boxes are neither removed nor changed until the store is dropped.

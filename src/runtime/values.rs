@@ -6,9 +6,10 @@
 #![expect(unsafe_code, reason = "function references are addresses")]
 
 use super::Store;
+use crate::abi::references::{host_number, host_reference, i31_reference, i31_value};
 use crate::abi::vmctx::VmFuncRef;
 use crate::base::{
-    Error, ErrorKind, ExnRef, ExternRef, HeapType, RawValue, RefType, Result, TypeId, TypeKind, ValType, Value,
+    AnyRef, Error, ErrorKind, ExnRef, ExternRef, HeapType, RawValue, RefType, Result, TypeId, TypeKind, ValType, Value,
     error::bail,
 };
 
@@ -22,12 +23,10 @@ impl Store {
             Value::I64(value) => value as u64,
             Value::F32(bits) => u64::from(bits),
             Value::F64(bits) => bits,
-            Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None) => 0,
+            Value::FuncRef(None) | Value::ExternRef(None) | Value::AnyRef(None) | Value::ExnRef(None) => 0,
             Value::FuncRef(Some(func)) => self.func_entry(func)?.func_ref as u64,
-            Value::ExternRef(Some(reference)) => {
-                self.externref_data(reference)?;
-                reference.index + 1
-            }
+            Value::ExternRef(Some(reference)) => self.word_of(reference)?.into(),
+            Value::AnyRef(Some(reference)) => self.any_word(reference)?.into(),
             Value::ExnRef(Some(reference)) => self.exception_number(reference)?,
             Value::Unavailable => bail!(InvalidArgument, "the value isn't available"),
         }))
@@ -39,7 +38,7 @@ impl Store {
     }
 
     /// Whether bits are a value of this type: any are, except for references.
-    pub(super) fn is_good(&self, ty: ValType, raw: RawValue) -> bool {
+    pub fn is_good(&self, ty: ValType, raw: RawValue) -> bool {
         match ty {
             ValType::Ref(ty) if raw.lo == 0 => ty.nullable,
             ValType::Ref(ty) => match ty.heap.top() {
@@ -49,16 +48,59 @@ impl Store {
                         && self.func_is(TypeId(unsafe { (*(raw.lo as *const VmFuncRef)).type_id }), ty)
                 }
                 HeapType::Exn => ty.heap == HeapType::Exn && self.inner().exceptions.is_good(raw.lo),
-                HeapType::Extern => ty.heap == HeapType::Extern && raw.lo <= self.inner().externs.borrow().len() as u64,
+                HeapType::Extern => ty.heap == HeapType::Extern && self.is_good_word(raw.lo),
+                HeapType::Any => self.is_good_word(raw.lo) && word_is(raw.lo as u32, ty.heap),
                 _ => false,
             },
             _ => true,
         }
     }
 
+    /// Whether it is a host value's reference, or the guest's.
+    fn is_good_word(&self, word: u64) -> bool {
+        u32::try_from(word).is_ok_and(|word| match host_number(word) {
+            Some(number) => u64::from(number) < self.inner().externs.borrow().len() as u64,
+            None => i31_value(word).is_some(),
+        })
+    }
+
+    /// The bits of a reference that the host has.
+    fn word_of(&self, reference: ExternRef) -> Result<u32> {
+        if reference.index & ExternRef::OF_GUEST == 0 {
+            self.externref_data(reference)?;
+            return Ok(host_reference(reference.index as u32));
+        }
+        self.check(reference.store)?;
+        let word = reference.index & !ExternRef::OF_GUEST;
+        if self.is_good_word(word) {
+            Ok(word as u32)
+        } else {
+            bail!(OutOfRange, "there is no such value of the guest's")
+        }
+    }
+
+    /// The bits of what an `anyref` refers to.
+    fn any_word(&self, reference: AnyRef) -> Result<u32> {
+        match reference {
+            AnyRef::I31(value) => Ok(i31_reference(value)),
+            AnyRef::Extern(reference) => self.word_of(reference),
+        }
+    }
+
+    fn extern_of(&self, word: u32) -> ExternRef {
+        let index = host_number(word).map_or(ExternRef::OF_GUEST | u64::from(word), u64::from);
+        ExternRef { store: self.id(), index }
+    }
+
     /// Whether functions of a type are values of a reference type.
     fn func_is(&self, ty: TypeId, of: RefType) -> bool {
         of.heap == HeapType::Func || self.engine().types().heap_matches(HeapType::Defined(TypeKind::Func, ty), of.heap)
+    }
+
+    /// An `externref` as an `anyref`, or the other way round. `WrongStore` or `OutOfRange` for a bad reference.
+    pub fn convert(&self, value: Value) -> Result<Value> {
+        let ty = if matches!(value, Value::AnyRef(_)) { ValType::EXTERNREF } else { ValType::ANYREF };
+        Ok(self.value_of(ty, self.to_raw(&value)?))
     }
 
     /// Like [`Store::from_raw`], for bits that come from the guest.
@@ -74,8 +116,12 @@ impl Store {
             ValType::Ref(ty) => match ty.heap.top() {
                 // SAFETY: references that the guest has are addresses of this store's function references.
                 HeapType::Func => Value::FuncRef(Some(unsafe { self.func_of_ref(raw.lo as *mut VmFuncRef) })),
-                HeapType::Extern => Value::ExternRef(Some(ExternRef { store: self.id(), index: raw.lo - 1 })),
                 HeapType::Exn => Value::ExnRef(Some(ExnRef { store: self.id(), index: raw.lo - 1 })),
+                HeapType::Extern => Value::ExternRef(Some(self.extern_of(raw.lo as u32))),
+                HeapType::Any => Value::AnyRef(Some(match i31_value(raw.lo as u32) {
+                    Some(value) => AnyRef::I31(value),
+                    None => AnyRef::Extern(self.extern_of(raw.lo as u32)),
+                })),
                 _ => Value::Unavailable,
             },
         }
@@ -105,6 +151,10 @@ impl Store {
             Value::FuncRef(Some(func)) => self.func_is(self.func_entry(func)?.type_id, ty),
             Value::ExternRef(Some(_)) => ty.heap == HeapType::Extern,
             Value::ExnRef(Some(_)) => ty.heap == HeapType::Exn,
+            Value::AnyRef(None) => ty.nullable && ty.heap.top() == HeapType::Any,
+            Value::AnyRef(Some(reference)) => {
+                ty.heap.top() == HeapType::Any && word_is(self.any_word(reference)?, ty.heap)
+            }
             _ => false,
         })
     }
@@ -116,6 +166,15 @@ impl Store {
             values[place] = self.raw_as(arg, *ty, "argument #", place)?;
         }
         Ok(())
+    }
+}
+
+/// Whether a good reference that isn't null, of the hierarchy of `anyref`, is to what a heap type has.
+fn word_is(word: u32, heap: HeapType) -> bool {
+    match heap {
+        HeapType::Any => true,
+        HeapType::Eq | HeapType::I31 => i31_value(word).is_some(),
+        _ => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Constant expressions (Wasm core spec, 3.3.13 "Expressions").
 
+use crate::abi::references::i31_reference;
 use crate::base::{FuncIndex, GlobalIndex};
 
 /// One operator of a constant expression.
@@ -21,6 +22,10 @@ pub enum ConstOp {
     RefNull,
     /// `ref.func`
     RefFunc(FuncIndex),
+    /// `ref.i31`
+    RefI31,
+    /// `any.convert_extern` or `extern.convert_any`, which change nothing.
+    Convert,
     /// `i32.add`
     I32Add,
     /// `i32.sub`
@@ -62,6 +67,11 @@ impl ConstExpr {
                 ConstOp::GlobalGet(index) => global(index),
                 ConstOp::RefNull => 0,
                 ConstOp::RefFunc(index) => func(index).into(),
+                ConstOp::RefI31 => {
+                    let value = stack.pop().expect("validated");
+                    i31_reference(value as i32).into()
+                }
+                ConstOp::Convert => continue,
                 ConstOp::I32Add => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_add(b as u32))),
                 ConstOp::I32Sub => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_sub(b as u32))),
                 ConstOp::I32Mul => binary(&mut stack, |a, b| u64::from((a as u32).wrapping_mul(b as u32))),

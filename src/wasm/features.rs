@@ -83,6 +83,7 @@ pub fn check_heap_type(ty: wasmparser::HeapType, types: &ModuleInfo, offset: u64
     match ty {
         wasmparser::HeapType::Abstract { shared: true, .. } => Err(unsupported("shared-everything threads", offset)),
         wasmparser::HeapType::Abstract { ty: Func | NoFunc | Extern | NoExtern | Exn | NoExn, .. } => Ok(()),
+        wasmparser::HeapType::Abstract { ty: Any | Eq | I31 | None, .. } => Ok(()),
         wasmparser::HeapType::Abstract { ty: Cont | NoCont, .. } => Err(unsupported("stack switching", offset)),
         wasmparser::HeapType::Concrete(index) => {
             let index = index.as_module_index().map(TypeIndex::from_u32);
@@ -99,7 +100,20 @@ pub fn check_heap_type(ty: wasmparser::HeapType, types: &ModuleInfo, offset: u64
 /// Refuses an operator that isn't compiled, also where it can't be reached, and nothing else looks at it.
 pub fn check_supported(info: &ModuleInfo, operator: &Operator<'_>, offset: u64) -> Result<()> {
     match *operator {
-        Operator::RefNull { hty } => check_heap_type(hty, info, offset),
+        Operator::RefNull { hty }
+        | Operator::RefTestNonNull { hty }
+        | Operator::RefTestNullable { hty }
+        | Operator::RefCastNonNull { hty }
+        | Operator::RefCastNullable { hty } => check_heap_type(hty, info, offset),
+        Operator::BrOnCast { to_ref_type, .. } | Operator::BrOnCastFail { to_ref_type, .. } => {
+            check_heap_type(to_ref_type.heap_type(), info, offset)
+        }
+        Operator::RefEq
+        | Operator::RefI31
+        | Operator::I31GetS
+        | Operator::I31GetU
+        | Operator::AnyConvertExtern
+        | Operator::ExternConvertAny => Ok(()),
         Operator::TypedSelect { ty } => check_value_type(ty, info, offset),
         Operator::Block { blockty: BlockType::Type(ty) }
         | Operator::Loop { blockty: BlockType::Type(ty) }

@@ -250,6 +250,11 @@ impl ModuleInfo {
         self.value_type(ty).top()
     }
 
+    /// A reference type of the module's bytes.
+    pub fn ref_type(&self, ty: wasmparser::RefType) -> RefType {
+        RefType { nullable: ty.is_nullable(), heap: self.heap_type(ty.heap_type()) }
+    }
+
     /// A heap type of the module's bytes.
     pub fn heap_type(&self, ty: wasmparser::HeapType) -> HeapType {
         heap_type(ty, &|index| self.types[index].composite.kind(), &|index| self.type_ids[index])

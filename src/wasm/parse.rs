@@ -327,7 +327,7 @@ impl<'a> Builder<'a> {
 
     fn ref_type(&self, ty: wasmparser::RefType, offset: u64) -> Result<RefType> {
         check_heap_type(ty.heap_type(), &self.info, offset)?;
-        Ok(RefType { nullable: ty.is_nullable(), heap: self.info.heap_type(ty.heap_type()) })
+        Ok(self.info.ref_type(ty))
     }
 
     fn table_type(&self, ty: wasmparser::TableType, offset: u64) -> Result<TableType> {
@@ -439,6 +439,8 @@ impl<'a> Builder<'a> {
                     self.escape(index);
                     ConstOp::RefFunc(index)
                 }
+                Operator::RefI31 => ConstOp::RefI31,
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => ConstOp::Convert,
                 Operator::I32Add => ConstOp::I32Add,
                 Operator::I32Sub => ConstOp::I32Sub,
                 Operator::I32Mul => ConstOp::I32Mul,

@@ -121,6 +121,9 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_func_name(store, &f, &text));
     STATUS(PELLUCID_ERR_BUSY, pellucid_externref_new(store, NULL, NULL, &new_externref));
     STATUS(PELLUCID_ERR_BUSY, pellucid_externref_userdata(store, &externref, &userdata));
+    pellucid_anyref_t anyref = {0};
+    STATUS(PELLUCID_ERR_BUSY, pellucid_anyref_to_externref(store, &anyref, &externref));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_anyref_from_externref(store, &externref, &anyref));
     STATUS(PELLUCID_ERR_BUSY, pellucid_memory_new(store, &memorytype, &new_memory, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_memory_type(store, &memory, &new_memorytype));
     STATUS(PELLUCID_ERR_BUSY, pellucid_memory_data(store, &memory, &data, &size));

@@ -1,6 +1,6 @@
 //! Values as scripts write them: arguments, and patterns for results.
 
-use pellucid::base::Value;
+use pellucid::base::{AnyRef, Value};
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
@@ -17,7 +17,12 @@ pub fn argument(arg: &WastArg<'_>, externref: impl FnOnce(u32) -> Value) -> Resu
         WastArgCore::RefNull(heap) if is_abstract(heap, AbstractHeapType::Func) => Value::FuncRef(None),
         WastArgCore::RefNull(heap) if is_abstract(heap, AbstractHeapType::Extern) => Value::ExternRef(None),
         WastArgCore::RefNull(heap) if is_abstract(heap, AbstractHeapType::Exn) => Value::ExnRef(None),
+        WastArgCore::RefNull(heap) if is_any(heap) => Value::AnyRef(None),
         WastArgCore::RefExtern(number) => externref(*number),
+        WastArgCore::RefHost(number) => match externref(*number) {
+            Value::ExternRef(made) => Value::AnyRef(made.map(AnyRef::Extern)),
+            other => other,
+        },
         other => return Err(format!("argument {other:?}")),
     })
 }
@@ -36,7 +41,17 @@ fn is_expected_core(value: &Value, expected: &WastRetCore<'_>, number: &dyn Fn(&
         (WastRetCore::F32(expected), Value::F32(bits)) => is_expected_f32(*bits, expected),
         (WastRetCore::F64(expected), Value::F64(bits)) => is_expected_f64(*bits, expected),
         (WastRetCore::V128(expected), Value::V128(bits)) => is_expected_vector(*bits, expected),
-        (WastRetCore::RefNull(None), Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None)) => true,
+        (
+            WastRetCore::RefNull(None),
+            Value::FuncRef(None) | Value::ExternRef(None) | Value::AnyRef(None) | Value::ExnRef(None),
+        ) => true,
+        (WastRetCore::RefNull(Some(heap)), Value::AnyRef(None)) => is_any(heap),
+        (WastRetCore::RefI31, Value::AnyRef(Some(AnyRef::I31(_)))) => true,
+        (WastRetCore::RefEq, Value::AnyRef(Some(AnyRef::I31(_)))) => true,
+        (WastRetCore::RefAny, Value::AnyRef(Some(_))) => true,
+        (WastRetCore::RefHost(expected), Value::AnyRef(Some(AnyRef::Extern(made)))) => {
+            number(&Value::ExternRef(Some(*made))) == Some(*expected)
+        }
         (WastRetCore::RefNull(Some(heap)), Value::FuncRef(None)) => {
             is_abstract(heap, AbstractHeapType::Func) || is_abstract(heap, AbstractHeapType::NoFunc)
         }
@@ -79,6 +94,11 @@ fn is_expected_vector(bits: u128, expected: &V128Pattern) -> bool {
         V128Pattern::F32x4(lanes) => (0..4).all(|place| is_expected_f32(lane(32, place) as u32, &lanes[place])),
         V128Pattern::F64x2(lanes) => (0..2).all(|place| is_expected_f64(lane(64, place), &lanes[place])),
     }
+}
+
+fn is_any(heap: &HeapType<'_>) -> bool {
+    use AbstractHeapType::{Any, Eq, I31, None};
+    [Any, Eq, I31, None].into_iter().any(|ty| is_abstract(heap, ty))
 }
 
 fn is_abstract(heap: &HeapType<'_>, expected: AbstractHeapType) -> bool {

@@ -493,7 +493,11 @@ impl<'a> Check<'a> {
                 self.branch_if(relative_depth)?;
                 self.pop();
             }
-            Operator::RefAsNonNull => {
+            Operator::BrOnCast { relative_depth, .. } | Operator::BrOnCastFail { relative_depth, .. } => {
+                self.takes(1)?;
+                self.branch_if(relative_depth)?;
+            }
+            Operator::RefAsNonNull | Operator::RefCastNonNull { .. } | Operator::RefCastNullable { .. } => {
                 let reference = self.take()?;
                 self.state.operands.push(reference);
             }

@@ -42,7 +42,9 @@ impl Facts {
                 Operator::Br { relative_depth }
                 | Operator::BrIf { relative_depth }
                 | Operator::BrOnNull { relative_depth }
-                | Operator::BrOnNonNull { relative_depth } => target(relative_depth),
+                | Operator::BrOnNonNull { relative_depth }
+                | Operator::BrOnCast { relative_depth, .. }
+                | Operator::BrOnCastFail { relative_depth, .. } => target(relative_depth),
                 Operator::BrTable { targets } => {
                     targets
                         .targets()

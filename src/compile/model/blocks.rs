@@ -71,7 +71,9 @@ impl Blocks {
                 Operator::Br { relative_depth }
                 | Operator::BrIf { relative_depth }
                 | Operator::BrOnNull { relative_depth }
-                | Operator::BrOnNonNull { relative_depth } => {
+                | Operator::BrOnNonNull { relative_depth }
+                | Operator::BrOnCast { relative_depth, .. }
+                | Operator::BrOnCastFail { relative_depth, .. } => {
                     blocks.target(&open, relative_depth);
                 }
                 Operator::BrTable { targets } => {

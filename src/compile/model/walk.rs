@@ -378,14 +378,16 @@ impl<'a, S: Slot> Walk<'a, S> {
             // The way on stores again what the way to the label puts other operands over.
             Operator::BrIf { relative_depth }
             | Operator::BrOnNull { relative_depth }
-            | Operator::BrOnNonNull { relative_depth } => match carried(relative_depth) {
+            | Operator::BrOnNonNull { relative_depth }
+            | Operator::BrOnCast { relative_depth, .. }
+            | Operator::BrOnCastFail { relative_depth, .. } => match carried(relative_depth) {
                 0 => 1,
                 _ => self.stack.len() - self.control[self.depth(relative_depth)].height,
             },
             Operator::BrTable { ref targets } => 1 + carried(targets.default()),
             Operator::Return => self.control[0].results.len(),
             Operator::Unreachable => 0,
-            Operator::RefAsNonNull => 1,
+            Operator::RefAsNonNull | Operator::RefCastNonNull { .. } | Operator::RefCastNullable { .. } => 1,
             Operator::TryTable { ref try_table } => block_type(self.info, try_table.ty).0.len(),
             Operator::ThrowRef => 1,
             Operator::Throw { tag_index } => self.info.tag_signature(TagIndex::from_u32(tag_index)).params.len(),
@@ -511,7 +513,10 @@ impl<'a, S: Slot> Walk<'a, S> {
                 self.branch_if(relative_depth);
                 self.pop();
             }
-            Operator::RefAsNonNull => {
+            Operator::BrOnCast { relative_depth, .. } | Operator::BrOnCastFail { relative_depth, .. } => {
+                self.branch_if(relative_depth);
+            }
+            Operator::RefAsNonNull | Operator::RefCastNonNull { .. } | Operator::RefCastNullable { .. } => {
                 let reference = self.pop();
                 self.push(reference.ty, reference.id);
             }

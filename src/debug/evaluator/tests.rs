@@ -41,9 +41,22 @@ impl Outside for World {
     fn func_ref(&self, func: FuncIndex) -> u128 {
         1000 + u128::from(func.as_u32())
     }
+
+    fn is_instance(&self, reference: u64, ty: RefType) -> bool {
+        if reference == 0 { ty.nullable } else { ty.heap != crate::base::HeapType::None }
+    }
 }
 
 impl Types for World {
+    fn reference(&self, ty: RefTypeInModule) -> RefType {
+        let heap = if ty == RefTypeInModule::NULLREF.as_non_null() {
+            crate::base::HeapType::None
+        } else {
+            crate::base::HeapType::I31
+        };
+        RefType { nullable: ty.is_nullable(), heap }
+    }
+
     fn null(&self, heap: HeapType) -> ValType {
         if heap == HeapType::EXTERN { ValType::EXTERNREF } else { ValType::FUNCREF }
     }
@@ -418,6 +431,7 @@ fn truncations() {
 
 #[test]
 fn outside() {
+    let any = |bits| Slot { ty: ValType::ANYREF, bits };
     let null = Slot { ty: ValType::EXTERNREF, bits: 0 };
     let cases: &[(&str, &[Slot], Result<Slot, TrapCode>)] = &[
         ("i32.load", &[i32(0x80)], Ok(i32(0x83828180_u32 as i32))),
@@ -448,6 +462,18 @@ fn outside() {
         ("ref.func 0", &[], Ok(Slot { ty: ValType::FUNCREF, bits: 1000 })),
         ("ref.null extern", &[], Ok(null)),
         ("ref.null func", &[], Ok(Slot { ty: ValType::FUNCREF, bits: 0 })),
+        ("ref.i31", &[i32(-2)], Ok(any(0xffff_fffd))),
+        ("ref.i31", &[i32(0x4000_0001)], Ok(any(0x8000_0003))),
+        ("i31.get_s", &[any(0xffff_fffd)], Ok(i32(-2))),
+        ("i31.get_u", &[any(0xffff_fffd)], Ok(i32(0x7fff_fffe))),
+        ("i31.get_u", &[any(0)], Err(TrapCode::NullReference.into())),
+        ("ref.eq", &[any(7), any(7)], Ok(i32(1))),
+        ("ref.eq", &[any(7), any(0)], Ok(i32(0))),
+        ("ref.test i31ref", &[any(0)], Ok(i32(1))),
+        ("ref.test (ref i31)", &[any(0)], Ok(i32(0))),
+        ("ref.cast (ref i31)", &[any(7)], Ok(any(7))),
+        ("ref.cast (ref none)", &[any(7)], Err(TrapCode::CastFailure.into())),
+        ("any.convert_extern", &[Slot { ty: ValType::EXTERNREF, bits: 6 }], Ok(any(6))),
         ("ref.is_null", &[null], Ok(i32(1))),
         ("i32.const -1", &[], Ok(i32(-1))),
         ("i64.const -1", &[], Ok(i64(-1))),
@@ -523,6 +549,10 @@ fn wide_values_are_moved_whole() {
     struct Wide;
 
     impl Outside for Wide {
+        fn is_instance(&self, reference: u64, _: RefType) -> bool {
+            reference != 0
+        }
+
         fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u128> {
             World.load(memory, address, bytes)
         }
