@@ -88,18 +88,6 @@ pub fn is_object(reference: u32) -> bool {
     reference & 7 == 0 && reference != NULL
 }
 
-/// The number of a host's value, if the reference is to one.
-#[inline(always)]
-pub fn host_number(reference: u32) -> Option<u32> {
-    (reference & 3 == 2).then_some(reference >> 2)
-}
-
-/// The reference for the host's value of this number.
-#[inline(always)]
-pub fn host_reference(number: u32) -> u32 {
-    number << 2 | 2
-}
-
 /// The offset of the first element in an array with elements of this many bytes.
 pub const fn elements_offset(element_bytes: u32) -> u32 {
     if element_bytes >= 8 { 16 } else { 12 }

@@ -5,17 +5,20 @@
 //!   0            null
 //!   ......1      an integer of 31 bits, << 1
 //!   .....10      the number of a host value, << 2
+//!   ....000      an object of the heap, see [`heap`](crate::abi::heap)
 //! ```
 
 /// The highest number of a host value.
 pub const MOST_HOST_VALUES: u32 = u32::MAX >> 2;
 
 /// The number of the host's value that it refers to.
+#[inline(always)]
 pub fn host_number(reference: u32) -> Option<u32> {
     (reference & 3 == 2).then_some(reference >> 2)
 }
 
 /// The reference to the host's value of this number.
+#[inline(always)]
 pub fn host_reference(number: u32) -> u32 {
     number << 2 | 2
 }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::hint::black_box;
 
 /// Enough for all that an entry point makes which makes a few small things.
-const SEVERAL: usize = 16 << 10;
+const SEVERAL: usize = 64 << 10;
 
 /// Makes sure that so many bytes can be had.
 ///

@@ -22,7 +22,7 @@ static void function_types(void) {
 
     pellucid_functype_t *untouched = NULL;
     STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_functype_new(NULL, 1, NULL, 0, &untouched));
-    params[1] = PELLUCID_ANYREF;
+    params[1] = PELLUCID_CONTREF;
     STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_functype_new(params, 3, results, 1, &untouched));
     params[1] = 77;
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_functype_new(params, 3, results, 1, &untouched));

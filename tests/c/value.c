@@ -101,11 +101,13 @@ static void raw_forms(void) {
     raw.words[0] = UINT64_MAX;
     OK(pellucid_value_from_raw(store, PELLUCID_EXTERNREF, &raw, &back));
     CHECK(back.kind == PELLUCID_UNAVAILABLE);
-    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_value_from_raw(store, PELLUCID_ANYREF, &raw, &back));
+    OK(pellucid_value_from_raw(store, PELLUCID_ANYREF, &raw, &back));
+    CHECK(back.kind == PELLUCID_UNAVAILABLE);
+    STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_value_from_raw(store, PELLUCID_CONTREF, &raw, &back));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_value_from_raw(store, PELLUCID_UNAVAILABLE, &raw, &back));
     value = value_of(PELLUCID_UNAVAILABLE);
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_value_to_raw(store, &value, &raw));
-    value = value_of(PELLUCID_ANYREF);
+    value = value_of(PELLUCID_CONTREF);
     STATUS(PELLUCID_ERR_UNSUPPORTED, pellucid_value_to_raw(store, &value, &raw));
     value = value_of(PELLUCID_FUNCREF);
     value.of.funcref.store = pellucid_store_id(store) + 1;

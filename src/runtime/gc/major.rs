@@ -13,7 +13,8 @@ use super::heap::{Heap, LARGEST_SMALL};
 use super::layouts::References;
 use super::minor::{Roots, SLICE, Visitor};
 use super::pace::Phase;
-use crate::abi::heap::{host_number, is_object, object};
+use crate::abi::heap::{is_object, object};
+use crate::abi::references::host_number;
 use std::time::Instant;
 
 /// Bytes that are marked between two looks at the clock.

@@ -9,7 +9,8 @@ use super::host_marks::HostMarks;
 use super::layouts::References;
 use super::mark_stack::MarkStack;
 use super::pace::Phase;
-use crate::abi::heap::{flags, host_number, is_object, object};
+use crate::abi::heap::{flags, is_object, object};
+use crate::abi::references::host_number;
 use crate::base::memory;
 use std::time::Instant;
 

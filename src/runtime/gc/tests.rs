@@ -4,7 +4,8 @@ use super::blocks::BLOCK;
 use super::heap::LARGEST_SMALL;
 use super::pace::Phase;
 use super::*;
-use crate::abi::heap::{NULL, elements_offset, flags, host_reference, is_object, object};
+use crate::abi::heap::{NULL, elements_offset, flags, is_object, object};
+use crate::abi::references::host_reference;
 use crate::base::ErrorKind;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -138,7 +139,7 @@ impl Model {
         let inside = self.reachable().into_iter().flat_map(|identity| &self.objects[&identity].references);
         let inside: Vec<Value> = inside.map(|(_, value)| *value).collect();
         let plain = |value: &Value| match value {
-            Value::Plain(word) => crate::abi::heap::host_number(*word),
+            Value::Plain(word) => crate::abi::references::host_number(*word),
             Value::Object(_) => None,
         };
         inside.iter().chain(&self.roots).filter_map(plain).collect()
