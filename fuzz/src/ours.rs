@@ -243,6 +243,7 @@ impl Session {
                 Val::Extern(Some(number)) => number + 1,
                 other => panic!("{other:?} is no host value"),
             },
+            Value::AnyRef(_) => panic!("no case has what guests make"),
             Value::V128(_) => panic!("a vector has two words"),
             Value::Unavailable => panic!("a value isn't known"),
         }
@@ -333,6 +334,7 @@ impl Names {
                 *data.downcast_ref::<u64>().expect("the host values are numbers")
             })),
             Value::ExnRef(reference) => Val::Exn(reference.is_some()),
+            Value::AnyRef(_) => panic!("no case has what guests make"),
             Value::Unavailable => Val::Unavailable,
         }
     }
