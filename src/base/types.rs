@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// The number of a defined type in its engine: equal types have equal numbers (Wasm core spec, 3.1 "Defined Types").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-// Guest code compares them.
-#[repr(transparent)]
+// So that a value type has at most 8 bytes and not 16: there is one for each value of a frame.
+#[repr(C, packed)]
 pub struct TypeId(pub u32);
 
 /// What values of a defined type are.
@@ -142,6 +142,8 @@ pub enum ValType {
     /// A reference.
     Ref(RefType),
 }
+
+const _: () = assert!(size_of::<ValType>() <= 8);
 
 impl ValType {
     /// A nullable function reference.

@@ -24,6 +24,8 @@ struct ModuleInner {
     info: ModuleInfo,
     /// What it was compiled to when it was loaded.
     blob: Arc<Blob>,
+    /// The numbers of its types, as guest code compares them.
+    type_ids: Box<[u32]>,
     exact: Mutex<ExactForms>,
 }
 
@@ -68,10 +70,11 @@ impl Module {
             compiled.map_err(|refused| Module::why_refused(bytes, refused))
         })??;
         let blob = Arc::new(Blob::new(compiled, engine.is_debug())?);
+        let type_ids = info.type_ids.values().map(|id| id.0).collect();
         let name = name.map(str::to_string).or_else(|| info.names.module.clone());
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let (id, exact) = (NEXT.fetch_add(1, Ordering::Relaxed), Mutex::default());
-        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, blob, exact })))
+        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, blob, type_ids, exact })))
     }
 
     /// Validates a module and its function bodies, without compiling it. A valid module may still use an unsupported
@@ -179,8 +182,8 @@ impl Module {
     }
 
     /// The numbers of all its types, where instances' contexts point to.
-    pub(super) fn type_ids(&self) -> &[TypeId] {
-        self.0.info.type_ids.values().as_slice()
+    pub(super) fn type_ids(&self) -> &[u32] {
+        &self.0.type_ids
     }
 }
 

@@ -5,6 +5,8 @@
 use super::ModuleInfo;
 use super::features::validated;
 use crate::base::{DefinedFuncIndex, HeapType, RefType, TypeIndex, ValType, WasmPc};
+use std::cell::LazyCell;
+use std::collections::HashMap;
 use wasmparser::{FuncValidatorAllocations, Parser, UnpackedIndex, ValidPayload, Validator};
 
 /// The types of the operands before the operator at `pc` of a function, bottom first; `None` for those in code that can't be reached. The
@@ -34,11 +36,13 @@ pub fn operand_types(info: &ModuleInfo, function: DefinedFuncIndex, pc: WasmPc) 
             walk.op(offset, &operator).expect("validated");
         }
         let types = validator.types(0).expect("inside a module");
+        let by_id = LazyCell::new(|| -> HashMap<_, _> {
+            let indices = 0..types.core_type_count_in_module();
+            indices.map(|index| (types.core_type_at_in_module(index), TypeIndex::from_u32(index))).collect()
+        });
         let heap_type = |heap| match heap {
             wasmparser::HeapType::Concrete(UnpackedIndex::Id(id)) => {
-                let mut indices = 0..types.core_type_count_in_module();
-                let index = indices.find(|index| types.core_type_at_in_module(*index) == id).expect("the module's");
-                let index = TypeIndex::from_u32(index);
+                let index = by_id[&id];
                 HeapType::Defined(info.types[index].composite.kind(), info.type_ids[index])
             }
             other => info.heap_type(other),

@@ -121,7 +121,7 @@ impl TypeRegistry {
     pub fn func_type(&self, id: TypeId) -> Arc<FuncType> {
         match &self.types().all[id.0 as usize].ty.composite {
             CompositeType::Func(ty) => ty.clone(),
-            other => panic!("type {} is a {:?}", id.0, other.kind()),
+            other => panic!("{id:?} is a {:?}", other.kind()),
         }
     }
 
@@ -130,7 +130,7 @@ impl TypeRegistry {
         ty == of || {
             let types = self.types();
             let depth = types.all[of.0 as usize].path().len() - 1;
-            types.all[ty.0 as usize].path().get(depth) == Some(&of.0)
+            types.all[ty.0 as usize].path().get(depth) == Some(&{ of.0 })
         }
     }
 
