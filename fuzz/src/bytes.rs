@@ -16,6 +16,19 @@ use wasmparser::{Validator, WasmFeatures};
 /// How long loading may take, on a machine that does a lot beside it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What modules may have, whole.
+const COMPILED: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::THREADS)
+    .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::FUNCTION_REFERENCES);
+
 /// A module larger than this isn't run.
 const LARGEST_RUN: usize = 20_000;
 
@@ -154,16 +167,9 @@ pub fn run(state: &State, seed: u64) -> Result<Outcome, Failure> {
 /// Loads bytes in all ways; whether they are a module.
 fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
     let mut outcome = Outcome::done();
-    let features = WasmFeatures::WASM2
-        | WasmFeatures::RELAXED_SIMD
-        | WasmFeatures::MULTI_MEMORY
-        | WasmFeatures::EXTENDED_CONST
-        | WasmFeatures::WIDE_ARITHMETIC
-        | WasmFeatures::TAIL_CALL
-        | WasmFeatures::MEMORY64
-        | WasmFeatures::CUSTOM_PAGE_SIZES
-        | WasmFeatures::THREADS;
-    let valid = Validator::new_with_features(features).validate_all(bytes).map(|_| ());
+    let valid = Validator::new_with_features(COMPILED | WasmFeatures::GC).validate_all(bytes).map(|_| ());
+    // Of garbage collection only a part is compiled.
+    let is_compiled = || Validator::new_with_features(COMPILED).validate_all(bytes).is_ok();
     let mut answers = Vec::new();
     for engine in [&state.off, &state.on] {
         let start = Instant::now();
@@ -186,7 +192,8 @@ fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
         (Ok(()), Err(error)) => return Err(format!("an invalid module is accepted: {error}")),
         (Err((kind, message)), valid) => {
             let is_good = match kind {
-                ErrorKind::InvalidModule | ErrorKind::Unsupported => valid.is_err(),
+                ErrorKind::InvalidModule => valid.is_err(),
+                ErrorKind::Unsupported => !is_compiled(),
                 ErrorKind::Limit => true,
                 _ => false,
             };
@@ -200,9 +207,12 @@ fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
     Ok((outcome, is_module))
 }
 
-/// A module that can be run and compared: it is small, ends by itself, waits for nobody, and no NaN's bits can be seen.
+/// A module that can be run and compared: it is small, ends by itself, waits for nobody, no NaN's bits can be seen, and references
+/// are of types that a [`crate::value::Val`] has.
 fn runnable(state: &State, seed: u64, bytes: Vec<u8>) -> Option<Rc<Case>> {
-    if bytes.len() > LARGEST_RUN || may_differ(&bytes) {
+    let features = COMPILED - WasmFeatures::FUNCTION_REFERENCES;
+    let has_values = || Validator::new_with_features(features).validate_all(&bytes).is_ok();
+    if bytes.len() > LARGEST_RUN || may_differ(&bytes) || !has_values() {
         return None;
     }
     let case = Case::of(seed, Origin::Mutated, bytes).expect("it was loaded");

@@ -1318,8 +1318,8 @@ impl World {
             call!(self, faults, pellucid_store_clear_event_handler(store.pointer));
             return;
         }
-        let mask = self.pick(&[57, 57, 32, 16, 9, 0, 57 | 1 << 30, 2]);
-        if mask == 2 {
+        let mask = self.pick(&[57, 63, 32, 16, 9, 0, 57 | 1 << 30, 128]);
+        if mask == 128 {
             faults.push(-1);
         }
         let ticket = self.ticket(store.id);

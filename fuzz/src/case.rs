@@ -25,13 +25,14 @@ pub const FUEL_EXPORT: &str = "__fuel";
 pub struct Allowed {
     /// It can be seen which bits a NaN has.
     pub nans: bool,
-    /// What [`Case::for_the_interpreter`] leaves out.
+    /// Vectors, and what else the interpreter doesn't know.
     pub vectors: bool,
+    pub exceptions: bool,
 }
 
 impl Allowed {
     /// Everything whose outcome the specification says.
-    pub const WITHOUT_NANS: Allowed = Allowed { nans: false, vectors: true };
+    pub const WITHOUT_NANS: Allowed = Allowed { nans: false, vectors: true, exceptions: true };
 
     /// A type, or another one if it isn't allowed.
     pub fn or_less(self, ty: wasm_encoder::ValType) -> wasm_encoder::ValType {
@@ -83,22 +84,23 @@ impl Case {
             .find(|case| !case.calls.is_empty())
     }
 
-    /// The same without what the interpreter doesn't know: vectors, numbers of 128 bits, pages of a byte, shared memories. With `nans`, it
-    /// can be seen which bits a NaN has.
+    /// The same without what the interpreter doesn't know: vectors, numbers of 128 bits, pages of a byte, shared memories, exceptions.
+    /// With `nans`, where it doesn't go along, it can be seen which bits a NaN has, and there are exceptions.
     pub fn for_the_interpreter(seed: u64, nans: bool) -> Option<Case> {
         let mut random = Random::new(seed);
-        let allowed = Allowed { nans, vectors: false };
+        let allowed = Allowed { nans, vectors: false, exceptions: nans };
         let cases = (0..100).filter_map(|_| Case::random(seed, &mut random, allowed));
-        cases.filter(|case| !case.needs_more()).find(|case| !case.calls.is_empty())
+        cases.filter(|case| !case.needs_more(nans)).find(|case| !case.calls.is_empty())
     }
 
     /// Whether it has some of that.
-    fn needs_more(&self) -> bool {
+    fn needs_more(&self, exceptions: bool) -> bool {
         let features = WasmFeatures::default()
             - WasmFeatures::SIMD
             - WasmFeatures::RELAXED_SIMD
             - WasmFeatures::WIDE_ARITHMETIC
-            - WasmFeatures::THREADS;
+            - WasmFeatures::THREADS
+            - if exceptions { WasmFeatures::empty() } else { WasmFeatures::EXCEPTIONS };
         Validator::new_with_features(features).validate_all(&self.bytes).is_err()
     }
 
@@ -266,6 +268,8 @@ pub struct Step {
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     pub steps: Vec<Step>,
+    /// Which of them throw what the call catches.
+    pub throws: Vec<usize>,
     /// Whether it ends before the call does.
     pub is_cut: bool,
 }

@@ -63,8 +63,11 @@ fn drive(
         if state != CallState::Paused {
             return session.ended_call(&call);
         }
-        (pauses, counts.pauses) = (pauses + 1, counts.pauses + 1);
         let event = call.event().expect("a paused call has an event");
+        if event.kind == EventKind::CaughtException {
+            continue;
+        }
+        (pauses, counts.pauses) = (pauses + 1, counts.pauses + 1);
         assert_eq!(event.kind, EventKind::Deadline);
         // Without debugging there are neither steps nor frames.
         let Some(trace) = trace else { continue };

@@ -307,6 +307,11 @@ impl Driver {
 
     fn on_event(&self, event: &Event) -> Action {
         if !matches!(event.kind, EventKind::Step | EventKind::Breakpoint) {
+            if event.kind == EventKind::CaughtException {
+                self.note(format!("thrown at {}", event.pc));
+                self.look(&event.frame.expect("a frame throws"), FrameKind::Stopped);
+                self.count("exceptions");
+            }
             return Action::Continue;
         }
         self.arrive(event);

@@ -223,7 +223,7 @@ impl Session {
         values.iter().map(|value| self.names.show(&self.debuggee, value)).collect()
     }
 
-    /// A value in one word: a function is its index plus one, a host value its number plus one, null 0.
+    /// A value in one word: a function is its index plus one, a host value its number plus one, any exception 1, null 0.
     pub fn word(&self, value: &Value) -> u64 {
         match *value {
             Value::I32(value) => u64::from(value as u32),
@@ -231,7 +231,7 @@ impl Session {
             Value::F32(bits) => u64::from(bits),
             Value::F64(bits) => bits,
             Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None) => 0,
-            Value::ExnRef(Some(_)) => panic!("an exception has no word"),
+            Value::ExnRef(Some(_)) => 1,
             Value::FuncRef(Some(func)) => match self.debuggee.store().func_location(func).expect("a function") {
                 Some((_, _, index)) => u64::from(index.as_u32()) + 1,
                 None => {
@@ -526,9 +526,22 @@ fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)
                 edit.commit(debuggee).expect("the edit is good");
             }
         } else if let Some(frame) = &event.frame {
-            let state = show(&writer.borrow().names, debuggee, frame);
+            let mut writer = writer.borrow_mut();
+            let state = show(&writer.names, debuggee, frame);
+            if event.kind == EventKind::CaughtException {
+                // The guest goes on, elsewhere.
+                if let (Some(last), false) = (writer.trace.steps.last(), writer.trace.is_cut) {
+                    let shown = (event.pc.0, state.pc, state.func, state.values());
+                    let expected = (last.pc, last.pc, last.func, last.values);
+                    assert_eq!(shown, expected, "where an exception is thrown, and its last step");
+                    let number = writer.trace.steps.len() - 1;
+                    writer.trace.throws.push(number);
+                }
+                return Action::Continue;
+            }
             // A frame that called a host function shows what is beneath the arguments.
-            let values = (event.kind == EventKind::Trap).then(|| state.values());
+            let shows_all = matches!(event.kind, EventKind::Trap | EventKind::UncaughtException);
+            let values = shows_all.then(|| state.values());
             at_trap.set(Some((event.pc.0, state.pc, state.func, values)));
         }
         Action::Continue

@@ -9,7 +9,7 @@ use wasm_smith::{Config, MemoryOffsetChoices, Module};
 
 /// The configuration: everything that is compiled and allowed, and nothing else.
 pub fn config(random: &mut Random, allowed: Allowed) -> Config {
-    let Allowed { nans, vectors } = allowed;
+    let Allowed { nans, vectors, exceptions } = allowed;
     let floats = random.chance(70);
     Config {
         allow_floats: floats,
@@ -24,7 +24,7 @@ pub fn config(random: &mut Random, allowed: Allowed) -> Config {
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
         extended_const_enabled: true,
-        exceptions_enabled: vectors && std::env::var_os("EXCEPTIONS").is_some() && random.chance(60),
+        exceptions_enabled: exceptions && random.chance(60),
         gc_enabled: false,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,

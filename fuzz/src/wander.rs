@@ -1,7 +1,7 @@
 //! Debugging at random: breakpoints that come and go, steps, pauses and answers of handlers by chance. Each event must be
 //! the one that follows from the steps the call takes, which [`crate::ours::step`] found out.
 
-use crate::case::{Call, Case, Ended, Report, Step, Trace};
+use crate::case::{Call, Case, Ended, Report, Trace};
 use crate::ours::{self, HostHook, HostMoment, Session, run_session};
 use crate::random::Random;
 use pellucid::base::WasmPc;
@@ -27,7 +27,7 @@ struct Breakpoint {
 struct Model {
     random: Random,
     session: Rc<Session>,
-    steps: Rc<[Step]>,
+    trace: Trace,
     pcs: Vec<u32>,
     breakpoints: Vec<Breakpoint>,
     single_step: bool,
@@ -35,6 +35,10 @@ struct Model {
     at: Option<usize>,
     /// Whether the breakpoints there were raised.
     is_raised: bool,
+    /// Whether it throws there: until it is caught nothing in the frames can be changed.
+    is_throwing: bool,
+    /// How many exceptions were thrown and will be caught.
+    throws: usize,
     events: u32,
     log: Vec<String>,
     touch: Option<Rc<Touch>>,
@@ -84,7 +88,9 @@ impl Model {
 
     /// Now and then, the frames are touched.
     fn touch(&mut self, innermost: &Frame) {
-        if let Some(touch) = self.touch.clone().filter(|_| self.events <= 300 && self.random.chance(30)) {
+        if let Some(touch) =
+            self.touch.clone().filter(|_| !self.is_throwing && self.events <= 300 && self.random.chance(30))
+        {
             // Who was told where a step ended isn't told again once it has changed the frame.
             self.is_raised |= touch(&self.session, innermost, &mut self.random, &mut self.log);
         }
@@ -114,7 +120,7 @@ impl Model {
     }
 
     fn is_break(&self, step: usize) -> bool {
-        self.breakpoints.iter().any(|breakpoint| breakpoint.enabled && breakpoint.pc == self.steps[step].pc)
+        self.breakpoints.iter().any(|breakpoint| breakpoint.enabled && breakpoint.pc == self.trace.steps[step].pc)
     }
 
     /// Where the next event is if the guest goes on like this.
@@ -124,8 +130,8 @@ impl Model {
         match self.at {
             // A breakpoint that came where a step ended.
             Some(at) if !steps && !self.is_raised && self.is_break(at) => Some(at),
-            _ if steps => (from < self.steps.len()).then_some(from),
-            _ => (from..self.steps.len()).find(|step| self.is_break(*step)),
+            _ if steps => (from < self.trace.steps.len()).then_some(from),
+            _ => (from..self.trace.steps.len()).find(|step| self.is_break(*step)),
         }
     }
 
@@ -135,7 +141,7 @@ impl Model {
         let Some(next) = expected else {
             panic!("{:?} at {}, but nothing should happen until the end\n{}", event.kind, event.pc, self.history())
         };
-        let step = self.steps[next].clone();
+        let step = self.trace.steps[next].clone();
         let mut ids = Vec::new();
         for breakpoint in &mut self.breakpoints {
             if breakpoint.enabled && breakpoint.pc == step.pc {
@@ -152,6 +158,23 @@ impl Model {
         assert!(same, "step {next} shows\n{state:x?}\nwhich isn't what single-stepping showed\n{}", self.history());
         self.at = Some(next);
         self.is_raised = kind == EventKind::Breakpoint;
+        self.is_throwing = false;
+    }
+
+    /// An exception was thrown where the next event isn't yet.
+    fn throw(&mut self, event: &Event, expected: Option<usize>) {
+        let Some(&at) = self.trace.throws.get(self.throws) else {
+            panic!("an exception at {}, but nothing more is thrown\n{}", event.pc, self.history())
+        };
+        self.throws += 1;
+        self.events += 1;
+        self.note(format!("thrown at step {at}, {}", event.pc));
+        let is_between = self.at.is_none_or(|last| last <= at) && expected.is_none_or(|next| next > at);
+        assert!(is_between, "an exception at step {at}, expected {expected:?}\n{}", self.history());
+        let (state, step) = (self.session.state(&event.frame.expect("a frame throws")), &self.trace.steps[at]);
+        let shown = (event.pc.0, state.func, state.pc, state.values());
+        assert_eq!(shown, (step.pc, step.func, step.pc, step.values), "the throw at step {at}\n{}", self.history());
+        (self.at, self.is_raised, self.is_throwing) = (Some(at), true, true);
     }
 
     fn history(&self) -> String {
@@ -180,7 +203,7 @@ pub fn run_touched(
         let seed = random.word();
         match traces.get(call) {
             Some(trace) if !trace.is_cut && !trace.steps.is_empty() => {
-                debug(&session, what, trace.steps.as_slice().into(), Random::new(seed), touch.clone())
+                debug(&session, what, trace.clone(), Random::new(seed), touch.clone())
             }
             _ => session.call(what),
         }
@@ -188,23 +211,25 @@ pub fn run_touched(
 }
 
 /// One call. Whether a handler sees the events, or only whoever resumes, is up to chance.
-fn debug(session: &Rc<Session>, what: &Call, steps: Rc<[Step]>, mut random: Random, touch: Option<Rc<Touch>>) -> Ended {
+fn debug(session: &Rc<Session>, what: &Call, trace: Trace, mut random: Random, touch: Option<Rc<Touch>>) -> Ended {
     let (func, args) = session.prepare(what);
     let call = session.debuggee.call_begin(func, &args).expect("the call is good");
     let has_handler = random.chance(50);
-    let mut pcs: Vec<u32> = steps.iter().map(|step| step.pc).collect();
+    let mut pcs: Vec<u32> = trace.steps.iter().map(|step| step.pc).collect();
     // Operators that aren't reached count too.
     let info = session.module.info();
     pcs.extend(info.bodies.keys().flat_map(|body| info.operator_pcs(body)).map(|pc| pc.0));
     let mut model = Model {
         random,
         session: session.clone(),
-        steps,
+        trace,
         pcs,
         breakpoints: Vec::new(),
         single_step: false,
         at: None,
         is_raised: false,
+        is_throwing: false,
+        throws: 0,
         events: 0,
         log: Vec::new(),
         touch,
@@ -254,11 +279,11 @@ struct Turns {
 
 impl Turns {
     fn on_event(&self, event: &Event) -> Action {
-        if !matches!(event.kind, EventKind::Step | EventKind::Breakpoint) {
+        if !matches!(event.kind, EventKind::Step | EventKind::Breakpoint | EventKind::CaughtException) {
             return Action::Continue;
         }
         let mut model = self.model.borrow_mut();
-        model.arrive(event, self.expected.get());
+        self.see(&mut model, event);
         model.touch(&event.frame.expect("an event of guest code has a frame"));
         model.edit();
         let action = match model.random.below(4) {
@@ -271,9 +296,19 @@ impl Turns {
             assert!(event.can_pause, "the call is resumable");
             self.is_told.set(true);
         } else {
+            // An event ends a step, as far as it came.
             self.expected.set(model.next(action == Action::Step));
         }
         action
+    }
+
+    /// An event, told to the model.
+    fn see(&self, model: &mut Model, event: &Event) {
+        if event.kind == EventKind::CaughtException {
+            model.throw(event, self.expected.get());
+        } else {
+            model.arrive(event, self.expected.get());
+        }
     }
 
     fn drive(&self, call: &DebugCall) -> Ended {
@@ -298,7 +333,7 @@ impl Turns {
                 return session.ended_call(call);
             }
             if !self.is_told.replace(false) {
-                model.arrive(&call.event().expect("a paused call has an event"), expected);
+                self.see(&mut model, &call.event().expect("a paused call has an event"));
             }
         }
     }

@@ -4,9 +4,10 @@
 use crate::case::{Allowed, FUEL, FUEL_EXPORT};
 use crate::random::Random;
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, GlobalSection, GlobalType, HeapType, ImportSection, Instruction as I, MemArg,
-    MemArgTarget, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+    BlockType, Catch, CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType, ExportKind,
+    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType, ImportSection, Instruction as I,
+    MemArg, MemArgTarget, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TagKind, TagSection,
+    TagType, TypeSection, ValType,
 };
 
 const TYPES: [ValType; 7] =
@@ -46,7 +47,7 @@ pub fn module(random: &mut Random) -> Vec<u8> {
 
 /// The same with what it may have.
 pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
-    let Allowed { nans, vectors } = allowed;
+    let Allowed { nans, vectors, .. } = allowed;
     let (memory64, table64) = (random.chance(30), random.chance(20));
     let page_size_log2 = (vectors && random.chance(10)).then_some(0);
     let mut types = Types::default();
@@ -72,6 +73,8 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
         signatures.push(signature);
     }
     let traps_without_fuel = random.chance(20);
+    let count_of_tags = if allowed.exceptions && random.chance(50) { 1 + random.below(3) } else { 0 };
+    let tags: Vec<_> = (0..count_of_tags).map(|_| some_types(random, 4, vectors)).collect();
     let mut code = CodeSection::new();
     for number in imported..count {
         let extra = match random.below(10) {
@@ -87,6 +90,7 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
             locals,
             labels: vec![Some(signatures[number].results.clone())],
             signatures: &signatures,
+            tags: &tags,
             types: &mut types,
             counters: Vec::new(),
             budget: random.pick(&[20, 60, 150, 250]),
@@ -110,6 +114,7 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
         let declared: Vec<_> = extra
             .iter()
             .chain(&[ValType::F32, ValType::F64, allowed.or_less(ValType::V128)])
+            .chain((!tags.is_empty()).then_some(&ValType::EXNREF))
             .map(|ty| (1, *ty))
             .collect();
         let mut function = Function::new(declared);
@@ -136,6 +141,11 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
     let mut memories = MemorySection::new();
     let (minimum, maximum) = if page_size_log2.is_some() { (1 << 16, Some(3 << 16)) } else { (1, Some(3)) };
     memories.memory(MemoryType { minimum, maximum, memory64, shared: false, page_size_log2 });
+    let mut tag_section = TagSection::new();
+    for params in &tags {
+        let func_type_idx = types.index(&Signature { params: params.clone(), results: Vec::new() });
+        tag_section.tag(TagType { kind: TagKind::Exception, func_type_idx });
+    }
     let mut globals = GlobalSection::new();
     let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
     globals.global(global(ValType::I32), &ConstExpr::i32_const(FUEL));
@@ -174,7 +184,11 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
     if imported != 0 {
         module.section(&imports);
     }
-    module.section(&functions).section(&tables).section(&memories).section(&globals).section(&exports);
+    module.section(&functions).section(&tables).section(&memories);
+    if !tags.is_empty() {
+        module.section(&tag_section);
+    }
+    module.section(&globals).section(&exports);
     module.section(&elements).section(&code).section(&data);
     module.finish()
 }
@@ -185,11 +199,11 @@ fn place(is_wide: bool, place: i32) -> ConstExpr {
 }
 
 fn some_type(random: &mut Random, vectors: bool) -> ValType {
-    Allowed { nans: false, vectors }.or_less(random.pick(&TYPES))
+    Allowed { nans: false, vectors, exceptions: false }.or_less(random.pick(&TYPES))
 }
 
 fn some_types(random: &mut Random, limit: usize, vectors: bool) -> Vec<ValType> {
-    let allowed = Allowed { nans: false, vectors };
+    let allowed = Allowed { nans: false, vectors, exceptions: false };
     (0..random.below(limit))
         .map(|_| allowed.or_less(if random.chance(80) { random.pick(&NUMBERS) } else { random.pick(&TYPES) }))
         .collect()
@@ -203,11 +217,13 @@ struct Writer<'a> {
     /// What a branch to each label carries; none for loops, which only their own back edge branches to.
     labels: Vec<Option<Vec<ValType>>>,
     signatures: &'a [Signature],
+    /// What exceptions carry; none if there are no exceptions.
+    tags: &'a [Vec<ValType>],
     types: &'a mut Types,
     /// Locals that count the turns of loops.
     counters: Vec<usize>,
     budget: i32,
-    /// The first of three locals, an f32, an f64 and a v128, by which NaNs are replaced.
+    /// The first of three locals, an f32, an f64 and a v128, by which NaNs are replaced; behind them is one for an exception.
     scratch: u32,
     traps_without_fuel: bool,
     /// Whether it can be seen which bits a NaN has.
@@ -282,6 +298,83 @@ impl Writer<'_> {
         self.emit(instruction);
     }
 
+    /// Throws, mostly if a condition holds.
+    fn throw(&mut self, depth: u32) {
+        let is_conditional = self.random.chance(85);
+        if is_conditional {
+            self.expression(ValType::I32, depth);
+        }
+        self.open(if is_conditional { I::If } else { I::Block }, &[], &[]);
+        if self.random.chance(20) {
+            // What was caught last; a trap if that is nothing.
+            self.all(&[I::LocalGet(self.scratch + 3), I::ThrowRef]);
+        } else {
+            let tag = self.random.below(self.tags.len());
+            self.expressions(&self.tags[tag].clone(), depth);
+            self.emit(I::Throw(tag as u32));
+        }
+        self.close();
+    }
+
+    /// A value, or another one if there was an exception.
+    fn attempt(&mut self, ty: ValType, depth: u32) {
+        let tag = self.random.below(self.tags.len());
+        let (is_any, with_reference) = (self.random.chance(30), self.random.chance(40));
+        let mut caught = if is_any { Vec::new() } else { self.tags[tag].clone() };
+        caught.extend(with_reference.then_some(ValType::EXNREF));
+        self.open(I::Block, &[], &[ty]);
+        self.open(I::Block, &[], &caught);
+        if with_reference {
+            // Nothing else makes such a value.
+            *self.labels.last_mut().expect("it was opened") = None;
+        }
+        let tag = tag as u32;
+        let mut catches = vec![match (is_any, with_reference) {
+            (false, false) => Catch::One { tag, label: 0 },
+            (false, true) => Catch::OneRef { tag, label: 0 },
+            (true, false) => Catch::All { label: 0 },
+            (true, true) => Catch::AllRef { label: 0 },
+        }];
+        // Others go further out, where a label takes what they carry.
+        let other = self.random.below(self.tags.len());
+        let carried = [self.tags[other].clone(), Vec::new()];
+        for (carried, is_any) in carried.iter().zip([false, true]) {
+            let fits = |label: &usize| self.labels[*label].as_ref() == Some(carried);
+            let fitting: Vec<_> = (0..self.labels.len()).filter(fits).collect();
+            if !fitting.is_empty() && self.random.chance(40) {
+                let label = (self.labels.len() - 1 - self.random.pick(&fitting)) as u32;
+                catches.push(if is_any { Catch::All { label } } else { Catch::One { tag: other as u32, label } });
+            }
+        }
+        if self.random.chance(20) {
+            catches.reverse();
+        }
+        self.emit(I::TryTable(BlockType::Result(ty), catches.into()));
+        self.labels.push(Some(vec![ty]));
+        self.statements(depth);
+        if self.random.chance(60) {
+            self.throw(depth);
+        }
+        self.expression(ty, depth);
+        self.close();
+        self.emit(I::Br(1));
+        self.close();
+        if with_reference {
+            self.emit(I::LocalSet(self.scratch + 3));
+        }
+        for carried in self.tags[tag as usize].clone().iter().rev().filter(|_| !is_any) {
+            match self.local_of(*carried).filter(|_| self.random.chance(70)) {
+                Some(local) => self.emit(I::LocalSet(local)),
+                None => self.emit(I::Drop),
+            }
+        }
+        if self.random.chance(15) {
+            self.throw(depth);
+        }
+        self.expression(ty, depth);
+        self.close();
+    }
+
     fn expressions(&mut self, types: &[ValType], depth: u32) {
         for ty in types {
             self.expression(*ty, depth);
@@ -318,7 +411,7 @@ impl Writer<'_> {
 
     fn expression(&mut self, ty: ValType, depth: u32) {
         self.budget -= 1;
-        let choice = if depth == 0 || self.budget < 0 { self.random.below(3) } else { self.random.below(24) };
+        let choice = if depth == 0 || self.budget < 0 { self.random.below(3) } else { self.random.below(27) };
         let deeper = depth.saturating_sub(1);
         match choice {
             0 => self.constant(ty),
@@ -393,6 +486,7 @@ impl Writer<'_> {
                 self.expression(ty, deeper);
                 self.statements(deeper);
             }
+            19..22 if !self.tags.is_empty() => self.attempt(ty, deeper),
             18 if matches!(ty, ValType::FUNCREF | ValType::EXTERNREF) => {
                 self.element(deeper);
                 self.emit(I::TableGet(u32::from(ty == ValType::EXTERNREF)));
@@ -849,7 +943,7 @@ impl Writer<'_> {
             return;
         }
         let deeper = depth.saturating_sub(1);
-        let choice = if depth == 0 { self.random.below(9) } else { self.random.below(20) };
+        let choice = if depth == 0 { self.random.below(9) } else { self.random.below(22) };
         match choice {
             0..=3 => {
                 let ty = some_type(self.random, self.vectors);
@@ -860,7 +954,10 @@ impl Writer<'_> {
             }
             4 => {
                 let place = self.random.below(GLOBALS.len());
-                self.expression(Allowed { nans: false, vectors: self.vectors }.or_less(GLOBALS[place]), deeper);
+                self.expression(
+                    Allowed { nans: false, vectors: self.vectors, exceptions: false }.or_less(GLOBALS[place]),
+                    deeper,
+                );
                 self.emit(I::GlobalSet(place as u32 + 1));
             }
             5 | 6 => self.store(deeper),
@@ -893,6 +990,7 @@ impl Writer<'_> {
             16 => self.branch_table(deeper),
             17 => self.bulk(deeper),
             18 => self.tail_call(deeper),
+            19 | 20 if !self.tags.is_empty() => self.throw(deeper),
             _ => {
                 let callable = self.callable();
                 if callable != 0 {
