@@ -2825,8 +2825,8 @@ pellucid_status_t pellucid_externref_new(pellucid_store_t *store,
  * - `externref`: the reference.
  * - `out_userdata`: gets the host's pointer.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference, and for one to what a guest
+ * has made; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing; the library keeps `userdata` until the store goes.
  * Context: any.
@@ -5355,7 +5355,10 @@ enum pellucid_event_flag {
  * A call that trapped ends whatever the action.
  */
 enum pellucid_action {
-    /** Go on. An action that isn't listed here means this too, and is logged. */
+    /**
+     * Go on. A step that the guest was asked for is over, also if this event, say of an exception, came before its end. An action
+     * that isn't listed here means this too, and is logged.
+     */
     PELLUCID_ACTION_CONTINUE = 0,
     /** Execute one operator, then raise a step event, or that of a breakpoint. */
     PELLUCID_ACTION_STEP = 1,

@@ -80,7 +80,8 @@ pub type pellucid_action_t = u32;
 /// A call that trapped ends whatever the action.
 #[repr(C)]
 pub enum pellucid_action {
-    /// Go on. An action that isn't listed here means this too, and is logged.
+    /// Go on. A step that the guest was asked for is over, also if this event, say of an exception, came before its end. An action
+    /// that isn't listed here means this too, and is logged.
     PELLUCID_ACTION_CONTINUE = 0,
     /// Execute one operator, then raise a step event, or that of a breakpoint.
     PELLUCID_ACTION_STEP = 1,

@@ -303,10 +303,11 @@ impl Store {
         Ok(ExternRef { store: self.id(), index: externs.len() as u64 - 1 })
     }
 
-    /// The value behind a reference. `InvalidArgument` if it is the guest's.
+    /// The value behind a reference. `InvalidArgument` if it is the guest's, `OutOfRange` if there is none.
     pub fn externref_data(&self, reference: ExternRef) -> Result<&dyn Any> {
         self.check(reference.store)?;
         if reference.index & ExternRef::OF_GUEST != 0 {
+            self.word_of(reference)?;
             bail!(InvalidArgument, "the reference is to a value of the guest's");
         }
         let externs = self.inner().externs.borrow();

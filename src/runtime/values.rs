@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// The bits of a reference that the host has.
-    fn word_of(&self, reference: ExternRef) -> Result<u32> {
+    pub(super) fn word_of(&self, reference: ExternRef) -> Result<u32> {
         if reference.index & ExternRef::OF_GUEST == 0 {
             self.externref_data(reference)?;
             return Ok(host_reference(reference.index as u32));

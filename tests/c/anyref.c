@@ -126,6 +126,9 @@ static void host_values_are_passed_on(void) {
     MUST(call("to_extern", &value, 1, &back));
     CHECK(back.kind == PELLUCID_EXTERNREF);
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_externref_userdata(store, &back.of.externref, &userdata));
+    pellucid_externref_t wrong = back.of.externref;
+    wrong.index = UINT64_MAX;
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_externref_userdata(store, &wrong, &userdata));
     MUST(call("to_any", &back, 1, &any));
     CHECK(number_of("signed", &any, 1) == 9);
     /* The same without a guest. */
