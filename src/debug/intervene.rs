@@ -391,9 +391,18 @@ impl Debuggee {
     }
 }
 
-/// Makes sure that references among a frame's operands are of the types that the operators at another place rely on.
+/// Makes sure that references among a frame's values are of the types that the operators at another place rely on: a local that can't
+/// be null may have no value yet.
 fn check_references(standing: &Standing, pc: WasmPc) -> Result<()> {
     let is_reference = |slot: &Slot| matches!(slot.ty, ValType::Ref(_));
+    let Values { locals, .. } = &standing.values;
+    if locals.iter().any(|slot| is_reference(slot) && slot.bits == 0) {
+        let types = standing.module.info().local_types(standing.function);
+        let has_none = |(ty, slot): (&ValType, &Slot)| matches!(ty, ValType::Ref(ty) if !ty.nullable) && slot.bits == 0;
+        if let Some(local) = types.iter().zip(locals).position(has_none) {
+            bail!(TypeMismatch, "local {local}, which can't be null, has no value yet");
+        }
+    }
     if !standing.values.operands.iter().any(is_reference) {
         return Ok(());
     }

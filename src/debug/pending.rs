@@ -60,6 +60,13 @@ impl Writes {
         self.values.borrow_mut().insert(variable, value);
     }
 
+    /// Forgets what was written to operands but the lowest ones, so many.
+    pub fn keep_operands(&self, count: u32) {
+        self.values
+            .borrow_mut()
+            .retain(|variable, _| !matches!(variable, Variable::Operand(operand) if *operand >= count));
+    }
+
     /// What was written to a local or operand.
     pub fn get(&self, variable: Variable) -> Option<Slot> {
         self.values.borrow().get(&variable).copied()

@@ -19,7 +19,7 @@ use super::interruption::BudgetView;
 use super::stopped_call::{Advance, StoppedCall};
 use super::{Action, Debuggee, Event, EventKind, Frame};
 use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc, error::bail};
-use crate::runtime::{Call, Exit, Interrupts, Stopped, TrapInfo};
+use crate::runtime::{Call, Catching, Exit, Interrupts, Stopped, TrapInfo};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -71,7 +71,7 @@ impl<'a> Session<'a> {
                 return self.outcome();
             }
         } else if let Some(throwing) = self.call.throwing() {
-            self.prepare_landing(throwing.catching.fp)?;
+            self.prepare_landing(&throwing.catching)?;
         } else if self.steps() {
             self.debuggee.arm_newest(self.call)?;
         }
@@ -232,15 +232,16 @@ impl<'a> Session<'a> {
                 self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
             }
         }
-        self.if_done(self.prepare_landing(caught_by))
+        self.if_done(self.prepare_landing(&throwing.catching))
     }
 
-    /// Prepares for going on in the frame with this frame pointer, which catches an exception: newer ones are gone then.
+    /// Prepares for going on in the frame that catches an exception: newer ones are gone then, and its operands above the label, too.
     #[cold]
-    fn prepare_landing(&self, caught_by: usize) -> Result<()> {
+    fn prepare_landing(&self, catching: &Catching) -> Result<()> {
         let call = self.call.id();
-        self.debuggee.forget_writes(call, |fp| fp < caught_by)?;
-        if self.debuggee.pending.of(call, caught_by).is_some() {
+        self.debuggee.forget_writes(call, |fp| fp < catching.fp)?;
+        if let Some(writes) = self.debuggee.pending.of(call, catching.fp) {
+            writes.keep_operands(catching.operands_beneath());
             // They are made at the next stop point of the frame, wherever that is.
             self.debuggee.run_on.set(Some(self.debuggee.run_on.take().unwrap_or_default()));
         }

@@ -17,7 +17,7 @@ use super::mapped_blob::MappedBlob;
 use super::throwing::{Catching, InFlight, Throwing};
 use crate::abi::artifact::Clause;
 use crate::abi::vmctx;
-use crate::base::{Error, ErrorKind, ExnRef, RawValue, Result, Tag, Thrown, TrapCode, Value, error::bail};
+use crate::base::{Error, ErrorKind, ExnRef, RawValue, Result, Tag, Thrown, TrapCode, Value, error::bail, memory};
 use std::rc::Rc;
 
 impl Store {
@@ -125,10 +125,12 @@ impl Store {
         let activation = inner.calls.current().and_then(|call| call.activation_at(place)).expect("a call runs");
         // SAFETY: the caller's promise.
         let Some(catching) = (unsafe { self.find_handler(&activation, exception.tag) }) else {
+            self.ask_to_show(exception)?;
             // SAFETY: the caller's promise.
             return Err(Error::exception(unsafe { self.thrown(exception) }));
         };
         if self.engine().config().debug {
+            self.ask_to_show(exception)?;
             // SAFETY: the caller's promise.
             inner.throwing.set(Some(Box::new(unsafe { self.throwing(exception, catching) })));
             return Ok(switch::THROWS);
@@ -240,6 +242,15 @@ impl Store {
         // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
         unsafe { (*self.inner().context.get()).landing = landing };
         Ok(())
+    }
+
+    /// Makes sure that there is memory to show an exception to the host: the guest says how much that is.
+    ///
+    /// Errors: `System`.
+    fn ask_to_show(&self, exception: InFlight) -> Result<()> {
+        // It is kept raw and as values, and copied by whoever wants to keep it.
+        let bytes = self.values_of(exception.tag) * (size_of::<RawValue>() + 3 * size_of::<Value>());
+        memory::ask_for_several().and_then(|()| memory::ask(bytes))
     }
 
     /// How many values exceptions of a tag carry.

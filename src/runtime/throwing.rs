@@ -5,6 +5,7 @@
 use super::mapped_blob::MappedBlob;
 use crate::abi::artifact::Clause;
 use crate::base::{CodeOffset, RawValue, Thrown, WasmPc};
+use crate::wasm::operands_beneath_catch;
 use std::rc::Rc;
 
 /// An exception that is being thrown.
@@ -35,6 +36,15 @@ pub struct Catching {
     pub(super) sp: usize,
     /// Where the frame has room for what is carried.
     pub(super) values: usize,
+}
+
+impl Catching {
+    /// How many operands of the frame are beneath the label where it goes on.
+    pub fn operands_beneath(&self) -> u32 {
+        let body = self.blob.tables().body_at(self.landing).expect("a landing is in a function");
+        let Clause { tag, takes_reference, pc, .. } = self.clause;
+        operands_beneath_catch(self.blob.module().info(), self.blob.function(body), pc, tag, takes_reference)
+    }
 }
 
 /// An exception that a call was left with, before it goes on where the exception is caught.

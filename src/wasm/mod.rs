@@ -21,6 +21,6 @@ pub use module_info::{
     DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item, ItemType, ModuleInfo,
 };
 pub use names::Names;
-pub use operand_types::operand_types;
+pub use operand_types::{operand_types, operands_beneath_catch};
 pub use parse::{ParsedModule, parse};
 pub use type_registry::TypeRegistry;

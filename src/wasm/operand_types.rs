@@ -4,38 +4,19 @@
 
 use super::ModuleInfo;
 use super::features::validated;
-use crate::base::{DefinedFuncIndex, HeapType, RefType, TypeIndex, ValType, WasmPc};
+use crate::base::{DefinedFuncIndex, HeapType, RefType, TagIndex, TypeIndex, ValType, WasmPc};
 use std::cell::LazyCell;
 use std::collections::HashMap;
-use wasmparser::{FuncValidatorAllocations, Parser, UnpackedIndex, ValidPayload, Validator};
+use wasmparser::{
+    Catch, FuncValidator, FuncValidatorAllocations, Operator, Parser, UnpackedIndex, ValidPayload, Validator,
+    ValidatorResources, types::TypesRef,
+};
 
-/// The types of the operands before the operator at `pc` of a function, bottom first; `None` for those in code that can't be reached. The
-/// function's end can always be: who returns early stands there, with the results.
+/// The types of the operands before the operator at `pc` of a function, bottom first; `None` for those in code that can't be reached.
 ///
 /// Takes time for all sections of the module but the code, and for the function.
 pub fn operand_types(info: &ModuleInfo, function: DefinedFuncIndex, pc: WasmPc) -> Vec<Option<ValType>> {
-    if pc.0 + 1 == info.bodies[function].range.end {
-        let ty = info.func_type(info.func_index(function));
-        return ty.results.iter().map(|ty| Some(*ty)).collect();
-    }
-    let mut validator = Validator::new_with_features(validated());
-    for payload in Parser::new(0).parse_all(&info.bytes) {
-        let payload = validator.payload(&payload.expect("validated")).expect("validated");
-        let ValidPayload::Func(to_validate, body) = payload else { continue };
-        if body.range().start != u64::from(info.bodies[function].range.start) {
-            continue;
-        }
-        let mut walk = to_validate.into_validator(FuncValidatorAllocations::default());
-        let mut reader = body.get_binary_reader();
-        walk.read_locals(&mut reader).expect("validated");
-        for operator in body.get_operators_reader().expect("validated").into_iter_with_offsets() {
-            let (operator, offset) = operator.expect("validated");
-            if offset >= u64::from(pc.0) {
-                break;
-            }
-            walk.op(offset, &operator).expect("validated");
-        }
-        let types = validator.types(0).expect("inside a module");
+    validate_up_to(info, function, pc, |walk, types| {
         let by_id = LazyCell::new(|| -> HashMap<_, _> {
             let indices = 0..types.core_type_count_in_module();
             indices.map(|index| (types.core_type_at_in_module(index), TypeIndex::from_u32(index))).collect()
@@ -54,7 +35,59 @@ pub fn operand_types(info: &ModuleInfo, function: DefinedFuncIndex, pc: WasmPc) 
             number => info.value_type(number),
         };
         let operands = (0..walk.operand_stack_height()).rev();
-        return operands.map(|depth| walk.get_operand_type(depth as usize).flatten().map(value_type)).collect();
+        operands.map(|depth| walk.get_operand_type(depth as usize).flatten().map(value_type)).collect()
+    })
+}
+
+/// How many operands of a function are beneath the label that the `try_table` at `pc` has for exceptions of a tag, or of any.
+///
+/// Takes time as [`operand_types`].
+pub fn operands_beneath_catch(
+    info: &ModuleInfo,
+    function: DefinedFuncIndex,
+    pc: WasmPc,
+    tag: Option<TagIndex>,
+    takes_reference: bool,
+) -> u32 {
+    let Operator::TryTable { try_table } = info.operator_at(pc) else { panic!("no `try_table` at {:#x}", pc.0) };
+    let label = try_table.catches.iter().find_map(|clause| {
+        let (of, reference, label) = match *clause {
+            Catch::One { tag, label } => (Some(TagIndex::from_u32(tag)), false, label),
+            Catch::OneRef { tag, label } => (Some(TagIndex::from_u32(tag)), true, label),
+            Catch::All { label } => (None, false, label),
+            Catch::AllRef { label } => (None, true, label),
+        };
+        ((of, reference) == (tag, takes_reference)).then_some(label)
+    });
+    let label = label.expect("the block has the clause") as usize;
+    validate_up_to(info, function, pc, |walk, _| walk.get_control_frame(label).expect("validated").height as u32)
+}
+
+/// Validates a function up to the operator at `pc`, for `look` to look at what is known there.
+fn validate_up_to<T>(
+    info: &ModuleInfo,
+    function: DefinedFuncIndex,
+    pc: WasmPc,
+    look: impl FnOnce(&FuncValidator<ValidatorResources>, TypesRef<'_>) -> T,
+) -> T {
+    let mut validator = Validator::new_with_features(validated());
+    for payload in Parser::new(0).parse_all(&info.bytes) {
+        let payload = validator.payload(&payload.expect("validated")).expect("validated");
+        let ValidPayload::Func(to_validate, body) = payload else { continue };
+        if body.range().start != u64::from(info.bodies[function].range.start) {
+            continue;
+        }
+        let mut walk = to_validate.into_validator(FuncValidatorAllocations::default());
+        let mut reader = body.get_binary_reader();
+        walk.read_locals(&mut reader).expect("validated");
+        for operator in body.get_operators_reader().expect("validated").into_iter_with_offsets() {
+            let (operator, offset) = operator.expect("validated");
+            if offset >= u64::from(pc.0) {
+                break;
+            }
+            walk.op(offset, &operator).expect("validated");
+        }
+        return look(&walk, validator.types(0).expect("inside a module"));
     }
     unreachable!("the module has the function")
 }

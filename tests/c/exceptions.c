@@ -275,6 +275,59 @@ static void pauses(pellucid_instance_t instance) {
     pellucid_call_delete(call);
 }
 
+/* Operands that a frame has at a call, written while it waits: those beneath the label where it catches survive, the others don't. */
+static void operands_that_are_gone_take_no_writes(void) {
+    static const char text[] =
+        "(module"
+        "  (type $f (func (result i32))) (type $h (func (param (ref $f) (ref $f)) (result i32)))"
+        "  (elem declare func $g $h)"
+        "  (tag $t (param i32)) (tag $r (param (ref $f)))"
+        "  (func $g (type $f) (i32.const 44))"
+        "  (func $h (type $h) (i32.add (call_ref $f (local.get 0)) (call_ref $f (local.get 1))))"
+        "  (func $throw (throw $t (i32.const 5)))"
+        "  (func $throw_function (throw $r (ref.func $g)))"
+        "  (func (export \"type\") (result i32)"
+        "    (call_ref $f (block $b (result (ref $f))"
+        "      (try_table (catch $r $b) (ref.func $h) (call $throw_function) (drop)) unreachable)))"
+        "  (func (export \"none\") (result i32)"
+        "    (block $b (try_table (catch_all $b) (i32.const 7) (call $throw) (drop))) (i32.const 1))"
+        "  (func (export \"payload\") (result i32)"
+        "    (block $b (result i32) (try_table (catch $t $b) (i32.const 7) (call $throw) (drop)) (i32.const 1)))"
+        "  (func (export \"wide\") (result i32)"
+        "    (block $b (result i32) (try_table (catch $t $b) (i64.const 7) (call $throw) (drop)) (i32.const 1)))"
+        "  (func (export \"beneath\") (result i32)"
+        "    (i32.const 7) (block $b (result i32) (try_table (catch $t $b) (i32.const 8) (call $throw) (drop)) (i32.const 1))"
+        "    i32.sub))";
+    static const struct {
+        const char *name;
+        int32_t expected;
+    } cases[] = {{"type", 44}, {"none", 1}, {"payload", 5}, {"wide", 5}, {"beneath", 100 - 5}};
+    pellucid_instance_t instance = instance_of(text);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pellucid_func_t func = func_of(instance, cases[i].name);
+        pellucid_call_t *call;
+        pellucid_call_state_t state;
+        pellucid_frame_t frame;
+        pellucid_value_t operands[2], result;
+        uint32_t n;
+        MUST(pellucid_call_begin(store, &func, NULL, 0, &call, ERR));
+        MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+        CHECK(state == PELLUCID_CALL_PAUSED && event_of(call) == PELLUCID_EVENT_EXCEPTION);
+        frame = frame_of(call);
+        MUST(pellucid_frame_caller(store, &frame, &frame));
+        MUST(pellucid_frame_read_operands(store, &frame, 0, operands, 2, &n));
+        if (operands[0].kind == PELLUCID_I32)
+            operands[0].of.i32 = 100;
+        for (uint32_t j = 0; j < n; j++)
+            MUST(pellucid_frame_write_operand(store, &frame, j, &operands[j], ERR));
+        MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+        CHECK(state == PELLUCID_CALL_FINISHED);
+        MUST(pellucid_call_results(call, &result, 1));
+        CHECK(result.of.i32 == cases[i].expected);
+        pellucid_call_delete(call);
+    }
+}
+
 int main(void) {
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_world(is_debug);
@@ -290,6 +343,7 @@ int main(void) {
             OK(pellucid_instance_spaces(store, &instance, &spaces));
             CHECK(spaces.n_tags == 2);
             pauses(instance);
+            operands_that_are_gone_take_no_writes();
             OK(pellucid_store_set_event_handler(store, PELLUCID_EVENT_EXCEPTION | PELLUCID_EVENT_UNCAUGHT_EXCEPTION, NULL,
                                                 handle, NULL));
             calls(instance);

@@ -20,7 +20,9 @@ static const char text[] =
     "  (func (export \"identity\") (param (ref $unary)) (result (ref $unary)) (local.get 0))"
     "  (func (export \"both\") (param (ref $unary) funcref) (local i32)"
     "    local.get 1 nop drop"
-    "    local.get 0 nop drop))";
+    "    local.get 0 nop drop)"
+    "  (func (export \"later\") (result i32) (local $x (ref $unary))"
+    "    nop (local.set $x (ref.func $double)) nop (call_ref $unary (i32.const 2) (local.get $x))))";
 
 static pellucid_instance_t instance;
 static pellucid_value_t given;
@@ -196,6 +198,18 @@ static void frames_keep_their_types(void) {
     /* local.get 1; nop; drop; local.get 0; nop */
     STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_frame_set_pc(store, &frame, pc + 4, &frame, ERR));
     MUST(pellucid_frame_set_pc(store, &frame, pc + 1, &frame, ERR));
+    pellucid_call_delete(paused);
+    /* A local that can't be null has no value before it is set. nop; ref.func; local.set; nop */
+    frame = stop_in("later", NULL, 0, 0);
+    MUST(pellucid_frame_pc(store, &frame, &pc));
+    STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_frame_set_pc(store, &frame, pc + 5, &frame, ERR));
+    for (int i = 0; i < 3; i++)
+        MUST(pellucid_call_resume(paused, PELLUCID_RESUME_STEP, &state, ERR));
+    frame = frame_of(paused);
+    MUST(pellucid_frame_set_pc(store, &frame, pc, &frame, ERR));
+    MUST(pellucid_call_resume(paused, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    MUST(pellucid_call_results(paused, &result, 1));
+    CHECK(result.of.i32 == 4);
     pellucid_call_delete(paused);
     close_world();
 }
