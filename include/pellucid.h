@@ -1381,7 +1381,7 @@ typedef struct {
     uint64_t maximum;
     /** 1 if there is a maximum, else 0. */
     uint32_t has_maximum;
-    /** What its elements are: `PELLUCID_FUNCREF`, `PELLUCID_EXTERNREF` or `PELLUCID_EXNREF`. */
+    /** What its elements are: `PELLUCID_FUNCREF`, `PELLUCID_EXTERNREF`, `PELLUCID_ANYREF` or `PELLUCID_EXNREF`. */
     pellucid_kind_t element;
     /** 1 if its indices and sizes are `i64`, 0 if they are `i32`. */
     uint32_t is_64;
@@ -2684,8 +2684,9 @@ pellucid_status_t pellucid_func_location(const pellucid_store_t *store,
  * - `results`, `n_results`: places for the results, exactly as many as the function has; may be NULL if there are none.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's
- * error says; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's, or
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_EXCEPTION` for an exception that nothing caught;
+ * `PELLUCID_ERR_LIMIT` if the guest keeps more exceptions than `PELLUCID_LIMIT_EXCEPTIONS` allows; `PELLUCID_ERR_HOST`, or what else a
+ * host function's error says; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's, or
  * if a host function gave results of other types than its own;
  * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments or results, and for a value of unknown kind or
  * `PELLUCID_UNAVAILABLE`; `PELLUCID_ERR_WRONG_STORE` for a function or reference of another store;
@@ -5302,7 +5303,8 @@ enum pellucid_event_kind {
     PELLUCID_EVENT_HOST_ERROR = 1,
     /**
      * An exception was thrown that will be caught, see `pellucid_event_catch`. The guest is still at the operator that throws, or in
-     * the host function that has thrown, and its frames can be read, not changed.
+     * the host function that has thrown. Its frames can be read. The frame that throws can't be changed; what is written into the frame
+     * that catches, and those that called it, is there when they go on: locals, and the operands beneath the label of the clause.
      */
     PELLUCID_EVENT_EXCEPTION = 2,
     /**
@@ -6240,9 +6242,9 @@ pellucid_status_t pellucid_call_give_raw(pellucid_call_t *call,
                                          pellucid_error_t **out_error);
 
 /**
- * Gives a call an error instead of results. When the call is resumed it ends as if the host function had failed with that: it is
- * trapped, with the error and the guest's backtrace, and the event `PELLUCID_EVENT_HOST_ERROR` is raised; or it has exited, for
- * an error with an exit code.
+ * Gives a call an error instead of results. When the call is resumed it is as if the host function had failed with that: an error of
+ * `pellucid_exception_new` is thrown there, and may be caught; with another the call ends. It is trapped then, with the error and the
+ * guest's backtrace, and the event `PELLUCID_EVENT_HOST_ERROR` is raised; or it has exited, for an error with an exit code.
  *
  * - `call`: the call, as for `pellucid_call_awaited`.
  * - `error`: the error, which is copied.

@@ -35,7 +35,8 @@ pub enum pellucid_event_kind {
     /// A host function returned an error; the guest's frames still stand.
     PELLUCID_EVENT_HOST_ERROR = 1,
     /// An exception was thrown that will be caught, see `pellucid_event_catch`. The guest is still at the operator that throws, or in
-    /// the host function that has thrown, and its frames can be read, not changed.
+    /// the host function that has thrown. Its frames can be read. The frame that throws can't be changed; what is written into the frame
+    /// that catches, and those that called it, is there when they go on: locals, and the operands beneath the label of the clause.
     PELLUCID_EVENT_EXCEPTION = 2,
     /// An exception was thrown that nothing in the call catches: it ends the call, as a trap does. A host function that made the call may
     /// hand the error on, so that an outer call may still catch it.

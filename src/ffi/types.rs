@@ -138,7 +138,7 @@ pub struct pellucid_tabletype_t {
     pub maximum: u64,
     /// 1 if there is a maximum, else 0.
     pub has_maximum: u32,
-    /// What its elements are: `PELLUCID_FUNCREF`, `PELLUCID_EXTERNREF` or `PELLUCID_EXNREF`.
+    /// What its elements are: `PELLUCID_FUNCREF`, `PELLUCID_EXTERNREF`, `PELLUCID_ANYREF` or `PELLUCID_EXNREF`.
     pub element: pellucid_kind_t,
     /// 1 if its indices and sizes are `i64`, 0 if they are `i32`.
     pub is_64: u32,

@@ -242,9 +242,9 @@ pub unsafe extern "C" fn pellucid_call_give_raw(
     })
 }
 
-/// Gives a call an error instead of results. When the call is resumed it ends as if the host function had failed with that: it is
-/// trapped, with the error and the guest's backtrace, and the event `PELLUCID_EVENT_HOST_ERROR` is raised; or it has exited, for
-/// an error with an exit code.
+/// Gives a call an error instead of results. When the call is resumed it is as if the host function had failed with that: an error of
+/// `pellucid_exception_new` is thrown there, and may be caught; with another the call ends. It is trapped then, with the error and the
+/// guest's backtrace, and the event `PELLUCID_EVENT_HOST_ERROR` is raised; or it has exited, for an error with an exit code.
 ///
 /// - `call`: the call, as for `pellucid_call_awaited`.
 /// - `error`: the error, which is copied.
