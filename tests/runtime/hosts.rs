@@ -88,14 +88,14 @@ fn references_of_another_store_are_refused() {
         let host = world.store.func_new(FuncType::new([], [ValType::FUNCREF]), Box::new(give)).unwrap();
         assert_eq!(world.store.call(host, &[]).unwrap_err().kind(), ErrorKind::WrongStore);
         let forge = |_: Caller<'_>, values: &mut [RawValue]| {
-            values[0] = RawValue::new(0xdead_beef);
+            values[0] = RawValue::new(0xdead_beee);
             Ok(())
         };
         for ty in [ValType::FUNCREF, ValType::EXTERNREF] {
             let host = world.store.func_new_raw(FuncType::new([], [ty]), Box::new(forge)).unwrap();
             assert_eq!(world.store.call(host, &[]).unwrap_err().kind(), ErrorKind::TypeMismatch);
             let take = world.store.func_new_raw(FuncType::new([ty], []), Box::new(|_, _| Ok(()))).unwrap();
-            let mut forged = [RawValue::new(0xdead_beef)];
+            let mut forged = [RawValue::new(0xdead_beee)];
             assert_eq!(world.store.call_raw(take, &mut forged).unwrap_err().kind(), ErrorKind::TypeMismatch);
             assert_eq!(world.store.from_raw(ty, forged[0]), Value::Unavailable);
         }
