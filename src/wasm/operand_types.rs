@@ -12,10 +12,15 @@ use wasmparser::{
     ValidatorResources, types::TypesRef,
 };
 
-/// The types of the operands before the operator at `pc` of a function, bottom first; `None` for those in code that can't be reached.
+/// The types of the operands before the operator at `pc` of a function, bottom first; `None` for those in code that can't be reached. The
+/// function's end can always be: who returns early stands there, with the results.
 ///
 /// Takes time for all sections of the module but the code, and for the function.
 pub fn operand_types(info: &ModuleInfo, function: DefinedFuncIndex, pc: WasmPc) -> Vec<Option<ValType>> {
+    if pc.0 + 1 == info.bodies[function].range.end {
+        let ty = info.func_type(info.func_index(function));
+        return ty.results.iter().map(|ty| Some(*ty)).collect();
+    }
     validate_up_to(info, function, pc, |walk, types| {
         let by_id = LazyCell::new(|| -> HashMap<_, _> {
             let indices = 0..types.core_type_count_in_module();

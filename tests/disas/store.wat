@@ -12,7 +12,7 @@
 ;;! @0022                               v4 = load.i64 notrap aligned readonly can_move v0+32
 ;;! @0022                               v5 = uextend.i64 v2
 ;;! @0022                               v6 = iadd v4, v5
-;;! @0022                               store user22 little region0 v3, v6
+;;! @0022                               store user34 little region0 v3, v6
 ;;! @0027                               v7 = iconst.i64 3
 ;;! @0029                               v8 = load.i64 notrap aligned readonly can_move v0+32
 ;;! @0029                               v9 = uextend.i64 v2

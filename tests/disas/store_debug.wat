@@ -23,7 +23,7 @@
 ;;! @0022                               v7 = load.i64 notrap aligned readonly can_move v0+32
 ;;! @0022                               v8 = uextend.i64 v2
 ;;! @0022                               v9 = iadd v7, v8
-;;! @0022                               store user22 little region0 v3, v9
+;;! @0022                               store user34 little region0 v3, v9
 ;;! <2> @0025                           call fn0()
 ;;! @0027                               v10 = iconst.i64 3
 ;;! @0029                               v11 = load.i64 notrap aligned readonly can_move v0+32
