@@ -5628,7 +5628,8 @@ pellucid_status_t pellucid_event_set_message(pellucid_event_t *event,
  *     }
  *
  * A host function that fails with it throws: the guest that called the function may catch it. The error of a call whose exception
- * nobody caught is one, too, and is thrown on if a host function fails with it.
+ * nobody caught is one, too, and is thrown on if a host function fails with it. One of another store is no exception where it is
+ * thrown: nothing catches it, and the call ends with it as with any error.
  *
  * - `store`: the store in which it will be thrown.
  * - `tag`: its tag.

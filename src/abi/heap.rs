@@ -1,12 +1,12 @@
-//! The heap of a store: references, headers of objects, and what guest code reads and writes in it.
+//! The heap of a store: headers of objects, and what guest code reads and writes in it. [References](super::references) are offsets from
+//! its base.
 //!
 //! ```text
-//! reference (32 bits)             object (aligned to 8 bytes)
-//!   0            null               0  type number (32 bits)
-//!   ......1      i31, value << 1    4  flags (32 bits), see `flags`
-//!   .....10      number of the      8  struct: fields; exception: identity of its tag (64 bits), fields
-//!                host's, << 2          array: length (32 bits), then elements at 12, or 16 if they have 8 bytes or more
-//!   ....000      offset of an object from the heap's base
+//! object (aligned to 8 bytes)
+//!   0  type number (32 bits)
+//!   4  flags (32 bits), see `flags`
+//!   8  struct: fields; exception: identity of its tag (64 bits), fields
+//!      array: length (32 bits), then elements at 12, or 16 if they have 8 bytes or more
 //! ```
 //!
 //! Guest code allocates by itself: `new = cursor + size`, and if that isn't above `limit` (compared as 64 bits), header and all

@@ -7,7 +7,6 @@ use super::target;
 use crate::abi::convention::GuestCall;
 use crate::abi::vmctx::{CODE_BASE, func_ref, imported_func};
 use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, TableIndex, TrapCode, TypeIndex};
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{FuncRef, InstBuilder, MemFlagsData, SigRef, Value, types};
 use wasmparser::Operator;
 
@@ -85,8 +84,7 @@ impl Translator<'_> {
         let element = self.element_flags(target::trap(TrapCode::UndefinedElement));
         let function = self.builder.ins().load(types::I64, element, address, 0);
         if self.checks {
-            let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, function, 0);
-            self.trap_if(is_null, TrapCode::UninitializedElement);
+            self.trap_if_null(function, TrapCode::UninitializedElement);
         }
         // Else a null reference faults here: its type would be in the first page, which is never mapped.
         let null = target::trap(TrapCode::UninitializedElement);
@@ -104,8 +102,7 @@ impl Translator<'_> {
     fn referred(&mut self, ty: TypeIndex) -> (Callee, Value) {
         let function = self.pop().value;
         if self.checks {
-            let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, function, 0);
-            self.trap_if(is_null, TrapCode::NullReference);
+            self.trap_if_null(function, TrapCode::NullReference);
         }
         // Else a null reference faults here: its code would be in the first page, which is never mapped.
         let flags = self.access_flags(target::trap(TrapCode::NullReference)).with_aligned().with_readonly();

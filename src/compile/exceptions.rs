@@ -290,8 +290,7 @@ impl Translator<'_> {
         let exception = self.pop();
         self.emit(Moment::Call);
         let exception = self.uniform(exception.value);
-        let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, exception, 0);
-        self.trap_if(is_null, TrapCode::NullReference);
+        self.trap_if_null(exception, TrapCode::NullReference);
         self.throw_by(Builtin::throw_ref, &[exception]);
     }
 

@@ -14,10 +14,11 @@ use crate::base::{
 use crate::wasm::ModuleInfo;
 use crate::wasm::features::validated;
 use crate::wasm::parse::invalid;
+use crate::wasm::stack_effect::{branch_label, catch_clauses, catch_labels};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use wasmparser::{
-    BlockType, Catch, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmModuleResources,
+    BlockType, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmModuleResources,
 };
 
 /// Bytes for what every function needs.
@@ -266,26 +267,20 @@ impl OpenBlocks {
 /// Whether what an operator gives, or what is carried out of a block that it opens, may have 16 bytes.
 fn makes_vectors(info: &ModuleInfo, operator: &Operator<'_>) -> bool {
     let gives = |ty: &FuncType| ty.results.contains(&ValType::V128);
+    let block_gives = |ty| match ty {
+        BlockType::Empty => false,
+        BlockType::Type(ty) => ty == wasmparser::ValType::V128,
+        BlockType::FuncType(index) => gives(&info.signatures[TypeIndex::from_u32(index)]),
+    };
     match *operator {
         Operator::Call { function_index } => gives(info.signature(FuncIndex::from_u32(function_index))),
         Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
             gives(&info.signatures[TypeIndex::from_u32(type_index)])
         }
-        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => match blockty {
-            BlockType::Empty => false,
-            BlockType::Type(ty) => ty == wasmparser::ValType::V128,
-            BlockType::FuncType(index) => gives(&info.signatures[TypeIndex::from_u32(index)]),
-        },
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => block_gives(blockty),
         Operator::TryTable { ref try_table } => {
-            let carries = |tag| info.tag_signature(TagIndex::from_u32(tag)).params.contains(&ValType::V128);
-            try_table.catches.iter().any(|catch| match *catch {
-                Catch::One { tag, .. } | Catch::OneRef { tag, .. } => carries(tag),
-                Catch::All { .. } | Catch::AllRef { .. } => false,
-            }) || match try_table.ty {
-                BlockType::Empty => false,
-                BlockType::Type(ty) => ty == wasmparser::ValType::V128,
-                BlockType::FuncType(index) => gives(&info.signatures[TypeIndex::from_u32(index)]),
-            }
+            let carries = |tag| info.tag_signature(tag).params.contains(&ValType::V128);
+            catch_clauses(try_table).iter().any(|clause| clause.tag.is_some_and(carries)) || block_gives(try_table.ty)
         }
         Operator::GlobalGet { global_index } => {
             info.globals[GlobalIndex::from_u32(global_index)].value == ValType::V128
@@ -298,23 +293,12 @@ fn makes_vectors(info: &ModuleInfo, operator: &Operator<'_>) -> bool {
 fn crosses(operator: &Operator<'_>) -> bool {
     use Operator::*;
     match operator {
-        Block { .. }
-        | Loop { .. }
-        | If { .. }
-        | TryTable { .. }
-        | Else
-        | Br { .. }
-        | BrIf { .. }
-        | BrOnNull { .. }
-        | BrOnNonNull { .. }
-        | BrOnCast { .. }
-        | BrOnCastFail { .. }
-        | BrTable { .. } => true,
+        Block { .. } | Loop { .. } | If { .. } | TryTable { .. } | Else | BrTable { .. } => true,
         // Their results are looked at.
         MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => true,
         TableFill { .. } | TableCopy { .. } | TableInit { .. } => true,
         MemoryAtomicWait32 { .. } | MemoryAtomicWait64 { .. } | MemoryAtomicNotify { .. } => true,
-        _ => false,
+        _ => branch_label(operator).is_some(),
     }
 }
 
@@ -341,26 +325,14 @@ fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Ope
             of_type(*blockty, true) + of_type(*blockty, false)
         }
         Operator::TryTable { try_table } => {
-            let labels = try_table.catches.iter().map(|catch| match *catch {
-                Catch::One { label, .. }
-                | Catch::OneRef { label, .. }
-                | Catch::All { label }
-                | Catch::AllRef { label } => of_label(label),
-            });
             let own = of_type(try_table.ty, true) + of_type(try_table.ty, false);
-            labels.fold(own, u64::saturating_add)
+            catch_labels(try_table).map(of_label).fold(own, u64::saturating_add)
         }
-        Operator::Br { relative_depth }
-        | Operator::BrIf { relative_depth }
-        | Operator::BrOnNull { relative_depth }
-        | Operator::BrOnNonNull { relative_depth }
-        | Operator::BrOnCast { relative_depth, .. }
-        | Operator::BrOnCastFail { relative_depth, .. } => of_label(*relative_depth),
         Operator::BrTable { targets } => {
             let depths = targets.targets().filter_map(|depth| depth.ok()).chain([targets.default()]);
             depths.map(of_label).fold(0, u64::saturating_add)
         }
-        _ => 0,
+        _ => branch_label(operator).map_or(0, of_label),
     }
 }
 

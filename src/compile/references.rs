@@ -13,9 +13,8 @@ impl Translator<'_> {
     pub(super) fn reference_operator(&mut self, operator: &Operator<'_>) -> bool {
         match *operator {
             Operator::RefNull { hty } => {
-                let ty = ValType::Ref(RefType::null(self.info.heap_type(hty).top()));
                 let null = self.builder.ins().iconst(types::I64, 0);
-                self.push(ty, null);
+                self.push(self.info.null_type(hty), null);
             }
             Operator::RefIsNull => {
                 let reference = self.pop();
@@ -24,7 +23,7 @@ impl Translator<'_> {
             }
             Operator::RefAsNonNull => {
                 let reference = self.pop();
-                self.trap_if_null(reference.value);
+                self.trap_if_null(reference.value, TrapCode::NullReference);
                 self.push(reference.ty, reference.value);
             }
             Operator::RefFunc { function_index } => {
@@ -48,7 +47,7 @@ impl Translator<'_> {
             }
             Operator::I31GetS | Operator::I31GetU => {
                 let reference = self.pop().value;
-                self.trap_if_null(reference);
+                self.trap_if_null(reference, TrapCode::NullReference);
                 let tagged = self.builder.ins().ireduce(types::I32, reference);
                 let value = match *operator {
                     Operator::I31GetS => self.builder.ins().sshr_imm_u(tagged, 1),
@@ -85,9 +84,9 @@ impl Translator<'_> {
         self.builder.ins().icmp_imm_u(IntCC::Equal, reference, 0)
     }
 
-    fn trap_if_null(&mut self, reference: Value) {
+    pub(super) fn trap_if_null(&mut self, reference: Value, code: TrapCode) {
         let is_null = self.is_null(reference);
-        self.trap_if(is_null, TrapCode::NullReference);
+        self.trap_if(is_null, code);
     }
 
     fn push_condition(&mut self, condition: Value) {

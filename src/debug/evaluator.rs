@@ -209,7 +209,7 @@ pub trait Types {
 
 impl Types for crate::wasm::ModuleInfo {
     fn null(&self, heap: HeapType) -> ValType {
-        ValType::Ref(RefType::null(self.heap_type(heap).top()))
+        self.null_type(heap)
     }
 
     fn reference(&self, ty: RefTypeInModule) -> RefType {

@@ -8,10 +8,12 @@ use super::error::pellucid_error_t;
 use super::event::pellucid_event_t;
 use super::frame::pellucid_frame_t;
 use super::handle::{pellucid_exnref_t, pellucid_tag_t};
+use super::pointer::{Out, OutSlice};
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::value::{pellucid_value_t, with_core};
 use crate::base::error::bail;
+use crate::base::{Result, Thrown};
 use std::ptr::null_mut;
 
 /// Makes an exception, for a host function to throw: an error with the status `PELLUCID_ERR_EXCEPTION`.
@@ -22,7 +24,8 @@ use std::ptr::null_mut;
 ///     }
 ///
 /// A host function that fails with it throws: the guest that called the function may catch it. The error of a call whose exception
-/// nobody caught is one, too, and is thrown on if a host function fails with it.
+/// nobody caught is one, too, and is thrown on if a host function fails with it. One of another store is no exception where it is
+/// thrown: nothing catches it, and the call ends with it as with any error.
 ///
 /// - `store`: the store in which it will be thrown.
 /// - `tag`: its tag.
@@ -73,10 +76,7 @@ pub unsafe extern "C" fn pellucid_error_exception(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref error, opt_out out_tag, out_slice out_values cap_values, opt_out out_n => {
         let Some(thrown) = error.error().thrown() else { bail!(NotFound, "the error isn't an exception") };
-        out_tag.set(thrown.tag.into());
-        out_values.set(thrown.values.iter().map(|value| pellucid_value_t::from_core(*value)));
-        out_n.set(thrown.values.len());
-        Ok(())
+        give(thrown, out_tag, out_values, out_n)
     })
 }
 
@@ -134,11 +134,7 @@ pub unsafe extern "C" fn pellucid_exnref_exception(
         if exnref == pellucid_exnref_t::default() {
             bail!(InvalidArgument, "the null reference stands for no exception");
         }
-        let thrown = store.core().exnref_exception(exnref.into())?;
-        out_tag.set(thrown.tag.into());
-        out_values.set(thrown.values.iter().map(|value| pellucid_value_t::from_core(*value)));
-        out_n.set(thrown.values.len());
-        Ok(())
+        give(&store.core().exnref_exception(exnref.into())?, out_tag, out_values, out_n)
     })
 }
 
@@ -164,10 +160,7 @@ pub unsafe extern "C" fn pellucid_event_exception(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref event, opt_out out_tag, out_slice out_values cap_values, opt_out out_n => {
         let Some(thrown) = event.event().thrown() else { bail!(NotFound, "the event is about no exception") };
-        out_tag.set(thrown.tag.into());
-        out_values.set(thrown.values.iter().map(|value| pellucid_value_t::from_core(*value)));
-        out_n.set(thrown.values.len());
-        Ok(())
+        give(thrown, out_tag, out_values, out_n)
     })
 }
 
@@ -194,4 +187,17 @@ pub unsafe extern "C" fn pellucid_event_catch(
         out_pc.set(caught.pc.0);
         Ok(())
     })
+}
+
+/// Hands out what an exception is.
+fn give(
+    thrown: &Thrown,
+    out_tag: Out<pellucid_tag_t>,
+    out_values: OutSlice<pellucid_value_t>,
+    out_n: Out<usize>,
+) -> Result<()> {
+    out_tag.set(thrown.tag.into());
+    out_values.set(thrown.values.iter().map(|value| pellucid_value_t::from_core(*value)));
+    out_n.set(thrown.values.len());
+    Ok(())
 }

@@ -250,6 +250,11 @@ impl ModuleInfo {
         self.value_type(ty).top()
     }
 
+    /// The type of a null of this heap type, as machine code knows it.
+    pub fn null_type(&self, ty: wasmparser::HeapType) -> ValType {
+        ValType::Ref(RefType::null(self.heap_type(ty).top()))
+    }
+
     /// A reference type of the module's bytes.
     pub fn ref_type(&self, ty: wasmparser::RefType) -> RefType {
         RefType { nullable: ty.is_nullable(), heap: self.heap_type(ty.heap_type()) }

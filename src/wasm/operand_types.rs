@@ -4,11 +4,12 @@
 
 use super::ModuleInfo;
 use super::features::validated;
+use super::stack_effect::catch_clauses;
 use crate::base::{DefinedFuncIndex, HeapType, RefType, TagIndex, TypeIndex, ValType, WasmPc};
 use std::cell::LazyCell;
 use std::collections::HashMap;
 use wasmparser::{
-    Catch, FuncValidator, FuncValidatorAllocations, Operator, Parser, UnpackedIndex, ValidPayload, Validator,
+    FuncValidator, FuncValidatorAllocations, Operator, Parser, UnpackedIndex, ValidPayload, Validator,
     ValidatorResources, types::TypesRef,
 };
 
@@ -55,16 +56,9 @@ pub fn operands_beneath_catch(
     takes_reference: bool,
 ) -> u32 {
     let Operator::TryTable { try_table } = info.operator_at(pc) else { panic!("no `try_table` at {:#x}", pc.0) };
-    let label = try_table.catches.iter().find_map(|clause| {
-        let (of, reference, label) = match *clause {
-            Catch::One { tag, label } => (Some(TagIndex::from_u32(tag)), false, label),
-            Catch::OneRef { tag, label } => (Some(TagIndex::from_u32(tag)), true, label),
-            Catch::All { label } => (None, false, label),
-            Catch::AllRef { label } => (None, true, label),
-        };
-        ((of, reference) == (tag, takes_reference)).then_some(label)
-    });
-    let label = label.expect("the block has the clause") as usize;
+    let clauses = catch_clauses(&try_table);
+    let clause = clauses.iter().find(|clause| (clause.tag, clause.takes_reference) == (tag, takes_reference));
+    let label = clause.expect("the block has the clause").label as usize;
     validate_up_to(info, function, pc, |walk, _| walk.get_control_frame(label).expect("validated").height as u32)
 }
 

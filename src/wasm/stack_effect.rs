@@ -3,7 +3,7 @@
 use super::ModuleInfo;
 use crate::abi::atomics::atomic_operator;
 use crate::abi::operators::{numeric_operands, numeric_result, vector_operator};
-use crate::base::{GlobalIndex, MemoryIndex, RefType, TableIndex, TagIndex, TypeIndex, ValType};
+use crate::base::{GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex, ValType};
 use wasmparser::{BlockType, Catch, Operator, TryTable};
 
 /// What an operator pops, and what it pushes then. Types are those that machine code knows: see [`ValType::top`].
@@ -65,7 +65,7 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
         TableSet { .. } => effect(2, None),
         GlobalGet { global_index } => effect(0, Some(info.globals[GlobalIndex::from_u32(global_index)].value.top())),
         GlobalSet { .. } => effect(1, None),
-        RefNull { hty } => effect(0, Some(ValType::Ref(RefType::null(info.heap_type(hty).top())))),
+        RefNull { hty } => effect(0, Some(info.null_type(hty))),
         RefIsNull | I31GetS | I31GetU | RefTestNonNull { .. } | RefTestNullable { .. } => effect(1, Some(I32)),
         RefEq => effect(2, Some(I32)),
         RefI31 | AnyConvertExtern => effect(1, Some(ValType::ANYREF)),
@@ -109,6 +109,24 @@ pub fn block_type(info: &ModuleInfo, ty: BlockType) -> (Vec<ValType>, Vec<ValTyp
     }
 }
 
+/// The label of an operator that branches to one, if it does.
+pub fn branch_label(operator: &Operator<'_>) -> Option<u32> {
+    match *operator {
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth }
+        | Operator::BrOnCast { relative_depth, .. }
+        | Operator::BrOnCastFail { relative_depth, .. } => Some(relative_depth),
+        _ => None,
+    }
+}
+
+/// The labels of a `try_table`, also of clauses that never catch anything.
+pub fn catch_labels(table: &TryTable) -> impl Iterator<Item = u32> {
+    table.catches.iter().map(|catch| CatchClause::new(catch).label)
+}
+
 /// A clause of a `try_table`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CatchClause {
@@ -121,6 +139,20 @@ pub struct CatchClause {
 }
 
 impl CatchClause {
+    fn new(catch: &Catch) -> CatchClause {
+        let clause = |tag: Option<u32>, takes_reference, label| CatchClause {
+            tag: tag.map(TagIndex::from_u32),
+            takes_reference,
+            label,
+        };
+        match *catch {
+            Catch::One { tag, label } => clause(Some(tag), false, label),
+            Catch::OneRef { tag, label } => clause(Some(tag), true, label),
+            Catch::All { label } => clause(None, false, label),
+            Catch::AllRef { label } => clause(None, true, label),
+        }
+    }
+
     /// What it gives to its label.
     pub fn gives(&self, info: &ModuleInfo) -> Vec<ValType> {
         let carried = self.tag.map_or(&[][..], |tag| &info.tag_signature(tag).params);
@@ -133,17 +165,7 @@ impl CatchClause {
 pub fn catch_clauses(table: &TryTable) -> Vec<CatchClause> {
     let mut clauses = Vec::with_capacity(table.catches.len());
     for catch in &table.catches {
-        let clause = |tag: Option<u32>, takes_reference, label| CatchClause {
-            tag: tag.map(TagIndex::from_u32),
-            takes_reference,
-            label,
-        };
-        clauses.push(match *catch {
-            Catch::One { tag, label } => clause(Some(tag), false, label),
-            Catch::OneRef { tag, label } => clause(Some(tag), true, label),
-            Catch::All { label } => clause(None, false, label),
-            Catch::AllRef { label } => clause(None, true, label),
-        });
+        clauses.push(CatchClause::new(catch));
         if clauses.last().is_some_and(|clause| clause.tag.is_none()) {
             break;
         }

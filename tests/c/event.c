@@ -58,13 +58,7 @@ static void set(struct handler *handler, pellucid_event_kind_t mask) {
 }
 
 static uint64_t breakpoint(void) {
-    pellucid_edit_t *edit;
-    uint64_t id;
-    MUST(pellucid_edit_begin(store, &edit));
-    MUST(pellucid_edit_add_at_function(edit, module, 1, &id, NULL));
-    MUST(pellucid_edit_commit(edit, ERR));
-    pellucid_edit_delete(edit);
-    return id;
+    return break_at_function(store, module, 1);
 }
 
 static pellucid_status_t call_f(int32_t *out) {

@@ -645,12 +645,7 @@ static void forms_are_given_back(void) {
     /* A breakpoint in a function whose other form goes, comes and goes again. */
     pellucid_module_t *module;
     MUST(pellucid_instance_module(store, &instance, &module));
-    pellucid_edit_t *edit;
-    uint64_t id;
-    MUST(pellucid_edit_begin(store, &edit));
-    MUST(pellucid_edit_add_at_function(edit, module, 299, &id, NULL));
-    MUST(pellucid_edit_commit(edit, ERR));
-    pellucid_edit_delete(edit);
+    break_at_function(store, module, 299);
     begin("f0", 5);
     for (int i = 0; i < N; i++) {
         do

@@ -571,13 +571,9 @@ int main(void) {
         GOOD(small_stacks_are_refused);
         if (is_debug) {
             nothing = func_of(instance, "nothing");
-            pellucid_edit_t *edit;
-            MUST(pellucid_edit_begin(store, &edit));
             pellucid_module_t *module;
             MUST(pellucid_store_module(store, 0, &module));
-            MUST(pellucid_edit_add_at_function(edit, module, 4, NULL, NULL));
-            MUST(pellucid_edit_commit(edit, ERR));
-            pellucid_edit_delete(edit);
+            break_at_function(store, module, 4);
             pellucid_module_delete(module);
             MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT | PELLUCID_EVENT_NESTED, NULL,
                                                   call_again, NULL));

@@ -173,6 +173,17 @@ static inline pellucid_value_t value_of(pellucid_kind_t kind) {
     return value;
 }
 
+/* Adds a breakpoint at the first operator of a function; answers its id. */
+static inline uint64_t break_at_function(pellucid_store_t *in, const pellucid_module_t *module, uint32_t function) {
+    pellucid_edit_t *edit;
+    uint64_t id;
+    MUST(pellucid_edit_begin(in, &edit));
+    MUST(pellucid_edit_add_at_function(edit, module, function, &id, NULL));
+    MUST(pellucid_edit_commit(edit, NULL));
+    pellucid_edit_delete(edit);
+    return id;
+}
+
 static inline void remove_breakpoint(uint64_t id) {
     pellucid_edit_t *edit;
     MUST(pellucid_edit_begin(store, &edit));

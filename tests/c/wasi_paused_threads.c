@@ -114,15 +114,8 @@ static pellucid_status_t run(void *userdata, uint32_t thread, pellucid_store_t *
 static pellucid_status_t prepare(void *userdata, uint32_t thread, pellucid_store_t *its_store, pellucid_linker_t *its_linker,
                                  pellucid_error_t **out_error) {
     (void)userdata, (void)out_error;
-    if (breaks) {
-        pellucid_edit_t *edit;
-        uint64_t id;
-        uint32_t pc;
-        OK(pellucid_edit_begin(its_store, &edit));
-        OK(pellucid_edit_add_at_function(edit, module, COUNT, &id, &pc));
-        OK(pellucid_edit_commit(edit, NULL));
-        pellucid_edit_delete(edit);
-    }
+    if (breaks)
+        break_at_function(its_store, module, COUNT);
     CHECK(thread >= 1 && thread <= MOST);
     pellucid_wasi_threads_t *other;
     pellucid_wasi_config_t *config;

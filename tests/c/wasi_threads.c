@@ -126,13 +126,7 @@ static pellucid_status_t prepare(void *userdata, uint32_t thread, pellucid_store
     define_here(linker, store);
     if (has_handlers) {
         OK(pellucid_store_set_event_handler(store, PELLUCID_EVENT_INTERRUPT | PELLUCID_EVENT_BREAKPOINT, NULL, handle, NULL));
-        pellucid_edit_t *edit;
-        uint64_t id;
-        uint32_t pc;
-        OK(pellucid_edit_begin(store, &edit));
-        OK(pellucid_edit_add_at_function(edit, module, THREAD, &id, &pc));
-        OK(pellucid_edit_commit(edit, NULL));
-        pellucid_edit_delete(edit);
+        break_at_function(store, module, THREAD);
     }
     n_prepared++;
     return PELLUCID_OK;

@@ -6,9 +6,10 @@ use crate::base::{DefinedFuncIndex, Result, WasmPc};
 use crate::compile::model::{Cursor, Effect, Plan};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
+use crate::wasm::stack_effect::{branch_label, catch_labels};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use wasmparser::{Catch, Operator};
+use wasmparser::Operator;
 
 /// The facts of one function.
 #[derive(Debug, Default)]
@@ -38,13 +39,10 @@ impl Facts {
                     facts.targets.insert(pc);
                 }
             };
+            if let Some(label) = branch_label(&operator) {
+                target(label);
+            }
             match operator {
-                Operator::Br { relative_depth }
-                | Operator::BrIf { relative_depth }
-                | Operator::BrOnNull { relative_depth }
-                | Operator::BrOnNonNull { relative_depth }
-                | Operator::BrOnCast { relative_depth, .. }
-                | Operator::BrOnCastFail { relative_depth, .. } => target(relative_depth),
                 Operator::BrTable { targets } => {
                     targets
                         .targets()
@@ -55,13 +53,7 @@ impl Facts {
                     facts.assignments.push((pc, local_index));
                 }
                 Operator::TryTable { try_table } => {
-                    for catch in &try_table.catches {
-                        let (Catch::One { label, .. }
-                        | Catch::OneRef { label, .. }
-                        | Catch::All { label }
-                        | Catch::AllRef { label }) = *catch;
-                        target(label);
-                    }
+                    catch_labels(&try_table).for_each(target);
                     open.push((pc, false));
                 }
                 Operator::Block { .. } | Operator::If { .. } => open.push((pc, false)),

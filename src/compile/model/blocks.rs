@@ -7,7 +7,8 @@
 use crate::base::{DefinedFuncIndex, Result};
 use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
-use wasmparser::{Catch, Operator};
+use crate::wasm::stack_effect::{branch_label, catch_labels};
+use wasmparser::Operator;
 
 /// A block, loop, `if` or the function itself.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +42,14 @@ impl Blocks {
         let mut reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
         while !reader.eof() {
             blocks.operators += 1;
-            match reader.read().map_err(|error| invalid(&error))? {
+            let operator = reader.read().map_err(|error| invalid(&error))?;
+            if let Some(label) = branch_label(&operator) {
+                blocks.target(&open, label);
+            }
+            match operator {
                 Operator::TryTable { try_table } => {
                     // Its labels are those around it.
-                    try_table.catches.iter().for_each(|catch| blocks.target(&open, label(catch)));
+                    catch_labels(&try_table).for_each(|label| blocks.target(&open, label));
                     open.push(blocks.open());
                 }
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
@@ -67,14 +72,6 @@ impl Blocks {
                     let place = blocks.assignments.len() as u32;
                     blocks.assignments.push(local_index);
                     blocks.places.entry(local_index).or_default().push(place);
-                }
-                Operator::Br { relative_depth }
-                | Operator::BrIf { relative_depth }
-                | Operator::BrOnNull { relative_depth }
-                | Operator::BrOnNonNull { relative_depth }
-                | Operator::BrOnCast { relative_depth, .. }
-                | Operator::BrOnCastFail { relative_depth, .. } => {
-                    blocks.target(&open, relative_depth);
                 }
                 Operator::BrTable { targets } => {
                     for depth in targets.targets() {
@@ -140,14 +137,5 @@ impl Blocks {
     pub(in crate::compile) fn assigned(&self, block: u32) -> &[u32] {
         let Scan { first, end, .. } = self.scans[block as usize];
         &self.assignments[first as usize..end as usize]
-    }
-}
-
-/// Where a clause of a `try_table` leads.
-fn label(catch: &Catch) -> u32 {
-    match *catch {
-        Catch::One { label, .. } | Catch::OneRef { label, .. } | Catch::All { label } | Catch::AllRef { label } => {
-            label
-        }
     }
 }
