@@ -210,10 +210,11 @@ def c(guest, native):
     main = packages.KEPT / "matrices_main.c"
     main.write_text('#include <stdio.h>\n#include <stdlib.h>\n#include "' + str(source) + '"\n'
                     'int main(int n, char **args) { printf("%lld\\n", (long long)run(n > 1 ? atoi(args[1]) : 1)); }\n')
+    # Products and sums as they are written, in both.
+    options = ["-ffp-contract=off", main, "-o"]
     wasi = ["-target", "wasm32-wasi", "-mcpu=generic+simd128+relaxed_simd", "-O3"]
-    subprocess.run([*packages.zig(), *wasi, main, "-o", guest], check=True, env=packages.zig_environment())
-    # Products and sums as they are written.
-    subprocess.run(["cc", "-O2", "-ffp-contract=off", main, "-o", native], check=True)
+    subprocess.run([*packages.zig(), *wasi, *options, guest], check=True, env=packages.zig_environment())
+    subprocess.run(["cc", "-O2", *options, native], check=True)
 
 
 def in_wasi():

@@ -435,6 +435,26 @@ fn an_arm_that_branches_away_is_proved() {
     assert_eq!(faults(&wat::parse_str(text).unwrap(), plan_exact), Vec::<String>::new());
 }
 
+/// A branch on null carries what is beneath the reference, which is there again behind it.
+#[test]
+fn a_reference_behind_a_branch_on_null_is_proved() {
+    let wasm = wat::parse_str(
+        "(module
+          (type $t (func (param i32) (result i32)))
+          (table $t 1 (ref null $t))
+          (memory 1)
+          (func (param i32) (result i32)
+            (block $l (result i32)
+              (return (call_ref $t (br_on_null $l (i32.load (local.get 0)) (table.get $t (local.get 0)))))))
+          (func (param i32 (ref null $t)) (result i32)
+            (block $l (result i32)
+              (return (call_ref $t (br_on_null $l (local.get 0) (local.get 1)))))))",
+    );
+    for planner in [plan as Planner, plan_every_value, plan_exact] {
+        assert_eq!(faults(wasm.as_ref().unwrap(), planner), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn every_mistake_is_found() {
     let wasm = wat::parse_str(FUNCTIONS).unwrap();

@@ -508,6 +508,10 @@ impl<'a, S: Slot> Walk<'a, S> {
                 let reference = self.pop();
                 self.branch_if(relative_depth);
                 self.push(reference.ty, reference.id);
+                // The way to the label doesn't store the reference, which it doesn't carry.
+                if self.due == Behind::Described {
+                    self.due = Behind::Undescribed;
+                }
             }
             Operator::BrOnNonNull { relative_depth } => {
                 self.branch_if(relative_depth);
