@@ -56,7 +56,7 @@ pub fn code(debug: bool, bytes: &[u8]) -> (Vec<u8>, Vec<(usize, u32)>) {
 fn compiled(debug: bool, bytes: &[u8]) -> (wasm::ModuleInfo, CompiledBlob) {
     let config = config(debug);
     let compiler = pellucid::compile::Compiler::new(&config).unwrap();
-    compiler.compile_module(wasm::parse(bytes).unwrap()).unwrap()
+    compiler.compile_module(wasm::parse(bytes, &wasm::TypeRegistry::default()).unwrap()).unwrap()
 }
 
 /// A store, an instance in it and what it exports.
@@ -77,7 +77,7 @@ impl Instance {
         for import in &info.imports {
             let store = debuggee.store();
             let wasm::ItemType::Func(ty) = import.ty else { panic!("only functions are imported") };
-            let ty: FuncType = info.types[ty].clone();
+            let ty = FuncType::clone(info.func_type_at(ty));
             let result = ty.results.first().copied();
             assert!(matches!(result, None | Some(ValType::I32)), "imports give i32 or nothing");
             let answer = move |_: pellucid::runtime::Caller<'_>, _: &[OurValue], results: &mut [OurValue]| {
