@@ -789,8 +789,8 @@ enum pellucid_limit {
      */
     PELLUCID_LIMIT_WAIT_NANOSECONDS = 8,
     /**
-     * Exceptions of which guests have taken references; 1,000,000 unless set. Where one more would be caught so, the call ends with
-     * `PELLUCID_ERR_LIMIT` instead.
+     * Exceptions of which guests have taken references, also to throw them again by `rethrow`; 1,000,000 unless set. Where one more
+     * would be caught so, the call ends with `PELLUCID_ERR_LIMIT` instead.
      */
     PELLUCID_LIMIT_EXCEPTIONS = 9,
 };
@@ -5093,7 +5093,9 @@ pellucid_status_t pellucid_frame_operand_kinds(const pellucid_store_t *store,
 /**
  * Reads operands of a frame, as they are before the operator at its pc.
  *
- * A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same.
+ * A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same. Inside of a `catch` or
+ * `catch_all` whose exception a `rethrow` throws again, the exception is an operand, too: the one beneath all those of the clause. It is never
+ * null, can be written like others, and is asked for where a frame is moved there.
  *
  * - `store`: the store.
  * - `frame`: the frame.
@@ -5739,7 +5741,7 @@ pellucid_status_t pellucid_event_exception(const pellucid_event_t *event,
  *
  * - `event`: the event.
  * - `out_frame`: gets the frame that catches it; may be NULL.
- * - `out_pc`: gets the operator there that does, as an offset in its module's bytes; may be NULL.
+ * - `out_pc`: gets the operator there that does, a `try_table`, `catch` or `catch_all`, as an offset in its module's bytes; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for an event of another kind.
  *

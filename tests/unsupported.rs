@@ -25,19 +25,20 @@ fn features_are_named() {
         ("gc", "(module (func unreachable (drop (ref.null struct))))"),
         ("gc", "(module (func unreachable (block (result structref) unreachable) drop))"),
         ("gc", "(module (func unreachable (select (result structref)) drop))"),
-        ("legacy exceptions", "(module (func try end))"),
-        ("legacy exceptions", "(module (func try delegate 0))"),
         ("stack switching", "(module (type $f (func)) (type (cont $f)))"),
         ("memory control", "(module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))))"),
         ("shared-everything threads", "(module (type (shared (struct))))"),
         ("custom descriptors", "(module (rec (type $a (descriptor $b) (struct)) (type $b (describes $a) (struct))))"),
         // More than one, each by its name.
         (
-            "memory control, legacy exceptions",
-            "(module (memory 1) (func try end) (func (memory.discard (i32.const 0) (i32.const 0))))",
+            "memory control, stack switching",
+            "(module (memory 1) (type $f (func)) (type (cont $f)) (func (memory.discard (i32.const 0) (i32.const 0))))",
         ),
         // One that is known, and one that isn't even known.
-        ("legacy exceptions", "(module (func (drop (ref.null exn))) (func try end))"),
+        (
+            "memory control",
+            "(module (memory 1) (func (drop (ref.null exn))) (func (memory.discard (i32.const 0) (i32.const 0))))",
+        ),
     ];
     for (feature, wat) in cases {
         let error = refusal(wat);
@@ -70,11 +71,11 @@ fn no_proposal_of_the_validator_is_unnamed() {
 #[test]
 fn validation_alone_names_features_too() {
     let engine = Engine::new(Config::default()).unwrap();
-    let wasm = wat::parse_str("(module (func try end))").unwrap();
+    let wasm = wat::parse_str("(module (type $f (func)) (type (cont $f)))").unwrap();
     let error = Module::validate(&engine, &wasm).unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (ErrorKind::Unsupported, "unsupported: legacy exceptions (at offset 0x17)")
+        (ErrorKind::Unsupported, "unsupported: stack switching (at offset 0xe)")
     );
 }
 
@@ -82,9 +83,9 @@ fn validation_alone_names_features_too() {
 fn invalid_outweighs_unsupported() {
     for wat in [
         "(module (func (param v128)) (func (result i32)))",
-        "(module (func try end) (func (result i32)))",
+        "(module (type $f (func)) (type (cont $f)) (func (result i32)))",
         "(module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))) (func (result i32)))",
-        "(module (func (result i32)) (func try end))",
+        "(module (memory 1) (func (result i32)) (func (memory.discard (i32.const 0) (i32.const 0))))",
     ] {
         let error = refusal(wat);
         assert_eq!(error.kind(), ErrorKind::InvalidModule, "{wat}: {error}");

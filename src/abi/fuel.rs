@@ -27,6 +27,7 @@ pub fn cost(operator: &Operator<'_>) -> u32 {
     use Operator::*;
     match operator {
         Nop | Block { .. } | Loop { .. } | TryTable { .. } | Else | End | Unreachable => 0,
+        Try { .. } | Catch { .. } | CatchAll | Delegate { .. } => 0,
         _ => 1,
     }
 }

@@ -27,6 +27,8 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | Loop { .. }
             | If { .. }
             | TryTable { .. }
+            | Try { .. }
+            | Delegate { .. }
             | BrIf { .. }
             | BrOnNull { .. }
             | BrOnNonNull { .. }

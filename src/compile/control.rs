@@ -2,6 +2,7 @@
 
 use super::exceptions::OpenTry;
 use super::function::Translator;
+use super::legacy_exceptions::OpenLegacyTry;
 use super::model::Moment;
 use super::operands::Operand;
 use super::{signatures, target};
@@ -23,6 +24,8 @@ pub(super) struct Frame {
     pub(super) in_memory: usize,
     /// Where `end` is reached from elsewhere, once something does.
     exit: Option<Exit>,
+    /// The block that catches what is thrown in it and not caught in blocks further in, if one does.
+    pub(super) handler: Option<usize>,
 }
 
 /// Where `end` is reached from elsewhere.
@@ -47,6 +50,8 @@ enum Kind {
     Else,
     /// A `try_table`. None once its clauses are done.
     Try(Option<OpenTry>),
+    /// A `try`. None once it is closed.
+    LegacyTry(Option<OpenLegacyTry>),
 }
 
 /// What it takes to translate the other arm of an `if`.
@@ -65,25 +70,46 @@ impl Translator<'_> {
         self.open(Kind::Try(Some(open)), params, results);
     }
 
+    pub(super) fn open_legacy_try_frame(&mut self, open: OpenLegacyTry, params: Vec<ValType>, results: Vec<ValType>) {
+        self.open(Kind::LegacyTry(Some(open)), params, results);
+    }
+
+    /// What is open of the innermost block, which is a `try`, for as long as it isn't put back.
+    pub(super) fn take_legacy_try(&mut self) -> OpenLegacyTry {
+        match &mut self.control.last_mut().expect("validated").kind {
+            Kind::LegacyTry(open) => open.take().expect("it is open"),
+            _ => unreachable!("validated"),
+        }
+    }
+
+    pub(super) fn put_back_legacy_try(&mut self, open: OpenLegacyTry) {
+        self.control.last_mut().expect("it was taken from there").kind = Kind::LegacyTry(Some(open));
+    }
+
     fn open(&mut self, kind: Kind, params: Vec<ValType>, results: Vec<ValType>) {
         let height = self.stack.len() - params.len();
         let in_memory = self.in_memory.min(height);
-        self.control.push(Frame { kind, params, results, height, in_memory, exit: None });
+        let handler = self.tries.innermost();
+        self.control.push(Frame { kind, params, results, height, in_memory, exit: None, handler });
     }
 
     /// Whether an operator in unreachable code can make what follows it reachable, or must be looked at.
     pub(super) fn revives(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. }
+            | Operator::Try { .. } => {
                 self.dead_depth += 1;
                 false
             }
-            Operator::Else => self.dead_depth == 0,
-            Operator::End if self.dead_depth > 0 => {
+            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => self.dead_depth == 0,
+            Operator::End | Operator::Delegate { .. } if self.dead_depth > 0 => {
                 self.dead_depth -= 1;
                 false
             }
-            Operator::End => true,
+            Operator::End | Operator::Delegate { .. } => true,
             _ => false,
         }
     }
@@ -210,13 +236,13 @@ impl Translator<'_> {
     }
 
     /// Has the operands as they were where the block was opened.
-    fn close(&mut self, depth: usize) {
+    pub(super) fn close(&mut self, depth: usize) {
         let Frame { height, in_memory, .. } = self.control[depth];
         self.stack.truncate(height);
         self.in_memory = in_memory;
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         let depth = self.control.len() - 1;
         if let Kind::If { .. } = self.control[depth].kind {
             // Without an `else` the parameters are the results. If the arm never gets here and nothing branches
@@ -238,6 +264,11 @@ impl Translator<'_> {
             && let Some(open) = open.take()
         {
             self.land(open);
+        }
+        if let Kind::LegacyTry(open) = &mut self.control[depth].kind
+            && let Some(open) = open.take()
+        {
+            self.close_legacy_try(open);
         }
         let frame = &self.control[depth];
         match frame.kind {

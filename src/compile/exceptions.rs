@@ -77,6 +77,49 @@ impl TryBlocks {
         (block as u32, state)
     }
 
+    /// The innermost block that is open.
+    pub(super) fn innermost(&self) -> Option<usize> {
+        self.innermost
+    }
+
+    /// Where exceptions go that a block doesn't catch.
+    pub(super) fn parent(&self, block: usize) -> Option<usize> {
+        self.blocks[block].parent
+    }
+
+    pub(super) fn set_parent(&mut self, block: usize, parent: Option<usize>) {
+        self.blocks[block].parent = parent;
+    }
+
+    /// Adds a clause to a block, once its number is known; answers that.
+    pub(super) fn add_clause(&mut self, block: usize, clause: impl FnOnce(u32) -> Clause) -> u32 {
+        let number = self.clauses;
+        self.clauses += 1;
+        self.blocks[block].clauses.push(clause(number));
+        number
+    }
+
+    /// Nothing more is thrown in a block, which is the innermost one. Answers its landing, if something was.
+    pub(super) fn close(&mut self, builder: &mut FunctionBuilder<'_>, block: usize) -> Option<Block> {
+        let TryBlock { parent, landing, is_reached, .. } = self.blocks[block];
+        self.innermost = parent;
+        builder.seal_block(landing);
+        is_reached.then_some(landing)
+    }
+
+    /// The exception that has come to a block's landing, and the number of the clause that catches it.
+    pub(super) fn landed(&self, builder: &FunctionBuilder<'_>, block: usize) -> [Value; 2] {
+        let [exception, number] = *builder.block_params(self.blocks[block].landing) else {
+            unreachable!("made with two")
+        };
+        [exception, number]
+    }
+
+    /// Which code the last store had, on one of the ways to a block's landing.
+    pub(super) fn other_store(&self, block: usize) -> bool {
+        self.blocks[block].other_store
+    }
+
     /// Where the values of exceptions are, if it throws or catches any.
     pub(super) fn values(&self) -> Option<StackSlot> {
         self.values
@@ -127,7 +170,8 @@ impl Translator<'_> {
         self.open_try_frame(OpenTry { block, ways }, params, results);
     }
 
-    fn open_try(&mut self, clauses: Vec<Clause>) -> usize {
+    /// Opens a block that catches.
+    pub(super) fn open_try(&mut self, clauses: Vec<Clause>) -> usize {
         let landing = self.builder.create_block();
         self.builder.append_block_param(landing, types::I64);
         self.builder.append_block_param(landing, types::I64);
@@ -142,12 +186,8 @@ impl Translator<'_> {
     /// Before the `end` of a `try_table`: what its clauses do.
     pub(super) fn land(&mut self, open: OpenTry) {
         let OpenTry { block: Some(block), ways } = open else { return };
-        let TryBlock { parent, landing, is_reached, other_store, .. } = self.tries.blocks[block];
-        self.tries.innermost = parent;
-        self.builder.seal_block(landing);
-        if !is_reached {
-            return;
-        }
+        let TryBlock { parent, other_store, .. } = self.tries.blocks[block];
+        let Some(landing) = self.tries.close(&mut self.builder, block) else { return };
         let behind = self.reachable.then(|| {
             let behind = self.builder.create_block();
             self.builder.ins().jump(behind, &[]);
@@ -155,7 +195,7 @@ impl Translator<'_> {
         });
         let (stores_behind, in_memory) = (self.other_store, self.in_memory);
         self.builder.switch_to_block(landing);
-        let [exception, number] = *self.builder.block_params(landing) else { unreachable!("made with two") };
+        let [exception, number] = self.tries.landed(&self.builder, block);
         let mut left = ways.len();
         for (place, Way { clause, depth }) in ways.iter().enumerate() {
             left -= 1;
@@ -206,7 +246,7 @@ impl Translator<'_> {
     }
 
     /// Pushes what an exception carries that was caught.
-    fn push_carried(&mut self, tag: TagIndex) {
+    pub(super) fn push_carried(&mut self, tag: TagIndex) {
         let info = self.info;
         let types = &info.tag_signature(tag).params;
         if types.is_empty() {
@@ -220,7 +260,7 @@ impl Translator<'_> {
     }
 
     /// Notes that a call leads to the landing of a block.
-    fn reach(&mut self, block: usize) -> Block {
+    pub(super) fn reach(&mut self, block: usize) -> Block {
         let block = &mut self.tries.blocks[block];
         (block.is_reached, block.other_store) = (true, self.other_store);
         block.landing
@@ -295,7 +335,7 @@ impl Translator<'_> {
     }
 
     /// Calls a builtin that doesn't return, but goes on at a landing.
-    fn throw_by(&mut self, builtin: Builtin, args: &[Value]) {
+    pub(super) fn throw_by(&mut self, builtin: Builtin, args: &[Value]) {
         let code = self.builtin_code(MemFlagsData::trusted().with_readonly().with_can_move(), builtin);
         let signature = self.builtin_signature(builtin);
         let args: Vec<_> = std::iter::once(self.context).chain(args.iter().copied()).collect();

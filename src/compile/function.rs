@@ -41,7 +41,7 @@ use cranelift_codegen::{
 };
 use cranelift_entity::PrimaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator, ValidatorResources};
 
 /// Namespace of the module's functions in relocations.
@@ -547,6 +547,8 @@ pub(super) struct Translator<'a> {
     pub(super) relaxed: Relaxed,
     pub(super) branches: Branches,
     pub(super) tries: TryBlocks,
+    /// The `catch` and `catch_all` whose exceptions are thrown again.
+    pub(super) rethrown: &'a HashSet<WasmPc>,
     has_floats: bool,
     /// On the way to the current operator, which of its two codes the last store has.
     pub(super) other_store: bool,
@@ -566,7 +568,7 @@ impl<'a> Translator<'a> {
         mut builder: FunctionBuilder<'a>,
         index: DefinedFuncIndex,
         mode: Mode,
-        measured: &Measured,
+        measured: &'a Measured,
         form: Way,
         plan: Option<Plan>,
     ) -> Result<Translator<'a>> {
@@ -607,6 +609,7 @@ impl<'a> Translator<'a> {
             relaxed: mode.relaxed,
             branches: Branches::default(),
             tries: TryBlocks::default(),
+            rethrown: &measured.rethrown,
             has_floats: false,
             other_store: false,
             tail_arguments: 0,
@@ -707,6 +710,7 @@ impl<'a> Translator<'a> {
             || self.parametric(operator)
             || self.control_operator(operator)?
             || self.exception_operator(operator)
+            || self.legacy_exception_operator(operator)
             || self.call_operator(operator)
             || self.memory_operator(operator)
             || self.vector_operator(operator)

@@ -8,13 +8,14 @@
 use super::model::Plan;
 use crate::abi::operators::vector_operator;
 use crate::base::{
-    DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, Result, TagIndex, TypeIndex, ValType,
+    DefinedFuncIndex, Error, ErrorKind, FuncIndex, FuncType, GlobalIndex, Result, TagIndex, TypeIndex, ValType, WasmPc,
     error::bail,
 };
-use crate::wasm::ModuleInfo;
 use crate::wasm::features::validated;
 use crate::wasm::parse::invalid;
 use crate::wasm::stack_effect::{branch_label, catch_clauses, catch_labels};
+use crate::wasm::{ModuleInfo, OpenCatches};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use wasmparser::{
@@ -71,6 +72,8 @@ pub(super) struct Measured {
     pub(super) loops: u64,
     /// Whether it may have values of 16 bytes.
     pub(super) has_vectors: bool,
+    /// The `catch` and `catch_all` whose exceptions are thrown again.
+    pub(super) rethrown: HashSet<WasmPc>,
 }
 
 impl Measured {
@@ -80,9 +83,11 @@ impl Measured {
         let mut is_named = vec![false; plan.locals as usize];
         let operators = info.body(function).get_operators_reader().map_err(|error| invalid(&error))?;
         let mut checks = 0;
+        let (mut catches, mut rethrown) = (OpenCatches::default(), HashSet::new());
         for operator in operators.into_iter_with_offsets() {
             let (operator, offset) = operator.map_err(|error| invalid(&error))?;
             checks += checks_of(info.bytes[offset as usize]);
+            rethrown.extend(catches.see(WasmPc(offset as u32), &operator));
             if let Operator::LocalGet { local_index: local }
             | Operator::LocalSet { local_index: local }
             | Operator::LocalTee { local_index: local } = operator
@@ -96,6 +101,7 @@ impl Measured {
             locals: u64::from(plan.locals),
             named,
             checks,
+            rethrown,
             // What is carried is stored and read back, each by an effect.
             values: plan.effects.count() as u64,
             ..Measured::default()
@@ -147,16 +153,18 @@ fn measure(
     measured.has_vectors =
         (0..validator.len_locals()).any(|local| validator.get_local_type(local) == Some(wasmparser::ValType::V128));
     let mut is_named = vec![false; measured.locals as usize];
-    let mut open_blocks = OpenBlocks::default();
+    let (mut open_blocks, mut catches) = (OpenBlocks::default(), OpenCatches::default());
     // Where control flow does more than go on.
     let mut crossings = 0_u64;
     while !reader.eof() {
         let offset = reader.original_position();
         let operator = reader.peek_operator(&validator.visitor(offset))?;
-        let operands = u64::from(validator.operand_stack_height());
+        // An exception that is thrown again is one, too.
+        let operands = u64::from(validator.operand_stack_height()) + open_blocks.legacy_tries;
         measured.checks += checks_of(info.bytes[offset as usize]);
         let branched = branched_values(validator, &operator);
         reader.visit_operator(&mut validator.visitor(offset))??;
+        measured.rethrown.extend(catches.see(WasmPc(offset as u32), &operator));
         // What follows reads indices that were just validated.
         let called = match operator {
             Operator::Call { function_index } => Some(info.signature(FuncIndex::from_u32(function_index))),
@@ -171,7 +179,9 @@ fn measure(
             Operator::ReturnCallIndirect { type_index, .. } | Operator::ReturnCallRef { type_index } => {
                 info.signatures[TypeIndex::from_u32(type_index)].params.len()
             }
-            Operator::Throw { tag_index } => info.tag_signature(TagIndex::from_u32(tag_index)).params.len(),
+            Operator::Throw { tag_index } | Operator::Catch { tag_index } => {
+                info.tag_signature(TagIndex::from_u32(tag_index)).params.len()
+            }
             _ => 0,
         };
         let mut values = branched.saturating_add(handed_on as u64);
@@ -191,7 +201,8 @@ fn measure(
         open_blocks.see(&operator);
         measured.loops = measured.loops.max(open_blocks.loops);
         // Whoever may throw in a block that catches branches, too.
-        let may_throw = called.is_some() || matches!(operator, Operator::Throw { .. } | Operator::ThrowRef);
+        let may_throw = called.is_some()
+            || matches!(operator, Operator::Throw { .. } | Operator::ThrowRef | Operator::Rethrow { .. });
         if crosses(&operator) || may_throw && open_blocks.tries > 0 {
             crossings += match &operator {
                 Operator::TryTable { try_table } => 1 + try_table.catches.len() as u64,
@@ -202,7 +213,8 @@ fn measure(
         if debug && info.ends_run(&operator) {
             measured.states = measured.states.saturating_add(measured.locals + operands);
         }
-        measured.operands = measured.operands.max(validator.operand_stack_height()).max(operands as u32);
+        let behind = u64::from(validator.operand_stack_height()) + open_blocks.legacy_tries;
+        measured.operands = measured.operands.max(operands.max(behind) as u32);
         measured.open = measured.open.max(u64::from(validator.control_stack_height()));
     }
     reader.finish_expression(&validator.visitor(reader.original_position()))?;
@@ -232,12 +244,15 @@ struct OpenBlocks {
     loops: u64,
     /// Those that catch exceptions.
     tries: u64,
+    /// Of these, the older ones, with `catch` and `catch_all` inside.
+    legacy_tries: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     Loop,
     Try,
+    LegacyTry,
     Other,
 }
 
@@ -252,11 +267,20 @@ impl OpenBlocks {
                 self.kinds.push(Open::Try);
                 self.tries += 1;
             }
+            Operator::Try { .. } => {
+                self.kinds.push(Open::LegacyTry);
+                self.tries += 1;
+                self.legacy_tries += 1;
+            }
             Operator::Block { .. } | Operator::If { .. } => self.kinds.push(Open::Other),
             // The function's own `end` finds none.
-            Operator::End => match self.kinds.pop() {
+            Operator::End | Operator::Delegate { .. } => match self.kinds.pop() {
                 Some(Open::Loop) => self.loops -= 1,
                 Some(Open::Try) => self.tries -= 1,
+                Some(Open::LegacyTry) => {
+                    self.tries -= 1;
+                    self.legacy_tries -= 1;
+                }
                 Some(Open::Other) | None => {}
             },
             _ => {}
@@ -267,6 +291,7 @@ impl OpenBlocks {
 /// Whether what an operator gives, or what is carried out of a block that it opens, may have 16 bytes.
 fn makes_vectors(info: &ModuleInfo, operator: &Operator<'_>) -> bool {
     let gives = |ty: &FuncType| ty.results.contains(&ValType::V128);
+    let carries = |tag| info.tag_signature(tag).params.contains(&ValType::V128);
     let block_gives = |ty| match ty {
         BlockType::Empty => false,
         BlockType::Type(ty) => ty == wasmparser::ValType::V128,
@@ -277,9 +302,12 @@ fn makes_vectors(info: &ModuleInfo, operator: &Operator<'_>) -> bool {
         Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
             gives(&info.signatures[TypeIndex::from_u32(type_index)])
         }
-        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => block_gives(blockty),
+        Operator::Block { blockty }
+        | Operator::Loop { blockty }
+        | Operator::If { blockty }
+        | Operator::Try { blockty } => block_gives(blockty),
+        Operator::Catch { tag_index } => carries(TagIndex::from_u32(tag_index)),
         Operator::TryTable { ref try_table } => {
-            let carries = |tag| info.tag_signature(tag).params.contains(&ValType::V128);
             catch_clauses(try_table).iter().any(|clause| clause.tag.is_some_and(carries)) || block_gives(try_table.ty)
         }
         Operator::GlobalGet { global_index } => {
@@ -294,6 +322,7 @@ fn crosses(operator: &Operator<'_>) -> bool {
     use Operator::*;
     match operator {
         Block { .. } | Loop { .. } | If { .. } | TryTable { .. } | Else | BrTable { .. } => true,
+        Try { .. } | Catch { .. } | CatchAll | Delegate { .. } => true,
         // Their results are looked at.
         MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => true,
         TableFill { .. } | TableCopy { .. } | TableInit { .. } => true,
@@ -321,9 +350,12 @@ fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Ope
         frame.map_or(0, |frame| of_type(frame.block_type, frame.kind == FrameKind::Loop))
     };
     match operator {
-        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
-            of_type(*blockty, true) + of_type(*blockty, false)
-        }
+        Operator::Block { blockty }
+        | Operator::Loop { blockty }
+        | Operator::If { blockty }
+        | Operator::Try { blockty } => of_type(*blockty, true) + of_type(*blockty, false),
+        // What comes before it branches to the end of the block.
+        Operator::Catch { .. } | Operator::CatchAll => of_label(0),
         Operator::TryTable { try_table } => {
             let own = of_type(try_table.ty, true) + of_type(try_table.ty, false);
             catch_labels(try_table).map(of_label).fold(own, u64::saturating_add)

@@ -16,6 +16,7 @@ mod exceptions;
 mod function;
 mod image;
 mod lanes;
+mod legacy_exceptions;
 mod locals;
 mod memory;
 mod memory_needed;

@@ -253,7 +253,9 @@ impl Inner {
         let binary = |ty, apply| Some(Inner::Binary(ty, apply));
         let arithmetic = |ty, apply| Some(Inner::Arithmetic(ty, apply));
         match operator {
-            Nop | Block { .. } | Loop { .. } | TryTable { .. } | End => Some(Inner::Nothing),
+            Nop | Block { .. } | Loop { .. } | TryTable { .. } | Try { .. } | Delegate { .. } | End => {
+                Some(Inner::Nothing)
+            }
             BrIf { .. } => Some(Inner::BrIf),
             BrOnNull { .. } => Some(Inner::BrOnNull),
             BrOnNonNull { .. } => Some(Inner::BrOnNonNull),

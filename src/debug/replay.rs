@@ -11,6 +11,7 @@ use crate::base::{
     ValType, Value, WasmPc, memory,
 };
 use crate::runtime::{MappedBlob, Module, Store};
+use crate::wasm::module_info::opcodes::{CATCH, CATCH_ALL, DELEGATE, ELSE};
 use wasmparser::{BinaryReader, Operator, OperatorsReader, OperatorsReaderAllocations};
 
 /// A decoded run.
@@ -140,12 +141,12 @@ fn operators_from(
     std::iter::from_fn(move || {
         let pc = WasmPc(at);
         // A reader that begins within nested blocks doesn't know them: each operator gets a fresh one, which takes
-        // every operator but an `else`.
+        // every operator but those that belong to a block around them.
         let operator = match info.bytes[at as usize..end as usize] {
             [] => return None,
-            [ELSE, ..] => {
-                at += 1;
-                Operator::Else
+            ref bytes @ [ELSE | CATCH | DELEGATE | CATCH_ALL, ..] => {
+                at += 1 + immediate_length(bytes);
+                info.operator_at(pc)
             }
             ref bytes => {
                 let reader = BinaryReader::new(bytes, u64::from(at));
@@ -160,7 +161,16 @@ fn operators_from(
     })
 }
 
-const ELSE: u8 = 0x05;
+/// How many bytes of an operator's only immediate come behind its first byte, if it has one.
+fn immediate_length(bytes: &[u8]) -> u32 {
+    match bytes {
+        [CATCH | DELEGATE, index @ ..] => {
+            let last = index.iter().position(|byte| byte & 0x80 == 0);
+            last.expect("validated") as u32 + 1
+        }
+        _ => 0,
+    }
+}
 
 /// Bytes that reading operators takes: a reader notes the block that an operator opens.
 const READING: usize = 8;

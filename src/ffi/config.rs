@@ -68,8 +68,8 @@ pub enum pellucid_limit {
     /// How long a guest may wait at a time in `memory.atomic.wait32` and `wait64`, in nanoseconds; as long as it likes unless set.
     /// With 0 it must not wait at all. After a pause it is counted anew. What exceeds this ends: the operator traps with `PELLUCID_TRAP_WAIT_NOT_ALLOWED`.
     PELLUCID_LIMIT_WAIT_NANOSECONDS = 8,
-    /// Exceptions of which guests have taken references; 1,000,000 unless set. Where one more would be caught so, the call ends with
-    /// `PELLUCID_ERR_LIMIT` instead.
+    /// Exceptions of which guests have taken references, also to throw them again by `rethrow`; 1,000,000 unless set. Where one more
+    /// would be caught so, the call ends with `PELLUCID_ERR_LIMIT` instead.
     PELLUCID_LIMIT_EXCEPTIONS = 9,
 }
 

@@ -168,7 +168,7 @@ pub unsafe extern "C" fn pellucid_event_exception(
 ///
 /// - `event`: the event.
 /// - `out_frame`: gets the frame that catches it; may be NULL.
-/// - `out_pc`: gets the operator there that does, as an offset in its module's bytes; may be NULL.
+/// - `out_pc`: gets the operator there that does, a `try_table`, `catch` or `catch_all`, as an offset in its module's bytes; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for an event of another kind.
 ///

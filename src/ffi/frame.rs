@@ -601,7 +601,9 @@ pub unsafe extern "C" fn pellucid_frame_operand_kinds(
 
 /// Reads operands of a frame, as they are before the operator at its pc.
 ///
-/// A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same.
+/// A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same. Inside of a `catch` or
+/// `catch_all` whose exception a `rethrow` throws again, the exception is an operand, too: the one beneath all those of the clause. It is never
+/// null, can be written like others, and is asked for where a frame is moved there.
 ///
 /// - `store`: the store.
 /// - `frame`: the frame.

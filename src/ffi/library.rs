@@ -96,6 +96,7 @@ const FEATURES: &[&str] = &[
     "extended-const",
     "fuel",
     "function-references",
+    "legacy-exceptions",
     "memory64",
     "multi-memory",
     "multi-value",

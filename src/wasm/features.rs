@@ -8,7 +8,7 @@ use wasmparser::{AbstractHeapType, BlockType, Operator, Validator, WasmFeatures}
 
 /// The proposals that modules are validated with. What validates but isn't compiled is refused by name.
 pub fn validated() -> WasmFeatures {
-    WasmFeatures::default() | WasmFeatures::CUSTOM_PAGE_SIZES
+    WasmFeatures::default() | WasmFeatures::CUSTOM_PAGE_SIZES | WasmFeatures::LEGACY_EXCEPTIONS
 }
 
 /// The error for a valid module that needs `feature`, found at byte `offset` of the module.
@@ -117,7 +117,8 @@ pub fn check_supported(info: &ModuleInfo, operator: &Operator<'_>, offset: u64) 
         Operator::TypedSelect { ty } => check_value_type(ty, info, offset),
         Operator::Block { blockty: BlockType::Type(ty) }
         | Operator::Loop { blockty: BlockType::Type(ty) }
-        | Operator::If { blockty: BlockType::Type(ty) } => check_value_type(ty, info, offset),
+        | Operator::If { blockty: BlockType::Type(ty) }
+        | Operator::Try { blockty: BlockType::Type(ty) } => check_value_type(ty, info, offset),
         Operator::TryTable { ref try_table } => match try_table.ty {
             BlockType::Type(ty) => check_value_type(ty, info, offset),
             _ => Ok(()),
@@ -134,6 +135,7 @@ pub fn check_supported(info: &ModuleInfo, operator: &Operator<'_>, offset: u64) 
             | "wide arithmetic"
             | "tail calls"
             | "exceptions"
+            | "legacy exceptions"
             | "threads" => Ok(()),
             feature => Err(unsupported(feature, offset)),
         },
@@ -173,6 +175,7 @@ pub fn feature_of(operator: &Operator<'_>) -> &'static str {
     match wasmparser::for_each_operator!(feature) {
         "function_references" => "function references",
         "tail_call" => "tail calls",
+        "legacy_exceptions" => "legacy exceptions",
         "relaxed_simd" => "relaxed simd",
         "wide_arithmetic" => "wide arithmetic",
         other => other,

@@ -9,6 +9,7 @@ pub mod const_expr;
 pub mod features;
 pub mod module_info;
 pub mod names;
+pub mod open_catches;
 pub mod operand_types;
 pub mod parse;
 pub mod stack_effect;
@@ -21,6 +22,7 @@ pub use module_info::{
     DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item, ItemType, ModuleInfo,
 };
 pub use names::Names;
+pub use open_catches::OpenCatches;
 pub use operand_types::{operand_types, operands_beneath_catch};
 pub use parse::{ParsedModule, parse};
 pub use type_registry::TypeRegistry;

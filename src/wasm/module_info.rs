@@ -362,16 +362,33 @@ impl ModuleInfo {
 
     /// The operator at `pc`, which must be one of [`ModuleInfo::operator_pcs`].
     pub fn operator_at(&self, pc: WasmPc) -> Operator<'_> {
-        let reader = BinaryReader::new(&self.bytes[pc.0 as usize..], u64::from(pc.0));
-        reader.peek_operator(&InsideIf).expect("validated")
+        let bytes = &self.bytes[pc.0 as usize..];
+        let reader = BinaryReader::new(bytes, u64::from(pc.0));
+        reader.peek_operator(&Around(bytes[0])).expect("validated")
     }
 }
 
-/// Reads operators one by one, outside their blocks. Every operator that is compiled may stand in an `if`.
-struct InsideIf;
+/// Reads operators one by one, outside their blocks: around the one that begins with this byte is the block that it belongs to. Most
+/// operators may stand in any.
+struct Around(u8);
 
-impl FrameStack for InsideIf {
+impl FrameStack for Around {
     fn current_frame(&self) -> Option<FrameKind> {
-        Some(FrameKind::If)
+        Some(match self.0 {
+            opcodes::CATCH | opcodes::DELEGATE | opcodes::CATCH_ALL => FrameKind::LegacyTry,
+            _ => FrameKind::If,
+        })
     }
+}
+
+/// The first bytes of operators that only stand in blocks of one kind.
+pub mod opcodes {
+    /// `else`.
+    pub const ELSE: u8 = 0x05;
+    /// `catch`.
+    pub const CATCH: u8 = 0x07;
+    /// `delegate`.
+    pub const DELEGATE: u8 = 0x18;
+    /// `catch_all`.
+    pub const CATCH_ALL: u8 = 0x19;
 }

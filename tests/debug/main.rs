@@ -7,6 +7,7 @@ mod disabled;
 mod events;
 mod exceptions;
 mod frames;
+mod legacy_exceptions;
 #[cfg(target_os = "linux")]
 mod mappings;
 mod numeric;

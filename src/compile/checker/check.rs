@@ -101,6 +101,7 @@ enum Kind {
     If { otherwise: Box<(State, Brought)> },
     Else,
     Try(Box<Try>),
+    LegacyTry(Box<LegacyTry>),
 }
 
 /// A `try_table`.
@@ -110,6 +111,16 @@ struct Try {
     ways: Vec<(Vec<ValType>, usize)>,
     catches_all: bool,
     /// What all calls in it that may throw have in common, once there is one.
+    thrown: Option<State>,
+}
+
+/// A `try`.
+#[derive(Default)]
+struct LegacyTry {
+    /// Whether a clause has come.
+    is_caught: bool,
+    catches_all: bool,
+    /// What all calls before the first clause that may throw have in common, once there is one.
     thrown: Option<State>,
 }
 
@@ -415,16 +426,20 @@ impl<'a> Check<'a> {
 
     fn revives(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. }
+            | Operator::Try { .. } => {
                 self.dead_depth += 1;
                 false
             }
-            Operator::Else => self.dead_depth == 0,
-            Operator::End if self.dead_depth > 0 => {
+            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => self.dead_depth == 0,
+            Operator::End | Operator::Delegate { .. } if self.dead_depth > 0 => {
                 self.dead_depth -= 1;
                 false
             }
-            Operator::End => true,
+            Operator::End | Operator::Delegate { .. } => true,
             _ => false,
         }
     }
@@ -509,6 +524,20 @@ impl<'a> Check<'a> {
                 let ways = clauses.iter().map(|clause| (clause.gives(self.info), self.depth(clause.label))).collect();
                 self.open(Kind::Try(Box::new(Try { ways, catches_all, thrown: None })), try_table.ty)?;
             }
+            Operator::Try { blockty } => {
+                self.is_changed |= self.effects(Moment::Branch)?;
+                self.open(Kind::LegacyTry(Box::default()), blockty)?;
+            }
+            Operator::Catch { tag_index } => self.catch(Some(TagIndex::from_u32(tag_index)))?,
+            Operator::CatchAll => self.catch(None)?,
+            Operator::Delegate { relative_depth } => self.delegate(relative_depth)?,
+            Operator::Rethrow { relative_depth } => {
+                let kept = self.control[self.depth(relative_depth)].height;
+                self.takes(self.state.operands.len() - kept)?;
+                self.effects(Moment::Call)?;
+                self.may_throw();
+                self.is_reachable = false;
+            }
             Operator::ThrowRef => {
                 self.take()?;
                 self.effects(Moment::Call)?;
@@ -587,16 +616,22 @@ impl<'a> Check<'a> {
 
     /// Something that is called here may throw, which the innermost block around that catches, or passes on.
     fn may_throw(&mut self) {
+        self.may_throw_in(self.control.len() - 1);
+    }
+
+    /// The same for what throws inside `control[depth]`, and not in blocks further in.
+    fn may_throw_in(&mut self, depth: usize) {
         let Check { control, symbols, state, .. } = self;
-        let tries = control.iter_mut().rev().filter_map(|frame| match &mut frame.kind {
-            Kind::Try(open) if !open.ways.is_empty() => Some((frame.height, open)),
+        let tries = control[..=depth].iter_mut().rev().filter_map(|frame| match &mut frame.kind {
+            Kind::Try(open) if !open.ways.is_empty() => Some((frame.height, &mut open.thrown)),
+            Kind::LegacyTry(open) if !open.is_caught => Some((frame.height, &mut open.thrown)),
             _ => None,
         });
-        if let Some((height, open)) = { tries }.next() {
+        if let Some((height, thrown)) = { tries }.next() {
             let here = state.at_label(height, 0);
-            match &mut open.thrown {
+            match thrown {
                 Some(thrown) => thrown.join(&here, symbols),
-                None => open.thrown = Some(here),
+                None => *thrown = Some(here),
             }
         }
     }
@@ -620,6 +655,48 @@ impl<'a> Check<'a> {
         }
         (self.state, self.brought) = before;
         Ok(())
+    }
+
+    /// A clause of a `try` begins: what it finds.
+    fn catch(&mut self, tag: Option<TagIndex>) -> Checked {
+        let depth = self.control.len() - 1;
+        if self.is_reachable {
+            self.branch_to(depth, Moment::Branch)?;
+        }
+        let Frame { kind: Kind::LegacyTry(open), height, .. } = &mut self.control[depth] else {
+            unreachable!("validated")
+        };
+        open.is_caught = true;
+        open.catches_all |= tag.is_none();
+        self.is_reachable = open.thrown.is_some();
+        if let Some(thrown) = &open.thrown {
+            self.state.clone_from(thrown);
+            self.brought = Brought { locals: HashSet::new(), operands: *height };
+            if self.facts.is_rethrown(self.pc) {
+                self.push_new(ValType::EXNREF);
+            }
+            let info = self.info;
+            tag.iter().flat_map(|tag| &info.tag_signature(*tag).params).for_each(|ty| self.push_new(*ty));
+            (self.is_stop_due, self.is_changed) = (true, false);
+        }
+        Ok(())
+    }
+
+    /// The `end` of a `try` whose exceptions go on from the inside of another block.
+    fn delegate(&mut self, relative: u32) -> Checked {
+        let depth = self.control.len() - 1;
+        let Kind::LegacyTry(open) = &mut self.control[depth].kind else { unreachable!("validated") };
+        if let Some(thrown) = open.thrown.take() {
+            self.pass_on(thrown, depth - 1 - relative as usize);
+        }
+        self.end()
+    }
+
+    /// What was thrown with this state, and isn't caught, goes on from the inside of `control[depth]`.
+    fn pass_on(&mut self, thrown: State, depth: usize) {
+        let before = std::mem::replace(&mut self.state, thrown);
+        self.may_throw_in(depth);
+        self.state = before;
     }
 
     fn tail_call(&mut self, ty: TypeIndex) -> Checked {
@@ -719,6 +796,16 @@ impl<'a> Check<'a> {
             }
         }
         self.land(depth)?;
+        if let Kind::LegacyTry(open) = &mut self.control[depth].kind {
+            let LegacyTry { is_caught, catches_all, thrown } = std::mem::take(&mut **open);
+            if is_caught && self.is_reachable {
+                self.branch_to(depth, Moment::Otherwise)?;
+                self.is_reachable = false;
+            }
+            if let Some(thrown) = thrown.filter(|_| !catches_all) {
+                self.pass_on(thrown, depth - 1);
+            }
+        }
         match self.control[depth].kind {
             Kind::Function => self.is_reachable = false,
             Kind::Loop { .. } => {}

@@ -4,9 +4,9 @@
 use crate::abi::homes::Homes;
 use crate::base::{DefinedFuncIndex, Result, WasmPc};
 use crate::compile::model::{Cursor, Effect, Plan};
-use crate::wasm::ModuleInfo;
 use crate::wasm::parse::invalid;
 use crate::wasm::stack_effect::{branch_label, catch_labels};
+use crate::wasm::{ModuleInfo, OpenCatches};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use wasmparser::Operator;
@@ -22,17 +22,21 @@ pub(super) struct Facts {
     ends: HashMap<WasmPc, WasmPc>,
     /// Loops that something branches to.
     targets: HashSet<WasmPc>,
+    /// The `catch` and `catch_all` whose exceptions are thrown again.
+    rethrown: HashSet<WasmPc>,
 }
 
 impl Facts {
     pub(super) fn new(info: &ModuleInfo, function: DefinedFuncIndex, plan: &Plan, homes: &Homes) -> Result<Facts> {
         let mut facts = Facts::default();
         let mut open: Vec<(WasmPc, bool)> = vec![(WasmPc(0), false)];
+        let mut catches = OpenCatches::default();
         let body = info.body(function);
         let reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
         for operator in reader.into_iter_with_offsets() {
             let (operator, offset) = operator.map_err(|error| invalid(&error))?;
             let pc = WasmPc(offset as u32);
+            facts.rethrown.extend(catches.see(pc, &operator));
             let mut target = |depth: u32| {
                 let (pc, is_loop) = open[open.len() - 1 - depth as usize];
                 if is_loop {
@@ -56,9 +60,9 @@ impl Facts {
                     catch_labels(&try_table).for_each(target);
                     open.push((pc, false));
                 }
-                Operator::Block { .. } | Operator::If { .. } => open.push((pc, false)),
+                Operator::Block { .. } | Operator::If { .. } | Operator::Try { .. } => open.push((pc, false)),
                 Operator::Loop { .. } => open.push((pc, true)),
-                Operator::End => {
+                Operator::End | Operator::Delegate { .. } => {
                     if let Some((start, true)) = open.pop() {
                         facts.ends.insert(start, pc);
                     }
@@ -79,6 +83,11 @@ impl Facts {
     /// Whether something branches to the loop that begins at `pc`.
     pub(super) fn is_target(&self, pc: WasmPc) -> bool {
         self.targets.contains(&pc)
+    }
+
+    /// Whether the exception that is caught by the `catch` or `catch_all` at `pc` is thrown again.
+    pub(super) fn is_rethrown(&self, pc: WasmPc) -> bool {
+        self.rethrown.contains(&pc)
     }
 
     /// The locals that the loop assigns, some more than once.

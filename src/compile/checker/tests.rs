@@ -35,6 +35,58 @@ const FUNCTIONS: &str = r#"(module
     (i32.add (local.get 1))
     (call $nop)
     (i32.add (local.get 5)))
+  ;; A local that is another constant at each call.
+  (func (param i32) (result i32) (local i32)
+    try
+      (call $nop)
+      (local.set 1 (i32.const 5))
+      (call $nop)
+      (local.set 1 (i32.const 6))
+    catch_all
+      (call $nop)
+    end
+    local.get 1)
+  ;; The older ones, thrown again from clauses, and delegated past a block that catches nothing else.
+  (func (param i32) (result i32) (local i32 i32)
+    (local.set 1 (i32.load (i32.const 0)))
+    (i32.load (i32.const 4))
+    try $outer (result i32)
+      (i32.load (i32.const 8))
+      try (result i32)
+        try
+          try
+            (local.set 1 (i32.load (local.get 1)))
+            (call $nop)
+            (i32.store (i32.const 0) (i32.const 1))
+            (local.set 2 (i32.const 3))
+            (if (local.get 0) (then (throw $e (local.get 1) (f64.const 1))))
+          delegate $outer
+        catch_all
+          (call $nop)
+        end
+        (local.set 2 (i32.load (i32.const 12)))
+        (call $nop)
+        (local.get 2)
+      catch $e
+        drop
+        (call $f (local.get 1))
+        (if (i32.load (i32.const 16)) (then (local.set 2 (i32.load (i32.const 20))) rethrow 1))
+        i32.add
+      catch_all
+        (call $f (local.get 1))
+        (local.set 1 (i32.load (i32.const 20)))
+        rethrow 0
+      end
+      i32.add
+    catch $e
+      drop
+      (local.get 1)
+      (call $nop)
+      i32.add
+      (br_if $outer (local.get 2))
+    end
+    i32.add
+    (i32.add (local.get 1)))
   ;; Zeros of two types meet at labels that carry them.
   (func (param i32) (result i64) (local i32 i64)
     (block $a (result i64)
@@ -467,6 +519,9 @@ fn every_mistake_is_found() {
         Mistake::WordsSurviveMerge,
         Mistake::WordsSurviveElse,
         Mistake::WordsSurviveThrow,
+        Mistake::ThrowKeeps,
+        Mistake::NothingKept,
+        Mistake::DelegatedToParent,
         Mistake::BranchStoresNothing,
         Mistake::CarriedNotStored,
         Mistake::NoCheckpoint,
@@ -484,12 +539,16 @@ fn every_mistake_is_found() {
         Mistake::TeeNotStored,
         Mistake::OperandsNotStored,
         Mistake::NotStoredBeforeThrow,
+        Mistake::NothingKept,
+        Mistake::DelegatedToParent,
         Mistake::NoCheckpoint,
         Mistake::ArgumentsWait,
         Mistake::NoStop,
     ];
     let exact = [
         Mistake::TeeNotStored,
+        Mistake::NothingKept,
+        Mistake::DelegatedToParent,
         Mistake::ArgumentsWait,
         Mistake::NoStop,
         Mistake::NotReadBack,

@@ -4,10 +4,11 @@
 //! Only debugging needs it: where control flow merges, a local that the block doesn't assign keeps its description,
 //! a loop that nothing branches back to isn't a merge, and calls decide from where locals are read.
 
-use crate::base::{DefinedFuncIndex, Result};
-use crate::wasm::ModuleInfo;
+use crate::base::{DefinedFuncIndex, Result, WasmPc};
 use crate::wasm::parse::invalid;
 use crate::wasm::stack_effect::{branch_label, catch_labels};
+use crate::wasm::{ModuleInfo, OpenCatches};
+use std::collections::HashSet;
 use wasmparser::Operator;
 
 /// A block, loop, `if` or the function itself.
@@ -32,17 +33,22 @@ pub(in crate::compile) struct Blocks {
     /// For each local that is assigned, the places in `assignments`, ascending.
     places: std::collections::HashMap<u32, Vec<u32>>,
     operators: u64,
+    /// The `catch` and `catch_all` whose exceptions are thrown again.
+    rethrown: HashSet<WasmPc>,
 }
 
 impl Blocks {
     pub(in crate::compile) fn scan(info: &ModuleInfo, function: DefinedFuncIndex) -> Result<Blocks> {
         let mut blocks = Blocks::default();
         let mut open = vec![blocks.open()];
+        let mut catches = OpenCatches::default();
         let body = info.body(function);
         let mut reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
         while !reader.eof() {
             blocks.operators += 1;
+            let pc = WasmPc(reader.original_position() as u32);
             let operator = reader.read().map_err(|error| invalid(&error))?;
+            blocks.rethrown.extend(catches.see(pc, &operator));
             if let Some(label) = branch_label(&operator) {
                 blocks.target(&open, label);
             }
@@ -52,10 +58,10 @@ impl Blocks {
                     catch_labels(&try_table).for_each(|label| blocks.target(&open, label));
                     open.push(blocks.open());
                 }
-                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Try { .. } => {
                     open.push(blocks.open());
                 }
-                Operator::End => {
+                Operator::End | Operator::Delegate { .. } => {
                     let closed = open.pop().expect("validated");
                     let calls = blocks.scans[closed].calls;
                     blocks.scans[closed].end = blocks.assignments.len() as u32;
@@ -93,6 +99,11 @@ impl Blocks {
 
     fn target(&mut self, open: &[usize], depth: u32) {
         self.scans[open[open.len() - 1 - depth as usize]].targeted = true;
+    }
+
+    /// Whether the exception that is caught by the `catch` or `catch_all` at `pc` is thrown again.
+    pub(in crate::compile) fn is_rethrown(&self, pc: WasmPc) -> bool {
+        self.rethrown.contains(&pc)
     }
 
     /// The function's operators.

@@ -53,6 +53,12 @@ pub(in crate::compile) enum Mistake {
     OperandsNotStored,
     /// Where an exception is caught the words hold what they held at the block's end.
     WordsSurviveThrow,
+    /// Where an exception is caught, locals that the block assigns keep their identities.
+    ThrowKeeps,
+    /// An exception that is thrown again isn't an operand.
+    NothingKept,
+    /// Exceptions that are delegated get to the block around.
+    DelegatedToParent,
     /// With every value at home, nothing is stored before a `throw`.
     NotStoredBeforeThrow,
     /// In the exact form, operators take operands from where they were before the stop point.

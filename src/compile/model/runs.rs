@@ -434,7 +434,9 @@ impl Slot for Runs<'_> {
         let assigned = self.blocks.assigned(block);
         self.work += (assigned.len() + self.live.len() + self.words.len()) as u64;
         for local in assigned {
-            self.locals[*local as usize] = self.identity(Origin::Unknown);
+            if !makes(Mistake::ThrowKeeps) {
+                self.locals[*local as usize] = self.identity(Origin::Unknown);
+            }
         }
         if !makes(Mistake::WordsSurviveThrow) {
             self.words.fill(NOTHING);

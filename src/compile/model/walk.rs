@@ -220,6 +220,7 @@ enum Kind<N> {
     If { params: Vec<Operand>, snapshot: N },
     Else,
     Try(Box<Try>),
+    LegacyTry(LegacyTry),
 }
 
 /// What is open of a `try_table`.
@@ -230,6 +231,16 @@ struct Try {
     /// Whether the last one catches whatever comes.
     catches_all: bool,
     /// Whether something in it may throw.
+    is_reached: bool,
+}
+
+/// What is open of a `try`.
+#[derive(Clone, Copy, Default)]
+struct LegacyTry {
+    /// Whether a clause has come: what is thrown then goes on to the block around.
+    is_caught: bool,
+    catches_all: bool,
+    /// Whether something before the first clause may throw.
     is_reached: bool,
 }
 
@@ -373,7 +384,11 @@ impl<'a, S: Slot> Walk<'a, S> {
             Operator::Loop { blockty } => block(blockty),
             Operator::If { blockty } => 1 + block(blockty),
             // What the block gives; a loop's label isn't at its end.
-            Operator::Else | Operator::End => self.control.last().map_or(0, |frame| frame.results.len()),
+            Operator::Else
+            | Operator::End
+            | Operator::Catch { .. }
+            | Operator::CatchAll
+            | Operator::Delegate { .. } => self.control.last().map_or(0, |frame| frame.results.len()),
             Operator::Br { relative_depth } => carried(relative_depth),
             // The way on stores again what the way to the label puts other operands over.
             Operator::BrIf { relative_depth }
@@ -389,6 +404,8 @@ impl<'a, S: Slot> Walk<'a, S> {
             Operator::Unreachable => 0,
             Operator::RefAsNonNull | Operator::RefCastNonNull { .. } | Operator::RefCastNullable { .. } => 1,
             Operator::TryTable { ref try_table } => block_type(self.info, try_table.ty).0.len(),
+            Operator::Try { .. } => 0,
+            Operator::Rethrow { relative_depth } => self.stack.len() - self.control[self.depth(relative_depth)].height,
             Operator::ThrowRef => 1,
             Operator::Throw { tag_index } => self.info.tag_signature(TagIndex::from_u32(tag_index)).params.len(),
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
@@ -436,17 +453,21 @@ impl<'a, S: Slot> Walk<'a, S> {
     /// Whether an operator in unreachable code can make what follows it reachable.
     fn revives(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. }
+            | Operator::Try { .. } => {
                 self.dead_depth += 1;
                 self.next_block += 1;
                 false
             }
-            Operator::Else => self.dead_depth == 0,
-            Operator::End if self.dead_depth > 0 => {
+            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => self.dead_depth == 0,
+            Operator::End | Operator::Delegate { .. } if self.dead_depth > 0 => {
                 self.dead_depth -= 1;
                 false
             }
-            Operator::End => true,
+            Operator::End | Operator::Delegate { .. } => true,
             _ => false,
         }
     }
@@ -534,6 +555,15 @@ impl<'a, S: Slot> Walk<'a, S> {
                 let open = Try { ways: ways.collect(), catches_all, is_reached: false };
                 self.open(Kind::Try(Box::new(open)), params, results);
             }
+            Operator::Try { blockty } => {
+                let (params, results) = block_type(self.info, blockty);
+                self.open_block();
+                self.open(Kind::LegacyTry(LegacyTry::default()), params, results);
+            }
+            Operator::Catch { tag_index } => self.catch(Some(TagIndex::from_u32(tag_index))),
+            Operator::CatchAll => self.catch(None),
+            Operator::Delegate { relative_depth } => self.delegate(relative_depth),
+            Operator::Rethrow { .. } => self.throw(0),
             Operator::ThrowRef => self.throw(1),
             Operator::Throw { tag_index } => {
                 let carried = self.info.tag_signature(TagIndex::from_u32(tag_index)).params.len();
@@ -588,12 +618,20 @@ impl<'a, S: Slot> Walk<'a, S> {
 
     /// Notes that what is called here may throw; answers whether that may be caught in the function.
     fn may_throw(&mut self) -> bool {
-        let is_open = |frame: &&mut Frame<S::Snapshot>| matches!(&frame.kind, Kind::Try(open) if !open.ways.is_empty());
-        let Some(frame) = self.control.iter_mut().rev().find(is_open) else { return false };
-        if let Kind::Try(open) = &mut frame.kind {
-            open.is_reached = true;
+        self.may_throw_in(self.control.len() - 1)
+    }
+
+    /// The same for what throws inside `control[depth]`, and not in blocks further in.
+    fn may_throw_in(&mut self, depth: usize) -> bool {
+        for frame in self.control[..=depth].iter_mut().rev() {
+            match &mut frame.kind {
+                Kind::Try(open) if !open.ways.is_empty() => open.is_reached = true,
+                Kind::LegacyTry(open) if !open.is_caught => open.is_reached = true,
+                _ => continue,
+            }
+            return true;
         }
-        true
+        false
     }
 
     /// `throw` of an exception that carries so many operands.
@@ -633,6 +671,46 @@ impl<'a, S: Slot> Walk<'a, S> {
             // The frame itself has no clauses any more.
             self.may_throw();
         }
+    }
+
+    /// A clause of a `try` begins: what is before it comes to the block's `end`.
+    fn catch(&mut self, tag: Option<TagIndex>) {
+        let depth = self.control.len() - 1;
+        if self.is_reachable {
+            self.branch_to(depth, Moment::Branch);
+        }
+        let Frame { kind: Kind::LegacyTry(open), height, number, .. } = &mut self.control[depth] else {
+            unreachable!("validated")
+        };
+        open.is_caught = true;
+        open.catches_all |= tag.is_none();
+        (self.is_reachable, self.due) = (open.is_reached, Behind::Undescribed);
+        let (height, number) = (*height, *number);
+        self.truncate(height);
+        if !self.is_reachable {
+            return;
+        }
+        self.slot.land(number, &self.stack);
+        if self.blocks.is_rethrown(self.pc) && !makes(Mistake::NothingKept) {
+            let id = self.slot.unknown();
+            self.push(ValType::EXNREF, id);
+        }
+        let info = self.info;
+        for ty in tag.map_or(&[][..], |tag| &info.tag_signature(tag).params) {
+            let id = self.slot.unknown();
+            self.push(*ty, id);
+        }
+    }
+
+    /// The `end` of a `try` whose exceptions go on from the inside of another block.
+    fn delegate(&mut self, relative: u32) {
+        let depth = self.control.len() - 1;
+        let Kind::LegacyTry(open) = &mut self.control[depth].kind else { unreachable!("validated") };
+        let relative = if makes(Mistake::DelegatedToParent) { 0 } else { relative as usize };
+        if std::mem::take(&mut open.is_reached) {
+            self.may_throw_in(depth - 1 - relative);
+        }
+        self.end();
     }
 
     fn call(&mut self, ty: TypeIndex) {
@@ -718,6 +796,15 @@ impl<'a, S: Slot> Walk<'a, S> {
             }
         }
         self.land(depth);
+        if let Kind::LegacyTry(LegacyTry { is_caught, catches_all, is_reached }) = self.control[depth].kind {
+            if is_caught && self.is_reachable {
+                self.branch_to(depth, Moment::Otherwise);
+                self.is_reachable = false;
+            }
+            if is_reached && !catches_all {
+                self.may_throw_in(depth - 1);
+            }
+        }
         let frame = &self.control[depth];
         match frame.kind {
             Kind::Function => {
