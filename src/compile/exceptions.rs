@@ -109,7 +109,8 @@ impl TryBlocks {
 
     /// The exception that has come to a block's landing, and the number of the clause that catches it.
     pub(super) fn landed(&self, builder: &FunctionBuilder<'_>, block: usize) -> [Value; 2] {
-        let [exception, number] = *builder.block_params(self.blocks[block].landing) else {
+        // Locals that differ between the ways to it come behind these two.
+        let [exception, number, ..] = *builder.block_params(self.blocks[block].landing) else {
             unreachable!("made with two")
         };
         [exception, number]

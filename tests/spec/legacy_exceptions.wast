@@ -51,6 +51,31 @@
     end
     i32.add)
 
+  ;; A local that differs between the calls, in every clause and behind the block.
+  (func (export "local") (param i32) (result i32) (local $x i32)
+    try (result i32)
+      try (result i32)
+        (local.set $x (i32.const 100))
+        (if (local.get 0) (then (call $select (local.get 0))))
+        (local.set $x (i32.add (local.get $x) (i32.const 100)))
+        (call $select (i32.const 0))
+        i32.const 1
+      catch $g
+        local.get $x
+      catch $f
+        drop drop drop
+        local.get $x
+      end
+    catch $g
+      local.get $x
+    catch $e
+      local.get $x
+      i32.add
+    catch_all
+      local.get $x
+    end
+    (i32.add (local.get $x)))
+
   (func (export "values") (result i64 f32 v128)
     try (result i64 f32 v128)
       (call $throw_f)
@@ -453,6 +478,9 @@
 (assert_return (invoke "clauses" (i32.const 1)) (i32.const 1203))
 (assert_return (invoke "clauses" (i32.const 2)) (i32.const 1202))
 (assert_return (invoke "clauses" (i32.const 3)) (i32.const 1001))
+(assert_return (invoke "local" (i32.const 0)) (i32.const 410))
+(assert_return (invoke "local" (i32.const 1)) (i32.const 200))
+(assert_return (invoke "local" (i32.const 2)) (i32.const 200))
 (assert_return (invoke "values") (i64.const 7) (f32.const 2.5) (v128.const i64x2 3 4))
 (assert_return (invoke "references" (ref.extern 5)) (ref.extern 5) (i32.const 0) (i32.const 9))
 (assert_return (invoke "throw_in_catch" (i32.const 7)) (i32.const 112))
