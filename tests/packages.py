@@ -16,6 +16,8 @@ PACKAGES = {
     "@tensorflow/tfjs-backend-wasm": ("4.22.0", "5cd6f5e18657c12fb94f4ec3dcef485c8c1a9ca39f3ef1d261c1cb13c1a231c3"),
     "@node-rs/crc32-wasm32-wasi": ("1.10.6", "162150268e2f0cf65574df88424926bb0de44b328fd1d6879c5efa8ead7c981b"),
     "@oxc-parser/binding-wasm32-wasi": ("0.95.0", "c6fe9c6115940e0dfbb9168ef582e76f80052a0132dde2364f5e372d2f8d2d2c"),
+    "@bjorn3/browser_wasi_shim": ("0.4.2", "9c0281520d0e99f027ec7c1c79b4036c0f8168ed9bf98aba19db4737a1333782"),
+    "pandoc-wasm": ("1.1.0", "693bf76c2365254378500a2370a5995ebeb5f859248784ea827eb687878614a2"),
     "@oxc-parser/binding-linux-x64-gnu": ("0.95.0", "d7de5a0abbbeef4c4b671eb07cffc297431379f17f51dfe0ae52505e7b9d084b"),
 }
 

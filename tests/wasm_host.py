@@ -9,6 +9,8 @@ OK, ERR_HOST = 0, -11
 KINDS = ("i32", "i64", "f32", "f64")
 EXTERN_FUNC, EXTERN_MEMORY = 0, 2
 PAGE = 65536
+WASI_INHERIT = 1
+LIMIT_STACK_BYTES = 6
 
 
 class Handle(c.Structure):
@@ -82,6 +84,8 @@ class Host:
     def new_store(self):
         self.store, self.kept, self.raised = c.c_void_p(), [], None
         self.checked("store_new", self.engine, None, None, c.byref(self.store))
+        # Programs nest calls deeply.
+        self.lib.pellucid_store_set_limit(self.store, c.c_uint32(LIMIT_STACK_BYTES), c.c_uint64(16 << 20))
 
     def shared_memory(self, minimum, maximum):
         """A memory for any number of stores of the engine."""
@@ -147,6 +151,25 @@ class Host:
         instance = Instance(self)
         given = (Extern * max(1, len(imports)))(*imports)
         self.checked("instance_new", self.store, module, given, c.c_size_t(len(imports)), c.byref(instance.handle))
+        self.lib.pellucid_module_delete(module)
+        return instance
+
+    def program(self, code, arguments, folder):
+        """An instance of a module that imports WASI, with these arguments, and a folder as its root."""
+        module, linker, config, instance = c.c_void_p(), c.c_void_p(), c.c_void_p(), Instance(self)
+        self.checked("module_new", self.engine, code, c.c_size_t(len(code)), c.byref(module))
+        self.lib.pellucid_wasi_config_new(c.byref(config))
+        for argument in arguments:
+            self.lib.pellucid_wasi_config_add_arg(config, argument.encode(), c.c_size_t(len(argument.encode())))
+        for stream in (1, 2):
+            self.lib.pellucid_wasi_config_set_stream(config, c.c_uint32(stream), c.c_uint32(WASI_INHERIT))
+        path = str(folder).encode()
+        self.checked("wasi_config_add_folder", config, path, c.c_size_t(len(path)), b"/", c.c_size_t(1), c.c_bool(False))
+        self.lib.pellucid_linker_new(self.engine, c.byref(linker))
+        self.checked("linker_define_wasi", linker, self.store, config, None)
+        self.checked("linker_instantiate", linker, self.store, module, c.byref(instance.handle))
+        self.lib.pellucid_linker_delete(linker)
+        self.lib.pellucid_wasi_config_delete(config)
         self.lib.pellucid_module_delete(module)
         return instance
 

@@ -1,9 +1,9 @@
 //! Modules that are hard to compile; the bench measures them, too.
 
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, Instruction, MemArg, MemArgTarget, MemorySection, MemoryType, Module as Encoder,
-    RefType, TableSection, TableType, TypeSection, ValType,
+    BlockType, Catch as Clause, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, Instruction, MemArg, MemArgTarget, MemorySection, MemoryType,
+    Module as Encoder, RefType, TableSection, TableType, TagKind, TagSection, TagType, TypeSection, ValType,
 };
 
 /// Locals that a function has beside its parameter; more aren't valid.
@@ -59,12 +59,15 @@ fn with_all(locals: (u32, ValType), body: impl FnOnce(&mut Function), others: Ve
     let mut memories = MemorySection::new();
     let memory = MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None };
     memories.memory(memory);
+    let mut tags = TagSection::new();
+    tags.tag(TagType { kind: TagKind::Exception, func_type_idx: F });
     let mut globals = GlobalSection::new();
     globals.global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, &ConstExpr::i32_const(0));
     let mut exports = ExportSection::new();
     exports.export("f", ExportKind::Func, 0).export("g", ExportKind::Global, 0).export("m", ExportKind::Memory, 0);
     let mut encoder = Encoder::new();
-    encoder.section(&types).section(&functions).section(&tables).section(&memories).section(&globals);
+    encoder.section(&types).section(&functions).section(&tables).section(&memories).section(&tags);
+    encoder.section(&globals);
     encoder.section(&exports).section(&elements).section(&codes);
     encoder.finish()
 }
@@ -312,6 +315,85 @@ pub fn modules(n: u32) -> Vec<(&'static str, Vec<u8>)> {
                 (0..n).for_each(|_| emit(f, [LocalGet(0), BrIf(0), End]));
                 (1..=2 * n).for_each(|i| emit(f, [GlobalGet(0), LocalGet(i), I32Add, GlobalSet(0)]));
             }),
+        ),
+        (
+            "blocks that catch, inside each other",
+            with_functions(
+                0,
+                |f| {
+                    (0..2 * n).for_each(|i| {
+                        let clause =
+                            if i % 3 == 0 { Clause::All { label: 0 } } else { Clause::One { tag: 0, label: 1 } };
+                        let label = if i % 3 == 0 { BlockType::Empty } else { BlockType::Result(ValType::I32) };
+                        emit(
+                            f,
+                            [Block(label), Block(BlockType::Empty), TryTable(BlockType::Empty, vec![clause].into())],
+                        );
+                    });
+                    emit(f, [Call(1), LocalGet(0), Throw(0)]);
+                    (0..2 * n).rev().for_each(|i| {
+                        emit(f, [End, End]);
+                        emit(f, if i % 3 == 0 { [Nop, End, Nop] } else { [I32Const(1), End, Drop] });
+                    });
+                },
+                vec![(NOTHING, function(0, []))],
+            ),
+        ),
+        (
+            "older ones, inside each other, with many locals",
+            with_functions(
+                LOCALS,
+                |f| {
+                    (1..LOCALS).for_each(|i| emit(f, [LocalGet(0), LocalSet(i)]));
+                    (0..n).for_each(|i| emit(f, [Try(BlockType::Empty), Call(1), LocalGet(0), LocalSet(1 + i)]));
+                    emit(f, [LocalGet(0), Throw(0)]);
+                    (0..n).for_each(|i| {
+                        emit(f, if i % 2 == 0 { [CatchAll, Call(1)] } else { [Catch(0), LocalSet(2)] });
+                        emit(f, [LocalGet(1 + i), GlobalSet(0), LocalGet(0), Throw(0), End]);
+                    });
+                },
+                vec![(NOTHING, function(0, []))],
+            ),
+        ),
+        (
+            "a block with many clauses, and many calls",
+            with_functions(
+                4 * n,
+                |f| {
+                    emit(f, [Try(BlockType::Empty)]);
+                    (1..=4 * n).for_each(|i| emit(f, [Call(1), LocalGet(0), LocalSet(i)]));
+                    emit(f, [LocalGet(0), Throw(0)]);
+                    (1..=4 * n).for_each(|i| emit(f, [Catch(0), LocalGet(i), I32Add, GlobalSet(0)]));
+                    emit(f, [CatchAll, End]);
+                },
+                vec![(NOTHING, function(0, []))],
+            ),
+        ),
+        (
+            "exceptions that are delegated, from far inside to everywhere",
+            with_functions(
+                1,
+                |f| {
+                    (0..2 * n).for_each(|_| emit(f, [Try(BlockType::Empty), LocalGet(0), LocalSet(1)]));
+                    emit(f, [Call(1), LocalGet(0), Throw(0)]);
+                    (0..2 * n).for_each(|i| emit(f, [Delegate((2 * n - 1 - i) / 2)]));
+                },
+                vec![(NOTHING, function(0, []))],
+            ),
+        ),
+        (
+            "exceptions that are thrown again, from inside each other",
+            with_functions(
+                0,
+                |f| {
+                    (0..n).for_each(|_| emit(f, [Try(BlockType::Empty), LocalGet(0), Throw(0), CatchAll, Call(1)]));
+                    (0..n).for_each(|i| {
+                        emit(f, [LocalGet(0), I32Const(i as i32), I32Eq, If(BlockType::Empty), Rethrow(i + 1), End]);
+                    });
+                    (0..n).for_each(|_| emit(f, [End]));
+                },
+                vec![(NOTHING, function(0, []))],
+            ),
         ),
         (
             "indirect calls",
