@@ -27,6 +27,7 @@ const COMPILED: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::CUSTOM_PAGE_SIZES)
     .union(WasmFeatures::THREADS)
     .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::LEGACY_EXCEPTIONS)
     .union(WasmFeatures::FUNCTION_REFERENCES);
 
 /// A module larger than this isn't run.
@@ -210,7 +211,7 @@ fn load(state: &State, bytes: &[u8]) -> Result<(Outcome, bool), String> {
 /// A module that can be run and compared: it is small, ends by itself, waits for nobody, no NaN's bits can be seen, and references
 /// are of types that a [`crate::value::Val`] has.
 fn runnable(state: &State, seed: u64, bytes: Vec<u8>) -> Option<Rc<Case>> {
-    let features = COMPILED - WasmFeatures::FUNCTION_REFERENCES;
+    let features = COMPILED - WasmFeatures::FUNCTION_REFERENCES - WasmFeatures::LEGACY_EXCEPTIONS;
     let has_values = || Validator::new_with_features(features).validate_all(&bytes).is_ok();
     if bytes.len() > LARGEST_RUN || may_differ(&bytes) || !has_values() {
         return None;

@@ -4,6 +4,7 @@ use crate::random::{Random, mix};
 use crate::value::Val;
 use crate::{smith, writer};
 use pellucid::base::{FuncIndex, FuncType, GlobalType, TrapCode, ValType};
+use pellucid::wasm::features::validated;
 use pellucid::wasm::{self, Item, ModuleInfo, TypeRegistry};
 use std::collections::HashSet;
 use wasmparser::{Validator, WasmFeatures};
@@ -101,6 +102,7 @@ impl Case {
             - WasmFeatures::WIDE_ARITHMETIC
             - WasmFeatures::THREADS
             - if exceptions { WasmFeatures::empty() } else { WasmFeatures::EXCEPTIONS };
+        let features = if exceptions { features | WasmFeatures::LEGACY_EXCEPTIONS } else { features };
         Validator::new_with_features(features).validate_all(&self.bytes).is_err()
     }
 
@@ -163,6 +165,11 @@ impl Case {
             _ => false,
         };
         Ok(Case { seed, origin, bytes, info, calls, has_fuel: fuel, exported_funcs, globals, memories, tables })
+    }
+
+    /// Whether it has blocks that the peer doesn't know: the older ones that catch.
+    pub fn is_ours_alone(&self) -> bool {
+        Validator::new_with_features(validated() - WasmFeatures::LEGACY_EXCEPTIONS).validate_all(&self.bytes).is_err()
     }
 
     /// The type of a function.

@@ -74,6 +74,7 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
     }
     let traps_without_fuel = random.chance(20);
     let count_of_tags = if allowed.exceptions && random.chance(50) { 1 + random.below(3) } else { 0 };
+    let legacy_exceptions = random.chance(40);
     let tags: Vec<_> = (0..count_of_tags).map(|_| some_types(random, 4, vectors)).collect();
     let mut code = CodeSection::new();
     for number in imported..count {
@@ -89,6 +90,8 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
             code: Vec::new(),
             locals,
             labels: vec![Some(signatures[number].results.clone())],
+            caught: Vec::new(),
+            legacy_exceptions,
             signatures: &signatures,
             tags: &tags,
             types: &mut types,
@@ -216,6 +219,10 @@ struct Writer<'a> {
     locals: Vec<ValType>,
     /// What a branch to each label carries; none for loops, which only their own back edge branches to.
     labels: Vec<Option<Vec<ValType>>>,
+    /// Those of the older blocks that catch whose exception can be thrown again: by place.
+    caught: Vec<usize>,
+    /// Whether there are such blocks, which the peer doesn't know.
+    legacy_exceptions: bool,
     signatures: &'a [Signature],
     /// What exceptions carry; none if there are no exceptions.
     tags: &'a [Vec<ValType>],
@@ -305,7 +312,10 @@ impl Writer<'_> {
             self.expression(ValType::I32, depth);
         }
         self.open(if is_conditional { I::If } else { I::Block }, &[], &[]);
-        if self.random.chance(20) {
+        if !self.caught.is_empty() && self.random.chance(40) {
+            let label = self.random.pick(&self.caught);
+            self.emit(I::Rethrow((self.labels.len() - 1 - label) as u32));
+        } else if self.random.chance(20) {
             // What was caught last; a trap if that is nothing.
             self.all(&[I::LocalGet(self.scratch + 3), I::ThrowRef]);
         } else {
@@ -318,6 +328,9 @@ impl Writer<'_> {
 
     /// A value, or another one if there was an exception.
     fn attempt(&mut self, ty: ValType, depth: u32) {
+        if self.legacy_exceptions && self.random.chance(70) {
+            return self.legacy_attempt(ty, depth);
+        }
         let tag = self.random.below(self.tags.len());
         let (is_any, with_reference) = (self.random.chance(30), self.random.chance(40));
         let mut caught = if is_any { Vec::new() } else { self.tags[tag].clone() };
@@ -373,6 +386,47 @@ impl Writer<'_> {
         }
         self.expression(ty, depth);
         self.close();
+    }
+
+    /// The same by an older block: with clauses one after the other, or with a block further out that catches in its stead.
+    fn legacy_attempt(&mut self, ty: ValType, depth: u32) {
+        self.open(I::Try, &[], &[ty]);
+        self.statements(depth);
+        if self.random.chance(60) {
+            self.throw(depth);
+        }
+        self.expression(ty, depth);
+        if self.random.chance(25) {
+            self.labels.pop();
+            let further = self.random.below(self.labels.len()) as u32;
+            return self.emit(I::Delegate(further));
+        }
+        for _ in 0..self.random.below(3) {
+            let tag = self.random.below(self.tags.len());
+            self.clause(I::Catch(tag as u32), &self.tags[tag].clone(), ty, depth);
+        }
+        if self.random.chance(50) {
+            self.clause(I::CatchAll, &[], ty, depth);
+        }
+        self.close();
+    }
+
+    /// A clause of an older block, that is given these values and has to give this one.
+    fn clause(&mut self, begin: I<'static>, carried: &[ValType], ty: ValType, depth: u32) {
+        self.emit(begin);
+        self.caught.push(self.labels.len() - 1);
+        for carried in carried.iter().rev() {
+            match self.local_of(*carried).filter(|_| self.random.chance(70)) {
+                Some(local) => self.emit(I::LocalSet(local)),
+                None => self.emit(I::Drop),
+            }
+        }
+        self.statements(depth);
+        if self.random.chance(40) {
+            self.throw(depth);
+        }
+        self.expression(ty, depth);
+        self.caught.pop();
     }
 
     fn expressions(&mut self, types: &[ValType], depth: u32) {

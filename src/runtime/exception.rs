@@ -45,7 +45,7 @@ impl Store {
         unsafe { self.throw(InFlight { tag, values, reference }) }
     }
 
-    /// The same for an exception that a host function has failed with; none if it isn't one of the store's.
+    /// The same for an exception that a host function has failed with; none if it isn't one of the store's, or nobody catches it.
     ///
     /// # Safety
     ///
@@ -60,7 +60,8 @@ impl Store {
             match self.catch_or_leave(place, exception) {
                 Ok(answer) => Some(context.map_addr(|address| address + answer)),
                 // Nobody catches it: the error is the function's, as it is.
-                Err(_) => None,
+                Err(error) if error.kind() == ErrorKind::Exception => None,
+                Err(error) => Some(self.host_failed(error)),
             }
         }
     }

@@ -55,6 +55,10 @@ static const char *const text =
     "      try (result i32) call $throw"
     "      catch $e drop nop rethrow 0 end"
     "    catch $e end)"
+    "  (func (export \"again_from_host\") (param i32) (result i32)"
+    "    try (result i32)"
+    "      try (result i32) i32.const 0 call $host catch_all rethrow 0 end"
+    "    catch $e end)"
     "  (func (export \"once\") (param i32) (result i32)"
     "    try (result i32) call $throw catch $e end)"
     "  (func $throw (result i32) (throw $e (i32.const 40))))";
@@ -112,8 +116,11 @@ static void limit(pellucid_instance_t instance) {
     OK(run(instance, "once", 0, &found));
     CHECK(found == 40);
     STATUS(PELLUCID_ERR_LIMIT, run(instance, "again", 0, &found));
+    STATUS(PELLUCID_ERR_LIMIT, run(instance, "again_from_host", 0, &found));
     OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_EXCEPTIONS, before));
     OK(run(instance, "again", 0, &found));
+    CHECK(found == 40);
+    OK(run(instance, "again_from_host", 0, &found));
     CHECK(found == 40);
 }
 
