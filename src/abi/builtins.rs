@@ -83,6 +83,24 @@ builtins! {
     throw(tag: I32, values: I64);
     /// `throw_ref` of a reference that isn't null, likewise.
     throw_ref(exception: I64);
+    /// Makes a structure, or an array of so many elements, of the type with this number in the engine, with zeroes in it. Answers the
+    /// reference, or 0 if there is no room. Like the others that make objects it is called in the guest convention: so whatever is
+    /// alive is on the guest's stack.
+    object_new(type_id: I32, length: I32) -> I64;
+    /// A reference was stored at this offset of an object that wants it to be known.
+    object_written(object: I64, at: I64);
+    /// `array.fill` of an array that isn't null, with a value of up to 128 bits; answers `ok`.
+    array_fill(array: I64, index: I32, low: I64, high: I64, elements: I32) -> I32;
+    /// `array.copy` between two arrays that aren't null; answers `ok`.
+    array_copy(destination: I64, index: I32, source: I64, source_index: I32, elements: I32) -> I32;
+    /// `array.new_data`: answers the reference, 0 if there is no room, or [`objects::OUTSIDE`].
+    array_new_data(type_id: I32, segment: I32, source: I32, elements: I32) -> I64;
+    /// `array.new_elem`, likewise.
+    array_new_elem(type_id: I32, segment: I32, source: I32, elements: I32) -> I64;
+    /// `array.init_data` of an array that isn't null; answers `ok`, or [`objects::OUTSIDE`] if it is the segment that hasn't so much.
+    array_init_data(array: I64, index: I32, segment: I32, source: I32, elements: I32) -> I32;
+    /// `array.init_elem`, likewise.
+    array_init_elem(array: I64, index: I32, segment: I32, source: I32, elements: I32) -> I32;
     /// Leaves the guest with a trap, given by its [code](crate::base::TrapCode). It doesn't return, but the trap's place is the
     /// address that it would return to: the instruction there must be one that traps, with the same code. Unlike the others
     /// it stays on the guest's stack.
@@ -106,6 +124,12 @@ pub mod wait {
     pub const NOT_SHARED: i64 = -2;
     /// The host doesn't allow it.
     pub const NOT_ALLOWED: i64 = -3;
+}
+
+/// What builtins on objects answer.
+pub mod objects {
+    /// The segment hasn't so many bytes or elements.
+    pub const OUTSIDE: i64 = -1;
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod frame_table;
 pub mod fuel;
 pub mod heap;
 pub mod homes;
+pub mod object_layout;
 pub mod operators;
 pub mod references;
 pub mod stack;

@@ -59,6 +59,13 @@ pub fn ends_run(operator: &Operator<'_>) -> bool {
             | RefCastNullable { .. }
             | AnyConvertExtern
             | ExternConvertAny
+            | StructGet { .. }
+            | StructGetS { .. }
+            | StructGetU { .. }
+            | ArrayGet { .. }
+            | ArrayGetS { .. }
+            | ArrayGetU { .. }
+            | ArrayLen
             | RefFunc { .. }
             | TableGet { .. }
             | TableSize { .. }

@@ -15,6 +15,7 @@
 //!      function references, one per escaping   72  fuel that is left
 //!      function                                80  why guest code is to be left, or 0
 //!                                              88  supertypes of all types
+//!                                              96  the heap
 //! ```
 //!
 //! Guest functions use Cranelift's `tail` convention with two hidden leading parameters: the callee's context and
@@ -52,6 +53,8 @@ pub mod store_context {
     pub const INTERRUPT: i32 = 80;
     /// Address of the array of chunks that leads to each type's supertypes; see [`type_paths`](crate::abi::type_paths).
     pub const TYPE_PATHS: i32 = 88;
+    /// Address of the [`VmHeap`](crate::abi::heap::VmHeap); one without room if the store has no heap.
+    pub const HEAP: i32 = 96;
 }
 
 /// Where and with what a function in its exact form is entered that the store context has an entry for: words, as many as the

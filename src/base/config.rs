@@ -52,6 +52,9 @@ pub struct Config {
     /// Fill the unused part of each guest stack with a pattern before a call, so that nothing relies on zeros there. By
     /// default if the environment variable `PELLUCID_POISON` is `1`.
     pub poison_stacks: bool,
+    /// Collect at every allocation of an object that guests don't make by themselves, let them make none, and fill what is freed with a
+    /// pattern; to find references that are missed. By default if the environment variable `PELLUCID_STRESS_HEAP` is `1`.
+    pub stress_heap: bool,
 }
 
 impl Default for Config {
@@ -73,6 +76,7 @@ impl Default for Config {
             verify: is_switched_on("PELLUCID_VERIFY"),
             in_memory: is_switched_on("PELLUCID_IN_MEMORY"),
             poison_stacks: is_switched_on("PELLUCID_POISON"),
+            stress_heap: is_switched_on("PELLUCID_STRESS_HEAP"),
         }
     }
 }
@@ -144,6 +148,8 @@ pub struct StoreLimits {
     pub wait_nanoseconds: u64,
     /// Exceptions that the guest has taken references of.
     pub exceptions: u64,
+    /// Bytes of objects.
+    pub heap_bytes: u64,
 }
 
 impl Default for StoreLimits {
@@ -158,6 +164,7 @@ impl Default for StoreLimits {
             nested_calls: 200,
             wait_nanoseconds: u64::MAX,
             exceptions: 1_000_000,
+            heap_bytes: 1 << 32,
         }
     }
 }

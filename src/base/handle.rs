@@ -36,6 +36,8 @@ handle!(/// A tag of exceptions.
     Tag);
 handle!(/// An exception that the guest can hold a reference to.
     ExnRef);
+handle!(/// A structure or array that the host has a reference to.
+    Object);
 handle!(/// A host value that the guest can hold and pass on, but not look into; or what the guest made, passed on as one: then the number is
     /// [`ExternRef::OF_GUEST`] and its bits.
     ExternRef);
@@ -43,6 +45,8 @@ handle!(/// A host value that the guest can hold and pass on, but not look into;
 impl ExternRef {
     /// Set in the number of a reference that guest code has made of an `anyref`.
     pub const OF_GUEST: u64 = 1 << 63;
+    /// Set too if that is an object, whose number follows.
+    pub const OBJECT: u64 = 1 << 62;
 }
 
 /// What an `anyref` refers to.
@@ -50,6 +54,8 @@ impl ExternRef {
 pub enum AnyRef {
     /// An integer of 31 bits, sign-extended.
     I31(i32),
+    /// A structure or an array.
+    Object(Object),
     /// A host value, passed on as a value of the guest's.
     Extern(ExternRef),
 }

@@ -74,6 +74,10 @@ trap_codes! {
     Exception = 20, "uncaught exception";
     /// A reference isn't of the type that it was cast to.
     CastFailure = 21, "cast failure";
+    /// An access touched elements outside an array.
+    ArrayOutOfBounds = 22, "out of bounds array access";
+    /// There is no room for another object.
+    HeapExhausted = 23, "heap exhausted";
 }
 
 impl fmt::Display for TrapCode {

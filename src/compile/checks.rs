@@ -129,7 +129,7 @@ impl Translator<'_> {
     }
 
     /// The bits of a value that is a constant.
-    fn known(&self, value: Value) -> Option<u64> {
+    pub(super) fn known(&self, value: Value) -> Option<u64> {
         let dfg = &self.builder.func.dfg;
         let inst = dfg.value_def(dfg.resolve_aliases(value)).inst()?;
         match dfg.insts[inst] {

@@ -18,6 +18,7 @@ use crate::abi::convention::GuestCall;
 use crate::abi::frame_table::{Checkpoint, SavedRegisters};
 use crate::abi::fuel::ends_piece;
 use crate::abi::homes::WORD_SIZE;
+use crate::abi::object_layout::StructLayout;
 use crate::abi::operators::vector_has_floats;
 use crate::abi::vmctx::{STORE_CONTEXT, store_context};
 use crate::base::{
@@ -42,6 +43,7 @@ use cranelift_codegen::{
 use cranelift_entity::PrimaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator, ValidatorResources};
 
 /// Namespace of the module's functions in relocations.
@@ -113,6 +115,7 @@ pub(super) struct FunctionCompiler<'a> {
     memory: Share<'a>,
     carried: &'a Carried,
     has_floats: bool,
+    uses_heap: bool,
     /// Whether something is compared because it may trap: everything, or accesses to some memories.
     has_checks: bool,
     /// Whether blocks are added once it is optimised, for these comparisons or for its pieces.
@@ -207,6 +210,7 @@ impl<'a> FunctionCompiler<'a> {
             memory,
             carried,
             has_floats: false,
+            uses_heap: false,
             has_checks,
             has_cold_blocks: has_checks || mode.counting.any(),
             loaded: None,
@@ -221,6 +225,11 @@ impl<'a> FunctionCompiler<'a> {
     /// Whether a function that was compiled depends on the floating-point environment.
     pub(super) fn has_floats(&self) -> bool {
         self.has_floats
+    }
+
+    /// Whether one of them looks into the heap.
+    pub(super) fn uses_heap(&self) -> bool {
+        self.uses_heap
     }
 
     pub(super) fn compile(
@@ -369,7 +378,7 @@ impl<'a> FunctionCompiler<'a> {
         let module = (self.info, self.loaded);
         let translator = Translator::new(module, builder, index, self.mode, measured, form, plan);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, pieces, branches, tries, has_floats, tail_arguments, .. } = match translator {
+        let Translator { builder, stops, pieces, branches, tries, has_floats, uses_heap, tail_arguments, .. } = match translator {
             Ok(translator) => translator,
             Err(error) => {
                 // The old one insists on a finished function.
@@ -378,6 +387,7 @@ impl<'a> FunctionCompiler<'a> {
             }
         };
         self.has_floats |= has_floats;
+        self.uses_heap |= uses_heap;
         builder.finalize(self.isas.chosen.frontend_config());
         if let Some(stops) = &stops {
             stops.finish(&mut self.context.func);
@@ -550,6 +560,7 @@ pub(super) struct Translator<'a> {
     /// The `catch` and `catch_all` whose exceptions are thrown again.
     pub(super) rethrown: &'a HashSet<WasmPc>,
     has_floats: bool,
+    pub(super) uses_heap: bool,
     /// On the way to the current operator, which of its two codes the last store has.
     pub(super) other_store: bool,
     /// Bytes on the stack that its tail calls hand on, at most.
@@ -558,6 +569,8 @@ pub(super) struct Translator<'a> {
     functions: HashMap<FuncIndex, FuncRef>,
     signatures: HashMap<TypeIndex, SigRef>,
     builtins: HashMap<u32, SigRef>,
+    /// Of the structure types that were met.
+    pub(super) layouts: HashMap<TypeIndex, Rc<StructLayout>>,
 }
 
 type Planner = fn(&ModuleInfo, DefinedFuncIndex, &Blocks) -> Result<Plan>;
@@ -611,12 +624,14 @@ impl<'a> Translator<'a> {
             tries: TryBlocks::default(),
             rethrown: &measured.rethrown,
             has_floats: false,
+            uses_heap: false,
             other_store: false,
             tail_arguments: 0,
             pc: info.bodies[index].operators,
             functions: HashMap::new(),
             signatures: HashMap::new(),
             builtins: HashMap::new(),
+            layouts: HashMap::new(),
         };
         if mode.debug {
             let planned = |planner: Planner| planner(info, index, &Blocks::scan(info, index)?);
@@ -649,7 +664,7 @@ impl<'a> Translator<'a> {
             self.pc = WasmPc(offset as u32);
             self.builder.set_srcloc(SourceLoc::new(self.pc.0));
             if !self.reachable && !self.revives(&operator) {
-                check_supported(self.info, &operator, offset)?;
+                check_supported(&operator, offset)?;
                 continue;
             }
             self.has_floats |= self.is_float_operator(&operator);
@@ -704,7 +719,7 @@ impl<'a> Translator<'a> {
 
     fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
         if let Operator::RefNull { .. } | Operator::TypedSelect { .. } = operator {
-            check_supported(self.info, operator, self.offset())?;
+            check_supported(operator, self.offset())?;
         }
         if self.numeric(operator)
             || self.parametric(operator)
@@ -717,6 +732,7 @@ impl<'a> Translator<'a> {
             || self.lane_operator(operator)
             || self.relaxed_operator(operator)
             || self.reference_operator(operator)
+            || self.object_operator(operator)
             || self.table_operator(operator)
             || self.atomic_operator(operator)
         {
@@ -780,6 +796,8 @@ impl<'a> Translator<'a> {
             Region::TableFields => (2, "table definitions".into()),
             Region::TableElements => (3, "table elements".into()),
             Region::ImportedGlobals => (4, "imported globals".into()),
+            Region::Objects => (u32::MAX, "objects".into()),
+            Region::HeapWords => (u32::MAX - 1, "heap".into()),
             Region::Global(index) => (5 + index, format!("global {index}").into()),
         };
         self.builder.func.dfg.alias_regions.insert(AliasRegionData { user_id, description })
@@ -874,6 +892,10 @@ pub(super) enum Region {
     TableElements,
     /// Imported globals. Two of them may be the same.
     ImportedGlobals,
+    /// Objects of the heap.
+    Objects,
+    /// Where the next object may be.
+    HeapWords,
     /// A global that the module defines.
     Global(u32),
 }

@@ -22,6 +22,7 @@ mod memory;
 mod memory_needed;
 mod model;
 mod numeric;
+mod objects;
 mod operands;
 mod pieces;
 mod places;
@@ -146,7 +147,7 @@ impl Compiler {
         let inputs: Vec<_> = to_validate.into_iter().map(|(index, input)| (index, Mutex::new(Some(input)))).collect();
         let next = AtomicUsize::new(0);
         let failed = AtomicBool::new(false);
-        let has_floats = AtomicBool::new(false);
+        let (has_floats, uses_heap) = (AtomicBool::new(false), AtomicBool::new(false));
         let outputs: Mutex<Vec<Option<FunctionOutput>>> = Mutex::new((0..count).map(|_| None).collect());
         let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
         let carried = self.carried(&info);
@@ -169,6 +170,7 @@ impl Compiler {
                 }
             }
             has_floats.fetch_or(compiler.has_floats(), Ordering::Relaxed);
+            uses_heap.fetch_or(compiler.uses_heap(), Ordering::Relaxed);
             let mut outputs = outputs.lock().expect("no one panics with it");
             for (place, output) in done {
                 outputs[place] = Some(output);
@@ -199,6 +201,7 @@ impl Compiler {
         let outputs = outputs.zip(0..).map(|(output, index)| (DefinedFuncIndex::from_u32(index), output));
         let module = image::link(&*self.isa, outputs, self.mode.form())?;
         info.has_floats = has_floats.into_inner();
+        info.uses_heap = uses_heap.into_inner();
         Ok((info, module))
     }
 

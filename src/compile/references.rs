@@ -3,6 +3,7 @@
 //! All are 64 bits wide here: a function's is its address, the others are [32 bits](crate::abi::references), zero-extended.
 
 use super::function::Translator;
+use crate::abi::heap::{flags, object};
 use crate::abi::vmctx::func_ref;
 use crate::base::{FuncIndex, HeapType, RefType, TrapCode, TypeIndex, TypeKind, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -105,19 +106,38 @@ impl Translator<'_> {
                     self.builder.ins().icmp_imm_u(IntCC::NotEqual, reference, 0)
                 }
             }
-            // Without objects there is nothing else that can be compared.
-            HeapType::I31 | HeapType::Eq => {
+            HeapType::I31 => {
                 let tag = self.builder.ins().band_imm_u(reference, 1);
                 let is_i31 = self.builder.ins().ireduce(types::I8, tag);
+                self.or_null(is_i31, reference, nullable)
+            }
+            // All but values of the host's.
+            HeapType::Eq => {
+                let tag = self.builder.ins().band_imm_u(reference, 3);
+                let is_guest = self.builder.ins().icmp_imm_u(IntCC::NotEqual, tag, 2);
                 if nullable {
-                    let is_null = self.is_null(reference);
-                    self.builder.ins().bor(is_i31, is_null)
-                } else {
-                    is_i31
+                    return is_guest;
                 }
+                let is_there = self.builder.ins().icmp_imm_u(IntCC::NotEqual, reference, 0);
+                self.builder.ins().band(is_guest, is_there)
+            }
+            HeapType::Struct => {
+                self.is_object_of(reference, nullable, |translator, address| translator.is_kind(address, flags::STRUCT))
+            }
+            HeapType::Array => {
+                self.is_object_of(reference, nullable, |translator, address| translator.is_kind(address, flags::ARRAY))
+            }
+            HeapType::Defined(TypeKind::Struct | TypeKind::Array, _) => {
+                let index = defined_type(ty);
+                self.is_object_of(reference, nullable, |translator, address| {
+                    let present = translator.present();
+                    let actual = translator.builder.ins().load(types::I32, present, address, object::TYPE);
+                    let is_other = translator.is_other_type(actual, index);
+                    translator.builder.ins().icmp_imm_u(IntCC::Equal, is_other, 0)
+                })
             }
             HeapType::Defined(TypeKind::Func, _) => self.is_function_of(reference, nullable, ty),
-            _ => {
+            HeapType::NoFunc | HeapType::NoExtern | HeapType::None | HeapType::NoExn => {
                 if nullable {
                     self.is_null(reference)
                 } else {
@@ -127,26 +147,76 @@ impl Translator<'_> {
         }
     }
 
-    /// Whether a function reference is to a function of a defined type.
-    fn is_function_of(&mut self, reference: Value, nullable: bool, ty: wasmparser::RefType) -> Value {
-        let wasmparser::HeapType::Concrete(index) = ty.heap_type() else { unreachable!("a defined type") };
-        let index = TypeIndex::from_u32(index.as_module_index().expect("as it is in the module"));
+    fn or_null(&mut self, condition: Value, reference: Value, nullable: bool) -> Value {
+        if !nullable {
+            return condition;
+        }
+        let is_null = self.is_null(reference);
+        self.builder.ins().bor(condition, is_null)
+    }
+
+    /// Whether an object is of this kind.
+    fn is_kind(&mut self, address: Value, kind: u32) -> Value {
+        let present = self.present();
+        let word = self.builder.ins().load(types::I32, present, address, object::FLAGS);
+        let actual = self.builder.ins().band_imm_u(word, i64::from(flags::KIND));
+        self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(kind))
+    }
+
+    /// Whether a reference is to an object that is one of these, by its address.
+    fn is_object_of(
+        &mut self,
+        reference: Value,
+        nullable: bool,
+        is_it: impl FnOnce(&mut Self, Value) -> Value,
+    ) -> Value {
+        // Null is told from objects first, as both have these bits clear.
+        self.unless_null(reference, nullable, |translator| {
+            let tag = translator.builder.ins().band_imm_u(reference, 7);
+            translator.unless(tag, false, |translator| {
+                let address = translator.address_of(reference);
+                is_it(translator, address)
+            })
+        })
+    }
+
+    /// What is told of a reference that isn't null; of null it is whether that is allowed.
+    fn unless_null(&mut self, reference: Value, nullable: bool, look: impl FnOnce(&mut Self) -> Value) -> Value {
+        let is_null = self.is_null(reference);
+        self.unless(is_null, nullable, look)
+    }
+
+    /// This if the condition isn't zero, else what is found by looking.
+    fn unless(&mut self, condition: Value, known: bool, look: impl FnOnce(&mut Self) -> Value) -> Value {
         let (there, done) = (self.builder.create_block(), self.builder.create_block());
-        self.builder.append_block_param(done, types::I8);
-        let for_null = self.builder.ins().iconst(types::I8, i64::from(nullable));
-        self.builder.ins().brif(reference, there, &[], done, &[for_null.into()]);
-        self.branches.branch(self.pc, there, done);
+        let found = self.builder.append_block_param(done, types::I8);
+        let known = self.builder.ins().iconst(types::I8, i64::from(known));
+        self.builder.ins().brif(condition, done, &[known.into()], there, &[]);
+        self.branches.branch(self.pc, done, there);
         self.builder.seal_block(there);
         self.builder.switch_to_block(there);
-        let flags = MemFlagsData::trusted().with_readonly();
-        let actual = self.builder.ins().load(types::I32, flags, reference, func_ref::TYPE_ID);
-        let is_other = self.is_other_type(actual, index);
-        let is_instance = self.builder.ins().icmp_imm_u(IntCC::Equal, is_other, 0);
-        self.builder.ins().jump(done, &[is_instance.into()]);
+        let looked = look(self);
+        self.builder.ins().jump(done, &[looked.into()]);
         self.builder.seal_block(done);
         self.builder.switch_to_block(done);
-        self.builder.block_params(done)[0]
+        found
     }
+
+    /// Whether a function reference is to a function of a defined type.
+    fn is_function_of(&mut self, reference: Value, nullable: bool, ty: wasmparser::RefType) -> Value {
+        self.unless_null(reference, nullable, |translator| {
+            let flags = MemFlagsData::trusted().with_readonly();
+            let actual = translator.builder.ins().load(types::I32, flags, reference, func_ref::TYPE_ID);
+            let is_other = translator.is_other_type(actual, defined_type(ty));
+            translator.builder.ins().icmp_imm_u(IntCC::Equal, is_other, 0)
+        })
+    }
+}
+
+/// The defined type that a reference type names.
+fn defined_type(ty: wasmparser::RefType) -> TypeIndex {
+    let wasmparser::HeapType::Concrete(index) = ty.heap_type() else { unreachable!("a defined type") };
+    TypeIndex::from_u32(index.as_module_index().expect("as it is in the module"))
 }
 
 /// The type that a cast or test names.

@@ -13,7 +13,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 
 impl Translator<'_> {
     /// The engine's number of a type of the module.
-    fn type_id(&mut self, ty: TypeIndex) -> Value {
+    pub(super) fn type_id(&mut self, ty: TypeIndex) -> Value {
         let type_ids = self.load_constant(self.context, TYPE_IDS);
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
         self.builder.ins().load(types::I32, flags, type_ids, ty.as_u32() as i32 * 4)

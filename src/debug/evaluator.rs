@@ -11,10 +11,14 @@ mod numeric;
 mod tests;
 mod vectors;
 
+use crate::abi::heap::elements_offset;
+use crate::abi::object_layout::{StructLayout, extended, storage_bytes, unpacked};
 use crate::abi::operators::lane_bits;
 use crate::abi::references::{i31_reference, i31_value};
 use crate::base::floats::in_default_environment;
-use crate::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, ValType};
+use crate::base::{
+    FuncIndex, GlobalIndex, MemoryIndex, RefType, StorageType, TableIndex, TrapCode, TypeIndex, ValType,
+};
 use numeric::*;
 use vectors::{LoadedLanes, Vector};
 use wasmparser::{BinaryReader, HeapType, MemArg, MemArgTarget, Operator, OperatorsReader};
@@ -75,6 +79,10 @@ pub trait Outside {
     fn func_ref(&self, func: FuncIndex) -> u128;
     /// Whether a reference of the type's hierarchy is of the type.
     fn is_instance(&self, reference: u64, ty: RefType) -> bool;
+    /// Reads 1, 2, 4, 8 or 16 little-endian bytes of an object, zero-extended; `None` of null.
+    fn object(&self, object: u32, offset: u32, bytes: u8) -> Option<u128>;
+    /// The length of an array; `None` of null.
+    fn array_length(&self, array: u32) -> Option<u32>;
 }
 
 /// A replayable operator, decoded.
@@ -151,6 +159,24 @@ pub enum Inner {
     },
     /// `ref.as_non_null`.
     RefAsNonNull,
+    /// `struct.get`, of a type and field by their indices.
+    StructGet {
+        /// The type.
+        ty: TypeIndex,
+        /// The field.
+        field: u32,
+        /// Whether narrow ones are sign-extended.
+        signed: bool,
+    },
+    /// `array.get`.
+    ArrayGet {
+        /// The type.
+        ty: TypeIndex,
+        /// Whether narrow elements are sign-extended.
+        signed: bool,
+    },
+    /// `array.len`.
+    ArrayLen,
     /// `if`, which is passed, into its first arm, if its condition isn't zero.
     If,
     /// An operator from one scalar operand to a scalar.
@@ -205,6 +231,19 @@ pub trait Types {
     fn table_index(&self, table: TableIndex) -> ValType;
     /// The type of a memory's size.
     fn memory_index(&self, memory: MemoryIndex) -> ValType;
+    /// Where a field of a structure is.
+    fn field(&self, ty: TypeIndex, field: u32) -> FieldAt;
+    /// What the elements of an array hold.
+    fn element(&self, ty: TypeIndex) -> StorageType;
+}
+
+/// A field of a structure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FieldAt {
+    /// What it holds.
+    pub storage: StorageType,
+    /// Where it is in the object.
+    pub offset: u32,
 }
 
 impl Types for crate::wasm::ModuleInfo {
@@ -230,6 +269,17 @@ impl Types for crate::wasm::ModuleInfo {
 
     fn memory_index(&self, memory: MemoryIndex) -> ValType {
         self.memories[memory].index_type()
+    }
+
+    fn field(&self, ty: TypeIndex, field: u32) -> FieldAt {
+        let (fields, place) = (self.struct_fields(ty), field as usize);
+        // Fields before it decide where it is.
+        let offset = StructLayout::new(&fields[..=place]).offsets[place];
+        FieldAt { storage: fields[place].storage, offset }
+    }
+
+    fn element(&self, ty: TypeIndex) -> StorageType {
+        self.array_element(ty).storage
     }
 }
 
@@ -268,6 +318,21 @@ impl Inner {
             RefCastNullable { hty } => RefTypeInModule::new(true, *hty).map(Inner::RefCast),
             AnyConvertExtern => Some(Inner::Convert(ValType::ANYREF)),
             ExternConvertAny => Some(Inner::Convert(ValType::EXTERNREF)),
+            StructGet { struct_type_index, field_index } | StructGetU { struct_type_index, field_index } => {
+                let ty = TypeIndex::from_u32(*struct_type_index);
+                Some(Inner::StructGet { ty, field: *field_index, signed: false })
+            }
+            StructGetS { struct_type_index, field_index } => {
+                let ty = TypeIndex::from_u32(*struct_type_index);
+                Some(Inner::StructGet { ty, field: *field_index, signed: true })
+            }
+            ArrayGet { array_type_index } | ArrayGetU { array_type_index } => {
+                Some(Inner::ArrayGet { ty: TypeIndex::from_u32(*array_type_index), signed: false })
+            }
+            ArrayGetS { array_type_index } => {
+                Some(Inner::ArrayGet { ty: TypeIndex::from_u32(*array_type_index), signed: true })
+            }
+            ArrayLen => Some(Inner::ArrayLen),
             RefEq => binary(I32, |a, b| Ok(u64::from(a == b))),
             RefI31 => unary(ValType::ANYREF, |a| Ok(i31_reference(a as i32).into())),
             I31GetS => Some(Inner::I31Get { signed: true }),
@@ -542,6 +607,30 @@ impl Inner {
                 let value = if signed { value } else { value & i32::MAX };
                 *top = Slot::scalar(ValType::I32, u64::from(value as u32));
             }
+            Inner::StructGet { ty, field, signed } => {
+                let top = operands.last_mut().expect("validated");
+                let FieldAt { storage, offset } = types.field(ty, field);
+                *top = part(outside, top.lo() as u32, storage, offset, signed).ok_or(TrapCode::NullReference)?;
+            }
+            Inner::ArrayGet { ty, signed } => {
+                let length = operands.len();
+                let (array, index) = (operands[length - 2].lo() as u32, operands[length - 1].lo());
+                let elements = outside.array_length(array).ok_or(TrapCode::NullReference)?;
+                if index >= u64::from(elements) {
+                    return Err(Halt::Trap(TrapCode::ArrayOutOfBounds));
+                }
+                let storage = types.element(ty);
+                let bytes = storage_bytes(storage);
+                let offset = elements_offset(bytes) + index as u32 * bytes;
+                let element = part(outside, array, storage, offset, signed).expect("it was just looked at");
+                operands.truncate(length - 2);
+                operands.push(element);
+            }
+            Inner::ArrayLen => {
+                let top = operands.last_mut().expect("validated");
+                let elements = outside.array_length(top.lo() as u32).ok_or(TrapCode::NullReference)?;
+                *top = Slot::scalar(ValType::I32, elements.into());
+            }
             Inner::RefAsNonNull => {
                 if operands.last().expect("validated").bits == 0 {
                     return Err(Halt::Trap(TrapCode::NullReference));
@@ -641,6 +730,16 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// What a part of an object holds; none if the reference is null.
+fn part(outside: &dyn Outside, object: u32, storage: StorageType, offset: u32, signed: bool) -> Option<Slot> {
+    let bits = outside.object(object, offset, storage_bytes(storage) as u8)?;
+    let bits = match storage {
+        StorageType::I8 | StorageType::I16 => extended(storage, bits as u64, signed).into(),
+        StorageType::Val(_) => bits,
+    };
+    Some(Slot::new(unpacked(storage), bits))
 }
 
 /// Puts the halves of a number of 128 bits in the place of the operands from `from` on.

@@ -18,6 +18,7 @@ enum Read {
     Global { global: GlobalIndex, bits: u128 },
     TableGet { table: TableIndex, element: u64, bits: u128 },
     TableSize { table: TableIndex, elements: u64 },
+    Object { object: u32, offset: u32, bytes: u8, bits: u128 },
 }
 
 impl Reads {
@@ -44,6 +45,7 @@ impl Reads {
             Read::Global { global, bits } => outside.global(global) == bits,
             Read::TableGet { table, element, bits } => outside.table_get(table, element) == Some(bits),
             Read::TableSize { table, elements } => outside.table_size(table) == elements,
+            Read::Object { object, offset, bytes, bits } => outside.object(object, offset, bytes) == Some(bits),
         })
     }
 }
@@ -95,7 +97,17 @@ impl<O: Outside> Outside for Noting<'_, O> {
         self.outside.func_ref(func)
     }
 
-    // What a reference is to never changes.
+    fn object(&self, object: u32, offset: u32, bytes: u8) -> Option<u128> {
+        let bits = self.outside.object(object, offset, bytes)?;
+        self.note(Read::Object { object, offset, bytes, bits });
+        Some(bits)
+    }
+
+    // An array's length never changes, nor what a reference is to.
+    fn array_length(&self, array: u32) -> Option<u32> {
+        self.outside.array_length(array)
+    }
+
     fn is_instance(&self, reference: u64, ty: RefType) -> bool {
         self.outside.is_instance(reference, ty)
     }

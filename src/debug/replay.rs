@@ -251,6 +251,14 @@ impl Outside for World<'_> {
         table.and_then(|table| self.store.table_size(table)).expect("validated")
     }
 
+    fn object(&self, object: u32, offset: u32, bytes: u8) -> Option<u128> {
+        self.store.object_bits(object, offset, bytes)
+    }
+
+    fn array_length(&self, array: u32) -> Option<u32> {
+        self.store.length_of_word(array)
+    }
+
     fn is_instance(&self, reference: u64, ty: RefType) -> bool {
         self.store.is_good(ValType::Ref(ty), RawValue::new(reference))
     }

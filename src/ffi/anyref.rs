@@ -23,6 +23,8 @@ pub enum pellucid_anyref_kind {
     PELLUCID_ANYREF_I31 = 1,
     /// A host value that was passed on as a value of the guest's (`any.convert_extern`).
     PELLUCID_ANYREF_EXTERN = 2,
+    /// A structure or an array.
+    PELLUCID_ANYREF_OBJECT = 3,
 }
 
 /// What an `anyref` is. It isn't looked up in a store, so it may be none of that any more.
@@ -46,6 +48,7 @@ pub unsafe extern "C" fn pellucid_anyref_kind(
             anyref => match anyref.to_core()? {
                 AnyRef::I31(_) => pellucid_anyref_kind::PELLUCID_ANYREF_I31,
                 AnyRef::Extern(_) => pellucid_anyref_kind::PELLUCID_ANYREF_EXTERN,
+                AnyRef::Object(_) => pellucid_anyref_kind::PELLUCID_ANYREF_OBJECT,
             },
         };
         out_kind.set(kind as u32);

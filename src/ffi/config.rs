@@ -71,6 +71,10 @@ pub enum pellucid_limit {
     /// Exceptions of which guests have taken references, also to throw them again by `rethrow`; 1,000,000 unless set. Where one more
     /// would be caught so, the call ends with `PELLUCID_ERR_LIMIT` instead.
     PELLUCID_LIMIT_EXCEPTIONS = 9,
+    /// Bytes of structures and arrays, in steps of 32 KiB; 4 GiB unless set, and never more. Where there is no room the guest traps with
+    /// `PELLUCID_TRAP_HEAP_EXHAUSTED`, and functions of the library answer `PELLUCID_ERR_LIMIT`. As many bytes of addresses are reserved
+    /// when a store's first object is made, as the limit is then.
+    PELLUCID_LIMIT_HEAP_BYTES = 10,
 }
 
 impl pellucid_config_t {
@@ -107,6 +111,7 @@ pub(super) fn set_limit(limits: &mut StoreLimits, limit: pellucid_limit_t, value
         }
         n if n == PELLUCID_LIMIT_WAIT_NANOSECONDS as u32 => limits.wait_nanoseconds = value,
         n if n == PELLUCID_LIMIT_EXCEPTIONS as u32 => limits.exceptions = value,
+        n if n == PELLUCID_LIMIT_HEAP_BYTES as u32 => limits.heap_bytes = value,
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => match u32::try_from(value) {
             Ok(value) => limits.nested_calls = value,
             Err(_) => bail!(InvalidArgument, "{value} nested calls are more than can be counted"),
@@ -129,6 +134,7 @@ pub(super) fn limit(limits: &StoreLimits, limit: pellucid_limit_t) -> Result<u64
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => u64::from(limits.nested_calls),
         n if n == PELLUCID_LIMIT_WAIT_NANOSECONDS as u32 => limits.wait_nanoseconds,
         n if n == PELLUCID_LIMIT_EXCEPTIONS as u32 => limits.exceptions,
+        n if n == PELLUCID_LIMIT_HEAP_BYTES as u32 => limits.heap_bytes,
         _ => bail!(InvalidArgument, "{limit} isn't a limit"),
     })
 }
@@ -521,6 +527,29 @@ pub unsafe extern "C" fn pellucid_config_set_poison_stacks(
     })
 }
 
+/// Sets whether objects of guests are made one by one by the runtime, which collects garbage each time and fills what is freed with a
+/// pattern, so that nothing can rely on an object that isn't reached any more. For tests; it takes very long.
+///
+/// - `config`: the configuration.
+/// - `is_on`: true by default if the environment variable `PELLUCID_STRESS_HEAP` is `1` when the configuration is made, else
+///   false.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_stress_heap(
+    config: *mut pellucid_config_t,
+    is_on: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().stress_heap = is_on;
+        Ok(())
+    })
+}
+
 /// Sets a limit that stores of the engine have unless they are told otherwise.
 ///
 /// - `config`: the configuration.
@@ -548,13 +577,13 @@ mod tests {
     #[test]
     fn each_limit_is_its_own() {
         let mut limits = StoreLimits::default();
-        for n in 1..=9 {
+        for n in 1..=10 {
             set_limit(&mut limits, n, 100_000 + u64::from(n)).unwrap();
         }
-        for n in 1..=9 {
+        for n in 1..=10 {
             assert_eq!(limit(&limits, n).unwrap(), 100_000 + u64::from(n));
         }
-        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 10, 1).is_err());
+        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 11, 1).is_err());
         assert!(set_limit(&mut limits, 7, 1 << 32).is_err());
         assert!(set_limit(&mut limits, 6, 16383).is_err() && set_limit(&mut limits, 6, 16384).is_ok());
     }

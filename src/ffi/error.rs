@@ -88,6 +88,10 @@ pub enum pellucid_trap {
     PELLUCID_TRAP_EXCEPTION = 20,
     /// A reference isn't of the type that it was cast to.
     PELLUCID_TRAP_CAST_FAILURE = 21,
+    /// An access touched elements outside an array.
+    PELLUCID_TRAP_ARRAY_OUT_OF_BOUNDS = 22,
+    /// There is no room for another object; see `PELLUCID_LIMIT_HEAP_BYTES`.
+    PELLUCID_TRAP_HEAP_EXHAUSTED = 23,
 }
 
 /// One Wasm frame of an error's backtrace.
@@ -380,6 +384,6 @@ mod tests {
         assert_eq!(TrapCode::Requested as u32, pellucid_trap::PELLUCID_TRAP_REQUESTED as u32);
         // Both lists are dense, so a code that is missing in C shows here.
         let last = (0..=u8::MAX).filter(|number| TrapCode::from_u8(*number).is_some()).max();
-        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_CAST_FAILURE as u8));
+        assert_eq!(last, Some(pellucid_trap::PELLUCID_TRAP_HEAP_EXHAUSTED as u8));
     }
 }

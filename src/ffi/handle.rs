@@ -3,7 +3,7 @@
 //! Knows nothing of the entities. Invariant: the layouts are those of [`crate::base::handle`], field by field; a
 //! handle of zeros names nothing in any store.
 
-use crate::base::{self, AnyRef, ExternRef, Result, StoreId, error::bail};
+use crate::base::{self, AnyRef, ExternRef, Object, Result, StoreId, error::bail};
 
 /// An instance of a module, in a store. Plain data: copy it, compare its members, never delete it.
 ///
@@ -106,8 +106,9 @@ pub struct pellucid_externref_t {
     pub index: u64,
 }
 
-/// What an `anyref` refers to: an integer of 31 bits, or a host value that was passed on as a value of the guest's. Plain data; all zeros
-/// is the null reference. Two of the same bytes are equal as `ref.eq` says.
+/// What an `anyref` refers to: an integer of 31 bits, a structure or array, or a host value that was passed on as a value of the guest's.
+/// Plain data; all zeros is the null reference. Two of the same bytes are equal as `ref.eq` says. For how long one to an object is good
+/// is told under OBJECTS at the top.
 ///
 ///     pellucid_value_t value = {0};
 ///     value.kind = PELLUCID_ANYREF;
@@ -132,6 +133,9 @@ impl From<AnyRef> for pellucid_anyref_t {
             AnyRef::I31(value) => pellucid_anyref_t { store: 0, index: u64::from(value as u32) << 32 | I31 },
             // Behind 0, which with a store's number is nothing else.
             AnyRef::Extern(reference) => pellucid_anyref_t { store: reference.store.0, index: reference.index },
+            AnyRef::Object(object) => {
+                pellucid_anyref_t { store: object.store.0, index: ExternRef::OBJECT | object.index }
+            }
         }
     }
 }
@@ -139,6 +143,10 @@ impl From<AnyRef> for pellucid_anyref_t {
 impl pellucid_anyref_t {
     /// What it refers to. `InvalidArgument` for null, and for what nobody made.
     pub(super) fn to_core(self) -> Result<AnyRef> {
+        if self.store != 0 && self.index & ExternRef::OBJECT != 0 {
+            let index = self.index & !ExternRef::OBJECT;
+            return Ok(AnyRef::Object(Object { store: StoreId(self.store), index }));
+        }
         if self.store != 0 {
             return Ok(AnyRef::Extern(ExternRef { store: StoreId(self.store), index: self.index }));
         }

@@ -10,16 +10,18 @@ use super::entities::instance::InstanceData;
 use super::entities::memory::STRETCH;
 use super::entities::parking::Wait;
 use super::entities::table;
+use super::gc::Heap;
 use super::instance::InitRange;
 use super::machine::alarms::AlarmClock;
 use super::machine::racing;
 use super::machine::store_context::StoreContext;
 use super::machine::switch::builtin_stubs;
 use super::{Engine, Store};
-use crate::abi::builtins::{Builtin, wait};
+use crate::abi::builtins::{Builtin, objects, wait};
+use crate::abi::heap::elements_offset;
 use crate::abi::vmctx::{self, VmMemory, VmTable};
 use crate::base::{
-    DataIndex, ElemIndex, Memory, MemoryIndex, RawValue, Result, StoreLimits, Table, TableIndex, TagIndex,
+    DataIndex, ElemIndex, Memory, MemoryIndex, RawValue, Result, StoreLimits, Table, TableIndex, TagIndex, TypeId,
 };
 use std::ptr;
 use std::rc::Rc;
@@ -28,7 +30,8 @@ use std::sync::atomic::Ordering;
 builtin_stubs! {
     memory_grow, memory_copy, memory_fill, memory_init, memory_wait32, memory_wait64, memory_notify,
     data_drop, table_grow, table_fill, table_copy, table_init,
-    elem_drop; throw, throw_ref
+    elem_drop, object_new, object_written, array_fill, array_copy, array_new_data, array_new_elem,
+    array_init_data, array_init_elem; throw, throw_ref
 }
 
 impl Store {
@@ -464,4 +467,193 @@ pub unsafe extern "sysv64" fn elem_drop(context: Context, segment: u32) {
     // SAFETY: the caller's promise.
     let (_, instance) = unsafe { caller(context) };
     instance.drop_elem(ElemIndex::from_u32(segment));
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn object_new(context: Context, type_id: u32, length: u32) -> i64 {
+    // SAFETY: an instance's context begins with its store's.
+    let store =
+        unsafe { Store::of_context(context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read()) };
+    store.allocate(TypeId(type_id), length, &[]).map_or(0, i64::from)
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn object_written(context: Context, object: u64, at: u64) {
+    // SAFETY: an instance's context begins with its store's.
+    let store =
+        unsafe { Store::of_context(context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read()) };
+    if let Some(heap) = store.heap() {
+        heap.borrow_mut().written(object as u32, at as u32, at as u32 + 4);
+    }
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn array_fill(
+    context: Context,
+    array: u64,
+    index: u32,
+    low: u64,
+    high: u64,
+    elements: u32,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    let (store, _) = unsafe { caller(context) };
+    let Some(heap) = store.heap() else { return 0 };
+    let bits = u128::from(high) << 64 | u128::from(low);
+    let mut done = 0;
+    if !has_elements(&heap.borrow(), array as u32, index, elements) {
+        return 0;
+    }
+    while done < elements {
+        let now = (STRETCH_OF_ELEMENTS as u32).min(elements - done);
+        if heap.borrow_mut().fill(array as u32, index + done, now, bits).is_err() {
+            return 0;
+        }
+        done += now;
+        let args = [array, (index + done).into(), low, high, (elements - done).into()];
+        // SAFETY: the caller's promise; the arguments are good for what is left to be done.
+        if done < elements && unsafe { goes_on_later(context, Builtin::array_fill, args) } {
+            break;
+        }
+    }
+    1
+}
+
+/// Whether an array has so many elements from one on.
+fn has_elements(heap: &Heap, array: u32, index: u32, elements: u32) -> bool {
+    u64::from(index) + u64::from(elements) <= heap.length_of(array).into()
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn array_copy(
+    context: Context,
+    destination: u64,
+    index: u32,
+    source: u64,
+    source_index: u32,
+    elements: u32,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    let (store, _) = unsafe { caller(context) };
+    let Some(heap) = store.heap() else { return 0 };
+    let (to, from) = (destination as u32, source as u32);
+    let (log2, is_traced) = {
+        let heap = heap.borrow();
+        if !has_elements(&heap, to, index, elements) || !has_elements(&heap, from, source_index, elements) {
+            return 0;
+        }
+        heap.elements_of(to)
+    };
+    let offset = |place: u32| elements_offset(1 << log2) + (place << log2);
+    let stretch = (STRETCH >> log2) as u32;
+    let mut done = 0;
+    while done < elements {
+        let now = stretch.min(elements - done);
+        // As in `memory_copy`.
+        let is_forward = to != from || index <= source_index;
+        let place = if is_forward { done } else { elements - done - now };
+        let (to_part, from_part) = ((to, offset(index + place)), (from, offset(source_index + place)));
+        if heap.borrow_mut().copy(to_part, from_part, now << log2, is_traced).is_err() {
+            return 0;
+        }
+        done += now;
+        if done < elements {
+            let first = if is_forward { done } else { 0 };
+            let (index, source_index) = ((index + first).into(), (source_index + first).into());
+            let args = [destination, index, source, source_index, (elements - done).into()];
+            // SAFETY: the caller's promise; the arguments are good for what is left to be done.
+            if unsafe { goes_on_later(context, Builtin::array_copy, args) } {
+                break;
+            }
+        }
+    }
+    1
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn array_new_data(
+    context: Context,
+    type_id: u32,
+    segment: u32,
+    source: u32,
+    elements: u32,
+) -> i64 {
+    // SAFETY: the caller's promise.
+    let (store, instance) = unsafe { caller(context) };
+    store.array_of_data(&instance, TypeId(type_id), DataIndex::from_u32(segment), source, elements)
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn array_new_elem(
+    context: Context,
+    type_id: u32,
+    segment: u32,
+    source: u32,
+    elements: u32,
+) -> i64 {
+    // SAFETY: the caller's promise.
+    let (store, instance) = unsafe { caller(context) };
+    store.array_of_elements(&instance, TypeId(type_id), ElemIndex::from_u32(segment), source, elements)
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn array_init_data(
+    context: Context,
+    array: u64,
+    index: u32,
+    segment: u32,
+    source: u32,
+    elements: u32,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let (store, instance) = unsafe { caller(context) };
+    let Some(heap) = store.heap() else { return 0 };
+    let mut heap = heap.borrow_mut();
+    if !has_elements(&heap, array as u32, index, elements) {
+        return 0;
+    }
+    let (log2, _) = heap.elements_of(array as u32);
+    let Some(bytes) = instance.data(DataIndex::from_u32(segment), source, u64::from(elements) << log2) else {
+        return objects::OUTSIDE as i32;
+    };
+    let written = heap.write(array as u32, elements_offset(1 << log2) + (index << log2), bytes);
+    i32::from(written.is_ok())
+}
+
+/// # Safety
+///
+/// As for every builtin.
+pub unsafe extern "sysv64" fn array_init_elem(
+    context: Context,
+    array: u64,
+    index: u32,
+    segment: u32,
+    source: u32,
+    elements: u32,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let (store, instance) = unsafe { caller(context) };
+    let is_inside = store.heap().is_some_and(|heap| has_elements(&heap.borrow(), array as u32, index, elements));
+    if !is_inside {
+        return 0;
+    }
+    let segment = ElemIndex::from_u32(segment);
+    match store.write_elements(&instance, array as u32, index, segment, source, elements) {
+        Some(outcome) => i32::from(outcome.is_ok()),
+        None => objects::OUTSIDE as i32,
+    }
 }

@@ -18,12 +18,14 @@
 use super::activation::{Activation, PcKind};
 use super::call_chain::{CallChain, ExitPlace, RunningCall};
 use super::entities::func::FuncEntry;
+use super::entities::holds::Hold;
 use super::host_answer::{Awaited, HostAnswer, Wait};
 use super::machine::guest_stack::StackPool;
 use super::machine::store_context::RawTrap;
 use super::machine::switch::{self, Left};
 use super::machine::thread::ReadyThread;
 use super::mapped_blob::MappedBlob;
+use super::objects::ParkedHole;
 use super::throwing::Throwing;
 use super::values::wrong_count;
 use super::{Module, Store};
@@ -163,6 +165,9 @@ struct Before {
     exit_place: ExitPlace,
 }
 
+/// Bytes of a frame pointer and a return address.
+const FRAME_RECORD: usize = 16;
+
 /// What is written for going elsewhere, up to the return address.
 const PREPARED_WORDS: usize = switch::REENTRY_SPACE / 8 + 1;
 
@@ -199,6 +204,10 @@ pub struct Call {
     wait: RefCell<Option<Box<Wait>>>,
     /// What made it fail, other than a trap of its own.
     error: RefCell<Option<Error>>,
+    /// The hole of the heap that it was interrupted in.
+    parked: RefCell<Option<ParkedHole>>,
+    /// Objects among its arguments or results, and among the words that it goes on with elsewhere.
+    holds: RefCell<Vec<Hold>>,
 }
 
 struct Own {
@@ -230,6 +239,7 @@ impl Call {
         let mut call =
             unsafe { Call::with_running(store, running, RunState::Ready, func, entry, own.values.as_mut_ptr()) };
         call.own = Some(own);
+        call.holds.replace(store.hold_all(values.iter().map(|value| value.lo))?);
         call.running.can_yield.set(true);
         Ok(call)
     }
@@ -267,6 +277,8 @@ impl Call {
             given: Cell::new(Given::Nothing),
             wait: RefCell::new(None),
             error: RefCell::new(None),
+            parked: RefCell::new(None),
+            holds: RefCell::default(),
         }
     }
 
@@ -352,6 +364,9 @@ impl Call {
         {
             return Ok(self.fail_here(store, error));
         }
+        if let Some(parked) = &mut *self.parked.borrow_mut() {
+            parked.unpark()?;
+        }
         self.state.set(RunState::Running);
         // SAFETY: `nest` has just allowed it. The stack is leased by this call, which is fresh or was left at a stop. The
         // entry is the store's, which is alive; the trampoline is for the function's type, and the values are as long as it
@@ -377,6 +392,11 @@ impl Call {
         };
         if exit == switch::FINISHED {
             self.state.set(RunState::Finished);
+            if self.own.is_some() && store.heap().is_some() {
+                // Without memory for it the results are looked at once more when they are asked for.
+                let held = store.hold_all(self.raw_values().iter().map(|value| value.lo));
+                self.holds.replace(held.unwrap_or_default());
+            }
             // SAFETY: the pool is the store's, and the call doesn't run any more.
             unsafe { (*self.pool).release(self.running.stack.replace(ptr::null())) };
         }
@@ -393,6 +413,9 @@ impl Call {
                 Exit::Yielded
             }
             switch::REFUSED => {
+                if let Left::Preempted | Left::PreemptedAtEnd = self.left.get() {
+                    self.park(store);
+                }
                 self.state.set(if self.guest_sp.get() == 0 { RunState::Ready } else { RunState::Suspended });
                 Exit::Interrupted(Interrupted::Outside)
             }
@@ -432,6 +455,7 @@ impl Call {
         };
         self.exit_place.set(ExitPlace { pc, fp, kind: PcKind::Exact });
         self.guest_sp.set(guest_sp);
+        self.uses_stack(guest_sp, 0);
         self.left.set(Left::Stopped);
         Stopped { pc: NativePc(pc), fp }
     }
@@ -445,6 +469,8 @@ impl Call {
         let (pc, fp, guest_sp) = unsafe { ((*context).exit_pc, (*context).exit_fp, (*context).guest_sp) };
         self.exit_place.set(ExitPlace { pc, fp, kind: PcKind::Return });
         self.guest_sp.set(guest_sp);
+        // SAFETY: as above.
+        self.uses_stack(unsafe { (*context).exit_frame }, 0);
         self.left.set(Left::Threw);
         self.throwing.replace(store.inner().throwing.take());
     }
@@ -480,6 +506,8 @@ impl Call {
         self.guest_sp.set(guest_sp);
         self.left.set(Left::Yielded);
         self.awaited.set(store.inner().awaited.get());
+        // The function's values are below what is kept of the registers.
+        self.uses_stack(guest_sp.min(self.awaited.get().values.addr()), 0);
         self.given.set(Given::Nothing);
         if self.awaited.get().again.is_some() {
             self.wait.replace(store.inner().wait.take());
@@ -677,7 +705,42 @@ impl Call {
             }
         };
         self.exit_place.set(place);
+        self.uses_stack(self.guest_sp.get(), if exit == switch::PREEMPTED { place.fp + FRAME_RECORD } else { 0 });
+        if exit == switch::PREEMPTED {
+            self.park(store);
+        }
         if exit == switch::AGAIN { Interrupted::Calling } else { Interrupted::Inside }
+    }
+
+    /// Notes what is on its stack while it stands still: see [`GuestStack::set_used`](super::machine::guest_stack::GuestStack).
+    #[inline(always)]
+    fn uses_stack(&self, from: usize, uncertain_until: usize) {
+        // SAFETY: the stack is leased by this call.
+        unsafe { (*self.running.stack.get()).set_used(from, uncertain_until) };
+    }
+
+    /// The same where it has trapped: the stack pointer is that of the trap, or of the last call of the host.
+    #[cold]
+    fn uses_stack_at_trap(&self, store: &Store, sp: usize) {
+        // SAFETY: the stack, if there is one, is leased by this call.
+        let Some(stack) = (unsafe { self.running.stack.get().as_ref() }) else { return };
+        // SAFETY: the context is this store's; guest code isn't running.
+        let exit_frame = unsafe { (*store.inner().context.get()).exit_frame };
+        let stack = stack.accessible_from()..stack.high;
+        let from = [sp, exit_frame].into_iter().filter(|address| stack.contains(address)).min();
+        self.uses_stack(from.unwrap_or(stack.start), 0);
+    }
+
+    /// Keeps the hole of the heap that it may be allocating in.
+    #[cold]
+    fn park(&self, store: &Store) {
+        match store.park() {
+            Ok(parked) => {
+                self.parked.replace(parked);
+            }
+            // Nobody may run on: whoever allocated would do so in the midst of an object of this guest's.
+            Err(error) => store.poison(error.message()),
+        }
     }
 
     #[cold]
@@ -692,6 +755,7 @@ impl Call {
             }
             *self.error.borrow_mut() = error;
         }
+        self.uses_stack_at_trap(store, trap.sp);
         let mut place = ExitPlace { pc: trap.pc, fp: trap.fp, kind: PcKind::Exact };
         if let TrapCode::HostError | TrapCode::Exception = trap.code {
             // It was left by a call.
@@ -744,6 +808,7 @@ impl Call {
         let Some(saved) = self.registers_of_caller(store, &activation, fp) else {
             bail!(InvalidState, "the call has no such frame");
         };
+        self.holds.replace(store.hold_all(words.iter().copied())?);
         let info = blob.module().info();
         let call = GuestCall::new(info.func_type(info.func_index(blob.function(body))));
         // Frame pointer and return address, then arguments, then results. The first two are where the function finds them, from where
@@ -900,7 +965,7 @@ impl Call {
         }
         // SAFETY: the entry is the store's, which is alive.
         let results = unsafe { &*self.entry }.ty().results.iter();
-        Ok(results.zip(self.raw_values()).map(|(ty, raw)| store.value_of(*ty, raw)).collect())
+        Ok(results.zip(self.raw_values()).map(|(ty, raw)| store.from_raw(*ty, raw)).collect())
     }
 
     /// The values: results if the call has finished, arguments before.

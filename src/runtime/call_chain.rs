@@ -248,6 +248,26 @@ impl CallChain {
         false
     }
 
+    /// Calls `found` with the stack of each running call, and where on it guest code has called the host: what the guest has is from
+    /// there on.
+    ///
+    /// # Safety
+    ///
+    /// Each running call must wait for a host function: guest code isn't running. `exit_frame` must be the store context's.
+    pub(super) unsafe fn each_waiting(&self, exit_frame: usize, mut found: impl FnMut(*const GuestStack, usize)) {
+        let mut frame = exit_frame;
+        let mut next = self.innermost.get();
+        // SAFETY: the calls in the chain run, so they are neither moved nor dropped.
+        while let Some(call) = unsafe { next.as_ref() } {
+            found(call.stack.get(), frame);
+            next = call.outer.get();
+            // SAFETY: as above.
+            if let Some(outer) = unsafe { next.as_ref() } {
+                frame = outer.waits_at.get();
+            }
+        }
+    }
+
     /// Where guest code waits for host functions, newest first: one entry per running call.
     /// `exit_frame` is the store context's.
     ///

@@ -4,11 +4,13 @@
 //! their addresses. Read next: [`super::module`].
 
 use super::epoch::Epochs;
+use super::gc::Layouts;
 use super::machine::code_memory::TrampolineCode;
 use super::machine::mapping::{Mapping, is_available};
 use super::machine::own_stack::with_room;
 use super::machine::switch;
 use super::machine::traps;
+use super::object_types::layout_of;
 use crate::abi::artifact::CompiledBlob;
 use crate::base::floats::in_default_environment;
 use crate::base::{Config, DefinedFuncIndex, Result, TypeId, memory};
@@ -25,6 +27,7 @@ struct EngineInner {
     config: Config,
     compiler: Compiler,
     types: TypeRegistry,
+    layouts: Arc<Layouts>,
     /// Made when they are first needed, by the number of the function type.
     trampolines: Mutex<HashMap<TypeId, Arc<TrampolineCode>>>,
     epochs: Epochs,
@@ -48,8 +51,8 @@ impl Engine {
         memories.compares_all |= !config.signal_handlers || (guarded > 0 && Mapping::reserve(guarded).is_err());
         memory::ask(DESCRIPTIONS)?;
         let compiler = Compiler::new(&config)?.asking(is_available);
-        let (types, trampolines, epochs) = Default::default();
-        Ok(Engine(Arc::new(EngineInner { config, compiler, types, trampolines, epochs })))
+        let (types, layouts, trampolines, epochs) = Default::default();
+        Ok(Engine(Arc::new(EngineInner { config, compiler, types, layouts, trampolines, epochs })))
     }
 
     /// The configuration that it was made with.
@@ -80,6 +83,19 @@ impl Engine {
     /// The types of its modules and of the host's functions.
     pub fn types(&self) -> &TypeRegistry {
         &self.0.types
+    }
+
+    /// What objects of the types look like to a collector.
+    pub(super) fn layouts(&self) -> &Arc<Layouts> {
+        &self.0.layouts
+    }
+
+    /// Adds the layouts of types that were registered since the last time.
+    ///
+    /// Errors: `System`; `Limit`.
+    pub(super) fn add_layouts(&self) -> Result<()> {
+        let types = &self.0.types;
+        self.0.layouts.extend(types.count(), |id| layout_of(&types.get(TypeId(id))))
     }
 
     /// The trampolines of a function type, compiled when first asked for.

@@ -133,7 +133,7 @@ impl Store {
         if self.engine().config().debug {
             self.ask_to_show(exception)?;
             // SAFETY: the caller's promise.
-            inner.throwing.set(Some(Box::new(unsafe { self.throwing(exception, catching) })));
+            inner.throwing.set(Some(Box::new(unsafe { self.throwing(exception, catching) }?)));
             return Ok(switch::THROWS);
         }
         // SAFETY: the frame is there, and nothing has run since it was found.
@@ -226,7 +226,7 @@ impl Store {
         // SAFETY: the caller's promise; the values are used before this returns.
         unsafe {
             let catching = self.find_handler(activation, tag)?;
-            Some(self.throwing(InFlight { tag, values: values.as_ptr(), reference: 0 }, catching))
+            self.throwing(InFlight { tag, values: values.as_ptr(), reference: 0 }, catching).ok()
         }
     }
 
@@ -273,14 +273,17 @@ impl Store {
         Thrown { tag, values }
     }
 
+    /// Errors: `System`.
+    ///
     /// # Safety
     ///
     /// As for [`Store::thrown`].
-    unsafe fn throwing(&self, exception: InFlight, catching: Catching) -> Throwing {
+    unsafe fn throwing(&self, exception: InFlight, catching: Catching) -> Result<Throwing> {
         let InFlight { tag, values, reference } = exception;
         // SAFETY: the caller's promise.
-        let (thrown, raw) = unsafe { (self.thrown(exception), values_at(values, self.values_of(tag)).into()) };
-        Throwing { thrown: Rc::new(thrown), catching, raw, tag, reference }
+        let (thrown, raw) = unsafe { (self.thrown(exception), values_at(values, self.values_of(tag))) };
+        let holds = self.hold_all(raw.iter().map(|value| value.lo))?;
+        Ok(Throwing { thrown: Rc::new(thrown), catching, raw: raw.into(), tag, reference, _holds: holds.into() })
     }
 
     /// The raw form of a reference.

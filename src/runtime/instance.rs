@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "writes what guest code works on")]
 
 use super::entities::global::GlobalEntry;
+use super::entities::holds::Hold;
 use super::entities::instance::{Context, InstanceData};
 use super::entities::memory::{LinearMemory, STRETCH};
 use super::entities::table::{self, TableData};
@@ -17,10 +18,10 @@ use super::{Module, Store};
 use crate::abi::vmctx::{self, VmFuncRef, VmMemory, VmTable};
 use crate::base::floats;
 use crate::base::{
-    Backtrace, DataIndex, DefinedTableIndex, ElemIndex, Error, Func, FuncIndex, Global, GlobalIndex, Instance, Memory,
-    MemoryIndex, RawValue, Result, Table, TableIndex, Tag, TagIndex, TrapCode, error::bail,
+    Backtrace, DataIndex, DefinedTableIndex, ElemIndex, Error, ErrorKind, Func, FuncIndex, Global, GlobalIndex,
+    Instance, Memory, MemoryIndex, RawValue, Result, Table, TableIndex, Tag, TagIndex, TrapCode, error::bail,
 };
-use crate::wasm::{ElementItems, ElementMode, Item};
+use crate::wasm::{ConstExpr, ConstOp, ElementItems, ElementMode, Item};
 use cranelift_entity::EntityRef;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ptr;
@@ -115,10 +116,16 @@ impl Store {
         self.check_memories(info.memories.len() - info.imported_memories as usize)?;
         self.check_tables(info.tables.len() - info.imported_tables as usize)?;
         check_memory(module)?;
+        if info.uses_heap {
+            self.heap_or_new()?;
+        }
         let code = self.mapped(module)?;
         let context = Context::new(info.layout.size())?;
         self.fill_context(&context, module, &imports, &code, number);
-        let Definitions { memories, tables, globals } = self.define(&context, module)?;
+        // Objects that globals are set to, until the store knows the globals.
+        let mut kept = Vec::new();
+        let Definitions { memories, tables, globals } = self.define(&context, module, &mut kept)?;
+        let elements = self.evaluate_elements(&context, module, &mut kept)?;
 
         // Nothing fails from here on.
         let append = |imported: Vec<u64>, present: usize, defined: usize| {
@@ -135,6 +142,7 @@ impl Store {
             tags: append(imports.tags, inner.tags.borrow().len(), info.tags.len() - info.imported_tags as usize),
             dropped_data: segments(info.data.len()),
             dropped_elems: segments(info.elements.len()),
+            elements: RefCell::new(elements),
             references: RefCell::default(),
             context,
         });
@@ -191,8 +199,56 @@ impl Store {
         }
     }
 
+    /// The value of a constant expression; objects that it makes are added to those that are kept.
+    ///
+    /// Errors: a trap if there is no room for an object; `System`.
+    fn evaluate(&self, context: &Context, module: &Module, expr: &ConstExpr, kept: &mut Vec<Hold>) -> Result<u128> {
+        let info = module.info();
+        let object = |op, operands: &[u128], words: &[u128]| {
+            let made = match op {
+                ConstOp::StructNew(ty, _) | ConstOp::ArrayNewFixed(ty, _) => {
+                    self.object_of_bits(info.type_ids[ty], operands, words)
+                }
+                ConstOp::StructNewDefault(ty) => self.allocate(info.type_ids[ty], 0, words),
+                ConstOp::ArrayNew(ty) => self.array_of_bits(info.type_ids[ty], operands[0], operands[1] as u32, words),
+                ConstOp::ArrayNewDefault(ty) => self.allocate(info.type_ids[ty], operands[0] as u32, words),
+                other => unreachable!("{other:?} makes no object"),
+            };
+            made.map_err(|error| match error.kind() {
+                ErrorKind::Limit => Error::trap(TrapCode::HeapExhausted, None, Backtrace::default()),
+                _ => error,
+            })
+        };
+        let value = context.evaluate(module, expr, &object)?;
+        if expr.makes_objects() {
+            kept.extend(self.hold(value as u64)?);
+        }
+        Ok(value)
+    }
+
+    /// The elements of the segments whose expressions make objects.
+    fn evaluate_elements(
+        &self,
+        context: &Context,
+        module: &Module,
+        kept: &mut Vec<Hold>,
+    ) -> Result<Box<[Option<Box<[u64]>>]>> {
+        let mut all = Vec::with_capacity(module.info().elements.len());
+        for segment in module.info().elements.values() {
+            all.push(match &segment.items {
+                ElementItems::Exprs(exprs) if exprs.iter().any(ConstExpr::makes_objects) => {
+                    let elements =
+                        exprs.iter().map(|expr| self.evaluate(context, module, expr, kept).map(|bits| bits as u64));
+                    Some(elements.collect::<Result<_>>()?)
+                }
+                _ => None,
+            });
+        }
+        Ok(all.into())
+    }
+
     /// Makes what the module defines: memories, globals, tables.
-    fn define(&self, context: &Context, module: &Module) -> Result<Definitions> {
+    fn define(&self, context: &Context, module: &Module, kept: &mut Vec<Hold>) -> Result<Definitions> {
         let (info, limits) = (module.info(), self.limits());
         let layout = &info.layout;
         let mut memories = Vec::new();
@@ -205,13 +261,16 @@ impl Store {
         for (index, init) in &info.global_inits {
             let ty = info.globals[GlobalIndex::new(info.imported_globals as usize + index.index())];
             let at = layout.defined_global(index);
-            context.write(at, RawValue::from_bits(context.evaluate(module, init)));
+            context.write(at, RawValue::from_bits(self.evaluate(context, module, init, kept)?));
             globals.push(GlobalEntry::in_context(ty, context.at(at).cast()));
         }
         let mut tables = Vec::new();
         for (_, ty) in info.tables.iter().skip(info.imported_tables as usize) {
             let index = DefinedTableIndex::new(tables.len());
-            let init = info.table_inits[index].as_ref().map_or(0, |init| context.evaluate(module, init) as u64);
+            let init = match &info.table_inits[index] {
+                Some(init) => self.evaluate(context, module, init, kept)? as u64,
+                None => 0,
+            };
             let definition = context.at(layout.defined_table(index)).cast::<VmTable>();
             // SAFETY: the definition is inside the context, which lives as long as the store if the table gets into it.
             tables.push(Rc::new(unsafe { TableData::new(*ty, init, Some(definition), &limits) }?));
@@ -270,14 +329,7 @@ impl Store {
             if done != 0 && done.is_multiple_of(table::STRETCH as u32) && is_left(done) {
                 break;
             }
-            let place = (source + done) as usize;
-            let bits = match items {
-                ElementItems::Funcs(funcs) => {
-                    let reference = instance.context.func_ref(&instance.module, funcs[place]);
-                    reference.expect("element segments let functions escape") as u64
-                }
-                ElementItems::Exprs(exprs) => instance.evaluate(&exprs[place]) as u64,
-            };
+            let bits = instance.element(segment, (source + done) as usize);
             table.set(destination + u64::from(done), bits);
         }
         Some(())

@@ -41,10 +41,11 @@ pub mod quick_call;
 
 mod builtins;
 mod entities;
-#[expect(unused_imports, reason = "guests don't have objects yet")]
-#[cfg_attr(not(test), expect(dead_code, reason = "guests don't have objects yet"))]
 mod gc;
 mod machine;
+mod object_types;
+mod objects;
+mod roots;
 
 pub use activation::{Activation, FrameLink, PcKind, StackWords};
 pub use call::{Awaits, Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};

@@ -70,6 +70,7 @@ impl Module {
             compiled.map_err(|refused| Module::why_refused(bytes, refused))
         })??;
         let blob = Arc::new(Blob::new(compiled, engine.is_debug())?);
+        engine.add_layouts()?;
         let type_ids = info.type_ids.values().map(|id| id.0).collect();
         let name = name.map(str::to_string).or_else(|| info.names.module.clone());
         static NEXT: AtomicU64 = AtomicU64::new(1);

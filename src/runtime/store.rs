@@ -10,13 +10,17 @@ use super::activation::Activation;
 use super::blob::Blob;
 use super::call_chain::CallChain;
 use super::entities::exceptions::Exceptions;
+use super::entities::externs::Externs;
 use super::entities::func::{FuncEntries, FuncRefs};
 use super::entities::global::GlobalEntry;
+use super::entities::holds::Holds;
+use super::entities::host_roots::HostRoots;
 use super::entities::instance::InstanceData;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
 use super::entities::tag::TagEntry;
 use super::epoch::{Deadline, LimitAction};
+use super::gc::Heap;
 use super::host_answer::{Awaited, HostAnswer, Wait};
 use super::machine::code_map::CodeMap;
 use super::machine::code_memory::{PatchMethod, TrampolineCode};
@@ -27,14 +31,15 @@ use super::machine::thread::{KnownThread, Side};
 use super::mapped_blob::{MappedBlob, StoreModule};
 use super::throwing::Throwing;
 use super::{Engine, Module};
-use crate::abi::references::MOST_HOST_VALUES;
+use crate::abi::heap::VmHeap;
+use crate::abi::references::host_reference;
 use crate::base::{
     BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId,
-    StoreLimits, error::bail, memory,
+    StoreLimits, error::bail,
 };
 use cranelift_entity::EntityRef;
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -96,7 +101,15 @@ pub struct StoreInner {
     pub(super) exceptions: Exceptions,
     /// The exception that a call was just left with.
     pub(super) throwing: Cell<Option<Box<Throwing>>>,
-    pub(super) externs: RefCell<Vec<Box<dyn Any>>>,
+    pub(super) externs: Externs,
+    /// Made when it is first needed.
+    pub(super) heap: OnceCell<Rc<RefCell<Heap>>>,
+    /// What the host has references to.
+    pub(super) host_roots: RefCell<HostRoots>,
+    /// Host functions that run, and scopes that the host has opened.
+    pub(super) scopes: Cell<u32>,
+    /// What the library itself keeps.
+    pub(super) holds: Holds,
 
     /// Modules in the order of first instantiation.
     pub(super) modules: RefCell<Vec<Module>>,
@@ -160,7 +173,11 @@ impl Store {
             tags: RefCell::default(),
             exceptions: Exceptions::default(),
             throwing: Cell::default(),
-            externs: RefCell::default(),
+            externs: Externs::default(),
+            heap: OnceCell::new(),
+            host_roots: RefCell::default(),
+            scopes: Cell::new(0),
+            holds: Holds::default(),
             modules: RefCell::default(),
             mapped: RefCell::default(),
             blobs: RefCell::default(),
@@ -176,6 +193,7 @@ impl Store {
         unsafe {
             let context = (*inner).context.get();
             (*context).store = inner.cast();
+            (*context).heap = &raw const (*context).no_heap;
             (*context).code = &raw const (*inner).code;
             (*inner).stacks.set_context(context.cast());
         }
@@ -290,17 +308,47 @@ impl Store {
         Error::new(ErrorKind::OutOfRange, format_args!("{what} {index} is out of range: there are {length}"))
     }
 
-    /// Keeps a host value for as long as the store lives, so that the guest can hold a reference to it.
+    /// Keeps a host value, so that the guest can hold a reference to it: for as long as the store lives or, if it was made in a scope,
+    /// until that is closed and the guest has no reference to it.
     ///
     /// Errors: `System` if there is no memory for it; `Limit` if there are too many.
     pub fn externref_new(&self, data: Box<dyn Any>) -> Result<ExternRef> {
-        let mut externs = self.inner().externs.borrow_mut();
-        if externs.len() > MOST_HOST_VALUES as usize {
-            bail!(Limit, "a store has at most {MOST_HOST_VALUES} host values");
+        let inner = self.inner();
+        let is_permanent = inner.scopes.get() == 0;
+        let number = inner.externs.add(data, is_permanent)?;
+        if !is_permanent {
+            // Without heap nothing is ever collected.
+            self.heap_or_new()?;
+            inner.host_roots.borrow_mut().add(host_reference(number))?;
         }
-        memory::reserve(&mut externs, 1)?;
-        externs.push(data);
-        Ok(ExternRef { store: self.id(), index: externs.len() as u64 - 1 })
+        Ok(ExternRef { store: self.id(), index: number.into() })
+    }
+
+    /// Guest code finds the heap there from now on.
+    pub(super) fn set_vm_heap(&self, heap: &Rc<VmHeap>) {
+        // SAFETY: the context is this store's, and guest code isn't running. The heap is there as long as the store.
+        unsafe { (*self.inner().context.get()).heap = Rc::as_ptr(heap) };
+    }
+
+    /// Opens a scope: what the host is given references to is kept until it is closed. Answers what that is done by.
+    pub fn open_scope(&self) -> u64 {
+        let inner = self.inner();
+        inner.scopes.set(inner.scopes.get() + 1);
+        inner.host_roots.borrow().scope() as u64
+    }
+
+    /// Closes a scope. Scopes are closed in the reverse order of opening.
+    ///
+    /// Errors: `InvalidState` if none is open, or it isn't one that may be.
+    pub fn close_scope(&self, scope: u64) -> Result<()> {
+        let inner = self.inner();
+        let mut roots = inner.host_roots.borrow_mut();
+        if inner.scopes.get() == 0 || scope > roots.scope() as u64 {
+            bail!(InvalidState, "no such scope is open");
+        }
+        inner.scopes.set(inner.scopes.get() - 1);
+        roots.close(scope as usize);
+        Ok(())
     }
 
     /// The value behind a reference. `InvalidArgument` if it is the guest's, `OutOfRange` if there is none.
@@ -310,11 +358,15 @@ impl Store {
             self.word_of(reference)?;
             bail!(InvalidArgument, "the reference is to a value of the guest's");
         }
-        let externs = self.inner().externs.borrow();
-        match externs.get(reference.index as usize) {
-            // SAFETY: the boxes are neither removed nor changed until the store is dropped.
-            Some(data) => Ok(unsafe { &*ptr::from_ref::<dyn Any>(&**data) }),
-            None => Err(Store::out_of_range("host reference", reference.index, externs.len() as u64)),
+        let externs = &self.inner().externs;
+        match externs.get(reference.index) {
+            // SAFETY: the value is neither moved nor dropped before a collection, and none happens as long as the host looks at it:
+            // what is looked at is a pointer of the host's.
+            Some(data) => Ok(unsafe { &*data }),
+            None if reference.index < externs.count().into() => {
+                bail!(OutOfRange, "the host's value {} is gone", reference.index)
+            }
+            None => Err(Store::out_of_range("host reference", reference.index, externs.count().into())),
         }
     }
 

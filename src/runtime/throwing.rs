@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of stores. Read next: [`super::exception`].
 
+use super::entities::holds::Hold;
 use super::mapped_blob::MappedBlob;
 use crate::abi::artifact::Clause;
 use crate::base::{CodeOffset, RawValue, Thrown, WasmPc};
@@ -57,6 +58,8 @@ pub struct Throwing {
     pub(super) raw: Rc<[RawValue]>,
     pub(super) tag: u64,
     pub(super) reference: u64,
+    /// Keeps the objects that it carries.
+    pub(super) _holds: Rc<[Hold]>,
 }
 
 impl Throwing {

@@ -6,11 +6,12 @@
 #![expect(unsafe_code, reason = "function references are addresses")]
 
 use super::Store;
+use crate::abi::heap::is_object;
 use crate::abi::references::{host_number, host_reference, i31_reference, i31_value};
 use crate::abi::vmctx::VmFuncRef;
 use crate::base::{
-    AnyRef, Error, ErrorKind, ExnRef, ExternRef, HeapType, RawValue, RefType, Result, TypeId, TypeKind, ValType, Value,
-    error::bail,
+    AnyRef, Error, ErrorKind, ExnRef, ExternRef, HeapType, Object, RawValue, RefType, Result, TypeId, TypeKind,
+    ValType, Value, error::bail,
 };
 
 impl Store {
@@ -49,7 +50,7 @@ impl Store {
                 }
                 HeapType::Exn => ty.heap == HeapType::Exn && self.inner().exceptions.is_good(raw.lo),
                 HeapType::Extern => ty.heap == HeapType::Extern && self.is_good_word(raw.lo),
-                HeapType::Any => self.is_good_word(raw.lo) && word_is(raw.lo as u32, ty.heap),
+                HeapType::Any => self.is_good_word(raw.lo) && self.word_is(raw.lo as u32, ty.heap),
                 _ => false,
             },
             _ => true,
@@ -59,9 +60,40 @@ impl Store {
     /// Whether it is a host value's reference, or the guest's.
     fn is_good_word(&self, word: u64) -> bool {
         u32::try_from(word).is_ok_and(|word| match host_number(word) {
-            Some(number) => u64::from(number) < self.inner().externs.borrow().len() as u64,
-            None => i31_value(word).is_some(),
+            Some(number) => self.inner().externs.is_there(number.into()),
+            None => i31_value(word).is_some() || self.type_of_word(word).is_some(),
         })
+    }
+
+    /// Whether a good reference that isn't null, of the hierarchy of `anyref`, is to what a heap type has.
+    fn word_is(&self, word: u32, heap: HeapType) -> bool {
+        let is_i31 = i31_value(word).is_some();
+        match heap {
+            HeapType::Any => true,
+            HeapType::I31 => is_i31,
+            HeapType::Eq if is_i31 => true,
+            _ => self.type_of_word(word).is_some_and(|id| {
+                let kind = self.engine().types().get(id).composite.kind();
+                self.engine().types().heap_matches(HeapType::Defined(kind, id), heap)
+            }),
+        }
+    }
+
+    /// The object that a handle of the host's is of.
+    ///
+    /// Errors: `WrongStore`; `OutOfRange` if it is out of date.
+    pub(super) fn object_word(&self, object: Object) -> Result<u32> {
+        self.check(object.store)?;
+        match self.inner().host_roots.borrow().get(object.index) {
+            Some(word) => Ok(word),
+            None => bail!(OutOfRange, "the reference is out of date: its scope was closed"),
+        }
+    }
+
+    /// A handle of an object, good in the scope that is open; none if there is no memory for it.
+    fn object_of(&self, word: u32) -> Option<Object> {
+        let index = self.inner().host_roots.borrow_mut().add(word).ok()?;
+        Some(Object { store: self.id(), index })
     }
 
     /// The bits of a reference that the host has.
@@ -71,6 +103,10 @@ impl Store {
             return Ok(host_reference(reference.index as u32));
         }
         self.check(reference.store)?;
+        if reference.index & ExternRef::OBJECT != 0 {
+            let index = reference.index & !(ExternRef::OF_GUEST | ExternRef::OBJECT);
+            return self.object_word(Object { store: reference.store, index });
+        }
         let word = reference.index & !ExternRef::OF_GUEST;
         if self.is_good_word(word) {
             Ok(word as u32)
@@ -83,13 +119,33 @@ impl Store {
     fn any_word(&self, reference: AnyRef) -> Result<u32> {
         match reference {
             AnyRef::I31(value) => Ok(i31_reference(value)),
+            AnyRef::Object(object) => self.object_word(object),
             AnyRef::Extern(reference) => self.word_of(reference),
         }
     }
 
-    fn extern_of(&self, word: u32) -> ExternRef {
-        let index = host_number(word).map_or(ExternRef::OF_GUEST | u64::from(word), u64::from);
-        ExternRef { store: self.id(), index }
+    /// A handle of what the word of an `externref` refers to; none if there is no memory for it.
+    fn extern_of(&self, word: u32) -> Option<ExternRef> {
+        let index = match host_number(word) {
+            Some(number) => {
+                if !self.inner().externs.is_permanent(number) {
+                    self.inner().host_roots.borrow_mut().add(word).ok()?;
+                }
+                number.into()
+            }
+            None if is_object(word) => ExternRef::OF_GUEST | ExternRef::OBJECT | self.object_of(word)?.index,
+            None => ExternRef::OF_GUEST | u64::from(word),
+        };
+        Some(ExternRef { store: self.id(), index })
+    }
+
+    /// The same for the word of an `anyref`.
+    fn any_of(&self, word: u32) -> Option<AnyRef> {
+        Some(match i31_value(word) {
+            Some(value) => AnyRef::I31(value),
+            None if is_object(word) => AnyRef::Object(self.object_of(word)?),
+            None => AnyRef::Extern(self.extern_of(word)?),
+        })
     }
 
     /// Whether functions of a type are values of a reference type.
@@ -117,11 +173,12 @@ impl Store {
                 // SAFETY: references that the guest has are addresses of this store's function references.
                 HeapType::Func => Value::FuncRef(Some(unsafe { self.func_of_ref(raw.lo as *mut VmFuncRef) })),
                 HeapType::Exn => Value::ExnRef(Some(ExnRef { store: self.id(), index: raw.lo - 1 })),
-                HeapType::Extern => Value::ExternRef(Some(self.extern_of(raw.lo as u32))),
-                HeapType::Any => Value::AnyRef(Some(match i31_value(raw.lo as u32) {
-                    Some(value) => AnyRef::I31(value),
-                    None => AnyRef::Extern(self.extern_of(raw.lo as u32)),
-                })),
+                HeapType::Extern => self
+                    .extern_of(raw.lo as u32)
+                    .map_or(Value::Unavailable, |reference| Value::ExternRef(Some(reference))),
+                HeapType::Any => {
+                    self.any_of(raw.lo as u32).map_or(Value::Unavailable, |reference| Value::AnyRef(Some(reference)))
+                }
                 _ => Value::Unavailable,
             },
         }
@@ -153,7 +210,7 @@ impl Store {
             Value::ExnRef(Some(_)) => ty.heap == HeapType::Exn,
             Value::AnyRef(None) => ty.nullable && ty.heap.top() == HeapType::Any,
             Value::AnyRef(Some(reference)) => {
-                ty.heap.top() == HeapType::Any && word_is(self.any_word(reference)?, ty.heap)
+                ty.heap.top() == HeapType::Any && self.word_is(self.any_word(reference)?, ty.heap)
             }
             _ => false,
         })
@@ -166,15 +223,6 @@ impl Store {
             values[place] = self.raw_as(arg, *ty, "argument #", place)?;
         }
         Ok(())
-    }
-}
-
-/// Whether a good reference that isn't null, of the hierarchy of `anyref`, is to what a heap type has.
-fn word_is(word: u32, heap: HeapType) -> bool {
-    match heap {
-        HeapType::Any => true,
-        HeapType::Eq | HeapType::I31 => i31_value(word).is_some(),
-        _ => false,
     }
 }
 

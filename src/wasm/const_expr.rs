@@ -1,7 +1,7 @@
 //! Constant expressions (Wasm core spec, 3.3.13 "Expressions").
 
 use crate::abi::references::i31_reference;
-use crate::base::{FuncIndex, GlobalIndex};
+use crate::base::{FuncIndex, GlobalIndex, Result, TypeIndex};
 
 /// One operator of a constant expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,16 @@ pub enum ConstOp {
     RefFunc(FuncIndex),
     /// `ref.i31`
     RefI31,
+    /// `struct.new`, with the number of fields.
+    StructNew(TypeIndex, u32),
+    /// `struct.new_default`
+    StructNewDefault(TypeIndex),
+    /// `array.new`
+    ArrayNew(TypeIndex),
+    /// `array.new_default`
+    ArrayNewDefault(TypeIndex),
+    /// `array.new_fixed`, with the number of elements.
+    ArrayNewFixed(TypeIndex, u32),
     /// `any.convert_extern` or `extern.convert_any`, which change nothing.
     Convert,
     /// `i32.add`
@@ -52,6 +62,27 @@ impl ConstOp {
             _ => None,
         }
     }
+
+    /// How many operands it takes, if it makes an object.
+    fn object_operands(self) -> Option<usize> {
+        match self {
+            ConstOp::StructNew(_, count) | ConstOp::ArrayNewFixed(_, count) => Some(count as usize),
+            ConstOp::StructNewDefault(_) => Some(0),
+            ConstOp::ArrayNew(_) => Some(2),
+            ConstOp::ArrayNewDefault(_) => Some(1),
+            _ => None,
+        }
+    }
+}
+
+/// What a constant expression refers to.
+pub trait ConstEnvironment {
+    /// The value of a global.
+    fn global(&self, global: GlobalIndex) -> u128;
+    /// The reference of a function.
+    fn func(&self, func: FuncIndex) -> u64;
+    /// Makes an object. The operator's operands are the last of these words, of which all are in use.
+    fn object(&self, op: ConstOp, operands: &[u128], words: &[u128]) -> Result<u32>;
 }
 
 /// A constant expression in evaluation order, without its `end`. Validated: it leaves exactly one value.
@@ -59,14 +90,28 @@ impl ConstOp {
 pub struct ConstExpr(pub Box<[ConstOp]>);
 
 impl ConstExpr {
-    /// Evaluates the expression to raw bits. `global` and `func` supply what it refers to.
-    pub fn evaluate(&self, global: impl Fn(GlobalIndex) -> u128, func: impl Fn(FuncIndex) -> u64) -> u128 {
+    /// Whether it makes objects, and others each time.
+    pub fn makes_objects(&self) -> bool {
+        self.0.iter().any(|op| op.object_operands().is_some())
+    }
+
+    /// Evaluates the expression to raw bits.
+    ///
+    /// Errors: what making objects answers.
+    pub fn evaluate(&self, environment: &impl ConstEnvironment) -> Result<u128> {
         let mut stack: Vec<u128> = Vec::with_capacity(2);
         for op in &self.0 {
+            if let Some(count) = op.object_operands() {
+                let from = stack.len() - count;
+                let object = environment.object(*op, &stack[from..], &stack)?;
+                stack.truncate(from);
+                stack.push(object.into());
+                continue;
+            }
             let value = match *op {
-                ConstOp::GlobalGet(index) => global(index),
+                ConstOp::GlobalGet(index) => environment.global(index),
                 ConstOp::RefNull => 0,
-                ConstOp::RefFunc(index) => func(index).into(),
+                ConstOp::RefFunc(index) => environment.func(index).into(),
                 ConstOp::RefI31 => {
                     let value = stack.pop().expect("validated");
                     i31_reference(value as i32).into()
@@ -82,7 +127,7 @@ impl ConstExpr {
             };
             stack.push(value);
         }
-        stack.pop().expect("a validated expression leaves a value")
+        Ok(stack.pop().expect("a validated expression leaves a value"))
     }
 }
 
@@ -105,7 +150,19 @@ mod tests {
             ConstOp::I32Const(2),
             ConstOp::I32Mul,
         ]));
-        let value = expr.evaluate(|index| u128::from(index.as_u32()), |_| unreachable!());
+        struct Numbers;
+        impl ConstEnvironment for Numbers {
+            fn global(&self, global: GlobalIndex) -> u128 {
+                global.as_u32().into()
+            }
+            fn func(&self, _: FuncIndex) -> u64 {
+                unreachable!()
+            }
+            fn object(&self, _: ConstOp, _: &[u128], _: &[u128]) -> Result<u32> {
+                unreachable!()
+            }
+        }
+        let value = expr.evaluate(&Numbers).unwrap();
         assert_eq!(value, u128::from((i32::MAX as u32).wrapping_add(3).wrapping_mul(2)));
     }
 }

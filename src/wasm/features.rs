@@ -70,57 +70,42 @@ pub fn heap_type(
 }
 
 /// Refuses a value type that isn't compiled; `offset` is where it is in the module.
-pub fn check_value_type(ty: wasmparser::ValType, types: &ModuleInfo, offset: u64) -> Result<()> {
+pub fn check_value_type(ty: wasmparser::ValType, offset: u64) -> Result<()> {
     match ty {
-        wasmparser::ValType::Ref(ty) => check_heap_type(ty.heap_type(), types, offset),
+        wasmparser::ValType::Ref(ty) => check_heap_type(ty.heap_type(), offset),
         _ => Ok(()),
     }
 }
 
 /// Refuses a heap type that isn't compiled.
-pub fn check_heap_type(ty: wasmparser::HeapType, types: &ModuleInfo, offset: u64) -> Result<()> {
-    use AbstractHeapType::*;
+pub fn check_heap_type(ty: wasmparser::HeapType, offset: u64) -> Result<()> {
+    use AbstractHeapType::{Cont, NoCont};
     match ty {
         wasmparser::HeapType::Abstract { shared: true, .. } => Err(unsupported("shared-everything threads", offset)),
-        wasmparser::HeapType::Abstract { ty: Func | NoFunc | Extern | NoExtern | Exn | NoExn, .. } => Ok(()),
-        wasmparser::HeapType::Abstract { ty: Any | Eq | I31 | None, .. } => Ok(()),
         wasmparser::HeapType::Abstract { ty: Cont | NoCont, .. } => Err(unsupported("stack switching", offset)),
-        wasmparser::HeapType::Concrete(index) => {
-            let index = index.as_module_index().map(TypeIndex::from_u32);
-            match index.and_then(|index| types.types.get(index)).map(|ty| ty.composite.kind()) {
-                Some(TypeKind::Func) => Ok(()),
-                _ => Err(unsupported("gc", offset)),
-            }
-        }
+        wasmparser::HeapType::Concrete(_) | wasmparser::HeapType::Abstract { .. } => Ok(()),
         wasmparser::HeapType::Exact(_) => Err(unsupported("custom descriptors", offset)),
-        wasmparser::HeapType::Abstract { .. } => Err(unsupported("gc", offset)),
     }
 }
 
 /// Refuses an operator that isn't compiled, also where it can't be reached, and nothing else looks at it.
-pub fn check_supported(info: &ModuleInfo, operator: &Operator<'_>, offset: u64) -> Result<()> {
+pub fn check_supported(operator: &Operator<'_>, offset: u64) -> Result<()> {
     match *operator {
         Operator::RefNull { hty }
         | Operator::RefTestNonNull { hty }
         | Operator::RefTestNullable { hty }
         | Operator::RefCastNonNull { hty }
-        | Operator::RefCastNullable { hty } => check_heap_type(hty, info, offset),
+        | Operator::RefCastNullable { hty } => check_heap_type(hty, offset),
         Operator::BrOnCast { to_ref_type, .. } | Operator::BrOnCastFail { to_ref_type, .. } => {
-            check_heap_type(to_ref_type.heap_type(), info, offset)
+            check_heap_type(to_ref_type.heap_type(), offset)
         }
-        Operator::RefEq
-        | Operator::RefI31
-        | Operator::I31GetS
-        | Operator::I31GetU
-        | Operator::AnyConvertExtern
-        | Operator::ExternConvertAny => Ok(()),
-        Operator::TypedSelect { ty } => check_value_type(ty, info, offset),
+        Operator::TypedSelect { ty } => check_value_type(ty, offset),
         Operator::Block { blockty: BlockType::Type(ty) }
         | Operator::Loop { blockty: BlockType::Type(ty) }
         | Operator::If { blockty: BlockType::Type(ty) }
-        | Operator::Try { blockty: BlockType::Type(ty) } => check_value_type(ty, info, offset),
+        | Operator::Try { blockty: BlockType::Type(ty) } => check_value_type(ty, offset),
         Operator::TryTable { ref try_table } => match try_table.ty {
-            BlockType::Type(ty) => check_value_type(ty, info, offset),
+            BlockType::Type(ty) => check_value_type(ty, offset),
             _ => Ok(()),
         },
         _ => match feature_of(operator) {
@@ -136,6 +121,7 @@ pub fn check_supported(info: &ModuleInfo, operator: &Operator<'_>, offset: u64) 
             | "tail calls"
             | "exceptions"
             | "legacy exceptions"
+            | "gc"
             | "threads" => Ok(()),
             feature => Err(unsupported(feature, offset)),
         },
@@ -148,7 +134,7 @@ pub fn check_body_supported(info: &ModuleInfo, function: DefinedFuncIndex) -> Re
     let body = info.body(function);
     for operator in body.get_operators_reader().expect("validated").into_iter_with_offsets() {
         let (operator, offset) = operator.expect("validated");
-        check_supported(info, &operator, offset)?;
+        check_supported(&operator, offset)?;
     }
     Ok(())
 }
@@ -157,7 +143,7 @@ pub fn check_body_supported(info: &ModuleInfo, function: DefinedFuncIndex) -> Re
 pub fn check_locals_supported(info: &ModuleInfo, function: DefinedFuncIndex) -> Result<()> {
     let start = u64::from(info.bodies[function].range.start);
     for declaration in info.body(function).get_locals_reader().expect("validated") {
-        check_value_type(declaration.expect("validated").1, info, start)?;
+        check_value_type(declaration.expect("validated").1, start)?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ pub mod stack_effect;
 pub mod type_registry;
 
 pub use branch_hints::BranchHints;
-pub use const_expr::{ConstExpr, ConstOp};
+pub use const_expr::{ConstEnvironment, ConstExpr, ConstOp};
 pub use features::name_the_feature;
 pub use module_info::{
     DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item, ItemType, ModuleInfo,

@@ -6,8 +6,8 @@ use crate::abi::operators::{ends_run, read_memory};
 use crate::abi::vmctx::VmCtxLayout;
 use crate::base::{
     CompositeType, DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedTableIndex, ElemIndex, ExternType,
-    FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, SubType, TableIndex,
-    TableType, TagIndex, TypeId, TypeIndex, ValType, WasmPc,
+    FieldType, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, SubType,
+    TableIndex, TableType, TagIndex, TypeId, TypeIndex, ValType, WasmPc,
 };
 use cranelift_entity::{EntityRef, PrimaryMap};
 use std::collections::HashMap;
@@ -141,6 +141,8 @@ pub struct ModuleInfo {
     pub bytes: Arc<[u8]>,
     /// Whether a function compares, computes or converts floats; known once they are compiled.
     pub has_floats: bool,
+    /// Whether a function looks into the heap, which must be there then; known once they are compiled.
+    pub uses_heap: bool,
     /// Defined types.
     pub types: PrimaryMap<TypeIndex, Arc<SubType>>,
     /// Their numbers in the engine.
@@ -232,6 +234,22 @@ impl ModuleInfo {
         match &self.types[index].composite {
             CompositeType::Func(ty) => ty,
             other => panic!("validated, but type {} is a {:?}", index.as_u32(), other.kind()),
+        }
+    }
+
+    /// The fields of the structure type of this index.
+    pub fn struct_fields(&self, index: TypeIndex) -> &[FieldType] {
+        match &self.types[index].composite {
+            CompositeType::Struct(fields) => fields,
+            other => panic!("validated, but type {} is a {:?}", index.as_u32(), other.kind()),
+        }
+    }
+
+    /// What elements of the array type of this index hold.
+    pub fn array_element(&self, index: TypeIndex) -> FieldType {
+        match self.types[index].composite {
+            CompositeType::Array(element) => element,
+            ref other => panic!("validated, but type {} is a {:?}", index.as_u32(), other.kind()),
         }
     }
 

@@ -122,6 +122,7 @@ impl<'a> Builder<'a> {
     fn new(bytes: Arc<[u8]>, types: &'a TypeRegistry) -> Builder<'a> {
         let info = ModuleInfo {
             has_floats: false,
+            uses_heap: false,
             bytes,
             types: PrimaryMap::new(),
             type_ids: PrimaryMap::new(),
@@ -314,19 +315,23 @@ impl<'a> Builder<'a> {
             self.info.type_ids.push(id);
             self.info.type_depths.push(self.types.depth(id));
         }
-        // What a function takes or gives must be compiled; what is in a structure or array isn't looked at before one is made.
         for ty in &group {
-            if let CompositeInnerType::Func(ty) = &ty.composite_type.inner {
-                for ty in ty.params().iter().chain(ty.results()) {
-                    check_value_type(*ty, &self.info, offset)?;
+            match &ty.composite_type.inner {
+                CompositeInnerType::Func(ty) => {
+                    ty.params().iter().chain(ty.results()).try_for_each(|ty| check_value_type(*ty, offset))?;
                 }
+                CompositeInnerType::Struct(ty) => {
+                    ty.fields.iter().try_for_each(|field| check_storage_type(field.element_type, offset))?;
+                }
+                CompositeInnerType::Array(ty) => check_storage_type(ty.0.element_type, offset)?,
+                CompositeInnerType::Cont(_) => {}
             }
         }
         Ok(())
     }
 
     fn ref_type(&self, ty: wasmparser::RefType, offset: u64) -> Result<RefType> {
-        check_heap_type(ty.heap_type(), &self.info, offset)?;
+        check_heap_type(ty.heap_type(), offset)?;
         Ok(self.info.ref_type(ty))
     }
 
@@ -342,7 +347,7 @@ impl<'a> Builder<'a> {
         if ty.shared {
             return Err(unsupported("shared-everything threads", offset));
         }
-        check_value_type(ty.content_type, &self.info, offset)?;
+        check_value_type(ty.content_type, offset)?;
         Ok(GlobalType { value: self.info.value_type(ty.content_type), mutable: ty.mutable })
     }
 
@@ -441,6 +446,20 @@ impl<'a> Builder<'a> {
                 }
                 Operator::RefI31 => ConstOp::RefI31,
                 Operator::AnyConvertExtern | Operator::ExternConvertAny => ConstOp::Convert,
+                Operator::StructNew { struct_type_index } => {
+                    let ty = TypeIndex::from_u32(struct_type_index);
+                    ConstOp::StructNew(ty, self.info.struct_fields(ty).len() as u32)
+                }
+                Operator::StructNewDefault { struct_type_index } => {
+                    ConstOp::StructNewDefault(TypeIndex::from_u32(struct_type_index))
+                }
+                Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(TypeIndex::from_u32(array_type_index)),
+                Operator::ArrayNewDefault { array_type_index } => {
+                    ConstOp::ArrayNewDefault(TypeIndex::from_u32(array_type_index))
+                }
+                Operator::ArrayNewFixed { array_type_index, array_size } => {
+                    ConstOp::ArrayNewFixed(TypeIndex::from_u32(array_type_index), array_size)
+                }
                 Operator::I32Add => ConstOp::I32Add,
                 Operator::I32Sub => ConstOp::I32Sub,
                 Operator::I32Mul => ConstOp::I32Mul,
@@ -481,6 +500,13 @@ impl<'a> Builder<'a> {
             None => bail!(Limit, "the module declares more than an instance can hold"),
         }
         Ok(ParsedModule { info: self.info, to_validate: self.to_validate })
+    }
+}
+
+fn check_storage_type(ty: wasmparser::StorageType, offset: u64) -> Result<()> {
+    match ty {
+        wasmparser::StorageType::Val(ty) => check_value_type(ty, offset),
+        wasmparser::StorageType::I8 | wasmparser::StorageType::I16 => Ok(()),
     }
 }
 

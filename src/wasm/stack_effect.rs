@@ -2,6 +2,7 @@
 
 use super::ModuleInfo;
 use crate::abi::atomics::atomic_operator;
+use crate::abi::object_layout::unpacked;
 use crate::abi::operators::{numeric_operands, numeric_result, vector_operator};
 use crate::base::{GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex, ValType};
 use wasmparser::{BlockType, Catch, Operator, TryTable};
@@ -70,6 +71,29 @@ pub fn stack_effect(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> O
         RefEq => effect(2, Some(I32)),
         RefI31 | AnyConvertExtern => effect(1, Some(ValType::ANYREF)),
         ExternConvertAny => effect(1, Some(ValType::EXTERNREF)),
+        StructNew { struct_type_index } => {
+            let fields = info.struct_fields(TypeIndex::from_u32(struct_type_index));
+            effect(fields.len() as u32, Some(ValType::ANYREF))
+        }
+        StructNewDefault { .. } => effect(0, Some(ValType::ANYREF)),
+        StructGet { struct_type_index, field_index }
+        | StructGetS { struct_type_index, field_index }
+        | StructGetU { struct_type_index, field_index } => {
+            let fields = info.struct_fields(TypeIndex::from_u32(struct_type_index));
+            effect(1, Some(unpacked(fields[field_index as usize].storage)))
+        }
+        StructSet { .. } => effect(2, None),
+        ArrayNew { .. } | ArrayNewData { .. } | ArrayNewElem { .. } => effect(2, Some(ValType::ANYREF)),
+        ArrayNewDefault { .. } => effect(1, Some(ValType::ANYREF)),
+        ArrayNewFixed { array_size, .. } => effect(array_size, Some(ValType::ANYREF)),
+        ArrayGet { array_type_index } | ArrayGetS { array_type_index } | ArrayGetU { array_type_index } => {
+            let element = info.array_element(TypeIndex::from_u32(array_type_index));
+            effect(2, Some(unpacked(element.storage)))
+        }
+        ArraySet { .. } => effect(3, None),
+        ArrayLen => effect(1, Some(I32)),
+        ArrayFill { .. } | ArrayInitData { .. } | ArrayInitElem { .. } => effect(4, None),
+        ArrayCopy { .. } => effect(5, None),
         RefFunc { .. } => effect(0, Some(ValType::FUNCREF)),
         I64Add128 | I64Sub128 => Some(StackEffect { pops: 4, pushes: Some(I64), pushes_two: true }),
         I64MulWideS | I64MulWideU => Some(StackEffect { pops: 2, pushes: Some(I64), pushes_two: true }),

@@ -108,6 +108,11 @@ impl TypeRegistry {
         Ok(id)
     }
 
+    /// How many types there are.
+    pub fn count(&self) -> usize {
+        self.types().all.len()
+    }
+
     /// The type of this number.
     ///
     /// Panics if the number isn't this registry's.

@@ -5,8 +5,8 @@
 
 use super::values;
 use pellucid::base::{
-    Config, Error, ErrorKind, ExternRef, Func, FuncType, GlobalType, Instance, MemoryType, OptLevel, RawValue, RefType,
-    StoreLimits, TableType, TrapCode, ValType, Value,
+    Config, Error, ErrorKind, ExternRef, Func, FuncType, GlobalType, Instance, MemoryType, Object, OptLevel, RawValue,
+    RefType, StoreLimits, TableType, TrapCode, TypeKind, ValType, Value,
 };
 use pellucid::debug::{Action, CallState, Debuggee, Edit, Event, EventKind, Resume};
 use pellucid::runtime::{Engine, Extern, Linker, Module};
@@ -132,9 +132,8 @@ impl Script {
                     Ok(values) => values,
                     Err(error) => wrong!("expected {results:?}, got the error: {error}"),
                 };
-                let number = |value: &Value| self.extern_number(value);
                 let pairs = || values.iter().zip(&results);
-                if values.len() != results.len() || !pairs().all(|(a, b)| values::is_expected(a, b, &number)) {
+                if values.len() != results.len() || !pairs().all(|(a, b)| values::is_expected(a, b, self)) {
                     wrong!("expected {results:?}, got {}", values::show(&values));
                 }
                 Ok(())
@@ -309,10 +308,17 @@ impl Script {
             }
         }
     }
+}
 
-    fn extern_number(&self, value: &Value) -> Option<u32> {
+impl values::Known for Script {
+    fn number(&self, value: &Value) -> Option<u32> {
         let Value::ExternRef(Some(reference)) = value else { return None };
         self.debuggee.store().externref_data(*reference).ok()?.downcast_ref().copied()
+    }
+
+    fn kind(&self, object: Object) -> TypeKind {
+        let store = self.debuggee.store();
+        store.engine().types().get(store.object_type(object).unwrap()).composite.kind()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values as scripts write them: arguments, and patterns for results.
 
-use pellucid::base::{AnyRef, Value};
+use pellucid::base::{AnyRef, Object, TypeKind, Value};
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
@@ -27,15 +27,23 @@ pub fn argument(arg: &WastArg<'_>, externref: impl FnOnce(u32) -> Value) -> Resu
     })
 }
 
-/// Whether a result is as expected. `number` tells the number of an external reference.
-pub fn is_expected(value: &Value, expected: &WastRet<'_>, number: &dyn Fn(&Value) -> Option<u32>) -> bool {
-    let WastRet::Core(expected) = expected else { return false };
-    is_expected_core(value, expected, number)
+/// What a store says of references.
+pub trait Known {
+    /// The number of an external reference.
+    fn number(&self, value: &Value) -> Option<u32>;
+    /// What an object is.
+    fn kind(&self, object: Object) -> TypeKind;
 }
 
-fn is_expected_core(value: &Value, expected: &WastRetCore<'_>, number: &dyn Fn(&Value) -> Option<u32>) -> bool {
+/// Whether a result is as expected.
+pub fn is_expected(value: &Value, expected: &WastRet<'_>, known: &dyn Known) -> bool {
+    let WastRet::Core(expected) = expected else { return false };
+    is_expected_core(value, expected, known)
+}
+
+fn is_expected_core(value: &Value, expected: &WastRetCore<'_>, known: &dyn Known) -> bool {
     match (expected, value) {
-        (WastRetCore::Either(choices), _) => choices.iter().any(|choice| is_expected_core(value, choice, number)),
+        (WastRetCore::Either(choices), _) => choices.iter().any(|choice| is_expected_core(value, choice, known)),
         (WastRetCore::I32(expected), Value::I32(value)) => expected == value,
         (WastRetCore::I64(expected), Value::I64(value)) => expected == value,
         (WastRetCore::F32(expected), Value::F32(bits)) => is_expected_f32(*bits, expected),
@@ -47,10 +55,14 @@ fn is_expected_core(value: &Value, expected: &WastRetCore<'_>, number: &dyn Fn(&
         ) => true,
         (WastRetCore::RefNull(Some(heap)), Value::AnyRef(None)) => is_any(heap),
         (WastRetCore::RefI31, Value::AnyRef(Some(AnyRef::I31(_)))) => true,
-        (WastRetCore::RefEq, Value::AnyRef(Some(AnyRef::I31(_)))) => true,
+        (WastRetCore::RefEq, Value::AnyRef(Some(AnyRef::I31(_) | AnyRef::Object(_)))) => true,
+        (WastRetCore::RefStruct, Value::AnyRef(Some(AnyRef::Object(object)))) => {
+            known.kind(*object) == TypeKind::Struct
+        }
+        (WastRetCore::RefArray, Value::AnyRef(Some(AnyRef::Object(object)))) => known.kind(*object) == TypeKind::Array,
         (WastRetCore::RefAny, Value::AnyRef(Some(_))) => true,
         (WastRetCore::RefHost(expected), Value::AnyRef(Some(AnyRef::Extern(made)))) => {
-            number(&Value::ExternRef(Some(*made))) == Some(*expected)
+            known.number(&Value::ExternRef(Some(*made))) == Some(*expected)
         }
         (WastRetCore::RefNull(Some(heap)), Value::FuncRef(None)) => {
             is_abstract(heap, AbstractHeapType::Func) || is_abstract(heap, AbstractHeapType::NoFunc)
@@ -63,7 +75,7 @@ fn is_expected_core(value: &Value, expected: &WastRetCore<'_>, number: &dyn Fn(&
         }
         (WastRetCore::RefFunc(None), Value::FuncRef(Some(_))) => true,
         (WastRetCore::RefExtern(None), Value::ExternRef(Some(_))) => true,
-        (WastRetCore::RefExtern(Some(expected)), Value::ExternRef(Some(_))) => number(value) == Some(*expected),
+        (WastRetCore::RefExtern(Some(expected)), Value::ExternRef(Some(_))) => known.number(value) == Some(*expected),
         _ => false,
     }
 }
@@ -97,8 +109,8 @@ fn is_expected_vector(bits: u128, expected: &V128Pattern) -> bool {
 }
 
 fn is_any(heap: &HeapType<'_>) -> bool {
-    use AbstractHeapType::{Any, Eq, I31, None};
-    [Any, Eq, I31, None].into_iter().any(|ty| is_abstract(heap, ty))
+    use AbstractHeapType::{Any, Array, Eq, I31, None, Struct};
+    [Any, Array, Eq, I31, None, Struct].into_iter().any(|ty| is_abstract(heap, ty))
 }
 
 fn is_abstract(heap: &HeapType<'_>, expected: AbstractHeapType) -> bool {

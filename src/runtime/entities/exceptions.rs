@@ -43,6 +43,13 @@ impl Exceptions {
         reference <= self.all.borrow().len() as u64
     }
 
+    /// Calls `found` with each word of what they carry.
+    pub fn each_word(&self, mut found: impl FnMut(u64)) {
+        for exception in self.all.borrow().iter() {
+            exception.values.iter().for_each(|value| found(value.lo));
+        }
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.all.borrow().len() as u64

@@ -11,7 +11,7 @@ use crate::abi::vmctx::VmFuncRef;
 use crate::base::{
     DataIndex, ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, RawValue, Result, TableIndex, TagIndex, error::bail,
 };
-use crate::wasm::ConstExpr;
+use crate::wasm::{ConstEnvironment, ConstExpr, ConstOp, ElementItems};
 use cranelift_entity::EntityRef;
 use std::alloc::{self, Layout};
 use std::cell::{Cell, RefCell, UnsafeCell};
@@ -37,6 +37,8 @@ pub struct InstanceData {
     pub(in super::super) tags: Box<[u64]>,
     pub(in super::super) dropped_data: Box<[Cell<bool>]>,
     pub(in super::super) dropped_elems: Box<[Cell<bool>]>,
+    /// The elements of segments whose expressions make objects.
+    pub(in super::super) elements: RefCell<Box<[Option<Box<[u64]>>]>>,
     /// References, made on demand, of functions that have none in the context.
     pub(in super::super) references: RefCell<HashMap<FuncIndex, Rc<UnsafeCell<VmFuncRef>>>>,
 }
@@ -57,6 +59,21 @@ impl InstanceData {
         self.tags[index.index()]
     }
 
+    /// So many bytes of a data segment from one on; none if it hasn't so many.
+    pub fn data(&self, segment: DataIndex, from: u32, count: u64) -> Option<&[u8]> {
+        let info = self.module.info();
+        let is_dropped = self.dropped_data[segment.index()].get();
+        let bytes = if is_dropped { &[] } else { &info.bytes[info.data[segment].range.clone()] };
+        let end = usize::try_from(u64::from(from) + count).ok()?;
+        bytes.get(from as usize..end)
+    }
+
+    /// How many elements a segment has.
+    pub fn element_count(&self, segment: ElemIndex) -> u64 {
+        let is_dropped = self.dropped_elems[segment.index()].get();
+        if is_dropped { 0 } else { self.module.info().elements[segment].items.len() as u64 }
+    }
+
     /// Forgets a data segment.
     pub fn drop_data(&self, segment: DataIndex) {
         self.dropped_data[segment.index()].set(true);
@@ -67,9 +84,23 @@ impl InstanceData {
         self.dropped_elems[segment.index()].set(true);
     }
 
-    /// The value of a constant expression.
+    /// The value of a constant expression that makes no objects.
     pub fn evaluate(&self, expr: &ConstExpr) -> u128 {
-        self.context.evaluate(&self.module, expr)
+        self.context.evaluate(&self.module, expr, &|_, _, _| unreachable!("it makes none")).expect("only objects fail")
+    }
+
+    /// The bits of an element of a segment.
+    pub fn element(&self, segment: ElemIndex, place: usize) -> u64 {
+        if let Some(elements) = &self.elements.borrow()[segment.index()] {
+            return elements[place];
+        }
+        match &self.module.info().elements[segment].items {
+            ElementItems::Funcs(funcs) => {
+                let reference = self.context.func_ref(&self.module, funcs[place]);
+                reference.expect("element segments let functions escape") as u64
+            }
+            ElementItems::Exprs(exprs) => self.evaluate(&exprs[place]) as u64,
+        }
     }
 }
 
@@ -126,12 +157,36 @@ impl Context {
         Some(self.at(module.info().layout.func_ref(place)).cast())
     }
 
-    /// The value of a constant expression of its module.
-    pub fn evaluate(&self, module: &Module, expr: &ConstExpr) -> u128 {
+    /// The value of a constant expression of its module. `object` makes objects.
+    ///
+    /// Errors: what that answers.
+    pub fn evaluate(&self, module: &Module, expr: &ConstExpr, object: &MakeObject<'_>) -> Result<u128> {
+        expr.evaluate(&Evaluation { context: self, module, object })
+    }
+}
+
+/// Makes the object of an operator: see [`ConstEnvironment::object`].
+pub type MakeObject<'a> = dyn Fn(ConstOp, &[u128], &[u128]) -> Result<u32> + 'a;
+
+/// What constant expressions of an instance refer to.
+struct Evaluation<'a> {
+    context: &'a Context,
+    module: &'a Module,
+    object: &'a MakeObject<'a>,
+}
+
+impl ConstEnvironment for Evaluation<'_> {
+    fn global(&self, global: GlobalIndex) -> u128 {
         // SAFETY: cells live as long as the store; guest code isn't running.
-        let global = |index| unsafe { (*self.global(module, index)).bits() };
-        let func = |index| self.func_ref(module, index).expect("constant expressions let functions escape") as u64;
-        expr.evaluate(global, func)
+        unsafe { (*self.context.global(self.module, global)).bits() }
+    }
+
+    fn func(&self, func: FuncIndex) -> u64 {
+        self.context.func_ref(self.module, func).expect("constant expressions let functions escape") as u64
+    }
+
+    fn object(&self, op: ConstOp, operands: &[u128], words: &[u128]) -> Result<u32> {
+        (self.object)(op, operands, words)
     }
 }
 

@@ -3,8 +3,11 @@
 //! Knows nothing of stores: what a store does with its entities is in the files of the same names one floor up.
 
 pub mod exceptions;
+pub mod externs;
 pub mod func;
 pub mod global;
+pub mod holds;
+pub mod host_roots;
 pub mod instance;
 pub mod memory;
 pub mod parking;

@@ -12,6 +12,7 @@ use super::host_marks::HostMarks;
 use super::layouts::{Layouts, Shapes};
 use super::mark_stack::MarkStack;
 use super::pace::{Pace, Phase};
+use super::parked::Candidate;
 use super::space::Space;
 use super::statistics::Statistics;
 use super::weak::{Weak, WeakSlot};
@@ -114,6 +115,11 @@ pub struct Heap {
     /// What had no room in the log: everything is to be looked through.
     pub(super) log_is_incomplete: bool,
 
+    /// Words of guests' frames that are to be looked for among the young objects.
+    pub(super) candidates: Vec<Candidate>,
+    /// How many values of the host's there may be references to.
+    pub(super) host_values: u32,
+
     pub(super) minor_stack: MarkStack,
     pub(super) major_stack: MarkStack,
     pub(super) phase: Phase,
@@ -171,6 +177,8 @@ impl Heap {
             large_bytes: 0,
             log: Vec::new(),
             log_is_incomplete: false,
+            candidates: Vec::new(),
+            host_values: 0,
             minor_stack: MarkStack::default(),
             major_stack: MarkStack::default(),
             phase: Phase::Idle,
@@ -195,8 +203,20 @@ impl Heap {
     }
 
     /// Learns the layouts that were added.
-    pub(super) fn refresh(&mut self) -> Result<()> {
+    ///
+    /// Errors: `System`.
+    pub fn refresh(&mut self) -> Result<()> {
         self.shapes.refresh(&self.layouts)
+    }
+
+    /// Says how many values of the host's there may be references to: to those numbers below this.
+    pub fn set_host_values(&mut self, count: u32) {
+        self.host_values = count;
+    }
+
+    /// Changes how many bytes may be used; what is used already stays.
+    pub fn set_most_bytes(&mut self, bytes: u64) {
+        self.options.most_bytes = bytes;
     }
 
     /// Bytes of blocks that hold objects, or may.

@@ -41,7 +41,23 @@ pub struct Layouts {
 }
 
 impl Layouts {
+    /// Adds the layouts that are missing up to this number of them; `layout` says what each is.
+    ///
+    /// Errors: as [`Layouts::add`].
+    pub fn extend(&self, count: usize, layout: impl Fn(u32) -> Layout) -> Result<()> {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let missing = count.saturating_sub(table.len());
+        memory::reserve(&mut table, missing)?;
+        for number in table.len()..count {
+            let layout = layout(number as u32);
+            check(&layout)?;
+            table.push(layout);
+        }
+        Ok(())
+    }
+
     /// Adds a layout; answers its number.
+    #[cfg(test)]
     ///
     /// Errors: `System`; `Limit` if there are too many types, `InvalidArgument` if it contradicts itself.
     pub fn add(&self, layout: Layout) -> Result<u32> {
@@ -190,6 +206,13 @@ impl Shapes {
         let elements = if u32::from(shape.kind) == flags::ARRAY { u64::from(length) << shape.element_log2 } else { 0 };
         let size = (u64::from(shape.size) + elements).next_multiple_of(object::ALIGNMENT.into());
         Some((shape.kind.into(), size))
+    }
+
+    /// The logarithm of the bytes of an array's elements, and whether they are traced.
+    pub fn elements(&self, type_number: u32) -> Option<(u8, bool)> {
+        let shape = self.shapes.get(type_number as usize)?;
+        let is_array = u32::from(shape.kind) == flags::ARRAY;
+        is_array.then_some((shape.element_log2, matches!(shape.trace, Trace::Elements)))
     }
 
     /// What the header of an object says.

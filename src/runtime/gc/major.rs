@@ -11,7 +11,7 @@
 use super::blocks::{BLOCK, BLOCK_LOG2, Kind, LINES};
 use super::heap::{Heap, LARGEST_SMALL};
 use super::layouts::References;
-use super::minor::{Roots, SLICE, Visitor};
+use super::minor::{Roots, SLICE};
 use super::pace::Phase;
 use crate::abi::heap::{is_object, object};
 use crate::abi::references::host_number;
@@ -61,8 +61,7 @@ impl Heap {
         self.phase = Phase::Mark;
         self.hosts.clear();
         self.major_stack.clear();
-        roots.visit(&mut Visitor { heap: self });
-        self.visit_parked();
+        self.visit_roots(roots);
         // Of what may be a reference, large arrays were looked through in part.
         self.drain_minor::<true>();
     }

@@ -80,6 +80,13 @@ impl Heap {
         }
     }
 
+    /// Has all roots shown.
+    pub(super) fn visit_roots(&mut self, roots: &mut dyn Roots) {
+        roots.visit(&mut Visitor { heap: self });
+        self.resolve_candidates();
+        self.visit_parked();
+    }
+
     /// Looks through some references of an object for a minor collection; answers the object's bytes.
     #[inline(always)]
     fn follow<const MARKS: bool>(&mut self, object: u32, from: u32) -> u32 {
@@ -163,8 +170,7 @@ impl Heap {
     }
 
     fn trace_minor<const MARKS: bool>(&mut self, roots: &mut dyn Roots) -> u64 {
-        roots.visit(&mut Visitor { heap: self });
-        self.visit_parked();
+        self.visit_roots(roots);
         // The spans are still asked for by those.
         self.end_span();
         let mut log = std::mem::take(&mut self.log);

@@ -9,6 +9,7 @@ use super::blocks::{BLOCK, Kind};
 use super::heap::{Heap, Hole};
 use super::minor::Visitor;
 use crate::abi::heap::is_object;
+use crate::abi::references::host_number;
 use crate::base::{Result, memory};
 
 /// The hole of a guest that was interrupted, which is kept for it. Give it back by [`Heap::unpark`].
@@ -104,6 +105,57 @@ impl Heap {
         (at < found + self.shapes.extent(&self.space, found).size).then_some(found)
     }
 
+    /// Finds out which of the candidates are young objects, or are inside of some. Each span is gone through once.
+    pub(super) fn resolve_candidates(&mut self) {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.sort_unstable_by_key(|candidate| candidate.at);
+        // Those of a block follow each other.
+        let mut next = 0;
+        while let Some(Candidate { at, .. }) = candidates.get(next).copied() {
+            let Some(span) = self.young_spans().find(|span| span.from <= at && at < span.to) else {
+                next += 1;
+                continue;
+            };
+            let mut object = span.from;
+            while object < span.to && candidates.get(next).is_some_and(|candidate| candidate.at < span.to) {
+                let behind = object + self.shapes.extent(&self.space, object).size;
+                while let Some(candidate) = candidates.get(next).filter(|candidate| candidate.at < behind) {
+                    if candidate.at == object || (candidate.is_inner && candidate.at > object) {
+                        self.found(object);
+                    }
+                    next += 1;
+                }
+                object = behind;
+            }
+        }
+        candidates.clear();
+        self.candidates = candidates;
+    }
+
+    /// Something that may be the offset of an object, or one inside of it, was found where guests keep values.
+    fn found_candidate(&mut self, at: u32, is_inner: bool) {
+        match self.blocks.kind(at) {
+            Kind::None | Kind::Free => {}
+            Kind::Large | Kind::Rest => {
+                let object = self.blocks.run_start(at);
+                if is_inner || at == object {
+                    self.found(object);
+                }
+            }
+            Kind::Small if !is_inner && self.blocks.is_old(at) => self.found(at),
+            Kind::Small => {
+                if is_inner && let Some(object) = self.old_around(at) {
+                    self.found(object);
+                }
+                if memory::reserve(&mut self.candidates, 1).is_ok() {
+                    self.candidates.push(Candidate { at, is_inner });
+                } else if let Some(object) = self.object_around(at) {
+                    self.found(object);
+                }
+            }
+        }
+    }
+
     fn found_word(&mut self, candidate: u32) {
         if is_object(candidate)
             && let Some(object) = self.object_at(candidate)
@@ -137,11 +189,38 @@ impl Heap {
     }
 }
 
+/// What may be an object, or inside of one, among the young ones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    at: u32,
+    is_inner: bool,
+}
+
 impl Visitor<'_> {
+    /// Shows a word that may be a reference, or two, or an address in an object, of a frame that has told of all it has stored.
+    pub fn maybe(&mut self, word: u64) {
+        let heap = &mut *self.heap;
+        for candidate in [word as u32, (word >> 32) as u32] {
+            if is_object(candidate) {
+                heap.found_candidate(candidate, false);
+            } else if host_number(candidate).is_some_and(|number| number < heap.host_values) {
+                heap.found(candidate);
+            }
+        }
+        if let Ok(at) = u32::try_from(word.wrapping_sub(heap.space.base() as u64)) {
+            heap.found_candidate(at, true);
+        }
+    }
+
     /// Shows a word that may be a reference, or two, or the address of something in an object: from a register or the frame of a
     /// guest that was interrupted.
     pub fn word(&mut self, word: u64) {
         let heap = &mut *self.heap;
+        for candidate in [word as u32, (word >> 32) as u32] {
+            if host_number(candidate).is_some_and(|number| number < heap.host_values) {
+                heap.found(candidate);
+            }
+        }
         heap.found_word(word as u32);
         heap.found_word((word >> 32) as u32);
         if let Ok(at) = u32::try_from(word.wrapping_sub(heap.space.base() as u64))

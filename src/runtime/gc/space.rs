@@ -107,6 +107,23 @@ impl Space {
         unsafe { std::ptr::write_bytes((self.base + at as usize) as *mut u8, with, bytes as usize) };
     }
 
+    /// Writes a number of so many bytes `count` times from `at` on.
+    pub fn fill_with(&self, at: u32, count: u32, number_bytes: u32, number: u128) {
+        assert!(self.is_inside(at, count.checked_mul(number_bytes).expect("as much as a space has")));
+        fn fill<T: Copy>(start: *mut T, count: u32, number: T) {
+            // SAFETY: the caller has checked the range.
+            (0..count as usize).for_each(|place| unsafe { start.add(place).write_unaligned(number) });
+        }
+        let start = (self.base + at as usize) as *mut u8;
+        match number_bytes {
+            1 => fill(start, count, number as u8),
+            2 => fill(start.cast(), count, number as u16),
+            4 => fill(start.cast(), count, number as u32),
+            8 => fill(start.cast(), count, number as u64),
+            _ => fill(start.cast(), count, number),
+        }
+    }
+
     /// Whether all of `bytes` from `at` on are this byte.
     pub fn is_filled(&self, at: u32, bytes: u32, with: u8) -> bool {
         assert!(self.is_inside(at, bytes));

@@ -1,7 +1,7 @@
 //! The heap as somebody sees it who looks in from outside: all objects, who refers to one, what is in it.
 
 use super::heap::Heap;
-use crate::abi::heap::{flags, is_object, object};
+use crate::abi::heap::{elements_offset, flags, is_object, object};
 use crate::base::{Error, ErrorKind, Result};
 
 /// An object as a walk shows it.
@@ -72,6 +72,30 @@ impl Heap {
     pub fn length_of(&self, array: u32) -> u32 {
         debug_assert_eq!(self.kind_of(array), flags::ARRAY);
         self.space.read(array + object::BODY as u32)
+    }
+
+    /// The logarithm of the bytes of an array's elements, and whether they are references that are traced.
+    pub fn elements_of(&self, array: u32) -> (u8, bool) {
+        self.shapes.elements(self.type_of(array)).expect("an array")
+    }
+
+    /// Sets elements of an array, as many as `count` from `first` on, to these bits.
+    ///
+    /// Errors: `OutOfRange`.
+    pub fn fill(&mut self, array: u32, first: u32, count: u32, bits: u128) -> Result<()> {
+        let (log2, is_traced) = self.elements_of(array);
+        let bytes = u64::from(count) << log2;
+        let from = u64::from(elements_offset(1 << log2)) + (u64::from(first) << log2);
+        let is_inside = u64::from(first) + u64::from(count) <= u64::from(self.length_of(array));
+        let from = u32::try_from(from).ok().filter(|_| is_inside);
+        let Some(from) = from else {
+            return Err(Error::new(ErrorKind::OutOfRange, "the array hasn't so many elements"));
+        };
+        self.space.fill_with(array + from, count, 1 << log2, bits);
+        if is_traced && is_object(bits as u32) {
+            self.written(array, from, from + bytes as u32);
+        }
+        Ok(())
     }
 
     /// Bytes of an object, with its header.

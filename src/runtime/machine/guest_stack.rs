@@ -90,6 +90,8 @@ pub struct GuestStack {
     asked: u64,
     /// The next that is free, if it is.
     next: Cell<*const GuestStack>,
+    /// What a guest that was left has on it: from where on, and up to where it may be in the midst of something.
+    used: Cell<(usize, usize)>,
     record: &'static StackRecord,
     _mapping: Mapping,
 }
@@ -121,6 +123,18 @@ impl GuestStack {
     #[inline]
     pub fn accessible_from(&self) -> usize {
         self.base - self.record.opened()
+    }
+
+    /// Notes what a guest that was left has on it, from this address on. Up to another it may be in the midst of an operator.
+    #[inline(always)]
+    pub fn set_used(&self, from: usize, uncertain_until: usize) {
+        self.used.set((from, uncertain_until));
+    }
+
+    /// What [`GuestStack::set_used`] was told last; nothing on a stack that isn't leased.
+    pub fn used(&self) -> (usize, usize) {
+        let (from, until) = self.used.get();
+        (from.max(self.accessible_from()).next_multiple_of(size_of::<usize>()), until)
     }
 
     /// Takes back what a signal handler was given of the guard.
@@ -276,9 +290,17 @@ impl StackPool {
             return self.unmap(unsafe { (*stack).slot });
         }
         // SAFETY: the caller's promise.
-        unsafe { (*stack).next.set(self.free.get()) };
+        unsafe {
+            (*stack).used.set(((*stack).high, 0));
+            (*stack).next.set(self.free.get());
+        }
         self.free.set(stack);
         self.kept.set(self.kept.get() + 1);
+    }
+
+    /// Calls `look` with each stack.
+    pub fn each(&self, look: impl FnMut(&GuestStack)) {
+        self.slots.borrow().iter().flatten().map(|stack| &**stack).for_each(look);
     }
 
     /// Gives the memory of the stacks that wait to be leased back to the system.
@@ -306,6 +328,7 @@ impl StackPool {
         let mapping = Mapping::reserve(usable.saturating_add(GUARD))?;
         mapping.make_writable(GUARD, usable)?;
         let low = mapping.base();
+        let used = Cell::new((low + GUARD + usable, 0));
         let (base, high, next) = (low + GUARD, low + GUARD + usable, Cell::new(ptr::null()));
         let limit = base + self.headroom;
         let record = StackRecord::register(low, base, high, self.context.get())?;
@@ -313,7 +336,8 @@ impl StackPool {
             self.slots.borrow_mut().push(None);
             self.slots.borrow().len() - 1
         });
-        let stack = Rc::new(GuestStack { limit, low, base, high, slot, asked: bytes, next, record, _mapping: mapping });
+        let stack =
+            Rc::new(GuestStack { limit, low, base, high, slot, asked: bytes, next, used, record, _mapping: mapping });
         let address = Rc::as_ptr(&stack);
         self.slots.borrow_mut()[slot] = Some(stack);
         Ok(address)

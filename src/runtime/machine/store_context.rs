@@ -5,8 +5,9 @@
 
 use super::code_map::CodeMap;
 use crate::abi::builtins::Builtin;
+use crate::abi::heap::VmHeap;
 use crate::base::{TrapCode, floats};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,6 +49,8 @@ pub struct StoreContext {
     pub interrupt: InterruptWord,
     /// Where the supertypes of all types are; see [`type_paths`](crate::abi::type_paths).
     pub type_paths: usize,
+    /// The store's heap, or the one without room below.
+    pub heap: *const VmHeap,
     /// The host's floating-point environment while guest code runs that depends on it.
     pub host_floats: u32,
     /// Whether guest code may depend on it: then it runs in the default one.
@@ -64,6 +67,9 @@ pub struct StoreContext {
 
     /// Where guest code goes on that was left by an exception.
     pub landing: Landing,
+
+    /// What guest code finds as long as there is no heap.
+    pub no_heap: VmHeap,
 
     /// Code that the trap handler takes for the guest's.
     pub code: *const RefCell<CodeMap>,
@@ -185,6 +191,7 @@ impl StoreContext {
             fuel: 0,
             interrupt: InterruptWord::default(),
             type_paths: 0,
+            heap: ptr::null(),
             host_floats: floats::DEFAULT,
             has_floats: 0,
             preempted_pc: 0,
@@ -192,6 +199,7 @@ impl StoreContext {
             preempted_exit: 0,
             again: Again::default(),
             landing: Landing::default(),
+            no_heap: VmHeap { base: Cell::new(0), cursor: Cell::new(0), limit: Cell::new(0) },
             code: ptr::null(),
             trap: RawTrap { code: TrapCode::Unreachable, address: 0, memory: 0, pc: 0, fp: 0, sp: 0 },
         }
@@ -212,4 +220,5 @@ const _: () = {
     assert!(offset_of!(StoreContext, fuel) == abi::FUEL as usize);
     assert!(offset_of!(StoreContext, interrupt) == abi::INTERRUPT as usize);
     assert!(offset_of!(StoreContext, type_paths) == abi::TYPE_PATHS as usize);
+    assert!(offset_of!(StoreContext, heap) == abi::HEAP as usize);
 };
