@@ -453,6 +453,10 @@ enum pellucid_trap {
     PELLUCID_TRAP_EXCEPTION = 20,
     /** A reference isn't of the type that it was cast to. */
     PELLUCID_TRAP_CAST_FAILURE = 21,
+    /** An access touched elements outside an array. */
+    PELLUCID_TRAP_ARRAY_OUT_OF_BOUNDS = 22,
+    /** There is no room for another object; see `PELLUCID_LIMIT_HEAP_BYTES`. */
+    PELLUCID_TRAP_HEAP_EXHAUSTED = 23,
 };
 
 /**
@@ -793,6 +797,12 @@ enum pellucid_limit {
      * would be caught so, the call ends with `PELLUCID_ERR_LIMIT` instead.
      */
     PELLUCID_LIMIT_EXCEPTIONS = 9,
+    /**
+     * Bytes of structures and arrays, in steps of 32 KiB; 4 GiB unless set, and never more. Where there is no room the guest traps with
+     * `PELLUCID_TRAP_HEAP_EXHAUSTED`, and functions of the library answer `PELLUCID_ERR_LIMIT`. As many bytes of addresses are reserved
+     * when a store's first object is made, as the limit is then.
+     */
+    PELLUCID_LIMIT_HEAP_BYTES = 10,
 };
 
 /**
@@ -1119,6 +1129,23 @@ pellucid_status_t pellucid_config_set_verifier(pellucid_config_t *config,
  */
 pellucid_status_t pellucid_config_set_poison_stacks(pellucid_config_t *config,
                                                     bool is_on);
+
+/**
+ * Sets whether objects of guests are made one by one by the runtime, which collects garbage each time and fills what is freed with a
+ * pattern, so that nothing can rely on an object that isn't reached any more. For tests; it takes very long.
+ *
+ * - `config`: the configuration.
+ * - `is_on`: true by default if the environment variable `PELLUCID_STRESS_HEAP` is `1` when the configuration is made, else
+ *   false.
+ *
+ * Returns `PELLUCID_OK`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_stress_heap(pellucid_config_t *config,
+                                                  bool is_on);
 
 /**
  * Sets a limit that stores of the engine have unless they are told otherwise.
@@ -2106,8 +2133,9 @@ typedef struct {
 } pellucid_externref_t;
 
 /**
- * What an `anyref` refers to: an integer of 31 bits, or a host value that was passed on as a value of the guest's. Plain data; all zeros
- * is the null reference. Two of the same bytes are equal as `ref.eq` says.
+ * What an `anyref` refers to: an integer of 31 bits, a structure or array, or a host value that was passed on as a value of the guest's.
+ * Plain data; all zeros is the null reference. Two of the same bytes are equal as `ref.eq` says. For how long one to an object is good
+ * is told under OBJECTS at the top.
  *
  *     pellucid_value_t value = {0};
  *     value.kind = PELLUCID_ANYREF;
@@ -2851,6 +2879,8 @@ enum pellucid_anyref_kind {
     PELLUCID_ANYREF_I31 = 1,
     /** A host value that was passed on as a value of the guest's (`any.convert_extern`). */
     PELLUCID_ANYREF_EXTERN = 2,
+    /** A structure or an array. */
+    PELLUCID_ANYREF_OBJECT = 3,
 };
 
 /**

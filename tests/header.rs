@@ -156,7 +156,7 @@ fn every_type_and_constant_is_documented() {
 }
 
 /// Variables of the environment, which have names like constants.
-const ENVIRONMENT: [&str; 2] = ["PELLUCID_POISON", "PELLUCID_VERIFY"];
+const ENVIRONMENT: [&str; 3] = ["PELLUCID_POISON", "PELLUCID_STRESS_HEAP", "PELLUCID_VERIFY"];
 
 #[test]
 fn every_constant_that_is_mentioned_exists() {

@@ -20,11 +20,6 @@ fn refusal(wat: &str) -> Error {
 #[test]
 fn features_are_named() {
     let cases = [
-        ("gc", "(module (global structref (ref.null struct)))"),
-        ("gc", "(module (func (drop (ref.null struct))))"),
-        ("gc", "(module (func unreachable (drop (ref.null struct))))"),
-        ("gc", "(module (func unreachable (block (result structref) unreachable) drop))"),
-        ("gc", "(module (func unreachable (select (result structref)) drop))"),
         ("stack switching", "(module (type $f (func)) (type (cont $f)))"),
         ("memory control", "(module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))))"),
         ("shared-everything threads", "(module (type (shared (struct))))"),
@@ -93,16 +88,5 @@ fn invalid_outweighs_unsupported() {
             error.message().contains("type mismatch") && error.message().contains("at offset 0x"),
             "{wat}: {error}"
         );
-    }
-}
-
-#[test]
-fn functions_after_an_unsupported_one_are_compiled() {
-    let engine = Engine::new(Config { compile_threads: 1, ..Config::default() }).unwrap();
-    let good = "(func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))";
-    for bad in ["(func (local arrayref))", "(func (drop (ref.null struct)))"] {
-        let wat = format!("(module {bad} {good} {bad} {good})");
-        let Err(error) = Module::new(&engine, &wat::parse_str(&wat).unwrap()) else { panic!("gc is refused") };
-        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     }
 }

@@ -378,14 +378,15 @@ impl<'a> FunctionCompiler<'a> {
         let module = (self.info, self.loaded);
         let translator = Translator::new(module, builder, index, self.mode, measured, form, plan);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, pieces, branches, tries, has_floats, uses_heap, tail_arguments, .. } = match translator {
-            Ok(translator) => translator,
-            Err(error) => {
-                // The old one insists on a finished function.
-                self.builder_context = FunctionBuilderContext::new();
-                return Err(error);
-            }
-        };
+        let Translator { builder, stops, pieces, branches, tries, has_floats, uses_heap, tail_arguments, .. } =
+            match translator {
+                Ok(translator) => translator,
+                Err(error) => {
+                    // The old one insists on a finished function.
+                    self.builder_context = FunctionBuilderContext::new();
+                    return Err(error);
+                }
+            };
         self.has_floats |= has_floats;
         self.uses_heap |= uses_heap;
         builder.finalize(self.isas.chosen.frontend_config());

@@ -76,7 +76,7 @@ impl Debuggee {
                 bail!(InvalidArgument, "{} results are given, the function has {}", results.len(), types.len());
             }
             let results = results.iter().zip(types).zip(0..);
-            let operands = results.map(|((value, ty), place)| self.slot(value, *ty, "result #", place));
+            let operands = results.map(|((value, ty), place)| self.slot(frame.call, value, *ty, "result #", place));
             standing.values.operands = operands.collect::<Result<_>>()?;
             standing.pc = WasmPc(info.bodies[standing.function].range.end - 1);
             Ok(())
@@ -170,7 +170,7 @@ impl Debuggee {
                     let message = "the caller called the frame's function by another type, or another function";
                     return Err(Error::new(ErrorKind::InvalidState, message));
                 }
-                Ok(Some(self.slot(&Value::FuncRef(Some(func)), ValType::FUNCREF, "the function", 0)?))
+                Ok(Some(Slot::new(ValType::FUNCREF, self.store().to_raw(&Value::FuncRef(Some(func)))?.bits())))
             }
             _ => Err(tail_called()),
         }
@@ -193,7 +193,7 @@ impl Debuggee {
                 ValType::Ref(_) => exact_type(&standing.module, standing.function, standing.pc, variable)?,
                 number => number,
             };
-            *slot = self.slot(value, ty, "the value", 0)?;
+            *slot = self.slot(frame.call, value, ty, "the value", 0)?;
             let slot = *slot;
             if standing.kind == FrameKind::Calling {
                 return self.write_later(stopped_call, &standing, variable, slot);
@@ -348,8 +348,15 @@ impl Debuggee {
         Ok(standing)
     }
 
-    fn slot(&self, value: &Value, ty: ValType, what: &str, place: usize) -> Result<Slot> {
-        Ok(Slot::new(ty.top(), self.store().raw_as(value, ty, what, place)?.bits()))
+    /// A value for a frame of a call, whose object, if it is one, is kept as long as the call.
+    fn slot(&self, call: u64, value: &Value, ty: ValType, what: &str, place: usize) -> Result<Slot> {
+        let raw = self.store().raw_as(value, ty, what, place)?;
+        if let ValType::Ref(_) = ty
+            && let Some(hold) = self.store().hold(raw.lo)?
+        {
+            self.pending.keep(call, hold)?;
+        }
+        Ok(Slot::new(ty.top(), raw.bits()))
     }
 
     /// A function in its exact form.

@@ -7,8 +7,8 @@
 use super::arm::Return;
 use super::breakpoints::SiteKey;
 use super::evaluator::{Slot, Values};
-use crate::base::BlobId;
-use crate::runtime::MappedBlob;
+use crate::base::{BlobId, Result, memory};
+use crate::runtime::{Hold, MappedBlob};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -18,6 +18,8 @@ use std::rc::Rc;
 pub struct Pending {
     frames: RefCell<Vec<Rc<Writes>>>,
     any: Cell<bool>,
+    /// Objects that were written into frames of calls, by their numbers.
+    kept: RefCell<Vec<(u64, Hold)>>,
     /// Those of calls that are gone, whose stop points are still armed.
     orphans: RefCell<Vec<Rc<Writes>>>,
 }
@@ -90,6 +92,16 @@ impl Pending {
         self.any.get()
     }
 
+    /// Keeps an object that was written into a frame of a call as long as the call.
+    ///
+    /// Errors: `System`.
+    pub fn keep(&self, call: u64, hold: Hold) -> Result<()> {
+        let mut kept = self.kept.borrow_mut();
+        memory::reserve(&mut kept, 1)?;
+        kept.push((call, hold));
+        Ok(())
+    }
+
     /// What was written into a frame.
     pub fn of(&self, call: u64, fp: usize) -> Option<Rc<Writes>> {
         self.frames.borrow().iter().find(|writes| (writes.call, writes.fp) == (call, fp)).cloned()
@@ -97,6 +109,7 @@ impl Pending {
 
     /// Notes that a call is gone.
     pub fn orphan(&self, call: u64) {
+        self.kept.borrow_mut().retain(|(of, _)| *of != call);
         if self.any() {
             let taken = self.take(call, |_| true);
             self.orphans.borrow_mut().extend(taken);

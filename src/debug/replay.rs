@@ -238,12 +238,12 @@ impl Outside for World<'_> {
 
     fn global(&self, global: GlobalIndex) -> u128 {
         let global = self.store.instance_global(self.instance, global);
-        self.raw(global.and_then(|global| self.store.global_get(global))).expect("validated")
+        global.and_then(|global| self.store.global_raw(global)).expect("validated").bits()
     }
 
     fn table_get(&self, table: TableIndex, element: u64) -> Option<u128> {
         let table = self.store.instance_table(self.instance, table).ok()?;
-        self.raw(self.store.table_get(table, element)).ok()
+        self.store.table_bits(table, element).ok()?.map(u128::from)
     }
 
     fn table_size(&self, table: TableIndex) -> u64 {

@@ -6,7 +6,7 @@
 
 use super::Store;
 use super::entities::global::GlobalEntry;
-use crate::base::{Global, GlobalType, Result, Value, error::bail, memory};
+use crate::base::{Global, GlobalType, RawValue, Result, Value, error::bail, memory};
 
 impl Store {
     /// Makes a global.
@@ -32,10 +32,14 @@ impl Store {
 
     /// Its value.
     pub fn global_get(&self, global: Global) -> Result<Value> {
-        let entry = self.global_entry(global)?;
+        let raw = self.global_raw(global)?;
+        Ok(self.value_of(self.global_entry(global)?.ty.value, raw))
+    }
+
+    /// Its value as guest code has it.
+    pub fn global_raw(&self, global: Global) -> Result<RawValue> {
         // SAFETY: the cell lives as long as the store, and no guest code of this store runs now.
-        let raw = unsafe { entry.cell.read() };
-        Ok(self.value_of(entry.ty.value, raw))
+        Ok(unsafe { self.global_entry(global)?.cell.read() })
     }
 
     /// Sets its value; `InvalidArgument` if it is immutable.

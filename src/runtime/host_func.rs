@@ -120,6 +120,34 @@ fn cannot_yield() -> Error {
     Error::new(ErrorKind::CannotYield, message)
 }
 
+/// The scope of a host function that runs: what it is given references to is good until it returns.
+struct Scope<'a> {
+    store: &'a Store,
+    before: usize,
+    scopes: u32,
+}
+
+impl<'a> Scope<'a> {
+    #[inline]
+    fn open(store: &'a Store) -> Scope<'a> {
+        let inner = store.inner();
+        let (before, scopes) = (inner.host_roots.borrow().scope(), inner.scopes.get());
+        inner.scopes.set(scopes + 1);
+        Scope { store, before, scopes }
+    }
+}
+
+impl Drop for Scope<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let inner = self.store.inner();
+        inner.scopes.set(self.scopes);
+        if inner.host_roots.borrow().scope() > self.before {
+            inner.host_roots.borrow_mut().close(self.before);
+        }
+    }
+}
+
 /// What a host function does: as [`RawHostFn`], but of a type of its own.
 pub trait HostBody: Fn(Caller<'_>, &mut [RawValue]) -> Result<()> + 'static {}
 
@@ -263,8 +291,9 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
     caller: *const u8,
     values: *mut RawValue,
 ) -> *mut StoreContext {
-    // SAFETY: host functions are kept as long as their store. The trampoline for the function's type passes as many values as it
-    // has, and the caller's context.
+    // SAFETY: host functions are kept as long as their store.
+    let _scope = Scope::open(unsafe { Store::of_context((*callee).store_context) });
+    // SAFETY: as above. The trampoline for the function's type passes as many values as it has, and the caller's context.
     let (store, outcome) = unsafe { (*callee).invoke(caller, values, false) };
     // SAFETY: guest code is what called.
     unsafe { store.reenter() };
@@ -304,8 +333,11 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
 ///
 /// `callee` must be a function of this type, which answered [`HostAnswer::Waits`] when it was called with the others.
 unsafe fn invoke_again<F: HostBody>(callee: *const (), caller: *const u8, values: *mut RawValue) -> Result<()> {
+    let callee = callee.cast::<HostFunc<F>>();
+    // SAFETY: host functions are kept as long as their store.
+    let _scope = Scope::open(unsafe { Store::of_context((*callee).store_context) });
     // SAFETY: host functions and instances are kept as long as their store; the caller's promise.
-    unsafe { (*callee.cast::<HostFunc<F>>()).invoke(caller, values, true).1 }
+    unsafe { (*callee).invoke(caller, values, true).1 }
 }
 
 /// The same for functions with results that have to be looked at, which others needn't pay for.

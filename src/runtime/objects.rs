@@ -6,17 +6,36 @@
 use super::Store;
 use super::entities::holds::Hold;
 use super::entities::instance::InstanceData;
-use super::gc::{Heap, HeapOptions, Parked};
+use super::gc::{Heap, HeapOptions, Parked, Statistics, WeakSlot};
 use super::roots::StoreRoots;
 use crate::abi::builtins::objects;
-use crate::abi::heap::{elements_offset, is_object};
+use crate::abi::heap::{NULL, elements_offset, is_object};
 use crate::abi::object_layout::{StructLayout, is_traced, storage_bytes};
 use crate::base::{
-    CompositeType, DataIndex, ElemIndex, Error, ErrorKind, Object, Result, StorageType, TypeId, error::bail,
+    CompositeType, DataIndex, ElemIndex, Error, ErrorKind, FieldType, Object, RawValue, Result, StorageType, TypeId,
+    ValType, Value, error::bail,
 };
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// A field of a structure or an element of an array.
+struct Part {
+    field: FieldType,
+    offset: u32,
+}
+
+/// What a heap tells of itself.
+#[derive(Clone, Debug, Default)]
+pub struct HeapStatistics {
+    /// Bytes of blocks that objects are in.
+    pub used_bytes: u64,
+    /// Objects and values that the host has references to.
+    pub references: u64,
+    /// What the collector did.
+    pub collector: Statistics,
+}
 
 /// The hole that an interrupted guest allocates in, which is given back when this goes.
 pub(super) struct ParkedHole {
@@ -128,7 +147,7 @@ impl Store {
     /// Keeps a word's object, if it is one, as long as what is answered is there.
     ///
     /// Errors: `System`.
-    pub(crate) fn hold(&self, word: u64) -> Result<Option<Hold>> {
+    pub fn hold(&self, word: u64) -> Result<Option<Hold>> {
         let reference = u32::try_from(word).ok().filter(|word| is_object(*word));
         reference.map(|reference| self.inner().holds.hold(reference)).transpose()
     }
@@ -136,7 +155,7 @@ impl Store {
     /// The same for all objects among these words.
     ///
     /// Errors: `System`.
-    pub(crate) fn hold_all(&self, words: impl Iterator<Item = u64>) -> Result<Vec<Hold>> {
+    pub(super) fn hold_all(&self, words: impl Iterator<Item = u64>) -> Result<Vec<Hold>> {
         // Without a heap there are none.
         let Some(heap) = self.heap() else { return Ok(Vec::new()) };
         let heap = heap.borrow();
@@ -297,5 +316,239 @@ impl Store {
     pub fn object_type(&self, object: Object) -> Result<TypeId> {
         let word = self.object_word(object)?;
         Ok(self.type_of_word(word).expect("the host's references keep their objects"))
+    }
+
+    /// Makes a structure.
+    ///
+    /// Errors: `InvalidArgument` if the type is none of the engine's structure types, for a wrong number of values, or one that isn't
+    /// available; `TypeMismatch`; `WrongStore`, `OutOfRange` for a bad reference; `Limit` if there is no room; `System`.
+    pub fn struct_new(&self, ty: TypeId, values: &[Value]) -> Result<Object> {
+        let CompositeType::Struct(fields) = self.composite(ty)? else {
+            bail!(InvalidArgument, "type {} isn't a structure's", { ty.0 });
+        };
+        if values.len() != fields.len() {
+            bail!(InvalidArgument, "{} values are given, the structure has {} fields", values.len(), fields.len());
+        }
+        let raw = |(place, (value, field)): (usize, (&Value, &FieldType))| self.part_bits(value, field.storage, place);
+        let bits = values.iter().zip(&fields).enumerate().map(raw).collect::<Result<Vec<_>>>()?;
+        self.new_object(self.object_of_bits(ty, &bits, &bits)?)
+    }
+
+    /// Makes an array of so many equal elements.
+    ///
+    /// Errors: as [`Store::struct_new`].
+    pub fn array_new(&self, ty: TypeId, length: u32, value: &Value) -> Result<Object> {
+        let CompositeType::Array(element) = self.composite(ty)? else {
+            bail!(InvalidArgument, "type {} isn't an array's", { ty.0 });
+        };
+        let bits = self.part_bits(value, element.storage, 0)?;
+        self.new_object(self.array_of_bits(ty, bits, length, &[bits])?)
+    }
+
+    fn composite(&self, ty: TypeId) -> Result<CompositeType> {
+        let types = self.engine().types();
+        if ty.0 as usize >= types.count() {
+            bail!(InvalidArgument, "the engine has no type {}", { ty.0 });
+        }
+        // Types that the host has made may be newer than all modules.
+        self.engine().add_layouts()?;
+        Ok(types.get(ty).composite.clone())
+    }
+
+    fn part_bits(&self, value: &Value, storage: StorageType, place: usize) -> Result<u128> {
+        let ty = match storage {
+            StorageType::I8 | StorageType::I16 => ValType::I32,
+            StorageType::Val(ty) => ty,
+        };
+        Ok(self.raw_as(value, ty, "value #", place)?.bits())
+    }
+
+    fn new_object(&self, word: u32) -> Result<Object> {
+        let index = self.inner().host_roots.borrow_mut().add(word)?;
+        Ok(Object { store: self.id(), index })
+    }
+
+    /// How many fields or elements an object has.
+    ///
+    /// Errors: as [`Store::object_type`].
+    pub fn object_length(&self, object: Object) -> Result<u32> {
+        Ok(match &self.engine().types().get(self.object_type(object)?).composite {
+            CompositeType::Struct(fields) => fields.len() as u32,
+            _ => self.length_of_word(self.object_word(object)?).expect("an array"),
+        })
+    }
+
+    /// A field of a structure or an element of an array, of an object that is there.
+    fn part(&self, object: u32, index: u32) -> Result<Part> {
+        let ty = self.type_of_word(object).expect("the host's references keep their objects");
+        let (field, offset, count) = match &self.engine().types().get(ty).composite {
+            CompositeType::Struct(fields) => {
+                let offset = StructLayout::new(fields).offsets.get(index as usize).copied();
+                (fields.get(index as usize).copied(), offset, fields.len() as u32)
+            }
+            CompositeType::Array(element) => {
+                let (count, bytes) = (self.length_of_word(object).unwrap_or(0), storage_bytes(element.storage));
+                let is_there = index < count;
+                let offset = is_there.then(|| elements_offset(bytes) + index * bytes);
+                (Some(*element), offset, count)
+            }
+            CompositeType::Func(_) => (None, None, 0),
+        };
+        match field.zip(offset) {
+            Some((field, offset)) => Ok(Part { field, offset }),
+            None => bail!(OutOfRange, "the object has {count} fields or elements, there is no number {index}"),
+        }
+    }
+
+    /// A field of a structure, or an element of an array, by its place. Those of 8 and 16 bits are zero-extended.
+    ///
+    /// Errors: `WrongStore`; `OutOfRange`, also if the handle is out of date.
+    pub fn object_get(&self, object: Object, index: u32) -> Result<Value> {
+        let word = self.object_word(object)?;
+        let Part { field, offset } = self.part(word, index)?;
+        let bits = self.object_bits(word, offset, storage_bytes(field.storage) as u8).expect("it is there");
+        let ty = match field.storage {
+            StorageType::I8 | StorageType::I16 => ValType::I32,
+            StorageType::Val(ty) => ty,
+        };
+        Ok(self.value_of(ty, RawValue::from_bits(bits)))
+    }
+
+    /// Sets it; of the bits of an `i32` as many are kept as there is room for.
+    ///
+    /// Errors: as [`Store::object_get`]; `InvalidArgument` if it is immutable; `TypeMismatch`.
+    pub fn object_set(&self, object: Object, index: u32, value: &Value) -> Result<()> {
+        let word = self.object_word(object)?;
+        let Part { field, offset } = self.part(word, index)?;
+        if !field.mutable {
+            bail!(InvalidArgument, "field {index} is immutable");
+        }
+        let bits = self.part_bits(value, field.storage, index as usize)?;
+        self.write_part(word, field.storage, offset, bits)
+    }
+
+    /// Where in an array of numbers these bytes of its elements are.
+    fn bytes_at(&self, array: u32, first: u64, count: usize, writes: bool) -> Result<u32> {
+        let ty = self.type_of_word(array).expect("the host's references keep their objects");
+        let CompositeType::Array(element) = self.engine().types().get(ty).composite else {
+            bail!(TypeMismatch, "the object is a structure");
+        };
+        if let StorageType::Val(ValType::Ref(_)) = element.storage {
+            bail!(TypeMismatch, "the array's elements are references");
+        }
+        if writes && !element.mutable {
+            bail!(InvalidArgument, "the array's elements are immutable");
+        }
+        let bytes = storage_bytes(element.storage);
+        let length = u64::from(self.length_of_word(array).unwrap_or(0)) * u64::from(bytes);
+        if first.checked_add(count as u64).is_none_or(|end| end > length) {
+            bail!(OutOfRange, "the array has {length} bytes");
+        }
+        Ok(elements_offset(bytes) + first as u32)
+    }
+
+    /// Copies bytes of an array of numbers, from one on, as they are in memory: little-endian.
+    ///
+    /// Errors: `WrongStore`; `OutOfRange`, also if the handle is out of date; `TypeMismatch` if it isn't an array of numbers.
+    pub fn array_read(&self, array: Object, first: u64, into: &mut [u8]) -> Result<()> {
+        let word = self.object_word(array)?;
+        let at = self.bytes_at(word, first, into.len(), false)?;
+        self.heap_or_new()?.borrow().read(word, at, into)
+    }
+
+    /// Replaces them.
+    ///
+    /// Errors: the same, and `InvalidArgument` if they are immutable.
+    pub fn array_write(&self, array: Object, first: u64, bytes: &[u8]) -> Result<()> {
+        let word = self.object_word(array)?;
+        let at = self.bytes_at(word, first, bytes.len(), true)?;
+        self.heap_or_new()?.borrow_mut().write(word, at, bytes)
+    }
+
+    /// Keeps a handle good until it is released as often, whatever scopes are closed.
+    ///
+    /// Errors: `WrongStore`; `OutOfRange` if it is out of date.
+    pub fn object_keep(&self, object: Object) -> Result<()> {
+        self.object_word(object)?;
+        self.inner().host_roots.borrow_mut().keep(object.index);
+        Ok(())
+    }
+
+    /// Undoes one [`Store::object_keep`].
+    ///
+    /// Errors: `WrongStore`; `OutOfRange` if it is out of date; `InvalidState` if it wasn't kept.
+    pub fn object_release(&self, object: Object) -> Result<()> {
+        self.object_word(object)?;
+        if !self.inner().host_roots.borrow_mut().release(object.index) {
+            bail!(InvalidState, "the reference isn't kept");
+        }
+        Ok(())
+    }
+
+    /// What the heap tells of itself.
+    pub fn heap_statistics(&self) -> HeapStatistics {
+        let references = self.inner().host_roots.borrow().count() as u64;
+        let Some(heap) = self.heap() else { return HeapStatistics { references, ..HeapStatistics::default() } };
+        let heap = heap.borrow();
+        let collector = heap.statistics().clone();
+        HeapStatistics { used_bytes: heap.used_bytes(), references, collector }
+    }
+
+    /// All objects by type: how many there are, and their bytes. Garbage is collected first.
+    ///
+    /// Errors: `System`.
+    pub fn objects_by_type(&self) -> Result<BTreeMap<TypeId, (u64, u64)>> {
+        self.collect_garbage()?;
+        let mut found: BTreeMap<TypeId, (u64, u64)> = BTreeMap::new();
+        if let Some(heap) = self.heap() {
+            heap.borrow().each_object(|seen| {
+                let (count, bytes) = found.entry(TypeId(seen.type_number)).or_default();
+                *count += 1;
+                *bytes += u64::from(seen.bytes);
+            });
+        }
+        Ok(found)
+    }
+
+    /// The objects that refer to one, each once, at most so many. Garbage is collected first.
+    ///
+    /// Errors: as [`Store::object_type`]; `System`.
+    pub fn object_referrers(&self, object: Object, most: usize) -> Result<Vec<Object>> {
+        let word = self.object_word(object)?;
+        self.collect_garbage()?;
+        let mut found = Vec::new();
+        if let Some(heap) = self.heap() {
+            heap.borrow().each_referrer(word, |referrer, _| {
+                if found.len() < most && found.last() != Some(&referrer) {
+                    found.push(referrer);
+                }
+            });
+        }
+        found.into_iter().map(|word| self.new_object(word)).collect()
+    }
+
+    /// A reference to an object that doesn't keep it. To be given back by [`Store::weak_delete`].
+    ///
+    /// Errors: as [`Store::object_type`]; `System`.
+    pub fn weak_new(&self, object: Object) -> Result<WeakSlot> {
+        let word = self.object_word(object)?;
+        self.heap_or_new()?.borrow_mut().add_weak(word)
+    }
+
+    /// The object of a weak reference, if it is still there.
+    ///
+    /// Errors: `System`; `Limit`.
+    pub fn weak_get(&self, weak: &WeakSlot) -> Result<Option<Object>> {
+        match self.heap_or_new()?.borrow().weak(*weak) {
+            NULL => Ok(None),
+            word => self.new_object(word).map(Some),
+        }
+    }
+
+    /// Ends a weak reference.
+    pub fn weak_delete(&self, weak: WeakSlot) {
+        if let Some(heap) = self.heap() {
+            heap.borrow_mut().remove_weak(weak);
+        }
     }
 }

@@ -67,6 +67,11 @@ impl Store {
         }
     }
 
+    /// An element as guest code has it; none if there is no such element.
+    pub fn table_bits(&self, table: Table, index: u64) -> Result<Option<u64>> {
+        Ok(self.table(table)?.get(index))
+    }
+
     /// Sets an element.
     pub fn table_set(&self, table: Table, index: u64, value: Value) -> Result<()> {
         let table = self.table(table)?;

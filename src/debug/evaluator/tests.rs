@@ -45,6 +45,16 @@ impl Outside for World {
     fn is_instance(&self, reference: u64, ty: RefType) -> bool {
         if reference == 0 { ty.nullable } else { ty.heap != crate::base::HeapType::None }
     }
+
+    // An object has its own number and the offset in all its bytes, and an array as many elements as its number says.
+    fn object(&self, object: u32, offset: u32, bytes: u8) -> Option<u128> {
+        let byte = (object | offset << 4) as u8;
+        (object != 0).then(|| u128::from_le_bytes([byte; 16]) & (u128::MAX >> (128 - 8 * u32::from(bytes))))
+    }
+
+    fn array_length(&self, array: u32) -> Option<u32> {
+        (array != 0).then_some(array)
+    }
 }
 
 impl Types for World {
@@ -75,6 +85,16 @@ impl Types for World {
 
     fn memory_index(&self, _: MemoryIndex) -> ValType {
         ValType::I32
+    }
+
+    fn field(&self, ty: TypeIndex, field: u32) -> FieldAt {
+        FieldAt { storage: self.element(ty), offset: 8 + field }
+    }
+
+    fn element(&self, ty: TypeIndex) -> StorageType {
+        let storages =
+            [StorageType::I8, StorageType::I16, StorageType::Val(ValType::I64), StorageType::Val(ValType::V128)];
+        storages[ty.as_u32() as usize]
     }
 }
 
@@ -576,6 +596,14 @@ fn wide_values_are_moved_whole() {
         fn func_ref(&self, _: FuncIndex) -> u128 {
             BITS
         }
+
+        fn object(&self, _: u32, _: u32, _: u8) -> Option<u128> {
+            Some(BITS)
+        }
+
+        fn array_length(&self, array: u32) -> Option<u32> {
+            World.array_length(array)
+        }
     }
 
     let wide = |ty| Slot { ty, bits: BITS };
@@ -602,6 +630,33 @@ fn wide_values_are_moved_whole() {
         operator(text).apply(&mut values, &World, &Wide).unwrap();
         assert_eq!(values.locals[1], i64_wide, "{text}");
     }
+}
+
+#[test]
+fn parts_of_objects_are_read_or_trap() {
+    let apply = |inner: Inner, operands: &[Slot]| {
+        let mut values = Values { locals: Vec::new(), operands: operands.to_vec() };
+        inner.apply(&mut values, &World, &World).map(|()| values.operands)
+    };
+    let (reference, index) = (|word| Slot::scalar(ValType::ANYREF, word), |index| Slot::scalar(ValType::I32, index));
+    let ty = TypeIndex::from_u32;
+    let get = |ty, field, signed| Inner::StructGet { ty, field, signed };
+    assert_eq!(apply(get(ty(0), 0, false), &[reference(3)]), Ok(vec![Slot::scalar(ValType::I32, 0x83)]));
+    assert_eq!(apply(get(ty(0), 0, true), &[reference(3)]), Ok(vec![Slot::scalar(ValType::I32, 0xffff_ff83)]));
+    assert_eq!(
+        apply(get(ty(2), 1, false), &[reference(3)]),
+        Ok(vec![Slot::scalar(ValType::I64, 0x9393_9393_9393_9393)])
+    );
+    assert_eq!(apply(get(ty(2), 1, false), &[reference(0)]), Err(Halt::Trap(TrapCode::NullReference)));
+    let element = |ty, signed| Inner::ArrayGet { ty, signed };
+    assert_eq!(
+        apply(element(ty(1), true), &[reference(9), index(8)]),
+        Ok(vec![Slot::scalar(ValType::I32, 0xffff_c9c9)])
+    );
+    assert_eq!(apply(element(ty(1), true), &[reference(9), index(9)]), Err(Halt::Trap(TrapCode::ArrayOutOfBounds)));
+    assert_eq!(apply(element(ty(3), false), &[reference(0), index(0)]), Err(Halt::Trap(TrapCode::NullReference)));
+    assert_eq!(apply(Inner::ArrayLen, &[reference(5)]), Ok(vec![index(5)]));
+    assert_eq!(apply(Inner::ArrayLen, &[reference(0)]), Err(Halt::Trap(TrapCode::NullReference)));
 }
 
 #[test]

@@ -71,11 +71,6 @@ impl HostRoots {
         (slot.generation == generation && slot.object != 0).then_some(slot.object)
     }
 
-    /// The number of an object that has one.
-    pub fn number_of(&self, object: u32) -> Option<u64> {
-        self.by_object.get(&object).map(|place| number(*place, self.slots[*place as usize].generation))
-    }
-
     /// Keeps a number good, until it is released as often; whether it is good.
     pub fn keep(&mut self, number: u64) -> bool {
         let is_good = self.get(number).is_some();
@@ -158,7 +153,7 @@ mod tests {
         // The slot is used again, its number isn't.
         let other = roots.add(24).unwrap();
         assert_ne!(other, inner);
-        assert_eq!((roots.get(inner), roots.get(other), roots.number_of(24)), (None, Some(24), Some(other)));
+        assert_eq!((roots.get(inner), roots.get(other)), (None, Some(24)));
         roots.close(0);
         assert_eq!((roots.count(), roots.get(outer), roots.keep(outer)), (0, None, false));
     }

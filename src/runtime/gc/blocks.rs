@@ -131,6 +131,7 @@ impl Blocks {
     }
 
     /// Blocks that aren't used.
+    #[cfg(test)]
     pub fn free(&self) -> u32 {
         self.free
     }
@@ -326,6 +327,7 @@ impl Blocks {
 
     /// Whether a major collection has found the object at `at`.
     #[inline(always)]
+    #[cfg(test)]
     pub fn is_marked(&self, at: u32) -> bool {
         self.has_start(1 - self.side, at)
     }

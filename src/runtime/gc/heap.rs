@@ -8,11 +8,11 @@
 //! [`minor`](super::minor), [`major`](super::major).
 
 use super::blocks::{BLOCK, BLOCK_LOG2, Blocks, CHUNK, Kind, LINE, LINE_LOG2, LINES};
+use super::candidate::Candidate;
 use super::host_marks::HostMarks;
 use super::layouts::{Layouts, Shapes};
 use super::mark_stack::MarkStack;
 use super::pace::{Pace, Phase};
-use super::parked::Candidate;
 use super::space::Space;
 use super::statistics::Statistics;
 use super::weak::{Weak, WeakSlot};

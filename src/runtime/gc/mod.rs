@@ -13,13 +13,14 @@
 //! | [`minor`], [`major`], [`mark_stack`] | collections |
 //! | [`pace`] | when, and how much |
 //! | [`collect`] | allocation that collects, slices, full collections |
-//! | [`parked`] | guests that were interrupted anywhere |
+//! | [`parked`], [`candidate`] | guests' frames; guests that were interrupted anywhere |
 //! | [`walk`], [`verify`], [`poison`] | looking in from outside; mistakes |
 //!
 //! Invariants: see [`heap`]. Read next: [`crate::abi::heap`] for what guest code does, then [`heap`].
 
 mod barrier;
 mod blocks;
+mod candidate;
 mod collect;
 mod heap;
 mod host_marks;
@@ -35,6 +36,7 @@ mod space;
 mod statistics;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
 mod verify;
 mod walk;
 mod weak;
@@ -44,5 +46,4 @@ pub use layouts::{Fields, Layout, Layouts};
 pub use minor::{Roots, Visitor};
 pub use parked::Parked;
 pub use statistics::Statistics;
-pub use walk::Seen;
 pub use weak::WeakSlot;

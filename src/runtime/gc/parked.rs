@@ -6,6 +6,7 @@
 //! that way counts as written.
 
 use super::blocks::{BLOCK, Kind};
+use super::candidate::Candidate;
 use super::heap::{Heap, Hole};
 use super::minor::Visitor;
 use crate::abi::heap::is_object;
@@ -187,13 +188,6 @@ impl Heap {
         }
         None
     }
-}
-
-/// What may be an object, or inside of one, among the young ones.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    at: u32,
-    is_inner: bool,
 }
 
 impl Visitor<'_> {

@@ -47,6 +47,7 @@ impl Space {
     }
 
     /// The offset after the last that is accessible.
+    #[cfg(test)]
     pub fn end(&self) -> u32 {
         self.end
     }
