@@ -7,7 +7,7 @@
 
 use super::entities::global::GlobalEntry;
 use super::entities::holds::Hold;
-use super::entities::instance::{Context, InstanceData};
+use super::entities::instance::{Context, InstanceData, SegmentElements};
 use super::entities::memory::{LinearMemory, STRETCH};
 use super::entities::table::{self, TableData};
 use super::entities::tag::TagEntry;
@@ -227,12 +227,7 @@ impl Store {
     }
 
     /// The elements of the segments whose expressions make objects.
-    fn evaluate_elements(
-        &self,
-        context: &Context,
-        module: &Module,
-        kept: &mut Vec<Hold>,
-    ) -> Result<Box<[Option<Box<[u64]>>]>> {
+    fn evaluate_elements(&self, context: &Context, module: &Module, kept: &mut Vec<Hold>) -> Result<SegmentElements> {
         let mut all = Vec::with_capacity(module.info().elements.len());
         for segment in module.info().elements.values() {
             all.push(match &segment.items {

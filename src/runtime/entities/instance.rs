@@ -19,6 +19,9 @@ use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+/// By segment, the bits of elements that are known.
+pub type SegmentElements = Box<[Option<Box<[u64]>>]>;
+
 /// An instance of a store.
 pub struct InstanceData {
     pub(in super::super) module: Module,
@@ -38,7 +41,7 @@ pub struct InstanceData {
     pub(in super::super) dropped_data: Box<[Cell<bool>]>,
     pub(in super::super) dropped_elems: Box<[Cell<bool>]>,
     /// The elements of segments whose expressions make objects.
-    pub(in super::super) elements: RefCell<Box<[Option<Box<[u64]>>]>>,
+    pub(in super::super) elements: RefCell<SegmentElements>,
     /// References, made on demand, of functions that have none in the context.
     pub(in super::super) references: RefCell<HashMap<FuncIndex, Rc<UnsafeCell<VmFuncRef>>>>,
 }
