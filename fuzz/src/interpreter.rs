@@ -8,8 +8,8 @@
 //! it is found when its bits would be seen.
 
 use crate::case::{Case, MEMORY_LIMIT, TABLE_LIMIT};
-use pellucid::base::{FuncIndex, MemoryIndex, RefType, TableIndex, TrapCode, TypeIndex, ValType, WasmPc};
-use pellucid::wasm::{ElementItems, ElementMode};
+use pellucid::base::{FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TrapCode, TypeIndex, ValType, WasmPc};
+use pellucid::wasm::{ConstEnvironment, ConstExpr, ConstOp, ElementItems, ElementMode};
 use std::rc::Rc;
 use wasmparser::{
     BlockType, FrameKind, FuncValidatorAllocations, MemArg, Operator, Parser, ValidPayload, Validator, WasmFeatures,
@@ -113,6 +113,23 @@ pub struct Interpreter {
     patience: u64,
 }
 
+/// What constant expressions refer to.
+struct Globals<'a>(&'a [u64]);
+
+impl ConstEnvironment for Globals<'_> {
+    fn global(&self, global: GlobalIndex) -> u128 {
+        self.0[global.as_u32() as usize].into()
+    }
+
+    fn func(&self, func: FuncIndex) -> u64 {
+        u64::from(func.as_u32()) + 1
+    }
+
+    fn object(&self, op: ConstOp, _: &[u128], _: &[u128]) -> pellucid::base::Result<u32> {
+        unreachable!("modules of this generator don't make objects: {op:?}")
+    }
+}
+
 impl Interpreter {
     /// With nothing in memories, tables and globals yet.
     pub fn new(case: &Rc<Case>) -> Interpreter {
@@ -148,9 +165,9 @@ impl Interpreter {
     pub fn fill_elements(&mut self) {
         for (place, segment) in self.case.info.elements.values().enumerate() {
             if let (ElementMode::Passive, ElementItems::Exprs(exprs)) = (&segment.mode, &segment.items) {
-                let global = |global: pellucid::base::GlobalIndex| u128::from(self.globals[global.as_u32() as usize]);
-                let func = |func: FuncIndex| u64::from(func.as_u32()) + 1;
-                self.elements[place] = exprs.iter().map(|expr| expr.evaluate(global, func) as u64).collect();
+                let bits =
+                    |expr: &ConstExpr| expr.evaluate(&Globals(&self.globals)).expect("no objects are made") as u64;
+                self.elements[place] = exprs.iter().map(bits).collect();
             }
         }
     }
