@@ -1,6 +1,7 @@
 //! Pellucid side by side with Wasmtime. `README.md` beside this crate's manifest says how to run it and how to read it.
 
 mod c_calls;
+mod collecting;
 mod dump;
 mod guest;
 mod hostile;
@@ -12,6 +13,7 @@ mod peer;
 mod programs;
 mod speed;
 mod start;
+mod v8;
 
 use measure::Table;
 
@@ -22,7 +24,8 @@ usage: peers [--quick] [--fetch] [--only GROUP] | --dump PROGRAM | --hostile [SI
   --fetch       gets Wasmtime's C library with pip, for the rows about calls from and to C
   --dump        writes a program's disassembled machine code to cache/dump instead
   --hostile     compiles modules that are hard to compile instead, so large
-groups: run run-debug code code-debug image image-debug compile compile-debug start instantiate edit stop frame c";
+groups: run run-debug code code-debug image image-debug compile compile-debug start instantiate edit stop frame c
+        gc gc-debug gc-new gc-v8";
 
 fn main() {
     let (mut quick, mut fetch, mut only) = (false, false, None);
@@ -52,6 +55,7 @@ fn main() {
     operations::stops(&mut table);
     operations::frames(&mut table);
     c_calls::calls(&mut table, fetch);
+    collecting::run(&mut table);
     table.end();
 }
 

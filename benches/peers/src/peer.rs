@@ -1,7 +1,7 @@
 //! Wasmtime.
 
 use crate::guest::{BAD_DESCRIPTOR, Guest, Value};
-use wasmtime::{Config, Engine, Linker, Module, Store, Val};
+use wasmtime::{Collector, Config, Engine, Linker, Module, Store, Val};
 
 /// An engine as Wasmtime's defaults make it. It compiles on the calling thread: the crate's feature for more is off.
 pub fn engine(debug: bool) -> Engine {
@@ -25,6 +25,13 @@ pub fn counting_engine() -> Engine {
 /// The same with a look at the epoch where functions and loops begin.
 pub fn looking_engine() -> Engine {
     Engine::new(Config::new().epoch_interruption(true)).unwrap()
+}
+
+/// The same with this collector, and all that programs with objects use.
+pub fn collecting_engine(collector: Collector) -> Engine {
+    let mut config = Config::new();
+    config.wasm_gc(true).wasm_function_references(true).wasm_exceptions(true).collector(collector);
+    Engine::new(&config).unwrap()
 }
 
 /// A module.

@@ -24,9 +24,18 @@ enum Run {
 /// Not tuned on: chosen when the bench was made, one of each kind: a large application, C++, and hand-written code.
 const UNTUNED: [&str; 3] = ["lua", "objects", "queens"];
 
-/// Every program, in the order of `expected.txt`.
+/// Every program without objects, in the order of `expected.txt`.
 pub fn all() -> Vec<Program> {
-    let folder = root().join("benches/programs");
+    listed("benches/programs")
+}
+
+/// Every program that makes objects, in the order of their `expected.txt`.
+pub fn with_objects() -> Vec<Program> {
+    listed("benches/programs/gc")
+}
+
+fn listed(folder: &str) -> Vec<Program> {
+    let folder = root().join(folder);
     let text = std::fs::read_to_string(folder.join("expected.txt")).unwrap();
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
@@ -39,7 +48,7 @@ pub fn all() -> Vec<Program> {
             Program {
                 name: name.to_string(),
                 tuned: !UNTUNED.contains(&name),
-                bytes: bytes(name),
+                bytes: bytes(&folder, name),
                 run,
                 expected: expected.parse().unwrap(),
             }
@@ -52,11 +61,10 @@ pub fn named(name: &str) -> Program {
     all().into_iter().find(|program| program.name == name).expect("a program's name")
 }
 
-fn bytes(name: &str) -> Vec<u8> {
-    let binaries =
-        ["benches/programs", "tests/programs"].map(|folder| root().join(folder).join(format!("{name}.wasm")));
+fn bytes(folder: &Path, name: &str) -> Vec<u8> {
+    let binaries = [folder, &root().join("tests/programs")].map(|folder| folder.join(format!("{name}.wasm")));
     let binary = binaries.iter().find_map(|path| std::fs::read(path).ok());
-    binary.unwrap_or_else(|| wat::parse_file(root().join(format!("benches/programs/{name}.wat"))).unwrap())
+    binary.unwrap_or_else(|| wat::parse_file(folder.join(format!("{name}.wat"))).unwrap())
 }
 
 /// The folder of the repository.
@@ -65,6 +73,19 @@ pub fn root() -> PathBuf {
 }
 
 impl Program {
+    /// The argument of `run`.
+    pub fn argument(&self) -> i32 {
+        match self.run {
+            Run::Number(number) => number,
+            Run::Source(_) => panic!("{} evaluates a source", self.name),
+        }
+    }
+
+    /// What `run` gives.
+    pub fn expected(&self) -> i64 {
+        self.expected
+    }
+
     /// Prepares an instance for being run any number of times.
     pub fn prepare<'a>(&'a self, mut guest: Box<dyn Guest + 'a>) -> Box<dyn FnMut() + 'a> {
         if guest.has("_initialize") {
