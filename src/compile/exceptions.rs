@@ -316,7 +316,6 @@ impl Translator<'_> {
         self.need(count);
         let operands = self.stack.split_off(self.stack.len() - count);
         self.in_memory = self.in_memory.min(self.stack.len());
-        self.emit(Moment::Call);
         let slot = self.tries.values_for(&mut self.builder, count.max(1));
         for (operand, offset) in operands.iter().zip((0..).step_by(VALUE_SIZE as usize)) {
             let value = self.uniform(operand.value);
@@ -329,7 +328,6 @@ impl Translator<'_> {
 
     fn throw_ref(&mut self) {
         let exception = self.pop();
-        self.emit(Moment::Call);
         let exception = self.uniform(exception.value);
         self.trap_if_null(exception, TrapCode::NullReference);
         self.throw_by(Builtin::throw_ref, &[exception]);

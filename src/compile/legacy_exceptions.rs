@@ -144,7 +144,6 @@ impl Translator<'_> {
 
     fn rethrow(&mut self, relative: u32) {
         let place = self.control[self.depth(relative)].height;
-        self.emit(Moment::Call);
         let Translator { builder, locals, stack, in_memory, .. } = self;
         let exception = operands::value(builder, locals.memory(), stack, *in_memory, place);
         let exception = self.uniform(exception);

@@ -1,7 +1,7 @@
 //! Exceptions under the debugger: where they are shown, steps over them, writes into frames that catch, calls that wait.
 
 use crate::scene::{Scene, host};
-use pellucid::base::{Config, ErrorKind, FuncType, TrapCode, ValType, Value};
+use pellucid::base::{Config, ErrorKind, FuncType, OptLevel, TrapCode, ValType, Value};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, Resume};
 use pellucid::runtime::{Engine, Extern};
 use std::cell::RefCell;
@@ -133,6 +133,36 @@ fn a_frame_that_makes_a_tail_call_catches_nothing() {
         (func (export \"f\") (result i32) (block (try_table (catch_all 0) (return (call $tail)))) (i32.const 3)))",
     );
     assert_eq!(scene.call("f", &[]).unwrap(), [Value::I32(3)]);
+}
+
+/// What is stored for whoever catches isn't taken for what the operators before were computed from.
+#[test]
+fn what_is_thrown_is_shown_as_it_is_in_every_form() {
+    let wat = "(module
+        (tag $e (param i32))
+        (func (export \"f\") (param i32) (result i32) (local i32)
+          block (result i32)
+            try_table (result i32) (catch $e 0)
+              local.get 0
+              i32.const 1
+              i32.add
+              local.tee 0
+              i32.const 10
+              i32.mul
+              local.tee 1
+              throw $e
+            end
+          end))";
+    for opt_level in [OptLevel::None, OptLevel::Speed] {
+        let engine = Engine::new(Config { debug: true, opt_level, ..Config::default() }).unwrap();
+        let scene = Scene::of(&engine, &crate::scene::module(&engine, wat), |_| Vec::new());
+        let log = scene.log(EventKind::CaughtException.bit());
+        assert_eq!(scene.call("f", &[Value::I32(4)]).unwrap(), [Value::I32(50)]);
+        let entries = log.take();
+        let state = entries[0].state.as_ref().unwrap();
+        assert_eq!(state.locals, [Value::I32(5), Value::I32(50)]);
+        assert_eq!(state.operands, [Value::I32(50)]);
+    }
 }
 
 #[test]

@@ -534,13 +534,11 @@ impl<'a> Check<'a> {
             Operator::Rethrow { relative_depth } => {
                 let kept = self.control[self.depth(relative_depth)].height;
                 self.takes(self.state.operands.len() - kept)?;
-                self.effects(Moment::Call)?;
                 self.may_throw();
                 self.is_reachable = false;
             }
             Operator::ThrowRef => {
                 self.take()?;
-                self.effects(Moment::Call)?;
                 self.may_throw();
                 self.is_reachable = false;
             }
@@ -548,7 +546,6 @@ impl<'a> Check<'a> {
                 let carried = self.info.tag_signature(TagIndex::from_u32(tag_index)).params.len();
                 self.takes(carried)?;
                 self.state.operands.truncate(self.state.operands.len() - carried);
-                self.effects(Moment::Call)?;
                 self.may_throw();
                 self.is_reachable = false;
             }

@@ -34,7 +34,7 @@ pub(in crate::compile) enum Moment {
     Entry,
     /// Before the operator.
     Before,
-    /// When a call, or a `throw`, has taken its arguments.
+    /// When a call has taken its arguments.
     Call,
     /// When a call has returned, before its results are there.
     Returned,

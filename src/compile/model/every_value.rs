@@ -1,7 +1,8 @@
 //! What the state slot holds where every local and operand is kept in its home.
 //!
 //! For functions on which finding the fewest stores would be too much work. A local is stored once after it was assigned, an
-//! operand once after it was pushed: at the next stop point, call, branch or opening of a block. So work and tables grow with
+//! operand once after it was pushed: at the next stop point, call, branch or opening of a block. An operator that throws what the
+//! function may catch has a stop point. So work and tables grow with
 //! the operators alone. Invariants: every local that isn't the same zero everywhere is in its home, unless it is `assigned`; the
 //! `stored` lowest operands are in theirs; inside a block all of that holds for what was there before it.
 
@@ -175,10 +176,8 @@ impl Slot for EveryValue<'_> {
         self.assigned.clear();
     }
 
-    fn before_throw(&mut self, operands: &[Operand], effects: &mut Vec<Effect>) {
-        if !makes(Mistake::NotStoredBeforeThrow) {
-            self.store(operands, effects);
-        }
+    fn stops_before_throw(&self) -> bool {
+        !makes(Mistake::NotStoredBeforeThrow)
     }
 
     fn land(&mut self, _block: u32, beneath: &[Operand]) {

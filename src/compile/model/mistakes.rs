@@ -59,7 +59,7 @@ pub(in crate::compile) enum Mistake {
     NothingKept,
     /// Exceptions that are delegated get to the block around.
     DelegatedToParent,
-    /// With every value at home, nothing is stored before a `throw`.
+    /// With every value at home, there is no stop point before a `throw`, at which all is stored.
     NotStoredBeforeThrow,
     /// In the exact form, operators take operands from where they were before the stop point.
     NotReadBack,

@@ -427,7 +427,9 @@ impl Slot for Runs<'_> {
 
     fn truncate(&mut self, _height: u32) {}
 
-    fn before_throw(&mut self, _operands: &[Operand], _effects: &mut Vec<Effect>) {}
+    fn stops_before_throw(&self) -> bool {
+        false
+    }
 
     fn land(&mut self, block: u32, _beneath: &[Operand]) {
         // What the words hold depends on the call.

@@ -116,8 +116,8 @@ pub(super) trait Slot {
     fn snapshot(&mut self) -> Self::Snapshot;
     /// Comes back to it, with the operands of then.
     fn restore(&mut self, snapshot: &Self::Snapshot);
-    /// Before an exception is thrown that may be caught in the function: these operands are beneath what it carries.
-    fn before_throw(&mut self, operands: &[Operand], effects: &mut Vec<Effect>);
+    /// Whether an operator that throws what may be caught in the function has a stop point, so that everything is in its home.
+    fn stops_before_throw(&self) -> bool;
     /// An exception was caught that a call in the block has thrown: there are no operands but these, which are beneath the block.
     fn land(&mut self, block: u32, beneath: &[Operand]);
     /// Comes back to the place of a snapshot after what [`Slot::land`] has begun.
@@ -301,6 +301,7 @@ impl<'a, S: Slot> Walk<'a, S> {
                 self.open_end();
             }
             if self.is_reachable {
+                self.before_throw(&operator);
                 self.before_operator(&operator);
             }
             if let Err(Unsupported) = self.operator(&operator) {
@@ -330,6 +331,15 @@ impl<'a, S: Slot> Walk<'a, S> {
         self.plan.effects.add(self.pc, moment, batch.drain(..));
         self.batch = batch;
         result
+    }
+
+    /// A stop point is due before an operator that throws, where something might have to be stored for whoever catches: stored behind
+    /// the stop point of its run, it would change what the operators between are computed from.
+    fn before_throw(&mut self, operator: &Operator<'_>) {
+        let throws = matches!(operator, Operator::Throw { .. } | Operator::ThrowRef | Operator::Rethrow { .. });
+        if throws && self.slot.stops_before_throw() && self.may_throw() {
+            self.due = Behind::Undescribed;
+        }
     }
 
     /// The stop point or checkpoint before an operator, if one is due.
@@ -637,9 +647,7 @@ impl<'a, S: Slot> Walk<'a, S> {
     /// `throw` of an exception that carries so many operands.
     fn throw(&mut self, carried: usize) {
         self.truncate(self.stack.len() - carried);
-        if self.may_throw() {
-            self.at(Moment::Call, |walk, effects| walk.slot.before_throw(&walk.stack, effects));
-        }
+        self.may_throw();
         self.is_reachable = false;
     }
 
