@@ -36,7 +36,6 @@ pub(super) fn builtin(builtin: Builtin) -> Signature {
     let convention = match builtin {
         Builtin::look => CallConv::PreserveAll,
         Builtin::throw | Builtin::throw_ref => CallConv::Tail,
-        Builtin::object_new | Builtin::array_new_data | Builtin::array_new_elem => CallConv::Tail,
         _ => CallConv::SystemV,
     };
     let mut signature = Signature::new(convention);

@@ -8,6 +8,7 @@
 use super::Store;
 use super::gc::{Roots, Visitor};
 use super::machine::guest_stack::GuestStack;
+use super::machine::switch;
 use crate::base::{HeapType, ValType};
 
 /// The roots of a store.
@@ -33,7 +34,7 @@ impl<'a> StoreRoots<'a> {
         inner.stacks.each(|stack| {
             let waiting = running.iter().find(|(other, _)| std::ptr::eq(*other, stack));
             let (from, until) = match waiting {
-                Some((_, frame)) => (*frame, 0),
+                Some((_, frame)) => (*frame - switch::STUB_REGISTERS, 0),
                 None => stack.used(),
             };
             for address in (from..stack.high).step_by(8) {

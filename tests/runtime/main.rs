@@ -4,6 +4,7 @@ mod calls;
 mod entities;
 mod hosts;
 mod linking;
+mod roots;
 mod stops;
 mod traps;
 

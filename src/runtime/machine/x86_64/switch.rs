@@ -1490,14 +1490,33 @@ unsafe extern "sysv64" fn leave_yielded() {
 
 const _: () = assert!(vmctx::host_func::KEPT_BYTES == 6 * 8);
 
+/// Bytes below a stub's frame that hold the registers which callees save, of the guest that called it: whoever looks for references on
+/// its stack begins there. Who goes back to the guest has kept these registers, so they aren't taken from there.
+pub const STUB_REGISTERS: usize = 5 * 8;
+
+/// Makes a stub's frame, with the registers below. The lowest word is written first, so that the first instruction is the one that
+/// faults if there is no room; see [`words_above_return_address`].
+macro_rules! stub_frame {
+    () => {
+        concat!(
+            "mov [rsp - 48], r15\n",
+            "push rbp\n",
+            "mov rbp, rsp\n",
+            "mov [rbp - 8], rbx\n",
+            "mov [rbp - 16], r12\n",
+            "mov [rbp - 24], r13\n",
+            "mov [rbp - 32], r14",
+        )
+    };
+}
+
 /// The code of a stub: notes where the guest was left, and calls a Rust function on the host's stack with the arguments
 /// that the stub was given. The context in `rdi` begins with the store context's address. `$function` is an operand.
 /// Before the function comes `$first`, and between it and the return to the guest `$then`, both with the store context in `r11`.
 macro_rules! stub {
     ($function:literal, [$($first:literal),*], [$($then:literal),*], $($operands:tt)*) => {
         ::std::arch::naked_asm!(
-            "push rbp",
-            "mov rbp, rsp",
+            $crate::runtime::machine::switch::stub_frame!(),
             "mov r11, [rdi + {context}]",
             // Here are the caller's frame pointer and, above it, its code address.
             "mov [r11 + {exit_frame}], rbp",
@@ -1557,8 +1576,7 @@ pub unsafe extern "sysv64" fn host_func() {
 macro_rules! throwing_stub {
     ($function:literal, $($operands:tt)*) => {
         ::std::arch::naked_asm!(
-            "push rbp",
-            "mov rbp, rsp",
+            $crate::runtime::machine::switch::stub_frame!(),
             "mov r11, [rdi + {context}]",
             "mov [r11 + {exit_frame}], rbp",
             "mov rsp, [r11 + {host_sp}]",
@@ -1614,7 +1632,7 @@ macro_rules! builtin_stubs {
     };
 }
 
-pub(in super::super::super) use {builtin_stubs, stub, throwing_stub};
+pub(in super::super::super) use {builtin_stubs, stub, stub_frame, throwing_stub};
 
 /// How many words above the stack pointer the return address is, for a fault at an instruction that comes before its
 /// routine has a frame. `builtins` are the entry points of their stubs.
