@@ -3,9 +3,9 @@
 use crate::random::{Random, mix};
 use crate::value::Val;
 use crate::{smith, writer};
-use pellucid::base::{FuncIndex, FuncType, GlobalType, TrapCode, ValType};
+use pellucid::base::{FuncIndex, FuncType, GlobalType, HeapType, RefType, TrapCode, TypeKind, ValType};
 use pellucid::wasm::features::validated;
-use pellucid::wasm::{self, Item, ModuleInfo, TypeRegistry};
+use pellucid::wasm::{self, Item, ItemType, ModuleInfo, TypeRegistry};
 use std::collections::HashSet;
 use wasmparser::{Validator, WasmFeatures};
 
@@ -18,6 +18,9 @@ pub const MEMORY_LIMIT: u64 = 24 << 16;
 /// Elements that a table may have.
 pub const TABLE_LIMIT: u64 = 400;
 
+/// Bytes that objects may have.
+pub const HEAP_LIMIT: u64 = 4 << 20;
+
 /// What the global that holds the fuel is exported as.
 pub const FUEL_EXPORT: &str = "__fuel";
 
@@ -29,11 +32,13 @@ pub struct Allowed {
     /// Vectors, and what else the interpreter doesn't know.
     pub vectors: bool,
     pub exceptions: bool,
+    /// Structures, arrays, and references of types.
+    pub objects: bool,
 }
 
 impl Allowed {
     /// Everything whose outcome the specification says.
-    pub const WITHOUT_NANS: Allowed = Allowed { nans: false, vectors: true, exceptions: true };
+    pub const WITHOUT_NANS: Allowed = Allowed { nans: false, vectors: true, exceptions: true, objects: true };
 
     /// A type, or another one if it isn't allowed.
     pub fn or_less(self, ty: wasm_encoder::ValType) -> wasm_encoder::ValType {
@@ -89,7 +94,7 @@ impl Case {
     /// With `nans`, where it doesn't go along, it can be seen which bits a NaN has, and there are exceptions.
     pub fn for_the_interpreter(seed: u64, nans: bool) -> Option<Case> {
         let mut random = Random::new(seed);
-        let allowed = Allowed { nans, vectors: false, exceptions: nans };
+        let allowed = Allowed { nans, vectors: false, exceptions: nans, objects: false };
         let cases = (0..100).filter_map(|_| Case::random(seed, &mut random, allowed));
         cases.filter(|case| !case.needs_more(nans)).find(|case| !case.calls.is_empty())
     }
@@ -101,6 +106,8 @@ impl Case {
             - WasmFeatures::RELAXED_SIMD
             - WasmFeatures::WIDE_ARITHMETIC
             - WasmFeatures::THREADS
+            - WasmFeatures::FUNCTION_REFERENCES
+            - WasmFeatures::GC
             - if exceptions { WasmFeatures::empty() } else { WasmFeatures::EXCEPTIONS };
         let features = if exceptions { features | WasmFeatures::LEGACY_EXCEPTIONS } else { features };
         Validator::new_with_features(features).validate_all(&self.bytes).is_err()
@@ -119,7 +126,8 @@ impl Case {
 
     /// A module that exists, with random calls.
     pub fn of(seed: u64, origin: Origin, bytes: Vec<u8>) -> Result<Case, pellucid::base::Error> {
-        let info = wasm::parse(&bytes, &TypeRegistry::default())?.info;
+        let types = TypeRegistry::default();
+        let info = wasm::parse(&bytes, &types)?.info;
         let mut random = Random::new(seed ^ 0xca11);
         let functions = info.funcs.len() as u32;
         let exported_funcs: HashSet<u32> = info
@@ -136,16 +144,26 @@ impl Case {
                 _ => None,
             })
             .collect();
-        while !exports.is_empty() && calls.len() < 5 {
+        // The peer knows functions by their exports.
+        let is_of = |index: u32, heap: HeapType| {
+            let ty = HeapType::Defined(TypeKind::Func, info.type_ids[info.funcs[FuncIndex::from_u32(index)]]);
+            exported_funcs.contains(&index) && types.heap_matches(ty, heap)
+        };
+        while can_be_instantiated(&info, &types) && !exports.is_empty() && calls.len() < 5 {
             let (index, export) = exports.swap_remove(random.below(exports.len()));
             let params = &info.func_type(index).params;
-            let args = params.iter().map(|ty| match Val::random(&mut random, *ty, functions) {
-                // The peer knows functions by their exports.
-                Val::Func(Some(index)) if !exported_funcs.contains(&index) => Val::Func(None),
-                other => other,
+            let args = params.iter().map(|ty| {
+                let candidates: Vec<u32> = match ty {
+                    ValType::Ref(ty) if ty.heap.top() == HeapType::Func => {
+                        (0..functions).filter(|func| is_of(*func, ty.heap)).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                Val::random(&mut random, *ty, &candidates)
             });
-            let args = args.collect();
-            calls.push(Call { func: index.as_u32(), export, args });
+            if let Some(args) = args.collect() {
+                calls.push(Call { func: index.as_u32(), export, args });
+            }
         }
         let exported = |index_of: fn(Item) -> Option<u32>| {
             let mut found: Vec<(u32, String)> = Vec::new();
@@ -172,6 +190,11 @@ impl Case {
         Validator::new_with_features(validated() - WasmFeatures::LEGACY_EXCEPTIONS).validate_all(&self.bytes).is_err()
     }
 
+    /// Whether it has types of structures or arrays.
+    pub fn has_objects(&self) -> bool {
+        self.info.types.values().any(|ty| ty.composite.kind() != TypeKind::Func)
+    }
+
     /// The type of a function.
     pub fn func_type(&self, index: u32) -> &FuncType {
         self.info.func_type(FuncIndex::from_u32(index))
@@ -183,6 +206,28 @@ impl Case {
         let text = wasmprinter::print_bytes(&self.bytes);
         format!("{calls}{}", text.unwrap_or_else(|error| format!(";; it has no text: {error}\n")))
     }
+}
+
+/// Whether there are values for all that it imports, and its functions and tags are of types that no others were declared with.
+fn can_be_instantiated(info: &ModuleInfo, types: &TypeRegistry) -> bool {
+    info.imports.iter().enumerate().all(|(place, import)| match import.ty {
+        ItemType::Func(index) | ItemType::Tag(index) => {
+            types.register_func(info.func_type_at(index)).is_ok_and(|id| id == info.type_ids[index])
+        }
+        ItemType::Global(ty) => imported_value(place, ty.value).is_some(),
+        ItemType::Table(ty) => imported_element(place, ty.element).is_some(),
+        ItemType::Memory(_) => true,
+    })
+}
+
+/// What an imported global holds at first.
+pub fn imported_value(place: usize, ty: ValType) -> Option<Val> {
+    Val::random(&mut Random::new(place as u64), ty, &[])
+}
+
+/// What the elements of an imported table are at first.
+pub fn imported_element(place: usize, ty: RefType) -> Option<Val> {
+    if ty.nullable { Some(Val::null(ty)) } else { imported_value(place, ValType::Ref(ty)) }
 }
 
 /// What an imported function does: its results depend on what it is, on its arguments and on how often any was called.
@@ -206,7 +251,9 @@ impl Host {
         self.log = args.iter().fold(mix(self.log, import as u64), |log, arg| mix(log, known(arg).hash()));
         let mut random = Random::new(self.log);
         // No functions: those of another engine are hard to name.
-        (!random.chance(3)).then(|| results.iter().map(|ty| Val::random(&mut random, *ty, 0)).collect())
+        let is_good = !random.chance(3);
+        let answer: Option<_> = results.iter().map(|ty| Val::random(&mut random, *ty, &[])).collect();
+        answer.filter(|_| is_good)
     }
 }
 
@@ -230,9 +277,9 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// Whether the stack was exhausted, which is up to the engine and to the mode.
+    /// Whether the stack or the heap was exhausted, which is up to the engine and to the mode.
     pub fn is_exhausted(&self) -> bool {
-        matches!(self, Ended::Trapped { code: TrapCode::CallStackExhausted, .. })
+        matches!(self, Ended::Trapped { code: TrapCode::CallStackExhausted | TrapCode::HeapExhausted, .. })
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Engines {
     /// In the exact form.
     exact: Engine,
     counting: [Engine; 4],
+    /// That collect at every allocation, debugging off and on, and in the exact form.
+    stressed: [Engine; 3],
+    /// Debugging off and on.
+    in_memory: [Engine; 2],
     peer: OnceCell<wasmtime::Engine>,
     peer_debug: OnceCell<wasmtime::Engine>,
 }
@@ -35,6 +39,8 @@ impl Engines {
             checking: [false, true].map(ours::checking_engine),
             exact: ours::exact_engine(),
             counting: ours::counting_engines(),
+            stressed: ours::stressed_engines(),
+            in_memory: [false, true].map(ours::in_memory_engine),
             peer: OnceCell::new(),
             peer_debug: OnceCell::new(),
         }
@@ -104,7 +110,7 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     let unarmed = ours::run(case, on);
     // Frames are larger with debugging.
     if exhausted(&plain) || exhausted(&unarmed) {
-        return Ok(Outcome::discarded("the stack was exhausted"));
+        return Ok(Outcome::discarded("the stack or the heap was exhausted"));
     }
     if random.chance(25) {
         let other = ours::run(case, &engines.off[(off_level + 1) % 3]);
@@ -114,7 +120,7 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
         for engine in &engines.checking {
             let checking = ours::run(case, engine);
             if exhausted(&checking) {
-                return Ok(Outcome::discarded("the stack was exhausted"));
+                return Ok(Outcome::discarded("the stack or the heap was exhausted"));
             }
             same(case, "debugging off", &plain, "no signal handlers", &checking)?;
         }
@@ -139,12 +145,38 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     if random.chance(25) {
         let (exact, exact_traces) = ours::step(case, &engines.exact);
         if exhausted(&exact) {
-            return Ok(Outcome::discarded("the stack was exhausted"));
+            return Ok(Outcome::discarded("the stack or the heap was exhausted"));
         }
         same(case, "debugging off", &plain, "single-stepping in the exact form", &exact)?;
         exact_steps = same_traces(case, &traces, &exact_traces)?;
         let wandered = wander::run(case, &engines.exact, &exact_traces, random.clone());
         same(case, "debugging off", &plain, "debugging at random in the exact form", &wandered)?;
+    }
+
+    if random.chance(15) {
+        let [off, on] = &engines.in_memory;
+        let (off, (on, in_memory_traces)) = (ours::run(case, off), ours::step(case, on));
+        if exhausted(&off) || exhausted(&on) {
+            return Ok(Outcome::discarded("the stack or the heap was exhausted"));
+        }
+        same(case, "debugging off", &plain, "in memory", &off)?;
+        same(case, "debugging off", &plain, "single-stepping in memory", &on)?;
+        same_traces(case, &traces, &in_memory_traces)?;
+    }
+
+    let mut collected = 0;
+    if case.has_objects() {
+        let [off, on, exact] = &engines.stressed;
+        let run = ours::run(case, off);
+        let (stepped, stepped_traces) = ours::step(case, if random.chance(70) { on } else { exact });
+        if exhausted(&run) || exhausted(&stepped) {
+            return Ok(Outcome::discarded("the stack or the heap was exhausted"));
+        }
+        same(case, "debugging off", &plain, "collecting at every allocation", &run)?;
+        same(case, "debugging off", &plain, "collecting at every allocation, debugging on", &ours::run(case, on))?;
+        same(case, "debugging off", &plain, "single-stepping, collecting at every allocation", &stepped)?;
+        same_traces(case, &traces, &stepped_traces)?;
+        collected = 1;
     }
 
     let mut fuel = 0;
@@ -160,7 +192,7 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
             ("single-stepping in the exact form", ours::step(case, exact).0),
         ];
         if others.iter().any(|(_, report)| exhausted(report)) || exhausted(&counted) {
-            return Ok(Outcome::discarded("the stack was exhausted"));
+            return Ok(Outcome::discarded("the stack or the heap was exhausted"));
         }
         for (name, report) in &others {
             same(case, "counting fuel", &counted, name, report)?;
@@ -174,6 +206,7 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
 
     let mut outcome = Outcome::done();
     outcome.count("units of fuel, taken alike in six ways", fuel);
+    outcome.count("modules with objects, collecting at every allocation", collected);
     outcome.count("calls", plain.ends.len() as u64 - 1);
     outcome.count("steps", traces.iter().map(|trace| trace.steps.len() as u64).sum());
     outcome.count("steps compared with the exact form", exact_steps);
@@ -185,10 +218,16 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
         outcome.count("modules with the older exceptions, without the peer", 1);
     } else if random.chance(60) {
         let theirs = peer::run(case, engines.peer()).map_err(|error| format!("the peer refuses it: {error}"))?;
+        if exhausted(&theirs) {
+            return Ok(Outcome::discarded("the peer's stack or heap was exhausted"));
+        }
         same_as_peer(case, &plain, &theirs)?;
     } else {
         let (theirs, their_traces) =
             peer::step(case, engines.peer_debug()).map_err(|error| format!("the peer refuses it: {error}"))?;
+        if exhausted(&theirs) {
+            return Ok(Outcome::discarded("the peer's stack or heap was exhausted"));
+        }
         same_as_peer(case, &plain, &theirs)?;
         let compared = same_steps(engines, on, case, &traces, &their_traces)?;
         outcome.count("steps compared with the peer", compared);

@@ -1,7 +1,8 @@
 //! Differences that are known, each with its reason: the one place where any is let through.
 //!
 //! No difference is let through between two modes of Pellucid. That NaNs are one value, and functions that aren't exported another, is in
-//! [`crate::value`]; that what exhausts the stack isn't compared, in [`crate::differential`].
+//! [`crate::value`], as is what Wasmtime shows of references that are passed on; that what exhausts the stack or the heap isn't
+//! compared, in [`crate::differential`].
 
 use crate::case::Ended;
 use pellucid::base::{FuncIndex, TrapCode, TypeIndex, WasmPc};

@@ -1,13 +1,14 @@
 //! Cases in Pellucid.
 
 use crate::case::{
-    Call, Case, Ended, FUEL, FUEL_EXPORT, Host, MEMORY_LIMIT, MOST_STEPS, Report, Snapshot, Step, TABLE_LIMIT, Trace,
+    Call, Case, Ended, FUEL, FUEL_EXPORT, HEAP_LIMIT, Host, MEMORY_LIMIT, MOST_STEPS, Report, Snapshot, Step,
+    TABLE_LIMIT, Trace, imported_element, imported_value,
 };
 use crate::random::{hash_bytes, mix};
-use crate::value::{UNKNOWN_FUNCTION, Val, hash_values};
+use crate::value::{MOST_PARTS, Made, UNKNOWN_FUNCTION, Val, hash_values};
 use pellucid::base::{
-    Config, Error, ErrorKind, ExternRef, ExternType, Func, FuncIndex, GlobalIndex, Instance, MemoryIndex, OptLevel,
-    RefType, StoreLimits, TableIndex, TrapCode, ValType, Value, WasmPc,
+    AnyRef, Config, Error, ErrorKind, ExternRef, ExternType, Func, FuncIndex, GlobalIndex, Instance, MemoryIndex,
+    OptLevel, RefType, StoreLimits, TableIndex, TrapCode, TypeKind, ValType, Value, WasmPc,
 };
 use pellucid::debug::{Action, DebugCall, Debuggee, Edit, Event, EventKind, Frame, FrameKind};
 use pellucid::runtime::{Engine, Extern, Module};
@@ -40,6 +41,17 @@ pub fn counting_engines() -> [Engine; 4] {
 /// With debugging, everything in its exact form.
 pub fn exact_engine() -> Engine {
     engine_of(Config { debug: true, exact: true, ..hardened() })
+}
+
+/// Engines that collect at every allocation and fill what is freed: without debugging, with it, in the exact form.
+pub fn stressed_engines() -> [Engine; 3] {
+    let stressed = || Config { stress_heap: true, ..hardened() };
+    [stressed(), Config { debug: true, ..stressed() }, Config { debug: true, exact: true, ..stressed() }].map(engine_of)
+}
+
+/// Functions are compiled as those that are hard to compile.
+pub fn in_memory_engine(debug: bool) -> Engine {
+    engine_of(Config { debug, in_memory: true, ..hardened() })
 }
 
 /// Everything by which the engine checks itself: descriptions of frames are proved, stacks are filled with garbage.
@@ -87,6 +99,7 @@ impl Session {
         let limits = StoreLimits {
             memory_bytes: MEMORY_LIMIT,
             table_elements: TABLE_LIMIT,
+            heap_bytes: HEAP_LIMIT,
             // Small, since all of it is filled before each call. Mostly it is enough for as many frames as the fuel allows.
             stack_bytes: 384 << 10,
             ..StoreLimits::default()
@@ -128,8 +141,8 @@ impl Session {
 
     fn import(&self, place: usize) -> Extern {
         let store = self.debuggee.store();
-        let import = &self.case.info.imports[place];
-        match self.case.info.import_type(import) {
+        let info = self.module.info();
+        match info.import_type(&info.imports[place]) {
             ExternType::Func(ty) => {
                 let (names, weak): (_, Weak<Debuggee>) = (self.names.clone(), Rc::downgrade(&self.debuggee));
                 let (result_types, hook) = (ty.results.clone(), self.on_host_call.clone());
@@ -138,7 +151,7 @@ impl Session {
                     let hook = hook.borrow().clone();
                     let tell = |moment: HostMoment<'_>| hook.as_ref().is_none_or(|hook| hook(&debuggee, moment));
                     let mut is_good = tell(HostMoment::Called { import: place, args });
-                    let args: Vec<_> = args.iter().map(|arg| names.show(&debuggee, arg)).collect();
+                    let args: Vec<_> = args.iter().map(|arg| names.show(&debuggee, arg, 0)).collect();
                     let answer = names.host.borrow_mut().call(place, &args, &result_types);
                     is_good &= answer.is_some();
                     for (result, value) in results.iter_mut().zip(answer.into_iter().flatten()) {
@@ -152,14 +165,16 @@ impl Session {
                 Extern::Func(func)
             }
             ExternType::Global(ty) => {
-                let value = self.names.value(imported_global(place, ty.value));
+                let value = imported_value(place, ty.value).expect("it can be instantiated");
+                let value = self.names.value(value);
                 Extern::Global(store.global_new(ty, value).expect("a global can be made"))
             }
             ExternType::Memory(ty) => Extern::Memory(store.memory_new(ty).expect("a memory can be made")),
             ExternType::Tag(ty) => Extern::Tag(store.tag_new(&ty).expect("a tag can be made")),
             ExternType::Table(ty) => {
-                let null = Value::default_of(ValType::Ref(ty.element));
-                Extern::Table(store.table_new(ty, null).expect("a table can be made"))
+                let element = imported_element(place, ty.element).expect("it can be instantiated");
+                let element = self.names.value(element);
+                Extern::Table(store.table_new(ty, element).expect("a table can be made"))
             }
         }
     }
@@ -198,7 +213,7 @@ impl Session {
     /// How something ended.
     pub fn ended(&self, result: Result<Vec<Value>, Error>) -> Ended {
         match result {
-            Ok(values) => Ended::Returned(self.show_all(&values)),
+            Ok(values) => Ended::Returned(self.show_all(&values, 2)),
             Err(error) => {
                 match error.trap_code().or((error.kind() == ErrorKind::Host).then_some(TrapCode::HostError)) {
                     Some(code) => {
@@ -219,8 +234,8 @@ impl Session {
         }
     }
 
-    fn show_all(&self, values: &[Value]) -> Vec<Val> {
-        values.iter().map(|value| self.names.show(&self.debuggee, value)).collect()
+    fn show_all(&self, values: &[Value], depth: u32) -> Vec<Val> {
+        values.iter().map(|value| self.names.show(&self.debuggee, value, depth)).collect()
     }
 
     /// A value in one word: a function is its index plus one, a host value its number plus one, any exception 1, null 0.
@@ -239,7 +254,7 @@ impl Session {
                     place.expect("a function of the host") as u64 + 1
                 }
             },
-            Value::ExternRef(_) => match self.names.show(&self.debuggee, value) {
+            Value::ExternRef(_) => match self.names.show(&self.debuggee, value, 0) {
                 Val::Extern(Some(number)) => number + 1,
                 other => panic!("{other:?} is no host value"),
             },
@@ -270,7 +285,7 @@ impl Session {
         let store = self.debuggee.store();
         let globals = self.case.globals.iter().map(|(index, _)| {
             let global = store.instance_global(instance, GlobalIndex::from_u32(*index)).expect("its global");
-            self.names.show(&self.debuggee, &store.global_get(global).expect("a global can be read"))
+            self.names.show(&self.debuggee, &store.global_get(global).expect("a global can be read"), 2)
         });
         let memories = self.case.memories.iter().map(|(index, _)| {
             let memory = store.instance_memory(instance, MemoryIndex::from_u32(*index)).expect("its memory");
@@ -283,7 +298,7 @@ impl Session {
             let table = store.instance_table(instance, TableIndex::from_u32(*index)).expect("its table");
             let size = store.table_size(table).expect("a table has a size");
             let get = |place| store.table_get(table, place).expect("an element can be read");
-            self.show_all(&(0..size).map(get).collect::<Vec<_>>())
+            self.show_all(&(0..size).map(get).collect::<Vec<_>>(), 1)
         });
         Snapshot {
             globals: globals.collect(),
@@ -303,13 +318,9 @@ impl Session {
     }
 }
 
-/// What an imported global holds at first.
-pub fn imported_global(place: usize, ty: ValType) -> Val {
-    Val::random(&mut crate::random::Random::new(place as u64), ty, 0)
-}
-
 impl Names {
-    fn show(&self, debuggee: &Debuggee, value: &Value) -> Val {
+    /// A value, and what objects hold that deep.
+    fn show(&self, debuggee: &Debuggee, value: &Value, depth: u32) -> Val {
         match *value {
             Value::I32(value) => Val::I32(value),
             Value::I64(value) => Val::I64(value),
@@ -329,18 +340,46 @@ impl Names {
                 let is_exported = self.case.exported_funcs.contains(&index);
                 Val::Func(Some(if is_exported { index } else { UNKNOWN_FUNCTION }))
             }
-            Value::ExternRef(reference) => Val::Extern(reference.map(|reference| {
-                let data = debuggee.store().externref_data(reference).expect("a host value of the store");
-                *data.downcast_ref::<u64>().expect("the host values are numbers")
-            })),
+            Value::ExternRef(None) => Val::Extern(None),
+            Value::ExternRef(Some(reference)) if reference.index & ExternRef::OF_GUEST != 0 => {
+                match debuggee.store().convert(*value).expect("a reference of the store") {
+                    Value::AnyRef(Some(made)) => Val::Passed(self.made(debuggee, made, depth)),
+                    other => panic!("{value:?} is what the guest made, but becomes {other:?}"),
+                }
+            }
+            Value::ExternRef(Some(reference)) => Val::Extern(Some(number(debuggee, reference))),
             Value::ExnRef(reference) => Val::Exn(reference.is_some()),
-            Value::AnyRef(_) => panic!("no case has what guests make"),
+            Value::AnyRef(reference) => Val::Any(reference.map(|made| self.made(debuggee, made, depth))),
             Value::Unavailable => Val::Unavailable,
+        }
+    }
+
+    fn made(&self, debuggee: &Debuggee, made: AnyRef, depth: u32) -> Made {
+        let store = debuggee.store();
+        let object = match made {
+            AnyRef::I31(value) => return Made::I31(value),
+            AnyRef::Extern(reference) => return Made::Extern(number(debuggee, reference)),
+            AnyRef::Object(object) => object,
+        };
+        let ty = store.object_type(object).expect("an object of the store");
+        let held = if depth == 0 {
+            0
+        } else {
+            let count = store.object_length(object).expect("it is there");
+            let part = |place| store.object_get(object, place).expect("it has it");
+            let part = |place| self.show(debuggee, &part(place), depth - 1);
+            Made::held(count, &(0..count.min(MOST_PARTS)).map(part).collect::<Vec<_>>())
+        };
+        match store.engine().types().get(ty).composite.kind() {
+            TypeKind::Struct => Made::Struct(held),
+            TypeKind::Array => Made::Array(held),
+            TypeKind::Func => panic!("an object that is a function"),
         }
     }
 
     /// A value that names no function.
     fn value(&self, value: Val) -> Value {
+        let host_value = |number: u64| self.externs.borrow()[number as usize];
         match value {
             Val::I32(value) => Value::I32(value),
             Val::I64(value) => Value::I64(value),
@@ -348,11 +387,24 @@ impl Names {
             Val::F64(bits) => Value::F64(bits),
             Val::V128(bits) => Value::V128(bits),
             Val::Func(None) => Value::FuncRef(None),
-            Val::Extern(number) => Value::ExternRef(number.map(|number| self.externs.borrow()[number as usize])),
+            Val::Extern(number) => Value::ExternRef(number.map(host_value)),
+            Val::Any(made) => Value::AnyRef(made.map(|made| match made {
+                Made::I31(value) => AnyRef::i31(value),
+                Made::Extern(number) => AnyRef::Extern(host_value(number)),
+                Made::Struct(_) | Made::Array(_) => unreachable!("no object is asked for"),
+            })),
             Val::Exn(false) => Value::ExnRef(None),
-            Val::Func(Some(_)) | Val::Exn(true) | Val::Unavailable => unreachable!("it names a function or nothing"),
+            Val::Func(Some(_)) | Val::Passed(_) | Val::Exn(true) | Val::Unavailable => {
+                unreachable!("it names a function or nothing")
+            }
         }
     }
+}
+
+/// The number of a host value.
+fn number(debuggee: &Debuggee, reference: ExternRef) -> u64 {
+    let data = debuggee.store().externref_data(reference).expect("a host value of the store");
+    *data.downcast_ref::<u64>().expect("the host values are numbers")
 }
 
 /// A case to the end, without anybody looking.
@@ -403,7 +455,7 @@ fn show(names: &Names, debuggee: &Debuggee, frame: &Frame) -> State {
     let mut operands = vec![Value::Unavailable; info.n_operands as usize];
     assert_eq!(debuggee.frame_read_locals(frame, 0, &mut locals).expect("locals can be read"), info.n_locals);
     assert_eq!(debuggee.frame_read_operands(frame, 0, &mut operands).expect("operands can be read"), info.n_operands);
-    let all = |values: &[Value]| values.iter().map(|value| names.show(debuggee, value)).collect();
+    let all = |values: &[Value]| values.iter().map(|value| names.show(debuggee, value, 0)).collect();
     State {
         kind: info.kind,
         func: info.func_index.as_u32(),
@@ -537,6 +589,10 @@ fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)
                     let number = writer.trace.steps.len() - 1;
                     writer.trace.throws.push(number);
                 }
+                return Action::Continue;
+            }
+            if event.trap == Some(TrapCode::CallStackExhausted) {
+                // Where a function would begin that has no frame yet.
                 return Action::Continue;
             }
             // A frame that called a host function shows what is beneath the arguments.

@@ -2,11 +2,12 @@
 
 use crate::case::{
     Call, Case, Ended, FUEL, FUEL_EXPORT, Host, MEMORY_LIMIT, MOST_STEPS, Report, Snapshot, Step, TABLE_LIMIT, Trace,
+    imported_element, imported_value,
 };
-use crate::ours::{DEEP, imported_global};
+use crate::ours::DEEP;
 use crate::random::{hash_bytes, mix};
-use crate::value::{UNKNOWN_FUNCTION, Val, hash_values};
-use pellucid::base::{ExternType, RefType, TrapCode, ValType};
+use crate::value::{MOST_PARTS, Made, UNKNOWN_FUNCTION, Val, hash_values};
+use pellucid::base::{ExternType, TrapCode};
 use pellucid::wasm::Item;
 use std::collections::HashMap;
 use std::fmt;
@@ -15,9 +16,9 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use wasmtime::{
-    AsContextMut, Config, DebugEvent, DebugHandler, Engine, ExternRef, FrameHandle, Global, GlobalType, Instance,
-    Memory, Module, Mutability, Ref, RootScope, SharedMemory, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder,
-    Table, Trap, WasmBacktrace,
+    AnyRef, AsContextMut, Config, DebugEvent, DebugHandler, Engine, ExternRef, FrameHandle, GcHeapOutOfMemory, Global,
+    I31, Instance, Memory, Module, RootScope, Rooted, SharedMemory, Store, StoreContextMut, StoreLimits,
+    StoreLimitsBuilder, Table, Trap, WasmBacktrace,
 };
 
 /// An engine; with `debug` its guests can be stepped.
@@ -173,7 +174,7 @@ impl Session<'_> {
                 let results = ty.results.clone();
                 let call =
                     move |mut caller: wasmtime::Caller<'_, Data>, args: &[wasmtime::Val], out: &mut [wasmtime::Val]| {
-                        let args: Vec<_> = args.iter().map(|arg| show(caller.as_context_mut(), arg)).collect();
+                        let args: Vec<_> = args.iter().map(|arg| show(caller.as_context_mut(), arg, 0)).collect();
                         let answer = caller.data_mut().host.call(place, &args, &results);
                         let Some(answer) = answer else { return Err(wasmtime::Error::new(HostFailed)) };
                         for (out, value) in out.iter_mut().zip(answer) {
@@ -185,9 +186,9 @@ impl Session<'_> {
                 wasmtime::Func::new(store, ty, call).into()
             }
             ExternType::Global(ty) => {
-                let value = value_of(store.as_context_mut(), imported_global(place, ty.value));
-                let mutability = if ty.mutable { Mutability::Var } else { Mutability::Const };
-                let ty = GlobalType::new(value_type(ty.value), mutability);
+                let value = imported_value(place, ty.value).expect("it can be instantiated");
+                let value = value_of(store.as_context_mut(), value);
+                let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_global().clone();
                 Global::new(store, ty, value).expect("a global can be made").into()
             }
             ExternType::Memory(_) => {
@@ -203,14 +204,10 @@ impl Session<'_> {
                 wasmtime::Tag::new(store, &ty).expect("a tag can be made").into()
             }
             ExternType::Table(ty) => {
-                let null = match ty.element {
-                    RefType::FUNC => Ref::Func(None),
-                    RefType::EXTERN => Ref::Extern(None),
-                    ty if ValType::Ref(ty) == ValType::EXNREF => Ref::Exn(None),
-                    ty => panic!("no case has {ty}"),
-                };
+                let element = imported_element(place, ty.element).expect("it can be instantiated");
+                let element = value_of(store.as_context_mut(), element).ref_().expect("a reference");
                 let ty = module.imports().nth(place).expect("as many imports").ty().unwrap_table().clone();
-                Table::new(store, ty, null).expect("a table can be made").into()
+                Table::new(store, ty, element).expect("a table can be made").into()
             }
         }
     }
@@ -242,7 +239,7 @@ impl Session<'_> {
         let result = wait(func.call_async(&mut store, &args, &mut results));
         // It keeps what was thrown.
         let _ = store.as_context_mut().take_pending_exception();
-        let shown = results.iter().map(|value| show(store.as_context_mut(), value)).collect();
+        let shown = results.iter().map(|value| show(store.as_context_mut(), value, 2)).collect();
         ended(&result.as_ref().map(|()| shown))
     }
 
@@ -252,7 +249,7 @@ impl Session<'_> {
         let mut snapshot = Snapshot { host: store.as_context_mut().data().host.log, ..Snapshot::default() };
         for (_, name) in &self.case.globals {
             let value = instance.get_global(&mut store, name).expect("an export").get(&mut store);
-            snapshot.globals.push(show(store.as_context_mut(), &value));
+            snapshot.globals.push(show(store.as_context_mut(), &value, 2));
         }
         for (_, name) in &self.case.memories {
             let shared = instance.get_shared_memory(&mut store, name);
@@ -268,7 +265,7 @@ impl Session<'_> {
             let mut elements = Vec::new();
             for place in 0..table.size(&store) {
                 let element = table.get(&mut store, place).expect("an element").into();
-                elements.push(show(store.as_context_mut(), &element));
+                elements.push(show(store.as_context_mut(), &element, 1));
             }
             snapshot.tables.push(elements);
         }
@@ -276,21 +273,7 @@ impl Session<'_> {
     }
 }
 
-fn value_type(ty: ValType) -> wasmtime::ValType {
-    match ty {
-        ValType::I32 => wasmtime::ValType::I32,
-        ValType::I64 => wasmtime::ValType::I64,
-        ValType::F32 => wasmtime::ValType::F32,
-        ValType::F64 => wasmtime::ValType::F64,
-        ValType::V128 => wasmtime::ValType::V128,
-        ValType::Ref(RefType::FUNC) => wasmtime::ValType::FUNCREF,
-        ValType::Ref(RefType::EXTERN) => wasmtime::ValType::EXTERNREF,
-        ValType::EXNREF => wasmtime::ValType::EXNREF,
-        ValType::Ref(ty) => panic!("no case has {ty}"),
-    }
-}
-
-fn value_of(store: StoreContextMut<'_, Data>, value: Val) -> wasmtime::Val {
+fn value_of(mut store: StoreContextMut<'_, Data>, value: Val) -> wasmtime::Val {
     match value {
         Val::I32(value) => wasmtime::Val::I32(value),
         Val::I64(value) => wasmtime::Val::I64(value),
@@ -302,12 +285,22 @@ fn value_of(store: StoreContextMut<'_, Data>, value: Val) -> wasmtime::Val {
         Val::Extern(Some(number)) => {
             wasmtime::Val::ExternRef(Some(ExternRef::new(store, number).expect("a reference can be made")))
         }
+        Val::Any(None) => wasmtime::Val::AnyRef(None),
+        Val::Any(Some(Made::I31(value))) => {
+            wasmtime::Val::AnyRef(Some(AnyRef::from_i31(store, I31::wrapping_i32(value))))
+        }
+        Val::Any(Some(Made::Extern(number))) => {
+            let value = ExternRef::new(&mut store, number).expect("a reference can be made");
+            wasmtime::Val::AnyRef(Some(AnyRef::convert_extern(store, value).expect("a reference can be made")))
+        }
+        Val::Any(_) | Val::Passed(_) => unreachable!("no object is asked for"),
         Val::Exn(false) => wasmtime::Val::ExnRef(None),
         Val::Func(Some(_)) | Val::Exn(true) | Val::Unavailable => unreachable!("it names a function or nothing"),
     }
 }
 
-fn show(mut store: StoreContextMut<'_, Data>, value: &wasmtime::Val) -> Val {
+/// A value, and what objects hold that deep.
+fn show(mut store: StoreContextMut<'_, Data>, value: &wasmtime::Val, depth: u32) -> Val {
     match value {
         wasmtime::Val::I32(value) => Val::I32(*value),
         wasmtime::Val::I64(value) => Val::I64(*value),
@@ -318,12 +311,49 @@ fn show(mut store: StoreContextMut<'_, Data>, value: &wasmtime::Val) -> Val {
             let address = func.to_raw(&mut store) as usize;
             store.data().functions.get(&address).copied().unwrap_or(UNKNOWN_FUNCTION)
         })),
-        wasmtime::Val::ExternRef(reference) => Val::Extern(reference.map(|reference| {
-            let data = reference.data(&store).expect("it is rooted").expect("the host's");
-            *data.downcast_ref::<u64>().expect("the host values are numbers")
-        })),
+        wasmtime::Val::ExternRef(None) => Val::Extern(None),
+        wasmtime::Val::ExternRef(Some(reference)) => match number(&store, reference) {
+            Some(number) => Val::Extern(Some(number)),
+            None => {
+                let made = AnyRef::convert_extern(&mut store, *reference).expect("it is rooted");
+                Val::Passed(show_made(store, made, depth))
+            }
+        },
+        wasmtime::Val::AnyRef(reference) => Val::Any(reference.map(|made| show_made(store, made, depth))),
         wasmtime::Val::ExnRef(exception) => Val::Exn(exception.is_some()),
         other => panic!("{other:?} isn't used"),
+    }
+}
+
+/// The number of a host value; none for what the guest made.
+fn number(store: &StoreContextMut<'_, Data>, reference: &Rooted<ExternRef>) -> Option<u64> {
+    let data = reference.data(store).expect("it is rooted")?;
+    Some(*data.downcast_ref::<u64>().expect("the host values are numbers"))
+}
+
+fn show_made(mut store: StoreContextMut<'_, Data>, made: Rooted<AnyRef>, depth: u32) -> Made {
+    if let Some(value) = made.as_i31(&store).expect("it is rooted") {
+        return Made::I31(value.get_i32());
+    }
+    let count = |count: u32| if depth == 0 { 0 } else { count.min(MOST_PARTS) };
+    let held = |length, parts: &[Val]| if depth == 0 { 0 } else { Made::held(length, parts) };
+    if let Some(object) = made.as_struct(&store).expect("it is rooted") {
+        let length = object.ty(&store).expect("it is rooted").fields().len() as u32;
+        let mut part = |place: u32| {
+            let value = object.field(&mut store, place as usize).expect("it has it");
+            show(store.as_context_mut(), &value, depth - 1)
+        };
+        Made::Struct(held(length, &(0..count(length)).map(&mut part).collect::<Vec<_>>()))
+    } else if let Some(object) = made.as_array(&store).expect("it is rooted") {
+        let length = object.len(&store).expect("it is rooted");
+        let mut part = |place| {
+            let value = object.get(&mut store, place).expect("it has it");
+            show(store.as_context_mut(), &value, depth - 1)
+        };
+        Made::Array(held(length, &(0..count(length)).map(&mut part).collect::<Vec<_>>()))
+    } else {
+        let reference = ExternRef::convert_any(&mut store, made).expect("it is rooted");
+        Made::Extern(number(&store, &reference).expect("the host's"))
     }
 }
 
@@ -345,6 +375,10 @@ fn ended(result: &Result<Vec<Val>, &wasmtime::Error>) -> Ended {
         Some(Trap::HeapMisaligned) => TrapCode::UnalignedAtomic,
         Some(Trap::AtomicWaitNonSharedMemory) => TrapCode::ExpectedSharedMemory,
         Some(Trap::NullReference) => TrapCode::NullReference,
+        Some(Trap::CastFailure) => TrapCode::CastFailure,
+        Some(Trap::ArrayOutOfBounds) => TrapCode::ArrayOutOfBounds,
+        Some(Trap::AllocationTooLarge) => TrapCode::HeapExhausted,
+        None if error.downcast_ref::<GcHeapOutOfMemory<()>>().is_some() => TrapCode::HeapExhausted,
         None if error.downcast_ref::<HostFailed>().is_some() => TrapCode::HostError,
         None if error.downcast_ref::<wasmtime::ThrownException>().is_some() => {
             return Ended::Failed("Exception".to_string());
@@ -408,7 +442,7 @@ fn look(store: &mut StoreContextMut<'_, Data>, in_words: bool) -> (Step, String)
     let operands: Vec<_> = (0..count)
         .map(|place| {
             let value = innermost.stack(&mut store, place).expect("the frame is fresh");
-            show(store.as_context_mut(), &value)
+            show(store.as_context_mut(), &value, 0)
         })
         .collect();
     let text = if in_words { format!("pc {pc:#x} locals {locals:x?} operands {operands:x?}") } else { String::new() };
@@ -443,7 +477,7 @@ fn locals(mut store: StoreContextMut<'_, Data>, frame: &FrameHandle) -> Vec<Val>
     (0..count)
         .map(|place| {
             let value = frame.local(&mut store, place).expect("the frame is fresh");
-            show(store.as_context_mut(), &value)
+            show(store.as_context_mut(), &value, 0)
         })
         .collect()
 }

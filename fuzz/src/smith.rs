@@ -9,8 +9,9 @@ use wasm_smith::{Config, MemoryOffsetChoices, Module};
 
 /// The configuration: everything that is compiled and allowed, and nothing else.
 pub fn config(random: &mut Random, allowed: Allowed) -> Config {
-    let Allowed { nans, vectors, exceptions } = allowed;
+    let Allowed { nans, vectors, exceptions, objects } = allowed;
     let floats = random.chance(70);
+    let objects = objects && random.chance(70);
     Config {
         allow_floats: floats,
         // Which bits a NaN has is up to the engine.
@@ -25,7 +26,7 @@ pub fn config(random: &mut Random, allowed: Allowed) -> Config {
         sign_extension_ops_enabled: true,
         extended_const_enabled: true,
         exceptions_enabled: exceptions && random.chance(60),
-        gc_enabled: false,
+        gc_enabled: objects,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
         custom_page_sizes_enabled: vectors,
@@ -47,7 +48,7 @@ pub fn config(random: &mut Random, allowed: Allowed) -> Config {
         max_memory64_bytes: 9 << 16,
         max_table_elements: 100,
         max_globals: random.below(10),
-        max_types: 1 + random.below(12),
+        max_types: 1 + random.below(12) + if objects { random.below(12) } else { 0 },
         max_values: 20,
         max_data_segments: 4,
         max_element_segments: 4,
@@ -70,17 +71,18 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Option<Vec<u8>> {
     let entropy = random.bytes(size);
     let mut module = Module::new(config, &mut Unstructured::new(&entropy)).ok()?;
     let fuel = module.ensure_termination(FUEL as u32).ok()?;
-    Some(with_export(&module.to_bytes(), fuel))
+    Some(with_export(&module.to_bytes(), fuel, random.pick(&[7, 7, 63, 1023])))
 }
 
 /// How long a guest waits for others, of which there are none, in nanoseconds.
 const PATIENCE: i64 = 1000;
 
-/// The same module with the global that holds the fuel exported, that waits for nobody for long, and whose shared memories don't
-/// grow beyond what both engines allow: the peer has no limit for these.
-fn with_export(bytes: &[u8], global: u32) -> Vec<u8> {
+/// The same module with the global that holds the fuel exported, that waits for nobody for long, whose shared memories don't
+/// grow beyond what both engines allow (the peer has no limit for these), and whose arrays have few elements.
+fn with_export(bytes: &[u8], global: u32, most_elements: i32) -> Vec<u8> {
     struct Exporter {
         global: u32,
+        most_elements: i32,
         is_done: bool,
     }
 
@@ -118,6 +120,9 @@ fn with_export(bytes: &[u8], global: u32) -> Vec<u8> {
                 if let Instruction::MemoryAtomicWait32(_) | Instruction::MemoryAtomicWait64(_) = instruction {
                     function.instruction(&Instruction::Drop).instruction(&Instruction::I64Const(PATIENCE));
                 }
+                if let Instruction::ArrayNew(_) | Instruction::ArrayNewDefault(_) = instruction {
+                    function.instruction(&Instruction::I32Const(self.most_elements)).instruction(&Instruction::I32And);
+                }
                 function.instruction(&instruction);
             }
             code.function(&function);
@@ -135,7 +140,7 @@ fn with_export(bytes: &[u8], global: u32) -> Vec<u8> {
         }
     }
 
-    let mut exporter = Exporter { global, is_done: false };
+    let mut exporter = Exporter { global, most_elements, is_done: false };
     let mut module = wasm_encoder::Module::new();
     exporter
         .parse_core_module(&mut module, wasmparser::Parser::new(0), bytes)

@@ -1,10 +1,11 @@
 //! Values as both engines have them.
 //!
 //! NaNs are one value: which bits an operation's NaN has is up to the engine. Where a module could tell them apart, its
-//! generator makes it replace them first. Functions are told by their index in the module, host values by their number.
+//! generator makes it replace them first. Functions are told by their index in the module, host values by their number, objects by
+//! whether they are structures or arrays, and where nobody goes on with them by what they hold.
 
 use crate::random::{Random, mix};
-use pellucid::base::{RefType, ValType};
+use pellucid::base::{HeapType, RefType, ValType};
 
 /// A value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,10 +22,43 @@ pub enum Val {
     Func(Option<u32>),
     /// A host value's number, or null.
     Extern(Option<u64>),
+    /// What the guest made, passed on as a host value.
+    Passed(Made),
+    /// What the guest made, or null.
+    Any(Option<Made>),
     /// An exception, or null: whether it is one.
     Exn(bool),
     /// The debugger doesn't know it.
     Unavailable,
+}
+
+/// What a guest makes. An object has a hash of what it holds, or 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Made {
+    I31(i32),
+    Struct(u64),
+    Array(u64),
+    /// A host value's number: it is passed on as what the guest made.
+    Extern(u64),
+}
+
+/// How many fields or elements of an object are looked at.
+pub const MOST_PARTS: u32 = 8;
+
+impl Made {
+    fn hash(self) -> u64 {
+        match self {
+            Made::I31(value) => mix(1, value as u64),
+            Made::Struct(held) => mix(2, held),
+            Made::Array(held) => mix(3, held),
+            Made::Extern(number) => mix(4, number),
+        }
+    }
+
+    /// A hash of what an object with so many parts holds, by the first ones.
+    pub fn held(count: u32, parts: &[Val]) -> u64 {
+        mix(u64::from(count), hash_values(parts))
+    }
 }
 
 /// Stands for a function that the module under test doesn't have.
@@ -65,23 +99,25 @@ impl Val {
             Val::V128(bits) => (8, mix(bits as u64, (bits >> 64) as u64)),
             Val::Func(None) => (5, u64::MAX),
             Val::Func(Some(index)) => (5, u64::from(index)),
-            Val::Extern(None) => (6, u64::MAX),
-            Val::Extern(Some(number)) => (6, number),
+            // In the peer's frames what is passed on shows as what it was.
+            Val::Extern(None) | Val::Any(None) => (6, u64::MAX),
+            Val::Extern(Some(number)) | Val::Any(Some(Made::Extern(number))) => (6, number),
+            Val::Any(Some(made)) | Val::Passed(made) => (10, made.hash()),
             Val::Unavailable => (7, 0),
             Val::Exn(is_one) => (9, u64::from(is_one)),
         };
         mix(kind, bits)
     }
 
-    /// A value of a type. `functions` is how many functions the module has.
-    pub fn random(random: &mut Random, ty: ValType, functions: u32) -> Val {
+    /// A value of a type, if one can be made; `functions` are those that are of the type.
+    pub fn random(random: &mut Random, ty: ValType, functions: &[u32]) -> Option<Val> {
         let word = match random.below(4) {
             0 => random.below(4) as u64,
             1 => 1 << random.below(64),
             2 => (random.below(9) as u64).wrapping_sub(4),
             _ => random.word(),
         };
-        match ty {
+        Some(match ty {
             ValType::I32 => Val::I32(word as i32),
             ValType::I64 => Val::I64(word as i64),
             ValType::F32 if random.chance(40) => Val::f32((word as i32 as f32).to_bits()),
@@ -90,12 +126,27 @@ impl Val {
             ValType::F64 => Val::f64(word),
             ValType::V128 if random.chance(30) => Val::v128(u128::from(word) << (8 * random.below(9))),
             ValType::V128 => Val::v128(u128::from(word) << 64 | u128::from(random.word())),
-            ValType::Ref(RefType::FUNC) => {
-                Val::Func((functions != 0 && random.chance(60)).then(|| random.below(functions as usize) as u32))
-            }
-            ValType::Ref(RefType::EXTERN) => Val::Extern(random.chance(60).then(|| random.below(5) as u64)),
-            ValType::EXNREF => Val::Exn(false),
-            ValType::Ref(ty) => panic!("no case has {ty}"),
+            ValType::Ref(ty) if ty.nullable && random.chance(40) => Val::null(ty),
+            ValType::Ref(ty) => match ty.heap {
+                heap if heap.top() == HeapType::Func && !functions.is_empty() => {
+                    Val::Func(Some(random.pick(functions)))
+                }
+                HeapType::Extern => Val::Extern(Some(random.below(5) as u64)),
+                HeapType::Any if random.chance(30) => Val::Any(Some(Made::Extern(random.below(5) as u64))),
+                HeapType::Any | HeapType::Eq | HeapType::I31 => Val::Any(Some(Made::I31(word as i32 >> 1))),
+                _ if ty.nullable => Val::null(ty),
+                _ => return None,
+            },
+        })
+    }
+
+    /// Null of a type.
+    pub fn null(ty: RefType) -> Val {
+        match ty.heap.top() {
+            HeapType::Func => Val::Func(None),
+            HeapType::Extern => Val::Extern(None),
+            HeapType::Exn => Val::Exn(false),
+            _ => Val::Any(None),
         }
     }
 }

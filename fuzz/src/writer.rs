@@ -4,18 +4,23 @@
 use crate::case::{Allowed, FUEL, FUEL_EXPORT};
 use crate::random::Random;
 use wasm_encoder::{
-    BlockType, Catch, CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType, ExportKind,
-    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType, ImportSection, Instruction as I,
-    MemArg, MemArgTarget, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TagKind, TagSection,
-    TagType, TypeSection, ValType,
+    BlockType, Catch, CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType,
+    ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType, ImportSection,
+    Instruction as I, MemArg, MemArgTarget, MemorySection, MemoryType, Module, RefType, TableSection, TableType,
+    TagKind, TagSection, TagType, TypeSection, ValType,
 };
+
+mod objects;
 
 const TYPES: [ValType; 7] =
     [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::FUNCREF, ValType::EXTERNREF];
 const NUMBERS: [ValType; 5] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128];
 
-/// What each module has of globals beside the fuel, which is the first; all are mutable.
-const GLOBALS: [ValType; 7] = TYPES;
+/// What a module has of globals beside the fuel, which is the first; all are mutable.
+fn global_types(allowed: Allowed) -> Vec<ValType> {
+    let objects = if allowed.objects { &objects::TYPES[..] } else { &[] };
+    TYPES.iter().chain(objects).map(|ty| allowed.or_less(*ty)).collect()
+}
 
 /// Elements of the table.
 const TABLE: u32 = 12;
@@ -26,17 +31,21 @@ struct Signature {
     results: Vec<ValType>,
 }
 
-/// Block types that aren't empty or one result stand among the module's types.
+/// Block types that aren't empty or one result stand among the module's types, behind those of objects.
 #[derive(Default)]
-struct Types(Vec<Signature>);
+struct Types {
+    first: u32,
+    signatures: Vec<Signature>,
+}
 
 impl Types {
     fn index(&mut self, signature: &Signature) -> u32 {
-        let found = self.0.iter().position(|other| other == signature);
-        found.unwrap_or_else(|| {
-            self.0.push(signature.clone());
-            self.0.len() - 1
-        }) as u32
+        let found = self.signatures.iter().position(|other| other == signature);
+        let place = found.unwrap_or_else(|| {
+            self.signatures.push(signature.clone());
+            self.signatures.len() - 1
+        });
+        self.first + place as u32
     }
 }
 
@@ -48,17 +57,19 @@ pub fn module(random: &mut Random) -> Vec<u8> {
 /// The same with what it may have.
 pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
     let Allowed { nans, vectors, .. } = allowed;
+    let objects = allowed.objects && random.chance(60);
+    let allowed = Allowed { objects, ..allowed };
     let (memory64, table64) = (random.chance(30), random.chance(20));
     let page_size_log2 = (vectors && random.chance(10)).then_some(0);
-    let mut types = Types::default();
+    let mut types = Types { first: if objects { objects::COUNT } else { 0 }, ..Types::default() };
     let mut signatures: Vec<Signature> = Vec::new();
     let imported = random.below(3);
     let count = imported + 1 + random.below(5);
     for number in 0..count {
         // Also more than registers hold.
         let (params, results) = random.pick(&[(4, 3), (4, 3), (4, 3), (4, 3), (4, 3), (4, 3), (12, 5), (24, 14)]);
-        let params = some_types(random, params, vectors);
-        let signature = Signature { params, results: some_types(random, results, vectors) };
+        let params = some_types(random, params, allowed);
+        let signature = Signature { params, results: some_types(random, results, allowed) };
         // So that one can take the other's place.
         let signature = match signatures.last() {
             Some(last) if random.chance(50) => Signature { results: last.results.clone(), ..signature },
@@ -66,7 +77,7 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
         };
         // The first function that isn't imported is one that others can call in any place.
         let signature = if number == imported {
-            Signature { results: vec![some_type(random, vectors)], ..signature }
+            Signature { results: vec![some_type(random, allowed)], ..signature }
         } else {
             signature
         };
@@ -75,7 +86,7 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
     let traps_without_fuel = random.chance(20);
     let count_of_tags = if allowed.exceptions && random.chance(50) { 1 + random.below(3) } else { 0 };
     let legacy_exceptions = random.chance(40);
-    let tags: Vec<_> = (0..count_of_tags).map(|_| some_types(random, 4, vectors)).collect();
+    let tags: Vec<_> = (0..count_of_tags).map(|_| some_types(random, 4, allowed)).collect();
     let mut code = CodeSection::new();
     for number in imported..count {
         let extra = match random.below(10) {
@@ -83,7 +94,9 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
             1 | 2 => 20,
             _ => 8,
         };
-        let extra = some_types(random, extra, vectors);
+        let mut extra = some_types(random, extra, allowed);
+        // They would have to be set first.
+        extra.retain(|ty| !objects::is_never_null(*ty));
         let mut locals = signatures[number].params.clone();
         locals.extend(&extra);
         let mut writer = Writer {
@@ -101,7 +114,7 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
             scratch: 0,
             traps_without_fuel,
             nans,
-            vectors,
+            allowed,
             memory64,
             table64,
             before: number,
@@ -141,6 +154,9 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
     let (minimum, maximum) = (u64::from(TABLE), Some(u64::from(TABLE) + 3));
     let table = |element_type| TableType { element_type, table64, minimum, maximum, shared: false };
     tables.table(table(RefType::FUNCREF)).table(table(RefType::EXTERNREF));
+    if objects {
+        tables.table(table(RefType::ANYREF));
+    }
     let mut memories = MemorySection::new();
     let (minimum, maximum) = if page_size_log2.is_some() { (1 << 16, Some(3 << 16)) } else { (1, Some(3)) };
     memories.memory(MemoryType { minimum, maximum, memory64, shared: false, page_size_log2 });
@@ -152,7 +168,8 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
     let mut globals = GlobalSection::new();
     let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
     globals.global(global(ValType::I32), &ConstExpr::i32_const(FUEL));
-    for ty in GLOBALS.map(|ty| allowed.or_less(ty)) {
+    let module_globals = global_types(allowed);
+    for ty in module_globals.iter().copied() {
         let init = match ty {
             ValType::I32 => ConstExpr::i32_const(random.word() as i32),
             ValType::I64 => ConstExpr::i64_const(random.word() as i64),
@@ -160,6 +177,7 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
             ValType::F64 => ConstExpr::f64_const((-0.5).into()),
             ValType::V128 => ConstExpr::v128_const(i128::from(random.word()) << 60 | 7),
             ValType::FUNCREF => ConstExpr::ref_func(random.below(count) as u32),
+            ty if objects::is_of_guest(ty) => objects::initial(random, ty),
             _ => ConstExpr::ref_null(HeapType::EXTERN),
         };
         globals.global(global(ty), &init);
@@ -169,17 +187,29 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
     for number in 0..count {
         exports.export(&format!("f{number}"), ExportKind::Func, number as u32);
     }
-    for number in 0..GLOBALS.len() {
+    for number in 0..module_globals.len() {
         exports.export(&format!("g{number}"), ExportKind::Global, number as u32 + 1);
     }
     exports.export("t0", ExportKind::Table, 0).export("t1", ExportKind::Table, 1).export("m", ExportKind::Memory, 0);
+    if objects {
+        exports.export("t2", ExportKind::Table, 2);
+    }
     let mut elements = ElementSection::new();
     let all: Vec<u32> = (0..count as u32).collect();
     elements.active(None, &place(table64, 1), Elements::Functions(all.into()));
+    if objects {
+        elements.passive(objects::elements(random));
+    }
     let mut data = DataSection::new();
     data.active(0, &place(memory64, 0), random.bytes(256));
+    if objects {
+        data.passive(random.bytes(64));
+    }
     let mut type_section = TypeSection::new();
-    for signature in &types.0 {
+    if objects {
+        type_section.ty().rec(objects::types(allowed));
+    }
+    for signature in &types.signatures {
         type_section.ty().function(signature.params.clone(), signature.results.clone());
     }
     let mut module = Module::new();
@@ -192,8 +222,22 @@ pub fn module_with(random: &mut Random, allowed: Allowed) -> Vec<u8> {
         module.section(&tag_section);
     }
     module.section(&globals).section(&exports);
-    module.section(&elements).section(&code).section(&data);
+    module.section(&elements);
+    if objects {
+        module.section(&DataCountSection { count: 2 });
+    }
+    module.section(&code).section(&data);
     module.finish()
+}
+
+/// The table of such references.
+fn table_of(ty: ValType) -> Option<u32> {
+    match ty {
+        ValType::FUNCREF => Some(0),
+        ValType::EXTERNREF => Some(1),
+        objects::ANY => Some(2),
+        _ => None,
+    }
 }
 
 /// Where a segment begins.
@@ -201,14 +245,19 @@ fn place(is_wide: bool, place: i32) -> ConstExpr {
     if is_wide { ConstExpr::i64_const(i64::from(place)) } else { ConstExpr::i32_const(place) }
 }
 
-fn some_type(random: &mut Random, vectors: bool) -> ValType {
-    Allowed { nans: false, vectors, exceptions: false }.or_less(random.pick(&TYPES))
+fn some_type(random: &mut Random, allowed: Allowed) -> ValType {
+    let all = if allowed.objects && random.chance(60) { &objects::TYPES[..] } else { &TYPES };
+    allowed.or_less(random.pick(all))
 }
 
-fn some_types(random: &mut Random, limit: usize, vectors: bool) -> Vec<ValType> {
-    let allowed = Allowed { nans: false, vectors, exceptions: false };
+fn some_types(random: &mut Random, limit: usize, allowed: Allowed) -> Vec<ValType> {
+    let numbers = if allowed.objects { 50 } else { 80 };
     (0..random.below(limit))
-        .map(|_| allowed.or_less(if random.chance(80) { random.pick(&NUMBERS) } else { random.pick(&TYPES) }))
+        .map(
+            |_| {
+                if random.chance(numbers) { allowed.or_less(random.pick(&NUMBERS)) } else { some_type(random, allowed) }
+            },
+        )
         .collect()
 }
 
@@ -235,8 +284,8 @@ struct Writer<'a> {
     traps_without_fuel: bool,
     /// Whether it can be seen which bits a NaN has.
     nans: bool,
-    /// Whether there are vectors, and numbers of 128 bits.
-    vectors: bool,
+    /// What there is.
+    allowed: Allowed,
     /// Whether the memory's addresses, and the tables', have 64 bits.
     memory64: bool,
     table64: bool,
@@ -264,6 +313,10 @@ impl Writer<'_> {
             self.emit(I::Unreachable);
         } else {
             for ty in self.labels[0].clone().expect("a function's label") {
+                if objects::is_of_guest(ty) {
+                    self.no_object(ty);
+                    continue;
+                }
                 self.emit(match ty {
                     ValType::I32 => I::I32Const(0),
                     ValType::I64 => I::I64Const(0),
@@ -286,6 +339,9 @@ impl Writer<'_> {
     }
 
     fn constant(&mut self, ty: ValType) {
+        if objects::is_of_guest(ty) {
+            return self.new_object(ty);
+        }
         let word = self.random.word();
         let instruction = match ty {
             ValType::I32 => {
@@ -506,14 +562,14 @@ impl Writer<'_> {
                 None => self.constant(ty),
             },
             12 => self.load(ty, deeper),
-            13 => {
-                let place = GLOBALS.iter().position(|global| *global == ty).expect("one of each type");
-                self.emit(I::GlobalGet(place as u32 + 1));
-            }
+            13 => match global_types(self.allowed).iter().position(|global| *global == ty) {
+                Some(place) => self.emit(I::GlobalGet(place as u32 + 1)),
+                None => self.get(ty),
+            },
             14 => {
                 // Several results, of which the lowest stays.
                 let mut results = vec![ty];
-                results.extend(some_types(self.random, 4, self.vectors));
+                results.extend(some_types(self.random, 4, self.allowed));
                 self.open(I::Block, &[], &results);
                 self.expressions(&results, deeper);
                 if self.random.chance(50) {
@@ -541,10 +597,11 @@ impl Writer<'_> {
                 self.statements(deeper);
             }
             19..22 if !self.tags.is_empty() => self.attempt(ty, deeper),
-            18 if matches!(ty, ValType::FUNCREF | ValType::EXTERNREF) => {
+            18 if let Some(table) = table_of(ty) => {
                 self.element(deeper);
-                self.emit(I::TableGet(u32::from(ty == ValType::EXTERNREF)));
+                self.emit(I::TableGet(table));
             }
+            22 | 23 if self.allowed.objects => self.object(ty, deeper),
             _ => {
                 let callable = self.callable();
                 let fitting: Vec<_> =
@@ -616,6 +673,11 @@ impl Writer<'_> {
         self.expressions(&signature.params, depth);
         if self.random.chance(70) {
             return self.emit(if is_tail { I::ReturnCall(function as u32) } else { I::Call(function as u32) });
+        }
+        if self.allowed.objects && self.random.chance(40) {
+            self.emit(I::RefFunc(function as u32));
+            let ty = self.types.index(&signature);
+            return self.emit(if is_tail { I::ReturnCallRef(ty) } else { I::CallRef(ty) });
         }
         // Through the table, seldom with an element that traps.
         let element = if self.random.chance(92) { function + 1 } else { self.random.below(TABLE as usize + 2) };
@@ -710,11 +772,14 @@ impl Writer<'_> {
     }
 
     fn operation(&mut self, ty: ValType, depth: u32) {
+        if objects::is_of_guest(ty) || self.allowed.objects && self.random.chance(30) {
+            return self.object(ty, depth);
+        }
         let trap = self.random.chance(6);
         let (operands, instruction) = match ty {
             ValType::I32 => match self.random.below(5) {
                 0 => {
-                    let of = some_type(self.random, self.vectors);
+                    let of = some_type(self.random, self.allowed);
                     let choices: &[I<'static>] = match of {
                         ValType::I32 => &[I::I32Eq, I::I32Ne, I::I32LtS, I::I32LtU, I::I32GtS, I::I32GeU, I::I32LeS],
                         ValType::I64 => &[I::I64Eq, I::I64Ne, I::I64LtS, I::I64LtU, I::I64GtS, I::I64GeU, I::I64LeS],
@@ -775,7 +840,7 @@ impl Writer<'_> {
                     (vec![ValType::I32; 2], self.random.pick(&choices))
                 }
             },
-            ValType::I64 if self.vectors && self.random.chance(5) => return self.wide(depth),
+            ValType::I64 if self.allowed.vectors && self.random.chance(5) => return self.wide(depth),
             ValType::I64 => match self.random.below(4) {
                 0 => self.random.pick(&[
                     (vec![ValType::I64], I::I64Ctz),
@@ -836,7 +901,7 @@ impl Writer<'_> {
             ValType::V128 => return self.vector(depth),
             _ => return self.get(ty),
         };
-        if !self.vectors && operands.contains(&ValType::V128) {
+        if !self.allowed.vectors && operands.contains(&ValType::V128) {
             return self.get(ty);
         }
         self.expressions(&operands, depth);
@@ -1000,23 +1065,21 @@ impl Writer<'_> {
         let choice = if depth == 0 { self.random.below(9) } else { self.random.below(22) };
         match choice {
             0..=3 => {
-                let ty = some_type(self.random, self.vectors);
+                let ty = some_type(self.random, self.allowed);
                 if let Some(local) = self.local_of(ty) {
                     self.expression(ty, deeper);
                     self.emit(I::LocalSet(local));
                 }
             }
             4 => {
-                let place = self.random.below(GLOBALS.len());
-                self.expression(
-                    Allowed { nans: false, vectors: self.vectors, exceptions: false }.or_less(GLOBALS[place]),
-                    deeper,
-                );
+                let globals = global_types(self.allowed);
+                let place = self.random.below(globals.len());
+                self.expression(globals[place], deeper);
                 self.emit(I::GlobalSet(place as u32 + 1));
             }
             5 | 6 => self.store(deeper),
             7 => {
-                let ty = some_type(self.random, self.vectors);
+                let ty = some_type(self.random, self.allowed);
                 self.expression(ty, deeper);
                 self.emit(I::Drop);
             }
@@ -1045,6 +1108,7 @@ impl Writer<'_> {
             17 => self.bulk(deeper),
             18 => self.tail_call(deeper),
             19 | 20 if !self.tags.is_empty() => self.throw(deeper),
+            19 | 20 if self.allowed.objects => self.change_object(deeper),
             _ => {
                 let callable = self.callable();
                 if callable != 0 {
@@ -1057,12 +1121,13 @@ impl Writer<'_> {
     }
 
     fn store(&mut self, depth: u32) {
-        let ty = some_type(self.random, self.vectors);
+        let ty = some_type(self.random, self.allowed);
         match ty {
             ValType::Ref(_) => {
+                let Some(table) = table_of(ty) else { return self.change_object(depth) };
                 self.element(depth);
                 self.expression(ty, depth);
-                self.emit(I::TableSet(u32::from(ty == ValType::EXTERNREF)));
+                self.emit(I::TableSet(table));
             }
             _ => {
                 self.address(depth);
@@ -1132,7 +1197,7 @@ impl Writer<'_> {
         let turns = 1 + self.random.below(5) as i32;
         self.all(&[I::I32Const(turns), I::LocalSet(counter)]);
         // Values that the loop carries around.
-        let carried = if self.random.chance(40) { some_types(self.random, 3, self.vectors) } else { Vec::new() };
+        let carried = if self.random.chance(40) { some_types(self.random, 3, self.allowed) } else { Vec::new() };
         self.expressions(&carried, depth.min(1));
         self.open(I::Loop, &carried, &carried);
         *self.labels.last_mut().expect("it was opened") = None;
@@ -1152,7 +1217,7 @@ impl Writer<'_> {
         let carried = self.labels[label].clone().expect("just filtered");
         let relative = (self.labels.len() - 1 - label) as u32;
         // What lies beneath is thrown away by the branch.
-        let beneath = some_types(self.random, 3, self.vectors);
+        let beneath = some_types(self.random, 3, self.allowed);
         self.expressions(&beneath, depth.min(1));
         self.expressions(&carried, depth);
         if self.random.chance(80) {
