@@ -155,7 +155,8 @@ impl Heap {
     /// Requires: nothing is young, and nothing is left to look into.
     pub(super) fn finish_major(&mut self) {
         debug_assert!(self.spans.is_empty() && self.major_stack.is_empty() && self.log.is_empty());
-        for hole in &self.parked {
+        // One that is used up may end where there is no block.
+        for hole in self.parked.iter().filter(|hole| hole.cursor < hole.limit) {
             self.blocks.occupy_other(hole.cursor, hole.limit - hole.cursor);
         }
         self.blocks.flip();

@@ -655,6 +655,21 @@ fn an_interrupted_guest_keeps_its_hole() {
 }
 
 #[test]
+fn a_guest_that_is_interrupted_may_have_no_hole() {
+    let used_after = |interrupted: bool| {
+        let mut one = One::new(64 << 20, false);
+        let parked = interrupted.then(|| one.heap.park().unwrap());
+        for _ in 0..100 {
+            one.make(PAIR, 0);
+        }
+        one.collect();
+        parked.iter().for_each(|parked| one.heap.unpark(parked).unwrap());
+        one.heap.used_bytes()
+    };
+    assert_eq!(used_after(true), used_after(false));
+}
+
+#[test]
 fn what_a_guest_stored_and_did_not_tell_of_is_found() {
     let mut one = One::new(64 << 20, false);
     let old = one.make(PAIR, 0);
