@@ -176,6 +176,13 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
         same(case, "debugging off", &plain, "collecting at every allocation, debugging on", &ours::run(case, on))?;
         same(case, "debugging off", &plain, "single-stepping, collecting at every allocation", &stepped)?;
         same_traces(case, &traces, &stepped_traces)?;
+        if random.chance(40) {
+            let (run, _) = interrupted::run(case, &ours::module(case, off), None, random.clone(), None);
+            same(case, "debugging off", &plain, "interrupted, collecting at each pause", &run)?;
+            let module = ours::module(case, on);
+            let (run, _) = interrupted::run(case, &module, Some(&traces), random.clone(), None);
+            same(case, "debugging off", &plain, "interrupted, collecting at each pause, debugging on", &run)?;
+        }
         collected = 1;
     }
 

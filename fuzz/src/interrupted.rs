@@ -69,6 +69,9 @@ fn drive(
         }
         (pauses, counts.pauses) = (pauses + 1, counts.pauses + 1);
         assert_eq!(event.kind, EventKind::Deadline);
+        if debuggee.store().engine().config().stress_heap {
+            debuggee.store().collect_garbage().expect("there is memory");
+        }
         // Without debugging there are neither steps nor frames.
         let Some(trace) = trace else { continue };
         let Some(frame) = call.frame(debuggee).expect("a call of the store") else { continue };

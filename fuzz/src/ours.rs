@@ -152,6 +152,9 @@ impl Session {
                     let tell = |moment: HostMoment<'_>| hook.as_ref().is_none_or(|hook| hook(&debuggee, moment));
                     let mut is_good = tell(HostMoment::Called { import: place, args });
                     let args: Vec<_> = args.iter().map(|arg| names.show(&debuggee, arg, 0)).collect();
+                    if debuggee.store().engine().config().stress_heap {
+                        debuggee.store().collect_garbage().expect("there is memory");
+                    }
                     let answer = names.host.borrow_mut().call(place, &args, &result_types);
                     is_good &= answer.is_some();
                     for (result, value) in results.iter_mut().zip(answer.into_iter().flatten()) {

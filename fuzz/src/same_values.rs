@@ -1,6 +1,6 @@
 //! Interventions that change nothing: locals, operands, memories, globals and tables are written with what they hold, in
-//! frames that stand still, wait, or called a host function, and frames are moved to where they are. All must go on as if
-//! nobody had touched it, step by step.
+//! frames that stand still, wait, or called a host function, frames are moved to where they are, and garbage is collected. All must go
+//! on as if nobody had touched it, step by step.
 
 use crate::case::Case;
 use crate::differential::{message_of, same};
@@ -16,13 +16,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 /// The engines, which are made once: those whose frames are read otherwise than in their exact form.
-pub struct Engines([Engine; 3]);
+pub struct Engines([Engine; 4]);
 
 impl Engines {
     #[expect(clippy::new_without_default, reason = "it does a lot")]
     pub fn new() -> Engines {
         let on = |level| ours::engine(true, level);
-        Engines([on(OptLevel::Speed), on(OptLevel::None), ours::checking_engine(true)])
+        let [_, stressed, _] = ours::stressed_engines();
+        Engines([on(OptLevel::Speed), on(OptLevel::None), ours::checking_engine(true), stressed])
     }
 }
 
@@ -44,7 +45,7 @@ fn compare_or_panic(engines: &Engines, case: &Rc<Case>) -> std::result::Result<O
 
 fn compare(engines: &Engines, case: &Rc<Case>) -> std::result::Result<Outcome, String> {
     let mut random = Random::new(case.seed ^ 0x5a3e);
-    let engine = &engines.0[[0, 0, 0, 1, 2][random.below(5)]];
+    let engine = &engines.0[[0, 0, 0, 1, 2, 3, 3][random.below(7)]];
     let module = ours::module(case, engine);
     let (stepped, traces) = ours::step_module(case, &module);
     let outcome = Rc::new(RefCell::new(Outcome::done()));
@@ -141,15 +142,19 @@ fn done<T>(result: Result<T>, counts: &mut Outcome) -> Option<T> {
     }
 }
 
-/// Writes a part of a memory, a global or an element of a table.
+/// Writes a part of a memory, a global or an element of a table, or collects garbage.
 fn rewrite_outside(session: &Session, random: &mut Random, counts: &mut Outcome) {
     let (store, instance) = (session.debuggee.store(), session.instance());
     let info = session.module.info();
     let memories: Vec<MemoryIndex> = info.memories.keys().collect();
     let globals: Vec<GlobalIndex> = info.globals.keys().filter(|global| info.globals[*global].mutable).collect();
     let tables: Vec<TableIndex> = info.tables.keys().collect();
-    match random.below(3) {
-        0 if !memories.is_empty() => {
+    match random.below(4) {
+        0 if session.case.has_objects() => {
+            store.collect_garbage().expect("there is memory");
+            return counts.count("collections", 1);
+        }
+        1 if !memories.is_empty() => {
             let memory = store.instance_memory(instance, random.pick(&memories)).expect("its memory");
             let (_, size) = store.memory_base(memory).expect("a memory has a base");
             let start = random.below(size.min(300) + 1);
@@ -157,7 +162,7 @@ fn rewrite_outside(session: &Session, random: &mut Random, counts: &mut Outcome)
             store.memory_read(memory, start as u64, &mut bytes).expect("it is inside");
             store.memory_write(memory, start as u64, &bytes).expect("it is inside");
         }
-        1 if !globals.is_empty() => {
+        2 if !globals.is_empty() => {
             let global = store.instance_global(instance, random.pick(&globals)).expect("its global");
             let value = store.global_get(global).expect("a global can be read");
             store.global_set(global, value).expect("it is mutable");
