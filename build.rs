@@ -24,6 +24,8 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("func", "Functions", "Making the host's, calling any, and who called."),
     ("externref", "Host references", "Host values that guests can hold."),
     ("anyref", "Guest references", "What `anyref` values are: what guests make and hand out."),
+    ("object", "Objects", "Structures and arrays: their types, and what is in them."),
+    ("heap", "The heap", "How long references are good, and collecting garbage."),
     ("memory", "Memories", "Linear memories."),
     ("shared_memory", "Shared memories", "Memories that stores on several threads have at the same time."),
     ("table", "Tables", "Tables of references."),

@@ -28,7 +28,7 @@
  *                  _delete accepts NULL, returns nothing and never fails, except while another thread uses the store:
  *                  see THREADS.
  *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
- *                  externref. Copy them, never delete them. With another store than theirs they are refused with
+ *                  externref, tag, exnref, anyref, weak. Copy them, never delete them (but see pellucid_weak_delete, and OBJECTS). With another store than theirs they are refused with
  *                  PELLUCID_ERR_WRONG_STORE.
  *   Pause-scoped   32 bytes of plain data that name something which is there until the guest runs on: frame. From then
  *                  on it is refused with PELLUCID_ERR_STALE_HANDLE.
@@ -84,6 +84,20 @@
  * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle, pellucid_interrupt_request and
  * pellucid_interrupt_withdraw.
  *
+ * OBJECTS
+ *
+ * Structures and arrays that guests make are collected when nobody has a reference to them, the host included. What the host is given, as
+ * an argument, a result, a local or a field, is a number (pellucid_anyref_t) that keeps the object for a while: in a host function until
+ * that returns; elsewhere until the scope is closed that is open then (pellucid_scope_open), and as long as the store if none is; and in
+ * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_STALE_HANDLE; numbers aren't used again.
+ * An object has one number at a time, by which it is told from others. Values in errors and events are good like all others.
+ *
+ * Raw references (pellucid_raw_t) keep nothing. Those that a host function gets are good until it returns; others until an object is made or
+ * garbage is collected, in whatever way. A raw value that isn't a reference of the store is refused where it is handed in.
+ *
+ * References to the host's values (pellucid_externref_new) live as long as the store if they are made where no scope is open and no host
+ * function runs. Others go, and their finalizers run, when neither the host nor the guest has them.
+ *
  * MEMORY
  *
  * Where a module or a guest decides how much memory is asked for, as in loading, compiling and instantiating modules, in
@@ -109,6 +123,7 @@
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
  *       locals and operands, so here the module has a say;
+ *     objects: pellucid_store_heap_types, pellucid_object_referrers, pellucid_exception_new, pellucid_exnref_new, pellucid_tag_new;
  *     others: pellucid_func_type, pellucid_store_interrupt, pellucid_shared_memory_clone, pellucid_log_set, and pellucid_wasi_config_* with text, bytes or callbacks.
  *
  * STACKS
@@ -2833,7 +2848,8 @@ pellucid_status_t pellucid_func_name(const pellucid_store_t *store,
  *
  * - `store`: the store that it will live in.
  * - `userdata`: the host value; may be NULL, which isn't the null reference.
- * - `finalizer`: frees `userdata` when the store goes; may be NULL.
+ * - `finalizer`: frees `userdata` when the store goes or, if it is made in a scope or host function, when nobody has the reference any
+ *   more (see OBJECTS at the top); may be NULL.
  * - `out_externref`: gets the reference.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
@@ -2855,9 +2871,9 @@ pellucid_status_t pellucid_externref_new(pellucid_store_t *store,
  * - `out_userdata`: gets the host's pointer.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference, and for one to what a guest
- * has made; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * has made; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`, also if it is gone.
  *
- * Owns: nothing; the library keeps `userdata` until the store goes.
+ * Owns: nothing; the library keeps `userdata` until its finalizer runs.
  * Context: any.
  * Since: 0.1.
  */
@@ -2970,6 +2986,570 @@ pellucid_status_t pellucid_anyref_to_externref(const pellucid_store_t *store,
 pellucid_status_t pellucid_anyref_from_externref(const pellucid_store_t *store,
                                                  const pellucid_externref_t *externref,
                                                  pellucid_anyref_t *out_anyref);
+
+/* ==================================================================================================
+ * Objects
+ *
+ * Structures and arrays: their types, and what is in them.
+ * ================================================================================================== */
+
+/** Values of `pellucid_type_kind_t`. */
+enum pellucid_type_kind {
+    /** Functions. */
+    PELLUCID_TYPE_FUNC = 1,
+    /** Structures. */
+    PELLUCID_TYPE_STRUCT = 2,
+    /** Arrays. */
+    PELLUCID_TYPE_ARRAY = 3,
+};
+
+/**
+ * The number of a type that a module defines: of functions, of structures or of arrays. Equal types have equal numbers in all modules
+ * of an engine, and as long as that.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_type_id_t;
+
+/**
+ * What a defined type is of: one of `enum pellucid_type_kind`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_type_kind_t;
+
+/**
+ * A field of a structure, or the elements of an array.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The kind of its value, as it is read and set; of references the kind says the hierarchy. */
+    pellucid_kind_t kind;
+    /** How many bits of it are stored: 8 or 16 of an `i32`, or all. */
+    uint32_t bits;
+    /** Whether it can be set. */
+    bool is_mutable;
+} pellucid_fieldtype_t;
+
+/**
+ * How many types a module defines.
+ *
+ * - `module`: the module.
+ *
+ * Returns their number; 0 if `module` is NULL.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+size_t pellucid_module_type_count(const pellucid_module_t *module);
+
+/**
+ * The number of a type that a module defines.
+ *
+ * - `module`: the module.
+ * - `index`: the type's index in the module, less than `pellucid_module_type_count`.
+ * - `out_type`: gets the number.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_type(const pellucid_module_t *module,
+                                       size_t index,
+                                       pellucid_type_id_t *out_type);
+
+/**
+ * What a type is of.
+ *
+ * - `engine`: the engine.
+ * - `type_id`: the type.
+ * - `out_kind`: gets one of `enum pellucid_type_kind`; may be NULL.
+ * - `out_n_fields`: gets how many fields a structure has; 1 for arrays, 0 for functions; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if the engine has no such type.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_type_kind(const pellucid_engine_t *engine,
+                                     pellucid_type_id_t type_id,
+                                     pellucid_type_kind_t *out_kind,
+                                     size_t *out_n_fields);
+
+/**
+ * A field of a structure type, or the elements of an array type.
+ *
+ * - `engine`: the engine.
+ * - `type_id`: the type.
+ * - `index`: the field's index; 0 for the elements of an array.
+ * - `out_field`: gets what it holds.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type or field.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_type_field(const pellucid_engine_t *engine,
+                                      pellucid_type_id_t type_id,
+                                      size_t index,
+                                      pellucid_fieldtype_t *out_field);
+
+/**
+ * The type that a type is declared to be a subtype of.
+ *
+ * - `engine`: the engine.
+ * - `type_id`: the type.
+ * - `out_type`: gets the supertype.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE`.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_type_supertype(const pellucid_engine_t *engine,
+                                          pellucid_type_id_t type_id,
+                                          pellucid_type_id_t *out_type);
+
+/**
+ * Makes a structure.
+ *
+ * - `store`: the store that it will live in.
+ * - `type_id`: a structure type of its engine.
+ * - `values`, `n_values`: its fields, as many as the type says; may be NULL if there are none. Of an `i32` as many bits are kept as
+ *   are stored.
+ * - `out_anyref`: gets the reference, which is good as OBJECTS at the top says.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another type, number of values or kind;
+ * `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` and `PELLUCID_ERR_STALE_HANDLE` for a value;
+ * `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_struct_new(pellucid_store_t *store,
+                                      pellucid_type_id_t type_id,
+                                      const pellucid_value_t *values,
+                                      size_t n_values,
+                                      pellucid_anyref_t *out_anyref);
+
+/**
+ * Makes an array of equal elements.
+ *
+ * - `store`: the store that it will live in.
+ * - `type_id`: an array type of its engine.
+ * - `value`: each of its elements.
+ * - `length`: how many it has.
+ * - `out_anyref`: gets the reference.
+ *
+ * Returns as `pellucid_struct_new`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_array_new(pellucid_store_t *store,
+                                     pellucid_type_id_t type_id,
+                                     const pellucid_value_t *value,
+                                     uint32_t length,
+                                     pellucid_anyref_t *out_anyref);
+
+/**
+ * The type of an object.
+ *
+ * - `store`: the store.
+ * - `anyref`: a reference to a structure or array.
+ * - `out_type`: gets its type; may be NULL.
+ * - `out_length`: gets how many fields or elements it has; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for null; `PELLUCID_ERR_TYPE_MISMATCH` for a reference to
+ * something else; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_STALE_HANDLE`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_object_type(const pellucid_store_t *store,
+                                       const pellucid_anyref_t *anyref,
+                                       pellucid_type_id_t *out_type,
+                                       uint32_t *out_length);
+
+/**
+ * Whether a reference is to an object of a type, or of a subtype of it, as `ref.test` says.
+ *
+ * - `store`: the store.
+ * - `anyref`: the reference; null is of no type here.
+ * - `type_id`: the type.
+ * - `out_is`: gets the answer.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type; `PELLUCID_ERR_WRONG_STORE`;
+ * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_object_is(const pellucid_store_t *store,
+                                     const pellucid_anyref_t *anyref,
+                                     pellucid_type_id_t type_id,
+                                     bool *out_is);
+
+/**
+ * Fields of a structure or elements of an array, from one on.
+ *
+ * - `store`: the store.
+ * - `anyref`: a reference to the structure or array.
+ * - `first`: the place of the first.
+ * - `out_values`, `n_values`: get the values, as many as asked for. Those of 8 and 16 bits are zero-extended.
+ *
+ * Returns as `pellucid_object_type`; also `PELLUCID_ERR_OUT_OF_RANGE` if it hasn't so many.
+ *
+ * Owns: nothing; references among the values are good as OBJECTS at the top says.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_object_get(pellucid_store_t *store,
+                                      const pellucid_anyref_t *anyref,
+                                      uint32_t first,
+                                      pellucid_value_t *out_values,
+                                      size_t n_values);
+
+/**
+ * Sets a field of a structure or an element of an array. A guest that is paused sees it; what it has read already stays as it was
+ * read.
+ *
+ * - `store`: the store.
+ * - `anyref`: a reference to the structure or array.
+ * - `index`: the place.
+ * - `value`: the value; of an `i32` as many bits are kept as are stored.
+ *
+ * Returns as `pellucid_object_type`; also `PELLUCID_ERR_INVALID_ARGUMENT` if it is immutable; `PELLUCID_ERR_OUT_OF_RANGE` if there is no
+ * such place.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_object_set(pellucid_store_t *store,
+                                      const pellucid_anyref_t *anyref,
+                                      uint32_t index,
+                                      const pellucid_value_t *value);
+
+/**
+ * Copies bytes out of an array of numbers or vectors: its elements as they are in memory, little-endian.
+ *
+ * - `store`: the store.
+ * - `anyref`: a reference to the array.
+ * - `offset`: the first byte, counted from the first element.
+ * - `out_bytes`, `n_bytes`: get the bytes.
+ *
+ * Returns as `pellucid_object_type`; `PELLUCID_ERR_TYPE_MISMATCH` also for an array of references; `PELLUCID_ERR_OUT_OF_RANGE` if it
+ * hasn't so many.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_array_read(const pellucid_store_t *store,
+                                      const pellucid_anyref_t *anyref,
+                                      uint64_t offset,
+                                      uint8_t *out_bytes,
+                                      size_t n_bytes);
+
+/**
+ * Copies bytes into an array of numbers or vectors.
+ *
+ * - `store`: the store.
+ * - `anyref`: a reference to the array.
+ * - `offset`: the first byte, counted from the first element.
+ * - `bytes`, `n_bytes`: what to copy.
+ *
+ * Returns as `pellucid_array_read`; also `PELLUCID_ERR_INVALID_ARGUMENT` if its elements are immutable.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_array_write(pellucid_store_t *store,
+                                       const pellucid_anyref_t *anyref,
+                                       uint64_t offset,
+                                       const uint8_t *bytes,
+                                       size_t n_bytes);
+
+/* ==================================================================================================
+ * The heap
+ *
+ * How long references are good, and collecting garbage.
+ * ================================================================================================== */
+
+/**
+ * A reference that doesn't keep its object: plain data, good until `pellucid_weak_delete`.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of the store. */
+    uint64_t store;
+    /** The number of the reference in the store. */
+    uint64_t index;
+} pellucid_weak_t;
+
+/**
+ * What a store's heap tells of itself.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Bytes of this struct; to be set by the caller. */
+    uint32_t struct_size;
+    /** 0. */
+    uint32_t reserved;
+    /** Bytes of blocks that have objects in them, or had when garbage was collected last. */
+    uint64_t used_bytes;
+    /** Bytes of objects that were reached by the last collection of everything. */
+    uint64_t live_bytes;
+    /** Bytes that were given out for objects since the store was made. */
+    uint64_t given_bytes;
+    /** Collections of what was made since the last. */
+    uint64_t minor_collections;
+    /** Collections of everything, which may have been made in steps. */
+    uint64_t major_collections;
+    /** How often the collector has held the store up. */
+    uint64_t pauses;
+    /** For how long in all, in nanoseconds. */
+    uint64_t pause_nanoseconds;
+    /** For how long at most at a time, in nanoseconds. */
+    uint64_t longest_pause_nanoseconds;
+    /** Objects that the host has references to. */
+    uint64_t references;
+} pellucid_heap_stats_t;
+
+/**
+ * The objects of one type.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The type. */
+    pellucid_type_id_t type_id;
+    /** 0. */
+    uint32_t reserved;
+    /** How many objects there are. */
+    uint64_t count;
+    /** Their bytes, with their headers. */
+    uint64_t bytes;
+} pellucid_heap_type_t;
+
+/**
+ * Opens a scope: references that the host is given from now on are good until it is closed. See OBJECTS at the top.
+ *
+ *     uint64_t scope;
+ *     pellucid_scope_open(store, &scope);
+ *     // …
+ *     pellucid_scope_close(store, scope);
+ *
+ * - `store`: the store.
+ * - `out_scope`: gets what it is closed by.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`.
+ *
+ * Owns: the caller closes it.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_scope_open(pellucid_store_t *store,
+                                      uint64_t *out_scope);
+
+/**
+ * Closes a scope, and the references that were given out in it are out of date. Scopes are closed in the reverse order of opening; one
+ * that a host function has opened is closed when it returns, at the latest.
+ *
+ * - `store`: the store.
+ * - `scope`: what `pellucid_scope_open` gave.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if no scope is open, or none of this function's.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_scope_close(pellucid_store_t *store,
+                                       uint64_t scope);
+
+/**
+ * Keeps a reference good, whatever scopes are closed, until it is released as often as it was kept.
+ *
+ * - `store`: the store.
+ * - `anyref`: a reference to a structure or array.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for null; `PELLUCID_ERR_TYPE_MISMATCH` for a reference to
+ * something else, which needn't be kept; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_STALE_HANDLE`.
+ *
+ * Owns: the caller releases it.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_object_keep(pellucid_store_t *store,
+                                       const pellucid_anyref_t *anyref);
+
+/**
+ * Undoes one `pellucid_object_keep`. The reference is out of date then, unless it is kept once more or its scope is still open.
+ *
+ * - `store`: the store.
+ * - `anyref`: the reference.
+ *
+ * Returns as `pellucid_object_keep`; also `PELLUCID_ERR_INVALID_STATE` if it isn't kept.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_object_release(pellucid_store_t *store,
+                                          const pellucid_anyref_t *anyref);
+
+/**
+ * Makes a reference to an object that doesn't keep it.
+ *
+ * - `store`: the store.
+ * - `anyref`: a reference to a structure or array.
+ * - `out_weak`: gets the weak reference.
+ *
+ * Returns as `pellucid_object_keep`; also `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller deletes the weak reference.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_weak_new(pellucid_store_t *store,
+                                    const pellucid_anyref_t *anyref,
+                                    pellucid_weak_t *out_weak);
+
+/**
+ * The object of a weak reference, if it is still there.
+ *
+ * - `store`: the store.
+ * - `weak`: the weak reference.
+ * - `out_anyref`: gets a reference to the object, or null if that is gone.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_STALE_HANDLE` if the weak reference was deleted;
+ * `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_weak_get(pellucid_store_t *store,
+                                    const pellucid_weak_t *weak,
+                                    pellucid_anyref_t *out_anyref);
+
+/**
+ * Deletes a weak reference.
+ *
+ * - `store`: the store.
+ * - `weak`: the weak reference.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_STALE_HANDLE` if it was deleted before.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_weak_delete(pellucid_store_t *store,
+                                       const pellucid_weak_t *weak);
+
+/**
+ * Frees all objects that can't be reached. That takes time with the size of what can; see `pellucid_store_gc_step`. Finalizers of host
+ * references that nobody has any more run before it returns.
+ *
+ * - `store`: the store.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_gc(pellucid_store_t *store);
+
+/**
+ * Collects garbage for about as long as this: for hosts that have time between frames. Who does so regularly rarely has guests held up
+ * by the collector; everybody else needn't call it. What can't be interrupted may take longer than asked for, after many objects
+ * were made or changed at once. Finalizers run as in `pellucid_store_gc`.
+ *
+ * - `store`: the store.
+ * - `microseconds`: how long.
+ * - `out_has_more`: gets whether there would be more to do; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_gc_step(pellucid_store_t *store,
+                                         uint64_t microseconds,
+                                         bool *out_has_more);
+
+/**
+ * What a store's heap tells of itself.
+ *
+ * - `store`: the store.
+ * - `out_stats`: gets it; its `struct_size` must be set.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_heap_stats(const pellucid_store_t *store,
+                                            pellucid_heap_stats_t *out_stats);
+
+/**
+ * What objects there are in a store, by type. Garbage is collected first.
+ *
+ * - `store`: the store.
+ * - `out_types`, `cap_types`: places for types, in the order of their numbers, and how many; may be NULL if there are none.
+ * - `out_n`: gets the number of types that there are objects of.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_heap_types(pellucid_store_t *store,
+                                            pellucid_heap_type_t *out_types,
+                                            size_t cap_types,
+                                            size_t *out_n);
+
+/**
+ * The objects that have a reference to one. Garbage is collected first. What else keeps it, as a global or a guest that is paused, isn't
+ * among these.
+ *
+ * - `store`: the store.
+ * - `anyref`: a reference to a structure or array.
+ * - `out_anyrefs`, `cap_anyrefs`: places for references to objects that have one to it, and how many.
+ * - `out_n`: gets how many were written.
+ *
+ * Returns as `pellucid_object_keep`; also `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: nothing; the references are good as OBJECTS at the top says.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_object_referrers(pellucid_store_t *store,
+                                            const pellucid_anyref_t *anyref,
+                                            pellucid_anyref_t *out_anyrefs,
+                                            size_t cap_anyrefs,
+                                            size_t *out_n);
 
 /* ==================================================================================================
  * Memories

@@ -84,8 +84,7 @@ builtins! {
     /// `throw_ref` of a reference that isn't null, likewise.
     throw_ref(exception: I64);
     /// Makes a structure, or an array of so many elements, of the type with this number in the engine, with zeroes in it. Answers the
-    /// reference, or 0 if there is no room. Like the others that make objects it is called in the guest convention: so whatever is
-    /// alive is on the guest's stack.
+    /// reference, or 0 if there is no room.
     object_new(type_id: I32, length: I32) -> I64;
     /// A reference was stored at this offset of an object that wants it to be known.
     object_written(object: I64, at: I64);

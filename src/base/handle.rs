@@ -38,6 +38,8 @@ handle!(/// An exception that the guest can hold a reference to.
     ExnRef);
 handle!(/// A structure or array that the host has a reference to.
     Object);
+handle!(/// A reference of the host's to a structure or array that doesn't keep it.
+    WeakObject);
 handle!(/// A host value that the guest can hold and pass on, but not look into; or what the guest made, passed on as one: then the number is
     /// [`ExternRef::OF_GUEST`] and its bits.
     ExternRef);

@@ -16,7 +16,7 @@ pub mod value;
 pub use address::{CodeOffset, NativePc, WasmPc};
 pub use config::{Config, OptLevel, Reservation, StoreLimits};
 pub use error::{Backtrace, BacktraceFrame, Error, ErrorKind, Result, Thrown};
-pub use handle::{AnyRef, ExnRef, ExternRef, Func, Global, Instance, Memory, Object, StoreId, Table, Tag};
+pub use handle::{AnyRef, ExnRef, ExternRef, Func, Global, Instance, Memory, Object, StoreId, Table, Tag, WeakObject};
 pub use index::{
     BlobId, BodyIndex, DataIndex, DefinedFuncIndex, DefinedGlobalIndex, DefinedMemoryIndex, DefinedTableIndex,
     ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex,

@@ -1,8 +1,7 @@
 //! Structures and arrays: making them, and what is in them. They are laid out as [`heap`](crate::abi::heap) says.
 //!
 //! An access through null faults, as nothing is accessible at the beginning of the heap; where nothing may fault, or a field is further
-//! on, the reference is compared before. What makes objects is called in the guest's convention: all that is alive is on the guest's
-//! stack then, where the collector looks. Read next: [`references`](super::references).
+//! on, the reference is compared before. Read next: [`references`](super::references).
 
 use super::function::{Region, Translator};
 use super::signatures::clif_type;

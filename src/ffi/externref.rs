@@ -1,6 +1,6 @@
 //! Host values that guests can hold.
 //!
-//! Knows nothing of what the values are. Invariant: the userdata of a reference lives as long as its store.
+//! Knows nothing of what the values are. Invariant: the userdata of a reference is there as long as the reference is good.
 
 use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::entry;
@@ -15,7 +15,8 @@ use std::ptr::null_mut;
 ///
 /// - `store`: the store that it will live in.
 /// - `userdata`: the host value; may be NULL, which isn't the null reference.
-/// - `finalizer`: frees `userdata` when the store goes; may be NULL.
+/// - `finalizer`: frees `userdata` when the store goes or, if it is made in a scope or host function, when nobody has the reference any
+///   more (see OBJECTS at the top); may be NULL.
 /// - `out_externref`: gets the reference.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
@@ -44,9 +45,9 @@ pub unsafe extern "C" fn pellucid_externref_new(
 /// - `out_userdata`: gets the host's pointer.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference, and for one to what a guest
-/// has made; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// has made; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`, also if it is gone.
 ///
-/// Owns: nothing; the library keeps `userdata` until the store goes.
+/// Owns: nothing; the library keeps `userdata` until its finalizer runs.
 /// Context: any.
 /// Since: 0.1.
 #[unsafe(no_mangle)]

@@ -44,7 +44,7 @@ impl pellucid_module_t {
         &self.module
     }
 
-    fn info(&self) -> &ModuleInfo {
+    pub(super) fn info(&self) -> &ModuleInfo {
         self.module.info()
     }
 }

@@ -28,7 +28,7 @@
  *                  _delete accepts NULL, returns nothing and never fails, except while another thread uses the store:
  *                  see THREADS.
  *   Store-scoped   16 bytes of plain data that name something in a store: instance, func, memory, table, global,
- *                  externref. Copy them, never delete them. With another store than theirs they are refused with
+ *                  externref, tag, exnref, anyref, weak. Copy them, never delete them (but see pellucid_weak_delete, and OBJECTS). With another store than theirs they are refused with
  *                  PELLUCID_ERR_WRONG_STORE.
  *   Pause-scoped   32 bytes of plain data that name something which is there until the guest runs on: frame. From then
  *                  on it is refused with PELLUCID_ERR_STALE_HANDLE.
@@ -84,6 +84,20 @@
  * No function may be called in a finalizer, and in a signal handler only pellucid_signal_handle, pellucid_interrupt_request and
  * pellucid_interrupt_withdraw.
  *
+ * OBJECTS
+ *
+ * Structures and arrays that guests make are collected when nobody has a reference to them, the host included. What the host is given, as
+ * an argument, a result, a local or a field, is a number (pellucid_anyref_t) that keeps the object for a while: in a host function until
+ * that returns; elsewhere until the scope is closed that is open then (pellucid_scope_open), and as long as the store if none is; and in
+ * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_STALE_HANDLE; numbers aren't used again.
+ * An object has one number at a time, by which it is told from others. Values in errors and events are good like all others.
+ *
+ * Raw references (pellucid_raw_t) keep nothing. Those that a host function gets are good until it returns; others until an object is made or
+ * garbage is collected, in whatever way. A raw value that isn't a reference of the store is refused where it is handed in.
+ *
+ * References to the host's values (pellucid_externref_new) live as long as the store if they are made where no scope is open and no host
+ * function runs. Others go, and their finalizers run, when neither the host nor the guest has them.
+ *
  * MEMORY
  *
  * Where a module or a guest decides how much memory is asked for, as in loading, compiling and instantiating modules, in
@@ -109,6 +123,7 @@
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
  *       pellucid_event_*, and pellucid_edit_* but for the three above. Of a paused guest's frames they keep the values of
  *       locals and operands, so here the module has a say;
+ *     objects: pellucid_store_heap_types, pellucid_object_referrers, pellucid_exception_new, pellucid_exnref_new, pellucid_tag_new;
  *     others: pellucid_func_type, pellucid_store_interrupt, pellucid_shared_memory_clone, pellucid_log_set, and pellucid_wasi_config_* with text, bytes or callbacks.
  *
  * STACKS

@@ -125,6 +125,7 @@ struct Scope<'a> {
     store: &'a Store,
     before: usize,
     scopes: u32,
+    outer: (u32, usize),
 }
 
 impl<'a> Scope<'a> {
@@ -133,7 +134,8 @@ impl<'a> Scope<'a> {
         let inner = store.inner();
         let (before, scopes) = (inner.host_roots.borrow().scope(), inner.scopes.get());
         inner.scopes.set(scopes + 1);
-        Scope { store, before, scopes }
+        let outer = inner.outer_scopes.replace((scopes + 1, before));
+        Scope { store, before, scopes, outer }
     }
 }
 
@@ -142,6 +144,7 @@ impl Drop for Scope<'_> {
     fn drop(&mut self) {
         let inner = self.store.inner();
         inner.scopes.set(self.scopes);
+        inner.outer_scopes.set(self.outer);
         if inner.host_roots.borrow().scope() > self.before {
             inner.host_roots.borrow_mut().close(self.before);
         }

@@ -52,7 +52,6 @@ pub use call::{Awaits, Call, Exit, Interrupted, Reentry, RunState, Stopped, Trap
 pub use engine::Engine;
 pub use entities::holds::Hold;
 pub use epoch::LimitAction;
-pub use gc::WeakSlot;
 pub use host_answer::{AwaitedFile, Wait};
 pub use host_func::{Caller, HostBody, HostFn, RawHostFn};
 pub use imports::Extern;

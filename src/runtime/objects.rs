@@ -13,7 +13,7 @@ use crate::abi::heap::{NULL, elements_offset, is_object};
 use crate::abi::object_layout::{StructLayout, is_traced, storage_bytes};
 use crate::base::{
     CompositeType, DataIndex, ElemIndex, Error, ErrorKind, FieldType, Object, RawValue, Result, StorageType, TypeId,
-    ValType, Value, error::bail,
+    ValType, Value, WeakObject, error::bail,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -530,25 +530,31 @@ impl Store {
     /// A reference to an object that doesn't keep it. To be given back by [`Store::weak_delete`].
     ///
     /// Errors: as [`Store::object_type`]; `System`.
-    pub fn weak_new(&self, object: Object) -> Result<WeakSlot> {
+    pub fn weak_new(&self, object: Object) -> Result<WeakObject> {
         let word = self.object_word(object)?;
-        self.heap_or_new()?.borrow_mut().add_weak(word)
+        let WeakSlot(index) = self.heap_or_new()?.borrow_mut().add_weak(word)?;
+        Ok(WeakObject { store: self.id(), index })
     }
 
     /// The object of a weak reference, if it is still there.
     ///
-    /// Errors: `System`; `Limit`.
-    pub fn weak_get(&self, weak: &WeakSlot) -> Result<Option<Object>> {
-        match self.heap_or_new()?.borrow().weak(*weak) {
-            NULL => Ok(None),
-            word => self.new_object(word).map(Some),
+    /// Errors: `WrongStore`; `StaleHandle` if the weak reference was deleted; `Limit`; `System`.
+    pub fn weak_get(&self, weak: WeakObject) -> Result<Option<Object>> {
+        self.check(weak.store)?;
+        let found = self.heap().and_then(|heap| heap.borrow().weak(WeakSlot(weak.index)));
+        match found {
+            None => bail!(StaleHandle, "the weak reference was deleted"),
+            Some(NULL) => Ok(None),
+            Some(word) => self.new_object(word).map(Some),
         }
     }
 
     /// Ends a weak reference.
-    pub fn weak_delete(&self, weak: WeakSlot) {
-        if let Some(heap) = self.heap() {
-            heap.borrow_mut().remove_weak(weak);
-        }
+    ///
+    /// Errors: `WrongStore`; `StaleHandle` if it has ended already.
+    pub fn weak_delete(&self, weak: WeakObject) -> Result<()> {
+        self.check(weak.store)?;
+        let is_ended = self.heap().is_some_and(|heap| heap.borrow_mut().remove_weak(WeakSlot(weak.index)));
+        if is_ended { Ok(()) } else { bail!(StaleHandle, "the weak reference was deleted") }
     }
 }

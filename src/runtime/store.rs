@@ -108,6 +108,8 @@ pub struct StoreInner {
     pub(super) host_roots: RefCell<HostRoots>,
     /// Host functions that run, and scopes that the host has opened.
     pub(super) scopes: Cell<u32>,
+    /// How many there were, and what was good in them, when the host function was called that runs: these aren't its to close.
+    pub(super) outer_scopes: Cell<(u32, usize)>,
     /// What the library itself keeps.
     pub(super) holds: Holds,
 
@@ -177,6 +179,7 @@ impl Store {
             heap: OnceCell::new(),
             host_roots: RefCell::default(),
             scopes: Cell::new(0),
+            outer_scopes: Cell::new((0, 0)),
             holds: Holds::default(),
             modules: RefCell::default(),
             mapped: RefCell::default(),
@@ -343,7 +346,8 @@ impl Store {
     pub fn close_scope(&self, scope: u64) -> Result<()> {
         let inner = self.inner();
         let mut roots = inner.host_roots.borrow_mut();
-        if inner.scopes.get() == 0 || scope > roots.scope() as u64 {
+        let (outer, from) = inner.outer_scopes.get();
+        if inner.scopes.get() == outer || scope > roots.scope() as u64 || scope < from as u64 {
             bail!(InvalidState, "no such scope is open");
         }
         inner.scopes.set(inner.scopes.get() - 1);

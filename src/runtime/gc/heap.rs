@@ -231,14 +231,14 @@ impl Heap {
         self.weak.add(reference)
     }
 
-    /// What a weak reference refers to; null if that is gone.
-    pub fn weak(&self, slot: WeakSlot) -> u32 {
+    /// What a weak reference refers to, null if that is gone; nothing if the weak reference has ended.
+    pub fn weak(&self, slot: WeakSlot) -> Option<u32> {
         self.weak.get(slot)
     }
 
-    /// Ends a weak reference.
-    pub fn remove_weak(&mut self, slot: WeakSlot) {
-        self.weak.remove(slot);
+    /// Ends a weak reference; whether it hadn't ended before.
+    pub fn remove_weak(&mut self, slot: WeakSlot) -> bool {
+        self.weak.remove(slot)
     }
 
     /// Whether the last major collection that is through has met the host's value of this number. If it hasn't, and the value was
@@ -316,6 +316,7 @@ impl Heap {
                 self.vm.cursor.set(from);
                 self.vm.limit.set(to);
                 self.pace.note_given(to - from);
+                self.statistics.given_bytes += u64::from(to - from);
                 return Ok(());
             }
             self.block = self.next_block_with_room()?;

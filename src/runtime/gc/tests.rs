@@ -541,14 +541,15 @@ fn weak_references_let_go() {
     one.held.references.push(kept);
     let slots = [one.heap.add_weak(kept).unwrap(), one.heap.add_weak(lost).unwrap()];
     one.minor();
-    assert_eq!(slots.map(|slot| one.heap.weak(slot)), [kept, NULL]);
+    assert_eq!(slots.map(|slot| one.heap.weak(slot)), [Some(kept), Some(NULL)]);
     one.held.references.clear();
     one.minor();
-    assert_eq!(one.heap.weak(slots[0]), kept);
+    assert_eq!(one.heap.weak(slots[0]), Some(kept));
     one.collect();
-    assert_eq!(one.heap.weak(slots[0]), NULL);
-    one.heap.remove_weak(slots[1]);
-    assert_eq!(one.heap.add_weak(NULL).unwrap(), slots[1]);
+    assert_eq!(one.heap.weak(slots[0]), Some(NULL));
+    assert!(one.heap.remove_weak(slots[1]) && !one.heap.remove_weak(slots[1]));
+    assert_ne!(one.heap.add_weak(NULL).unwrap(), slots[1]);
+    assert_eq!(one.heap.weak(slots[1]), None);
 }
 
 #[test]
