@@ -3149,7 +3149,7 @@ pellucid_status_t pellucid_struct_new(pellucid_store_t *store,
  * - `length`: how many it has.
  * - `out_anyref`: gets the reference.
  *
- * Returns as `pellucid_struct_new`.
+ * Returns as `pellucid_struct_new`, also `PELLUCID_ERR_BUSY`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3209,7 +3209,7 @@ pellucid_status_t pellucid_object_is(const pellucid_store_t *store,
  * - `first`: the place of the first.
  * - `out_values`, `n_values`: get the values, as many as asked for. Those of 8 and 16 bits are zero-extended.
  *
- * Returns as `pellucid_object_type`; also `PELLUCID_ERR_OUT_OF_RANGE` if it hasn't so many.
+ * Returns as `pellucid_object_type`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_OUT_OF_RANGE` if it hasn't so many.
  *
  * Owns: nothing; references among the values are good as OBJECTS at the top says.
  * Context: any.
@@ -3230,7 +3230,7 @@ pellucid_status_t pellucid_object_get(pellucid_store_t *store,
  * - `index`: the place.
  * - `value`: the value; of an `i32` as many bits are kept as are stored.
  *
- * Returns as `pellucid_object_type`; also `PELLUCID_ERR_INVALID_ARGUMENT` if it is immutable; `PELLUCID_ERR_OUT_OF_RANGE` if there is no
+ * Returns as `pellucid_object_type`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_INVALID_ARGUMENT` if it is immutable; `PELLUCID_ERR_OUT_OF_RANGE` if there is no
  * such place.
  *
  * Owns: nothing.
@@ -3250,7 +3250,7 @@ pellucid_status_t pellucid_object_set(pellucid_store_t *store,
  * - `offset`: the first byte, counted from the first element.
  * - `out_bytes`, `n_bytes`: get the bytes.
  *
- * Returns as `pellucid_object_type`; `PELLUCID_ERR_TYPE_MISMATCH` also for an array of references; `PELLUCID_ERR_OUT_OF_RANGE` if it
+ * Returns as `pellucid_object_type`, `PELLUCID_ERR_BUSY` among them; `PELLUCID_ERR_TYPE_MISMATCH` also for an array of references; `PELLUCID_ERR_OUT_OF_RANGE` if it
  * hasn't so many.
  *
  * Owns: nothing.
@@ -3271,7 +3271,7 @@ pellucid_status_t pellucid_array_read(const pellucid_store_t *store,
  * - `offset`: the first byte, counted from the first element.
  * - `bytes`, `n_bytes`: what to copy.
  *
- * Returns as `pellucid_array_read`; also `PELLUCID_ERR_INVALID_ARGUMENT` if its elements are immutable.
+ * Returns as `pellucid_array_read`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_INVALID_ARGUMENT` if its elements are immutable.
  *
  * Owns: nothing.
  * Context: any.
@@ -3405,7 +3405,7 @@ pellucid_status_t pellucid_object_keep(pellucid_store_t *store,
  * - `store`: the store.
  * - `anyref`: the reference.
  *
- * Returns as `pellucid_object_keep`; also `PELLUCID_ERR_INVALID_STATE` if it isn't kept.
+ * Returns as `pellucid_object_keep`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_INVALID_STATE` if it isn't kept.
  *
  * Owns: nothing.
  * Context: any.
@@ -3421,7 +3421,7 @@ pellucid_status_t pellucid_object_release(pellucid_store_t *store,
  * - `anyref`: a reference to a structure or array.
  * - `out_weak`: gets the weak reference.
  *
- * Returns as `pellucid_object_keep`; also `PELLUCID_ERR_SYSTEM`.
+ * Returns as `pellucid_object_keep`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: the caller deletes the weak reference.
  * Context: any.
@@ -3539,7 +3539,7 @@ pellucid_status_t pellucid_store_heap_types(pellucid_store_t *store,
  * - `out_anyrefs`, `cap_anyrefs`: places for references to objects that have one to it, and how many.
  * - `out_n`: gets how many were written.
  *
- * Returns as `pellucid_object_keep`; also `PELLUCID_ERR_SYSTEM`.
+ * Returns as `pellucid_object_keep`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: nothing; the references are good as OBJECTS at the top says.
  * Context: any.
