@@ -24,7 +24,7 @@ use std::time::Duration;
 /// - `store`: the store.
 /// - `out_scope`: gets what it is closed by.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: the caller closes it.
 /// Context: any.
@@ -32,7 +32,7 @@ use std::time::Duration;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_scope_open(store: *mut pellucid_store_t, out_scope: *mut u64) -> pellucid_status_t {
     entry!(status null_mut(); store store, out out_scope => {
-        out_scope.set(store.core().open_scope());
+        out_scope.set(store.core().open_scope()?);
         Ok(())
     })
 }
@@ -43,7 +43,8 @@ pub unsafe extern "C" fn pellucid_scope_open(store: *mut pellucid_store_t, out_s
 /// - `store`: the store.
 /// - `scope`: what `pellucid_scope_open` gave.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if no scope is open, or none of this function's.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` unless it is the one that was opened last, by this host function
+/// if one runs.
 ///
 /// Owns: nothing.
 /// Context: any.

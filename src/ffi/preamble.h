@@ -90,7 +90,8 @@
  * an argument, a result, a local or a field, is a number (pellucid_anyref_t) that keeps the object for a while: in a host function until
  * that returns; elsewhere until the scope is closed that is open then (pellucid_scope_open), and as long as the store if none is; and in
  * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_STALE_HANDLE; numbers aren't used again.
- * An object has one number at a time, by which it is told from others. Values in errors and events are good like all others.
+ * An object has one number at a time, by which it is told from others. Values in errors and events are good like all others: an error
+ * doesn't keep the objects of its exception. One with values that are out of date is caught by nobody when a host function fails with it.
  *
  * Raw references (pellucid_raw_t) keep nothing. Those that a host function gets are good until it returns; others until an object is made or
  * garbage is collected, in whatever way. A raw value that isn't a reference of the store is refused where it is handed in.
@@ -178,7 +179,7 @@
  *     store nest like calls on one stack: a host function returns only after the calls of that store which were made since
  *     have ended. How much is left of a fiber's stack isn't known to the library.
  *   A thread's own stack: a call that would be nested in another when less than 64 KiB are left of the thread's stack (less
- *     than a quarter, if the stack is small) fails as at PELLUCID_LIMIT_NESTED_CALLS.
+ *     than three eighths, if the stack is small) fails as at PELLUCID_LIMIT_NESTED_CALLS.
  */
 
 #ifndef PELLUCID_H

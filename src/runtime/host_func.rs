@@ -125,7 +125,8 @@ struct Scope<'a> {
     store: &'a Store,
     before: usize,
     scopes: u32,
-    outer: (u32, usize),
+    opened: usize,
+    outer: usize,
 }
 
 impl<'a> Scope<'a> {
@@ -134,8 +135,9 @@ impl<'a> Scope<'a> {
         let inner = store.inner();
         let (before, scopes) = (inner.host_roots.borrow().scope(), inner.scopes.get());
         inner.scopes.set(scopes + 1);
-        let outer = inner.outer_scopes.replace((scopes + 1, before));
-        Scope { store, before, scopes, outer }
+        let opened = inner.open_scopes.borrow().len();
+        let outer = inner.outer_scopes.replace(opened);
+        Scope { store, before, scopes, opened, outer }
     }
 }
 
@@ -145,6 +147,7 @@ impl Drop for Scope<'_> {
         let inner = self.store.inner();
         inner.scopes.set(self.scopes);
         inner.outer_scopes.set(self.outer);
+        inner.open_scopes.borrow_mut().truncate(self.opened);
         if inner.host_roots.borrow().scope() > self.before {
             inner.host_roots.borrow_mut().close(self.before);
         }

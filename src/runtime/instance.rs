@@ -117,7 +117,8 @@ impl Store {
         self.check_tables(info.tables.len() - info.imported_tables as usize)?;
         check_memory(module)?;
         if info.uses_heap {
-            self.heap_or_new()?;
+            // From now on there may be objects of the module's types, which guest code makes by itself.
+            self.heap_or_new()?.borrow_mut().refresh()?;
         }
         let code = self.mapped(module)?;
         let context = Context::new(info.layout.size())?;

@@ -91,12 +91,27 @@ impl Store {
     /// Errors: `Limit` if there is no room; `System`.
     pub(super) fn allocate(&self, ty: TypeId, length: u32, kept: &[u128]) -> Result<u32> {
         let heap = self.heap_or_new()?;
-        let mut heap = heap.borrow_mut();
-        self.before_collecting(&mut heap);
-        let before = heap.statistics().major;
-        let made = heap.allocate(&mut StoreRoots::new(self, kept), ty.0, length);
-        self.after_collecting(&heap, before);
-        made
+        self.collecting(heap, |heap, roots| heap.allocate(roots, ty.0, length), kept)
+    }
+
+    /// Does what may collect, with these words among the roots, and finalizes the host's values that nobody has any more.
+    fn collecting<R>(
+        &self,
+        heap: &RefCell<Heap>,
+        collect: impl FnOnce(&mut Heap, &mut StoreRoots<'_>) -> Result<R>,
+        kept: &[u128],
+    ) -> Result<R> {
+        let outcome = {
+            let mut heap = heap.borrow_mut();
+            self.before_collecting(&mut heap);
+            let before = heap.statistics().major;
+            let outcome = collect(&mut heap, &mut StoreRoots::new(self, kept));
+            self.after_collecting(&heap, before);
+            outcome
+        };
+        // Not while the heap is borrowed: this is the host's code.
+        self.inner().externs.finalize();
+        outcome
     }
 
     fn before_collecting(&self, heap: &mut Heap) {
@@ -115,16 +130,7 @@ impl Store {
     /// Errors: `System`.
     pub fn collect_garbage(&self) -> Result<()> {
         let Some(heap) = self.heap() else { return Ok(()) };
-        let outcome = {
-            let mut heap = heap.borrow_mut();
-            self.before_collecting(&mut heap);
-            let before = heap.statistics().major;
-            let outcome = heap.collect(&mut StoreRoots::new(self, &[]));
-            self.after_collecting(&heap, before);
-            outcome
-        };
-        self.inner().externs.finalize();
-        outcome
+        self.collecting(heap, |heap, roots| heap.collect(roots), &[])
     }
 
     /// Collects for about as long as this; answers whether there would be more to do.
@@ -132,23 +138,15 @@ impl Store {
     /// Errors: `System`.
     pub fn step_collection(&self, budget: Duration) -> Result<bool> {
         let Some(heap) = self.heap() else { return Ok(false) };
-        let outcome = {
-            let mut heap = heap.borrow_mut();
-            self.before_collecting(&mut heap);
-            let before = heap.statistics().major;
-            let outcome = heap.step(&mut StoreRoots::new(self, &[]), budget);
-            self.after_collecting(&heap, before);
-            outcome
-        };
-        self.inner().externs.finalize();
-        outcome
+        self.collecting(heap, |heap, roots| heap.step(roots, budget), &[])
     }
 
     /// Keeps a word's object, if it is one, as long as what is answered is there.
     ///
     /// Errors: `System`.
     pub fn hold(&self, word: u64) -> Result<Option<Hold>> {
-        let reference = u32::try_from(word).ok().filter(|word| is_object(*word));
+        // References of other hierarchies are numbers and addresses, which may look like one.
+        let reference = u32::try_from(word).ok().filter(|word| self.type_of_word(*word).is_some());
         reference.map(|reference| self.inner().holds.hold(reference)).transpose()
     }
 
@@ -156,12 +154,7 @@ impl Store {
     ///
     /// Errors: `System`.
     pub(super) fn hold_all(&self, words: impl Iterator<Item = u64>) -> Result<Vec<Hold>> {
-        // Without a heap there are none.
-        let Some(heap) = self.heap() else { return Ok(Vec::new()) };
-        let heap = heap.borrow();
-        let is_there =
-            |word: &u64| u32::try_from(*word).is_ok_and(|word| is_object(word) && heap.object_at(word).is_some());
-        words.filter(is_there).filter_map(|word| self.hold(word).transpose()).collect()
+        words.filter_map(|word| self.hold(word).transpose()).collect()
     }
 
     /// Keeps the hole of a guest that was interrupted; none if there is no heap.

@@ -35,7 +35,7 @@ use crate::abi::heap::VmHeap;
 use crate::abi::references::host_reference;
 use crate::base::{
     BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, ExternRef, Instance, NativePc, Result, StoreId,
-    StoreLimits, error::bail,
+    StoreLimits, error::bail, memory,
 };
 use cranelift_entity::EntityRef;
 use std::any::Any;
@@ -108,8 +108,12 @@ pub struct StoreInner {
     pub(super) host_roots: RefCell<HostRoots>,
     /// Host functions that run, and scopes that the host has opened.
     pub(super) scopes: Cell<u32>,
-    /// How many there were, and what was good in them, when the host function was called that runs: these aren't its to close.
-    pub(super) outer_scopes: Cell<(u32, usize)>,
+    /// Those that the host has opened: what each is told by, and what was good before it.
+    pub(super) open_scopes: RefCell<Vec<(u64, usize)>>,
+    /// How many of these there were when the host function was called that runs: they aren't its to close.
+    pub(super) outer_scopes: Cell<usize>,
+    /// What the last one was told by.
+    last_scope: Cell<u64>,
     /// What the library itself keeps.
     pub(super) holds: Holds,
 
@@ -179,7 +183,9 @@ impl Store {
             heap: OnceCell::new(),
             host_roots: RefCell::default(),
             scopes: Cell::new(0),
-            outer_scopes: Cell::new((0, 0)),
+            open_scopes: RefCell::default(),
+            outer_scopes: Cell::new(0),
+            last_scope: Cell::new(0),
             holds: Holds::default(),
             modules: RefCell::default(),
             mapped: RefCell::default(),
@@ -333,25 +339,35 @@ impl Store {
         unsafe { (*self.inner().context.get()).heap = Rc::as_ptr(heap) };
     }
 
-    /// Opens a scope: what the host is given references to is kept until it is closed. Answers what that is done by.
-    pub fn open_scope(&self) -> u64 {
+    /// Opens a scope: what the host is given references to is kept until it is closed. Answers what that is done by, which is never
+    /// used again.
+    ///
+    /// Errors: `System`.
+    pub fn open_scope(&self) -> Result<u64> {
         let inner = self.inner();
+        let mut open = inner.open_scopes.borrow_mut();
+        memory::reserve(&mut open, 1)?;
+        let scope = inner.last_scope.get() + 1;
+        inner.last_scope.set(scope);
+        open.push((scope, inner.host_roots.borrow().scope()));
         inner.scopes.set(inner.scopes.get() + 1);
-        inner.host_roots.borrow().scope() as u64
+        Ok(scope)
     }
 
-    /// Closes a scope. Scopes are closed in the reverse order of opening.
+    /// Closes the scope that was opened last.
     ///
-    /// Errors: `InvalidState` if none is open, or it isn't one that may be.
+    /// Errors: `InvalidState` if it is another one, or one that the host function that runs hasn't opened.
     pub fn close_scope(&self, scope: u64) -> Result<()> {
         let inner = self.inner();
-        let mut roots = inner.host_roots.borrow_mut();
-        let (outer, from) = inner.outer_scopes.get();
-        if inner.scopes.get() == outer || scope > roots.scope() as u64 || scope < from as u64 {
-            bail!(InvalidState, "no such scope is open");
+        let mut open = inner.open_scopes.borrow_mut();
+        match open.last() {
+            Some((last, before)) if *last == scope && open.len() > inner.outer_scopes.get() => {
+                inner.host_roots.borrow_mut().close(*before);
+            }
+            _ => bail!(InvalidState, "the scope isn't the one that was opened last"),
         }
+        open.pop();
         inner.scopes.set(inner.scopes.get() - 1);
-        roots.close(scope as usize);
         Ok(())
     }
 

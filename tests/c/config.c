@@ -20,7 +20,7 @@ static void options(void) {
     OK(pellucid_config_set_compile_values(config, 1000));
     STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_config_set_compile_values(NULL, 1000));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_limit(config, 0, 1));
-    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_limit(config, 10, 1));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_config_set_limit(config, 11, 1));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT,
            pellucid_config_set_limit(config, PELLUCID_LIMIT_NESTED_CALLS, UINT64_C(1) << 32));
     OK(pellucid_config_set_limit(config, PELLUCID_LIMIT_MEMORY_BYTES, 2 * 65536));

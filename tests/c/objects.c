@@ -76,7 +76,9 @@ static pellucid_status_t see(void *userdata, pellucid_caller_t *caller, const pe
     CHECK(sum(seen) == 6);
     OK(pellucid_store_gc(store));
     CHECK(sum(seen) == 6);
+    uint64_t scope;
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_scope_close(store, 0));
+    OK(pellucid_scope_open(store, &scope));
     results[0] = any(node(4, seen));
     return PELLUCID_OK;
 }
@@ -209,12 +211,14 @@ static void lifetimes(void) {
     OK(pellucid_scope_open(store, &outer));
     pellucid_anyref_t kept = node(1, null), in_outer = node(2, null);
     OK(pellucid_scope_open(store, &inner));
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_scope_close(store, outer));
     pellucid_anyref_t in_inner = node(3, in_outer);
     pellucid_weak_t weak, weak_kept;
     OK(pellucid_weak_new(store, &in_inner, &weak));
     OK(pellucid_weak_new(store, &kept, &weak_kept));
     OK(pellucid_object_keep(store, &kept));
     OK(pellucid_scope_close(store, inner));
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_scope_close(store, inner));
     STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_object_type(store, &in_inner, NULL, NULL));
     CHECK(sum(in_outer) == 2);
     pellucid_value_t stale = any(in_inner), result;
@@ -372,6 +376,70 @@ static void frames(void) {
     close_instance();
 }
 
+/* A reference to an exception that is written into a frame is no object, whatever its number. */
+static void exceptions(void) {
+    open_instance(true);
+    pellucid_module_t *throwing = module_of(
+        "(module (tag $e (param i32))"
+        "  (func (export \"catch\") (result i32) (local $x exnref)"
+        "    (drop (block $caught (result i32 exnref) (try_table (catch_ref $e $caught) (throw $e (i32.const 7))) (unreachable))"
+        "      (local.set $x))"
+        "    (nop) (nop)"
+        "    (try_table (result i32) (throw_ref (local.get $x)))))");
+    pellucid_instance_t thrower;
+    MUST(pellucid_instance_new(store, throwing, NULL, 0, &thrower, ERR));
+    pellucid_func_t func = func_of(thrower, "catch");
+    pellucid_value_t result;
+    for (int i = 0; i < 17; i++) {
+        STATUS(PELLUCID_ERR_EXCEPTION, pellucid_func_call(store, &func, NULL, 0, &result, 1, ERR));
+    }
+    break_at_function(store, throwing, 0);
+    unsigned written = 0;
+    for (int i = 0; i < 17; i++) {
+        pellucid_call_t *paused;
+        pellucid_call_state_t state;
+        MUST(pellucid_call_begin(store, &func, NULL, 0, &paused, ERR));
+        OK(pellucid_call_resume(paused, PELLUCID_RESUME_CONTINUE, &state, ERR));
+        while (state == PELLUCID_CALL_PAUSED) {
+            pellucid_frame_t frame = frame_of(paused);
+            pellucid_value_t local;
+            uint32_t n;
+            OK(pellucid_frame_read_locals(store, &frame, 0, &local, 1, &n));
+            CHECK(n == 1 && local.kind == PELLUCID_EXNREF);
+            if (event_of(paused) == PELLUCID_EVENT_STEP && !pellucid_value_is_null(&local)) {
+                OK(pellucid_frame_write_local(store, &frame, 0, &local, ERR));
+                written++;
+            }
+            OK(pellucid_store_gc(store));
+            OK(pellucid_call_resume(paused, PELLUCID_RESUME_STEP, &state, ERR));
+        }
+        pellucid_call_delete(paused);
+    }
+    CHECK(written >= 17);
+    pellucid_module_delete(throwing);
+    close_instance();
+}
+
+/* What a module makes that came later, when there was room already. */
+static void later_types(void) {
+    open_instance(false);
+    pellucid_anyref_t null = {0};
+    node(1, null);
+    pellucid_instance_t later = instance_of(
+        "(module (type $wide (array (mut i64)))"
+        "  (func (export \"f\") (result i64) (local $a (ref null $wide)) (local $b (ref null $wide))"
+        "    (local.set $a (array.new_fixed $wide 3 (i64.const 1) (i64.const 2) (i64.const 3)))"
+        "    (local.set $b (array.new_fixed $wide 3 (i64.const 4) (i64.const 5) (i64.const 6)))"
+        "    (array.copy $wide $wide (local.get $a) (i32.const 1) (local.get $b) (i32.const 0) (i32.const 2))"
+        "    (array.fill $wide (local.get $b) (i32.const 0) (i64.const 9) (i32.const 3))"
+        "    (i64.add (array.get $wide (local.get $a) (i32.const 2)) (array.get $wide (local.get $b) (i32.const 2)))))");
+    pellucid_func_t func = func_of(later, "f");
+    pellucid_value_t result;
+    MUST(pellucid_func_call(store, &func, NULL, 0, &result, 1, ERR));
+    CHECK(result.of.i64 == 14);
+    close_instance();
+}
+
 /* Guests that are interrupted anywhere, also while they make objects, and others that make objects meanwhile. */
 static void interrupted(bool is_debug) {
     open_instance(is_debug);
@@ -430,6 +498,8 @@ int main(void) {
     }
     limits();
     frames();
+    exceptions();
+    later_types();
     for (int checks = 0; checks <= 1; checks++) {
         has_checks = checks;
         interrupted(false);

@@ -72,7 +72,10 @@ impl Externs {
 
     /// Drops what has gone.
     pub fn finalize(&self) {
-        while let Some(data) = self.gone.borrow_mut().pop() {
+        loop {
+            // Borrowed for no longer: what is dropped is the host's.
+            let next = self.gone.borrow_mut().pop();
+            let Some(data) = next else { break };
             drop(data);
         }
     }

@@ -276,14 +276,15 @@ pub(super) fn frame_size() -> usize {
     frame.max(libc::MINSIGSTKSZ)
 }
 
-/// Bytes of the thread's own stack that nested calls leave alone, at most, and not more than a quarter of it.
+/// Bytes of the thread's own stack that nested calls leave alone, at most, and not more than three eighths of it: with 16 KiB, the least
+/// that a thread may have, what a call takes and 2 KiB.
 const RESERVE: usize = 64 << 10;
 
 fn measure_own_stack(thread: &Thread) {
     match bounds_of_own_stack() {
         Some(bounds) => {
             thread.own_stack.set(bounds.start);
-            thread.reserve.set(RESERVE.min(bounds.len() / 4));
+            thread.reserve.set(RESERVE.min(bounds.len() / 8 * 3));
         }
         // Known to be unknown.
         None => thread.own_stack.set(usize::MAX),
