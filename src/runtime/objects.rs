@@ -11,6 +11,7 @@ use super::roots::StoreRoots;
 use crate::abi::builtins::objects;
 use crate::abi::heap::{NULL, elements_offset, is_object};
 use crate::abi::object_layout::{StructLayout, is_traced, storage_bytes};
+use crate::abi::references::host_number;
 use crate::base::{
     CompositeType, DataIndex, ElemIndex, Error, ErrorKind, FieldType, Object, RawValue, Result, StorageType, TypeId,
     ValType, Value, WeakObject, error::bail,
@@ -141,12 +142,16 @@ impl Store {
         self.collecting(heap, |heap, roots| heap.step(roots, budget), &[])
     }
 
-    /// Keeps a word's object, if it is one, as long as what is answered is there.
+    /// Keeps a word's object or host value, if it is one, as long as what is answered is there.
     ///
     /// Errors: `System`.
     pub fn hold(&self, word: u64) -> Result<Option<Hold>> {
         // References of other hierarchies are numbers and addresses, which may look like one.
-        let reference = u32::try_from(word).ok().filter(|word| self.type_of_word(*word).is_some());
+        let is_kept = |word: &u32| match host_number(*word) {
+            Some(number) => self.inner().externs.is_there(number.into()),
+            None => self.type_of_word(*word).is_some(),
+        };
+        let reference = u32::try_from(word).ok().filter(is_kept);
         reference.map(|reference| self.inner().holds.hold(reference)).transpose()
     }
 

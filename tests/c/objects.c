@@ -30,6 +30,7 @@ static const char text[] =
     "      (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))"
     "    (local.get $list))"
     "  (func (export \"pass\") (param anyref) (result anyref) (call $see (local.get 0)))"
+    "  (func (export \"identity\") (param anyref) (result anyref) (local.get 0))"
     "  (func (export \"bytes\") (param i32) (result anyref) (array.new $bytes (i32.const 65) (local.get 0)))"
     "  (func (export \"big\") (param i32) (result i32) (array.len (array.new_default $nodes (local.get 0))))"
     "  (func $inner (export \"inner\") (param $list anyref) (result i32) (local $node (ref null $node)) (local $many (ref null $nodes))"
@@ -282,6 +283,28 @@ static void lifetimes(void) {
     OK(pellucid_store_gc(store));
     CHECK(finalized == 1 && finalized_later == 0);
     STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_externref_userdata(store, &in_scope, &userdata));
+    /* One that only a call has, before it begins and after it has ended. */
+    int held = 0;
+    OK(pellucid_scope_open(store, &outer));
+    pellucid_externref_t in_call;
+    OK(pellucid_externref_new(store, &held, finalize, &in_call));
+    OK(pellucid_anyref_from_externref(store, &in_call, &passed.of.anyref));
+    pellucid_func_t identity = func_of(instance, "identity");
+    pellucid_call_t *begun;
+    pellucid_call_state_t state;
+    MUST(pellucid_call_begin(store, &identity, &passed, 1, &begun, ERR));
+    OK(pellucid_scope_close(store, outer));
+    OK(pellucid_store_gc(store));
+    OK(pellucid_call_resume(begun, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    OK(pellucid_store_gc(store));
+    CHECK(state == PELLUCID_CALL_FINISHED && held == 0);
+    OK(pellucid_scope_open(store, &outer));
+    OK(pellucid_call_results(begun, &result, 1));
+    CHECK(result.kind == PELLUCID_ANYREF);
+    OK(pellucid_scope_close(store, outer));
+    pellucid_call_delete(begun);
+    OK(pellucid_store_gc(store));
+    CHECK(held == 1);
     /* Steps end, and guests' garbage goes. */
     pellucid_value_t churn[] = {value_i32(300000), value_i32(1000)};
     OK(pellucid_scope_open(store, &outer));
@@ -334,7 +357,7 @@ static void limits(void) {
 /* Objects in frames are seen and changed, and stay as long as somebody may need them. */
 static void frames(void) {
     open_instance(true);
-    uint64_t scope, breakpoint = break_at_function(store, module, 7);
+    uint64_t scope, breakpoint = break_at_function(store, module, 8);
     OK(pellucid_scope_open(store, &scope));
     pellucid_anyref_t null = {0};
     pellucid_value_t list = any(node(1, node(2, null)));
