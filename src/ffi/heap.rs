@@ -60,7 +60,7 @@ pub unsafe extern "C" fn pellucid_scope_close(store: *mut pellucid_store_t, scop
 /// - `anyref`: a reference to a structure or array.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for null; `PELLUCID_ERR_TYPE_MISMATCH` for a reference to
-/// something else, which needn't be kept; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_STALE_HANDLE`.
+/// something else, which needn't be kept; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE` if it is out of date.
 ///
 /// Owns: the caller releases it.
 /// Context: any.

@@ -229,7 +229,7 @@ fn anyref(object: Object) -> pellucid_anyref_t {
 /// - `out_anyref`: gets the reference, which is good as OBJECTS at the top says.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another type, number of values or kind;
-/// `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` and `PELLUCID_ERR_STALE_HANDLE` for a value;
+/// `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` for a value;
 /// `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: nothing.
@@ -285,7 +285,7 @@ pub unsafe extern "C" fn pellucid_array_new(
 /// - `out_length`: gets how many fields or elements it has; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for null; `PELLUCID_ERR_TYPE_MISMATCH` for a reference to
-/// something else; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_STALE_HANDLE`.
+/// something else; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
 ///
 /// Owns: nothing.
 /// Context: any.
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn pellucid_object_type(
 /// - `out_is`: gets the answer.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
+/// `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
 ///
 /// Owns: nothing.
 /// Context: any.

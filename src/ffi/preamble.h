@@ -89,7 +89,7 @@
  * Structures and arrays that guests make are collected when nobody has a reference to them, the host included. What the host is given, as
  * an argument, a result, a local or a field, is a number (pellucid_anyref_t) that keeps the object for a while: in a host function until
  * that returns; elsewhere until the scope is closed that is open then (pellucid_scope_open), and as long as the store if none is; and in
- * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_STALE_HANDLE; numbers aren't used again.
+ * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_OUT_OF_RANGE; numbers aren't used again.
  * An object has one number at a time, by which it is told from others. Values in errors and events are good like all others: an error
  * doesn't keep the objects of its exception. One with values that are out of date is caught by nobody when a host function fails with it.
  *

@@ -86,7 +86,7 @@ impl Store {
         self.check(object.store)?;
         match self.inner().host_roots.borrow().get(object.index) {
             Some(word) => Ok(word),
-            None => bail!(StaleHandle, "the reference is out of date: its scope was closed"),
+            None => bail!(OutOfRange, "the reference is out of date: its scope was closed"),
         }
     }
 

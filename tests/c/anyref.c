@@ -128,7 +128,7 @@ static void host_values_are_passed_on(void) {
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_externref_userdata(store, &back.of.externref, &userdata));
     pellucid_externref_t wrong = back.of.externref;
     wrong.index = UINT64_MAX;
-    STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_externref_userdata(store, &wrong, &userdata));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_externref_userdata(store, &wrong, &userdata));
     MUST(call("to_any", &back, 1, &any));
     CHECK(number_of("signed", &any, 1) == 9);
     /* The same without a guest. */
@@ -151,7 +151,7 @@ static void host_values_are_passed_on(void) {
     any.of.anyref.index = 1000;
     STATUS(PELLUCID_ERR_OUT_OF_RANGE, call("identity", &any, 1, &result));
     any.of.anyref.index = UINT64_MAX;
-    STATUS(PELLUCID_ERR_STALE_HANDLE, call("identity", &any, 1, &result));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, call("identity", &any, 1, &result));
     any.of.anyref.store++;
     STATUS(PELLUCID_ERR_WRONG_STORE, call("identity", &any, 1, &result));
     STATUS(PELLUCID_ERR_TYPE_MISMATCH, call("identity", &host, 1, &result));

@@ -220,13 +220,13 @@ static void lifetimes(void) {
     OK(pellucid_object_keep(store, &kept));
     OK(pellucid_scope_close(store, inner));
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_scope_close(store, inner));
-    STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_object_type(store, &in_inner, NULL, NULL));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_type(store, &in_inner, NULL, NULL));
     CHECK(sum(in_outer) == 2);
     pellucid_value_t stale = any(in_inner), result;
     pellucid_func_t func = func_of(instance, "sum");
-    STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_func_call(store, &func, &stale, 1, &result, 1, ERR));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_func_call(store, &func, &stale, 1, &result, 1, ERR));
     OK(pellucid_scope_close(store, outer));
-    STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_object_type(store, &in_outer, NULL, NULL));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_type(store, &in_outer, NULL, NULL));
     STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_scope_close(store, outer));
     CHECK(sum(kept) == 1);
     OK(pellucid_store_gc(store));
@@ -249,7 +249,7 @@ static void lifetimes(void) {
     pellucid_anyref_t list_now = list.of.anyref;
     CHECK(memcmp(&seen, &list_now, sizeof seen) == 0);
     OK(pellucid_scope_close(store, outer));
-    STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_object_type(store, &back.of.anyref, NULL, NULL));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_type(store, &back.of.anyref, NULL, NULL));
     /* What globals and tables have stays. */
     OK(pellucid_scope_open(store, &outer));
     pellucid_value_t in_global = any(node(50, null)), in_table = any(node(60, null)), none = any(null);
