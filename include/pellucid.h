@@ -89,7 +89,7 @@
  * Structures and arrays that guests make are collected when nobody has a reference to them, the host included. What the host is given, as
  * an argument, a result, a local or a field, is a number (pellucid_anyref_t) that keeps the object for a while: in a host function until
  * that returns; elsewhere until the scope is closed that is open then (pellucid_scope_open), and as long as the store if none is; and in
- * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_STALE_HANDLE; numbers aren't used again.
+ * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_OUT_OF_RANGE; numbers aren't used again.
  * An object has one number at a time, by which it is told from others. Values in errors and events are good like all others: an error
  * doesn't keep the objects of its exception. One with values that are out of date is caught by nobody when a host function fails with it.
  *
@@ -3128,7 +3128,7 @@ pellucid_status_t pellucid_type_supertype(const pellucid_engine_t *engine,
  * - `out_anyref`: gets the reference, which is good as OBJECTS at the top says.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another type, number of values or kind;
- * `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` and `PELLUCID_ERR_STALE_HANDLE` for a value;
+ * `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` for a value;
  * `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: nothing.
@@ -3171,7 +3171,7 @@ pellucid_status_t pellucid_array_new(pellucid_store_t *store,
  * - `out_length`: gets how many fields or elements it has; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for null; `PELLUCID_ERR_TYPE_MISMATCH` for a reference to
- * something else; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_STALE_HANDLE`.
+ * something else; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
  *
  * Owns: nothing.
  * Context: any.
@@ -3191,7 +3191,7 @@ pellucid_status_t pellucid_object_type(const pellucid_store_t *store,
  * - `out_is`: gets the answer.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
+ * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
  *
  * Owns: nothing.
  * Context: any.
@@ -3392,7 +3392,7 @@ pellucid_status_t pellucid_scope_close(pellucid_store_t *store,
  * - `anyref`: a reference to a structure or array.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for null; `PELLUCID_ERR_TYPE_MISMATCH` for a reference to
- * something else, which needn't be kept; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_STALE_HANDLE`.
+ * something else, which needn't be kept; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE` if it is out of date.
  *
  * Owns: the caller releases it.
  * Context: any.
