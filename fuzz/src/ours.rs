@@ -406,8 +406,8 @@ impl Names {
 
 /// The number of a host value.
 fn number(debuggee: &Debuggee, reference: ExternRef) -> u64 {
-    let data = debuggee.store().externref_data(reference).expect("a host value of the store");
-    *data.downcast_ref::<u64>().expect("the host values are numbers")
+    let data = debuggee.store().with_externref(reference, |data| data.downcast_ref::<u64>().copied());
+    data.expect("a host value of the store").expect("the host values are numbers")
 }
 
 /// A case to the end, without anybody looking.

@@ -8,6 +8,7 @@ use super::handle::pellucid_externref_t;
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use crate::base::{error::bail, memory};
+use std::any::Any;
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
@@ -60,10 +61,11 @@ pub unsafe extern "C" fn pellucid_externref_userdata(
         if externref == pellucid_externref_t::default() {
             bail!(InvalidArgument, "the null reference stands for no host value");
         }
-        let Some(userdata) = store.core().externref_data(externref.into())?.downcast_ref::<Userdata>() else {
+        let pointer = |data: &dyn Any| data.downcast_ref::<Userdata>().map(Userdata::pointer);
+        let Some(pointer) = store.core().with_externref(externref.into(), pointer)? else {
             bail!(InvalidArgument, "the reference wasn't made by `pellucid_externref_new`");
         };
-        out_userdata.set(userdata.pointer());
+        out_userdata.set(pointer);
         Ok(())
     })
 }

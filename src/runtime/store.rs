@@ -371,18 +371,17 @@ impl Store {
         Ok(())
     }
 
-    /// The value behind a reference. `InvalidArgument` if it is the guest's, `OutOfRange` if there is none.
-    pub fn externref_data(&self, reference: ExternRef) -> Result<&dyn Any> {
+    /// Looks at the value behind a reference, without using the store. `InvalidArgument` if it is the guest's, `OutOfRange` if there is
+    /// none.
+    pub fn with_externref<R>(&self, reference: ExternRef, look: impl FnOnce(&dyn Any) -> R) -> Result<R> {
         self.check(reference.store)?;
         if reference.index & ExternRef::OF_GUEST != 0 {
             self.word_of(reference)?;
             bail!(InvalidArgument, "the reference is to a value of the guest's");
         }
         let externs = &self.inner().externs;
-        match externs.get(reference.index) {
-            // SAFETY: the value is neither moved nor dropped before a collection, and none happens as long as the host looks at it:
-            // what is looked at is a pointer of the host's.
-            Some(data) => Ok(unsafe { &*data }),
+        match externs.with(reference.index, look) {
+            Some(found) => Ok(found),
             None if reference.index < externs.count().into() => {
                 bail!(OutOfRange, "the host's value {} is gone", reference.index)
             }

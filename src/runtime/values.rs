@@ -99,7 +99,7 @@ impl Store {
     /// The bits of a reference that the host has.
     pub(super) fn word_of(&self, reference: ExternRef) -> Result<u32> {
         if reference.index & ExternRef::OF_GUEST == 0 {
-            self.externref_data(reference)?;
+            self.with_externref(reference, |_| ())?;
             return Ok(host_reference(reference.index as u32));
         }
         self.check(reference.store)?;

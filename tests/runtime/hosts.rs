@@ -117,8 +117,8 @@ fn references_pass_through_the_guest() {
         let reference = world.store.externref_new(Box::new(String::from("hello"))).unwrap();
         let results = world.call(instance, "f", &[own, Value::ExternRef(Some(reference))]).unwrap();
         assert_eq!(results, [Value::ExternRef(Some(reference)), own]);
-        let data = world.store.externref_data(reference).unwrap();
-        assert_eq!(data.downcast_ref::<String>().unwrap(), "hello");
+        let data = world.store.with_externref(reference, |data| data.downcast_ref::<String>().cloned()).unwrap();
+        assert_eq!(data.unwrap(), "hello");
         let null = [Value::FuncRef(None), Value::ExternRef(None)];
         assert_eq!(world.call(instance, "f", &null).unwrap(), [null[1], null[0]]);
     });

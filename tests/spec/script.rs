@@ -313,7 +313,7 @@ impl Script {
 impl values::Known for Script {
     fn number(&self, value: &Value) -> Option<u32> {
         let Value::ExternRef(Some(reference)) = value else { return None };
-        self.debuggee.store().externref_data(*reference).ok()?.downcast_ref().copied()
+        self.debuggee.store().with_externref(*reference, |data| data.downcast_ref().copied()).ok()?
     }
 
     fn kind(&self, object: Object) -> TypeKind {

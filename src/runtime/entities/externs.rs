@@ -33,9 +33,9 @@ impl Externs {
             bail!(Limit, "a store has at most {MOST_HOST_VALUES} host values");
         }
         memory::reserve(&mut all, 1)?;
-        all.push(Entry { data: Some(data), is_permanent });
         // So that there is room for it when it goes.
-        memory::reserve(&mut self.gone.borrow_mut(), all.len())?;
+        memory::reserve(&mut self.gone.borrow_mut(), all.len() + 1)?;
+        all.push(Entry { data: Some(data), is_permanent });
         Ok(all.len() as u32 - 1)
     }
 
@@ -54,10 +54,9 @@ impl Externs {
         self.all.borrow().get(number as usize).is_some_and(|entry| entry.is_permanent)
     }
 
-    /// Where the value of this number is. It stays there until it goes.
-    pub fn get(&self, number: u64) -> Option<*const dyn Any> {
-        let all = self.all.borrow();
-        all.get(number as usize)?.data.as_deref().map(std::ptr::from_ref)
+    /// Looks at the value of this number, if there is one.
+    pub fn with<R>(&self, number: u64, look: impl FnOnce(&dyn Any) -> R) -> Option<R> {
+        self.all.borrow().get(number as usize)?.data.as_deref().map(look)
     }
 
     /// Takes those away that aren't permanent and that `has_met` doesn't know. They are dropped by [`Externs::finalize`].
