@@ -1,19 +1,12 @@
 /* `make exceptions`: what exceptions cost: thrown across frames, past handlers that don't take them, and where nothing is thrown.
  */
+#include "must.h"
 #include "pellucid.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define MUST(call)                                                                                                    \
-    do {                                                                                                              \
-        if ((call) != PELLUCID_OK) {                                                                                  \
-            fprintf(stderr, "%s\n", #call);                                                                           \
-            exit(1);                                                                                                  \
-        }                                                                                                             \
-    } while (0)
 
 static const char *const text =
     "(module (tag $e (param i32)) (tag $other)"

@@ -5,20 +5,13 @@
  *
  *   build/pauses [FRAMES] [PLOT.svg]
  */
+#include "must.h"
 #include "pellucid.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define MUST(call)                                                                                                    \
-    do {                                                                                                              \
-        if ((call) != PELLUCID_OK) {                                                                                  \
-            fprintf(stderr, "%s\n", #call);                                                                           \
-            exit(1);                                                                                                  \
-        }                                                                                                             \
-    } while (0)
 
 enum { CALLS_A_FRAME = 50, STEP_MICROSECONDS = 1000, BUCKETS = 16 };
 

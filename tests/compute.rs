@@ -1,12 +1,14 @@
 //! The guest programs in `tests/programs` give the results in `expected.txt`, with debugging off and on.
 
+use exactly::continue_exactly;
 use pellucid::base::{Config, FuncType, Memory, StoreLimits, ValType, Value};
-use pellucid::debug::{Action, Debuggee, Edit, Event, EventKind};
+use pellucid::debug::Debuggee;
 use pellucid::runtime::{Engine, Extern, Linker, Module};
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+mod exactly;
 
 fn programs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
@@ -101,28 +103,11 @@ impl Program {
     }
 }
 
-/// Has each function go on in its exact form from its first operator on, the first times that it is called.
-fn continue_exactly(debuggee: &Debuggee, module: &Module) {
-    const TIMES: u32 = 20;
-    let mut edit = Edit::begin(debuggee).unwrap();
-    for function in module.info().bodies.keys() {
-        edit.add_at_function(debuggee, module, module.info().func_index(function)).unwrap();
-    }
-    edit.commit(debuggee).unwrap();
-    let calls = RefCell::new(HashMap::new());
-    let handler = move |debuggee: &Debuggee, event: &Event| {
-        let frame = event.frame.unwrap();
-        let info = debuggee.frame_info(&frame).unwrap();
-        let mut calls = calls.borrow_mut();
-        let count = calls.entry(info.func_index).or_insert(0);
-        *count += 1;
-        if *count <= TIMES {
-            let moved = debuggee.frame_set_pc(&frame, info.pc).unwrap();
-            assert_eq!(debuggee.frame_key(&moved).is_ok(), debuggee.frame_info(&frame).is_err());
-        }
-        Action::Continue
-    };
-    debuggee.set_event_handler(EventKind::Breakpoint.bit(), Box::new(handler)).unwrap();
+/// Has each function go on in its exact form, the first times that it is called.
+fn go_on_exactly(debuggee: &Debuggee, module: &Module) {
+    continue_exactly(debuggee, module, 20, |debuggee, frame, moved| {
+        assert_eq!(debuggee.frame_key(&moved.unwrap()).is_ok(), debuggee.frame_info(frame).is_err());
+    });
 }
 
 fn check(config: &Config, prepare: impl Fn(&Debuggee, &Module)) {
@@ -177,6 +162,6 @@ fn programs_give_their_results_in_the_exact_form() {
 #[test]
 fn programs_give_their_results_if_every_function_goes_on_in_its_exact_form() {
     for signal_handlers in [true, false] {
-        check(&Config { debug: true, signal_handlers, ..Config::default() }, continue_exactly);
+        check(&Config { debug: true, signal_handlers, ..Config::default() }, go_on_exactly);
     }
 }

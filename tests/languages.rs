@@ -2,6 +2,7 @@
 //! (`tests/programs/teavm`): they print what the same sources print on the JVM, with debugging off and on, stepped, and if
 //! every function goes on in its exact form.
 
+use exactly::continue_exactly;
 use pellucid::base::{Config, Error, ErrorKind, Func, FuncType, HeapType, StoreLimits, ValType, Value};
 use pellucid::debug::{Action, Debuggee, Edit, Event, EventKind};
 use pellucid::runtime::{Caller, Engine, Extern, Linker, Module};
@@ -9,9 +10,10 @@ use pellucid::wasi::config::StreamName::Stdout;
 use pellucid::wasi::{self, Wasi, WasiConfig};
 use pellucid::wasm::ItemType;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+mod exactly;
 
 /// All programs, as they are for release.
 const PROGRAMS: [&str; 9] =
@@ -162,52 +164,29 @@ fn programs_do_so_if_every_function_goes_on_in_its_exact_form() {
     let config = Config { debug: true, ..Config::default() };
     for name in ["objects", "strings", "exceptions", "coroutines", "interpreter"] {
         let moved = Rc::new(Cell::new(0));
-        check(&config, &[name], |program| continue_exactly(program, &moved));
+        check(&config, &[name], |program| go_on_exactly(program, &moved));
         assert!(moved.get() > 200, "{name}: {} frames", moved.get());
     }
 }
 
-/// Has each function go on in its exact form from its first operator on, the first times that it is called.
-fn continue_exactly(program: &Program, moved: &Rc<Cell<u32>>) {
-    const TIMES: u32 = 5;
-    let (debuggee, module) = (&program.debuggee, &program.module);
-    let mut edit = Edit::begin(debuggee).unwrap();
-    for function in module.info().bodies.keys() {
-        edit.add_at_function(debuggee, module, module.info().func_index(function)).unwrap();
-    }
-    edit.commit(debuggee).unwrap();
-    let (calls, moved) = (RefCell::new(HashMap::new()), moved.clone());
-    let handler = move |debuggee: &Debuggee, event: &Event| {
-        let frame = event.frame.unwrap();
-        let info = debuggee.frame_info(&frame).unwrap();
-        let mut calls = calls.borrow_mut();
-        let count = calls.entry(info.func_index).or_insert(0);
-        *count += 1;
-        if *count <= TIMES {
-            match debuggee.frame_set_pc(&frame, info.pc) {
-                Ok(_) => moved.set(moved.get() + 1),
-                // A function whose locals can't be null, and have no values yet, can't go on anywhere.
-                Err(error) => assert_eq!(error.kind(), ErrorKind::TypeMismatch, "{error}"),
-            }
-        }
-        Action::Continue
-    };
-    debuggee.set_event_handler(EventKind::Breakpoint.bit(), Box::new(handler)).unwrap();
+/// Has each function go on in its exact form, the first times that it is called, and counts.
+fn go_on_exactly(program: &Program, moved: &Rc<Cell<u32>>) {
+    let moved = moved.clone();
+    continue_exactly(&program.debuggee, &program.module, 5, move |_, _, frame| match frame {
+        Ok(_) => moved.set(moved.get() + 1),
+        // A function whose locals can't be null, and have no values yet, can't go on anywhere.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::TypeMismatch, "{error}"),
+    });
 }
 
 /// A value of no consequence: zero, null if that may be, else some host value.
 fn any_value(debuggee: &Debuggee, ty: &ValType) -> Value {
     match ty {
-        ValType::I32 => Value::I32(0),
-        ValType::I64 => Value::I64(0),
-        ValType::F32 => Value::F32(0),
-        ValType::F64 => Value::F64(0),
-        ValType::V128 => Value::V128(0),
         ValType::Ref(ty) if ty.heap == HeapType::Extern => {
             Value::ExternRef(Some(debuggee.store().externref_new(Box::new(())).unwrap()))
         }
-        ValType::Ref(ty) if ty.nullable => Value::AnyRef(None),
-        other => panic!("a value of {other:?}"),
+        ValType::Ref(ty) if !ty.nullable => panic!("a value of {ty}"),
+        other => Value::default_of(*other),
     }
 }
 
