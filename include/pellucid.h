@@ -1343,8 +1343,8 @@ enum pellucid_kind {
     /** A host value or null. */
     PELLUCID_EXTERNREF = 6,
     /**
-     * What the guest made and doesn't name a function or exception, or null: an integer of 31 bits, or a host value that was passed on
-     * as one; see `pellucid_anyref_t`.
+     * What the guest made and doesn't name a function or exception, or null: a structure or array, an integer of 31 bits, or a host value
+     * that was passed on as one; see `pellucid_anyref_t`.
      */
     PELLUCID_ANYREF = 7,
     /** An exception or null. */
