@@ -66,10 +66,7 @@ pub fn extended(storage: StorageType, bits: u64, is_signed: bool) -> u64 {
 
 /// The type of the value that is read from a field or an element, as machine code knows it.
 pub fn unpacked(storage: StorageType) -> ValType {
-    match storage {
-        StorageType::I8 | StorageType::I16 => ValType::I32,
-        StorageType::Val(ty) => ty.top(),
-    }
+    storage.unpacked().top()
 }
 
 #[cfg(test)]

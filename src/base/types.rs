@@ -250,6 +250,16 @@ pub enum StorageType {
     Val(ValType),
 }
 
+impl StorageType {
+    /// The type of the value that is read from it, or stored into it.
+    pub fn unpacked(self) -> ValType {
+        match self {
+            StorageType::I8 | StorageType::I16 => ValType::I32,
+            StorageType::Val(ty) => ty,
+        }
+    }
+}
+
 /// A field of a structure, or the elements of an array.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FieldType {

@@ -11,8 +11,8 @@ use super::store::pellucid_store_t;
 use super::types::{kind, pellucid_kind_t};
 use super::value::{pellucid_value_t, with_core};
 use crate::base::{
-    AnyRef, CompositeType, FieldType, HeapType, Object, RefType, Result, StorageType, TypeId, TypeIndex, Value,
-    error::bail,
+    AnyRef, CompositeType, FieldType, HeapType, Object, RefType, Result, StorageType, SubType, TypeId, TypeIndex,
+    ValType, Value, error::bail,
 };
 use cranelift_entity::EntityRef;
 use std::ptr::null_mut;
@@ -56,19 +56,14 @@ pub struct pellucid_fieldtype_t {
 
 impl pellucid_fieldtype_t {
     fn new(field: FieldType) -> pellucid_fieldtype_t {
-        let (ty, bits) = match field.storage {
-            StorageType::I8 => (crate::base::ValType::I32, 8),
-            StorageType::I16 => (crate::base::ValType::I32, 16),
-            StorageType::Val(ty) => {
-                let bits = match ty {
-                    crate::base::ValType::I32 | crate::base::ValType::F32 => 32,
-                    crate::base::ValType::V128 => 128,
-                    _ => 64,
-                };
-                (ty, bits)
-            }
+        let bits = match field.storage {
+            StorageType::I8 => 8,
+            StorageType::I16 => 16,
+            StorageType::Val(ValType::I32 | ValType::F32) => 32,
+            StorageType::Val(ValType::V128) => 128,
+            StorageType::Val(_) => 64,
         };
-        pellucid_fieldtype_t { kind: kind(ty), bits, is_mutable: field.mutable }
+        pellucid_fieldtype_t { kind: kind(field.storage.unpacked()), bits, is_mutable: field.mutable }
     }
 }
 
@@ -200,7 +195,7 @@ pub unsafe extern "C" fn pellucid_type_supertype(
     })
 }
 
-fn defined(engine: &pellucid_engine_t, id: pellucid_type_id_t) -> Result<Arc<crate::base::SubType>> {
+fn defined(engine: &pellucid_engine_t, id: pellucid_type_id_t) -> Result<Arc<SubType>> {
     let types = engine.engine().types();
     if id as usize >= types.count() {
         bail!(OutOfRange, "the engine has no type {id}");
@@ -338,7 +333,7 @@ pub unsafe extern "C" fn pellucid_object_is(
             let kind = types.get(TypeId(type_id)).composite.kind();
             let ty = RefType { nullable: false, heap: HeapType::Defined(kind, TypeId(type_id)) };
             let raw = store.core().to_raw(&Value::AnyRef(Some(reference)))?;
-            store.core().is_good(crate::base::ValType::Ref(ty), raw)
+            store.core().is_good(ValType::Ref(ty), raw)
         };
         out_is.set(is_it);
         Ok(())

@@ -44,16 +44,25 @@ impl Store {
 /// An instance's context, as guest code passes it.
 type Context = *mut u8;
 
+/// The store of the calling instance.
+///
+/// # Safety
+///
+/// `context` must be that of an instance.
+unsafe fn store_of<'a>(context: Context) -> &'a Store {
+    // SAFETY: an instance's context begins with its store's.
+    unsafe { Store::of_context(context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read()) }
+}
+
 /// The calling instance and its store.
 ///
 /// # Safety
 ///
 /// `context` must be that of an instance.
 unsafe fn caller<'a>(context: Context) -> (&'a Store, Rc<InstanceData>) {
-    // SAFETY: an instance's context begins with its store's, and knows its number.
+    // SAFETY: the caller's promise; an instance's context knows its number.
     unsafe {
-        let store_context = context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read();
-        let store = Store::of_context(store_context);
+        let store = store_of(context);
         let number = context.add(vmctx::INSTANCE as usize).cast::<u64>().read();
         let instance = store.inner().instances.borrow()[number as usize].clone();
         (store, instance)
@@ -90,9 +99,8 @@ fn rest_of(range: InitRange, index: u32, segment: u32, done: u32) -> [u64; 5] {
 ///
 /// To be called by this builtin; what it has to return is of no meaning if the answer is yes.
 unsafe fn goes_on_later(context: Context, builtin: Builtin, args: [u64; 5]) -> bool {
-    // SAFETY: an instance's context begins with its store's.
-    let store =
-        unsafe { Store::of_context(context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read()) };
+    // SAFETY: the caller's promise.
+    let store = unsafe { store_of(context) };
     let is_left = store.is_interrupted();
     if is_left {
         let [a, b, c, d, e] = args.map(|arg| arg as usize);
@@ -473,9 +481,8 @@ pub unsafe extern "sysv64" fn elem_drop(context: Context, segment: u32) {
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn object_new(context: Context, type_id: u32, length: u32) -> i64 {
-    // SAFETY: an instance's context begins with its store's.
-    let store =
-        unsafe { Store::of_context(context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read()) };
+    // SAFETY: the caller's promise.
+    let store = unsafe { store_of(context) };
     store.allocate(TypeId(type_id), length, &[]).map_or(0, i64::from)
 }
 
@@ -483,9 +490,8 @@ pub unsafe extern "sysv64" fn object_new(context: Context, type_id: u32, length:
 ///
 /// As for every builtin.
 pub unsafe extern "sysv64" fn object_written(context: Context, object: u64, at: u64) {
-    // SAFETY: an instance's context begins with its store's.
-    let store =
-        unsafe { Store::of_context(context.add(vmctx::STORE_CONTEXT as usize).cast::<*const StoreContext>().read()) };
+    // SAFETY: the caller's promise.
+    let store = unsafe { store_of(context) };
     if let Some(heap) = store.heap() {
         heap.borrow_mut().written(object as u32, at as u32, at as u32 + 4);
     }
@@ -503,7 +509,7 @@ pub unsafe extern "sysv64" fn array_fill(
     elements: u32,
 ) -> u32 {
     // SAFETY: the caller's promise.
-    let (store, _) = unsafe { caller(context) };
+    let store = unsafe { store_of(context) };
     let Some(heap) = store.heap() else { return 0 };
     let bits = u128::from(high) << 64 | u128::from(low);
     let mut done = 0;
@@ -542,7 +548,7 @@ pub unsafe extern "sysv64" fn array_copy(
     elements: u32,
 ) -> u32 {
     // SAFETY: the caller's promise.
-    let (store, _) = unsafe { caller(context) };
+    let store = unsafe { store_of(context) };
     let Some(heap) = store.heap() else { return 0 };
     let (to, from) = (destination as u32, source as u32);
     let (log2, is_traced) = {

@@ -354,11 +354,7 @@ impl Store {
     }
 
     fn part_bits(&self, value: &Value, storage: StorageType, place: usize) -> Result<u128> {
-        let ty = match storage {
-            StorageType::I8 | StorageType::I16 => ValType::I32,
-            StorageType::Val(ty) => ty,
-        };
-        Ok(self.raw_as(value, ty, "value #", place)?.bits())
+        Ok(self.raw_as(value, storage.unpacked(), "value #", place)?.bits())
     }
 
     fn new_object(&self, word: u32) -> Result<Object> {
@@ -405,11 +401,7 @@ impl Store {
         let word = self.object_word(object)?;
         let Part { field, offset } = self.part(word, index)?;
         let bits = self.object_bits(word, offset, storage_bytes(field.storage) as u8).expect("it is there");
-        let ty = match field.storage {
-            StorageType::I8 | StorageType::I16 => ValType::I32,
-            StorageType::Val(ty) => ty,
-        };
-        Ok(self.value_of(ty, RawValue::from_bits(bits)))
+        Ok(self.value_of(field.storage.unpacked(), RawValue::from_bits(bits)))
     }
 
     /// Sets it; of the bits of an `i32` as many are kept as there is room for.

@@ -9,7 +9,8 @@ use super::Store;
 use super::gc::{Roots, Visitor};
 use super::machine::guest_stack::GuestStack;
 use super::machine::switch;
-use crate::base::{HeapType, ValType};
+use crate::abi::object_layout::is_traced;
+use crate::base::{StorageType, ValType};
 
 /// The roots of a store.
 pub(super) struct StoreRoots<'a> {
@@ -52,19 +53,20 @@ fn word_at(stack: &GuestStack, address: usize) -> u64 {
     unsafe { (address as *const u64).read() }
 }
 
-fn is_traced(ty: ValType) -> bool {
-    matches!(ty, ValType::Ref(ty) if matches!(ty.heap.top(), HeapType::Any | HeapType::Extern))
+/// Whether values of this type are shown to the collector.
+fn is_shown(ty: ValType) -> bool {
+    is_traced(StorageType::Val(ty))
 }
 
 impl Roots for StoreRoots<'_> {
     fn visit(&mut self, visitor: &mut Visitor<'_>) {
         let inner = self.store.inner();
         self.visit_stacks(visitor);
-        for global in inner.globals.borrow().iter().filter(|global| is_traced(global.ty.value)) {
+        for global in inner.globals.borrow().iter().filter(|global| is_shown(global.ty.value)) {
             // SAFETY: cells are there as long as the store; guest code isn't running.
             visitor.reference(unsafe { (*global.cell).lo } as u32);
         }
-        for table in inner.tables.borrow().iter().filter(|table| is_traced(ValType::Ref(table.ty().element))) {
+        for table in inner.tables.borrow().iter().filter(|table| is_shown(ValType::Ref(table.ty().element))) {
             (0..table.length() as u64).for_each(|place| visitor.reference(table.get(place).unwrap_or(0) as u32));
         }
         for instance in inner.instances.borrow().iter() {
