@@ -86,18 +86,18 @@
  *
  * OBJECTS
  *
- * Structures and arrays that guests make are collected when nobody has a reference to them, the host included. What the host is given, as
- * an argument, a result, a local or a field, is a number (pellucid_anyref_t) that keeps the object for a while: in a host function until
- * that returns; elsewhere until the scope is closed that is open then (pellucid_scope_open), and as long as the store if none is; and in
- * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_OUT_OF_RANGE; numbers aren't used again.
- * An object has one number at a time, by which it is told from others. Values in errors and events are good like all others: an error
- * doesn't keep the objects of its exception. One with values that are out of date is caught by nobody when a host function fails with it.
+ * Structures and arrays that guests make, and exceptions that they take references of, are collected when nobody has a reference to them, the
+ * host included. What the host is given, as an argument, a result, a local or a field, is a number (pellucid_anyref_t, pellucid_exnref_t)
+ * that keeps the object for a while: in a host function until that returns; elsewhere until the scope is closed that is open then
+ * (pellucid_scope_open), and as long as the store if none is; and in any case as long as it is kept (pellucid_value_keep,
+ * pellucid_object_keep). Then it is refused with PELLUCID_ERR_OUT_OF_RANGE; numbers aren't used again. An object has one number at a time,
+ * by which it is told from others. What an exception carries is good as long as its error or event is there, copies included.
  *
  * Raw references (pellucid_raw_t) keep nothing. Those that a host function gets are good until it returns; others until an object is made or
  * garbage is collected, in whatever way. A raw value that isn't a reference of the store is refused where it is handed in.
  *
  * References to the host's values (pellucid_externref_new) live as long as the store if they are made where no scope is open and no host
- * function runs. Others go, and their finalizers run, when neither the host nor the guest has them.
+ * function runs. Others go, and their finalizers run, when neither the host nor the guest has them; pellucid_value_keep keeps them, too.
  *
  * MEMORY
  *
@@ -809,16 +809,12 @@ enum pellucid_limit {
      */
     PELLUCID_LIMIT_WAIT_NANOSECONDS = 8,
     /**
-     * Exceptions of which guests have taken references, also to throw them again by `rethrow`; 1,000,000 unless set. Where one more
-     * would be caught so, the call ends with `PELLUCID_ERR_LIMIT` instead.
+     * Bytes of structures, arrays, and exceptions that there are references to, in steps of 32 KiB; 4 GiB unless set, and never more.
+     * Where there is no room the guest traps with `PELLUCID_TRAP_HEAP_EXHAUSTED`; where an exception would be caught with a reference, the
+     * call ends with `PELLUCID_ERR_LIMIT`, which functions of the library answer, too. As many bytes of addresses are reserved when a
+     * store's first object is made, as the limit is then, and at least 16 MiB.
      */
-    PELLUCID_LIMIT_EXCEPTIONS = 9,
-    /**
-     * Bytes of structures and arrays, in steps of 32 KiB; 4 GiB unless set, and never more. Where there is no room the guest traps with
-     * `PELLUCID_TRAP_HEAP_EXHAUSTED`, and functions of the library answer `PELLUCID_ERR_LIMIT`. As many bytes of addresses are reserved
-     * when a store's first object is made, as the limit is then.
-     */
-    PELLUCID_LIMIT_HEAP_BYTES = 10,
+    PELLUCID_LIMIT_HEAP_BYTES = 9,
 };
 
 /**
@@ -2123,15 +2119,15 @@ typedef struct {
 } pellucid_tag_t;
 
 /**
- * An exception in a store that the guest can hold a reference to. Plain data, like `pellucid_instance_t`; all zeros is the null
- * reference.
+ * An exception in a store that the guest can hold a reference to. Plain data, like `pellucid_instance_t`, and good as OBJECTS at the top
+ * says; all zeros is the null reference.
  *
  * Since: 0.1.
  */
 typedef struct {
     /** The number of the store; 0 for null. */
     uint64_t store;
-    /** The number of the exception in the store. */
+    /** The number of the reference in the store. */
     uint64_t index;
 } pellucid_exnref_t;
 
@@ -2729,7 +2725,7 @@ pellucid_status_t pellucid_func_location(const pellucid_store_t *store,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_EXCEPTION` for an exception that nothing caught;
- * `PELLUCID_ERR_LIMIT` if the guest keeps more exceptions than `PELLUCID_LIMIT_EXCEPTIONS` allows; `PELLUCID_ERR_HOST`, or what else a
+ * `PELLUCID_ERR_LIMIT` if there is no room for an exception, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_HOST`, or what else a
  * host function's error says; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's, or
  * if a host function gave results of other types than its own;
  * `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments or results, and for a value of unknown kind or
@@ -3417,6 +3413,40 @@ pellucid_status_t pellucid_object_release(pellucid_store_t *store,
                                           const pellucid_anyref_t *anyref);
 
 /**
+ * Keeps what a value refers to, and the reference good, whatever scopes are closed, until it is released as often as it was kept. That
+ * is so of `anyref`, `externref` and `exnref`; other values, null and integers are good anyhow, and nothing is done.
+ *
+ * - `store`: the store.
+ * - `value`: the value.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
+ * `PELLUCID_ERR_UNSUPPORTED` for a reserved kind; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE` if it is out of date;
+ * `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller releases it.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_value_keep(pellucid_store_t *store,
+                                      const pellucid_value_t *value);
+
+/**
+ * Undoes one `pellucid_value_keep`, or one `pellucid_object_keep`. The reference is out of date then, unless it is kept once more or its
+ * scope is still open.
+ *
+ * - `store`: the store.
+ * - `value`: the value.
+ *
+ * Returns as `pellucid_value_keep`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_INVALID_STATE` if it isn't kept.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_value_release(pellucid_store_t *store,
+                                         const pellucid_value_t *value);
+
+/**
  * Makes a reference to an object that doesn't keep it.
  *
  * - `store`: the store.
@@ -3533,12 +3563,12 @@ pellucid_status_t pellucid_store_heap_types(pellucid_store_t *store,
                                             size_t *out_n);
 
 /**
- * The objects that have a reference to one. Garbage is collected first. What else keeps it, as a global or a guest that is paused, isn't
- * among these.
+ * The objects that have a reference to one, and the exceptions that carry one. Garbage is collected first. What else keeps it, as a global
+ * or a guest that is paused, isn't among these.
  *
  * - `store`: the store.
  * - `anyref`: a reference to a structure or array.
- * - `out_anyrefs`, `cap_anyrefs`: places for references to objects that have one to it, and how many.
+ * - `out_values`, `cap_values`: places for references to those, `PELLUCID_ANYREF` or `PELLUCID_EXNREF`, and how many.
  * - `out_n`: gets how many were written.
  *
  * Returns as `pellucid_object_keep`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_SYSTEM`.
@@ -3549,8 +3579,8 @@ pellucid_status_t pellucid_store_heap_types(pellucid_store_t *store,
  */
 pellucid_status_t pellucid_object_referrers(pellucid_store_t *store,
                                             const pellucid_anyref_t *anyref,
-                                            pellucid_anyref_t *out_anyrefs,
-                                            size_t cap_anyrefs,
+                                            pellucid_value_t *out_values,
+                                            size_t cap_values,
                                             size_t *out_n);
 
 /* ==================================================================================================
@@ -6292,10 +6322,10 @@ pellucid_status_t pellucid_error_exception(const pellucid_error_t *error,
  * - `values`, `n_values`: what it carries, as many as the tag's type says; may be NULL if there are none.
  * - `out_exnref`: gets the reference.
  *
- * Returns as `pellucid_exception_new`; also `PELLUCID_ERR_LIMIT`, see `PELLUCID_LIMIT_EXCEPTIONS`; `PELLUCID_ERR_SYSTEM`;
- * `PELLUCID_ERR_BUSY`.
+ * Returns as `pellucid_exception_new`; also `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`;
+ * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_BUSY`.
  *
- * Owns: nothing; the exception lives as long as its store.
+ * Owns: nothing; the reference is good as OBJECTS at the top says.
  * Context: any.
  * Since: 0.1.
  */
@@ -6315,7 +6345,7 @@ pellucid_status_t pellucid_exnref_new(pellucid_store_t *store,
  * - `out_n`: gets how many values it carries; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference;
- * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE` if it is out of date; `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: nothing.
  * Context: any.

@@ -1,7 +1,7 @@
-//! Where the fields of structures and the elements of arrays are in an [object](super::heap).
+//! Where the fields of structures, the elements of arrays and what exceptions carry are in an [object](super::heap).
 //!
 //! Fields are in the order of the type, each at the next multiple of its size, so that a subtype's objects begin like its
-//! supertype's. References to functions are addresses; all others have 32 bits.
+//! supertype's. References to functions are addresses; all others have 32 bits. An exception is of the type that its tag has.
 
 use super::heap::object;
 use crate::base::{FieldType, HeapType, StorageType, ValType};
@@ -19,16 +19,30 @@ impl StructLayout {
     /// The layout of these fields.
     pub fn new(fields: &[FieldType]) -> StructLayout {
         let mut end = object::HEADER;
-        let mut offsets = Vec::with_capacity(fields.len());
-        for field in fields {
-            let bytes = storage_bytes(field.storage);
-            // Objects aren't aligned to more.
-            end = end.next_multiple_of(bytes.min(object::ALIGNMENT));
-            offsets.push(end);
-            end += bytes;
-        }
+        let offsets = fields.iter().map(|field| place(&mut end, field.storage)).collect();
         StructLayout { offsets, size: end.next_multiple_of(object::ALIGNMENT) }
     }
+
+    /// The layout of an exception that carries these values.
+    pub fn of_exception(carried: &[ValType]) -> StructLayout {
+        let mut end = EXCEPTION_VALUES;
+        let offsets = carried.iter().map(|ty| place(&mut end, StorageType::Val(*ty))).collect();
+        StructLayout { offsets, size: end.next_multiple_of(object::ALIGNMENT) }
+    }
+}
+
+/// Where the number of an exception's tag is, 64 bits.
+pub const EXCEPTION_TAG: u32 = object::HEADER;
+/// Where what it carries begins.
+const EXCEPTION_VALUES: u32 = EXCEPTION_TAG + 8;
+
+/// The place of the next field.
+fn place(end: &mut u32, storage: StorageType) -> u32 {
+    let bytes = storage_bytes(storage);
+    // Objects aren't aligned to more.
+    let at = end.next_multiple_of(bytes.min(object::ALIGNMENT));
+    *end = at + bytes;
+    at
 }
 
 /// Bytes that a field or an element takes: a power of two.
@@ -51,7 +65,7 @@ pub fn storage_bytes(storage: StorageType) -> u32 {
 
 /// Whether it holds references that the collector follows.
 pub fn is_traced(storage: StorageType) -> bool {
-    matches!(storage, StorageType::Val(ValType::Ref(ty)) if matches!(ty.heap.top(), HeapType::Any | HeapType::Extern))
+    matches!(storage, StorageType::Val(ValType::Ref(ty)) if ty.heap.top() != HeapType::Func)
 }
 
 /// The value that these bits of a field or an element are, of up to 64 bits; narrow ones are sign-extended if that is wanted.
@@ -92,6 +106,8 @@ mod tests {
             assert_eq!(StructLayout::new(&all[..count]).offsets, layout.offsets[..count]);
         }
         assert_eq!(StructLayout::new(&[]).size, 8);
+        let carried = [ValType::I32, ValType::V128, ValType::EXNREF];
+        assert_eq!(StructLayout::of_exception(&carried), StructLayout { offsets: vec![16, 24, 40], size: 48 });
         assert_eq!(extended(StorageType::I8, 0x80, true), 0xffff_ff80);
         assert_eq!(extended(StorageType::I16, 0x8000, false), 0x8000);
     }

@@ -5,7 +5,7 @@
 //!   0            null
 //!   ......1      an integer of 31 bits, << 1
 //!   .....10      the number of a host value, << 2
-//!   ....000      an object of the heap, see [`heap`](crate::abi::heap)
+//!   ....000      an object of the heap, see [`heap`](crate::abi::heap); an `exnref` is one of an exception
 //! ```
 
 /// The highest number of a host value.

@@ -146,8 +146,6 @@ pub struct StoreLimits {
     pub nested_calls: u32,
     /// How long a guest may wait at a time for another thread, in nanoseconds.
     pub wait_nanoseconds: u64,
-    /// Exceptions that the guest has taken references of.
-    pub exceptions: u64,
     /// Bytes of objects.
     pub heap_bytes: u64,
 }
@@ -163,7 +161,6 @@ impl Default for StoreLimits {
             stack_bytes: 1 << 20,
             nested_calls: 200,
             wait_nanoseconds: u64::MAX,
-            exceptions: 1_000_000,
             heap_bytes: 1 << 32,
         }
     }

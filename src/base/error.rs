@@ -1,6 +1,7 @@
 //! The one error type of the core: a kind, which becomes the C status, and a message for people.
 
 use super::{Tag, TrapCode, Value, WasmPc, memory};
+use std::sync::Arc;
 use std::{fmt, io};
 
 /// What went wrong, as far as a program can act on it. Each kind is one `PELLUCID_ERR_…` status.
@@ -159,6 +160,8 @@ pub struct Thrown {
     pub tag: Tag,
     /// What it carries.
     pub values: Box<[Value]>,
+    /// Its store keeps the references among these as long as somebody has this.
+    pub owner: Option<Arc<()>>,
 }
 
 impl Thrown {
@@ -166,7 +169,7 @@ impl Thrown {
         let mut values = Vec::new();
         memory::reserve(&mut values, self.values.len())?;
         values.extend_from_slice(&self.values);
-        Ok(Thrown { tag: self.tag, values: values.into() })
+        Ok(Thrown { tag: self.tag, values: values.into(), owner: self.owner.clone() })
     }
 }
 

@@ -34,7 +34,7 @@ handle!(/// A global variable.
     Global);
 handle!(/// A tag of exceptions.
     Tag);
-handle!(/// An exception that the guest can hold a reference to.
+handle!(/// An exception that the host has a reference to.
     ExnRef);
 handle!(/// A structure or array that the host has a reference to.
     Object);

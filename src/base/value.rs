@@ -65,8 +65,8 @@ impl Value {
 
 /// An untagged value as guest code passes it to and from the host: little-endian bits, zero-extended.
 ///
-/// A `funcref` is the address of its `VmFuncRef` or 0; an `externref` and an `anyref` are as [`references`](crate::abi::references) says;
-/// an `exnref` is its number in the store plus one or 0.
+/// A `funcref` is the address of its `VmFuncRef` or 0; an `externref`, an `anyref` and an `exnref` are as
+/// [`references`](crate::abi::references) says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C, align(16))]
 pub struct RawValue {

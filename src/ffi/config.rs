@@ -68,13 +68,11 @@ pub enum pellucid_limit {
     /// How long a guest may wait at a time in `memory.atomic.wait32` and `wait64`, in nanoseconds; as long as it likes unless set.
     /// With 0 it must not wait at all. After a pause it is counted anew. What exceeds this ends: the operator traps with `PELLUCID_TRAP_WAIT_NOT_ALLOWED`.
     PELLUCID_LIMIT_WAIT_NANOSECONDS = 8,
-    /// Exceptions of which guests have taken references, also to throw them again by `rethrow`; 1,000,000 unless set. Where one more
-    /// would be caught so, the call ends with `PELLUCID_ERR_LIMIT` instead.
-    PELLUCID_LIMIT_EXCEPTIONS = 9,
-    /// Bytes of structures and arrays, in steps of 32 KiB; 4 GiB unless set, and never more. Where there is no room the guest traps with
-    /// `PELLUCID_TRAP_HEAP_EXHAUSTED`, and functions of the library answer `PELLUCID_ERR_LIMIT`. As many bytes of addresses are reserved
-    /// when a store's first object is made, as the limit is then.
-    PELLUCID_LIMIT_HEAP_BYTES = 10,
+    /// Bytes of structures, arrays, and exceptions that there are references to, in steps of 32 KiB; 4 GiB unless set, and never more.
+    /// Where there is no room the guest traps with `PELLUCID_TRAP_HEAP_EXHAUSTED`; where an exception would be caught with a reference, the
+    /// call ends with `PELLUCID_ERR_LIMIT`, which functions of the library answer, too. As many bytes of addresses are reserved when a
+    /// store's first object is made, as the limit is then, and at least 16 MiB.
+    PELLUCID_LIMIT_HEAP_BYTES = 9,
 }
 
 impl pellucid_config_t {
@@ -110,7 +108,6 @@ pub(super) fn set_limit(limits: &mut StoreLimits, limit: pellucid_limit_t, value
             limits.stack_bytes = value;
         }
         n if n == PELLUCID_LIMIT_WAIT_NANOSECONDS as u32 => limits.wait_nanoseconds = value,
-        n if n == PELLUCID_LIMIT_EXCEPTIONS as u32 => limits.exceptions = value,
         n if n == PELLUCID_LIMIT_HEAP_BYTES as u32 => limits.heap_bytes = value,
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => match u32::try_from(value) {
             Ok(value) => limits.nested_calls = value,
@@ -133,7 +130,6 @@ pub(super) fn limit(limits: &StoreLimits, limit: pellucid_limit_t) -> Result<u64
         n if n == PELLUCID_LIMIT_STACK_BYTES as u32 => limits.stack_bytes,
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => u64::from(limits.nested_calls),
         n if n == PELLUCID_LIMIT_WAIT_NANOSECONDS as u32 => limits.wait_nanoseconds,
-        n if n == PELLUCID_LIMIT_EXCEPTIONS as u32 => limits.exceptions,
         n if n == PELLUCID_LIMIT_HEAP_BYTES as u32 => limits.heap_bytes,
         _ => bail!(InvalidArgument, "{limit} isn't a limit"),
     })
@@ -577,13 +573,13 @@ mod tests {
     #[test]
     fn each_limit_is_its_own() {
         let mut limits = StoreLimits::default();
-        for n in 1..=10 {
+        for n in 1..=9 {
             set_limit(&mut limits, n, 100_000 + u64::from(n)).unwrap();
         }
-        for n in 1..=10 {
+        for n in 1..=9 {
             assert_eq!(limit(&limits, n).unwrap(), 100_000 + u64::from(n));
         }
-        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 11, 1).is_err());
+        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 10, 1).is_err());
         assert!(set_limit(&mut limits, 7, 1 << 32).is_err());
         assert!(set_limit(&mut limits, 6, 16383).is_err() && set_limit(&mut limits, 6, 16384).is_ok());
     }

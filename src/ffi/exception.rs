@@ -87,10 +87,10 @@ pub unsafe extern "C" fn pellucid_error_exception(
 /// - `values`, `n_values`: what it carries, as many as the tag's type says; may be NULL if there are none.
 /// - `out_exnref`: gets the reference.
 ///
-/// Returns as `pellucid_exception_new`; also `PELLUCID_ERR_LIMIT`, see `PELLUCID_LIMIT_EXCEPTIONS`; `PELLUCID_ERR_SYSTEM`;
-/// `PELLUCID_ERR_BUSY`.
+/// Returns as `pellucid_exception_new`; also `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`;
+/// `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_BUSY`.
 ///
-/// Owns: nothing; the exception lives as long as its store.
+/// Owns: nothing; the reference is good as OBJECTS at the top says.
 /// Context: any.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn pellucid_exnref_new(
 /// - `out_n`: gets how many values it carries; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference;
-/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`.
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE` if it is out of date; `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: nothing.
 /// Context: any.

@@ -357,7 +357,7 @@ pub unsafe extern "C" fn pellucid_func_location(
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_EXCEPTION` for an exception that nothing caught;
-/// `PELLUCID_ERR_LIMIT` if the guest keeps more exceptions than `PELLUCID_LIMIT_EXCEPTIONS` allows; `PELLUCID_ERR_HOST`, or what else a
+/// `PELLUCID_ERR_LIMIT` if there is no room for an exception, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_HOST`, or what else a
 /// host function's error says; `PELLUCID_ERR_TYPE_MISMATCH` for arguments of other types than the function's, or
 /// if a host function gave results of other types than its own;
 /// `PELLUCID_ERR_INVALID_ARGUMENT` for another number of arguments or results, and for a value of unknown kind or

@@ -80,8 +80,8 @@ pub struct pellucid_tag_t {
     pub index: u64,
 }
 
-/// An exception in a store that the guest can hold a reference to. Plain data, like `pellucid_instance_t`; all zeros is the null
-/// reference.
+/// An exception in a store that the guest can hold a reference to. Plain data, like `pellucid_instance_t`, and good as OBJECTS at the top
+/// says; all zeros is the null reference.
 ///
 /// Since: 0.1.
 #[repr(C)]
@@ -89,7 +89,7 @@ pub struct pellucid_tag_t {
 pub struct pellucid_exnref_t {
     /// The number of the store; 0 for null.
     pub store: u64,
-    /// The number of the exception in the store.
+    /// The number of the reference in the store.
     pub index: u64,
 }
 

@@ -8,7 +8,8 @@ use super::object::{object, pellucid_type_id_t};
 use super::pointer::Sized32;
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
-use crate::base::{AnyRef, StoreId, WeakObject};
+use super::value::pellucid_value_t;
+use crate::base::{AnyRef, StoreId, Value, WeakObject};
 use crate::runtime::HeapStatistics;
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -70,7 +71,7 @@ pub unsafe extern "C" fn pellucid_object_keep(
     store: *mut pellucid_store_t,
     anyref: *const pellucid_anyref_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); store store, copy anyref => store.core().object_keep(object(anyref)?))
+    entry!(status null_mut(); store store, copy anyref => store.core().value_keep(&Value::AnyRef(Some(AnyRef::Object(object(anyref)?)))))
 }
 
 /// Undoes one `pellucid_object_keep`. The reference is out of date then, unless it is kept once more or its scope is still open.
@@ -88,7 +89,47 @@ pub unsafe extern "C" fn pellucid_object_release(
     store: *mut pellucid_store_t,
     anyref: *const pellucid_anyref_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); store store, copy anyref => store.core().object_release(object(anyref)?))
+    entry!(status null_mut(); store store, copy anyref => store.core().value_release(&Value::AnyRef(Some(AnyRef::Object(object(anyref)?)))))
+}
+
+/// Keeps what a value refers to, and the reference good, whatever scopes are closed, until it is released as often as it was kept. That
+/// is so of `anyref`, `externref` and `exnref`; other values, null and integers are good anyhow, and nothing is done.
+///
+/// - `store`: the store.
+/// - `value`: the value.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a value of unknown kind or `PELLUCID_UNAVAILABLE`;
+/// `PELLUCID_ERR_UNSUPPORTED` for a reserved kind; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE` if it is out of date;
+/// `PELLUCID_ERR_SYSTEM`.
+///
+/// Owns: the caller releases it.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_value_keep(
+    store: *mut pellucid_store_t,
+    value: *const pellucid_value_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, copy value => store.core().value_keep(&value.to_core()?))
+}
+
+/// Undoes one `pellucid_value_keep`, or one `pellucid_object_keep`. The reference is out of date then, unless it is kept once more or its
+/// scope is still open.
+///
+/// - `store`: the store.
+/// - `value`: the value.
+///
+/// Returns as `pellucid_value_keep`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_INVALID_STATE` if it isn't kept.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_value_release(
+    store: *mut pellucid_store_t,
+    value: *const pellucid_value_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, copy value => store.core().value_release(&value.to_core()?))
 }
 
 /// A reference that doesn't keep its object: plain data, good until `pellucid_weak_delete`.
@@ -340,12 +381,12 @@ pub unsafe extern "C" fn pellucid_store_heap_types(
     })
 }
 
-/// The objects that have a reference to one. Garbage is collected first. What else keeps it, as a global or a guest that is paused, isn't
-/// among these.
+/// The objects that have a reference to one, and the exceptions that carry one. Garbage is collected first. What else keeps it, as a global
+/// or a guest that is paused, isn't among these.
 ///
 /// - `store`: the store.
 /// - `anyref`: a reference to a structure or array.
-/// - `out_anyrefs`, `cap_anyrefs`: places for references to objects that have one to it, and how many.
+/// - `out_values`, `cap_values`: places for references to those, `PELLUCID_ANYREF` or `PELLUCID_EXNREF`, and how many.
 /// - `out_n`: gets how many were written.
 ///
 /// Returns as `pellucid_object_keep`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_SYSTEM`.
@@ -357,14 +398,14 @@ pub unsafe extern "C" fn pellucid_store_heap_types(
 pub unsafe extern "C" fn pellucid_object_referrers(
     store: *mut pellucid_store_t,
     anyref: *const pellucid_anyref_t,
-    out_anyrefs: *mut pellucid_anyref_t,
-    cap_anyrefs: usize,
+    out_values: *mut pellucid_value_t,
+    cap_values: usize,
     out_n: *mut usize,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); store store, copy anyref, out_slice out_anyrefs cap_anyrefs, out out_n => {
-        let found = store.core().object_referrers(object(anyref)?, out_anyrefs.len())?;
+    entry!(status null_mut(); store store, copy anyref, out_slice out_values cap_values, out out_n => {
+        let found = store.core().object_referrers(object(anyref)?, out_values.len())?;
         out_n.set(found.len());
-        out_anyrefs.set(found.into_iter().map(|object| AnyRef::Object(object).into()));
+        out_values.set(found.into_iter().map(pellucid_value_t::from_core));
         Ok(())
     })
 }

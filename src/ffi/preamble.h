@@ -86,18 +86,18 @@
  *
  * OBJECTS
  *
- * Structures and arrays that guests make are collected when nobody has a reference to them, the host included. What the host is given, as
- * an argument, a result, a local or a field, is a number (pellucid_anyref_t) that keeps the object for a while: in a host function until
- * that returns; elsewhere until the scope is closed that is open then (pellucid_scope_open), and as long as the store if none is; and in
- * any case as long as it is kept (pellucid_object_keep). Then it is refused with PELLUCID_ERR_OUT_OF_RANGE; numbers aren't used again.
- * An object has one number at a time, by which it is told from others. Values in errors and events are good like all others: an error
- * doesn't keep the objects of its exception. One with values that are out of date is caught by nobody when a host function fails with it.
+ * Structures and arrays that guests make, and exceptions that they take references of, are collected when nobody has a reference to them, the
+ * host included. What the host is given, as an argument, a result, a local or a field, is a number (pellucid_anyref_t, pellucid_exnref_t)
+ * that keeps the object for a while: in a host function until that returns; elsewhere until the scope is closed that is open then
+ * (pellucid_scope_open), and as long as the store if none is; and in any case as long as it is kept (pellucid_value_keep,
+ * pellucid_object_keep). Then it is refused with PELLUCID_ERR_OUT_OF_RANGE; numbers aren't used again. An object has one number at a time,
+ * by which it is told from others. What an exception carries is good as long as its error or event is there, copies included.
  *
  * Raw references (pellucid_raw_t) keep nothing. Those that a host function gets are good until it returns; others until an object is made or
  * garbage is collected, in whatever way. A raw value that isn't a reference of the store is refused where it is handed in.
  *
  * References to the host's values (pellucid_externref_new) live as long as the store if they are made where no scope is open and no host
- * function runs. Others go, and their finalizers run, when neither the host nor the guest has them.
+ * function runs. Others go, and their finalizers run, when neither the host nor the guest has them; pellucid_value_keep keeps them, too.
  *
  * MEMORY
  *

@@ -11,14 +11,20 @@
 use super::Store;
 use super::activation::{Activation, PcKind};
 use super::call_chain::ExitPlace;
+use super::entities::host_roots::RootKind;
 use super::machine::store_context::{Landing, StoreContext};
 use super::machine::switch;
 use super::mapped_blob::MappedBlob;
 use super::throwing::{Catching, InFlight, Throwing};
 use crate::abi::artifact::Clause;
+use crate::abi::object_layout::{EXCEPTION_TAG, StructLayout, storage_bytes};
 use crate::abi::vmctx;
-use crate::base::{Error, ErrorKind, ExnRef, RawValue, Result, Tag, Thrown, TrapCode, Value, error::bail, memory};
+use crate::base::{
+    Error, ErrorKind, ExnRef, RawValue, Result, StorageType, Tag, Thrown, TrapCode, TypeId, ValType, Value,
+    error::bail, memory,
+};
 use std::rc::Rc;
+use std::sync::Arc;
 
 impl Store {
     /// Throws an exception of this tag, from guest code that has called the host for that. Answers what its stub wants to hear.
@@ -38,11 +44,11 @@ impl Store {
     ///
     /// As for [`Store::throw_values`].
     pub(super) unsafe fn throw_reference(&self, reference: u64) -> *mut StoreContext {
-        // The values stay where they are as long as the store.
-        let found = self.inner().exceptions.with(reference, |exception| (exception.tag, exception.values.as_ptr()));
-        let (tag, values) = found.expect("guest code has references that are good");
-        // SAFETY: the caller's promise.
-        unsafe { self.throw(InFlight { tag, values, reference }) }
+        match self.exception_of_word(reference as u32) {
+            // SAFETY: the caller's promise; the values are used before this returns.
+            Ok((tag, values)) => unsafe { self.throw(InFlight { tag, values: values.as_ptr(), reference }) },
+            Err(error) => self.host_failed(error),
+        }
     }
 
     /// The same for an exception that a host function has failed with; none if it isn't one of the store's, or nobody catches it.
@@ -128,7 +134,7 @@ impl Store {
         let Some(catching) = (unsafe { self.find_handler(&activation, exception.tag) }) else {
             self.ask_to_show(exception)?;
             // SAFETY: the caller's promise.
-            return Err(Error::exception(unsafe { self.thrown(exception) }));
+            return Err(Error::exception(unsafe { self.thrown(exception) }?));
         };
         if self.engine().config().debug {
             self.ask_to_show(exception)?;
@@ -187,7 +193,7 @@ impl Store {
 
     /// Puts what an exception carries into the frame that catches it. Answers where the guest goes on.
     ///
-    /// Errors: `Limit` or `System` if the exception can't be kept; then nothing is done.
+    /// Errors: `Limit` or `System` if there is no room for an exception that a reference is taken of; then nothing is done.
     ///
     /// # Safety
     ///
@@ -199,7 +205,7 @@ impl Store {
             (true, 0) => {
                 // SAFETY: the caller's promise.
                 let values = unsafe { values_at(exception.values, count) };
-                self.inner().exceptions.add(exception.tag, values, self.limits().exceptions)?
+                self.new_exception(exception.tag, values)?.into()
             }
             (true, reference) => reference,
         };
@@ -259,18 +265,36 @@ impl Store {
         self.inner().tags.borrow()[tag as usize].values as usize
     }
 
-    /// An exception as the host sees it.
+    /// An exception as the host sees it, which keeps the references that it carries.
+    ///
+    /// Errors: `System`.
     ///
     /// # Safety
     ///
     /// The values must be there.
-    unsafe fn thrown(&self, exception: InFlight) -> Thrown {
+    unsafe fn thrown(&self, exception: InFlight) -> Result<Thrown> {
         let tag = Tag { store: self.id(), index: exception.tag };
         let ty = self.tag_type(tag).expect("it was thrown");
         // SAFETY: the caller's promise.
         let values = unsafe { values_at(exception.values, ty.params.len()) };
-        let values = ty.params.iter().zip(values).map(|(ty, raw)| self.value_of(*ty, *raw)).collect();
-        Thrown { tag, values }
+        self.keeping(tag, ty.params.iter().zip(values).map(|(ty, raw)| self.value_of(*ty, *raw)).collect())
+    }
+
+    /// An exception as the host sees it: the references that it carries are good as long as it is there, whatever scopes are closed.
+    ///
+    /// Errors: as [`Store::to_raw`]; `System`.
+    fn keeping(&self, tag: Tag, values: Box<[Value]>) -> Result<Thrown> {
+        let mut owner = None;
+        for value in values.iter().filter(|value| !matches!(value, Value::Unavailable)) {
+            let Some(ValType::Ref(_)) = value.ty() else { continue };
+            let word = self.to_raw(value)?.lo;
+            if let Ok(word) = u32::try_from(word) {
+                memory::ask_for_several()?;
+                let owner = owner.get_or_insert_with(Arc::default);
+                self.inner().host_roots.borrow_mut().keep_while(word, owner)?;
+            }
+        }
+        Ok(Thrown { tag, values, owner })
     }
 
     /// Errors: `System`.
@@ -281,33 +305,68 @@ impl Store {
     unsafe fn throwing(&self, exception: InFlight, catching: Catching) -> Result<Throwing> {
         let InFlight { tag, values, reference } = exception;
         // SAFETY: the caller's promise.
-        let (thrown, raw) = unsafe { (self.thrown(exception), values_at(values, self.values_of(tag))) };
-        let holds = self.hold_all(raw.iter().map(|value| value.lo))?;
+        let (thrown, raw) = unsafe { (self.thrown(exception)?, values_at(values, self.values_of(tag))) };
+        let holds = self.hold_all(raw.iter().map(|value| value.lo).chain([reference]))?;
         Ok(Throwing { thrown: Rc::new(thrown), catching, raw: raw.into(), tag, reference, _holds: holds.into() })
+    }
+
+    /// Makes an exception that there are references to; answers one.
+    ///
+    /// Errors: `Limit` if there is no room; `System`.
+    fn new_exception(&self, tag: u64, values: &[RawValue]) -> Result<u32> {
+        let type_id = self.inner().tags.borrow()[tag as usize].type_id;
+        let ty = self.engine().types().func_type(type_id);
+        memory::ask(size_of::<u32>() * values.len())?;
+        let layout = StructLayout::of_exception(&ty.params);
+        let mut kept = Vec::new();
+        memory::reserve(&mut kept, values.len())?;
+        kept.extend(values.iter().map(|value| value.bits()));
+        let object = self.allocate(type_id, 0, &kept)?;
+        self.heap_or_new()?.borrow_mut().write(object, EXCEPTION_TAG, &tag.to_le_bytes())?;
+        for ((offset, ty), bits) in layout.offsets.iter().zip(&ty.params).zip(kept) {
+            self.write_part(object, StorageType::Val(*ty), *offset, bits)?;
+        }
+        Ok(object)
+    }
+
+    /// The number of the tag of an exception that a good reference is of, and what it carries.
+    ///
+    /// Errors: `System`.
+    fn exception_of_word(&self, word: u32) -> Result<(u64, Vec<RawValue>)> {
+        let heap = self.heap_or_new()?.borrow();
+        let mut tag = [0; 8];
+        heap.read(word, EXCEPTION_TAG, &mut tag)?;
+        let ty = self.engine().types().func_type(TypeId(heap.type_of(word)));
+        memory::ask(size_of::<u32>() * ty.params.len())?;
+        let layout = StructLayout::of_exception(&ty.params);
+        let mut values = Vec::new();
+        memory::reserve(&mut values, ty.params.len())?;
+        for (offset, ty) in layout.offsets.iter().zip(&ty.params) {
+            let mut bits = [0; 16];
+            heap.read(word, *offset, &mut bits[..storage_bytes(StorageType::Val(*ty)) as usize])?;
+            values.push(RawValue::from_bits(u128::from_le_bytes(bits)));
+        }
+        Ok((u64::from_le_bytes(tag), values))
     }
 
     /// The raw form of a reference.
     ///
-    /// Errors: `WrongStore`; `OutOfRange`.
-    pub(super) fn exception_number(&self, reference: ExnRef) -> Result<u64> {
+    /// Errors: `WrongStore`; `OutOfRange` if it is out of date.
+    pub(super) fn exception_word(&self, reference: ExnRef) -> Result<u32> {
         self.check(reference.store)?;
-        let exceptions = &self.inner().exceptions;
-        let number = reference.index.saturating_add(1);
-        if !exceptions.is_good(number) {
-            return Err(Store::out_of_range("exception", reference.index, exceptions.count()));
+        match self.inner().host_roots.borrow().get(reference.index, RootKind::Exception) {
+            Some(word) => Ok(word),
+            None => bail!(OutOfRange, "the reference is out of date: its scope was closed"),
         }
-        Ok(number)
     }
 
     /// The exception behind a reference.
     ///
-    /// Errors: `WrongStore`; `OutOfRange`.
+    /// Errors: `WrongStore`; `OutOfRange` if it is out of date; `System`.
     pub fn exnref_exception(&self, reference: ExnRef) -> Result<Thrown> {
-        let number = self.exception_number(reference)?;
-        let found = self.inner().exceptions.with(number, |exception| (exception.tag, exception.values.as_ptr()));
-        let (tag, values) = found.expect("it was looked at");
-        // SAFETY: the values stay where they are as long as the store.
-        Ok(unsafe { self.thrown(InFlight { tag, values, reference: number }) })
+        let (tag, values) = self.exception_of_word(self.exception_word(reference)?)?;
+        // SAFETY: the values are there.
+        unsafe { self.thrown(InFlight { tag, values: values.as_ptr(), reference: 0 }) }
     }
 
     /// Makes an exception, and a reference of it, for guests to throw.
@@ -316,13 +375,14 @@ impl Store {
     pub fn exnref_new(&self, tag: Tag, values: &[Value]) -> Result<ExnRef> {
         let error = self.exception(tag, values)?;
         let Some((tag, raw)) = self.raw_thrown(&error) else { return Err(error) };
-        let number = self.inner().exceptions.add(tag, &raw, self.limits().exceptions)?;
-        Ok(ExnRef { store: self.id(), index: number - 1 })
+        let word = self.new_exception(tag, &raw)?;
+        let index = self.inner().host_roots.borrow_mut().add(word, RootKind::Exception)?;
+        Ok(ExnRef { store: self.id(), index })
     }
 
     /// An exception for a host function to fail with: whoever calls it, and whoever calls those, may catch it.
     ///
-    /// Errors: `WrongStore`, `OutOfRange`; `InvalidArgument` for a wrong number of values; `TypeMismatch`.
+    /// Errors: `WrongStore`, `OutOfRange`; `InvalidArgument` for a wrong number of values; `TypeMismatch`; `System`.
     pub fn exception(&self, tag: Tag, values: &[Value]) -> Result<Error> {
         let ty = self.tag_type(tag)?;
         if values.len() != ty.params.len() {
@@ -331,7 +391,7 @@ impl Store {
         for (place, (value, ty)) in values.iter().zip(&ty.params).enumerate() {
             self.raw_as(value, *ty, "value # of an exception", place)?;
         }
-        Ok(Error::exception(Thrown { tag, values: values.into() }))
+        Ok(Error::exception(self.keeping(tag, values.into())?))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::gc::{Fields, Layout};
 use crate::abi::object_layout::{StructLayout, is_traced, storage_bytes};
-use crate::base::{CompositeType, SubType};
+use crate::base::{CompositeType, StorageType, SubType};
 
 /// What the collector has to know of a type.
 pub(super) fn layout_of(ty: &SubType) -> Layout {
@@ -16,7 +16,11 @@ pub(super) fn layout_of(ty: &SubType) -> Layout {
             element_log2: storage_bytes(element.storage).ilog2() as u8,
             is_traced: is_traced(element.storage),
         },
-        // There are no objects of such types.
-        CompositeType::Func(_) => Layout::Struct(Fields { size: StructLayout::new(&[]).size, traced: Vec::new() }),
+        // Exceptions are of the types of their tags.
+        CompositeType::Func(ty) => {
+            let StructLayout { offsets, size } = StructLayout::of_exception(&ty.params);
+            let traced = offsets.iter().zip(&ty.params).filter(|(_, ty)| is_traced(StorageType::Val(**ty)));
+            Layout::Exception(Fields { size, traced: traced.map(|(offset, _)| *offset).collect() })
+        }
     }
 }

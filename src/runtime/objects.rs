@@ -5,11 +5,12 @@
 
 use super::Store;
 use super::entities::holds::Hold;
+use super::entities::host_roots::RootKind;
 use super::entities::instance::InstanceData;
 use super::gc::{Heap, HeapOptions, Parked, Statistics, WeakSlot};
 use super::roots::StoreRoots;
 use crate::abi::builtins::objects;
-use crate::abi::heap::{NULL, elements_offset, is_object};
+use crate::abi::heap::{NULL, elements_offset, flags, is_object};
 use crate::abi::object_layout::{StructLayout, is_traced, storage_bytes};
 use crate::abi::references::host_number;
 use crate::base::{
@@ -20,6 +21,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// Bytes of addresses for a heap whose limit is small now, and may be raised.
+const LEAST_RESERVATION: u64 = 16 << 20;
 
 /// A field of a structure or an element of an array.
 struct Part {
@@ -80,8 +84,8 @@ impl Store {
         }
         let most_bytes = self.limits().heap_bytes;
         let stress = self.engine().config().stress_heap;
-        let heap =
-            Heap::new(self.engine().layouts().clone(), HeapOptions { reservation: most_bytes, most_bytes, stress })?;
+        let reservation = most_bytes.max(LEAST_RESERVATION);
+        let heap = Heap::new(self.engine().layouts().clone(), HeapOptions { reservation, most_bytes, stress })?;
         self.set_vm_heap(heap.vm());
         let heap = Rc::new(RefCell::new(heap));
         Ok(self.inner().heap.get_or_init(|| heap))
@@ -116,6 +120,7 @@ impl Store {
     }
 
     fn before_collecting(&self, heap: &mut Heap) {
+        self.inner().host_roots.borrow_mut().release_ended();
         heap.set_most_bytes(self.limits().heap_bytes);
         heap.set_host_values(self.inner().externs.count());
     }
@@ -149,7 +154,7 @@ impl Store {
         // References of other hierarchies are numbers and addresses, which may look like one.
         let is_kept = |word: &u32| match host_number(*word) {
             Some(number) => self.inner().externs.is_there(number.into()),
-            None => self.type_of_word(*word).is_some(),
+            None => self.object_at(*word).is_some(),
         };
         let reference = u32::try_from(word).ok().filter(is_kept);
         reference.map(|reference| self.inner().holds.hold(reference)).transpose()
@@ -171,15 +176,25 @@ impl Store {
         Ok(Some(ParkedHole { heap: heap.clone(), parked: Some(parked) }))
     }
 
-    /// The type of the object that a word refers to, if it does.
-    pub(super) fn type_of_word(&self, word: u32) -> Option<TypeId> {
+    /// The type of the object that a word refers to, if it does, and the kind.
+    fn object_at(&self, word: u32) -> Option<(TypeId, u32)> {
         if !is_object(word) {
             return None;
         }
         let mut heap = self.heap()?.borrow_mut();
         // Without memory for the types that were added meanwhile it may be of one of them.
         heap.refresh().ok()?;
-        heap.object_at(word).map(|object| TypeId(heap.type_of(object)))
+        heap.object_at(word).map(|object| (TypeId(heap.type_of(object)), heap.kind_of(object)))
+    }
+
+    /// The type of the structure or array that a word refers to, if it does.
+    pub(super) fn type_of_word(&self, word: u32) -> Option<TypeId> {
+        self.object_at(word).filter(|(_, kind)| *kind != flags::EXCEPTION).map(|(ty, _)| ty)
+    }
+
+    /// Whether a word refers to an exception.
+    pub(super) fn is_exception(&self, word: u32) -> bool {
+        self.object_at(word).is_some_and(|(_, kind)| kind == flags::EXCEPTION)
     }
 
     /// Bits of an object that guest code has a reference to; none of null.
@@ -231,7 +246,7 @@ impl Store {
                 }
                 Ok(object)
             }
-            CompositeType::Func(_) => bail!(InvalidArgument, "objects aren't of function types"),
+            CompositeType::Func(_) => bail!(InvalidArgument, "neither structures nor arrays are of function types"),
         }
     }
 
@@ -358,7 +373,7 @@ impl Store {
     }
 
     fn new_object(&self, word: u32) -> Result<Object> {
-        let index = self.inner().host_roots.borrow_mut().add(word)?;
+        let index = self.inner().host_roots.borrow_mut().add(word, RootKind::Value)?;
         Ok(Object { store: self.id(), index })
     }
 
@@ -455,24 +470,41 @@ impl Store {
         self.heap_or_new()?.borrow_mut().write(word, at, bytes)
     }
 
-    /// Keeps a handle good until it is released as often, whatever scopes are closed.
+    /// Keeps a reference good until it is released as often, whatever scopes are closed. Other values are good anyhow.
     ///
-    /// Errors: `WrongStore`; `OutOfRange` if it is out of date.
-    pub fn object_keep(&self, object: Object) -> Result<()> {
-        self.object_word(object)?;
-        self.inner().host_roots.borrow_mut().keep(object.index);
+    /// Errors: as [`Store::to_raw`]; `System`.
+    pub fn value_keep(&self, value: &Value) -> Result<()> {
+        let Some(word) = self.rooted_word(value)? else { return Ok(()) };
+        let mut roots = self.inner().host_roots.borrow_mut();
+        if !roots.keep(word) {
+            // A value of the host's whose scope was closed, which the guest has.
+            roots.add(word, RootKind::Value)?;
+            roots.keep(word);
+        }
         Ok(())
     }
 
-    /// Undoes one [`Store::object_keep`].
+    /// Undoes one [`Store::value_keep`].
     ///
-    /// Errors: `WrongStore`; `OutOfRange` if it is out of date; `InvalidState` if it wasn't kept.
-    pub fn object_release(&self, object: Object) -> Result<()> {
-        self.object_word(object)?;
-        if !self.inner().host_roots.borrow_mut().release(object.index) {
+    /// Errors: as [`Store::to_raw`]; `InvalidState` if it wasn't kept.
+    pub fn value_release(&self, value: &Value) -> Result<()> {
+        let Some(word) = self.rooted_word(value)? else { return Ok(()) };
+        if !self.inner().host_roots.borrow_mut().release(word) {
             bail!(InvalidState, "the reference isn't kept");
         }
         Ok(())
+    }
+
+    /// The word of what goes if nobody has a reference to it.
+    fn rooted_word(&self, value: &Value) -> Result<Option<u32>> {
+        let word = self.to_raw(value)?.lo as u32;
+        Ok(match value {
+            Value::ExternRef(_) | Value::AnyRef(_) | Value::ExnRef(_) => match host_number(word) {
+                Some(number) => Some(word).filter(|_| !self.inner().externs.is_permanent(number)),
+                None => Some(word).filter(|word| is_object(*word)),
+            },
+            _ => None,
+        })
     }
 
     /// What the heap tells of itself.
@@ -500,10 +532,10 @@ impl Store {
         Ok(found)
     }
 
-    /// The objects that refer to one, each once, at most so many. Garbage is collected first.
+    /// The objects and exceptions that refer to one, each once, at most so many. Garbage is collected first.
     ///
     /// Errors: as [`Store::object_type`]; `System`.
-    pub fn object_referrers(&self, object: Object, most: usize) -> Result<Vec<Object>> {
+    pub fn object_referrers(&self, object: Object, most: usize) -> Result<Vec<Value>> {
         let word = self.object_word(object)?;
         self.collect_garbage()?;
         let mut found = Vec::new();
@@ -514,7 +546,11 @@ impl Store {
                 }
             });
         }
-        found.into_iter().map(|word| self.new_object(word)).collect()
+        let value = |word| {
+            let ty = if self.is_exception(word) { ValType::EXNREF } else { ValType::ANYREF };
+            self.value_of(ty, RawValue::new(word.into()))
+        };
+        Ok(found.into_iter().map(value).collect())
     }
 
     /// A reference to an object that doesn't keep it. To be given back by [`Store::weak_delete`].

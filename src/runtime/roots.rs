@@ -74,7 +74,6 @@ impl Roots for StoreRoots<'_> {
                 elements.iter().for_each(|element| visitor.maybe(*element));
             }
         }
-        inner.exceptions.each_word(|word| visitor.maybe(word));
         inner.host_roots.borrow().each(|object| visitor.reference(object));
         inner.holds.each(|object| visitor.reference(object));
         for word in self.kept {

@@ -9,12 +9,11 @@
 use super::activation::Activation;
 use super::blob::Blob;
 use super::call_chain::CallChain;
-use super::entities::exceptions::Exceptions;
 use super::entities::externs::Externs;
 use super::entities::func::{FuncEntries, FuncRefs};
 use super::entities::global::GlobalEntry;
 use super::entities::holds::Holds;
-use super::entities::host_roots::HostRoots;
+use super::entities::host_roots::{HostRoots, RootKind};
 use super::entities::instance::InstanceData;
 use super::entities::memory::LinearMemory;
 use super::entities::table::TableData;
@@ -98,7 +97,6 @@ pub struct StoreInner {
     pub(super) tables: RefCell<Vec<Rc<TableData>>>,
     pub(super) globals: RefCell<Vec<GlobalEntry>>,
     pub(super) tags: RefCell<Vec<TagEntry>>,
-    pub(super) exceptions: Exceptions,
     /// The exception that a call was just left with.
     pub(super) throwing: Cell<Option<Box<Throwing>>>,
     pub(super) externs: Externs,
@@ -177,7 +175,6 @@ impl Store {
             tables: RefCell::default(),
             globals: RefCell::default(),
             tags: RefCell::default(),
-            exceptions: Exceptions::default(),
             throwing: Cell::default(),
             externs: Externs::default(),
             heap: OnceCell::new(),
@@ -328,7 +325,7 @@ impl Store {
         if !is_permanent {
             // Without heap nothing is ever collected.
             self.heap_or_new()?;
-            inner.host_roots.borrow_mut().add(host_reference(number))?;
+            inner.host_roots.borrow_mut().add(host_reference(number), RootKind::Value)?;
         }
         Ok(ExternRef { store: self.id(), index: number.into() })
     }

@@ -16,6 +16,7 @@ impl Store {
             bail!(InvalidArgument, "the type of a tag has no results");
         }
         let type_id = self.engine().types().register_func(ty)?;
+        self.engine().add_layouts()?;
         let mut tags = self.inner().tags.borrow_mut();
         memory::reserve(&mut tags, 1)?;
         tags.push(TagEntry { type_id, values: ty.params.len() as u32 });

@@ -58,7 +58,7 @@ pub struct Throwing {
     pub(super) raw: Rc<[RawValue]>,
     pub(super) tag: u64,
     pub(super) reference: u64,
-    /// Keeps the objects that it carries.
+    /// Keeps the objects that it carries, and itself.
     pub(super) _holds: Rc<[Hold]>,
 }
 

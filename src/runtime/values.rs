@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "function references are addresses")]
 
 use super::Store;
+use super::entities::host_roots::RootKind;
 use crate::abi::heap::is_object;
 use crate::abi::references::{host_number, host_reference, i31_reference, i31_value};
 use crate::abi::vmctx::VmFuncRef;
@@ -28,7 +29,7 @@ impl Store {
             Value::FuncRef(Some(func)) => self.func_entry(func)?.func_ref as u64,
             Value::ExternRef(Some(reference)) => self.word_of(reference)?.into(),
             Value::AnyRef(Some(reference)) => self.any_word(reference)?.into(),
-            Value::ExnRef(Some(reference)) => self.exception_number(reference)?,
+            Value::ExnRef(Some(reference)) => self.exception_word(reference)?.into(),
             Value::Unavailable => bail!(InvalidArgument, "the value isn't available"),
         }))
     }
@@ -48,7 +49,10 @@ impl Store {
                         // SAFETY: it is a function reference, and these stay where they are as long as the store.
                         && self.func_is(TypeId(unsafe { (*(raw.lo as *const VmFuncRef)).type_id }), ty)
                 }
-                HeapType::Exn => ty.heap == HeapType::Exn && self.inner().exceptions.is_good(raw.lo),
+                HeapType::Exn => {
+                    let word = u32::try_from(raw.lo);
+                    ty.heap == HeapType::Exn && word.is_ok_and(|word| self.is_exception(word))
+                }
                 HeapType::Extern => ty.heap == HeapType::Extern && self.is_good_word(raw.lo),
                 HeapType::Any => self.is_good_word(raw.lo) && self.word_is(raw.lo as u32, ty.heap),
                 _ => false,
@@ -84,7 +88,7 @@ impl Store {
     /// Errors: `WrongStore`; `OutOfRange` if it is out of date.
     pub(super) fn object_word(&self, object: Object) -> Result<u32> {
         self.check(object.store)?;
-        match self.inner().host_roots.borrow().get(object.index) {
+        match self.inner().host_roots.borrow().get(object.index, RootKind::Value) {
             Some(word) => Ok(word),
             None => bail!(OutOfRange, "the reference is out of date: its scope was closed"),
         }
@@ -92,7 +96,7 @@ impl Store {
 
     /// A handle of an object, good in the scope that is open; none if there is no memory for it.
     fn object_of(&self, word: u32) -> Option<Object> {
-        let index = self.inner().host_roots.borrow_mut().add(word).ok()?;
+        let index = self.inner().host_roots.borrow_mut().add(word, RootKind::Value).ok()?;
         Some(Object { store: self.id(), index })
     }
 
@@ -129,7 +133,7 @@ impl Store {
         let index = match host_number(word) {
             Some(number) => {
                 if !self.inner().externs.is_permanent(number) {
-                    self.inner().host_roots.borrow_mut().add(word).ok()?;
+                    self.inner().host_roots.borrow_mut().add(word, RootKind::Value).ok()?;
                 }
                 number.into()
             }
@@ -172,7 +176,11 @@ impl Store {
             ValType::Ref(ty) => match ty.heap.top() {
                 // SAFETY: references that the guest has are addresses of this store's function references.
                 HeapType::Func => Value::FuncRef(Some(unsafe { self.func_of_ref(raw.lo as *mut VmFuncRef) })),
-                HeapType::Exn => Value::ExnRef(Some(ExnRef { store: self.id(), index: raw.lo - 1 })),
+                HeapType::Exn => {
+                    let index = self.inner().host_roots.borrow_mut().add(raw.lo as u32, RootKind::Exception);
+                    let reference = |index| Value::ExnRef(Some(ExnRef { store: self.id(), index }));
+                    index.map_or(Value::Unavailable, reference)
+                }
                 HeapType::Extern => self
                     .extern_of(raw.lo as u32)
                     .map_or(Value::Unavailable, |reference| Value::ExternRef(Some(reference))),

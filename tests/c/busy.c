@@ -142,6 +142,8 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_scope_close(store, 0));
     STATUS(PELLUCID_ERR_BUSY, pellucid_object_keep(store, &anyref));
     STATUS(PELLUCID_ERR_BUSY, pellucid_object_release(store, &anyref));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_value_keep(store, &value));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_value_release(store, &value));
     STATUS(PELLUCID_ERR_BUSY, pellucid_weak_new(store, &anyref, &weak));
     STATUS(PELLUCID_ERR_BUSY, pellucid_weak_get(store, &weak, &anyref));
     STATUS(PELLUCID_ERR_BUSY, pellucid_weak_delete(store, &weak));

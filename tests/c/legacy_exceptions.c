@@ -110,14 +110,11 @@ static void calls(pellucid_instance_t instance) {
 /* Only what is thrown again is kept. */
 static void limit(pellucid_instance_t instance) {
     int32_t found;
-    uint64_t before;
-    OK(pellucid_store_limit(store, PELLUCID_LIMIT_EXCEPTIONS, &before));
-    OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_EXCEPTIONS, 0));
     OK(run(instance, "once", 0, &found));
     CHECK(found == 40);
     STATUS(PELLUCID_ERR_LIMIT, run(instance, "again", 0, &found));
     STATUS(PELLUCID_ERR_LIMIT, run(instance, "again_from_host", 0, &found));
-    OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_EXCEPTIONS, before));
+    OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_HEAP_BYTES, 1 << 20));
     OK(run(instance, "again", 0, &found));
     CHECK(found == 40);
     OK(run(instance, "again_from_host", 0, &found));
@@ -174,9 +171,10 @@ static void frames(pellucid_instance_t instance) {
 int main(void) {
     for (int is_debug = 0; is_debug < 2; is_debug++) {
         open_world(is_debug);
+        OK(pellucid_store_set_limit(store, PELLUCID_LIMIT_HEAP_BYTES, 0));
         pellucid_instance_t instance = make();
-        calls(instance);
         limit(instance);
+        calls(instance);
         if (is_debug)
             frames(instance);
         close_world();

@@ -181,10 +181,10 @@ static void fields(void) {
     STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_object_type(store, &i31, NULL, NULL));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_object_type(store, &null, NULL, NULL));
     /* Who has whom. */
-    pellucid_anyref_t referrers[4];
+    pellucid_value_t referrers[4], of_nodes = any(nodes);
     size_t n;
     OK(pellucid_object_referrers(store, &first, referrers, 4, &n));
-    CHECK(n == 1 && memcmp(&referrers[0], &nodes, sizeof nodes) == 0);
+    CHECK(n == 1 && pellucid_value_is_same(&referrers[0], &of_nodes));
     pellucid_anyref_kind_t kind;
     OK(pellucid_anyref_kind(&first, &kind));
     CHECK(kind == PELLUCID_ANYREF_OBJECT);

@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of stores: what a store does with its entities is in the files of the same names one floor up.
 
-pub mod exceptions;
 pub mod externs;
 pub mod func;
 pub mod global;

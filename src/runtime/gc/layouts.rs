@@ -22,7 +22,6 @@ pub enum Layout {
         is_traced: bool,
     },
     /// The identity of a tag, and fields.
-    #[cfg_attr(not(test), expect(dead_code, reason = "exceptions have a list of their own"))]
     Exception(Fields),
 }
 
