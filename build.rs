@@ -57,6 +57,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ),
     ("edit", "Debugging: edit sessions", "Changing breakpoints, all or nothing."),
     ("breakpoint", "Debugging: breakpoints", "Looking at breakpoints."),
+    ("core_dump", "Debugging: core dumps", "A store as it stands still, written down for other tools."),
 ];
 
 fn main() {

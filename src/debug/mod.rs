@@ -9,6 +9,7 @@
 mod arm;
 pub mod breakpoints;
 mod computation;
+pub mod core_dump;
 pub mod debug_call;
 pub mod debuggee;
 pub mod edit;
@@ -31,6 +32,7 @@ mod stopped_call;
 mod view;
 
 pub use breakpoints::BreakpointInfo;
+pub use core_dump::CoreContents;
 pub use debug_call::{CallState, DebugCall, Resume};
 pub use debuggee::{Debuggee, Spaces};
 pub use edit::Edit;

@@ -22,6 +22,7 @@ pub mod breakpoint;
 pub mod bytes;
 pub mod call;
 pub mod config;
+pub mod core_dump;
 pub mod edit;
 pub mod engine;
 pub mod error;

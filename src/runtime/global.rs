@@ -18,6 +18,11 @@ impl Store {
         Ok(Global { store: self.id(), index: globals.len() as u64 - 1 })
     }
 
+    /// Number of globals. Their handles are `Global { store: id, index }`.
+    pub fn globals(&self) -> u64 {
+        self.inner().globals.borrow().len() as u64
+    }
+
     pub(super) fn global_entry(&self, global: Global) -> Result<GlobalEntry> {
         self.check(global.store)?;
         let globals = self.inner().globals.borrow();

@@ -7,6 +7,7 @@
 use super::Store;
 use super::entities::memory::LinearMemory;
 use crate::base::{Memory, MemoryType, Result, error::MemoryFault, error::bail, memory};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// `InvalidArgument` for a type that no memory can have.
@@ -47,6 +48,11 @@ impl Store {
         Ok(())
     }
 
+    /// Number of memories. Their handles are `Memory { store: id, index }`.
+    pub fn memories(&self) -> u64 {
+        self.inner().memories.borrow().len() as u64
+    }
+
     pub(super) fn memory(&self, memory: Memory) -> Result<Arc<LinearMemory>> {
         self.check(memory.store)?;
         let memories = self.inner().memories.borrow();
@@ -82,6 +88,18 @@ impl Store {
     /// Its present size in pages.
     pub fn memory_size(&self, memory: Memory) -> Result<u64> {
         Ok(self.memory(memory)?.pages())
+    }
+
+    /// Tells of each part of its first `length` bytes, ascending, that may hold anything but zeros, without touching any.
+    ///
+    /// Errors: what `each` answers.
+    pub fn memory_touched(
+        &self,
+        memory: Memory,
+        length: u64,
+        each: &mut dyn FnMut(Range<u64>) -> Result<()>,
+    ) -> Result<()> {
+        self.memory(memory)?.touched(usize::try_from(length).unwrap_or(usize::MAX), each)
     }
 
     /// Grows it by `delta` pages and answers the old size; `Limit` or `System` if it can't.

@@ -24,6 +24,11 @@ static pellucid_action_t on_event(void *userdata, pellucid_store_t *where, pellu
     return PELLUCID_ACTION_CONTINUE;
 }
 
+static pellucid_status_t take_dump(void *userdata, const uint8_t *bytes, size_t n_bytes) {
+    (void)userdata, (void)bytes, (void)n_bytes;
+    return PELLUCID_OK;
+}
+
 static pellucid_functype_t *type;
 static pellucid_module_t *waits;
 static pellucid_extern_t import;
@@ -236,6 +241,8 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_info(store, 1, &breakpoint));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_module(store, 1, &module));
     STATUS(PELLUCID_ERR_BUSY, pellucid_store_is_single_stepping(store, &is_on));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_core_dump(store, NULL, 0, 0, NULL, take_dump, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_core_dump_file(store, NULL, 0, 0, TEXT("/no/such/folder/core"), ERR));
 }
 
 int main(void) {

@@ -3,6 +3,7 @@
 
 mod blobs;
 mod breakpoints;
+mod core_dumps;
 mod disabled;
 mod events;
 mod exceptions;

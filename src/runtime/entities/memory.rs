@@ -13,9 +13,11 @@
 
 use super::super::machine::mapping::{Mapping, round_to_pages};
 use super::super::machine::racing;
+use super::super::machine::touched::touched;
 use super::parking::Parking;
 use crate::abi::vmctx::VmMemory;
 use crate::base::{ErrorKind, MemoryType, Reservation, Result, StoreLimits, error::bail};
+use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -126,6 +128,14 @@ impl LinearMemory {
         // Whoever sees the size finds the bytes accessible.
         self.definition.bytes.store(bytes, Ordering::SeqCst);
         Ok(old)
+    }
+
+    /// Tells of each part of its first `length` bytes, ascending, that may hold anything but zeros, without touching any.
+    ///
+    /// Errors: what `each` answers.
+    pub fn touched(&self, length: usize, each: &mut dyn FnMut(Range<u64>) -> Result<()>) -> Result<()> {
+        let length = length.min(self.bytes());
+        touched(self.mapping.base(), length, &mut |part| each(part.start as u64..part.end.min(length) as u64))
     }
 
     /// Where a range is; `OutOfRange` unless all of it is inside.

@@ -13,7 +13,9 @@ pub mod store_context;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{alarms, barrier, futex, image, interrupt_signals, mapping, own_stack, thread, traps, write_signals};
+pub use linux::{
+    alarms, barrier, futex, image, interrupt_signals, mapping, own_stack, thread, touched, traps, write_signals,
+};
 #[cfg(not(target_os = "linux"))]
 compile_error!("the machine is written for Linux only");
 

@@ -10,6 +10,7 @@
 //! | [`mapping`] | Addresses and pages, and what may be done with them |
 //! | [`own_stack`] | How much is left of a thread's own stack, and another where that is too little |
 //! | [`thread`] | What running guests needs of a thread: its alternate signal stack, its variables |
+//! | [`touched`] | Which pages anybody has touched |
 //! | [`traps`] | Faults of guest code, by signals |
 //! | [`write_signals`] | Writing without a signal's ending the process |
 //!
@@ -25,5 +26,6 @@ pub mod interrupt_signals;
 pub mod mapping;
 pub mod own_stack;
 pub mod thread;
+pub mod touched;
 pub mod traps;
 pub mod write_signals;
