@@ -1,7 +1,8 @@
 /* Runs a WASI program, as a shell would run a native one.
  *
  *   pellucid-run [--dir HOST[::GUEST]] [--env NAME=VALUE] [--listen ADDRESS:PORT] [--threads N] [--debug]
- *                [--invoke NAME] FILE.wasm [ARGUMENT...]
+ *                [--dump-core CORE] [--invoke NAME] FILE.wasm [ARGUMENT...]
+ *   pellucid-run --core FILE.wasm CORE
  *
  *   --dir HOST[::GUEST]  lets the program reach the folder HOST, under the same path or under GUEST
  *   --env NAME=VALUE     sets an environment variable
@@ -9,12 +10,17 @@
  *                        the port 0 the system chooses one, which is told on standard error
  *   --threads N          lets a program with threads start as many at a time; 64 unless set
  *   --debug              compiles so that the program can be debugged
+ *   --dump-core CORE     compiles so, too, and if the program traps writes a core dump to the file CORE
  *   --invoke NAME        calls this export with the arguments as numbers, instead of starting the program, and prints the
  *                        results, each on a line; a vector is 0x and hexadecimal digits, the last lane first
+ *
+ *   --core               shows what is in the core dump CORE of the program FILE.wasm, which isn't run: each call's backtrace with locals
+ *                        and operands, sizes of memories, globals
  *
  * The exit code is the program's. If it traps, message and backtrace go to standard error, and the exit code is 134, as if
  * it had been aborted. It is 1 if the program couldn't be started, and 2 for arguments that make no sense. */
 #define _POSIX_C_SOURCE 200809L
+#include "core_dump.h"
 #include "pellucid.h"
 
 #include <errno.h>
@@ -34,6 +40,8 @@ static const uint64_t stack_bytes = 16 << 20;
 
 struct options {
     bool is_debug;
+    bool shows_core;
+    const char *core; /* to write to */
     uint32_t most_threads;
     const char *invoke;
     const char *file;
@@ -175,6 +183,10 @@ static struct options parse(int argc, char **argv, pellucid_wasi_config_t *wasi)
             options.is_debug = true;
             continue;
         }
+        if (strcmp(option, "--core") == 0) {
+            options.shows_core = true;
+            continue;
+        }
         if (strcmp(option, "--") == 0) {
             i++;
             break;
@@ -190,14 +202,17 @@ static struct options parse(int argc, char **argv, pellucid_wasi_config_t *wasi)
             add_listener(wasi, value);
         else if (strcmp(option, "--threads") == 0)
             options.most_threads = parse_count(value);
+        else if (strcmp(option, "--dump-core") == 0)
+            options.core = value;
         else if (strcmp(option, "--invoke") == 0)
             options.invoke = value;
         else
             fail(EXIT_USAGE, "%s is unknown", option);
     }
-    if (i >= argc)
+    if (i >= argc || (options.shows_core && argc - i != 2))
         fail(EXIT_USAGE, "usage: [--dir HOST[::GUEST]] [--env NAME=VALUE] [--listen ADDRESS:PORT] [--threads N] [--debug] "
-                         "[--invoke NAME] FILE.wasm [ARGUMENT...]");
+                         "[--dump-core CORE] [--invoke NAME] FILE.wasm [ARGUMENT...], or: --core FILE.wasm CORE");
+    options.is_debug = options.is_debug || options.core != NULL;
     options.file = argv[i];
     options.args = argv + i;
     options.n_args = argc - i;
@@ -341,6 +356,51 @@ static void invoke(pellucid_store_t *store, const pellucid_instance_t *instance,
     free(values);
 }
 
+/* Writes a core dump while the frames are there. `userdata` is where to. */
+static pellucid_action_t on_trap(void *userdata, pellucid_store_t *store, pellucid_event_t *event)
+{
+    (void)event;
+    const char *path = userdata;
+    pellucid_error_t *error = NULL;
+    pellucid_str_t text = {0};
+    if (pellucid_store_core_dump_file(store, "pellucid-run", strlen("pellucid-run"), 0, path, strlen(path), &error) == PELLUCID_OK) {
+        fprintf(stderr, "pellucid-run: a core dump is in %s\n", path);
+    } else {
+        pellucid_error_text(error, &text);
+        fprintf(stderr, "pellucid-run: no core dump: %.*s\n", (int)text.size, text.data);
+        pellucid_error_delete(error);
+    }
+    return PELLUCID_ACTION_CONTINUE;
+}
+
+static void watch_for_traps(pellucid_store_t *store, const char *path)
+{
+    const pellucid_event_kind_t mask = PELLUCID_EVENT_TRAP | PELLUCID_EVENT_HOST_ERROR | PELLUCID_EVENT_UNCAUGHT_EXCEPTION;
+    must(EXIT_CANNOT_START, pellucid_store_set_event_handler(store, mask, (void *)path, on_trap, NULL), NULL);
+}
+
+/* Prints what a core dump says. */
+static int show_core(const pellucid_module_t *module, const char *path)
+{
+    size_t n_bytes;
+    uint8_t *bytes = read_all(path, &n_bytes);
+    bool is_good = core_print_dump(bytes, n_bytes, module);
+    free(bytes);
+    if (fflush(stdout) != 0 || !is_good)
+        fprintf(stderr, "pellucid-run: %s isn't a core dump, or not a whole one\n", path);
+    return is_good ? 0 : EXIT_CANNOT_START;
+}
+
+/* Prepares the store of a thread of the program. */
+static pellucid_status_t prepare_thread(void *userdata, uint32_t thread, pellucid_store_t *store, pellucid_linker_t *linker,
+                                        pellucid_error_t **out_error)
+{
+    (void)thread, (void)linker, (void)out_error;
+    if (userdata != NULL)
+        watch_for_traps(store, userdata);
+    return PELLUCID_OK;
+}
+
 /* Whether a program starts threads: it imports `wasi.thread-spawn`. */
 static bool has_threads(const pellucid_module_t *module)
 {
@@ -380,12 +440,18 @@ int main(int argc, char **argv)
     uint8_t *wasm = read_all(options.file, &n_wasm);
     must(EXIT_CANNOT_START, pellucid_module_new(engine, wasm, n_wasm, &module, &error), &error);
     free(wasm);
+    if (options.shows_core)
+        exit(show_core(module, options.args[1]));
 
     must(EXIT_CANNOT_START, pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+    if (options.core != NULL)
+        watch_for_traps(store, options.core);
     must(EXIT_CANNOT_START, pellucid_linker_new(engine, &linker), NULL);
     if (has_threads(module)) {
         must(EXIT_CANNOT_START,
-             pellucid_wasi_threads_new(module, wasi, options.most_threads, NULL, NULL, NULL, &threads, NULL, &error), &error);
+             pellucid_wasi_threads_new(module, wasi, options.most_threads, (void *)options.core, prepare_thread, NULL, &threads,
+                                       NULL, &error),
+             &error);
         must(EXIT_CANNOT_START, pellucid_linker_define_wasi_threads(linker, store, threads, &error), &error);
     } else {
         must(EXIT_CANNOT_START, pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);

@@ -19,21 +19,25 @@ fn place(name: &str) -> PathBuf {
 /// The program, built once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let program = place("pellucid-run");
-        let output = Command::new("gcc")
-            .args(["-std=c11", "-g", "-Wall", "-Wextra", "-Werror", "-I"])
-            .arg(root().join("include"))
-            .arg(root().join("c-examples/pellucid-run.c"))
-            .arg(library::shared())
-            .arg(format!("-Wl,-rpath,{}", library::directory().display()))
-            .arg("-o")
-            .arg(&program)
-            .output()
-            .expect("gcc runs");
-        assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
-        program
-    })
+    PROGRAM.get_or_init(|| build("pellucid-run", &[]))
+}
+
+/// The same, built with other options.
+fn build(name: &str, options: &[&str]) -> PathBuf {
+    let program = place(name);
+    let output = Command::new("gcc")
+        .args(["-std=c11", "-g", "-Wall", "-Wextra", "-Werror", "-I"])
+        .arg(root().join("include"))
+        .args(options)
+        .arg(root().join("c-examples/pellucid-run.c"))
+        .arg(library::shared())
+        .arg(format!("-Wl,-rpath,{}", library::directory().display()))
+        .arg("-o")
+        .arg(&program)
+        .output()
+        .expect("gcc runs");
+    assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
+    program
 }
 
 /// Exit code, standard output and standard error.
@@ -88,6 +92,107 @@ fn a_trap_is_told_with_its_backtrace() {
     }
     let start = module("start.wasm", "(module (func $start unreachable) (start $start))");
     assert_eq!(run(&[&start]).0, Some(134));
+}
+
+/// A module that traps with something of all kinds in its frames.
+fn trapping() -> String {
+    module(
+        "trapping.wasm",
+        r#"(module $trap (memory 3) (memory (export "memory") i64 2)
+        (global $g (mut i64) (i64.const -5)) (global v128 (v128.const i32x4 1 2 3 4)) (global funcref (ref.null func))
+        (global f64 (f64.const 0.5)) (global anyref (ref.i31 (i32.const -9))) (global f32 (f32.const -1.25)) (global i32 (i32.const 7))
+        (data (i32.const 70000) "x") (data (memory 1) (i64.const 0) "yz")
+        (func $inner (param $a i32) (param $b f64) (local v128) (f32.const 1.5) (i64.const -77) unreachable)
+        (func $outer (export "_start") (i32.const 3) (call $inner (i32.const 42) (f64.const 2.25)) drop))"#,
+    )
+}
+
+#[test]
+fn what_traps_leaves_a_core_dump_that_can_be_shown() {
+    let (trap, core) = (trapping(), place("trapping.core"));
+    let core = core.to_str().expect("it is UTF-8");
+    let _ = fs::remove_file(core);
+    let (code, _, errors) = run(&["--dump-core", core, &trap]);
+    assert_eq!(code, Some(134));
+    assert!(
+        errors.starts_with(&format!("pellucid-run: a core dump is in {core}\npellucid-run: unreachable\n")),
+        "{errors}"
+    );
+    let shown = |wasm: &str, core: &str| run(&["--core", wasm, core]);
+    let (code, out, errors) = shown(&trap, core);
+    assert_eq!((code, errors.as_str()), (Some(0), ""), "{out}");
+    // The backtrace is that of the error, and what is in the frames follows each.
+    let backtrace: Vec<&str> = out.lines().filter(|line| line.starts_with("  #")).collect();
+    assert!(run(&[&trap]).2.ends_with(&format!("\n{}\n", backtrace.join("\n"))), "{out}");
+    let rest: String = out.lines().filter(|line| !line.starts_with("  #")).map(|line| format!("{line}\n")).collect();
+    let expected = "core dump of 'pellucid-run'
+call 1: unreachable
+       local 0 $a = 42 (i32)
+       local 1 $b = 2.25 (f64)
+       local 2 = missing
+       operand 0 = 1.5 (f32)
+       operand 1 = -77 (i64)
+       operand 0 = 3 (i32)
+memory 0: 3 pages, 4096 bytes in the dump
+memory 1: 2 pages, 4096 bytes in the dump
+global 0 = -5 (i64)
+global 1 = 0x00000004000000030000000200000001 (v128)
+global 2 = a reference
+global 3 = 0.5 (f64)
+global 4 = -9 (i32)
+global 5 = -1.25 (f32)
+global 6 = 7 (i32)
+";
+    assert_eq!(rest, expected);
+    // Another program has no names for it.
+    let silent = module("not_it.wasm", "(module (func (export \"_start\")))");
+    let (code, out, _) = shown(&silent, core);
+    assert!(code == Some(0) && out.contains("\n  #0 trap!? (function 0) + "), "{out}");
+    // Who doesn't trap leaves none, and who can't leave one says so.
+    let other = place("silent.core");
+    assert_eq!(run(&["--dump-core", other.to_str().unwrap(), &silent]).0, Some(0));
+    assert!(!other.exists());
+    let (code, _, errors) = run(&["--dump-core", "/no/such/folder/core", &trap]);
+    assert!(code == Some(134) && errors.starts_with("pellucid-run: no core dump: /no/such/folder/core: "), "{errors}");
+    assert_eq!(run(&["--core", &trap]).0, Some(2));
+    assert_eq!(run(&["--core", &trap, core, core]).0, Some(2));
+}
+
+#[test]
+fn damaged_core_dumps_are_refused_and_do_no_harm() {
+    let (trap, core) = (trapping(), place("damaged.core"));
+    let core = core.to_str().expect("it is UTF-8");
+    // The first part has all but what is in memories.
+    assert_eq!(run(&["--dump-core", core, &trap]).0, Some(134));
+    let whole = fs::read(core).expect("it was just written");
+    let sanitized = build("pellucid-run-sanitized", &["-fsanitize=address,undefined", "-fno-sanitize-recover"]);
+    // The sanitizers don't work everywhere.
+    let works = Command::new(&sanitized).arg("--core").output().expect("it was just built").status.code() == Some(2);
+    let program = if works { &sanitized } else { program() };
+    let damaged = place("damaged");
+    let show = |bytes: &[u8]| {
+        fs::write(&damaged, bytes).expect("the folder can be written");
+        let output = Command::new(program).arg("--core").arg(&trap).arg(&damaged).output().expect("it was just built");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        // The sanitizers' findings are lines of their own, whatever the exit code.
+        let refused = format!("pellucid-run: {} isn't a core dump, or not a whole one\n", damaged.display());
+        let expected = if output.status.success() { "" } else { &refused };
+        assert!(output.status.code().is_some() && errors == expected, "{}: {errors}", output.status);
+        output.status.success()
+    };
+    assert!(show(&whole) && !show(b"") && !show(b"\0asm\x01\0\0\0") && !show(&fs::read(&trap).unwrap()));
+    let interesting = 400.min(whole.len());
+    for length in (9..interesting).step_by(7) {
+        assert!(!show(&whole[..length]), "{length}");
+    }
+    // What numbers become when a bit is another, or all are.
+    for place in (8..interesting).step_by(3) {
+        for byte in [whole[place] ^ 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[place] = byte;
+            show(&bytes);
+        }
+    }
 }
 
 #[test]
