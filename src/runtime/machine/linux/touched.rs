@@ -66,10 +66,10 @@ mod tests {
     use super::super::mapping::Mapping;
     use super::*;
 
-    fn ranges(pages: Option<File>, mapping: &Mapping, length: usize) -> Vec<Range<usize>> {
+    fn ranges(pages: Option<File>, mapping: &Mapping, length: usize) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
-        let mut each = |range| {
-            found.push(range);
+        let mut each = |range: Range<usize>| {
+            found.push((range.start, range.end));
             Ok(())
         };
         touched_by(pages, mapping.base(), length, &mut each).unwrap();
@@ -91,18 +91,18 @@ mod tests {
         }
         let found = ranges(pages(), &mapping, length);
         let edge = AT_A_TIME * page;
-        assert_eq!(found, [page..2 * page, edge - page..edge + page, length - page..length]);
+        assert_eq!(found, [(page, 2 * page), (edge - page, edge + page), (length - page, length)]);
         assert_eq!(ranges(pages(), &mapping, length - page), found[..2]);
         // A part of a page is told of as a page.
-        assert_eq!(ranges(pages(), &mapping, page + 1), [page..2 * page]);
+        assert_eq!(ranges(pages(), &mapping, page + 1), [(page, 2 * page)]);
     }
 
     #[test]
     fn all_are_told_of_where_the_system_says_nothing() {
         let page = page_size();
         let mapping = Mapping::reserve(3 * page).unwrap();
-        assert_eq!(ranges(None, &mapping, 2 * page + 1), [0..3 * page]);
-        assert_eq!(ranges(Some(File::open("/dev/null").unwrap()), &mapping, page), [0..page]);
+        assert_eq!(ranges(None, &mapping, 2 * page + 1), [(0, 3 * page)]);
+        assert_eq!(ranges(Some(File::open("/dev/null").unwrap()), &mapping, page), [(0, page)]);
         assert_eq!(ranges(None, &mapping, 0), []);
     }
 }
