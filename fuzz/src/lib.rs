@@ -18,6 +18,7 @@ pub mod wander;
 
 pub mod bytes;
 pub mod calls;
+pub mod core_dump;
 pub mod differential;
 pub mod interpreter;
 pub mod interrupted;

@@ -1,5 +1,5 @@
 //! Interventions that change nothing: locals, operands, memories, globals and tables are written with what they hold, in
-//! frames that stand still, wait, or called a host function, frames are moved to where they are, and garbage is collected. All must go
+//! frames that stand still, wait, or called a host function, frames are moved to where they are, garbage is collected, and core dumps are made. All must go
 //! on as if nobody had touched it, step by step.
 
 use crate::case::Case;
@@ -7,7 +7,7 @@ use crate::differential::{message_of, same};
 use crate::driver::{Failure, Outcome};
 use crate::ours::{self, Session};
 use crate::random::Random;
-use crate::{interrupted, minimise, wander};
+use crate::{core_dump, interrupted, minimise, wander};
 use pellucid::base::{ErrorKind, GlobalIndex, MemoryIndex, OptLevel, Result, TableIndex, Value};
 use pellucid::debug::{Frame, FrameKind};
 use pellucid::runtime::Engine;
@@ -83,8 +83,9 @@ fn touch(
     let mut innermost = innermost;
     for _ in 0..1 + random.below(3) {
         let frames = ours::frames(&session.debuggee, &innermost);
-        match random.below(10) {
+        match random.below(11) {
             0 | 1 => rewrite_outside(session, random, counts),
+            10 => core_dump::check(session, &innermost, counts),
             2 | 3 if session.debuggee.frame_info(&innermost).expect("it is fresh").kind == FrameKind::Stopped => {
                 let pc = session.debuggee.frame_info(&innermost).expect("it is fresh").pc;
                 if let Some(moved) = done(session.debuggee.frame_set_pc(&innermost, pc), counts) {
