@@ -1,0 +1,793 @@
+/* The program that is debugged: its values, breakpoints, and how it runs. What the user wants is in pellucid-debug.c. */
+#ifndef DEBUG_PROGRAM_H
+#define DEBUG_PROGRAM_H
+
+#include "debug_expression.h"
+#include "pellucid.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+
+enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, MOST_BREAKPOINTS = 256, MOST_VALUES = 1000, MOST_LINE = 1024 };
+
+struct breakpoint {
+    uint32_t number; /* 0 if there is none */
+    uint32_t pc;
+    uint64_t id; /* in the store that there is, if any */
+    bool is_temporary;
+    uint64_t hits, ignored; /* how often it was reached, and is still to be ignored */
+    char condition[128];    /* empty if there is none */
+};
+
+static pellucid_wasi_config_t *wasi;
+static pellucid_engine_t *engine;
+static pellucid_module_t *module;
+static const char *invoked;
+static char **args;
+static int n_args;
+
+/* One run of the program: nothing of it is there before "run". */
+static pellucid_store_t *store;
+static pellucid_linker_t *linker;
+static pellucid_instance_t instance;
+static pellucid_call_t *call;
+static pellucid_interrupt_t *interrupt;
+static volatile sig_atomic_t is_running;
+/* What has been called of it: its start function, `_initialize`, and what it is all about. */
+enum { NOTHING, START, INITIALIZE, PROGRAM } stage;
+
+/* The frame that is looked at, and how many it has called. */
+static pellucid_frame_t frame;
+static bool has_frame;
+static uint32_t depth;
+
+static struct breakpoint breakpoints[MOST_BREAKPOINTS];
+static uint32_t last_number;
+
+static void fail(int code, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fputs("pellucid-debug: ", stderr);
+    vfprintf(stderr, format, list);
+    fputc('\n', stderr);
+    va_end(list);
+    exit(code);
+}
+
+/* Ends the debugger unless `status` is PELLUCID_OK: for what can't fail, or can't be done without. */
+static void must(pellucid_status_t status, pellucid_error_t *const *error)
+{
+    pellucid_str_t text = {0};
+    if (status == PELLUCID_OK)
+        return;
+    if (error != NULL)
+        pellucid_error_text(*error, &text);
+    else
+        pellucid_status_name(status, &text);
+    fail(EXIT_CANNOT_START, "%.*s", (int)text.size, text.data);
+}
+
+/* Whether something was done; else it is said why not. */
+static bool did(pellucid_status_t status, pellucid_error_t **error)
+{
+    pellucid_str_t text = {0};
+    if (status == PELLUCID_OK)
+        return true;
+    if (error != NULL && *error != NULL)
+        pellucid_error_message(*error, &text);
+    else
+        pellucid_status_name(status, &text);
+    printf("%.*s\n", (int)text.size, text.data);
+    if (error != NULL) {
+        pellucid_error_delete(*error);
+        *error = NULL;
+    }
+    return false;
+}
+
+/* ---- values ---- */
+
+static void print_func_name(uint32_t index)
+{
+    pellucid_str_t name;
+    if (pellucid_module_func_name(module, index, &name) == PELLUCID_OK)
+        printf("%.*s", (int)name.size, name.data);
+    else
+        printf("function %" PRIu32, index);
+}
+
+static const char *kind_name(pellucid_kind_t kind)
+{
+    switch (kind) {
+    case PELLUCID_I32:
+        return "i32";
+    case PELLUCID_I64:
+        return "i64";
+    case PELLUCID_F32:
+        return "f32";
+    case PELLUCID_F64:
+        return "f64";
+    case PELLUCID_V128:
+        return "v128";
+    case PELLUCID_FUNCREF:
+        return "funcref";
+    case PELLUCID_EXTERNREF:
+        return "externref";
+    case PELLUCID_ANYREF:
+        return "anyref";
+    case PELLUCID_EXNREF:
+        return "exnref";
+    default:
+        return "?";
+    }
+}
+
+static void print_value(const pellucid_value_t *value)
+{
+    int32_t i31;
+    switch (value->kind) {
+    case PELLUCID_I32:
+        printf("%" PRId32, value->of.i32);
+        break;
+    case PELLUCID_I64:
+        printf("%" PRId64, value->of.i64);
+        break;
+    case PELLUCID_F32:
+        printf("%.9g", value->of.f32);
+        break;
+    case PELLUCID_F64:
+        printf("%.17g", value->of.f64);
+        break;
+    case PELLUCID_V128:
+        printf("0x");
+        for (int place = 15; place >= 0; place--)
+            printf("%02x", value->of.v128[place]);
+        break;
+    case PELLUCID_UNAVAILABLE:
+        printf("not known here");
+        return;
+    default:
+        if (pellucid_value_is_null(value))
+            printf("null");
+        else if (value->kind == PELLUCID_ANYREF && pellucid_anyref_i31(&value->of.anyref, &i31) == PELLUCID_OK)
+            printf("%" PRId32, i31);
+        else
+            printf("a reference");
+    }
+    printf(" (%s)", kind_name(value->kind));
+}
+
+/* A value of this kind; references can only be null, which is 0. */
+static bool convert(struct number number, pellucid_kind_t kind, pellucid_value_t *out_value)
+{
+    int64_t i = number.is_float ? (int64_t)number.f : number.i;
+    memset(out_value, 0, sizeof *out_value);
+    out_value->kind = kind;
+    switch (kind) {
+    case PELLUCID_I32:
+        out_value->of.i32 = (int32_t)(uint32_t)(uint64_t)i;
+        return true;
+    case PELLUCID_I64:
+        out_value->of.i64 = i;
+        return true;
+    case PELLUCID_F32:
+        out_value->of.f32 = (float)as_float(number);
+        return true;
+    case PELLUCID_F64:
+        out_value->of.f64 = as_float(number);
+        return true;
+    default:
+        if (kind != PELLUCID_V128 && i == 0)
+            return true;
+        printf("a value of kind %s can't be written down here\n", kind_name(kind));
+        return false;
+    }
+}
+
+/* ---- what is looked at ---- */
+
+static bool has_program(void)
+{
+    if (store == NULL)
+        printf("the program isn't running\n");
+    return store != NULL;
+}
+
+static bool needs_frame(void)
+{
+    if (!has_frame)
+        printf("there is no frame\n");
+    return has_frame;
+}
+
+/* The instance of the frame that is looked at. */
+static pellucid_instance_t present_instance(void)
+{
+    pellucid_instance_t found = instance;
+    if (has_frame)
+        (void)pellucid_frame_instance(store, &frame, &found);
+    return found;
+}
+
+static bool find_memory(pellucid_memory_t *out_memory)
+{
+    pellucid_instance_t of = present_instance();
+    if (pellucid_instance_memory(store, &of, 0, out_memory) == PELLUCID_OK)
+        return true;
+    printf("there is no memory\n");
+    return false;
+}
+
+/* The index of a local by its name or number. */
+static bool find_local(const char *name, size_t n_name, uint32_t *out_index)
+{
+    uint32_t n;
+    must(pellucid_frame_local_count(store, &frame, &n), NULL);
+    char *end;
+    unsigned long index = strtoul(name, &end, 10);
+    if (n_name > 0 && end == name + n_name && index < n) {
+        *out_index = (uint32_t)index;
+        return true;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        pellucid_str_t found;
+        if (pellucid_frame_local_name(store, &frame, i, &found) == PELLUCID_OK && found.size == n_name
+            && memcmp(found.data, name, n_name) == 0) {
+            *out_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct number look_up(struct reader *reader, char sign, const char *name, size_t n_name, struct number address)
+{
+    pellucid_value_t value = {0};
+    pellucid_instance_t of = present_instance();
+    pellucid_global_t global;
+    pellucid_memory_t memory;
+    uint32_t index = 0, n = 0;
+    uint8_t bytes[4] = {0};
+    if (sign == '[') {
+        if (store == NULL || pellucid_instance_memory(store, &of, 0, &memory) != PELLUCID_OK
+            || pellucid_memory_read(store, &memory, (uint64_t)address.i, bytes, 4) != PELLUCID_OK)
+            return complain(reader, "no memory is there");
+        return integer((int32_t)(bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24));
+    }
+    if (sign != '@' && !has_frame)
+        return complain(reader, "there is no frame");
+    if (sign != '$')
+        index = (uint32_t)strtoul(name, NULL, 10);
+    if (sign == '$') {
+        if (!find_local(name, n_name, &index)
+            || pellucid_frame_read_locals(store, &frame, index, &value, 1, &n) != PELLUCID_OK || n == 0)
+            return complain(reader, "there is no such local");
+    } else if (sign == '%') {
+        if (n_name == 0 || pellucid_frame_read_operands(store, &frame, index, &value, 1, &n) != PELLUCID_OK || n == 0)
+            return complain(reader, "there is no such operand");
+    } else if (store == NULL || n_name == 0 || pellucid_instance_global(store, &of, index, &global) != PELLUCID_OK
+               || pellucid_global_get(store, &global, &value) != PELLUCID_OK) {
+        return complain(reader, "there is no such global");
+    }
+    switch (value.kind) {
+    case PELLUCID_I32:
+        return integer(value.of.i32);
+    case PELLUCID_I64:
+        return integer(value.of.i64);
+    case PELLUCID_F32:
+        return (struct number){.is_float = true, .f = value.of.f32};
+    case PELLUCID_F64:
+        return (struct number){.is_float = true, .f = value.of.f64};
+    default:
+        return complain(reader, "its value isn't a number");
+    }
+}
+
+/* Reads an expression from `*at` on, and leaves that behind it. */
+static bool evaluate(const char **at, struct number *out_number)
+{
+    struct reader reader = {.at = *at};
+    *out_number = read_sum(&reader, 0);
+    if (reader.wrong[0] != 0)
+        printf("%s\n", reader.wrong);
+    *at = reader.at;
+    return reader.wrong[0] == 0;
+}
+
+/* The same with nothing behind it. */
+static bool evaluate_all(const char *text, struct number *out_number)
+{
+    if (!evaluate(&text, out_number))
+        return false;
+    text += strspn(text, " \t");
+    if (*text != 0)
+        printf("'%s' isn't understood\n", text);
+    return *text == 0;
+}
+
+/* A count, 1 if nothing is said. */
+static bool count_of(const char *text, int64_t *out_count)
+{
+    struct number number = integer(1);
+    if (*text != 0 && !evaluate_all(text, &number))
+        return false;
+    *out_count = number.i;
+    return true;
+}
+
+static bool is_word(const char *text, size_t size, const char *word)
+{
+    return size == strlen(word) && memcmp(text, word, size) == 0;
+}
+
+/* A function by its name or index; the text ends there. */
+static bool find_function(const char *text, size_t size, uint32_t *out_index)
+{
+    char *end;
+    uint32_t n_funcs = pellucid_module_func_count(module);
+    unsigned long index = strtoul(text, &end, 10);
+    if (size > 0 && end == text + size && index < n_funcs) {
+        *out_index = (uint32_t)index;
+        return true;
+    }
+    for (uint32_t i = 0; i < n_funcs; i++) {
+        pellucid_str_t name;
+        if (pellucid_module_func_name(module, i, &name) == PELLUCID_OK && name.size == size
+            && memcmp(name.data, text, size) == 0) {
+            *out_index = i;
+            return true;
+        }
+    }
+    printf("there is no function '%.*s'\n", (int)size, text);
+    return false;
+}
+
+/* A place: a function, or * and an expression for a pc. */
+static bool find_place(const char *text, uint32_t *out_pc)
+{
+    struct number number;
+    uint32_t function, offset;
+    if (text[0] == '*') {
+        if (!evaluate_all(text + 1, &number))
+            return false;
+        *out_pc = (uint32_t)number.i;
+        if (number.i >= 0 && number.i <= UINT32_MAX
+            && pellucid_module_func_at(module, *out_pc, &function, &offset) == PELLUCID_OK)
+            return true;
+        printf("no function is there\n");
+        return false;
+    }
+    if (!find_function(text, strlen(text), &function))
+        return false;
+    if (pellucid_module_func_range(module, function, NULL, out_pc, NULL) == PELLUCID_OK)
+        return true;
+    printf("the function is imported\n");
+    return false;
+}
+
+static void print_frame(const pellucid_frame_t *which, uint32_t at_depth)
+{
+    pellucid_frame_info_t info = {.struct_size = sizeof info};
+    must(pellucid_frame_info(store, which, &info), NULL);
+    printf("#%" PRIu32 " ", at_depth);
+    print_func_name(info.func_index);
+    printf(" at 0x%" PRIx32 "\n", info.pc);
+}
+
+static void select_newest(void)
+{
+    depth = 0;
+    has_frame = call != NULL && pellucid_call_frame(call, &frame) == PELLUCID_OK;
+}
+
+static uint64_t key_of(const pellucid_frame_t *which)
+{
+    uint64_t key = 0;
+    must(pellucid_frame_key(store, which, &key), NULL);
+    return key;
+}
+
+/* ---- breakpoints ---- */
+
+/* Adds one to the store, removes one, or both; 0 stands for none. */
+static uint64_t edit(bool adds, uint32_t pc, uint64_t removed)
+{
+    pellucid_edit_t *session;
+    pellucid_error_t *error = NULL;
+    uint64_t id = 0;
+    must(pellucid_edit_begin(store, &session), NULL);
+    if (adds && !did(pellucid_edit_add(session, module, pc, &id, NULL), NULL))
+        id = 0;
+    if (removed != 0)
+        must(pellucid_edit_remove(session, removed), NULL);
+    if (!did(pellucid_edit_commit(session, &error), &error))
+        id = 0;
+    pellucid_edit_delete(session);
+    return id;
+}
+
+static void print_breakpoint(const struct breakpoint *it)
+{
+    uint32_t function, offset;
+    printf("%s %" PRIu32 ": ", it->is_temporary ? "temporary breakpoint" : "breakpoint", it->number);
+    if (pellucid_module_func_at(module, it->pc, &function, &offset) == PELLUCID_OK)
+        print_func_name(function);
+    printf(" at 0x%" PRIx32, it->pc);
+    if (it->condition[0] != 0)
+        printf(" if %s", it->condition);
+    if (it->ignored != 0)
+        printf(", ignored %" PRIu64 " times", it->ignored);
+    if (it->hits != 0)
+        printf(", reached %" PRIu64 " times", it->hits);
+    printf("\n");
+}
+
+static void remove_breakpoint(struct breakpoint *it)
+{
+    if (store != NULL && it->id != 0)
+        edit(false, 0, it->id);
+    it->number = 0;
+    it->id = 0;
+}
+
+static void add_breakpoint(const char *text, bool is_temporary)
+{
+    char place[MOST_LINE];
+    const char *condition = strstr(text, " if ");
+    size_t size = condition != NULL ? (size_t)(condition - text) : strlen(text);
+    snprintf(place, sizeof place, "%.*s", (int)size, text);
+    struct breakpoint new = {.is_temporary = is_temporary}, *it = breakpoints;
+    if (!find_place(place, &new.pc))
+        return;
+    if (condition != NULL)
+        snprintf(new.condition, sizeof new.condition, "%.127s", condition + 4);
+    while (it < breakpoints + MOST_BREAKPOINTS && it->number != 0)
+        it++;
+    if (it == breakpoints + MOST_BREAKPOINTS) {
+        printf("there are too many breakpoints\n");
+        return;
+    }
+    if (store != NULL) {
+        new.id = edit(true, new.pc, 0);
+        pellucid_breakpoint_info_t info = {.struct_size = sizeof info};
+        if (new.id == 0)
+            return;
+        must(pellucid_breakpoint_info(store, new.id, &info), NULL);
+        new.pc = info.actual_pc;
+    }
+    new.number = ++last_number;
+    *it = new;
+    print_breakpoint(it);
+}
+
+/* Whether a breakpoint that was reached stops the program. */
+static bool is_taken(struct breakpoint *it)
+{
+    struct number number;
+    it->hits++;
+    if (it->condition[0] != 0) {
+        const char *text = it->condition;
+        select_newest();
+        /* A condition that can't be told stops, as its mistake is to be seen. */
+        if (evaluate(&text, &number) && !is_true(number))
+            return false;
+    }
+    if (it->ignored == 0)
+        return true;
+    it->ignored--;
+    return false;
+}
+
+static struct breakpoint *find_breakpoint(const char **text)
+{
+    char *end;
+    unsigned long number = strtoul(*text, &end, 10);
+    for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
+        if (number != 0 && it->number == number) {
+            *text = end + strspn(end, " \t");
+            return it;
+        }
+    printf("there is no breakpoint '%s'\n", *text);
+    return NULL;
+}
+
+/* ---- running ---- */
+
+static void handle_control_c(int number)
+{
+    (void)number;
+    if (is_running)
+        pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_PAUSE);
+}
+
+static void end_program(void)
+{
+    pellucid_call_delete(call);
+    pellucid_interrupt_delete(interrupt);
+    pellucid_linker_delete(linker);
+    pellucid_store_delete(store);
+    call = NULL;
+    interrupt = NULL;
+    linker = NULL;
+    store = NULL;
+    has_frame = false;
+    for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
+        it->id = 0;
+}
+
+static bool find_export(const char *name, pellucid_func_t *out_func)
+{
+    pellucid_extern_t item;
+    if (pellucid_instance_export(store, &instance, name, strlen(name), &item) != PELLUCID_OK
+        || item.kind != PELLUCID_EXTERN_FUNC)
+        return false;
+    *out_func = item.of.func;
+    return true;
+}
+
+/* Reads as many values as there are kinds, and nothing more. */
+static bool read_values(const char *text, const pellucid_kind_t *kinds, size_t n_kinds, pellucid_value_t *out_values)
+{
+    struct number number;
+    size_t n = 0;
+    for (text += strspn(text, " \t,()"); *text != 0; n++, text += strspn(text, " \t,)"))
+        if (n == n_kinds || !evaluate(&text, &number) || !convert(number, kinds[n], &out_values[n]))
+            break;
+    if (n == n_kinds && *text == 0)
+        return true;
+    printf("%zu values are needed\n", n_kinds);
+    return false;
+}
+
+/* Begins a call of a function with arguments as text. */
+static bool begin(const pellucid_func_t *func, const char *text)
+{
+    pellucid_functype_t *type;
+    const pellucid_kind_t *params;
+    size_t n;
+    pellucid_error_t *error = NULL;
+    pellucid_value_t values[MOST_VALUES];
+    must(pellucid_func_type(store, func, &type), NULL);
+    must(pellucid_functype_params(type, &params, &n), NULL);
+    pellucid_call_t *next = NULL;
+    bool is_done = n <= MOST_VALUES && read_values(text, params, n, values)
+                   && did(pellucid_call_begin(store, func, values, n, &next, &error), &error);
+    pellucid_functype_delete(type);
+    if (is_done) {
+        pellucid_call_delete(call);
+        call = next;
+    }
+    return is_done;
+}
+
+/* Begins what is to be called next; false if there is nothing any more. */
+static bool begin_next(void)
+{
+    pellucid_func_t func;
+    char text[MOST_LINE] = "";
+    if (stage == START) {
+        stage = INITIALIZE;
+        if (find_export("_initialize", &func))
+            return begin(&func, "");
+    }
+    if (stage != INITIALIZE)
+        return false;
+    stage = PROGRAM;
+    for (int i = 1; invoked != NULL && i < n_args; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", args[i]);
+    if (!find_export(invoked != NULL ? invoked : "_start", &func)) {
+        printf("the program exports no function '%s'\n", invoked != NULL ? invoked : "_start");
+        return false;
+    }
+    return begin(&func, text);
+}
+
+/* Makes a store with the program in it, and its breakpoints. */
+static bool load(void)
+{
+    pellucid_error_t *error = NULL;
+    end_program();
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+    must(pellucid_store_interrupt(store, &interrupt, &error), &error);
+    must(pellucid_linker_new(engine, &linker), NULL);
+    must(pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
+    for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++) {
+        it->hits = 0;
+        it->id = it->number != 0 ? edit(true, it->pc, 0) : 0;
+    }
+    stage = START;
+    if (did(pellucid_linker_begin(linker, store, module, &instance, &call, &error), &error)
+        && (call != NULL || begin_next()))
+        return true;
+    end_program();
+    return false;
+}
+
+static void print_results(void)
+{
+    pellucid_func_t func;
+    pellucid_functype_t *type;
+    size_t n;
+    pellucid_value_t results[MOST_VALUES];
+    must(pellucid_call_func(call, &func), NULL);
+    must(pellucid_func_type(store, &func, &type), NULL);
+    must(pellucid_functype_results(type, NULL, &n), NULL);
+    pellucid_functype_delete(type);
+    if (n > MOST_VALUES || pellucid_call_results(call, results, n) != PELLUCID_OK)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        printf("result %zu = ", i);
+        print_value(&results[i]);
+        printf("\n");
+    }
+}
+
+/* What a run is for: it ends where a temporary breakpoint of the debugger's own is hit in the frame with this key, or after a step. */
+struct goal {
+    bool is_step;
+    uint64_t id;
+    uint64_t key; /* 0 for any frame */
+};
+
+enum end { ENDED, STOPPED, REACHED };
+
+/* Whether the frame with this key is one that an exception leaves or lands in. */
+static bool goes_on_elsewhere(const pellucid_event_t *event, uint64_t key)
+{
+    pellucid_frame_t at = frame, catcher;
+    must(pellucid_event_catch(event, &catcher, NULL), NULL);
+    for (uint64_t last = key_of(&catcher);;) {
+        uint64_t present = key_of(&at);
+        if (present == key)
+            return true;
+        if (present == last || pellucid_frame_caller(store, &at, &at) != PELLUCID_OK)
+            return false;
+    }
+}
+
+/* What is to be said of a pause; whether the program stays there. */
+static enum end look_at_pause(struct goal *goal)
+{
+    const pellucid_event_t *event;
+    const uint64_t *ids;
+    size_t n_ids;
+    bool stops = false, is_reached = false;
+    must(pellucid_call_event(call, &event), NULL);
+    select_newest();
+    switch (pellucid_event_kind(event)) {
+    case PELLUCID_EVENT_STEP:
+        return REACHED;
+    case PELLUCID_EVENT_BREAKPOINT:
+        must(pellucid_event_breakpoints(event, &ids, &n_ids), NULL);
+        for (size_t i = 0; i < n_ids; i++) {
+            if (ids[i] == goal->id)
+                is_reached = goal->key == 0 || key_of(&frame) == goal->key;
+            for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
+                if (it->number != 0 && it->id == ids[i] && is_taken(it)) {
+                    printf("breakpoint %" PRIu32 "\n", it->number);
+                    stops = true;
+                    if (it->is_temporary)
+                        remove_breakpoint(it);
+                }
+        }
+        select_newest();
+        return stops ? STOPPED : is_reached || goal->is_step ? REACHED : ENDED;
+    case PELLUCID_EVENT_INTERRUPT:
+        printf("interrupted\n");
+        return STOPPED;
+    case PELLUCID_EVENT_EXCEPTION:
+        /* If the frame that is waited for catches it, or goes, the next step is where it is caught. */
+        goal->is_step = goal->is_step || (goal->key != 0 && goes_on_elsewhere(event, goal->key));
+        return ENDED;
+    default:
+        return ENDED;
+    }
+}
+
+/* Runs the program until the goal, a breakpoint, or its end. */
+static enum end go(struct goal goal)
+{
+    for (;;) {
+        pellucid_call_state_t state;
+        pellucid_error_t *error = NULL;
+        pellucid_resume_t mode = goal.is_step ? PELLUCID_RESUME_STEP : PELLUCID_RESUME_CONTINUE;
+        uint32_t code;
+        fflush(stdout);
+        is_running = 1;
+        pellucid_status_t status = pellucid_call_resume(call, mode, &state, &error);
+        is_running = 0;
+        pellucid_interrupt_withdraw(interrupt);
+        if (!did(status, &error)) {
+            select_newest();
+            return STOPPED;
+        }
+        if (state == PELLUCID_CALL_PAUSED) {
+            enum end end = look_at_pause(&goal);
+            if (end != ENDED)
+                return end;
+            continue;
+        }
+        if (state == PELLUCID_CALL_FINISHED) {
+            if (stage == PROGRAM)
+                print_results();
+            if (begin_next())
+                continue;
+            printf("the program has ended\n");
+        } else {
+            must(pellucid_call_error(call, &error), NULL);
+            if (pellucid_error_exit_code(error, &code) == PELLUCID_OK)
+                printf("the program has ended with exit code %" PRIu32 "\n", code);
+            else
+                (void)did(pellucid_error_status(error), &error);
+            pellucid_error_delete(error);
+        }
+        select_newest();
+        /* After a trap there is something to look at. */
+        if (state != PELLUCID_CALL_TRAPPED)
+            end_program();
+        return ENDED;
+    }
+}
+
+static void stop_here(void)
+{
+    if (has_frame)
+        print_frame(&frame, 0);
+}
+
+static bool can_run(void)
+{
+    if (!has_program())
+        return false;
+    if (pellucid_call_state(call) == PELLUCID_CALL_TRAPPED)
+        printf("the program has trapped, it can only be run again\n");
+    return pellucid_call_state(call) != PELLUCID_CALL_TRAPPED;
+}
+
+/* Runs until the operator behind the call that this frame waits in, in that very frame. */
+static enum end run_until_return_to(const pellucid_frame_t *caller)
+{
+    struct goal goal = {.key = key_of(caller)};
+    uint32_t pc;
+    must(pellucid_frame_pc(store, caller, &pc), NULL);
+    /* It lands at the next operator. */
+    goal.id = edit(true, pc + 1, 0);
+    enum end end = goal.id != 0 ? go(goal) : STOPPED;
+    if (store != NULL && goal.id != 0)
+        edit(false, 0, goal.id);
+    return end;
+}
+
+/* The frame with this key, if the call still has it. */
+static bool find_frame(uint64_t key, pellucid_frame_t *out_frame)
+{
+    pellucid_frame_t at = frame;
+    pellucid_status_t status = has_frame ? PELLUCID_OK : PELLUCID_ERR_NOT_FOUND;
+    for (; status == PELLUCID_OK; status = pellucid_frame_caller(store, &at, &at))
+        if (key_of(&at) == key) {
+            *out_frame = at;
+            return true;
+        }
+    return false;
+}
+
+static void step(const char *text, bool is_over_calls)
+{
+    int64_t n;
+    if (!can_run() || !count_of(text, &n))
+        return;
+    enum end end = REACHED;
+    for (; n > 0 && end == REACHED; n--) {
+        pellucid_frame_t before;
+        select_newest();
+        uint64_t key = has_frame ? key_of(&frame) : 0;
+        end = go((struct goal){.is_step = true});
+        if (end == REACHED && is_over_calls && key != 0 && key_of(&frame) != key && find_frame(key, &before))
+            end = run_until_return_to(&before);
+    }
+    stop_here();
+}
+
+#endif

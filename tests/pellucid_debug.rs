@@ -1,0 +1,176 @@
+//! The command-line debugger, `c-examples/pellucid-debug.c`: sessions that are written down, and what can't be.
+//!
+//! A session in `tests/sessions` is what the debugger prints if it is given the commands in it, those behind each prompt. Its first line has
+//! the arguments, in which `DIR` is that folder and `WASI` that of the WASI programs. `PELLUCID_BLESS=1` writes them down as they are now.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+mod library;
+
+const PROMPT: &str = "(pellucid) ";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sessions() -> PathBuf {
+    root().join("tests/sessions")
+}
+
+/// The debugger, built once; with the sanitizers, if they work here.
+fn debugger() -> &'static Path {
+    static DEBUGGER: OnceLock<PathBuf> = OnceLock::new();
+    DEBUGGER.get_or_init(|| {
+        let build = |name: &str, options: &[&str]| {
+            let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            let output = Command::new("gcc")
+                .args(["-std=c11", "-g", "-Wall", "-Wextra", "-Werror", "-I"])
+                .arg(root().join("include"))
+                .args(options)
+                .arg(root().join("c-examples/pellucid-debug.c"))
+                .arg(library::shared())
+                .arg(format!("-Wl,-rpath,{}", library::directory().display()))
+                .arg("-o")
+                .arg(&program)
+                .output()
+                .expect("gcc runs");
+            assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
+            program
+        };
+        let sanitized = build("pellucid-debug-sanitized", &["-fsanitize=address,undefined", "-fno-sanitize-recover"]);
+        let works = Command::new(&sanitized).output().expect("it was just built").status.code() == Some(2);
+        if works { sanitized } else { build("pellucid-debug", &[]) }
+    })
+}
+
+/// What the debugger prints for these commands.
+fn session(args: &[String], commands: &str) -> String {
+    let mut child = Command::new(debugger())
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it was just built");
+    let (mut stdin, commands) = (child.stdin.take().expect("it is piped"), commands.to_string());
+    // It may end before it has read all.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(commands.as_bytes())));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("it doesn't panic");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    // What guests write there comes at any time.
+    let is_clean = !errors.contains("Sanitizer") && !errors.contains("runtime error");
+    assert!(output.status.success() && is_clean, "{}: {errors}", output.status);
+    String::from_utf8(output.stdout).expect("it is UTF-8")
+}
+
+fn wasi() -> String {
+    root().join("tests/programs/wasi").display().to_string()
+}
+
+#[test]
+fn sessions_are_as_they_are_written_down() {
+    let mut n = 0;
+    for entry in fs::read_dir(sessions()).expect("it is there") {
+        let path = entry.expect("it can be read").path();
+        if path.extension().is_none_or(|extension| extension != "txt") {
+            continue;
+        }
+        n += 1;
+        let expected = fs::read_to_string(&path).expect("it is text");
+        let (first, transcript) = expected.split_once('\n').expect("it has a first line");
+        let place = |word: &str| word.replace("DIR", &sessions().display().to_string()).replace("WASI", &wasi());
+        let args: Vec<String> = first.split_whitespace().skip(1).map(place).collect();
+        let commands = transcript.lines().filter_map(|line| line.strip_prefix(PROMPT)).filter(|line| !line.is_empty());
+        let printed = session(&args, &commands.map(|command| format!("{command}\n")).collect::<String>());
+        if std::env::var_os("PELLUCID_BLESS").is_some() {
+            fs::write(&path, format!("{first}\n{printed}")).expect("the folder can be written");
+        } else {
+            assert!(printed == transcript, "{}: printed\n{printed}", path.display());
+        }
+    }
+    assert!(n >= 3, "only {n} sessions");
+}
+
+#[test]
+fn control_c_stops_a_program_that_runs() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("endless.wat");
+    fs::write(
+        &path,
+        "(module (func $endless (export \"_start\") (local $n i64) (loop $again
+        (local.set $n (i64.add (local.get $n) (i64.const 1))) (br $again))))",
+    )
+    .expect("the folder can be written");
+    let mut child = Command::new(debugger())
+        .arg(&path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it was just built");
+    let (mut stdin, stdout) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
+    let mut lines = BufReader::new(stdout).lines().map(|line| line.expect("it is text"));
+    writeln!(stdin, "run").expect("it reads");
+    assert_eq!(lines.next().as_deref(), Some("(pellucid) run"));
+    // It runs soon; until then Ctrl-C does nothing.
+    let interrupt =
+        |pid: u32| Command::new("kill").args(["-INT", &pid.to_string()]).status().expect("kill runs").success();
+    let (id, (done, is_done)) = (child.id(), std::sync::mpsc::channel::<()>());
+    let interrupts = std::thread::spawn(move || {
+        while is_done
+            .recv_timeout(Duration::from_millis(100))
+            .is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout)
+        {
+            assert!(interrupt(id));
+        }
+    });
+    assert_eq!(lines.next().as_deref(), Some("interrupted"));
+    drop(done);
+    interrupts.join().expect("it doesn't panic");
+    assert!(lines.next().is_some_and(|line| line.starts_with("#0 endless at 0x")));
+    writeln!(stdin, "print $n > 1000\nset $n = -5\nstep 5\nprint $n < 0\nquit").expect("it reads");
+    drop(stdin);
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(rest[1], "1 = 0x1", "{rest:?}");
+    assert_eq!(rest[6], "1 = 0x1", "{rest:?}");
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_core_dump_is_what_it_says() {
+    let core = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debugger.core");
+    let args = [sessions().join("debug.wat").display().to_string()];
+    let printed = session(&args, &format!("break kinds\nrun\ncore {}\n", core.display()));
+    assert!(printed.contains(&format!("a core dump is in {}\n", core.display())), "{printed}");
+    let bytes = fs::read(&core).expect("it was just written");
+    let stacks =
+        wasmparser::Parser::new(0).parse_all(&bytes).filter_map(|payload| match payload.expect("it is valid") {
+            wasmparser::Payload::CustomSection(section) => match section.as_known() {
+                wasmparser::KnownCustom::CoreDumpStack(stack) => Some(stack.frames.len()),
+                _ => None,
+            },
+            _ => None,
+        });
+    assert_eq!(stacks.collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for (code, args) in [
+        (2, &[][..]),
+        (2, &["--dir"]),
+        (2, &["--what", "x", "file.wasm"]),
+        (2, &["--env", "x", "file.wasm"]),
+        (1, &["/no/such/file.wasm"]),
+        (1, &[root().join("Cargo.toml").to_str().expect("it is UTF-8")]),
+    ] {
+        let output = Command::new(debugger()).args(args).stdin(Stdio::null()).output().expect("it was just built");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(code), &b""[..]), "{args:?}: {errors}");
+        assert!(errors.starts_with("pellucid-debug: ") && errors.lines().count() == 1, "{errors}");
+    }
+}

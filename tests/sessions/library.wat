@@ -1,0 +1,6 @@
+(module (global $ready (mut i32) (i32.const 0))
+  (func $begin (global.set $ready (i32.const 1)))
+  (start $begin)
+  (func $init (export "_initialize") (global.set $ready (i32.add (global.get $ready) (i32.const 1))))
+  (func $add (export "add") (param $a i32) (param $b f64) (result f64 i32)
+    (f64.add (f64.convert_i32_s (local.get $a)) (local.get $b)) (global.get $ready)))
