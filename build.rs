@@ -25,6 +25,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("externref", "Host references", "Host values that guests can hold."),
     ("anyref", "Guest references", "What `anyref` values are: what guests make and hand out."),
     ("object", "Objects", "Structures and arrays: their types, and what is in them."),
+    ("name", "Names", "What types, fields, globals and other entities are called in modules."),
     ("heap", "The heap", "How long references are good, and collecting garbage."),
     ("memory", "Memories", "Linear memories."),
     ("shared_memory", "Shared memories", "Memories that stores on several threads have at the same time."),

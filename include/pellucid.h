@@ -3281,6 +3281,138 @@ pellucid_status_t pellucid_array_write(pellucid_store_t *store,
                                        size_t n_bytes);
 
 /* ==================================================================================================
+ * Names
+ *
+ * What types, fields, globals and other entities are called in modules.
+ * ================================================================================================== */
+
+/** Values of `pellucid_space_t`. The first ones are those of `enum pellucid_extern_kind`. */
+enum pellucid_space {
+    /** Functions. */
+    PELLUCID_SPACE_FUNC = 0,
+    /** Tables. */
+    PELLUCID_SPACE_TABLE = 1,
+    /** Memories. */
+    PELLUCID_SPACE_MEMORY = 2,
+    /** Globals. */
+    PELLUCID_SPACE_GLOBAL = 3,
+    /** Tags. */
+    PELLUCID_SPACE_TAG = 4,
+    /** Types. */
+    PELLUCID_SPACE_TYPE = 5,
+    /** Element segments. */
+    PELLUCID_SPACE_ELEMENT = 6,
+    /** Data segments. */
+    PELLUCID_SPACE_DATA = 7,
+};
+
+/**
+ * What the entities of an index space of modules are: one of `enum pellucid_space`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_space_t;
+
+/**
+ * The name of an entity of a module: from the name section, else that of its first export. Locals and fields have functions of their
+ * own: `pellucid_module_local_name`, `pellucid_module_field_name`.
+ *
+ * - `module`: the module.
+ * - `space`: what it is, one of `enum pellucid_space`.
+ * - `index`: its index, imports counted first.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if it has none; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such entity;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown space.
+ *
+ * Owns: nothing; the name is valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_entity_name(const pellucid_module_t *module,
+                                              pellucid_space_t space,
+                                              uint32_t index,
+                                              pellucid_str_t *out_name);
+
+/**
+ * The name of a field of a structure type, from the name section.
+ *
+ * - `module`: the module.
+ * - `type_index`: the type's index in the module, less than `pellucid_module_type_count`.
+ * - `field`: the field's index.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if there is no such field or it has no name; `PELLUCID_ERR_OUT_OF_RANGE` if there is no
+ * such type.
+ *
+ * Owns: nothing; the name is valid until the module is deleted.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_field_name(const pellucid_module_t *module,
+                                             uint32_t type_index,
+                                             uint32_t field,
+                                             pellucid_str_t *out_name);
+
+/**
+ * Where a module defines a type, such as that of an object: the inverse of `pellucid_module_type`.
+ *
+ * - `module`: the module.
+ * - `type_id`: the type.
+ * - `out_index`: gets the type's index in the module; of several that are equal the first.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` if the module doesn't define it.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_type_index(const pellucid_module_t *module,
+                                             pellucid_type_id_t type_id,
+                                             uint32_t *out_index);
+
+/**
+ * A name of a type: the one that it has in the first module of the store that names it. Modules may name equal types differently; what
+ * it is called in one of them `pellucid_module_type_index` and `pellucid_module_entity_name` tell.
+ *
+ *     pellucid_object_type(store, &object, &type, &n_fields);
+ *     pellucid_store_type_name(store, type, &name);            // Point
+ *     pellucid_store_field_name(store, type, 0, &field_name);  // x
+ *
+ * - `store`: the store.
+ * - `type_id`: a type of its engine.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if no module names it.
+ *
+ * Owns: nothing; the name is valid until the store goes.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_type_name(const pellucid_store_t *store,
+                                           pellucid_type_id_t type_id,
+                                           pellucid_str_t *out_name);
+
+/**
+ * A name of a field of a type: the one that it has in the first module of the store that names it.
+ *
+ * - `store`: the store.
+ * - `type_id`: a structure type of its engine.
+ * - `field`: the field's index.
+ * - `out_name`: gets the name.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if no module names it.
+ *
+ * Owns: nothing; the name is valid until the store goes.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_field_name(const pellucid_store_t *store,
+                                            pellucid_type_id_t type_id,
+                                            uint32_t field,
+                                            pellucid_str_t *out_name);
+
+/* ==================================================================================================
  * The heap
  *
  * How long references are good, and collecting garbage.

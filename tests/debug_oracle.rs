@@ -226,8 +226,8 @@ const PLACES: [&str; 10] = [
 ];
 
 fn function(module: &Module, name: &str) -> FuncIndex {
-    let (index, _) = module.info().names.functions.iter().find(|(_, candidate)| *candidate == name).unwrap();
-    *index
+    let (index, _) = module.info().named_functions().find(|(_, candidate)| *candidate == name).unwrap();
+    index
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::value::pellucid_value_t;
 use crate::base::{Error, Result, error::bail};
 use crate::debug::{Debuggee, Frame, FrameInfo};
 use crate::runtime::Module;
+use crate::wasm::Named;
 use cranelift_entity::EntityRef;
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -660,7 +661,7 @@ pub unsafe extern "C" fn pellucid_frame_local_name(
         }
         let module = frame.module(store.debuggee())?;
         // The store keeps the module, so the name outlives this reference to it.
-        match module.info().names.locals.get(&(info.func_index, local_index)) {
+        match module.info().name(Named::Local, info.func_index.as_u32(), local_index) {
             Some(name) => out_name.set(pellucid_str_t::new(name)),
             None => return Err(Error::absent()),
         }

@@ -43,6 +43,7 @@ pub mod linker;
 pub mod log;
 pub mod memory;
 pub mod module;
+pub mod name;
 pub mod object;
 pub mod shared_memory;
 pub mod signal;

@@ -13,7 +13,7 @@ use super::types::{extern_kind, pellucid_extern_kind_t, pellucid_externtype_t, p
 use crate::base::floats::in_default_environment;
 use crate::base::{ExternType, FuncIndex, Result, WasmPc, error::bail};
 use crate::runtime::Module;
-use crate::wasm::ModuleInfo;
+use crate::wasm::{ModuleInfo, Named};
 use cranelift_entity::EntityRef;
 use std::ffi::c_char;
 use std::ptr::null_mut;
@@ -527,8 +527,8 @@ pub unsafe extern "C" fn pellucid_module_local_name(
     out_name: *mut pellucid_str_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref module, out out_name => {
-        let index = self::func_index(module.info(), func_index)?;
-        let Some(name) = module.info().names.locals.get(&(index, local_index)) else {
+        self::func_index(module.info(), func_index)?;
+        let Some(name) = module.info().name(Named::Local, func_index, local_index) else {
             bail!(NotFound, "local {local_index} of function {func_index} has no name");
         };
         out_name.set(pellucid_str_t::new(name));

@@ -460,7 +460,7 @@ pub unsafe extern "C" fn pellucid_value_is_same(a: *const pellucid_value_t, b: *
 /// Since: 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_value_is_null(value: *const pellucid_value_t) -> bool {
-    entry!(value false; copy value => matches!(value.to_core()?, Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None)))
+    entry!(value false; copy value => matches!(value.to_core()?, Value::FuncRef(None) | Value::ExternRef(None) | Value::ExnRef(None) | Value::AnyRef(None)))
 }
 
 #[cfg(test)]

@@ -278,6 +278,11 @@ impl Store {
         self.inner().modules.borrow().clone()
     }
 
+    /// What is found in the first module, in the same order, in which something is.
+    pub fn find_in_modules<T>(&self, find: impl FnMut(&Module) -> Option<T>) -> Option<T> {
+        self.inner().modules.borrow().iter().find_map(find)
+    }
+
     /// Makes the store unusable: running and instantiating answer `Poisoned` with this reason from now on. The first
     /// reason is kept.
     pub fn poison(&self, reason: &str) {

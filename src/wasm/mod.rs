@@ -21,7 +21,7 @@ pub use features::name_the_feature;
 pub use module_info::{
     DataSegment, ElementItems, ElementMode, ElementSegment, Export, FunctionBody, Import, Item, ItemType, ModuleInfo,
 };
-pub use names::Names;
+pub use names::{Named, Names};
 pub use open_catches::OpenCatches;
 pub use operand_types::{operand_types, operands_beneath_catch};
 pub use parse::{ParsedModule, parse};

@@ -1,7 +1,7 @@
 //! What a module declares: types, imports, exports, index spaces, segments, names.
 
 use super::features::{heap_type, value_type};
-use super::{BranchHints, ConstExpr, ConstOp, Names};
+use super::{BranchHints, ConstExpr, ConstOp, Named, Names};
 use crate::abi::operators::{ends_run, read_memory};
 use crate::abi::vmctx::VmCtxLayout;
 use crate::base::{
@@ -149,6 +149,8 @@ pub struct ModuleInfo {
     pub type_ids: PrimaryMap<TypeIndex, TypeId>,
     /// How many supertypes each has.
     pub type_depths: PrimaryMap<TypeIndex, u32>,
+    /// All defined types in the order of their numbers.
+    pub(super) types_by_id: Box<[TypeIndex]>,
     /// Function types as machine code knows them, with [the largest types](ValType::top) of the hierarchies; empty for other types.
     pub signatures: PrimaryMap<TypeIndex, FuncType>,
     /// Imports in order.
@@ -339,10 +341,53 @@ impl ModuleInfo {
 
     /// A function's name: from the name section, else its first export's, else nothing.
     pub fn func_name(&self, index: FuncIndex) -> Option<&str> {
-        self.names.functions.get(&index).map(String::as_str).or_else(|| {
-            let export = self.exports.iter().find(|export| export.item == Item::Func(index));
+        self.item_name(Item::Func(index))
+    }
+
+    /// The name of something that can be exported, found in the same way.
+    pub fn item_name(&self, item: Item) -> Option<&str> {
+        let (of, index) = match item {
+            Item::Func(index) => (Named::Func, index.as_u32()),
+            Item::Table(index) => (Named::Table, index.as_u32()),
+            Item::Memory(index) => (Named::Memory, index.as_u32()),
+            Item::Global(index) => (Named::Global, index.as_u32()),
+            Item::Tag(index) => (Named::Tag, index.as_u32()),
+        };
+        self.name(of, 0, index).or_else(|| {
+            let export = self.exports.iter().find(|export| export.item == item);
             export.map(|export| export.name.as_str())
         })
+    }
+
+    /// A name from the name section. `owner` is the type or function of a field or local, else 0.
+    pub fn name(&self, of: Named, owner: u32, index: u32) -> Option<&str> {
+        self.text(self.names.find(of, owner, index)?)
+    }
+
+    /// The functions that the name section names.
+    pub fn named_functions(&self) -> impl Iterator<Item = (FuncIndex, &str)> {
+        self.names.functions().filter_map(|(index, name)| Some((index, self.text(name)?)))
+    }
+
+    fn text(&self, range: Range<usize>) -> Option<&str> {
+        std::str::from_utf8(self.bytes.get(range)?).ok()
+    }
+
+    /// The types that the module defines as this one: none, or several that are equal, in order.
+    pub fn types_of_id(&self, id: TypeId) -> &[TypeIndex] {
+        let first = self.types_by_id.partition_point(|index| self.type_ids[*index] < id);
+        let end = self.types_by_id.partition_point(|index| self.type_ids[*index] <= id);
+        &self.types_by_id[first..end]
+    }
+
+    /// The name that the name section has for a type of the engine.
+    pub fn type_name(&self, id: TypeId) -> Option<&str> {
+        self.types_of_id(id).iter().find_map(|index| self.name(Named::Type, 0, index.as_u32()))
+    }
+
+    /// The name that the name section has for a field of a type of the engine.
+    pub fn field_name(&self, id: TypeId, field: u32) -> Option<&str> {
+        self.types_of_id(id).iter().find_map(|index| self.name(Named::Field, index.as_u32(), field))
     }
 
     /// The body of a defined function, to read.

@@ -127,6 +127,7 @@ impl<'a> Builder<'a> {
             types: PrimaryMap::new(),
             type_ids: PrimaryMap::new(),
             type_depths: PrimaryMap::new(),
+            types_by_id: Box::default(),
             signatures: PrimaryMap::new(),
             imports: Vec::new(),
             exports: Vec::new(),
@@ -257,7 +258,7 @@ impl<'a> Builder<'a> {
                 let range = section.data_offset() as usize..section.data_offset() as usize + section.data().len();
                 self.info.custom_sections.push((section.name().to_string(), range));
                 match section.as_known() {
-                    KnownCustom::Name(names) => self.info.names.read(names),
+                    KnownCustom::Name(names) => self.info.names.read(names, &self.info.bytes),
                     KnownCustom::BranchHints(hints) => self.info.branch_hints.read(hints, self.info.funcs.len()),
                     _ => {}
                 }
@@ -486,6 +487,9 @@ impl<'a> Builder<'a> {
 
     fn finish(mut self) -> Result<ParsedModule> {
         let info = &mut self.info;
+        let mut types_by_id: Box<[TypeIndex]> = info.type_ids.keys().collect();
+        types_by_id.sort_by_key(|index| info.type_ids[*index]);
+        info.types_by_id = types_by_id;
         let counts = Counts {
             imported_funcs: info.imported_funcs,
             memories: info.memories.len() as u32,

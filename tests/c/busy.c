@@ -143,6 +143,8 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_object_set(store, &anyref, 0, &value));
     STATUS(PELLUCID_ERR_BUSY, pellucid_array_read(store, &anyref, 0, &byte, 1));
     STATUS(PELLUCID_ERR_BUSY, pellucid_array_write(store, &anyref, 0, &byte, 1));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_type_name(store, 0, &text));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_field_name(store, 0, 0, &text));
     STATUS(PELLUCID_ERR_BUSY, pellucid_scope_open(store, &scope));
     STATUS(PELLUCID_ERR_BUSY, pellucid_scope_close(store, 0));
     STATUS(PELLUCID_ERR_BUSY, pellucid_object_keep(store, &anyref));
