@@ -25,6 +25,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("externref", "Host references", "Host values that guests can hold."),
     ("anyref", "Guest references", "What `anyref` values are: what guests make and hand out."),
     ("object", "Objects", "Structures and arrays: their types, and what is in them."),
+    ("deftype", "Defined types", "Structures, arrays and functions whose types the host defines, as modules do."),
     ("name", "Names", "What types, fields, globals and other entities are called in modules."),
     ("heap", "The heap", "How long references are good, and collecting garbage."),
     ("memory", "Memories", "Linear memories."),

@@ -3001,7 +3001,7 @@ enum pellucid_type_kind {
 };
 
 /**
- * The number of a type that a module defines: of functions, of structures or of arrays. Equal types have equal numbers in all modules
+ * The number of a type that a module or the host defines: of functions, of structures or of arrays. Equal types have equal numbers in all modules
  * of an engine, and as long as that.
  *
  * Since: 0.1.
@@ -3279,6 +3279,188 @@ pellucid_status_t pellucid_array_write(pellucid_store_t *store,
                                        uint64_t offset,
                                        const uint8_t *bytes,
                                        size_t n_bytes);
+
+/* ==================================================================================================
+ * Defined types
+ *
+ * Structures, arrays and functions whose types the host defines, as modules do.
+ * ================================================================================================== */
+
+/** Values of `pellucid_heap_t`. */
+enum pellucid_heap {
+    /** All of the kind, or a number. */
+    PELLUCID_HEAP_ALL = 0,
+    /** Null only. */
+    PELLUCID_HEAP_NONE = 1,
+    /** Of `PELLUCID_ANYREF` what can be compared: structures, arrays and integers. */
+    PELLUCID_HEAP_EQ = 2,
+    /** Of `PELLUCID_ANYREF` integers of 31 bits. */
+    PELLUCID_HEAP_I31 = 3,
+    /** Of `PELLUCID_ANYREF` all structures. */
+    PELLUCID_HEAP_STRUCT = 4,
+    /** Of `PELLUCID_ANYREF` all arrays. */
+    PELLUCID_HEAP_ARRAY = 5,
+    /** Those of a defined type: functions of `PELLUCID_FUNCREF`, structures and arrays of `PELLUCID_ANYREF`. */
+    PELLUCID_HEAP_DEFINED = 6,
+};
+
+/** Numbers for types. */
+enum pellucid_type_place {
+    /** Plus a type's place among those that are being defined, it stands for that type there. */
+    PELLUCID_TYPE_IN_GROUP = 1073741824,
+};
+
+/**
+ * Which references of a kind a type has: one of `enum pellucid_heap`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_heap_t;
+
+/**
+ * The type of a value, exactly. With zeros behind the kind it is what the kind says: a number, or any reference of the kind, or null.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** One of `enum pellucid_kind`. */
+    pellucid_kind_t kind;
+    /** Which references, one of `enum pellucid_heap`; 0 for numbers. */
+    pellucid_heap_t heap;
+    /** The type, for `PELLUCID_HEAP_DEFINED`; else 0. */
+    pellucid_type_id_t type_id;
+    /** 1 for a reference that is never null, else 0. */
+    uint32_t is_non_null;
+} pellucid_valtype_t;
+
+/**
+ * A field of a structure, or the elements of an array, of a type that is defined.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The type of its value, as it is read and set. */
+    pellucid_valtype_t value;
+    /** 8 or 16 if so many bits of an `i32` are stored; 0 if all are. */
+    uint32_t bits;
+    /** 1 if it can be set, else 0. */
+    uint32_t is_mutable;
+} pellucid_fielddef_t;
+
+/**
+ * A type to be defined. What isn't of its kind is zeros.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** One of `enum pellucid_type_kind`. */
+    pellucid_type_kind_t kind;
+    /** 1 if other types may be subtypes of it, else 0: it is final then. */
+    uint32_t is_open;
+    /** 1 if it is a subtype of `supertype`, else 0. */
+    uint32_t has_supertype;
+    /** A type of the engine, or one of those that come before it here. */
+    pellucid_type_id_t supertype;
+    /** The fields of a structure, or the elements of an array; may be NULL if there are none. */
+    const pellucid_fielddef_t *fields;
+    /** How many there are; 1 for an array. */
+    size_t n_fields;
+    /** The parameters of a function; may be NULL if there are none. */
+    const pellucid_valtype_t *params;
+    /** How many there are. */
+    size_t n_params;
+    /** The results of a function; may be NULL if there are none. */
+    const pellucid_valtype_t *results;
+    /** How many there are. */
+    size_t n_results;
+} pellucid_deftype_t;
+
+/**
+ * Defines types that refer to each other, or a single one, as a `rec` group of a module does. They are the same as those of a
+ * module's group that is equal, so that guests take objects of them that the host makes, whether their module is there yet or not.
+ * Types that don't refer to each other are usually defined one by one, as a module has them that names none `rec`.
+ *
+ *     // (type $point (struct (field (mut f64)) (field (mut f64))))
+ *     pellucid_fielddef_t fields[2] = {{.value.kind = PELLUCID_F64, .is_mutable = 1},
+ *                                      {.value.kind = PELLUCID_F64, .is_mutable = 1}};
+ *     pellucid_deftype_t point = {.kind = PELLUCID_TYPE_STRUCT, .fields = fields, .n_fields = 2};
+ *     pellucid_type_id_t id;
+ *     pellucid_engine_define_types(engine, &point, 1, &id, &error);
+ *
+ * - `engine`: the engine. It keeps types as long as it is there; to define the same ones again takes nothing.
+ * - `types`, `n_types`: the types. They refer to each other by `PELLUCID_TYPE_IN_GROUP` plus the place, to others of the engine by
+ *   their numbers.
+ * - `out_first`: gets the number of the first; the others follow it.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for what no module may define either, as a supertype that is final or that a
+ * type doesn't match, a number that no type has, too many fields, or more than 63 supertypes; `PELLUCID_ERR_UNSUPPORTED` for a
+ * reserved kind; `PELLUCID_ERR_LIMIT` if the engine has too many types; `PELLUCID_ERR_SYSTEM`.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_engine_define_types(const pellucid_engine_t *engine,
+                                               const pellucid_deftype_t *types,
+                                               size_t n_types,
+                                               pellucid_type_id_t *out_first,
+                                               pellucid_error_t **out_error);
+
+/**
+ * The type of a field of a structure, or of the elements of an array, exactly.
+ *
+ * - `engine`: the engine.
+ * - `type_id`: the type.
+ * - `index`: the field's index; 0 for the elements of an array.
+ * - `out_field`: gets what it holds.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type or field.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_type_fielddef(const pellucid_engine_t *engine,
+                                         pellucid_type_id_t type_id,
+                                         size_t index,
+                                         pellucid_fielddef_t *out_field);
+
+/**
+ * The type of functions that a type is, to make host functions and tags of it: it is exact, whether it is final, a subtype or one of a
+ * group. So are those that modules, functions and tags give; what `pellucid_functype_new` makes is final, without supertype and alone.
+ *
+ * - `engine`: the engine.
+ * - `type_id`: the type.
+ * - `out_type`: gets the type of functions.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if the engine has no such type; `PELLUCID_ERR_TYPE_MISMATCH` if it isn't one of
+ * functions.
+ *
+ * Owns: the caller owns `*out_type`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_type_functype(const pellucid_engine_t *engine,
+                                         pellucid_type_id_t type_id,
+                                         pellucid_functype_t **out_type);
+
+/**
+ * Whether a type is final: no other type is a subtype of it.
+ *
+ * - `engine`: the engine.
+ * - `type_id`: the type.
+ * - `out_is`: gets the answer.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if the engine has no such type.
+ *
+ * Owns: nothing.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_type_is_final(const pellucid_engine_t *engine,
+                                         pellucid_type_id_t type_id,
+                                         bool *out_is);
 
 /* ==================================================================================================
  * Names

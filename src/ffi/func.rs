@@ -256,7 +256,7 @@ pub unsafe extern "C" fn pellucid_func_new(
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status out_error; room small, store store, ref functype, callback cb, out out_func => {
-        out_func.set(store.core().func_new_with(functype.ty().clone(), tagged(functype.ty(), cb, userdata))?.into());
+        out_func.set(store.core().func_new_of(functype.id_in(store.core().engine())?, tagged(functype.ty(), cb, userdata))?.into());
         Ok(())
     })
 }
@@ -288,7 +288,7 @@ pub unsafe extern "C" fn pellucid_func_new_raw(
 ) -> pellucid_status_t {
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status out_error; room small, store store, ref functype, callback cb, out out_func => {
-        out_func.set(store.core().func_new_with(functype.ty().clone(), raw(cb, userdata))?.into());
+        out_func.set(store.core().func_new_of(functype.id_in(store.core().engine())?, raw(cb, userdata))?.into());
         Ok(())
     })
 }
@@ -311,7 +311,8 @@ pub unsafe extern "C" fn pellucid_func_type(
     out_type: *mut *mut pellucid_functype_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy func, out out_type => {
-        out_type.give(pellucid_functype_t::new(store.core().func_type(func.into())?))
+        let core = store.core();
+        out_type.give(pellucid_functype_t::defined(core.engine(), core.func_type_id(func.into())?))
     })
 }
 

@@ -218,7 +218,8 @@ pub unsafe extern "C" fn pellucid_extern_type(
     out_type: *mut *mut pellucid_externtype_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); room small, store store, copy item, out out_type => {
-        out_type.give(pellucid_externtype_t::new(store.core().extern_type(item.to_core()?)?))
+        let (core, item) = (store.core(), item.to_core()?);
+        out_type.give(pellucid_externtype_t::new(core.extern_type(item)?, core.engine(), core.extern_type_id(item)?))
     })
 }
 

@@ -183,7 +183,7 @@ pub unsafe extern "C" fn pellucid_linker_define_func(
     entry!(status out_error; room small, ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
             callback cb => {
         let core = store.core();
-        linker.define_made(core, module_name, name, || core.func_new_with(functype.ty().clone(), tagged(functype.ty(), cb, userdata)))
+        linker.define_made(core, module_name, name, || core.func_new_of(functype.id_in(core.engine())?, tagged(functype.ty(), cb, userdata)))
     })
 }
 
@@ -222,7 +222,7 @@ pub unsafe extern "C" fn pellucid_linker_define_func_raw(
     entry!(status out_error; room small, ref linker, store store, text module_name n_module_name, text name n_name, ref functype,
             callback cb => {
         let core = store.core();
-        linker.define_made(core, module_name, name, || core.func_new_with(functype.ty().clone(), raw(cb, userdata)))
+        linker.define_made(core, module_name, name, || core.func_new_of(functype.id_in(core.engine())?, raw(cb, userdata)))
     })
 }
 

@@ -23,6 +23,7 @@ pub mod bytes;
 pub mod call;
 pub mod config;
 pub mod core_dump;
+pub mod deftype;
 pub mod edit;
 pub mod engine;
 pub mod error;

@@ -13,7 +13,7 @@ use super::types::{extern_kind, pellucid_extern_kind_t, pellucid_externtype_t, p
 use crate::base::floats::in_default_environment;
 use crate::base::{ExternType, FuncIndex, Result, WasmPc, error::bail};
 use crate::runtime::Module;
-use crate::wasm::{ModuleInfo, Named};
+use crate::wasm::{Item, ItemType, ModuleInfo, Named};
 use cranelift_entity::EntityRef;
 use std::ffi::c_char;
 use std::ptr::null_mut;
@@ -299,10 +299,14 @@ pub unsafe extern "C" fn pellucid_module_import(
             bail!(OutOfRange, "the module has {} imports", info.imports.len());
         };
         let ty = info.import_type(import);
+        let id = match import.ty {
+            ItemType::Func(index) | ItemType::Tag(index) => Some(info.type_ids[index]),
+            _ => None,
+        };
         out_module_name.set(pellucid_str_t::new(&import.module));
         out_name.set(pellucid_str_t::new(&import.name));
         out_kind.set(extern_kind(&ty));
-        out_type.give(pellucid_externtype_t::new(ty))
+        out_type.give(pellucid_externtype_t::new(ty, module.module().engine(), id))
     })
 }
 
@@ -347,9 +351,14 @@ pub unsafe extern "C" fn pellucid_module_export(
             bail!(OutOfRange, "the module has {} exports", info.exports.len());
         };
         let ty: ExternType = info.item_type(export.item);
+        let id = match export.item {
+            Item::Func(index) => Some(info.type_ids[info.funcs[index]]),
+            Item::Tag(index) => Some(info.type_ids[info.tags[index]]),
+            _ => None,
+        };
         out_name.set(pellucid_str_t::new(&export.name));
         out_kind.set(extern_kind(&ty));
-        out_type.give(pellucid_externtype_t::new(ty))
+        out_type.give(pellucid_externtype_t::new(ty, module.module().engine(), id))
     })
 }
 
@@ -413,7 +422,8 @@ pub unsafe extern "C" fn pellucid_module_func_type(
 ) -> pellucid_status_t {
     entry!(status null_mut(); room small, ref module, out out_type => {
         let index = self::func_index(module.info(), func_index)?;
-        out_type.give(pellucid_functype_t::new(module.info().func_type(index).clone()))
+        let id = module.info().type_ids[module.info().funcs[index]];
+        out_type.give(pellucid_functype_t::defined(module.module().engine(), id))
     })
 }
 

@@ -18,7 +18,7 @@ use cranelift_entity::EntityRef;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
-/// The number of a type that a module defines: of functions, of structures or of arrays. Equal types have equal numbers in all modules
+/// The number of a type that a module or the host defines: of functions, of structures or of arrays. Equal types have equal numbers in all modules
 /// of an engine, and as long as that.
 ///
 /// Since: 0.1.
@@ -159,14 +159,7 @@ pub unsafe extern "C" fn pellucid_type_field(
     out_field: *mut pellucid_fieldtype_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref engine, out out_field => {
-        let ty = defined(engine, type_id)?;
-        let field = match &ty.composite {
-            CompositeType::Struct(fields) => fields.get(index).copied(),
-            CompositeType::Array(element) if index == 0 => Some(*element),
-            _ => None,
-        };
-        let Some(field) = field else { bail!(OutOfRange, "the type has no field {index}") };
-        out_field.set(pellucid_fieldtype_t::new(field));
+        out_field.set(pellucid_fieldtype_t::new(field_of(&*defined(engine, type_id)?, index)?));
         Ok(())
     })
 }
@@ -195,12 +188,21 @@ pub unsafe extern "C" fn pellucid_type_supertype(
     })
 }
 
-fn defined(engine: &pellucid_engine_t, id: pellucid_type_id_t) -> Result<Arc<SubType>> {
-    let types = engine.engine().types();
-    if id as usize >= types.count() {
-        bail!(OutOfRange, "the engine has no type {id}");
-    }
-    Ok(types.get(TypeId(id)))
+/// The type of this number.
+pub(super) fn defined(engine: &pellucid_engine_t, id: pellucid_type_id_t) -> Result<Arc<SubType>> {
+    let Some(ty) = engine.engine().types().find(TypeId(id)) else { bail!(OutOfRange, "the engine has no type {id}") };
+    Ok(ty)
+}
+
+/// A field of a structure type, or the elements of an array type.
+pub(super) fn field_of(ty: &SubType, index: usize) -> Result<FieldType> {
+    let field = match &ty.composite {
+        CompositeType::Struct(fields) => fields.get(index).copied(),
+        CompositeType::Array(element) if index == 0 => Some(*element),
+        _ => None,
+    };
+    let Some(field) = field else { bail!(OutOfRange, "the type has no field {index}") };
+    Ok(field)
 }
 
 /// The object that a reference is to.

@@ -28,7 +28,7 @@ pub unsafe extern "C" fn pellucid_tag_new(
     out_tag: *mut pellucid_tag_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); room small, store store, ref functype, out out_tag => {
-        out_tag.set(store.core().tag_new(functype.ty())?.into());
+        out_tag.set(store.core().tag_new_of(functype.id_in(store.core().engine())?)?.into());
         Ok(())
     })
 }
@@ -51,6 +51,7 @@ pub unsafe extern "C" fn pellucid_tag_type(
     out_type: *mut *mut pellucid_functype_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, copy tag, out out_type => {
-        out_type.give(pellucid_functype_t::new(store.core().tag_type(tag.into())?))
+        let core = store.core();
+        out_type.give(pellucid_functype_t::defined(core.engine(), core.tag_type_id(tag.into())?))
     })
 }

@@ -5,8 +5,9 @@
 use super::entry::entry;
 use super::status::pellucid_status_t;
 use crate::base::{
-    ExternType, FuncType, GlobalType, MemoryType, RefType, Result, TableType, ValType, Value, error::bail,
+    ExternType, FuncType, GlobalType, MemoryType, RefType, Result, TableType, TypeId, ValType, Value, error::bail,
 };
+use crate::runtime::Engine;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
@@ -77,6 +78,8 @@ pub enum pellucid_extern_kind {
 /// Since: 0.1.
 pub struct pellucid_functype_t {
     ty: Arc<FuncType>,
+    /// Which of an engine's types it is, unless it was made of kinds.
+    defined: Option<(Engine, TypeId)>,
     params: Box<[pellucid_kind_t]>,
     results: Box<[pellucid_kind_t]>,
 }
@@ -92,6 +95,8 @@ pub struct pellucid_functype_t {
 /// Since: 0.1.
 pub struct pellucid_externtype_t {
     ty: ExternType,
+    /// Which of an engine's types that of a function or tag is.
+    defined: Option<(Engine, TypeId)>,
 }
 
 /// Values of `page_size_log2` in `pellucid_memorytype_t` beside 0, which is the usual size.
@@ -199,7 +204,8 @@ pub(super) fn extern_kind(ty: &ExternType) -> pellucid_extern_kind_t {
     kind as u32
 }
 
-fn flag(value: u32, name: &str) -> Result<bool> {
+/// What a number says that is 0 or 1.
+pub(super) fn flag(value: u32, name: &str) -> Result<bool> {
     match value {
         0 => Ok(false),
         1 => Ok(true),
@@ -208,11 +214,28 @@ fn flag(value: u32, name: &str) -> Result<bool> {
 }
 
 impl pellucid_functype_t {
-    /// The object for a type.
-    pub(super) fn new(ty: Arc<FuncType>) -> pellucid_functype_t {
+    fn new(ty: Arc<FuncType>, defined: Option<(Engine, TypeId)>) -> pellucid_functype_t {
         let params = ty.params.iter().map(|ty| kind(*ty)).collect();
         let results = ty.results.iter().map(|ty| kind(*ty)).collect();
-        pellucid_functype_t { ty, params, results }
+        pellucid_functype_t { ty, defined, params, results }
+    }
+
+    /// The object for a type of functions of an engine.
+    pub(super) fn defined(engine: &Engine, id: TypeId) -> pellucid_functype_t {
+        pellucid_functype_t::new(engine.types().func_type(id), Some((engine.clone(), id)))
+    }
+
+    /// The type's number in an engine.
+    ///
+    /// Errors: `InvalidArgument` for a type that only another engine has; `Limit`.
+    pub(super) fn id_in(&self, engine: &Engine) -> Result<TypeId> {
+        match &self.defined {
+            Some((owner, id)) if owner.is_same(engine) => Ok(*id),
+            Some((owner, id)) if !owner.types().is_plain_func(*id) => {
+                bail!(InvalidArgument, "the type is one of another engine")
+            }
+            _ => engine.types().register_func(&self.ty),
+        }
     }
 
     /// The type.
@@ -222,9 +245,13 @@ impl pellucid_functype_t {
 }
 
 impl pellucid_externtype_t {
-    /// The object for a type.
-    pub(super) fn new(ty: ExternType) -> pellucid_externtype_t {
-        pellucid_externtype_t { ty }
+    /// The object for a type; with the number that it has in an engine if it is that of a function or tag.
+    pub(super) fn new(ty: ExternType, engine: &Engine, id: Option<TypeId>) -> pellucid_externtype_t {
+        pellucid_externtype_t { ty, defined: id.map(|id| (engine.clone(), id)) }
+    }
+
+    fn functype(&self, ty: &FuncType) -> pellucid_functype_t {
+        pellucid_functype_t::new(Arc::new(ty.clone()), self.defined.clone())
     }
 
     fn mismatch<T>(&self, wanted: &str) -> Result<T> {
@@ -326,7 +353,7 @@ pub unsafe extern "C" fn pellucid_functype_new(
             bail!(InvalidArgument, "a function has at most 1000 parameters and 1000 results");
         }
         let types = |kinds: &[pellucid_kind_t]| kinds.iter().map(|kind| value_type(*kind)).collect::<Result<Box<[_]>>>();
-        out_type.give(pellucid_functype_t::new(Arc::new(FuncType::new(types(params)?, types(results)?))))
+        out_type.give(pellucid_functype_t::new(Arc::new(FuncType::new(types(params)?, types(results)?)), None))
     })
 }
 
@@ -407,7 +434,7 @@ pub unsafe extern "C" fn pellucid_externtype_func(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref externtype, out out_type => {
         let ExternType::Func(ty) = &externtype.ty else { return externtype.mismatch("function") };
-        out_type.give(pellucid_functype_t::new(Arc::new(ty.clone())))
+        out_type.give(externtype.functype(ty))
     })
 }
 
@@ -494,7 +521,7 @@ pub unsafe extern "C" fn pellucid_externtype_tag(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref externtype, out out_type => {
         let ExternType::Tag(ty) = &externtype.ty else { return externtype.mismatch("tag") };
-        out_type.give(pellucid_functype_t::new(Arc::new(ty.clone())))
+        out_type.give(externtype.functype(ty))
     })
 }
 

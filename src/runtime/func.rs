@@ -98,8 +98,12 @@ impl Store {
 
     /// A function's type.
     pub fn func_type(&self, func: Func) -> Result<Arc<FuncType>> {
-        let entry = self.func_entry(func)?;
-        Ok(self.engine().types().func_type(entry.type_id))
+        Ok(self.engine().types().func_type(self.func_type_id(func)?))
+    }
+
+    /// The number of a function's type.
+    pub fn func_type_id(&self, func: Func) -> Result<TypeId> {
+        Ok(self.func_entry(func)?.type_id)
     }
 
     /// Whether it is the host's.

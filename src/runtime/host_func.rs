@@ -377,11 +377,16 @@ impl Store {
 
     /// The same for a function that needs no box, which makes calls of it cheaper.
     pub fn func_new_with(&self, ty: FuncType, body: impl HostBody) -> Result<Func> {
+        memory::ask_for_several()?;
+        self.func_new_of(self.engine().types().register_func(&ty)?, body)
+    }
+
+    /// The same for a type of functions of the engine, whatever it is.
+    pub fn func_new_of(&self, type_id: TypeId, body: impl HostBody) -> Result<Func> {
         let inner = self.inner();
         memory::ask_for_several()?;
         memory::reserve(&mut inner.host_funcs.borrow_mut(), 1)?;
         inner.funcs.reserve()?;
-        let type_id = inner.engine.types().register_func(&ty)?;
         let trampolines = inner.engine.trampolines(type_id)?;
         let ty = inner.engine.types().func_type(type_id);
         let func = HostFunc::new(inner.context.get(), trampolines.host_call(), type_id, ty, body);

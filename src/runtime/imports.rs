@@ -9,10 +9,10 @@ use super::entities::table::TableData;
 use super::entities::tag::TagEntry;
 use super::{Module, Store};
 use crate::base::{
-    Error, ErrorKind, ExternType, Func, Global, GlobalType, Memory, MemoryType, Result, StoreId, Table, Tag, ValType,
-    error::bail,
+    Error, ErrorKind, ExternType, Func, Global, GlobalType, Memory, MemoryType, Result, StoreId, Table, Tag, TypeId,
+    ValType, error::bail,
 };
-use crate::wasm::{Import, ItemType};
+use crate::wasm::{Import, ItemType, TypeRegistry};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -90,6 +90,15 @@ impl Store {
         })
     }
 
+    /// The number of the type of an import or export, if it is a function or tag.
+    pub fn extern_type_id(&self, item: Extern) -> Result<Option<TypeId>> {
+        Ok(match item {
+            Extern::Func(func) => Some(self.func_type_id(func)?),
+            Extern::Tag(tag) => Some(self.tag_type_id(tag)?),
+            Extern::Table(_) | Extern::Memory(_) | Extern::Global(_) => None,
+        })
+    }
+
     /// Checks the imports of a module, and finds what they are.
     pub(super) fn check_imports(&self, module: &Module, items: &[Extern]) -> Result<Imports<'_>> {
         let wanted = &module.info().imports;
@@ -150,15 +159,34 @@ impl Store {
 
     #[cold]
     fn mismatch(&self, module: &Module, import: &Import, item: Extern) -> Error {
+        let found = match self.extern_type(item) {
+            Ok(found) => describe(&found),
+            Err(error) => return error,
+        };
         let wanted = describe(&module.info().import_type(import));
-        match self.extern_type(item) {
-            Ok(found) => {
-                let (module, name, found) = (&import.module, &import.name, describe(&found));
-                let message = format!("incompatible import type for {module}.{name}: {wanted} is wanted, not {found}");
-                Error::new(ErrorKind::Link, message)
+        let (wanted_id, found_id) = match import.ty {
+            ItemType::Func(index) | ItemType::Tag(index) => {
+                (Some(module.type_id(index)), self.extern_type_id(item).ok().flatten())
             }
-            Err(error) => error,
-        }
+            _ => (None, None),
+        };
+        let (module, name) = (&import.module, &import.name);
+        let what = format!("incompatible import type for {module}.{name}:");
+        let types = self.engine().types();
+        let message = match (wanted_id, found_id) {
+            (Some(wanted_id), Some(found_id)) => {
+                let (of_wanted, of_found) = (declared(types, wanted_id), declared(types, found_id));
+                let groups = if wanted == found && of_wanted == of_found {
+                    let place = types.difference(types.group(wanted_id), types.group(found_id)).unwrap_or_default();
+                    format!("; type {place} of these groups is another")
+                } else {
+                    String::new()
+                };
+                format!("{what} {wanted}{of_wanted} is wanted, not {found}{of_found}{groups}")
+            }
+            _ => format!("{what} {wanted} is wanted, not {found}"),
+        };
+        Error::new(ErrorKind::Link, message)
     }
 }
 
@@ -170,6 +198,23 @@ fn limits_fit(size: u64, maximum: Option<u64>, wanted: u64, wanted_maximum: Opti
         (None, Some(_)) => false,
     };
     size >= wanted && maximum_fits
+}
+
+/// What is declared of a type of functions beside parameters and results, if it isn't as most are.
+fn declared(types: &TypeRegistry, id: TypeId) -> String {
+    let ty = types.get(id);
+    let group = types.group(id);
+    let mut parts = Vec::new();
+    if !ty.is_final {
+        parts.push("open to subtypes".to_string());
+    }
+    if let Some(supertype) = ty.supertype {
+        parts.push(format!("a subtype of type {}", { supertype.0 }));
+    }
+    if group.count > 1 {
+        parts.push(format!("type {} of a group of {}", id.0 - group.first.0, group.count));
+    }
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
 /// A type as people read it.

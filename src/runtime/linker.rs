@@ -108,7 +108,7 @@ impl Linker {
             }
             let error = unknown(import);
             let trap = Box::new(move |_: super::Caller<'_>, _: &mut [_]| Err(error.clone()));
-            let func = store.func_new_raw((**module.info().func_type_at(ty)).clone(), trap)?;
+            let func = store.func_new_of(module.info().type_ids[ty], trap)?;
             self.insert(&import.module, &import.name, Extern::Func(func))?;
         }
         Ok(())

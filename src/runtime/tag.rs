@@ -4,7 +4,7 @@
 
 use super::Store;
 use super::entities::tag::TagEntry;
-use crate::base::{FuncType, Result, Tag, error::bail, memory};
+use crate::base::{FuncType, Result, Tag, TypeId, error::bail, memory};
 use std::sync::Arc;
 
 impl Store {
@@ -12,10 +12,15 @@ impl Store {
     ///
     /// Errors: `InvalidArgument` for a type with results; `System`.
     pub fn tag_new(&self, ty: &FuncType) -> Result<Tag> {
+        self.tag_new_of(self.engine().types().register_func(ty)?)
+    }
+
+    /// The same for a type of functions of the engine, whatever it is.
+    pub fn tag_new_of(&self, type_id: TypeId) -> Result<Tag> {
+        let ty = self.engine().types().func_type(type_id);
         if !ty.results.is_empty() {
             bail!(InvalidArgument, "the type of a tag has no results");
         }
-        let type_id = self.engine().types().register_func(ty)?;
         self.engine().add_layouts()?;
         let mut tags = self.inner().tags.borrow_mut();
         memory::reserve(&mut tags, 1)?;
@@ -32,6 +37,11 @@ impl Store {
 
     /// Its type: a function that takes what its exceptions carry, and gives nothing.
     pub fn tag_type(&self, tag: Tag) -> Result<Arc<FuncType>> {
-        Ok(self.engine().types().func_type(self.tag_entry(tag)?.type_id))
+        Ok(self.engine().types().func_type(self.tag_type_id(tag)?))
+    }
+
+    /// The number of its type.
+    pub fn tag_type_id(&self, tag: Tag) -> Result<TypeId> {
+        Ok(self.tag_entry(tag)?.type_id)
     }
 }

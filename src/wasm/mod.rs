@@ -13,6 +13,7 @@ pub mod open_catches;
 pub mod operand_types;
 pub mod parse;
 pub mod stack_effect;
+pub mod type_group;
 pub mod type_registry;
 
 pub use branch_hints::BranchHints;

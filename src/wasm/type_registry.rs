@@ -40,8 +40,18 @@ struct Types {
     paths: Vec<Box<[AtomicUsize]>>,
 }
 
+/// Where the types of a group are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TypeGroup {
+    /// The first of them; the others follow it.
+    pub first: TypeId,
+    /// How many they are.
+    pub count: u32,
+}
+
 struct Entry {
     ty: Arc<SubType>,
+    group: TypeGroup,
     /// As guest code finds it: the number of its supertypes and itself; these from the most general one on; what is never a type.
     path: Box<[u32]>,
 }
@@ -64,6 +74,11 @@ impl TypeRegistry {
         TypeId(IN_GROUP | place as u32)
     }
 
+    /// The place in the group that is being registered of the type that this number stands for, if it is such a number.
+    pub fn place_in_group(id: TypeId) -> Option<usize> {
+        (id.0 & IN_GROUP != 0).then_some((id.0 & !IN_GROUP) as usize)
+    }
+
     /// The number of the first type of a group; the others follow it. The group must be valid.
     ///
     /// Errors: `Limit` if there are too many types.
@@ -82,8 +97,9 @@ impl TypeRegistry {
             return Ok(*first);
         }
         let first = types.next(group.len())?;
+        let extent = TypeGroup { first, count: group.len() as u32 };
         for ty in &group {
-            types.push(absolute(ty, first), &self.chunks);
+            types.push(absolute(ty, first), extent, &self.chunks);
         }
         types.groups.insert(group.into(), first);
         Ok(first)
@@ -103,7 +119,8 @@ impl TypeRegistry {
         let id = types.next(1)?;
         let ty = Arc::new(ty.clone());
         let composite = CompositeType::Func(ty.clone());
-        types.push(SubType { is_final: true, supertype: None, composite }, &self.chunks);
+        let group = TypeGroup { first: id, count: 1 };
+        types.push(SubType { is_final: true, supertype: None, composite }, group, &self.chunks);
         types.funcs.insert(ty, id);
         Ok(id)
     }
@@ -118,6 +135,20 @@ impl TypeRegistry {
     /// Panics if the number isn't this registry's.
     pub fn get(&self, id: TypeId) -> Arc<SubType> {
         self.types().all[id.0 as usize].ty.clone()
+    }
+
+    /// The same, for a number that may not be this registry's.
+    pub fn find(&self, id: TypeId) -> Option<Arc<SubType>> {
+        self.types().all.get(id.0 as usize).map(|entry| entry.ty.clone())
+    }
+
+    /// Whether a type is one of functions that means the same in all registries: final, without supertype, and of no types that are
+    /// defined.
+    pub fn is_plain_func(&self, id: TypeId) -> bool {
+        let ty = self.get(id);
+        let CompositeType::Func(ty) = &ty.composite else { return false };
+        let is_defined = |ty: &ValType| matches!(ty, ValType::Ref(RefType { heap: HeapType::Defined(..), .. }));
+        self.types().funcs.get(ty) == Some(&id) && !ty.params.iter().chain(&ty.results).any(is_defined)
     }
 
     /// The function type of this number.
@@ -137,6 +168,23 @@ impl TypeRegistry {
             let depth = types.all[of.0 as usize].path().len() - 1;
             types.all[ty.0 as usize].path().get(depth) == Some(&{ of.0 })
         }
+    }
+
+    /// The group that a type is of.
+    pub fn group(&self, id: TypeId) -> TypeGroup {
+        self.types().all[id.0 as usize].group
+    }
+
+    /// The first place at which two groups of as many types differ.
+    pub fn difference(&self, group: TypeGroup, other: TypeGroup) -> Option<u32> {
+        let type_at = |group: TypeGroup, place| {
+            let is_inside = |id: TypeId| (group.first.0..group.first.0 + group.count).contains(&{ id.0 });
+            let relative = |id: TypeId| {
+                if is_inside(id) { TypeRegistry::in_group((id.0 - group.first.0) as usize) } else { id }
+            };
+            renumbered(&self.get(TypeId(group.first.0 + place)), &relative)
+        };
+        (0..group.count).find(|place| type_at(group, *place) != type_at(other, *place))
     }
 
     /// How many supertypes a type has.
@@ -192,7 +240,7 @@ impl Types {
         Ok(TypeId(present as u32))
     }
 
-    fn push(&mut self, ty: SubType, chunks: &[AtomicUsize; CHUNKS]) {
+    fn push(&mut self, ty: SubType, group: TypeGroup, chunks: &[AtomicUsize; CHUNKS]) {
         let number = self.all.len();
         let supertypes = ty.supertype.map_or(&[][..], |id| self.all[id.0 as usize].path());
         let mut path = vec![supertypes.len() as u32 + 1];
@@ -208,7 +256,7 @@ impl Types {
         let path: Box<[u32]> = path.into();
         // Whoever has a value of the type has got its number from here, after this.
         self.paths[chunk][place].store(path.as_ptr().addr(), Ordering::Release);
-        self.all.push(Entry { ty: Arc::new(ty), path });
+        self.all.push(Entry { ty: Arc::new(ty), group, path });
     }
 }
 
@@ -219,7 +267,11 @@ fn refers_to_group(ty: &FuncType) -> bool {
 
 /// A type of a group whose first type has this number, with the numbers that it refers to.
 fn absolute(ty: &SubType, first: TypeId) -> SubType {
-    let id = |id: TypeId| if id.0 & IN_GROUP == 0 { id } else { TypeId(first.0 + (id.0 & !IN_GROUP)) };
+    renumbered(ty, &|id| if id.0 & IN_GROUP == 0 { id } else { TypeId(first.0 + (id.0 & !IN_GROUP)) })
+}
+
+/// A type with other numbers for those that it refers to.
+fn renumbered(ty: &SubType, id: &dyn Fn(TypeId) -> TypeId) -> SubType {
     let val = |ty: ValType| match ty {
         ValType::Ref(RefType { nullable, heap: HeapType::Defined(kind, of) }) => {
             ValType::Ref(RefType { nullable, heap: HeapType::Defined(kind, id(of)) })
