@@ -15,6 +15,8 @@
 mod list;
 #[path = "spec/script.rs"]
 mod script;
+#[path = "spec/short_arrays.rs"]
+mod short_arrays;
 #[path = "spec/values.rs"]
 mod values;
 
@@ -192,7 +194,7 @@ fn check_judgement(engine: &Engine, options: &Options) -> Result<(), String> {
     Err(format!("the runner misjudges its own script: lines {expected:?} are wrong, {:#?} were found", tally.messages))
 }
 
-/// The official suite: each version of the specification, and each proposal; and a script of our own.
+/// The official suite: each version of the specification, and each proposal; and scripts of our own.
 fn suite() -> Vec<File> {
     let versions = SpecVersion::all().iter().flat_map(spec).map(|file| (String::new(), file));
     let proposals = Proposal::all().iter().flat_map(proposal).map(|file| ("proposals/".to_string(), file));
@@ -206,6 +208,7 @@ fn suite() -> Vec<File> {
     for (name, text) in OWN {
         files.push(File { path: format!("own/{name}"), text: Cow::Borrowed(text) });
     }
+    files.push(File { path: "own/short_arrays.wast".to_string(), text: Cow::Owned(short_arrays::script()) });
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
 }

@@ -37,6 +37,11 @@ const BY_WAITING: u64 = 600;
 const BY_STATE: u64 = 8;
 /// Bytes for each comparison that stands in for a fault, where nothing may fault. Measured: 9,500, by loads.
 const BY_CHECK: u64 = 11_000;
+/// Bytes for each operator that deals with a short array by itself. Measured: 66,000, by copies.
+const BY_SHORT_ARRAY: u64 = 80_000;
+/// So many operators do in each function, and one more for so many bytes of it: few functions have more.
+const FEW_SHORT_ARRAYS: u64 = 16;
+const LENGTH_FOR_SHORT_ARRAY: u64 = 64;
 /// Bytes for each byte of a body in which there may be checks, or looks, for what is alive across them.
 const BY_BYTE_WITH_CHECKS: u64 = 1500;
 /// Bytes for each local in each block that is open at the same time, debugging on. Measured: 16.
@@ -66,6 +71,8 @@ pub(super) struct Measured {
     states: u64,
     /// Comparisons that its operators need where nothing may fault.
     checks: u64,
+    /// Operators that make, fill or copy arrays.
+    arrays: u64,
     /// The most blocks that are open at once.
     open: u64,
     /// The most loops that are open at once.
@@ -108,6 +115,11 @@ impl Measured {
         })
     }
 
+    /// How many operators at most deal with short arrays by themselves: each makes as much code as many others.
+    pub(super) fn short_arrays(&self) -> u64 {
+        self.arrays.min(FEW_SHORT_ARRAYS + self.length / LENGTH_FOR_SHORT_ARRAY)
+    }
+
     /// Bytes of memory that compiling may take. `has_checks` if nothing may fault, `has_cold_blocks` if blocks are added for that or
     /// for pieces, `keeps_operands` if operands that wait for calls are values.
     pub(super) fn bytes(&self, debug: bool, has_checks: bool, has_cold_blocks: bool, keeps_operands: bool) -> u64 {
@@ -118,6 +130,7 @@ impl Measured {
             self.values.saturating_mul(BY_VALUE[which]),
             if debug && keeps_operands { self.waiting.saturating_mul(BY_WAITING) } else { 0 },
             self.states.saturating_mul(BY_STATE),
+            self.short_arrays().saturating_mul(BY_SHORT_ARRAY),
             if has_checks { self.checks.saturating_mul(BY_CHECK) } else { 0 },
             if has_cold_blocks { self.length.saturating_mul(BY_BYTE_WITH_CHECKS) } else { 0 },
             if debug { self.locals.saturating_mul(self.open).saturating_mul(BY_OPEN_LOCAL) } else { 0 },
@@ -197,6 +210,7 @@ fn measure(
         {
             measured.named.push(local);
         }
+        measured.arrays += u64::from(deals_with_array(&operator));
         measured.has_vectors |= makes_vectors(info, &operator);
         open_blocks.see(&operator);
         measured.loops = measured.loops.max(open_blocks.loops);
@@ -327,8 +341,14 @@ fn crosses(operator: &Operator<'_>) -> bool {
         MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => true,
         TableFill { .. } | TableCopy { .. } | TableInit { .. } => true,
         MemoryAtomicWait32 { .. } | MemoryAtomicWait64 { .. } | MemoryAtomicNotify { .. } => true,
-        _ => branch_label(operator).is_some(),
+        _ => branch_label(operator).is_some() || deals_with_array(operator),
     }
+}
+
+/// Whether there are several ways to do what the operator does, one of them for short arrays.
+fn deals_with_array(operator: &Operator<'_>) -> bool {
+    use Operator::*;
+    matches!(operator, ArrayNew { .. } | ArrayNewDefault { .. } | ArrayFill { .. } | ArrayCopy { .. })
 }
 
 /// How many values an operator gives to the labels that it may branch to, or takes into a block.
@@ -532,6 +552,16 @@ mod tests {
             "end ".repeat(1000)
         );
         assert!(needed(&nested, true) > needed(&nested, false) + 16_000_000);
+        let arrays = |copies: usize| {
+            let copy = "(array.copy $a $a (local.get 0) (local.get 1) (local.get 0) (local.get 1) (local.get 1)) ";
+            needed(
+                &format!("(module (type $a (array (mut i8))) (func (param (ref $a) i32) {}))", copy.repeat(copies)),
+                false,
+            )
+        };
+        assert!(arrays(10) > small + 660_000);
+        // Not each of so many is dealt with in guest code.
+        assert!(arrays(10_000) < 10_000 * 66_000);
     }
 
     static PRESENT: AtomicU64 = AtomicU64::new(0);

@@ -5,6 +5,7 @@
 //! run, and the frame table describes every local and operand there. Read next: [`function`] for the walk over the
 //! operators, [`model`] for what debugging adds, [`image`] for how functions become a module.
 
+mod arrays;
 mod atomics;
 mod calls;
 mod checker;

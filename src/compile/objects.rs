@@ -62,14 +62,12 @@ impl<'a> Translator<'a> {
             }
             Operator::ArrayNew { array_type_index } => {
                 let (value, length) = self.pop2();
-                let ty = TypeIndex::from_u32(array_type_index);
-                let array = self.array_of_zeros(ty, length.value);
-                self.fill_new(array, value.value, length.value);
+                let array = self.array_new(TypeIndex::from_u32(array_type_index), Some(value.value), length.value);
                 self.push(ValType::ANYREF, array);
             }
             Operator::ArrayNewDefault { array_type_index } => {
                 let length = self.pop();
-                let array = self.array_of_zeros(TypeIndex::from_u32(array_type_index), length.value);
+                let array = self.array_new(TypeIndex::from_u32(array_type_index), None, length.value);
                 self.push(ValType::ANYREF, array);
             }
             Operator::ArrayNewFixed { array_type_index, array_size } => {
@@ -98,24 +96,9 @@ impl<'a> Translator<'a> {
                 let length = self.length(array.value);
                 self.push(ValType::I32, length);
             }
-            Operator::ArrayFill { array_type_index } => {
-                let (value, length) = self.pop2();
-                let (array, index) = self.pop2();
-                self.trap_if_null(array.value, TrapCode::NullReference);
-                let [low, high] = self.halves(value.value);
-                let args = [array.value, index.value, low, high, length.value];
-                let log2 = self.cost_log2(TypeIndex::from_u32(array_type_index));
-                self.checked_builtin(Builtin::array_fill, &args, log2, TrapCode::ArrayOutOfBounds);
-            }
+            Operator::ArrayFill { array_type_index } => self.array_fill(TypeIndex::from_u32(array_type_index)),
             Operator::ArrayCopy { array_type_index_dst, .. } => {
-                let (source_index, length) = self.pop2();
-                let (index, source) = self.pop2();
-                let array = self.pop();
-                self.trap_if_null(array.value, TrapCode::NullReference);
-                self.trap_if_null(source.value, TrapCode::NullReference);
-                let args = [array.value, index.value, source.value, source_index.value, length.value];
-                let log2 = self.cost_log2(TypeIndex::from_u32(array_type_index_dst));
-                self.checked_builtin(Builtin::array_copy, &args, log2, TrapCode::ArrayOutOfBounds);
+                self.array_copy(TypeIndex::from_u32(array_type_index_dst));
             }
             Operator::ArrayInitData { array_data_index, .. } => {
                 self.array_init(Builtin::array_init_data, array_data_index, BYTES_LOG2, TrapCode::MemoryOutOfBounds);
@@ -132,7 +115,8 @@ impl<'a> Translator<'a> {
         self.info.struct_fields(ty)
     }
 
-    fn storage(&self, array: TypeIndex) -> StorageType {
+    /// What an array's elements are.
+    pub(super) fn storage(&self, array: TypeIndex) -> StorageType {
         self.info.array_element(array).storage
     }
 
@@ -145,7 +129,8 @@ impl<'a> Translator<'a> {
         layout
     }
 
-    fn zero(&mut self, ty: ValType) -> Value {
+    /// Zeroes of this type.
+    pub(super) fn zero(&mut self, ty: ValType) -> Value {
         match ty {
             ValType::F32 => self.builder.ins().f32const(0.0),
             ValType::F64 => self.builder.ins().f64const(0.0),
@@ -158,7 +143,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Where guest code reads of the store's heap.
-    fn vm_heap(&mut self) -> Value {
+    pub(super) fn vm_heap(&mut self) -> Value {
         self.uses_heap = true;
         let store = self.load_constant(self.context, STORE_CONTEXT);
         self.load_constant(store, store_context::HEAP)
@@ -183,7 +168,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Flags for accesses to the heap's own words.
-    fn heap_words(&mut self) -> MemFlagsData {
+    pub(super) fn heap_words(&mut self) -> MemFlagsData {
         let region = self.region(Region::HeapWords);
         MemFlagsData::trusted().with_alias_region(Some(region))
     }
@@ -211,7 +196,8 @@ impl<'a> Translator<'a> {
         self.push(unpacked(storage), value);
     }
 
-    fn length(&mut self, array: Value) -> Value {
+    /// An array's length; traps if it isn't there.
+    pub(super) fn length(&mut self, array: Value) -> Value {
         self.check_null(array, object::BODY as u32);
         let address = self.address_of(array);
         let flags = self.object_flags(target::trap(TrapCode::NullReference));
@@ -399,11 +385,12 @@ impl<'a> Translator<'a> {
     }
 
     /// How much a bulk operator on arrays of this type costs by size: see [`cost`](crate::abi::fuel::cost).
-    fn cost_log2(&self, array: TypeIndex) -> u8 {
+    pub(super) fn cost_log2(&self, array: TypeIndex) -> u8 {
         BYTES_LOG2 - storage_bytes(self.storage(array)).ilog2() as u8
     }
 
-    fn array_of_zeros(&mut self, ty: TypeIndex, length: Value) -> Value {
+    /// Has the runtime make an array of zeroes.
+    pub(super) fn array_of_zeros(&mut self, ty: TypeIndex, length: Value) -> Value {
         let type_id = self.type_id(ty);
         let reference = self.builtin(Builtin::object_new, &[type_id, length]).expect("it has a result");
         self.costs_by_size(reference, 1, self.cost_log2(ty));
@@ -411,18 +398,8 @@ impl<'a> Translator<'a> {
         reference
     }
 
-    /// Sets all elements of an array that was just made.
-    fn fill_new(&mut self, array: Value, value: Value, length: Value) {
-        if self.known(value) == Some(0) {
-            return;
-        }
-        let [low, high] = self.halves(value);
-        let first = self.builder.ins().iconst(types::I32, 0);
-        self.builtin(Builtin::array_fill, &[array, first, low, high, length]);
-    }
-
     /// The lower and the upper 64 bits of a value.
-    fn halves(&mut self, value: Value) -> [Value; 2] {
+    pub(super) fn halves(&mut self, value: Value) -> [Value; 2] {
         let value = self.uniform(value);
         let little = MemFlagsData::new().with_endianness(Endianness::Little);
         let low = match self.builder.func.dfg.value_type(value) {

@@ -94,7 +94,15 @@ impl Store {
     /// Makes an object of zeroes. `kept` are words that the collector has to look at beside all others.
     ///
     /// Errors: `Limit` if there is no room; `System`.
+    #[inline]
     pub(super) fn allocate(&self, ty: TypeId, length: u32, kept: &[u128]) -> Result<u32> {
+        // Most of the time that is all, and what comes with a collection would take longer.
+        let made = self.heap().and_then(|heap| heap.borrow_mut().allocate_quickly(ty.0, length));
+        made.map_or_else(|| self.allocate_or_collect(ty, length, kept), Ok)
+    }
+
+    #[cold]
+    fn allocate_or_collect(&self, ty: TypeId, length: u32, kept: &[u128]) -> Result<u32> {
         let heap = self.heap_or_new()?;
         self.collecting(heap, |heap, roots| heap.allocate(roots, ty.0, length), kept)
     }
@@ -270,8 +278,14 @@ impl Store {
         from: u32,
         count: u32,
     ) -> i64 {
-        let CompositeType::Array(element) = self.engine().types().get(ty).composite else { return 0 };
-        let bytes = storage_bytes(element.storage);
+        let bytes = match self.heap().and_then(|heap| heap.borrow().element_bytes(ty.0)) {
+            Some(bytes) => bytes,
+            // The heap hasn't met the type yet.
+            None => match self.engine().types().get(ty).composite {
+                CompositeType::Array(element) => storage_bytes(element.storage),
+                _ => return 0,
+            },
+        };
         let Some(data) = instance.data(segment, from, u64::from(count) * u64::from(bytes)) else {
             return objects::OUTSIDE;
         };

@@ -79,6 +79,11 @@ impl Heap {
         self.shapes.elements(self.type_of(array)).expect("an array")
     }
 
+    /// Bytes of an element of an array of this type, if the heap knows it.
+    pub fn element_bytes(&self, type_number: u32) -> Option<u32> {
+        self.shapes.elements(type_number).map(|(log2, _)| 1 << log2)
+    }
+
     /// Sets elements of an array, as many as `count` from `first` on, to these bits.
     ///
     /// Errors: `OutOfRange`.
