@@ -3,7 +3,7 @@
  *   5  0x10  2.5       numbers; without a dot they are integers of 64 bits
  *   $2  $name          a local of the frame that is looked at
  *   %0                 an operand of it, the bottom one
- *   @0                 a global of its instance
+ *   @0  @name          a global of its instance
  *   [address]          the i32 at an address of its instance's first memory
  *   - ! * / % + - << >> < <= > >= == != & ^ | && ||, and parentheses
  */

@@ -242,35 +242,72 @@ static bool find_local(const char *name, size_t n_name, uint32_t *out_index)
     return false;
 }
 
+/* The index of a global by its name or number. */
+static bool find_global(const char *name, size_t n_name, uint32_t *out_index)
+{
+    pellucid_instance_t of = present_instance();
+    pellucid_spaces_t spaces = {.struct_size = sizeof spaces};
+    char *end;
+    unsigned long index = strtoul(name, &end, 10);
+    if (store == NULL || n_name == 0)
+        return false;
+    must(pellucid_instance_spaces(store, &of, &spaces), NULL);
+    if (end == name + n_name && index < spaces.n_globals) {
+        *out_index = (uint32_t)index;
+        return true;
+    }
+    for (uint32_t i = 0; i < spaces.n_globals; i++) {
+        pellucid_str_t found;
+        if (pellucid_module_entity_name(module, PELLUCID_SPACE_GLOBAL, i, &found) == PELLUCID_OK && found.size == n_name
+            && memcmp(found.data, name, n_name) == 0) {
+            *out_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A local ($), operand (%) or global (@) of what is looked at; else it is answered what is wrong. */
+static const char *find_value(char sign, const char *name, size_t n_name, pellucid_value_t *out_value)
+{
+    pellucid_instance_t of = present_instance();
+    pellucid_global_t global;
+    uint32_t index = 0, n = 0;
+    if (sign == '@')
+        return find_global(name, n_name, &index) && pellucid_instance_global(store, &of, index, &global) == PELLUCID_OK
+                       && pellucid_global_get(store, &global, out_value) == PELLUCID_OK
+                   ? NULL
+                   : "there is no such global";
+    if (!has_frame)
+        return "there is no frame";
+    if (sign == '$')
+        return find_local(name, n_name, &index)
+                       && pellucid_frame_read_locals(store, &frame, index, out_value, 1, &n) == PELLUCID_OK && n == 1
+                   ? NULL
+                   : "there is no such local";
+    char *end;
+    index = (uint32_t)strtoul(name, &end, 10);
+    return n_name > 0 && end == name + n_name
+                   && pellucid_frame_read_operands(store, &frame, index, out_value, 1, &n) == PELLUCID_OK && n == 1
+               ? NULL
+               : "there is no such operand";
+}
+
 static struct number look_up(struct reader *reader, char sign, const char *name, size_t n_name, struct number address)
 {
     pellucid_value_t value = {0};
-    pellucid_instance_t of = present_instance();
-    pellucid_global_t global;
-    pellucid_memory_t memory;
-    uint32_t index = 0, n = 0;
-    uint8_t bytes[4] = {0};
     if (sign == '[') {
+        pellucid_instance_t of = present_instance();
+        pellucid_memory_t memory;
+        uint8_t bytes[4] = {0};
         if (store == NULL || pellucid_instance_memory(store, &of, 0, &memory) != PELLUCID_OK
             || pellucid_memory_read(store, &memory, (uint64_t)address.i, bytes, 4) != PELLUCID_OK)
             return complain(reader, "no memory is there");
         return integer((int32_t)(bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24));
     }
-    if (sign != '@' && !has_frame)
-        return complain(reader, "there is no frame");
-    if (sign != '$')
-        index = (uint32_t)strtoul(name, NULL, 10);
-    if (sign == '$') {
-        if (!find_local(name, n_name, &index)
-            || pellucid_frame_read_locals(store, &frame, index, &value, 1, &n) != PELLUCID_OK || n == 0)
-            return complain(reader, "there is no such local");
-    } else if (sign == '%') {
-        if (n_name == 0 || pellucid_frame_read_operands(store, &frame, index, &value, 1, &n) != PELLUCID_OK || n == 0)
-            return complain(reader, "there is no such operand");
-    } else if (store == NULL || n_name == 0 || pellucid_instance_global(store, &of, index, &global) != PELLUCID_OK
-               || pellucid_global_get(store, &global, &value) != PELLUCID_OK) {
-        return complain(reader, "there is no such global");
-    }
+    const char *wrong = find_value(sign, name, n_name, &value);
+    if (wrong != NULL)
+        return complain(reader, wrong);
     switch (value.kind) {
     case PELLUCID_I32:
         return integer(value.of.i32);
@@ -537,7 +574,7 @@ static bool read_values(const char *text, const pellucid_kind_t *kinds, size_t n
             break;
     if (n == n_kinds && *text == 0)
         return true;
-    printf("%zu values are needed\n", n_kinds);
+    printf(n_kinds == 1 ? "a value is needed\n" : "%zu values are needed\n", n_kinds);
     return false;
 }
 
@@ -631,7 +668,7 @@ struct goal {
     uint64_t key; /* 0 for any frame */
 };
 
-enum end { ENDED, STOPPED, REACHED };
+enum end { ENDED, STOPPED, REACHED, RETURNED };
 
 /* Whether the frame with this key is one that an exception leaves or lands in. */
 static bool goes_on_elsewhere(const pellucid_event_t *event, uint64_t key)
@@ -746,6 +783,12 @@ static bool can_run(void)
     return pellucid_call_state(call) != PELLUCID_CALL_TRAPPED;
 }
 
+static bool is_at_breakpoint(void)
+{
+    const pellucid_event_t *event;
+    return pellucid_call_event(call, &event) == PELLUCID_OK && pellucid_event_kind(event) == PELLUCID_EVENT_BREAKPOINT;
+}
+
 /* Runs until the operator behind the call that this frame waits in, in that very frame. */
 static enum end run_until_return_to(const pellucid_frame_t *caller)
 {
@@ -755,6 +798,9 @@ static enum end run_until_return_to(const pellucid_frame_t *caller)
     /* It lands at the next operator. */
     goal.id = edit(true, pc + 1, 0);
     enum end end = goal.id != 0 ? go(goal) : STOPPED;
+    /* Or where an exception of it was caught. */
+    if (end == REACHED && pellucid_call_state(call) == PELLUCID_CALL_PAUSED && is_at_breakpoint())
+        end = RETURNED;
     if (store != NULL && goal.id != 0)
         edit(false, 0, goal.id);
     return end;
@@ -786,6 +832,7 @@ static void step(const char *text, bool is_over_calls)
         end = go((struct goal){.is_step = true});
         if (end == REACHED && is_over_calls && key != 0 && key_of(&frame) != key && find_frame(key, &before))
             end = run_until_return_to(&before);
+        end = end == RETURNED ? REACHED : end;
     }
     stop_here();
 }

@@ -8,7 +8,8 @@
  *
  * FILE.wasm may be text. Commands are read line by line, "help" lists them; a beginning of a command's name is enough. Commands
  * that come from a file or pipe are printed as if they had been typed. Ctrl-C stops a program that runs. It is all done with what
- * pellucid.h has: breakpoints with conditions are taken out of it, and steps over calls are made of steps and breakpoints. */
+ * pellucid.h has: conditions are looked at here, and steps over calls are made of steps and breakpoints. There is no "watch", as the
+ * library has no watchpoints; and programs that start threads aren't run. */
 #define _XOPEN_SOURCE 700
 #include "debug_program.h"
 
@@ -87,13 +88,32 @@ static void do_finish(const char *text)
 {
     (void)text;
     pellucid_frame_t caller;
+    uint32_t function, n;
+    size_t n_results;
+    pellucid_functype_t *type;
     if (!can_run() || !needs_frame())
         return;
-    if (pellucid_frame_caller(store, &frame, &caller) == PELLUCID_OK)
-        run_until_return_to(&caller);
-    else
+    if (pellucid_frame_caller(store, &frame, &caller) != PELLUCID_OK) {
         go((struct goal){0});
+        stop_here();
+        return;
+    }
+    must(pellucid_frame_func_index(store, &frame, &function), NULL);
+    must(pellucid_module_func_type(module, function, &type), NULL);
+    must(pellucid_functype_results(type, NULL, &n_results), NULL);
+    pellucid_functype_delete(type);
+    bool returns = run_until_return_to(&caller) == RETURNED;
     stop_here();
+    if (!returns)
+        return;
+    must(pellucid_frame_operand_count(store, &frame, &n), NULL);
+    for (size_t i = 0; i < n_results && n_results <= n; i++) {
+        pellucid_value_t value;
+        must(pellucid_frame_read_operands(store, &frame, n - (uint32_t)(n_results - i), &value, 1, &function), NULL);
+        printf("result %zu = ", i);
+        print_value(&value);
+        printf("\n");
+    }
 }
 
 static void do_until(const char *text)
@@ -202,27 +222,80 @@ static void do_globals(const char *text)
     for (uint32_t i = 0; i < spaces.n_globals; i++) {
         pellucid_global_t global;
         pellucid_value_t value;
+        pellucid_str_t name;
         must(pellucid_instance_global(store, &of, i, &global), NULL);
         must(pellucid_global_get(store, &global, &value), NULL);
-        printf("@%" PRIu32 " = ", i);
+        printf("@%" PRIu32, i);
+        if (pellucid_module_entity_name(module, PELLUCID_SPACE_GLOBAL, i, &name) == PELLUCID_OK)
+            printf(" @%.*s", (int)name.size, name.data);
+        printf(" = ");
         print_value(&value);
         printf("\n");
     }
 }
 
+static void print_type_name(pellucid_type_id_t type)
+{
+    pellucid_str_t name;
+    if (pellucid_store_type_name(store, type, &name) == PELLUCID_OK)
+        printf("%.*s", (int)name.size, name.data);
+    else
+        printf("a type without a name");
+}
+
+/* What is in a structure or array. */
+static void print_object(const pellucid_value_t *value)
+{
+    enum { SHOWN = 100 };
+    pellucid_type_id_t type;
+    pellucid_value_t field;
+    uint32_t length;
+    if (value->kind != PELLUCID_ANYREF || pellucid_object_type(store, &value->of.anyref, &type, &length) != PELLUCID_OK) {
+        print_value(value);
+        printf(" is no object\n");
+        return;
+    }
+    print_type_name(type);
+    printf(", %" PRIu32 " values\n", length);
+    for (uint32_t i = 0; i < length && i < SHOWN; i++) {
+        pellucid_str_t name;
+        if (!did(pellucid_object_get(store, &value->of.anyref, i, &field, 1), NULL))
+            return;
+        if (pellucid_store_field_name(store, type, i, &name) == PELLUCID_OK)
+            printf("  %.*s = ", (int)name.size, name.data);
+        else
+            printf("  %" PRIu32 " = ", i);
+        print_value(&field);
+        printf("\n");
+    }
+    if (length > SHOWN)
+        printf("  ...\n");
+}
+
 static void do_objects(const char *text)
 {
-    (void)text;
     size_t n = 0;
+    pellucid_value_t value;
     if (!has_program())
         return;
+    if (*text != 0) {
+        const char *wrong = strchr("$%@", *text) != NULL ? find_value(*text, text + 1, strlen(text + 1), &value)
+                                                         : "it is a $local, %operand or @global";
+        if (wrong != NULL)
+            printf("%s\n", wrong);
+        else
+            print_object(&value);
+        return;
+    }
     must(pellucid_store_heap_types(store, NULL, 0, &n), NULL);
     pellucid_heap_type_t *types = calloc(n + 1, sizeof *types);
     if (types == NULL || n == 0)
         printf("there are no objects\n");
     else if (did(pellucid_store_heap_types(store, types, n, &n), NULL))
-        for (size_t i = 0; i < n; i++)
-            printf("%" PRIu64 " of type %" PRIu32 ", %" PRIu64 " bytes\n", types[i].count, types[i].type_id, types[i].bytes);
+        for (size_t i = 0; i < n; i++) {
+            print_type_name(types[i].type_id);
+            printf(": %" PRIu64 ", %" PRIu64 " bytes\n", types[i].count, types[i].bytes);
+        }
     free(types);
 }
 
@@ -329,8 +402,9 @@ static void do_set(const char *text)
     } else if (text[0] == '@') {
         pellucid_instance_t of = present_instance();
         pellucid_global_t global;
-        index = (uint32_t)strtoul(text + 1, NULL, 10);
-        if (did(pellucid_instance_global(store, &of, index, &global), NULL)
+        if (!find_global(text + 1, size - 1, &index))
+            printf("there is no such global\n");
+        else if (did(pellucid_instance_global(store, &of, index, &global), NULL)
             && did(pellucid_global_get(store, &global, &value), NULL) && convert(number, value.kind, &value))
             (void)did(pellucid_global_set(store, &global, &value), NULL);
     } else if (text[0] == '[') {
@@ -488,7 +562,7 @@ static const struct command {
     {"set", "WHAT = EXPRESSION", do_set, "change a local, operand, global or i32 in memory"},
     {"mem", "ADDRESS [N]", do_mem, "show bytes of the memory"},
     {"dump", "FILE ADDRESS N", do_dump, "write bytes of the memory to a file"},
-    {"objects", "", do_objects, "count what the heap has, by type"},
+    {"objects", "[$LOCAL, %OPERAND or @GLOBAL]", do_objects, "count what the heap has, by type, or show what is in an object"},
     {"call", "FUNCTION [VALUE...]", do_call, "call a function, while the program stands still"},
     {"jump", "PLACE", do_jump, "have the frame go on there"},
     {"return", "[VALUE...]", do_return, "have the frame return that when it goes on"},

@@ -10,13 +10,15 @@
 static const char *WAT =
     "(module $program"
     "  (import \"\" \"host\" (func $host (param i32)))"
+    "  (import \"\" \"wait\" (func $wait))"
     "  (memory (export \"memory\") 2)"
     "  (global (mut i64) (i64.const 77))"
     "  (data (i32.const 70000) \"needle\")"
     "  (func $fails (export \"fails\") (param i32) (local $left i32)"
     "    (local.set $left (i32.const 123456))"
     "    (call $host (local.get $left))"
-    "    unreachable))";
+    "    unreachable)"
+    "  (func (export \"waits\") (local i32) (local.set 0 (i32.const 123456)) (call $wait)))";
 
 struct dump {
     uint8_t *bytes;
@@ -82,6 +84,12 @@ static pellucid_status_t host(void *userdata, pellucid_caller_t *caller, const p
     return PELLUCID_OK;
 }
 
+static pellucid_status_t wait_for_it(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args, size_t n_args,
+                                     pellucid_value_t *results, size_t n_results, pellucid_error_t **out_error) {
+    (void)userdata, (void)args, (void)n_args, (void)results, (void)n_results;
+    return pellucid_caller_yield(caller, 1, out_error);
+}
+
 static pellucid_action_t on_event(void *userdata, pellucid_store_t *where, pellucid_event_t *event) {
     (void)userdata, (void)where, (void)event;
     events++;
@@ -118,7 +126,7 @@ static void of_a_call_that_is_paused(void) {
     pellucid_call_state_t state;
     OK(pellucid_instance_module(store, &instance, &module));
     pellucid_value_t arg = value_i32(1);
-    uint64_t id = break_at_function(store, module, 1);
+    uint64_t id = break_at_function(store, module, 2);
     pellucid_module_delete(module);
     MUST(pellucid_call_begin(store, &fails, &arg, 1, &paused, ERR));
     MUST(pellucid_call_resume(paused, PELLUCID_RESUME_CONTINUE, &state, ERR));
@@ -158,6 +166,30 @@ static void of_a_call_that_has_trapped(void) {
     dump = dump_of(0);
     CHECK(has(&dump, "needle", 6));
     CHECK(stacks_of(&dump) == 0);
+}
+
+static void of_calls_that_wait_or_are_interrupted(void) {
+    pellucid_func_t waits = func_of(instance, "waits");
+    pellucid_call_state_t state;
+    pellucid_call_t *waiting, *interrupted;
+    pellucid_interrupt_t *interrupt;
+    MUST(pellucid_call_begin(store, &waits, NULL, 0, &waiting, ERR));
+    MUST(pellucid_call_resume(waiting, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_YIELDED);
+    struct dump dump = dump_of(0);
+    CHECK(has(&dump, "in a host function", 18) && has(&dump, LEFT, sizeof LEFT));
+    CHECK(stacks_of(&dump) == 1);
+    MUST(pellucid_store_interrupt(store, &interrupt, ERR));
+    MUST(pellucid_interrupt_request(interrupt, PELLUCID_INTERRUPT_PAUSE));
+    MUST(pellucid_call_begin(store, &waits, NULL, 0, &interrupted, ERR));
+    MUST(pellucid_call_resume(interrupted, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_PAUSED && event_of(interrupted) == PELLUCID_EVENT_INTERRUPT);
+    dump = dump_of(0);
+    CHECK(has(&dump, "in a host function", 18) && has(&dump, ": stopped", 9));
+    CHECK(stacks_of(&dump) == 2);
+    pellucid_interrupt_delete(interrupt);
+    pellucid_call_delete(waiting);
+    pellucid_call_delete(interrupted);
 }
 
 /* Enough frames that the first part is taken while there are more. */
@@ -244,17 +276,21 @@ static void delete_the_store(void) {
 int main(void) {
     open_world(true);
     pellucid_functype_t *type;
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
+    pellucid_extern_t imports[] = {{.kind = PELLUCID_EXTERN_FUNC}, {.kind = PELLUCID_EXTERN_FUNC}};
     pellucid_kind_t i32 = PELLUCID_I32;
     MUST(pellucid_functype_new(&i32, 1, NULL, 0, &type));
-    MUST(pellucid_func_new(store, type, NULL, host, NULL, &import.of.func, ERR));
+    MUST(pellucid_func_new(store, type, NULL, host, NULL, &imports[0].of.func, ERR));
+    pellucid_functype_delete(type);
+    MUST(pellucid_functype_new(NULL, 0, NULL, 0, &type));
+    MUST(pellucid_func_new(store, type, NULL, wait_for_it, NULL, &imports[1].of.func, ERR));
     pellucid_functype_delete(type);
     pellucid_module_t *module = module_of(WAT);
-    MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
+    MUST(pellucid_instance_new(store, module, imports, 2, &instance, ERR));
     pellucid_module_delete(module);
     fails = func_of(instance, "fails");
     of_a_call_that_is_paused();
     of_a_call_that_has_trapped();
+    of_calls_that_wait_or_are_interrupted();
     of_what_changes_meanwhile();
     to_files();
     what_is_refused();

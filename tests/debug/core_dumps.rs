@@ -154,13 +154,14 @@ fn assert_memories(debuggee: &Debuggee, dump: &Dump) {
 
 /// `outer` calls `middle` calls `inner`, with something of every kind on their way.
 const KINDS: &str = r#"(module $kinds
-    (memory 1 4) (memory i64 2) (memory 100 (pagesize 1))
+    (memory 1 4) (memory i64 2) (memory 100 (pagesize 1)) (memory 1 2 shared)
     (global (mut i32) (i32.const -5)) (global i64 (i64.const 0x8000000000000000))
     (global (mut f32) (f32.const nan:0x200001)) (global f64 (f64.const -0.1))
     (global v128 (v128.const i32x4 1 2 3 4))
     (global (mut funcref) (ref.func $inner)) (global externref (ref.null extern)) (global i31ref (ref.i31 (i32.const -7)))
     (elem declare func $inner)
     (data (memory 0) (i32.const 5) "zero") (data (memory 1) (i64.const 70000) "one") (data (memory 2) (i32.const 96) "two")
+    (data (memory 3) (i32.const 60000) "three")
     (func $inner (param i32 i64 f32 f64) (result i32) (local v128 funcref externref anyref)
         (local.set 4 (v128.const i64x2 1 2))
         (local.set 5 (ref.func $inner))
@@ -198,7 +199,7 @@ fn a_dump_of_a_call_that_has_trapped_says_what_its_frames_say() {
     assert_memories(&scene.debuggee, &dump);
     assert_eq!(
         dump.data.iter().map(|(memory, offset, data)| (*memory, *offset, data.len())).collect::<Vec<_>>(),
-        [(0, 0, 4096), (1, 69632, 4096), (2, 0, 100)]
+        [(0, 0, 4096), (1, 69632, 4096), (2, 0, 100), (3, 57344, 4096)]
     );
     assert_eq!(
         dump.globals,

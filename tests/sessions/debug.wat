@@ -5,7 +5,7 @@
   (data (i32.const 0) "\10\00\00\00\06\00\00\00")
   (data (i32.const 16) "hello\n")
   (tag $odd (param i32))
-  (type $point (struct (field i32) (field i32)))
+  (type $point (struct (field $x i32) (field $y i32)))
   (func $fib (param $n i32) (result i32)
     (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
     (if (i32.lt_u (local.get $n) (i32.const 2)) (then (return (local.get $n))))
