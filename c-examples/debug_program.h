@@ -162,7 +162,10 @@ static void print_value(const pellucid_value_t *value)
 /* A value of this kind; references can only be null, which is 0. */
 static bool convert(struct number number, pellucid_kind_t kind, pellucid_value_t *out_value)
 {
-    int64_t i = number.is_float ? (int64_t)number.f : number.i;
+    int64_t i = number.i;
+    /* A float that no integer is becomes the nearest, and NaN 0. */
+    if (number.is_float)
+        i = number.f >= 0x1p63 ? INT64_MAX : number.f < -0x1p63 ? INT64_MIN : number.f == number.f ? (int64_t)number.f : 0;
     memset(out_value, 0, sizeof *out_value);
     out_value->kind = kind;
     switch (kind) {
