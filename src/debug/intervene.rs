@@ -21,7 +21,7 @@ use crate::base::{
     memory,
 };
 use crate::runtime::{MappedBlob, Module};
-use crate::wasm::operand_types;
+use crate::wasm::{operand_types, set_locals};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasmparser::Operator;
@@ -399,15 +399,22 @@ impl Debuggee {
 }
 
 /// Makes sure that references among a frame's values are of the types that the operators at another place rely on: a local that can't
-/// be null may have no value yet.
+/// be null may have no value yet, and none is read before it has been set.
 fn check_references(standing: &Standing, pc: WasmPc) -> Result<()> {
     let is_reference = |slot: &Slot| matches!(slot.ty, ValType::Ref(_));
     let Values { locals, .. } = &standing.values;
     if locals.iter().any(|slot| is_reference(slot) && slot.bits == 0) {
-        let types = standing.module.info().local_types(standing.function);
+        let info = standing.module.info();
+        let types = info.local_types(standing.function);
         let has_none = |(ty, slot): (&ValType, &Slot)| matches!(ty, ValType::Ref(ty) if !ty.nullable) && slot.bits == 0;
-        if let Some(local) = types.iter().zip(locals).position(has_none) {
-            bail!(TypeMismatch, "local {local}, which can't be null, has no value yet");
+        let mut without = types.iter().zip(locals).enumerate().filter(|(_, local)| has_none(*local)).peekable();
+        if without.peek().is_some() {
+            let body = &info.bodies[standing.function].range;
+            memory::ask(8 * (body.end - body.start) as usize)?;
+            let set = set_locals(info, standing.function, pc);
+            if let Some((local, _)) = without.find(|(local, _)| set.contains(&(*local as u32))) {
+                bail!(TypeMismatch, "local {local}, which can't be null, has no value yet, and may be read at {:#x}", pc.0);
+            }
         }
     }
     if !standing.values.operands.iter().any(is_reference) {

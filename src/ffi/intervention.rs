@@ -170,12 +170,13 @@ pub unsafe extern "C" fn pellucid_frame_drop(
 /// - `store`: the store.
 /// - `frame`: the frame; all handles for frames of its call become stale.
 /// - `pc`: the operator, as an offset in the module's bytes. It must be the start of an operator that control flow can reach, and
-///   the operands before it must have the types of those that the frame has.
+///   the operands before it must have the types of those that the frame has. Locals that can't be null and have no value yet, which
+///   read as null, must not be among those that are set before that place, in a block that is open there.
 /// - `out_frame`: gets the frame as it stands then, the innermost one; may be NULL, or the same place as `frame`.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if no such operator is there; `PELLUCID_ERR_TYPE_MISMATCH` if the operands there
-/// have other types; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped; else what
+/// have other types, or a local has no value that may be read there; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped; else what
 /// `pellucid_frame_write_local` does.
 ///
 /// Owns: the caller owns `*out_error`.

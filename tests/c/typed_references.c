@@ -22,7 +22,10 @@ static const char text[] =
     "    local.get 1 nop drop"
     "    local.get 0 nop drop)"
     "  (func (export \"later\") (result i32) (local $x (ref $unary))"
-    "    nop (local.set $x (ref.func $double)) nop (call_ref $unary (i32.const 2) (local.get $x))))";
+    "    nop (local.set $x (ref.func $double)) nop (call_ref $unary (i32.const 2) (local.get $x)))"
+    "  (func (export \"inside\") (result i32) (local $x (ref $unary)) (local $never (ref $unary))"
+    "    nop (block (local.set $x (ref.func $double)) nop (drop (local.get $x))) nop"
+    "    (local.set $x (ref.func $double)) (call_ref $unary (i32.const 3) (local.get $x))))";
 
 static pellucid_instance_t instance;
 static pellucid_value_t given;
@@ -210,6 +213,21 @@ static void frames_keep_their_types(void) {
     MUST(pellucid_call_resume(paused, PELLUCID_RESUME_CONTINUE, &state, ERR));
     MUST(pellucid_call_results(paused, &result, 1));
     CHECK(result.of.i32 == 4);
+    pellucid_call_delete(paused);
+    /* Only those matter that are set by then: nop; block; ref.func; local.set; nop; local.get; drop; end; nop */
+    frame = stop_in("inside", NULL, 0, 0);
+    MUST(pellucid_frame_pc(store, &frame, &pc));
+    STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_frame_set_pc(store, &frame, pc + 7, &frame, ERR));
+    CHECK(message_has(last_error, "local 0, which can't be null, has no value yet"));
+    MUST(pellucid_frame_set_pc(store, &frame, pc + 3, &frame, ERR));
+    MUST(pellucid_frame_set_pc(store, &frame, pc + 12, &frame, ERR));
+    pellucid_value_t local;
+    uint32_t n;
+    MUST(pellucid_frame_read_locals(store, &frame, 0, &local, 1, &n));
+    CHECK(local.kind == PELLUCID_FUNCREF && pellucid_value_is_null(&local));
+    MUST(pellucid_call_resume(paused, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    MUST(pellucid_call_results(paused, &result, 1));
+    CHECK(result.of.i32 == 6);
     pellucid_call_delete(paused);
     close_world();
 }
