@@ -815,6 +815,8 @@ enum pellucid_limit {
      * store's first object is made, as the limit is then, and at least 16 MiB.
      */
     PELLUCID_LIMIT_HEAP_BYTES = 9,
+    /** References to host values, see `pellucid_externref_new`; 10,000,000 unless set. */
+    PELLUCID_LIMIT_HOST_REFERENCES = 10,
 };
 
 /**
@@ -2843,13 +2845,18 @@ pellucid_status_t pellucid_func_name(const pellucid_store_t *store,
 /**
  * Makes a reference to a host value, for guests to hold and pass on. Each reference is another one, whatever it stands for.
  *
+ * One that is made in a scope or host function goes when nobody has it any more, which a collection finds out. So garbage is collected
+ * here, as when an object is made, when those that may go have become many: twice as many as the last time, some thousands at least.
+ * Finalizers of others run then before this returns.
+ *
  * - `store`: the store that it will live in.
  * - `userdata`: the host value; may be NULL, which isn't the null reference.
  * - `finalizer`: frees `userdata` when the store goes or, if it is made in a scope or host function, when nobody has the reference any
  *   more (see OBJECTS at the top); may be NULL.
  * - `out_externref`: gets the reference.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` if there are as many as
+ * `PELLUCID_LIMIT_HOST_REFERENCES` says, none of which can go; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
  *
  * Owns: the store owns `userdata` until the finalizer runs.
  * Context: any.
@@ -6231,12 +6238,13 @@ pellucid_status_t pellucid_frame_drop(pellucid_store_t *store,
  * - `store`: the store.
  * - `frame`: the frame; all handles for frames of its call become stale.
  * - `pc`: the operator, as an offset in the module's bytes. It must be the start of an operator that control flow can reach, and
- *   the operands before it must have the types of those that the frame has.
+ *   the operands before it must have the types of those that the frame has. Locals that can't be null and have no value yet, which
+ *   read as null, must not be among those that are set before that place, in a block that is open there.
  * - `out_frame`: gets the frame as it stands then, the innermost one; may be NULL, or the same place as `frame`.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if no such operator is there; `PELLUCID_ERR_TYPE_MISMATCH` if the operands there
- * have other types; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped; else what
+ * have other types, or a local has no value that may be read there; `PELLUCID_ERR_INVALID_STATE` also unless the innermost frame of the call is stopped; else what
  * `pellucid_frame_write_local` does.
  *
  * Owns: the caller owns `*out_error`.

@@ -148,6 +148,8 @@ pub struct StoreLimits {
     pub wait_nanoseconds: u64,
     /// Bytes of objects.
     pub heap_bytes: u64,
+    /// References to values of the host's.
+    pub host_references: u64,
 }
 
 impl Default for StoreLimits {
@@ -162,6 +164,7 @@ impl Default for StoreLimits {
             nested_calls: 200,
             wait_nanoseconds: u64::MAX,
             heap_bytes: 1 << 32,
+            host_references: 10_000_000,
         }
     }
 }

@@ -413,7 +413,11 @@ fn check_references(standing: &Standing, pc: WasmPc) -> Result<()> {
             memory::ask(8 * (body.end - body.start) as usize)?;
             let set = set_locals(info, standing.function, pc);
             if let Some((local, _)) = without.find(|(local, _)| set.contains(&(*local as u32))) {
-                bail!(TypeMismatch, "local {local}, which can't be null, has no value yet, and may be read at {:#x}", pc.0);
+                bail!(
+                    TypeMismatch,
+                    "local {local}, which can't be null, has no value yet, and may be read at {:#x}",
+                    pc.0
+                );
             }
         }
     }

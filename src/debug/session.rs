@@ -228,8 +228,13 @@ impl<'a> Session<'a> {
                     frame: self.stopped_call.frame(store, position),
                     pc: throwing.catching.pc,
                 };
+                let step = self.debuggee.step_request.get();
                 let event = self.event(EventKind::CaughtException, pc, self.debuggee.no_ids.clone());
                 self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
+                // A handler that has no more to say leaves the step that led here as it is: it ends where the exception is caught.
+                if self.debuggee.step_request.get().is_none() {
+                    self.debuggee.step_request.set(step);
+                }
             }
         }
         self.if_done(self.prepare_landing(&throwing.catching))

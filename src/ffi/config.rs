@@ -73,6 +73,8 @@ pub enum pellucid_limit {
     /// call ends with `PELLUCID_ERR_LIMIT`, which functions of the library answer, too. As many bytes of addresses are reserved when a
     /// store's first object is made, as the limit is then, and at least 16 MiB.
     PELLUCID_LIMIT_HEAP_BYTES = 9,
+    /// References to host values, see `pellucid_externref_new`; 10,000,000 unless set.
+    PELLUCID_LIMIT_HOST_REFERENCES = 10,
 }
 
 impl pellucid_config_t {
@@ -109,6 +111,7 @@ pub(super) fn set_limit(limits: &mut StoreLimits, limit: pellucid_limit_t, value
         }
         n if n == PELLUCID_LIMIT_WAIT_NANOSECONDS as u32 => limits.wait_nanoseconds = value,
         n if n == PELLUCID_LIMIT_HEAP_BYTES as u32 => limits.heap_bytes = value,
+        n if n == PELLUCID_LIMIT_HOST_REFERENCES as u32 => limits.host_references = value,
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => match u32::try_from(value) {
             Ok(value) => limits.nested_calls = value,
             Err(_) => bail!(InvalidArgument, "{value} nested calls are more than can be counted"),
@@ -131,6 +134,7 @@ pub(super) fn limit(limits: &StoreLimits, limit: pellucid_limit_t) -> Result<u64
         n if n == PELLUCID_LIMIT_NESTED_CALLS as u32 => u64::from(limits.nested_calls),
         n if n == PELLUCID_LIMIT_WAIT_NANOSECONDS as u32 => limits.wait_nanoseconds,
         n if n == PELLUCID_LIMIT_HEAP_BYTES as u32 => limits.heap_bytes,
+        n if n == PELLUCID_LIMIT_HOST_REFERENCES as u32 => limits.host_references,
         _ => bail!(InvalidArgument, "{limit} isn't a limit"),
     })
 }

@@ -37,6 +37,7 @@ pub enum pellucid_event_kind {
     /// An exception was thrown that will be caught, see `pellucid_event_catch`. The guest is still at the operator that throws, or in
     /// the host function that has thrown. Its frames can be read. The frame that throws can't be changed; what is written into the frame
     /// that catches, and those that called it, is there when they go on: locals, and the operands beneath the label of the clause.
+    /// A handler that answers `PELLUCID_ACTION_CONTINUE` doesn't end a step that is being made: that ends where the exception is caught.
     PELLUCID_EVENT_EXCEPTION = 2,
     /// An exception was thrown that nothing in the call catches: it ends the call, as a trap does. A host function that made the call may
     /// hand the error on, so that an outer call may still catch it.

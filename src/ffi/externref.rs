@@ -14,13 +14,18 @@ use std::ptr::null_mut;
 
 /// Makes a reference to a host value, for guests to hold and pass on. Each reference is another one, whatever it stands for.
 ///
+/// One that is made in a scope or host function goes when nobody has it any more, which a collection finds out. So garbage is collected
+/// here, as when an object is made, when those that may go have become many: twice as many as the last time, some thousands at least.
+/// Finalizers of others run then before this returns.
+///
 /// - `store`: the store that it will live in.
 /// - `userdata`: the host value; may be NULL, which isn't the null reference.
 /// - `finalizer`: frees `userdata` when the store goes or, if it is made in a scope or host function, when nobody has the reference any
 ///   more (see OBJECTS at the top); may be NULL.
 /// - `out_externref`: gets the reference.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LIMIT` if there are as many as
+/// `PELLUCID_LIMIT_HOST_REFERENCES` says, none of which can go; `PELLUCID_ERR_SYSTEM` if there is no memory for it.
 ///
 /// Owns: the store owns `userdata` until the finalizer runs.
 /// Context: any.

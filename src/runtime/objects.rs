@@ -135,7 +135,7 @@ impl Store {
 
     fn after_collecting(&self, heap: &Heap, before: u64) {
         if heap.statistics().major != before {
-            self.inner().externs.sweep(|number| heap.has_met(number));
+            self.inner().externs.sweep(|number| heap.has_met(number), heap.statistics().live_bytes);
         }
     }
 

@@ -322,17 +322,29 @@ impl Store {
     /// Keeps a host value, so that the guest can hold a reference to it: for as long as the store lives or, if it was made in a scope,
     /// until that is closed and the guest has no reference to it.
     ///
+    /// Garbage is collected first if there are many that may go.
+    ///
     /// Errors: `System` if there is no memory for it; `Limit` if there are too many.
     pub fn externref_new(&self, data: Box<dyn Any>) -> Result<ExternRef> {
         let inner = self.inner();
-        let is_permanent = inner.scopes.get() == 0;
-        let number = inner.externs.add(data, is_permanent)?;
+        let (externs, is_permanent) = (&inner.externs, inner.scopes.get() == 0);
         if !is_permanent {
             // Without heap nothing is ever collected.
             self.heap_or_new()?;
+        }
+        let most = self.limits().host_references;
+        let is_due = !is_permanent && (externs.is_due() || inner.engine.config().stress_heap);
+        if is_due || externs.present() >= most {
+            self.collect_garbage()?;
+        }
+        if externs.present() >= most {
+            bail!(Limit, "the store may have {most} host references");
+        }
+        let number = externs.add(data, is_permanent)?;
+        if !is_permanent {
             inner.host_roots.borrow_mut().add(host_reference(number), RootKind::Value)?;
         }
-        Ok(ExternRef { store: self.id(), index: number.into() })
+        Ok(ExternRef { store: self.id(), index: externs.handle(number) })
     }
 
     /// Guest code finds the heap there from now on.
@@ -384,7 +396,7 @@ impl Store {
         let externs = &self.inner().externs;
         match externs.with(reference.index, look) {
             Some(found) => Ok(found),
-            None if reference.index < externs.count().into() => {
+            None if externs.has_been(reference.index) => {
                 bail!(OutOfRange, "the host's value {} is gone", reference.index)
             }
             None => Err(Store::out_of_range("host reference", reference.index, externs.count().into())),

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "function references are addresses")]
 
 use super::Store;
+use super::entities::externs::Externs;
 use super::entities::host_roots::RootKind;
 use crate::abi::heap::is_object;
 use crate::abi::references::{host_number, host_reference, i31_reference, i31_value};
@@ -104,7 +105,7 @@ impl Store {
     pub(super) fn word_of(&self, reference: ExternRef) -> Result<u32> {
         if reference.index & ExternRef::OF_GUEST == 0 {
             self.with_externref(reference, |_| ())?;
-            return Ok(host_reference(reference.index as u32));
+            return Ok(host_reference(Externs::number(reference.index)));
         }
         self.check(reference.store)?;
         if reference.index & ExternRef::OBJECT != 0 {
@@ -135,7 +136,7 @@ impl Store {
                 if !self.inner().externs.is_permanent(number) {
                     self.inner().host_roots.borrow_mut().add(word, RootKind::Value).ok()?;
                 }
-                number.into()
+                self.inner().externs.handle(number)
             }
             None if is_object(word) => ExternRef::OF_GUEST | ExternRef::OBJECT | self.object_of(word)?.index,
             None => ExternRef::OF_GUEST | u64::from(word),

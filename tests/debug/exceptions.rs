@@ -93,6 +93,32 @@ fn a_step_at_a_throw_leads_to_where_it_is_caught() {
 }
 
 #[test]
+fn a_handler_of_exceptions_that_continues_does_not_end_a_step() {
+    let scene = Scene::new(THROUGH_THREE);
+    scene.add(0, 1);
+    let told: Rc<RefCell<u32>> = Rc::default();
+    let count = told.clone();
+    let tell = move |_: &Debuggee, _: &Event| {
+        *count.borrow_mut() += 1;
+        Action::Continue
+    };
+    scene.debuggee.set_event_handler(EventKind::CaughtException.bit(), Box::new(tell)).unwrap();
+    let call = scene.begin("f", &[Value::I32(3)]);
+    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
+    assert_eq!(call.resume(&scene.debuggee, Resume::Step).unwrap(), CallState::Paused);
+    assert_eq!(*told.borrow(), 1);
+    let frame = call.frame(&scene.debuggee).unwrap().unwrap();
+    assert_eq!(scene.debuggee.frame_info(&frame).unwrap().func_index.as_u32(), 2);
+    // Without a step it runs on.
+    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Finished);
+    assert_eq!(call.results(&scene.debuggee).unwrap(), [Value::I32(13)]);
+    let again = scene.begin("f", &[Value::I32(4)]);
+    assert_eq!(again.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
+    assert_eq!(again.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Finished);
+    assert_eq!(*told.borrow(), 2);
+}
+
+#[test]
 fn what_was_written_into_a_frame_is_there_where_it_catches() {
     let scene = Scene::new(THROUGH_THREE);
     scene.add(0, 0);
