@@ -1349,7 +1349,10 @@ enum pellucid_kind {
     PELLUCID_EXNREF = 8,
     /** A continuation or null; reserved. */
     PELLUCID_CONTREF = 9,
-    /** Not a type: a local or operand whose value isn't known at this place. */
+    /**
+     * Not a type: a local or operand whose value isn't known at this place; or an argument, a result or what else is read, if there was no
+     * memory to hand out a reference to it.
+     */
     PELLUCID_UNAVAILABLE = 255,
 };
 
@@ -1470,7 +1473,9 @@ typedef struct {
 typedef uint32_t pellucid_extern_kind_t;
 
 /**
- * Makes a function type.
+ * Makes a function type: a final one, alone, with references to anything of their kinds. For functions and tags that guests import with
+ * references to types of their own, or of a type that isn't like that, take the type that the module's import has
+ * (`pellucid_module_import`, `pellucid_externtype_func`), or one that is defined (`pellucid_type_functype`).
  *
  * - `params`, `n_params`: the parameters' types; may be NULL if there are none.
  * - `results`, `n_results`: the results' types; may be NULL if there are none.
@@ -5992,7 +5997,8 @@ pellucid_status_t pellucid_frame_local_kinds(const pellucid_store_t *store,
 /**
  * Reads locals of a frame, as they are before the operator at its pc.
  *
- * A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same.
+ * A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same. A local that can't be null
+ * reads as null before it has been set.
  *
  * - `store`: the store.
  * - `frame`: the frame.
@@ -6271,6 +6277,7 @@ enum pellucid_event_kind {
      * An exception was thrown that will be caught, see `pellucid_event_catch`. The guest is still at the operator that throws, or in
      * the host function that has thrown. Its frames can be read. The frame that throws can't be changed; what is written into the frame
      * that catches, and those that called it, is there when they go on: locals, and the operands beneath the label of the clause.
+     * A handler that answers `PELLUCID_ACTION_CONTINUE` doesn't end a step that is being made: that ends where the exception is caught.
      */
     PELLUCID_EVENT_EXCEPTION = 2,
     /**

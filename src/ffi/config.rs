@@ -577,13 +577,13 @@ mod tests {
     #[test]
     fn each_limit_is_its_own() {
         let mut limits = StoreLimits::default();
-        for n in 1..=9 {
+        for n in 1..=10 {
             set_limit(&mut limits, n, 100_000 + u64::from(n)).unwrap();
         }
-        for n in 1..=9 {
+        for n in 1..=10 {
             assert_eq!(limit(&limits, n).unwrap(), 100_000 + u64::from(n));
         }
-        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 10, 1).is_err());
+        assert!(set_limit(&mut limits, 0, 1).is_err() && set_limit(&mut limits, 11, 1).is_err());
         assert!(set_limit(&mut limits, 7, 1 << 32).is_err());
         assert!(set_limit(&mut limits, 6, 16383).is_err() && set_limit(&mut limits, 6, 16384).is_ok());
     }

@@ -517,7 +517,8 @@ pub unsafe extern "C" fn pellucid_frame_local_kinds(
 
 /// Reads locals of a frame, as they are before the operator at its pc.
 ///
-/// A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same.
+/// A value that isn't known at this place has the kind `PELLUCID_UNAVAILABLE`; the others are there all the same. A local that can't be null
+/// reads as null before it has been set.
 ///
 /// - `store`: the store.
 /// - `frame`: the frame.

@@ -41,7 +41,8 @@ pub enum pellucid_kind {
     PELLUCID_EXNREF = 8,
     /// A continuation or null; reserved.
     PELLUCID_CONTREF = 9,
-    /// Not a type: a local or operand whose value isn't known at this place.
+    /// Not a type: a local or operand whose value isn't known at this place; or an argument, a result or what else is read, if there was no
+    /// memory to hand out a reference to it.
     PELLUCID_UNAVAILABLE = 255,
 }
 
@@ -328,7 +329,9 @@ impl pellucid_globaltype_t {
     }
 }
 
-/// Makes a function type.
+/// Makes a function type: a final one, alone, with references to anything of their kinds. For functions and tags that guests import with
+/// references to types of their own, or of a type that isn't like that, take the type that the module's import has
+/// (`pellucid_module_import`, `pellucid_externtype_func`), or one that is defined (`pellucid_type_functype`).
 ///
 /// - `params`, `n_params`: the parameters' types; may be NULL if there are none.
 /// - `results`, `n_results`: the results' types; may be NULL if there are none.
