@@ -40,6 +40,38 @@ static const char text[] =
     "    (i32.add (struct.get $node $value (local.get $node))"
     "             (struct.get $node $value (array.get $nodes (local.get $many) (i32.const 2))))))";
 
+/* Makes so often two arrays of bytes and one of nodes, of which the last ones are held and looked at. Answers 945 and what was wrong. */
+static const char arrays_text[] =
+    "(module"
+    "  (type $node (sub (struct (field $value (mut i32)) (field $next (mut (ref null $node))) (field $small (mut i8)))))"
+    "  (type $bytes (array (mut i8))) (type $nodes (array (mut (ref null $node)))) (type $ring (array (mut (ref null $nodes))))"
+    "  (func (export \"arrays\") (param $n i32) (param $held i32) (result anyref)"
+    "    (local $i i32) (local $length i32) (local $wrong i32) (local $a (ref null $bytes)) (local $b (ref null $bytes))"
+    "    (local $ring (ref null $ring)) (local $nodes (ref null $nodes)) (local $place i32)"
+    "    (local.set $ring (array.new_default $ring (local.get $held)))"
+    "    (loop $again"
+    "      (local.set $length (i32.add (i32.and (local.get $i) (i32.const 31)) (i32.const 1)))"
+    "      (local.set $a (array.new $bytes (local.get $i) (local.get $length)))"
+    "      (local.set $b (array.new_default $bytes (i32.add (local.get $length) (i32.const 2))))"
+    "      (array.copy $bytes $bytes (local.get $b) (i32.const 1) (local.get $a) (i32.const 0) (local.get $length))"
+    "      (local.set $wrong (i32.add (local.get $wrong) (i32.or"
+    "        (i32.ne (i32.and (local.get $i) (i32.const 255)) (array.get_u $bytes (local.get $b) (local.get $length)))"
+    "        (i32.or (array.get_u $bytes (local.get $b) (i32.const 0))"
+    "          (array.get_u $bytes (local.get $b) (i32.add (local.get $length) (i32.const 1)))))))"
+    "      (array.fill $bytes (local.get $b) (i32.const 1) (i32.const 0) (local.get $length))"
+    "      (local.set $wrong (i32.add (local.get $wrong) (array.get_u $bytes (local.get $b) (local.get $length))))"
+    "      (local.set $place (i32.rem_u (local.get $i) (local.get $held)))"
+    "      (if (i32.ge_u (local.get $i) (local.get $held)) (then"
+    "        (local.set $nodes (array.get $ring (local.get $ring) (local.get $place)))"
+    "        (local.set $wrong (i32.add (local.get $wrong) (i32.or"
+    "          (i32.ne (i32.sub (local.get $i) (local.get $held)) (struct.get $node $value (array.get $nodes (local.get $nodes) (i32.const 0))))"
+    "          (i32.eqz (ref.eq (array.get $nodes (local.get $nodes) (i32.const 0))"
+    "            (array.get $nodes (local.get $nodes) (i32.sub (array.len (local.get $nodes)) (i32.const 1))))))))))"
+    "      (array.set $ring (local.get $ring) (local.get $place)"
+    "        (array.new $nodes (struct.new $node (local.get $i) (ref.null $node) (i32.const 7)) (local.get $length)))"
+    "      (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))"
+    "    (struct.new $node (i32.add (local.get $wrong) (i32.const 945)) (ref.null $node) (i32.const 7))))";
+
 static pellucid_module_t *module;
 static pellucid_instance_t instance;
 static pellucid_type_id_t node_type, bytes_type, nodes_type, more_type, const_type;
@@ -464,13 +496,15 @@ static void later_types(void) {
 }
 
 /* Guests that are interrupted anywhere, also while they make objects, and others that make objects meanwhile. */
-static void interrupted(bool is_debug) {
+static void interrupted(bool is_debug, const char *name, int32_t times, int32_t expected) {
     open_instance(is_debug);
-    pellucid_value_t churn[] = {value_i32(3000000), value_i32(1000)};
-    pellucid_func_t func = func_of(instance, "churn");
+    pellucid_value_t args[] = {value_i32(times), value_i32(1000)};
+    pellucid_instance_t arrays = instance_of(arrays_text);
+    pellucid_func_t in_arrays = func_of(arrays, "arrays");
+    pellucid_func_t func = strcmp(name, "arrays") == 0 ? in_arrays : func_of(instance, name);
     pellucid_call_t *calls[2];
     for (int i = 0; i < 2; i++) {
-        MUST(pellucid_call_begin(store, &func, churn, 2, &calls[i], ERR));
+        MUST(pellucid_call_begin(store, &func, args, 2, &calls[i], ERR));
     }
     unsigned pauses = 0, open = 2;
     bool is_open[2] = {true, true};
@@ -488,6 +522,9 @@ static void interrupted(bool is_debug) {
             uint64_t scope;
             OK(pellucid_scope_open(store, &scope));
             CHECK(sum(call("churn", few, 2).of.anyref) == 945);
+            pellucid_value_t others;
+            OK(pellucid_func_call(store, &in_arrays, few, 2, &others, 1, ERR));
+            CHECK(sum(others.of.anyref) == 945);
             if (round % 7 == 0) {
                 OK(pellucid_store_gc(store));
             } else if (round % 3 == 0) {
@@ -504,11 +541,10 @@ static void interrupted(bool is_debug) {
         pellucid_value_t result;
         OK(pellucid_store_gc(store));
         OK(pellucid_call_results(calls[i], &result, 1));
-        /* The sum of 2,999,000 to 2,999,999, in 32 bits. */
-        CHECK(sum(result.of.anyref) == (int32_t)(uint32_t)2999499500);
+        CHECK(sum(result.of.anyref) == expected);
         pellucid_call_delete(calls[i]);
     }
-    fprintf(stderr, "interrupted: %u pauses\n", pauses);
+    fprintf(stderr, "%s, interrupted: %u pauses\n", name, pauses);
     close_instance();
 }
 
@@ -525,8 +561,11 @@ int main(void) {
     later_types();
     for (int checks = 0; checks <= 1; checks++) {
         has_checks = checks;
-        interrupted(false);
-        interrupted(true);
+        for (int is_debug = 0; is_debug <= 1; is_debug++) {
+            /* The sum of 2,999,000 to 2,999,999, in 32 bits. */
+            interrupted(is_debug, "churn", 3000000, (int32_t)(uint32_t)2999499500);
+            interrupted(is_debug, "arrays", 500000, 945);
+        }
     }
     return finish();
 }
