@@ -562,6 +562,8 @@ pub(super) struct Translator<'a> {
     pub(super) rethrown: &'a HashSet<WasmPc>,
     has_floats: bool,
     pub(super) uses_heap: bool,
+    /// How many operators more may make structures, or arrays of their operands, by themselves.
+    pub(super) made_inline: u64,
     /// How many operators more may deal with short arrays by themselves.
     pub(super) short_arrays: u64,
     /// On the way to the current operator, which of its two codes the last store has.
@@ -629,6 +631,7 @@ impl<'a> Translator<'a> {
             has_floats: false,
             uses_heap: false,
             // With fuel the builtin's call is where the operator takes what it costs by its size.
+            made_inline: measured.made_inline(),
             short_arrays: if form == Way::Chosen && !mode.counting.fuel { measured.short_arrays() } else { 0 },
             other_store: false,
             tail_arguments: 0,

@@ -42,6 +42,10 @@ const BY_SHORT_ARRAY: u64 = 80_000;
 /// So many operators do in each function, and one more for so many bytes of it: few functions have more.
 const FEW_SHORT_ARRAYS: u64 = 16;
 const LENGTH_FOR_SHORT_ARRAY: u64 = 64;
+/// So many objects are made in each function without a call, and one more for so many bytes of it: the optimiser's work grows
+/// faster than their number.
+const FEW_MADE: u64 = 64;
+const LENGTH_FOR_MADE: u64 = 32;
 /// Bytes for each byte of a body in which there may be checks, or looks, for what is alive across them.
 const BY_BYTE_WITH_CHECKS: u64 = 1500;
 /// Bytes for each local in each block that is open at the same time, debugging on. Measured: 16.
@@ -118,6 +122,11 @@ impl Measured {
     /// How many operators at most deal with short arrays by themselves: each makes as much code as many others.
     pub(super) fn short_arrays(&self) -> u64 {
         self.arrays.min(FEW_SHORT_ARRAYS + self.length / LENGTH_FOR_SHORT_ARRAY)
+    }
+
+    /// How many operators at most make structures, or arrays of their operands, by themselves.
+    pub(super) fn made_inline(&self) -> u64 {
+        FEW_MADE + self.length / LENGTH_FOR_MADE
     }
 
     /// Bytes of memory that compiling may take. `has_checks` if nothing may fault, `has_cold_blocks` if blocks are added for that or

@@ -17,6 +17,9 @@ use cranelift_codegen::ir::{self, Endianness, InstBuilder, MemFlagsData, Value, 
 use std::rc::Rc;
 use wasmparser::Operator;
 
+/// Zeroes that guest code stores one by one: an operator with few bytes may ask for many.
+const MOST_DEFAULTS: usize = 32;
+
 /// A place in an object.
 #[derive(Clone, Copy)]
 struct Place {
@@ -44,9 +47,7 @@ impl<'a> Translator<'a> {
             }
             Operator::StructNewDefault { struct_type_index } => {
                 let ty = TypeIndex::from_u32(struct_type_index);
-                let types: Vec<_> = self.fields(ty).iter().map(|field| unpacked(field.storage)).collect();
-                let zeros: Vec<_> = types.into_iter().map(|ty| self.zero(ty)).collect();
-                self.struct_new(ty, &zeros);
+                self.struct_new_default(ty);
             }
             Operator::StructGet { struct_type_index, field_index }
             | Operator::StructGetU { struct_type_index, field_index } => {
@@ -299,13 +300,14 @@ impl<'a> Translator<'a> {
         fields: &[(u32, StorageType, Value)],
     ) -> Value {
         let type_id = self.type_id(ty);
-        if size > heap::LARGEST_INLINE {
+        if size > heap::LARGEST_INLINE || self.made_inline == 0 {
             let length = self.builder.ins().iconst(types::I32, i64::from(length.unwrap_or(0)));
             let reference = self.make(type_id, length);
             let base = self.address_of(reference);
             self.store_new(reference, base, fields);
             return reference;
         }
+        self.made_inline -= 1;
         let heap = self.vm_heap();
         let words = self.heap_words();
         let cursor = self.builder.ins().uload32(words, heap, vm_heap::CURSOR);
@@ -362,6 +364,18 @@ impl<'a> Translator<'a> {
         let fields: Vec<_> = places.map(|((offset, field), value)| (*offset, field.storage, *value)).collect();
         let reference = self.allocate(ty, layout.size, None, &fields);
         self.push(ValType::ANYREF, reference);
+    }
+
+    fn struct_new_default(&mut self, ty: TypeIndex) {
+        let types: Vec<_> = self.fields(ty).iter().map(|field| unpacked(field.storage)).collect();
+        if types.len() > MOST_DEFAULTS || self.made_inline == 0 {
+            let type_id = self.type_id(ty);
+            let length = self.builder.ins().iconst(types::I32, 0);
+            let reference = self.make(type_id, length);
+            return self.push(ValType::ANYREF, reference);
+        }
+        let zeros: Vec<_> = types.into_iter().map(|ty| self.zero(ty)).collect();
+        self.struct_new(ty, &zeros);
     }
 
     fn array_new_fixed(&mut self, ty: TypeIndex, length: u32) {
