@@ -2643,6 +2643,7 @@ typedef pellucid_status_t (*pellucid_func_raw_cb_t)(void *userdata,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if code for its type couldn't be made;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for a type that only another engine has; `PELLUCID_ERR_LIMIT` if the engine has too many types;
  * `PELLUCID_ERR_UNSUPPORTED`.
  *
  * Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.
@@ -4608,7 +4609,8 @@ pellucid_status_t pellucid_global_set(pellucid_store_t *store,
  * - `functype`: the type of a function that takes what the tag's exceptions carry, and gives nothing.
  * - `out_tag`: gets the tag.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type with results; `PELLUCID_ERR_SYSTEM`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type with results, or that only
+ * another engine has; `PELLUCID_ERR_LIMIT` if the engine has too many types; `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: nothing; `functype` stays the caller's.
  * Context: any.

@@ -239,6 +239,7 @@ impl Convert for CallValues<'_> {
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM` if code for its type couldn't be made;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for a type that only another engine has; `PELLUCID_ERR_LIMIT` if the engine has too many types;
 /// `PELLUCID_ERR_UNSUPPORTED`.
 ///
 /// Owns: the store owns `userdata` until the finalizer runs; the caller owns `*out_error`.

@@ -16,7 +16,8 @@ use std::ptr::null_mut;
 /// - `functype`: the type of a function that takes what the tag's exceptions carry, and gives nothing.
 /// - `out_tag`: gets the tag.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type with results; `PELLUCID_ERR_SYSTEM`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a type with results, or that only
+/// another engine has; `PELLUCID_ERR_LIMIT` if the engine has too many types; `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: nothing; `functype` stays the caller's.
 /// Context: any.
