@@ -70,14 +70,17 @@ static struct part core_name(struct part *part)
     return core_bytes(part, core_u32(part));
 }
 
-/* Prints a name. What could do something to a terminal is a '?'. */
+/* Prints the beginning of a name. What could do something to a terminal is a '?'. */
 static void core_print(struct part name)
 {
+    const uint8_t *end = name.end - name.at > 500 ? name.at + 500 : name.end;
     uint8_t before = 0;
-    for (; name.at < name.end; before = *name.at++) {
+    for (; name.at < end; before = *name.at++) {
         bool is_control = *name.at < ' ' || *name.at == 0x7f || (before == 0xc2 && *name.at < 0xa0);
         putchar(is_control ? '?' : *name.at);
     }
+    if (end < name.end)
+        printf("...");
 }
 
 static bool core_is(struct part name, const char *text, size_t size)
@@ -281,7 +284,7 @@ static bool core_print_globals(struct part file)
         constant = core_byte(&globals);
         printf("global %" PRIu32 " = ", i);
         if (constant == 0xd0) {
-            printf("a reference");
+            printf("missing: it is a reference");
             core_byte(&globals);
         } else if (constant == 0xfd && core_u32(&globals) == 12) {
             struct part lanes = core_bytes(&globals, 16);

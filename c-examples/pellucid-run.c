@@ -457,8 +457,8 @@ int main(int argc, char **argv)
         must(EXIT_CANNOT_START, pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
     }
     pellucid_status_t status = pellucid_linker_instantiate(linker, store, module, &instance, &error);
-    /* A start function may trap or exit like any other. */
-    if (status == PELLUCID_ERR_TRAP || status == PELLUCID_ERR_EXIT)
+    /* A start function may trap, throw or exit like any other. */
+    if (status == PELLUCID_ERR_TRAP || status == PELLUCID_ERR_EXCEPTION || status == PELLUCID_ERR_EXIT)
         finish_if_ended(status, &error);
     must(EXIT_CANNOT_START, status, &error);
 

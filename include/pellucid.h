@@ -88,7 +88,7 @@
  *
  * Structures and arrays that guests make, and exceptions that they take references of, are collected when nobody has a reference to them, the
  * host included. What the host is given, as an argument, a result, a local or a field, is a number (pellucid_anyref_t, pellucid_exnref_t)
- * that keeps the object for a while: in a host function until that returns; elsewhere until the scope is closed that is open then
+ * that keeps the object for a while: in a host function, an event handler or a condition until that returns; elsewhere until the scope is closed that is open then
  * (pellucid_scope_open), and as long as the store if none is; and in any case as long as it is kept (pellucid_value_keep,
  * pellucid_object_keep). Then it is refused with PELLUCID_ERR_OUT_OF_RANGE; numbers aren't used again. An object has one number at a time,
  * by which it is told from others. What an exception carries is good as long as its error or event is there, copies included.
@@ -2763,8 +2763,9 @@ pellucid_status_t pellucid_func_call(pellucid_store_t *store,
  *   both. Nothing else may use the array during the call. After a failure the contents are unspecified.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
- * `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_EXCEPTION` for an exception that nothing caught;
+ * `PELLUCID_ERR_LIMIT` if there is no room for an exception, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_HOST`, or what else a host
+ * function's error says; `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference;
  * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
@@ -3842,9 +3843,12 @@ pellucid_status_t pellucid_store_gc(pellucid_store_t *store);
  * by the collector; everybody else needn't call it. What can't be interrupted may take longer than asked for, after many objects
  * were made or changed at once. Finalizers run as in `pellucid_store_gc`.
  *
+ * What is older than the last such step is collected only when enough was made since it was last looked through: what a host has let go of
+ * at once may stay until then, or until `pellucid_store_gc`.
+ *
  * - `store`: the store.
  * - `microseconds`: how long.
- * - `out_has_more`: gets whether there would be more to do; may be NULL.
+ * - `out_has_more`: gets whether a collection has begun and isn't through; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM`.
  *
@@ -4682,7 +4686,7 @@ typedef struct {
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
  * `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made;
  * `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine; `PELLUCID_ERR_TRAP`;
- * `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+ * `PELLUCID_ERR_EXCEPTION` for one that nothing caught in the start function; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -7902,6 +7906,51 @@ size_t pellucid_wasi_threads_count(const pellucid_wasi_threads_t *threads);
 typedef struct pellucid_edit_t pellucid_edit_t;
 
 /**
+ * When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its condition if it has one
+ * (`pellucid_edit_set_condition`). All zeros for always.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The instance that the frame runs in; zeros for any. */
+    pellucid_instance_t instance;
+    /**
+     * The frame, by its key, see `pellucid_frame_key`; 0 for any. When the frame is gone the key may be given again: remove the
+     * breakpoint then.
+     */
+    uint64_t frame_key;
+    /** How many times all else holds, the condition included, without an event. */
+    uint64_t ignore_count;
+    /**
+     * 1 if it is removed when it raises its first event, before anybody is told of that: the event has its id, which stands for nothing any
+     * more. Else 0.
+     */
+    uint32_t is_one_shot;
+    /** 0. */
+    uint32_t reserved;
+} pellucid_breakpoint_options_t;
+
+/**
+ * Says whether a breakpoint that the guest has reached raises an event.
+ *
+ * - `userdata`: as registered.
+ * - `store`: the store. The condition may use it as an event handler may, and delete it.
+ * - `frame`: the frame that has reached it.
+ * - `id`: the breakpoint.
+ *
+ * It is asked only where somebody is told of the event: not for a call that can't pause if no handler wants breakpoints, and not for guest
+ * code that a handler or a condition calls.
+ *
+ * It must return, and not by `longjmp` or a C++ exception.
+ *
+ * Since: 0.1.
+ */
+typedef bool (*pellucid_condition_cb_t)(void *userdata,
+                                        pellucid_store_t *store,
+                                        const pellucid_frame_t *frame,
+                                        uint64_t id);
+
+/**
  * Begins an edit session.
  *
  * - `store`: the store whose breakpoints to edit.
@@ -8007,6 +8056,50 @@ pellucid_status_t pellucid_edit_remove(pellucid_edit_t *edit, uint64_t id);
 pellucid_status_t pellucid_edit_enable(pellucid_edit_t *edit, uint64_t id, bool is_enabled);
 
 /**
+ * Intends to give a breakpoint options, instead of those that it has. What is to be ignored is counted anew. Whether the breakpoint exists is
+ * checked by the commit.
+ *
+ *     pellucid_breakpoint_options_t options = {.ignore_count = 99, .is_one_shot = 1};
+ *     pellucid_edit_add(edit, module, pc, &id, NULL);
+ *     pellucid_edit_set_options(edit, id, &options);
+ *
+ * - `edit`: the session.
+ * - `id`: the breakpoint's id; it may be one that this session adds.
+ * - `options`: the options.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_INVALID_ARGUMENT` if
+ * `is_one_shot` is neither 0 nor 1, or `reserved` isn't 0; `PELLUCID_ERR_WRONG_STORE` or `PELLUCID_ERR_OUT_OF_RANGE` for the instance.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_set_options(pellucid_edit_t *edit,
+                                            uint64_t id,
+                                            const pellucid_breakpoint_options_t *options);
+
+/**
+ * Intends to give a breakpoint a condition, instead of the one that it has. Whether the breakpoint exists is checked by the commit.
+ *
+ * - `edit`: the session.
+ * - `id`: the breakpoint's id; it may be one that this session adds.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: the condition; NULL for none.
+ * - `finalizer`: frees `userdata` when the breakpoint hasn't the condition any more, or never gets it; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: the library owns `userdata` until the finalizer runs.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_set_condition(pellucid_edit_t *edit,
+                                              uint64_t id,
+                                              void *userdata,
+                                              pellucid_condition_cb_t cb,
+                                              pellucid_finalizer_t finalizer);
+
+/**
  * Intends to turn the store's single-step mode on or off: while it is on, each operator of each guest raises a step
  * event.
  *
@@ -8080,6 +8173,14 @@ typedef struct {
     uint64_t hits;
     /** How many of the hits raised no event, because an event handler was running. */
     uint64_t passed_over;
+    /** How many of the hits raised no event, because of its options or its condition. */
+    uint64_t declined;
+    /** Its options. */
+    pellucid_breakpoint_options_t options;
+    /** 1 if it has a condition, else 0. */
+    uint32_t has_condition;
+    /** 0. */
+    uint32_t reserved;
 } pellucid_breakpoint_info_t;
 
 /**

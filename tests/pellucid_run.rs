@@ -137,7 +137,7 @@ memory 0: 3 pages, 4096 bytes in the dump
 memory 1: 2 pages, 4096 bytes in the dump
 global 0 = -5 (i64)
 global 1 = 0x00000004000000030000000200000001 (v128)
-global 2 = a reference
+global 2 = missing: it is a reference
 global 3 = 0.5 (f64)
 global 4 = -9 (i32)
 global 5 = -1.25 (f32)

@@ -237,7 +237,7 @@ fn debug(session: &Rc<Session>, what: &Call, trace: Trace, mut random: Random, t
     if let Some(touch) = model.touch.clone() {
         session.set_host_hook(Some(touch_callers(session, touch, model.random.word())));
     }
-    let turns = Rc::new(Turns { model: RefCell::new(model), expected: Cell::new(None), is_told: Cell::new(false) });
+    let turns = Rc::new(Turns { model: RefCell::new(model), expected: Cell::new(None), steps: Cell::new(false), is_told: Cell::new(false) });
     if has_handler {
         let turns = turns.clone();
         let handle = move |_: &Debuggee, event: &Event| turns.on_event(event);
@@ -273,6 +273,8 @@ struct Turns {
     model: RefCell<Model>,
     /// Where the next event is.
     expected: Cell<Option<usize>>,
+    /// Whether the call was asked for a step, which hasn't ended.
+    steps: Cell<bool>,
     /// Whether the handler saw what the call is paused at.
     is_told: Cell<bool>,
 }
@@ -296,8 +298,10 @@ impl Turns {
             assert!(event.can_pause, "the call is resumable");
             self.is_told.set(true);
         } else {
-            // An event ends a step, as far as it came.
-            self.expected.set(model.next(action == Action::Step));
+            // An event ends a step, as far as it came; but for an exception, after which it goes on.
+            let goes_on = self.steps.get() && event.kind == EventKind::CaughtException;
+            self.steps.set(action == Action::Step || goes_on);
+            self.expected.set(model.next(self.steps.get()));
         }
         action
     }
@@ -322,7 +326,8 @@ impl Turns {
                 }
                 let how = if model.random.chance(40) { Resume::Step } else { Resume::Continue };
                 model.note(format!("resume {how:?}"));
-                self.expected.set(model.next(how == Resume::Step));
+                self.steps.set(how == Resume::Step);
+                self.expected.set(model.next(self.steps.get()));
                 how
             };
             let state = call.resume(&session.debuggee, how).expect("the call can be resumed");

@@ -314,8 +314,6 @@ impl Error {
 /// other control characters the sign for something unknown.
 fn one_line(text: impl fmt::Display) -> Result<String> {
     let text = memory::displayed(text)?;
-    let ends_line =
-        |character| matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
     if !text.contains(|character: char| character.is_control() || ends_line(character)) {
         return Ok(text);
     }
@@ -326,12 +324,31 @@ fn one_line(text: impl fmt::Display) -> Result<String> {
     Ok(line.replace('\t', " ").replace(char::is_control, "\u{fffd}"))
 }
 
+/// A guest's name in a text of several lines: none of its characters begins another one, or does something to a terminal.
+struct WithoutControls<'a>(&'a str);
+
+impl fmt::Display for WithoutControls<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, part) in self.0.split(|character: char| character.is_control() || ends_line(character)).enumerate()
+        {
+            f.write_str(if place == 0 { "" } else { "\u{fffd}" })?;
+            f.write_str(part)?;
+        }
+        Ok(())
+    }
+}
+
+fn ends_line(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())?;
         for (depth, frame) in self.backtrace().iter().enumerate() {
             let name = if frame.func_name.is_empty() { "?" } else { &frame.func_name };
-            write!(f, "\n  #{depth} {}!{name} (function {}) at {}", frame.module_name, frame.func_index, frame.pc)?;
+            let (module, name) = (WithoutControls(&frame.module_name), WithoutControls(name));
+            write!(f, "\n  #{depth} {module}!{name} (function {}) at {}", frame.func_index, frame.pc)?;
         }
         if self.is_backtrace_cut() {
             f.write_str("\n  … and more frames, which aren't told")?;
@@ -369,6 +386,21 @@ mod tests {
         assert!(whole.ends_with("#0 m!f (function 1) at 0x10"), "{whole}");
         let cut = error(true).clone().to_string();
         assert_eq!(cut, format!("{whole}\n  … and more frames, which aren't told"));
+    }
+
+    #[test]
+    fn a_guests_name_is_no_line_of_a_text() {
+        let frame = BacktraceFrame {
+            module_name: "m\x1b[31m".into(),
+            func_index: 1,
+            func_name: "f\n  #1 m!g\u{2028}".into(),
+            pc: WasmPc(16),
+            func_offset: 2,
+        };
+        let text =
+            Error::trap(TrapCode::Unreachable, None, Backtrace { frames: vec![frame], is_cut: false }).to_string();
+        let ending = "\n  #0 m\u{fffd}[31m!f\u{fffd}  #1 m!g\u{fffd} (function 1) at 0x10";
+        assert!(text.ends_with(ending) && text.lines().count() == 2, "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::Debuggee;
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
+use super::options::{BreakpointOptions, Condition};
 use super::quiet::is_quiet;
 use super::replay::{Run, index_in_run};
 use crate::abi::frame_table::Stop;
@@ -32,6 +33,12 @@ pub struct BreakpointInfo {
     pub hits: u64,
     /// How many of the hits raised no event, because an event handler was running.
     pub passed_over: u64,
+    /// How many of the hits raised no event, because of its options or its condition.
+    pub declined: u64,
+    /// Its options.
+    pub options: BreakpointOptions,
+    /// Whether it has a condition.
+    pub has_condition: bool,
 }
 
 /// A breakpoint.
@@ -45,8 +52,13 @@ pub(super) struct Breakpoint {
     /// never reached.
     pub(super) places: RefCell<Vec<Place>>,
     pub(super) enabled: Cell<bool>,
+    pub(super) options: Cell<BreakpointOptions>,
+    condition: RefCell<Option<Rc<Condition>>>,
     hits: Cell<u64>,
     passed_over: Cell<u64>,
+    /// How often options and condition were met, but for the count that is ignored.
+    met: Cell<u64>,
+    declined: Cell<u64>,
 }
 
 /// A breakpoint's place in one form of its function.
@@ -82,9 +94,55 @@ impl Breakpoint {
             actual,
             places: RefCell::default(),
             enabled: Cell::new(true),
+            options: Cell::default(),
+            condition: RefCell::default(),
             hits: Cell::new(0),
             passed_over: Cell::new(0),
+            met: Cell::new(0),
+            declined: Cell::new(0),
         }
+    }
+
+    /// Whether it doesn't always raise an event.
+    fn has_options(&self) -> bool {
+        self.options.get() != BreakpointOptions::default() || self.condition.borrow().is_some()
+    }
+
+    /// Its condition.
+    pub(super) fn condition(&self) -> Option<Rc<Condition>> {
+        self.condition.borrow().clone()
+    }
+
+    /// Sets its options; what is to be ignored is counted anew.
+    pub(super) fn set_options(&self, options: BreakpointOptions) {
+        self.options.set(options);
+        self.met.set(0);
+    }
+
+    /// Sets its condition, or takes it away.
+    pub(super) fn set_condition(&self, condition: Option<Rc<Condition>>) {
+        // What is dropped is the host's, so not while the cell is borrowed.
+        drop(self.condition.replace(condition));
+    }
+
+    /// Counts a hit.
+    #[inline]
+    pub(super) fn count(&self, passed_over: bool) {
+        self.hits.set(self.hits.get() + 1);
+        if passed_over {
+            self.passed_over.set(self.passed_over.get() + 1);
+        }
+    }
+
+    /// Counts that options and condition are met; answers how often they were.
+    pub(super) fn count_met(&self) -> u64 {
+        self.met.set(self.met.get() + 1);
+        self.met.get()
+    }
+
+    /// Counts that a hit raises no event because of them.
+    pub(super) fn count_declined(&self) {
+        self.declined.set(self.declined.get() + 1);
     }
 
     pub(super) fn info(&self) -> BreakpointInfo {
@@ -96,6 +154,9 @@ impl Breakpoint {
             enabled: self.enabled.get(),
             hits: self.hits.get(),
             passed_over: self.passed_over.get(),
+            declined: self.declined.get(),
+            options: self.options.get(),
+            has_condition: self.condition.borrow().is_some(),
         }
     }
 
@@ -139,6 +200,8 @@ pub(super) struct Site {
     marks_start: Cell<u32>,
     /// The place of the last mark plus one.
     marks_end: Cell<u32>,
+    /// Whether any of the breakpoints has options or a condition.
+    has_options: Cell<bool>,
     /// Where the stop point is in this process, once it was hit.
     address: Cell<Option<NativePc>>,
 }
@@ -162,6 +225,7 @@ impl Site {
             marks: RefCell::new(Vec::new()),
             marks_start: Cell::new(0),
             marks_end: Cell::new(0),
+            has_options: Cell::new(false),
             address: Cell::new(None),
         }
     }
@@ -252,13 +316,20 @@ impl Site {
         }
         let marks = self.marks.borrow();
         let mark = marks.iter().find(|mark| mark.index == index)?;
-        for breakpoint in &mark.breakpoints {
-            breakpoint.hits.set(breakpoint.hits.get() + 1);
-            if passed_over {
-                breakpoint.passed_over.set(breakpoint.passed_over.get() + 1);
-            }
-        }
+        mark.breakpoints.iter().for_each(|breakpoint| breakpoint.count(passed_over));
         Some(mark.ids.clone())
+    }
+
+    /// Whether any enabled breakpoint of the run has options or a condition.
+    #[inline]
+    pub(super) fn has_options(&self) -> bool {
+        self.has_options.get()
+    }
+
+    /// The enabled breakpoints at `index`, by age.
+    pub(super) fn breakpoints_at(&self, index: u32) -> Vec<Rc<Breakpoint>> {
+        let marks = self.marks.borrow();
+        marks.iter().find(|mark| mark.index == index).map_or_else(Vec::new, |mark| mark.breakpoints.clone())
     }
 
     /// Enters or strikes out a breakpoint of the operator at `index`.
@@ -281,6 +352,8 @@ impl Site {
         }
         self.marks_start.set(marks.first().map_or(0, |mark| mark.index));
         self.marks_end.set(marks.last().map_or(0, |mark| mark.index + 1));
+        self.has_options
+            .set(marks.iter().flat_map(|mark| &mark.breakpoints).any(|breakpoint| breakpoint.has_options()));
     }
 }
 
@@ -313,7 +386,9 @@ impl Book {
     }
 
     pub(super) fn remove(&self, id: u64) {
-        self.breakpoints.borrow_mut().remove(&id);
+        let removed = self.breakpoints.borrow_mut().remove(&id);
+        // Its condition is the host's, so not while the list is borrowed.
+        drop(removed);
     }
 
     /// All breakpoints of a module's functions.

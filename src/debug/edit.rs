@@ -7,6 +7,7 @@
 use super::Debuggee;
 use super::arm::{Patch, Return};
 use super::breakpoints::{Breakpoint, SiteKey};
+use super::options::{BreakpointOptions, Condition};
 use super::replay::operator_at_or_after;
 use crate::base::{CodeOffset, FuncIndex, Result, StoreId, WasmPc, error::bail, memory};
 use crate::runtime::{MappedBlob, Module};
@@ -28,6 +29,8 @@ enum Intent {
     Add(Breakpoint),
     Remove(u64),
     Enable(u64, bool),
+    Options(u64, BreakpointOptions),
+    Condition(u64, Option<Rc<Condition>>),
     SingleStep(bool),
 }
 
@@ -37,9 +40,17 @@ struct Fate {
     is_listed: bool,
     exists: bool,
     enabled: bool,
+    /// What changes of its options and its condition.
+    options: Option<BreakpointOptions>,
+    condition: Option<Option<Rc<Condition>>>,
 }
 
 impl Fate {
+    fn new(breakpoint: Rc<Breakpoint>, is_listed: bool) -> Fate {
+        let enabled = breakpoint.enabled.get();
+        Fate { breakpoint, is_listed, exists: true, enabled, options: None, condition: None }
+    }
+
     fn was_enabled(&self) -> bool {
         self.is_listed && self.breakpoint.enabled.get()
     }
@@ -120,6 +131,17 @@ impl Edit {
         self.intents.push(Intent::Enable(id, enabled));
     }
 
+    /// Intends to give a breakpoint these options instead of those that it has; what is to be ignored is counted anew. Whether it exists is
+    /// checked by the commit.
+    pub fn set_options(&mut self, id: u64, options: BreakpointOptions) {
+        self.intents.push(Intent::Options(id, options));
+    }
+
+    /// Intends to give a breakpoint this condition instead of the one that it has, or none. Whether it exists is checked by the commit.
+    pub fn set_condition(&mut self, id: u64, condition: Option<Condition>) {
+        self.intents.push(Intent::Condition(id, condition.map(Rc::new)));
+    }
+
     /// Intends to turn single-step mode on or off.
     pub fn single_step(&mut self, on: bool) {
         self.intents.push(Intent::SingleStep(on));
@@ -142,6 +164,12 @@ impl Edit {
 
         debuggee.single_step.set(single_step);
         for fate in fates.values() {
+            if let Some(options) = fate.options {
+                fate.breakpoint.set_options(options);
+            }
+            if let Some(condition) = &fate.condition {
+                fate.breakpoint.set_condition(condition.clone());
+            }
             if fate.is_listed != fate.exists {
                 if fate.exists {
                     debuggee.book.insert(fate.breakpoint.clone());
@@ -149,7 +177,9 @@ impl Edit {
                     debuggee.book.remove(fate.breakpoint.id);
                 }
             }
-            if fate.was_enabled() != fate.will_be_enabled() {
+            let has_new_options = fate.options.is_some() || fate.condition.is_some();
+            let is_marked_anew = fate.will_be_enabled() && has_new_options;
+            if is_marked_anew || fate.was_enabled() != fate.will_be_enabled() {
                 debuggee.book.mark(&fate.breakpoint, fate.will_be_enabled());
             } else {
                 fate.breakpoint.enabled.set(fate.enabled);
@@ -186,11 +216,12 @@ impl Edit {
                 Intent::SingleStep(on) => single_step = on,
                 Intent::Add(breakpoint) => {
                     let breakpoint = Rc::new(breakpoint);
-                    let fate = Fate { breakpoint, is_listed: false, exists: true, enabled: true };
-                    fates.insert(fate.breakpoint.id, fate);
+                    fates.insert(breakpoint.id, Fate::new(breakpoint, false));
                 }
                 Intent::Remove(id) => fate(&mut fates, debuggee, id)?.exists = false,
                 Intent::Enable(id, enabled) => fate(&mut fates, debuggee, id)?.enabled = enabled,
+                Intent::Options(id, options) => fate(&mut fates, debuggee, id)?.options = Some(options),
+                Intent::Condition(id, condition) => fate(&mut fates, debuggee, id)?.condition = Some(condition),
             }
         }
         Ok((fates, single_step))
@@ -203,8 +234,7 @@ fn fate<'a>(fates: &'a mut BTreeMap<u64, Fate>, debuggee: &Debuggee, id: u64) ->
         Entry::Occupied(fate) => fate.into_mut(),
         Entry::Vacant(place) => {
             let Some(breakpoint) = debuggee.book.breakpoint(id) else { bail!(NotFound, "there is no breakpoint {id}") };
-            let enabled = breakpoint.enabled.get();
-            place.insert(Fate { breakpoint, is_listed: true, exists: true, enabled })
+            place.insert(Fate::new(breakpoint, true))
         }
     };
     if !fate.exists {

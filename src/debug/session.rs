@@ -371,12 +371,21 @@ impl<'a> Session<'a> {
     #[inline(always)]
     fn examine(&self, site: &Site, index: u32) -> Flow {
         if self.stopped_call.raised.get().is_none_or(EventKind::is_between_operators) {
-            let (kind, ids) = match site.hit(index, self.silent) {
+            let was_moved = self.stopped_call.is_moved();
+            let (kind, ids) = match self.hit(site, index)? {
                 Some(ids) => (EventKind::Breakpoint, ids),
-                None if self.steps() => (EventKind::Step, self.debuggee.no_ids.clone()),
+                None if self.steps() && self.stopped_call.is_moved() == was_moved => {
+                    (EventKind::Step, self.debuggee.no_ids.clone())
+                }
                 None => return Flow::Continue(()),
             };
-            self.raise(kind, site.pc(index), ids)?;
+            let is_decided = kind == EventKind::Step && site.is_marked_at(index);
+            let flow = self.raise(kind, site.pc(index), ids);
+            if is_decided && self.stopped_call.raised.get() == Some(EventKind::Step) {
+                // Its breakpoints raise no event here: they aren't asked again.
+                self.stopped_call.raised.set(Some(EventKind::Breakpoint));
+            }
+            flow?;
         }
         let is_new = self.stopped_call.raised.get() == Some(EventKind::Step) && site.is_marked_at(index);
         if is_new && !self.steps() { self.examine_again(site, index) } else { Flow::Continue(()) }
@@ -384,9 +393,24 @@ impl<'a> Session<'a> {
 
     #[cold]
     fn examine_again(&self, site: &Site, index: u32) -> Flow {
-        match site.hit(index, self.silent) {
+        match self.hit(site, index)? {
             Some(ids) => self.raise(EventKind::Breakpoint, site.pc(index), ids),
             None => Flow::Continue(()),
+        }
+    }
+
+    /// Counts a hit of the enabled breakpoints of an operator; answers the ids of those that raise an event.
+    #[inline(always)]
+    fn hit(&self, site: &Site, index: u32) -> ControlFlow<(), Option<Rc<[u64]>>> {
+        if !site.has_options() {
+            return ControlFlow::Continue(site.hit(index, self.silent));
+        }
+        match self.hit_with_options(site, index) {
+            Ok(ids) => ControlFlow::Continue(ids),
+            Err(error) => {
+                self.outcome.set(Some(Err(error)));
+                ControlFlow::Break(())
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of code. Read next: [`edit`](super::edit).
 
+use super::edit::pellucid_breakpoint_options_t;
 use super::entry::entry;
 use super::module::pellucid_module_t;
 use super::pointer::Sized32;
@@ -32,10 +33,18 @@ pub struct pellucid_breakpoint_info_t {
     pub hits: u64,
     /// How many of the hits raised no event, because an event handler was running.
     pub passed_over: u64,
+    /// How many of the hits raised no event, because of its options or its condition.
+    pub declined: u64,
+    /// Its options.
+    pub options: pellucid_breakpoint_options_t,
+    /// 1 if it has a condition, else 0.
+    pub has_condition: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 impl Sized32 for pellucid_breakpoint_info_t {
-    const FIRST_SIZE: usize = offset_of!(pellucid_breakpoint_info_t, passed_over) + size_of::<u64>();
+    const FIRST_SIZE: usize = offset_of!(pellucid_breakpoint_info_t, reserved) + size_of::<u32>();
 
     fn set_struct_size(&mut self, size: u32) {
         self.struct_size = size;
@@ -97,6 +106,10 @@ pub unsafe extern "C" fn pellucid_breakpoint_info(
             actual_pc: info.actual.0,
             hits: info.hits,
             passed_over: info.passed_over,
+            declined: info.declined,
+            options: info.options.into(),
+            has_condition: info.has_condition.into(),
+            reserved: 0,
         });
         Ok(())
     })

@@ -2,15 +2,19 @@
 //!
 //! Knows nothing of code. Invariant: a session that was committed or discarded refuses everything but its deletion.
 
+use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
+use super::frame::pellucid_frame_t;
+use super::handle::pellucid_instance_t;
 use super::module::{func_index, pellucid_module_t};
 use super::pointer::alive;
 use super::status::pellucid_status_t;
 use super::store::{pellucid_store_t, refuse_deletion};
 use crate::base::{Result, WasmPc, error::bail};
-use crate::debug::Edit;
+use crate::debug::{BreakpointOptions, Condition, Debuggee, Edit, Frame};
 use std::cell::RefCell;
+use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
@@ -202,6 +206,141 @@ pub unsafe extern "C" fn pellucid_edit_enable(
     entry!(status null_mut(); child edit => {
         edit.change(|intents| {
             intents.enable(id, is_enabled);
+            Ok(())
+        })
+    })
+}
+
+/// When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its condition if it has one
+/// (`pellucid_edit_set_condition`). All zeros for always.
+///
+/// Since: 0.1.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct pellucid_breakpoint_options_t {
+    /// The instance that the frame runs in; zeros for any.
+    pub instance: pellucid_instance_t,
+    /// The frame, by its key, see `pellucid_frame_key`; 0 for any. When the frame is gone the key may be given again: remove the
+    /// breakpoint then.
+    pub frame_key: u64,
+    /// How many times all else holds, the condition included, without an event.
+    pub ignore_count: u64,
+    /// 1 if it is removed when it raises its first event, before anybody is told of that: the event has its id, which stands for nothing any
+    /// more. Else 0.
+    pub is_one_shot: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+impl From<BreakpointOptions> for pellucid_breakpoint_options_t {
+    fn from(options: BreakpointOptions) -> pellucid_breakpoint_options_t {
+        let BreakpointOptions { instance, frame_key, ignore_count, is_one_shot } = options;
+        pellucid_breakpoint_options_t {
+            instance: instance.map(Into::into).unwrap_or_default(),
+            frame_key: frame_key.unwrap_or(0),
+            ignore_count,
+            is_one_shot: is_one_shot.into(),
+            reserved: 0,
+        }
+    }
+}
+
+/// Intends to give a breakpoint options, instead of those that it has. What is to be ignored is counted anew. Whether the breakpoint exists is
+/// checked by the commit.
+///
+///     pellucid_breakpoint_options_t options = {.ignore_count = 99, .is_one_shot = 1};
+///     pellucid_edit_add(edit, module, pc, &id, NULL);
+///     pellucid_edit_set_options(edit, id, &options);
+///
+/// - `edit`: the session.
+/// - `id`: the breakpoint's id; it may be one that this session adds.
+/// - `options`: the options.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_INVALID_ARGUMENT` if
+/// `is_one_shot` is neither 0 nor 1, or `reserved` isn't 0; `PELLUCID_ERR_WRONG_STORE` or `PELLUCID_ERR_OUT_OF_RANGE` for the instance.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_set_options(
+    edit: *mut pellucid_edit_t,
+    id: u64,
+    options: *const pellucid_breakpoint_options_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, copy options => {
+        let pellucid_breakpoint_options_t { instance, frame_key, ignore_count, is_one_shot, reserved } = options;
+        if is_one_shot > 1 || reserved != 0 {
+            bail!(InvalidArgument, "the options have members that are neither 0 nor 1, or reserved");
+        }
+        let instance = (instance != pellucid_instance_t::default()).then(|| instance.into());
+        if let Some(instance) = instance {
+            edit.store.core().instance_module(instance)?;
+        }
+        let frame_key = (frame_key != 0).then_some(frame_key);
+        edit.change(|intents| {
+            intents.set_options(id, BreakpointOptions { instance, frame_key, ignore_count, is_one_shot: is_one_shot == 1 });
+            Ok(())
+        })
+    })
+}
+
+/// Says whether a breakpoint that the guest has reached raises an event.
+///
+/// - `userdata`: as registered.
+/// - `store`: the store. The condition may use it as an event handler may, and delete it.
+/// - `frame`: the frame that has reached it.
+/// - `id`: the breakpoint.
+///
+/// It is asked only where somebody is told of the event: not for a call that can't pause if no handler wants breakpoints, and not for guest
+/// code that a handler or a condition calls.
+///
+/// It must return, and not by `longjmp` or a C++ exception.
+///
+/// Since: 0.1.
+pub type pellucid_condition_cb_t = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        store: *mut pellucid_store_t,
+        frame: *const pellucid_frame_t,
+        id: u64,
+    ) -> bool,
+>;
+
+/// Intends to give a breakpoint a condition, instead of the one that it has. Whether the breakpoint exists is checked by the commit.
+///
+/// - `edit`: the session.
+/// - `id`: the breakpoint's id; it may be one that this session adds.
+/// - `userdata`: for `cb`; may be NULL.
+/// - `cb`: the condition; NULL for none.
+/// - `finalizer`: frees `userdata` when the breakpoint hasn't the condition any more, or never gets it; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+///
+/// Owns: the library owns `userdata` until the finalizer runs.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_set_condition(
+    edit: *mut pellucid_edit_t,
+    id: u64,
+    userdata: *mut c_void,
+    cb: pellucid_condition_cb_t,
+    finalizer: pellucid_finalizer_t,
+) -> pellucid_status_t {
+    let userdata = Userdata::new(userdata, finalizer);
+    entry!(status null_mut(); child edit => {
+        let condition = cb.map(|cb| -> Condition {
+            Box::new(move |debuggee: &Debuggee, frame: &Frame, id: u64| {
+                let store = pellucid_store_t::of(debuggee.store());
+                let frame = pellucid_frame_t::from(*frame);
+                // SAFETY: the host gave the function for this userdata (header: `pellucid_condition_cb_t`); the store and the frame
+                // outlive the call.
+                unsafe { cb(userdata.pointer(), store, &frame, id) }
+            })
+        });
+        edit.change(|intents| {
+            intents.set_condition(id, condition);
             Ok(())
         })
     })

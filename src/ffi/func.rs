@@ -394,8 +394,9 @@ pub unsafe extern "C" fn pellucid_func_call(
 ///   both. Nothing else may use the array during the call. After a failure the contents are unspecified.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_HOST`, or what else a host function's error says;
-/// `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_TRAP`; `PELLUCID_ERR_EXCEPTION` for an exception that nothing caught;
+/// `PELLUCID_ERR_LIMIT` if there is no room for an exception, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_HOST`, or what else a host
+/// function's error says; `PELLUCID_ERR_INVALID_ARGUMENT` for too few values; `PELLUCID_ERR_TYPE_MISMATCH` for a bad reference;
 /// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.

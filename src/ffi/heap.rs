@@ -241,9 +241,12 @@ pub unsafe extern "C" fn pellucid_store_gc(store: *mut pellucid_store_t) -> pell
 /// by the collector; everybody else needn't call it. What can't be interrupted may take longer than asked for, after many objects
 /// were made or changed at once. Finalizers run as in `pellucid_store_gc`.
 ///
+/// What is older than the last such step is collected only when enough was made since it was last looked through: what a host has let go of
+/// at once may stay until then, or until `pellucid_store_gc`.
+///
 /// - `store`: the store.
 /// - `microseconds`: how long.
-/// - `out_has_more`: gets whether there would be more to do; may be NULL.
+/// - `out_has_more`: gets whether a collection has begun and isn't through; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_SYSTEM`.
 ///

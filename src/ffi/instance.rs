@@ -66,7 +66,7 @@ impl Sized32 for pellucid_spaces_t {
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_LINK` for a wrong number of imports or one of wrong type;
 /// `PELLUCID_ERR_WRONG_STORE` for one of another store; `PELLUCID_ERR_OUT_OF_RANGE` for one that the store never made;
 /// `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown kind, or a module of another engine; `PELLUCID_ERR_TRAP`;
-/// `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
+/// `PELLUCID_ERR_EXCEPTION` for one that nothing caught in the start function; `PELLUCID_ERR_HOST`; `PELLUCID_ERR_LIMIT`; `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_POISONED`.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

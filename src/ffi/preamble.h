@@ -88,7 +88,7 @@
  *
  * Structures and arrays that guests make, and exceptions that they take references of, are collected when nobody has a reference to them, the
  * host included. What the host is given, as an argument, a result, a local or a field, is a number (pellucid_anyref_t, pellucid_exnref_t)
- * that keeps the object for a while: in a host function until that returns; elsewhere until the scope is closed that is open then
+ * that keeps the object for a while: in a host function, an event handler or a condition until that returns; elsewhere until the scope is closed that is open then
  * (pellucid_scope_open), and as long as the store if none is; and in any case as long as it is kept (pellucid_value_keep,
  * pellucid_object_keep). Then it is refused with PELLUCID_ERR_OUT_OF_RANGE; numbers aren't used again. An object has one number at a time,
  * by which it is told from others. What an exception carries is good as long as its error or event is there, copies included.

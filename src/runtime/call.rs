@@ -20,6 +20,7 @@ use super::call_chain::{CallChain, ExitPlace, RunningCall};
 use super::entities::func::FuncEntry;
 use super::entities::holds::Hold;
 use super::host_answer::{Awaited, HostAnswer, Wait};
+use super::host_func::Scope;
 use super::machine::guest_stack::StackPool;
 use super::machine::store_context::RawTrap;
 use super::machine::switch::{self, Left};
@@ -941,13 +942,15 @@ impl Call {
         Ok(())
     }
 
-    /// Runs an event handler for this call, which stands still; calls that it makes count as nested in this one.
+    /// Runs an event handler for this call, which stands still; calls that it makes count as nested in this one, and what it is given
+    /// references to is good until it returns.
     #[inline(always)]
     pub fn with_handler<R>(&self, store: &Store, handler: impl FnOnce() -> R) -> R {
         let calls = &store.inner().calls;
         let restored = Restored { calls, before: calls.before_handler(&self.running) };
+        let scope = Scope::open(store);
         let result = handler();
-        drop(restored);
+        drop((scope, restored));
         result
     }
 

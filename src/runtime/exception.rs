@@ -265,7 +265,7 @@ impl Store {
         self.inner().tags.borrow()[tag as usize].values as usize
     }
 
-    /// An exception as the host sees it, which keeps the references that it carries.
+    /// An exception as the host sees it: the references that it carries are good as long as it is there, and no longer.
     ///
     /// Errors: `System`.
     ///
@@ -273,11 +273,26 @@ impl Store {
     ///
     /// The values must be there.
     unsafe fn thrown(&self, exception: InFlight) -> Result<Thrown> {
+        let scope = self.inner().host_roots.borrow().scope();
+        // SAFETY: the caller's promise.
+        let (tag, values) = unsafe { self.carried(exception) };
+        let thrown = self.keeping(tag, values);
+        // Nobody has asked for them.
+        self.inner().host_roots.borrow_mut().close(scope);
+        thrown
+    }
+
+    /// The tag of an exception, and what it carries: references are good as those are that the host is given.
+    ///
+    /// # Safety
+    ///
+    /// The values must be there.
+    unsafe fn carried(&self, exception: InFlight) -> (Tag, Box<[Value]>) {
         let tag = Tag { store: self.id(), index: exception.tag };
         let ty = self.tag_type(tag).expect("it was thrown");
         // SAFETY: the caller's promise.
         let values = unsafe { values_at(exception.values, ty.params.len()) };
-        self.keeping(tag, ty.params.iter().zip(values).map(|(ty, raw)| self.value_of(*ty, *raw)).collect())
+        (tag, ty.params.iter().zip(values).map(|(ty, raw)| self.value_of(*ty, *raw)).collect())
     }
 
     /// An exception as the host sees it: the references that it carries are good as long as it is there, whatever scopes are closed.
@@ -366,7 +381,8 @@ impl Store {
     pub fn exnref_exception(&self, reference: ExnRef) -> Result<Thrown> {
         let (tag, values) = self.exception_of_word(self.exception_word(reference)?)?;
         // SAFETY: the values are there.
-        unsafe { self.thrown(InFlight { tag, values: values.as_ptr(), reference: 0 }) }
+        let (tag, values) = unsafe { self.carried(InFlight { tag, values: values.as_ptr(), reference: 0 }) };
+        Ok(Thrown { tag, values, owner: None })
     }
 
     /// Makes an exception, and a reference of it, for guests to throw.

@@ -120,8 +120,8 @@ fn cannot_yield() -> Error {
     Error::new(ErrorKind::CannotYield, message)
 }
 
-/// The scope of a host function that runs: what it is given references to is good until it returns.
-struct Scope<'a> {
+/// The scope of a host function or an event handler that runs: what it is given references to is good until it returns.
+pub(super) struct Scope<'a> {
     store: &'a Store,
     before: usize,
     scopes: u32,
@@ -131,7 +131,7 @@ struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     #[inline]
-    fn open(store: &'a Store) -> Scope<'a> {
+    pub(super) fn open(store: &'a Store) -> Scope<'a> {
         let inner = store.inner();
         let (before, scopes) = (inner.host_roots.borrow().scope(), inner.scopes.get());
         inner.scopes.set(scopes + 1);

@@ -387,7 +387,7 @@ impl Store {
     }
 
     fn new_object(&self, word: u32) -> Result<Object> {
-        let index = self.inner().host_roots.borrow_mut().add(word, RootKind::Value)?;
+        let index = self.inner().host_roots.borrow_mut().add(word, RootKind::Object)?;
         Ok(Object { store: self.id(), index })
     }
 
@@ -492,7 +492,7 @@ impl Store {
         let mut roots = self.inner().host_roots.borrow_mut();
         if !roots.keep(word) {
             // A value of the host's whose scope was closed, which the guest has.
-            roots.add(word, RootKind::Value)?;
+            roots.add(word, RootKind::Host)?;
             roots.keep(word);
         }
         Ok(())

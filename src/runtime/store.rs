@@ -342,7 +342,7 @@ impl Store {
         }
         let number = externs.add(data, is_permanent)?;
         if !is_permanent {
-            inner.host_roots.borrow_mut().add(host_reference(number), RootKind::Value)?;
+            inner.host_roots.borrow_mut().add(host_reference(number), RootKind::Host)?;
         }
         Ok(ExternRef { store: self.id(), index: externs.handle(number) })
     }

@@ -89,7 +89,7 @@ impl Store {
     /// Errors: `WrongStore`; `OutOfRange` if it is out of date.
     pub(super) fn object_word(&self, object: Object) -> Result<u32> {
         self.check(object.store)?;
-        match self.inner().host_roots.borrow().get(object.index, RootKind::Value) {
+        match self.inner().host_roots.borrow().get(object.index, RootKind::Object) {
             Some(word) => Ok(word),
             None => bail!(OutOfRange, "the reference is out of date: its scope was closed"),
         }
@@ -97,7 +97,7 @@ impl Store {
 
     /// A handle of an object, good in the scope that is open; none if there is no memory for it.
     fn object_of(&self, word: u32) -> Option<Object> {
-        let index = self.inner().host_roots.borrow_mut().add(word, RootKind::Value).ok()?;
+        let index = self.inner().host_roots.borrow_mut().add(word, RootKind::Object).ok()?;
         Some(Object { store: self.id(), index })
     }
 
@@ -134,7 +134,7 @@ impl Store {
         let index = match host_number(word) {
             Some(number) => {
                 if !self.inner().externs.is_permanent(number) {
-                    self.inner().host_roots.borrow_mut().add(word, RootKind::Value).ok()?;
+                    self.inner().host_roots.borrow_mut().add(word, RootKind::Host).ok()?;
                 }
                 self.inner().externs.handle(number)
             }

@@ -237,6 +237,8 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_function(edit, waits, 1, &number, &index));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_remove(edit, 1));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_enable(edit, 1, true));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_options(edit, 1, &(pellucid_breakpoint_options_t){0}));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_condition(edit, 1, NULL, NULL, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_single_step(edit, true));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_discard(edit));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_list(store, NULL, 0, &size));

@@ -62,6 +62,12 @@ static const char text[] =
     "  (func (export \"catch\") (param i32) (result i32)"
     "    (struct.get $box 0 (block $h (result (ref $box) externref)"
     "      (try_table (catch $object $h) (call $host (local.get 0))) (unreachable)) (drop)))"
+    "  (func (export \"objects\") (param $n i32)"
+    "    (loop $again"
+    "      (block $h (result (ref $box) externref)"
+    "        (try_table (catch $object $h) (call $inner (local.get $n))) (unreachable))"
+    "      (drop) (drop)"
+    "      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))"
     "  (func (export \"identity\") (param exnref) (result exnref) (local.get 0))"
     "  (func (export \"read\") (param exnref) (result i32) (call $read (local.get 0)))"
     "  (func (export \"holder\") (param exnref) (result anyref) (struct.new $holder (local.get 0))))";
@@ -224,6 +230,90 @@ static void errors(void) {
     STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_get(store, &box.of.anyref, 0, &field, 1));
 }
 
+static uint64_t n_references(void) {
+    pellucid_heap_stats_t stats = {.struct_size = sizeof stats};
+    OK(pellucid_store_gc(store));
+    OK(pellucid_store_heap_stats(store, &stats));
+    return stats.references;
+}
+
+/* What nobody has asked for isn't the host's, with whatever scope open, or none. */
+static void unasked(void) {
+    pellucid_func_t inner = func_of(instance, "inner");
+    pellucid_value_t arg = value_i32(1), values[2];
+    uint64_t before = n_references();
+    call("objects", value_i32(1000), 0);
+    CHECK(n_references() == before);
+    for (int i = 0; i < 100; i++) {
+        pellucid_error_t *error = NULL;
+        STATUS(PELLUCID_ERR_EXCEPTION, pellucid_func_call(store, &inner, &arg, 1, NULL, 0, &error));
+        OK(pellucid_error_exception(error, NULL, values, 2, NULL));
+        pellucid_error_delete(error);
+    }
+    CHECK(n_references() == before);
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_type(store, &values[0].of.anyref, NULL, NULL));
+    /* What the host had before it still has. */
+    pellucid_value_t box = value_of(PELLUCID_ANYREF);
+    pellucid_value_t thrown[2] = {box, value_of(PELLUCID_EXTERNREF)};
+    pellucid_type_id_t type;
+    pellucid_value_t field = value_i32(4);
+    OK(pellucid_module_type(module, 0, &type));
+    OK(pellucid_struct_new(store, type, &field, 1, &thrown[0].of.anyref));
+    pellucid_error_t *error;
+    OK(pellucid_exception_new(store, &object_tag, thrown, 2, &error));
+    pellucid_error_delete(error);
+    CHECK(n_references() == before + 1);
+    OK(pellucid_object_get(store, &thrown[0].of.anyref, 0, &field, 1));
+    CHECK(field.of.i32 == 4);
+}
+
+static pellucid_value_t in_handler[2];
+
+/* Looks at what is thrown; makes an object, and keeps it to the end of the handler only. */
+static pellucid_action_t look(void *userdata, pellucid_store_t *in, pellucid_event_t *event) {
+    (void)userdata, (void)in;
+    OK(pellucid_event_exception(event, NULL, in_handler, 2, NULL));
+    pellucid_type_id_t type;
+    pellucid_value_t field = value_i32(4);
+    OK(pellucid_module_type(module, 0, &type));
+    OK(pellucid_struct_new(store, type, &field, 1, &in_handler[1].of.anyref));
+    OK(pellucid_object_get(store, &in_handler[0].of.anyref, 0, &field, 1));
+    OK(pellucid_object_get(store, &in_handler[1].of.anyref, 0, &field, 1));
+    return PELLUCID_ACTION_CONTINUE;
+}
+
+static void handlers(void) {
+    pellucid_value_t field;
+    uint64_t before = n_references();
+    OK(pellucid_store_set_event_handler(store, PELLUCID_EVENT_EXCEPTION, NULL, look, NULL));
+    call("objects", value_i32(100), 0);
+    OK(pellucid_store_clear_event_handler(store));
+    CHECK(n_references() == before);
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_get(store, &in_handler[0].of.anyref, 0, &field, 1));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_get(store, &in_handler[1].of.anyref, 0, &field, 1));
+}
+
+/* The number of a host's value isn't that of an object, though both are counted in one list. */
+static void forged_host_values(void) {
+    uint64_t scope;
+    OK(pellucid_scope_open(store, &scope));
+    pellucid_externref_t externref;
+    pellucid_value_t field;
+    pellucid_weak_t weak;
+    for (int i = 0; i < 4; i++) {
+        OK(pellucid_externref_new(store, NULL, NULL, &externref));
+        for (uint64_t number = 0; number < 8; number++) {
+            pellucid_anyref_t forged = {.store = externref.store, .index = UINT64_C(1) << 62 | number};
+            pellucid_status_t status = pellucid_object_get(store, &forged, 0, &field, 1);
+            CHECK(status == PELLUCID_OK || status == PELLUCID_ERR_OUT_OF_RANGE);
+            if (status != PELLUCID_OK)
+                STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_weak_new(store, &forged, &weak));
+        }
+    }
+    CHECK(!pellucid_store_is_poisoned(store));
+    OK(pellucid_scope_close(store, scope));
+}
+
 /* Exceptions are among what the heap has, and among what keeps an object. */
 static void walk(void) {
     uint64_t scope;
@@ -276,7 +366,10 @@ int main(void) {
         host_references();
         errors();
         walk();
+        unasked();
+        forged_host_values();
         if (is_debug) {
+            handlers();
             paused();
         }
         close_instance();

@@ -2,7 +2,7 @@
 //!
 //! A number is good until the *scope* in which it was handed out is closed, and for as long as it is *kept*; both can be. Numbers aren't
 //! used again, so one that is out of date is known. Knows nothing of stores. Invariant: an object has one number at a time.
-//! Exceptions are told from all others, so that a number of the one isn't taken for one of the other.
+//! Numbers of different kinds aren't taken for each other.
 
 use crate::base::{Error, ErrorKind, Result, memory};
 use std::collections::HashMap;
@@ -28,10 +28,12 @@ pub struct HostRoots {
 /// What a number is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RootKind {
-    /// A structure, an array or a value of the host's.
-    Value,
+    /// A structure or an array.
+    Object,
     /// An exception.
     Exception,
+    /// A value of the host's, whose own number is another one.
+    Host,
 }
 
 struct Slot {
@@ -185,11 +187,11 @@ mod tests {
     #[test]
     fn numbers_are_good_in_their_scope_and_while_they_are_kept() {
         let mut roots = HostRoots::default();
-        let get = |roots: &HostRoots, number| roots.get(number, RootKind::Value);
-        let outer = roots.add(8, RootKind::Value).unwrap();
+        let get = |roots: &HostRoots, number| roots.get(number, RootKind::Object);
+        let outer = roots.add(8, RootKind::Object).unwrap();
         let scope = roots.scope();
-        let inner = roots.add(16, RootKind::Value).unwrap();
-        assert_eq!(roots.add(8, RootKind::Value).unwrap(), outer);
+        let inner = roots.add(16, RootKind::Object).unwrap();
+        assert_eq!(roots.add(8, RootKind::Object).unwrap(), outer);
         assert_eq!((get(&roots, outer), get(&roots, inner)), (Some(8), Some(16)));
         assert!(roots.keep(16));
         roots.close(scope);
@@ -209,20 +211,20 @@ mod tests {
     fn numbers_are_kept_for_owners() {
         let mut roots = HostRoots::default();
         let owners: Vec<_> = (0..100).map(|_| Arc::new(())).collect();
-        let number = roots.add(8, RootKind::Value).unwrap();
+        let number = roots.add(8, RootKind::Object).unwrap();
         for owner in &owners {
             roots.keep_while(8, owner).unwrap();
             // It has no number.
             roots.keep_while(16, owner).unwrap();
         }
         roots.close(0);
-        assert_eq!(roots.get(number, RootKind::Value), Some(8));
+        assert_eq!(roots.get(number, RootKind::Object), Some(8));
         drop(owners);
         roots.release_ended();
-        assert_eq!((roots.get(number, RootKind::Value), roots.count()), (None, 0));
+        assert_eq!((roots.get(number, RootKind::Object), roots.count()), (None, 0));
         // Without anybody asking, too.
         for _ in 0..1000 {
-            roots.add(8, RootKind::Value).unwrap();
+            roots.add(8, RootKind::Object).unwrap();
             roots.keep_while(8, &Arc::new(())).unwrap();
             roots.close(0);
         }

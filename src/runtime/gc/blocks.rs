@@ -55,8 +55,8 @@ pub enum Kind {
 #[derive(Debug)]
 struct Chunk {
     /// Of both sides together, which are looked at together.
-    starts: [[u64; 2]; WORDS],
-    lines: [[Lines; BLOCKS]; 2],
+    starts: Box<[[u64; 2]; WORDS]>,
+    lines: Box<[[Lines; BLOCKS]; 2]>,
     kinds: [Kind; BLOCKS],
     /// Whether a block may hold other bytes than zeroes.
     is_dirty: [bool; BLOCKS],
@@ -69,8 +69,7 @@ struct Chunk {
 /// All chunks. Blocks are counted from the heap's base.
 #[derive(Debug, Default)]
 pub struct Blocks {
-    /// In boxes, so that growing moves nothing.
-    chunks: Vec<Box<Chunk>>,
+    chunks: Vec<Chunk>,
     /// The current side.
     side: usize,
     /// Free blocks.
@@ -89,6 +88,16 @@ fn place(at: u32) -> (usize, usize) {
     ((at >> CHUNK_LOG2) as usize, ((at & (CHUNK - 1)) >> BLOCK_LOG2) as usize)
 }
 
+/// An array of equal elements, which never was on the stack: a thread may have little of that.
+///
+/// Errors: `System`.
+fn boxed<T: Copy, const N: usize>(element: T) -> Result<Box<[T; N]>> {
+    let mut elements = Vec::new();
+    memory::reserve(&mut elements, N)?;
+    elements.resize(N, element);
+    Ok(elements.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("it has as many")))
+}
+
 impl Blocks {
     /// Adds a chunk at the end of what is accessible.
     ///
@@ -97,14 +106,14 @@ impl Blocks {
         let start = self.chunks.len() as u64 * u64::from(CHUNK);
         memory::reserve(&mut self.chunks, 1)?;
         memory::reserve(&mut self.free_in, 1)?;
-        let mut chunk = memory::boxed(Chunk {
-            starts: [[0; 2]; WORDS],
-            lines: [[[0; LINE_WORDS]; BLOCKS]; 2],
+        let mut chunk = Chunk {
+            starts: boxed([0; 2])?,
+            lines: boxed([[0; LINE_WORDS]; BLOCKS])?,
             kinds: [Kind::Free; BLOCKS],
             is_dirty: [false; BLOCKS],
             is_touched: [false; BLOCKS],
             runs: [0; BLOCKS],
-        })?;
+        };
         let end = u32::try_from(start + u64::from(CHUNK)).map_err(|_| Error::new(ErrorKind::Limit, NO_ADDRESSES))?;
         space.grow(end)?;
         let mut free = u32::MAX;
