@@ -8,13 +8,17 @@
 #include <unistd.h>
 
 static const char *WAT =
-    "(module (import \"env\" \"twice\" (func $twice (param i32) (result i32)))"
+    "(module (type $bytes (array (mut i8))) (tag $tag (export \"tag\") (param i32))"
+    "  (import \"env\" \"twice\" (func $twice (param i32) (result i32)))"
     "  (import \"env\" \"again\" (func $again (param i32) (result i32)))"
     "  (memory (export \"memory\") 1)"
     "  (func $f (export \"f\") (param i32) (result i32) (i32.add (call $twice (local.get 0)) (i32.const 1)))"
     "  (func (export \"load\") (param i32) (result i32) (i32.load (local.get 0)))"
     "  (func (export \"float\") (param f64) (result f64) (f64.sqrt (local.get 0)))"
     "  (func (export \"endless\") (call 5))"
+    "  (func (export \"array\") (result i32) (array.len (array.new_default $bytes (i32.const 3000000))))"
+    "  (func (export \"caught\") (result i32)"
+    "    (block $h (result exnref) (try_table (catch_all_ref $h) (throw $tag (i32.const 1))) (unreachable)) (ref.is_null))"
     "  (func (export \"nest\") (param i32) (result i32) (call $again (local.get 0))))";
 
 static const uint8_t EMPTY[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
@@ -112,6 +116,28 @@ static void *call(void *where) {
     return NULL;
 }
 
+/* The heap is made, and grows, by whoever first needs room. */
+static void *make_objects(void *where) {
+    struct world *world = where;
+    pellucid_extern_t tag;
+    pellucid_exnref_t exnref;
+    pellucid_anyref_t anyref;
+    pellucid_type_id_t type;
+    pellucid_value_t value = value_i32(1), result;
+    const char *names[] = {"caught", "array"};
+    for (int i = 0; i < 2; i++) {
+        pellucid_func_t f = function(world, names[i]);
+        CHECK(pellucid_func_call(world->store, &f, NULL, 0, &result, 1, NULL) == PELLUCID_OK);
+        CHECK(result.of.i32 == (i == 0 ? 0 : 3000000));
+    }
+    CHECK(pellucid_instance_export(world->store, &world->instance, TEXT("tag"), &tag) == PELLUCID_OK);
+    CHECK(pellucid_exnref_new(world->store, &tag.of.tag, &value, 1, &exnref) == PELLUCID_OK);
+    CHECK(pellucid_module_type(world->module, 0, &type) == PELLUCID_OK);
+    CHECK(pellucid_array_new(world->store, type, &value, 2000000, &anyref) == PELLUCID_OK);
+    CHECK(pellucid_store_gc(world->store) == PELLUCID_OK);
+    return NULL;
+}
+
 static void *trap(void *where) {
     struct world *world = where;
     pellucid_func_t f = function(world, "load");
@@ -174,7 +200,7 @@ static void *end(void *where) {
 
 /* Each step on a new thread, which has its stack to itself, and has to find out all about it. */
 static void run(size_t size, bool is_debug) {
-    static void *(*const STEPS[])(void *) = {make_engine, make_modules, instantiate, call, trap, look, end};
+    static void *(*const STEPS[])(void *) = {make_engine, make_modules, instantiate, call, make_objects, trap, look, end};
     struct world world = {.is_debug = is_debug};
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
