@@ -123,6 +123,12 @@ impl Scene {
         let entries = log.0.clone();
         let record = move |debuggee: &Debuggee, event: &Event| {
             let state = event.frame.map(|frame| state(debuggee, &frame));
+            // References are looked at when the handler has returned.
+            for value in state.iter().flat_map(|state| state.locals.iter().chain(&state.operands)) {
+                if *value != Value::Unavailable {
+                    debuggee.store().value_keep(value).unwrap();
+                }
+            }
             entries.borrow_mut().push(Entry { event: event.clone(), state });
             Action::Continue
         };
