@@ -237,7 +237,12 @@ fn debug(session: &Rc<Session>, what: &Call, trace: Trace, mut random: Random, t
     if let Some(touch) = model.touch.clone() {
         session.set_host_hook(Some(touch_callers(session, touch, model.random.word())));
     }
-    let turns = Rc::new(Turns { model: RefCell::new(model), expected: Cell::new(None), steps: Cell::new(false), is_told: Cell::new(false) });
+    let turns = Rc::new(Turns {
+        model: RefCell::new(model),
+        expected: Cell::new(None),
+        steps: Cell::new(false),
+        is_told: Cell::new(false),
+    });
     if has_handler {
         let turns = turns.clone();
         let handle = move |_: &Debuggee, event: &Event| turns.on_event(event);
