@@ -9,7 +9,7 @@ use super::pointer::Sized32;
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::value::pellucid_value_t;
-use crate::base::{AnyRef, StoreId, Value, WeakObject};
+use crate::base::{AnyRef, Result, StoreId, Value, WeakObject};
 use crate::runtime::HeapStatistics;
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -55,6 +55,10 @@ pub unsafe extern "C" fn pellucid_scope_close(store: *mut pellucid_store_t, scop
     entry!(status null_mut(); store store => store.core().close_scope(scope))
 }
 
+fn object_value(anyref: pellucid_anyref_t) -> Result<Value> {
+    Ok(Value::AnyRef(Some(AnyRef::Object(object(anyref)?))))
+}
+
 /// Keeps a reference good, whatever scopes are closed, until it is released as often as it was kept.
 ///
 /// - `store`: the store.
@@ -71,7 +75,7 @@ pub unsafe extern "C" fn pellucid_object_keep(
     store: *mut pellucid_store_t,
     anyref: *const pellucid_anyref_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); store store, copy anyref => store.core().value_keep(&Value::AnyRef(Some(AnyRef::Object(object(anyref)?)))))
+    entry!(status null_mut(); store store, copy anyref => store.core().value_keep(&object_value(anyref)?))
 }
 
 /// Undoes one `pellucid_object_keep`. The reference is out of date then, unless it is kept once more or its scope is still open.
@@ -89,7 +93,7 @@ pub unsafe extern "C" fn pellucid_object_release(
     store: *mut pellucid_store_t,
     anyref: *const pellucid_anyref_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); store store, copy anyref => store.core().value_release(&Value::AnyRef(Some(AnyRef::Object(object(anyref)?)))))
+    entry!(status null_mut(); store store, copy anyref => store.core().value_release(&object_value(anyref)?))
 }
 
 /// Keeps what a value refers to, and the reference good, whatever scopes are closed, until it is released as often as it was kept. That

@@ -75,13 +75,23 @@ impl Store {
     /// The exception that an error is, in raw form; none if it is none of the store's.
     pub(super) fn raw_thrown(&self, error: &Error) -> Option<(u64, Vec<RawValue>)> {
         let thrown = error.thrown()?;
-        let ty = self.tag_type(thrown.tag).ok()?;
-        if ty.params.len() != thrown.values.len() {
-            return None;
+        Some((thrown.tag.index, self.raw_carried(thrown.tag, &thrown.values).ok()?))
+    }
+
+    /// What an exception of a tag carries, in raw form.
+    ///
+    /// Errors: `WrongStore`, `OutOfRange`; `InvalidArgument` for a wrong number of values; `TypeMismatch`; `System`.
+    fn raw_carried(&self, tag: Tag, values: &[Value]) -> Result<Vec<RawValue>> {
+        let ty = self.tag_type(tag)?;
+        if values.len() != ty.params.len() {
+            bail!(InvalidArgument, "{} values are given, the tag's exceptions carry {}", values.len(), ty.params.len());
         }
-        let values = thrown.values.iter().zip(&ty.params).enumerate();
-        let raw = values.map(|(place, (value, ty))| self.raw_as(value, *ty, "value # of an exception", place));
-        Some((thrown.tag.index, raw.collect::<Result<_>>().ok()?))
+        let mut raw = Vec::new();
+        memory::reserve(&mut raw, values.len())?;
+        for (place, (value, ty)) in values.iter().zip(&ty.params).enumerate() {
+            raw.push(self.raw_as(value, *ty, "value # of an exception", place)?);
+        }
+        Ok(raw)
     }
 
     /// Where guest code has called the host.
@@ -389,9 +399,7 @@ impl Store {
     ///
     /// Errors: as [`Store::exception`]; `Limit`; `System`.
     pub fn exnref_new(&self, tag: Tag, values: &[Value]) -> Result<ExnRef> {
-        let error = self.exception(tag, values)?;
-        let Some((tag, raw)) = self.raw_thrown(&error) else { return Err(error) };
-        let word = self.new_exception(tag, &raw)?;
+        let word = self.new_exception(tag.index, &self.raw_carried(tag, values)?)?;
         let index = self.inner().host_roots.borrow_mut().add(word, RootKind::Exception)?;
         Ok(ExnRef { store: self.id(), index })
     }
@@ -400,13 +408,7 @@ impl Store {
     ///
     /// Errors: `WrongStore`, `OutOfRange`; `InvalidArgument` for a wrong number of values; `TypeMismatch`; `System`.
     pub fn exception(&self, tag: Tag, values: &[Value]) -> Result<Error> {
-        let ty = self.tag_type(tag)?;
-        if values.len() != ty.params.len() {
-            bail!(InvalidArgument, "{} values are given, the tag's exceptions carry {}", values.len(), ty.params.len());
-        }
-        for (place, (value, ty)) in values.iter().zip(&ty.params).enumerate() {
-            self.raw_as(value, *ty, "value # of an exception", place)?;
-        }
+        self.raw_carried(tag, values)?;
         Ok(Error::exception(self.keeping(tag, values.into())?))
     }
 }

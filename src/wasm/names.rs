@@ -56,6 +56,10 @@ impl Entry {
     fn key(&self) -> (Named, u32, u32) {
         (self.of, self.owner, self.index)
     }
+
+    fn range(&self) -> Range<usize> {
+        self.start as usize..(self.start + self.length) as usize
+    }
 }
 
 impl Names {
@@ -65,16 +69,13 @@ impl Names {
         // Of several the last counts.
         let end = self.entries.partition_point(|entry| entry.key() <= wanted);
         let entry = self.entries[..end].last().filter(|entry| entry.key() == wanted)?;
-        Some(entry.start as usize..(entry.start + entry.length) as usize)
+        Some(entry.range())
     }
 
     /// All functions that have names, and where these are in the module's bytes.
     pub(super) fn functions(&self) -> impl Iterator<Item = (FuncIndex, Range<usize>)> {
         let functions = self.entries.iter().filter(|entry| entry.of == Named::Func);
-        functions.map(|entry| {
-            let range = entry.start as usize..(entry.start + entry.length) as usize;
-            (FuncIndex::from_u32(entry.index), range)
-        })
+        functions.map(|entry| (FuncIndex::from_u32(entry.index), entry.range()))
     }
 
     /// Reads a section of a module that has these bytes.
