@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+mod example_program;
 mod library;
 
 const PROMPT: &str = "(pellucid) ";
@@ -26,22 +27,7 @@ fn sessions() -> PathBuf {
 fn debugger() -> &'static Path {
     static DEBUGGER: OnceLock<PathBuf> = OnceLock::new();
     DEBUGGER.get_or_init(|| {
-        let build = |name: &str, options: &[&str]| {
-            let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-            let output = Command::new("gcc")
-                .args(["-std=c11", "-g", "-Wall", "-Wextra", "-Werror", "-I"])
-                .arg(root().join("include"))
-                .args(options)
-                .arg(root().join("c-examples/pellucid-debug.c"))
-                .arg(library::shared())
-                .arg(format!("-Wl,-rpath,{}", library::directory().display()))
-                .arg("-o")
-                .arg(&program)
-                .output()
-                .expect("gcc runs");
-            assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
-            program
-        };
+        let build = |name: &str, options: &[&str]| example_program::build("pellucid-debug.c", name, options);
         let sanitized = build("pellucid-debug-sanitized", &["-fsanitize=address,undefined", "-fno-sanitize-recover"]);
         let works = Command::new(&sanitized).output().expect("it was just built").status.code() == Some(2);
         if works { sanitized } else { build("pellucid-debug", &[]) }

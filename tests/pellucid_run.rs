@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+mod example_program;
 mod library;
 mod skip;
 
@@ -24,20 +25,7 @@ fn program() -> &'static Path {
 
 /// The same, built with other options.
 fn build(name: &str, options: &[&str]) -> PathBuf {
-    let program = place(name);
-    let output = Command::new("gcc")
-        .args(["-std=c11", "-g", "-Wall", "-Wextra", "-Werror", "-I"])
-        .arg(root().join("include"))
-        .args(options)
-        .arg(root().join("c-examples/pellucid-run.c"))
-        .arg(library::shared())
-        .arg(format!("-Wl,-rpath,{}", library::directory().display()))
-        .arg("-o")
-        .arg(&program)
-        .output()
-        .expect("gcc runs");
-    assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
-    program
+    example_program::build("pellucid-run.c", name, options)
 }
 
 /// Exit code, standard output and standard error.

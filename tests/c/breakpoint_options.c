@@ -33,11 +33,7 @@ static void open_module(void) {
     open_world(true);
     module = module_of(text);
     pellucid_kind_t kind = PELLUCID_I32;
-    pellucid_functype_t *type;
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-    MUST(pellucid_functype_new(&kind, 1, NULL, 0, &type));
-    MUST(pellucid_func_new(store, type, NULL, host, NULL, &import.of.func, ERR));
-    pellucid_functype_delete(type);
+    pellucid_extern_t import = host_import(&kind, 1, NULL, 0, host);
     MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
 }
 
@@ -66,14 +62,6 @@ static void add(const pellucid_breakpoint_options_t *options, pellucid_condition
     pellucid_edit_delete(edit);
 }
 
-static void remove_it(void) {
-    pellucid_edit_t *edit;
-    MUST(pellucid_edit_begin(store, &edit));
-    OK(pellucid_edit_remove(edit, id));
-    OK(pellucid_edit_commit(edit, ERR));
-    pellucid_edit_delete(edit);
-}
-
 static pellucid_breakpoint_info_t info(void) {
     pellucid_breakpoint_info_t found = {.struct_size = sizeof found};
     OK(pellucid_breakpoint_info(store, id, &found));
@@ -90,11 +78,8 @@ static int pauses(const char *name, int32_t argument, int32_t *seen, int most) {
     MUST(pellucid_call_begin(store, &func, &arg, 1, &call, ERR));
     MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
     while (state == PELLUCID_CALL_PAUSED) {
-        const pellucid_event_t *event;
-        OK(pellucid_call_event(call, &event));
-        CHECK(pellucid_event_kind(event) == PELLUCID_EVENT_BREAKPOINT);
-        pellucid_frame_t frame;
-        OK(pellucid_call_frame(call, &frame));
+        CHECK(event_of(call) == PELLUCID_EVENT_BREAKPOINT);
+        pellucid_frame_t frame = frame_of(call);
         if (CHECK(n < most))
             seen[n] = local_of(&frame, 0);
         n++;
@@ -121,7 +106,7 @@ static void ignored(void) {
     OK(pellucid_edit_commit(edit, ERR));
     pellucid_edit_delete(edit);
     CHECK(pauses("loop", 3, seen, 8) == 2);
-    remove_it();
+    remove_breakpoint(id);
 }
 
 static void one_shot(void) {
@@ -166,13 +151,9 @@ static bool meddles(void *userdata, pellucid_store_t *in, const pellucid_frame_t
     CHECK(pellucid_frame_is_valid(store, frame));
     if (local_of(frame, 0) == 2) {
         id = asked;
-        remove_it();
+        remove_breakpoint(id);
     }
     return true;
-}
-
-static void finalize(void *userdata) {
-    ++*(int *)userdata;
 }
 
 static void conditions(void) {
@@ -182,36 +163,36 @@ static void conditions(void) {
     CHECK(info().has_condition);
     CHECK(pauses("loop", 5, seen, 8) == 2 && seen[0] == 4 && seen[1] == 2);
     CHECK(n_asked == 5 && info().hits == 5 && info().declined == 3);
-    remove_it();
+    remove_breakpoint(id);
     n_asked = 0;
     pellucid_breakpoint_options_t options = {.ignore_count = 1};
     add(&options, is_even, &n_asked);
     CHECK(pauses("loop", 7, seen, 8) == 2 && seen[0] == 4 && seen[1] == 2 && n_asked == 7);
-    remove_it();
+    remove_breakpoint(id);
     n_asked = 0;
     add(NULL, meddles, NULL);
     CHECK(pauses("loop", 5, seen, 8) == 3 && seen[0] == 5 && seen[2] == 3 && n_asked == 4);
     /* Whoever gives one up is told, whatever becomes of it. */
     pellucid_edit_t *edit;
-    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_edit_set_condition(NULL, 1, &n_finalized, is_even, finalize));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_edit_set_condition(NULL, 1, &n_finalized, is_even, count));
     CHECK(n_finalized == 1);
     MUST(pellucid_edit_begin(store, &edit));
-    OK(pellucid_edit_set_condition(edit, 999, &n_finalized, is_even, finalize));
+    OK(pellucid_edit_set_condition(edit, 999, &n_finalized, is_even, count));
     CHECK(n_finalized == 1);
     STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_edit_commit(edit, ERR));
     CHECK(n_finalized == 2);
-    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_edit_set_condition(edit, id, &n_finalized, is_even, finalize));
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_edit_set_condition(edit, id, &n_finalized, is_even, count));
     CHECK(n_finalized == 3);
     pellucid_edit_delete(edit);
     add(NULL, NULL, NULL);
     for (int i = 0; i < 2; i++) {
         MUST(pellucid_edit_begin(store, &edit));
-        OK(pellucid_edit_set_condition(edit, id, &n_finalized, is_even, finalize));
+        OK(pellucid_edit_set_condition(edit, id, &n_finalized, is_even, count));
         OK(pellucid_edit_commit(edit, ERR));
         pellucid_edit_delete(edit);
         CHECK(n_finalized == 3 + i);
     }
-    remove_it();
+    remove_breakpoint(id);
     CHECK(n_finalized == 5);
 }
 
@@ -221,18 +202,16 @@ static void stepping(void) {
     pellucid_value_t arg = value_i32(1);
     pellucid_call_t *call;
     pellucid_call_state_t state;
-    const pellucid_event_t *event;
     n_asked = 0;
     add(NULL, is_even, &n_asked);
     MUST(pellucid_call_begin(store, &func, &arg, 1, &call, ERR));
     MUST(pellucid_call_resume(call, PELLUCID_RESUME_STEP, &state, ERR));
     CHECK(state == PELLUCID_CALL_PAUSED && n_asked == 1);
-    OK(pellucid_call_event(call, &event));
-    CHECK(pellucid_event_kind(event) == PELLUCID_EVENT_STEP);
+    CHECK(event_of(call) == PELLUCID_EVENT_STEP);
     MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
     CHECK(state == PELLUCID_CALL_FINISHED && n_asked == 1 && info().hits == 1);
     pellucid_call_delete(call);
-    remove_it();
+    remove_breakpoint(id);
 }
 
 static void places(void) {
@@ -246,19 +225,18 @@ static void places(void) {
     instance = second;
     CHECK(pauses("loop", 2, seen, 8) == 2 && info().options.instance.index == second.index);
     instance = first;
-    remove_it();
+    remove_breakpoint(id);
 
     /* In one frame of a recursion: the operator behind the call of the frame whose local is 1. */
     pellucid_func_t down = func_of(instance, "down");
     pellucid_value_t arg = value_i32(3);
     pellucid_call_t *call;
     pellucid_call_state_t state;
-    pellucid_frame_t frame;
     add(NULL, NULL, NULL);
     MUST(pellucid_call_begin(store, &down, &arg, 1, &call, ERR));
     MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
     CHECK(state == PELLUCID_CALL_PAUSED);
-    OK(pellucid_call_frame(call, &frame));
+    pellucid_frame_t frame = frame_of(call);
     for (int i = 0; i < 2; i++) {
         pellucid_frame_t caller;
         OK(pellucid_frame_caller(store, &frame, &caller));
@@ -282,13 +260,13 @@ static void places(void) {
         MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
         if (state != PELLUCID_CALL_PAUSED)
             break;
-        OK(pellucid_call_frame(call, &frame));
+        frame = frame_of(call);
         CHECK(local_of(&frame, 0) == 1);
         n++;
     }
     CHECK(n == 1);
     pellucid_call_delete(call);
-    remove_it();
+    remove_breakpoint(id);
 }
 
 static void wrong_options(void) {

@@ -167,11 +167,7 @@ static void before_instances(void) {
     pellucid_store_t *first = store;
     MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
     uint64_t id = add(f_first);
-    pellucid_functype_t *type;
-    MUST(pellucid_functype_new(NULL, 0, NULL, 0, &type));
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-    MUST(pellucid_func_new(store, type, NULL, nothing, NULL, &import.of.func, ERR));
-    pellucid_functype_delete(type);
+    pellucid_extern_t import = host_import(NULL, 0, NULL, 0, nothing);
     pellucid_instance_t before = instance;
     MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
     CHECK(pauses() == 1);
@@ -187,11 +183,7 @@ static void before_instances(void) {
 int main(void) {
     open_world(true);
     module = module_of(WAT);
-    pellucid_functype_t *type;
-    MUST(pellucid_functype_new(NULL, 0, NULL, 0, &type));
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-    MUST(pellucid_func_new(store, type, NULL, nothing, NULL, &import.of.func, ERR));
-    pellucid_functype_delete(type);
+    pellucid_extern_t import = host_import(NULL, 0, NULL, 0, nothing);
     MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
     MUST(pellucid_module_func_range(module, 1, &f_start, &f_first, &f_end));
     adding_and_removing();

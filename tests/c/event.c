@@ -359,11 +359,7 @@ static void open_all(bool is_debug) {
     open_world(is_debug);
     module = module_of(WAT);
     pellucid_kind_t i32 = PELLUCID_I32;
-    pellucid_functype_t *type;
-    MUST(pellucid_functype_new(NULL, 0, &i32, 1, &type));
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-    MUST(pellucid_func_new(store, type, NULL, fail, NULL, &import.of.func, ERR));
-    pellucid_functype_delete(type);
+    pellucid_extern_t import = host_import(NULL, 0, &i32, 1, fail);
     MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
 }
 

@@ -93,11 +93,7 @@ static void open_instance(bool is_debug) {
     open_world(is_debug);
     module = module_of(text);
     pellucid_kind_t kind = PELLUCID_I32;
-    pellucid_functype_t *type;
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-    MUST(pellucid_functype_new(&kind, 1, NULL, 0, &type));
-    MUST(pellucid_func_new(store, type, NULL, host, NULL, &import.of.func, ERR));
-    pellucid_functype_delete(type);
+    pellucid_extern_t import = host_import(&kind, 1, NULL, 0, host);
     MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
     number_tag = export_of(instance, "number").of.tag;
     object_tag = export_of(instance, "object").of.tag;
@@ -188,10 +184,6 @@ static void host_references(void) {
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_value_keep(store, &unavailable));
 }
 
-static void finalize(void *userdata) {
-    ++*(int *)userdata;
-}
-
 /* An error has what its exception carries, and so it is caught. */
 static void errors(void) {
     uint64_t scope;
@@ -206,7 +198,7 @@ static void errors(void) {
     STATUS(PELLUCID_ERR_EXCEPTION, pellucid_func_call(store, &inner, &arg, 1, NULL, 0, &error));
     OK(pellucid_error_exception(error, NULL, &box, 1, NULL));
     values[0] = box, values[1] = value_of(PELLUCID_EXTERNREF);
-    OK(pellucid_externref_new(store, &finalized, finalize, &values[1].of.externref));
+    OK(pellucid_externref_new(store, &finalized, count, &values[1].of.externref));
     OK(pellucid_exception_new(store, &object_tag, values, 2, &own));
     OK(pellucid_scope_close(store, scope));
     OK(pellucid_store_gc(store));

@@ -104,11 +104,7 @@ static void make_world(bool is_debug, bool has_handlers) {
     pellucid_config_delete(config);
     MUST(pellucid_store_new(engine, NULL, NULL, &store, ERR));
     pellucid_kind_t kind = PELLUCID_F64;
-    pellucid_functype_t *type;
-    MUST(pellucid_functype_new(&kind, 1, &kind, 1, &type));
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-    MUST(pellucid_func_new(store, type, NULL, host, NULL, &import.of.func, ERR));
-    pellucid_functype_delete(type);
+    pellucid_extern_t import = host_import(&kind, 1, &kind, 1, host);
     pellucid_module_t *module = module_of(WAT);
     MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
     pellucid_module_delete(module);

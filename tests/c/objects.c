@@ -125,11 +125,7 @@ static void open_instance(bool is_debug) {
     }
     STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_module_type(module, pellucid_module_type_count(module), &node_type));
     pellucid_kind_t kind = PELLUCID_ANYREF;
-    pellucid_functype_t *type;
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-    MUST(pellucid_functype_new(&kind, 1, &kind, 1, &type));
-    MUST(pellucid_func_new(store, type, NULL, see, NULL, &import.of.func, ERR));
-    pellucid_functype_delete(type);
+    pellucid_extern_t import = host_import(&kind, 1, &kind, 1, see);
     MUST(pellucid_instance_new(store, module, &import, 1, &instance, ERR));
 }
 
@@ -234,10 +230,6 @@ static uint64_t count_of(pellucid_type_id_t type) {
     return 0;
 }
 
-static void finalize(void *userdata) {
-    ++*(int *)userdata;
-}
-
 static void lifetimes(void) {
     pellucid_anyref_t null = {0};
     uint64_t outer, inner;
@@ -301,12 +293,12 @@ static void lifetimes(void) {
     /* A host value that was made in a scope, and one that wasn't. */
     int finalized = 0, finalized_later = 0;
     pellucid_externref_t in_scope, forever;
-    OK(pellucid_externref_new(store, &finalized, finalize, &in_scope));
+    OK(pellucid_externref_new(store, &finalized, count, &in_scope));
     pellucid_value_t passed = value_of(PELLUCID_ANYREF);
     OK(pellucid_anyref_from_externref(store, &in_scope, &passed.of.anyref));
     OK(pellucid_global_set(store, &global, &passed));
     OK(pellucid_scope_close(store, outer));
-    OK(pellucid_externref_new(store, &finalized_later, finalize, &forever));
+    OK(pellucid_externref_new(store, &finalized_later, count, &forever));
     OK(pellucid_store_gc(store));
     void *userdata;
     CHECK(finalized == 0 && OK(pellucid_externref_userdata(store, &in_scope, &userdata)) && userdata == &finalized);
@@ -319,7 +311,7 @@ static void lifetimes(void) {
     int held = 0;
     OK(pellucid_scope_open(store, &outer));
     pellucid_externref_t in_call;
-    OK(pellucid_externref_new(store, &held, finalize, &in_call));
+    OK(pellucid_externref_new(store, &held, count, &in_call));
     OK(pellucid_anyref_from_externref(store, &in_call, &passed.of.anyref));
     pellucid_func_t identity = func_of(instance, "identity");
     pellucid_call_t *begun;

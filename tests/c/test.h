@@ -153,6 +153,17 @@ static inline pellucid_func_t func_of(pellucid_instance_t instance, const char *
     return item.of.func;
 }
 
+/* A host function of such a type, for a module to import. */
+static inline pellucid_extern_t host_import(const pellucid_kind_t *params, size_t n_params, const pellucid_kind_t *results,
+                                            size_t n_results, pellucid_func_cb_t cb) {
+    pellucid_functype_t *type;
+    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
+    MUST(pellucid_functype_new(params, n_params, results, n_results, &type));
+    MUST(pellucid_func_new(store, type, NULL, cb, NULL, &import.of.func, ERR));
+    pellucid_functype_delete(type);
+    return import;
+}
+
 static inline pellucid_value_t value_i32(int32_t number) {
     pellucid_value_t value = {0};
     value.kind = PELLUCID_I32;

@@ -97,11 +97,7 @@ static pellucid_status_t yield(void *userdata, pellucid_caller_t *caller, const 
 /* A call that waits for a host function, to which it adds one. */
 static pellucid_call_t *call_that_waits(void) {
     pellucid_kind_t i32 = PELLUCID_I32;
-    pellucid_functype_t *type;
-    MUST(pellucid_functype_new(NULL, 0, &i32, 1, &type));
-    pellucid_extern_t import = {.kind = PELLUCID_EXTERN_FUNC};
-    MUST(pellucid_func_new(store, type, NULL, yield, NULL, &import.of.func, ERR));
-    pellucid_functype_delete(type);
+    pellucid_extern_t import = host_import(NULL, 0, &i32, 1, yield);
     pellucid_module_t *asks = module_of(
         "(module (import \"\" \"\" (func $f (result i32)))"
         "  (func (export \"f\") (result i32) (i32.add (call $f) (i32.const 1))))");
