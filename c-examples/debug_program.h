@@ -4,12 +4,12 @@
 
 #include "debug_expression.h"
 #include "pellucid.h"
+#include "program.h"
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 
-enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, MOST_BREAKPOINTS = 256, MOST_VALUES = 1000, MOST_LINE = 1024 };
+enum { MOST_BREAKPOINTS = 256, MOST_VALUES = 1000, MOST_LINE = 1024 };
 
 struct breakpoint {
     uint32_t number; /* 0 if there is none */
@@ -44,30 +44,6 @@ static uint32_t depth;
 
 static struct breakpoint breakpoints[MOST_BREAKPOINTS];
 static uint32_t last_number;
-
-static void fail(int code, const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    fputs("pellucid-debug: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
-    va_end(list);
-    exit(code);
-}
-
-/* Ends the debugger unless `status` is PELLUCID_OK: for what can't fail, or can't be done without. */
-static void must(pellucid_status_t status, pellucid_error_t *const *error)
-{
-    pellucid_str_t text = {0};
-    if (status == PELLUCID_OK)
-        return;
-    if (error != NULL)
-        pellucid_error_text(*error, &text);
-    else
-        pellucid_status_name(status, &text);
-    fail(EXIT_CANNOT_START, "%.*s", (int)text.size, text.data);
-}
 
 /* Whether something was done; else it is said why not. */
 static bool did(pellucid_status_t status, pellucid_error_t **error)

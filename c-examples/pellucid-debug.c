@@ -11,6 +11,7 @@
  * pellucid.h has: conditions are looked at here, and steps over calls are made of steps and breakpoints. There is no "watch", as the
  * library has no watchpoints; and programs that start threads aren't run. */
 #define _XOPEN_SOURCE 700
+#define PROGRAM_NAME "pellucid-debug"
 #include "debug_program.h"
 
 #include <errno.h>
@@ -598,39 +599,6 @@ static void obey(char *line)
 
 /* ---- beginning ---- */
 
-static uint8_t *read_all(const char *path, size_t *out_size)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        fail(EXIT_CANNOT_START, "%s: %s", path, strerror(errno));
-    uint8_t *bytes = NULL;
-    size_t size = 0, capacity = 0, n;
-    do {
-        if (size == capacity) {
-            capacity = capacity * 2 + (1 << 16);
-            bytes = realloc(bytes, capacity);
-            if (bytes == NULL)
-                fail(EXIT_CANNOT_START, "%s: out of memory", path);
-        }
-        n = fread(bytes + size, 1, capacity - size, file);
-        size += n;
-    } while (n > 0);
-    if (ferror(file))
-        fail(EXIT_CANNOT_START, "%s: %s", path, strerror(errno));
-    fclose(file);
-    *out_size = size;
-    return bytes;
-}
-
-static void add_folder(const char *folder)
-{
-    pellucid_error_t *error = NULL;
-    const char *colons = strstr(folder, "::");
-    const char *guest = colons != NULL ? colons + 2 : folder;
-    size_t n_host = colons != NULL ? (size_t)(colons - folder) : strlen(folder);
-    must(pellucid_wasi_config_add_folder(wasi, folder, n_host, guest, strlen(guest), false, &error), &error);
-}
-
 static void parse(int argc, char **argv)
 {
     pellucid_error_t *error = NULL;
@@ -641,7 +609,7 @@ static void parse(int argc, char **argv)
     for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
         const char *value = argv[i + 1], *equals = strchr(value, '=');
         if (strcmp(argv[i], "--dir") == 0)
-            add_folder(value);
+            add_folder(wasi, value);
         else if (strcmp(argv[i], "--env") == 0 && equals != NULL)
             must(pellucid_wasi_config_set_env(wasi, value, (size_t)(equals - value), equals + 1, strlen(equals + 1)), NULL);
         else if (strcmp(argv[i], "--input") == 0)

@@ -20,20 +20,21 @@
  * The exit code is the program's. If it traps, message and backtrace go to standard error, and the exit code is 134, as if
  * it had been aborted. It is 1 if the program couldn't be started, and 2 for arguments that make no sense. */
 #define _POSIX_C_SOURCE 200809L
+#define PROGRAM_NAME "pellucid-run"
 #include "core_dump.h"
 #include "pellucid.h"
+#include "program.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_TRAPPED = 134 };
+enum { EXIT_TRAPPED = 134 };
 
 /* Compiled programs nest calls deeply: interpreters, parsers. */
 static const uint64_t stack_bytes = 16 << 20;
@@ -48,31 +49,6 @@ struct options {
     char **args; /* the file's name first */
     int n_args;
 };
-
-static void fail(int code, const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    fputs("pellucid-run: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
-    va_end(list);
-    exit(code);
-}
-
-/* Ends the program unless `status` is PELLUCID_OK. `error` may be NULL; it is a pointer to what the call has filled in,
- * because arguments are evaluated in any order. */
-static void must(int code, pellucid_status_t status, pellucid_error_t *const *error)
-{
-    if (status == PELLUCID_OK)
-        return;
-    pellucid_str_t text = {0};
-    if (error != NULL)
-        pellucid_error_text(*error, &text);
-    else
-        pellucid_status_name(status, &text);
-    fail(code, "%.*s", (int)text.size, text.data);
-}
 
 /* The program's threads, if it has any. */
 static pellucid_wasi_threads_t *threads;
@@ -94,17 +70,7 @@ static void finish_if_ended(pellucid_status_t status, pellucid_error_t **error)
     }
     if (pellucid_error_exit_code(*error, &code) == PELLUCID_OK)
         exit((int)code);
-    must(EXIT_TRAPPED, status, error);
-}
-
-static void add_folder(pellucid_wasi_config_t *wasi, const char *folder)
-{
-    pellucid_error_t *error = NULL;
-    const char *colons = strstr(folder, "::");
-    const char *guest = colons != NULL ? colons + 2 : folder;
-    size_t n_host = colons != NULL ? (size_t)(colons - folder) : strlen(folder);
-    must(EXIT_CANNOT_START,
-         pellucid_wasi_config_add_folder(wasi, folder, n_host, guest, strlen(guest), false, &error), &error);
+    end_unless_ok(EXIT_TRAPPED, status, error);
 }
 
 static void set_env(pellucid_wasi_config_t *wasi, const char *variable)
@@ -159,7 +125,7 @@ static void add_listener(pellucid_wasi_config_t *wasi, const char *place)
         fprintf(stderr, "listening on port %s\n", port);
     }
     pellucid_error_t *error = NULL;
-    must(EXIT_CANNOT_START, pellucid_wasi_config_add_socket(wasi, listener, &error), &error);
+    must(pellucid_wasi_config_add_socket(wasi, listener, &error), &error);
     close(listener);
 }
 
@@ -217,30 +183,6 @@ static struct options parse(int argc, char **argv, pellucid_wasi_config_t *wasi)
     options.args = argv + i;
     options.n_args = argc - i;
     return options;
-}
-
-static uint8_t *read_all(const char *path, size_t *out_size)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        fail(EXIT_CANNOT_START, "%s: %s", path, strerror(errno));
-    uint8_t *bytes = NULL;
-    size_t size = 0, capacity = 0, n;
-    do {
-        if (size == capacity) {
-            capacity = capacity * 2 + (1 << 16);
-            bytes = realloc(bytes, capacity);
-            if (bytes == NULL)
-                fail(EXIT_CANNOT_START, "%s: out of memory", path);
-        }
-        n = fread(bytes + size, 1, capacity - size, file);
-        size += n;
-    } while (n > 0);
-    if (ferror(file))
-        fail(EXIT_CANNOT_START, "%s: %s", path, strerror(errno));
-    fclose(file);
-    *out_size = size;
-    return bytes;
 }
 
 /* A vector as one number: 0x and up to 32 digits. Answers where it ends: at `text` if there is none. */
@@ -338,9 +280,9 @@ static void invoke(pellucid_store_t *store, const pellucid_instance_t *instance,
     pellucid_functype_t *type;
     const pellucid_kind_t *params;
     size_t n_params, n_results;
-    must(EXIT_CANNOT_START, pellucid_func_type(store, &func, &type), NULL);
-    must(EXIT_CANNOT_START, pellucid_functype_params(type, &params, &n_params), NULL);
-    must(EXIT_CANNOT_START, pellucid_functype_results(type, NULL, &n_results), NULL);
+    must(pellucid_func_type(store, &func, &type), NULL);
+    must(pellucid_functype_params(type, &params, &n_params), NULL);
+    must(pellucid_functype_results(type, NULL, &n_results), NULL);
     if ((size_t)options->n_args - 1 != n_params)
         fail(EXIT_USAGE, "'%s' takes %zu arguments, not %d", options->invoke, n_params, options->n_args - 1);
     pellucid_value_t *values = calloc(n_params + n_results + 1, sizeof *values), *results = values + n_params;
@@ -376,7 +318,7 @@ static pellucid_action_t on_trap(void *userdata, pellucid_store_t *store, pelluc
 static void watch_for_traps(pellucid_store_t *store, const char *path)
 {
     const pellucid_event_kind_t mask = PELLUCID_EVENT_TRAP | PELLUCID_EVENT_HOST_ERROR | PELLUCID_EVENT_UNCAUGHT_EXCEPTION;
-    must(EXIT_CANNOT_START, pellucid_store_set_event_handler(store, mask, (void *)path, on_trap, NULL), NULL);
+    must(pellucid_store_set_event_handler(store, mask, (void *)path, on_trap, NULL), NULL);
 }
 
 /* Prints what a core dump says. */
@@ -424,43 +366,42 @@ int main(int argc, char **argv)
     pellucid_func_t func;
     pellucid_error_t *error = NULL;
 
-    must(EXIT_CANNOT_START, pellucid_wasi_config_new(&wasi), NULL);
+    must(pellucid_wasi_config_new(&wasi), NULL);
     struct options options = parse(argc, argv, wasi);
     for (int i = 0; i < options.n_args; i++)
         if (pellucid_wasi_config_add_arg(wasi, options.args[i], strlen(options.args[i])) != PELLUCID_OK)
             fail(EXIT_USAGE, "argument %d isn't UTF-8", i);
     for (pellucid_wasi_stream_t stream = PELLUCID_WASI_STDIN; stream <= PELLUCID_WASI_STDERR; stream++)
-        must(EXIT_CANNOT_START, pellucid_wasi_config_set_stream(wasi, stream, PELLUCID_WASI_INHERIT), NULL);
+        must(pellucid_wasi_config_set_stream(wasi, stream, PELLUCID_WASI_INHERIT), NULL);
 
-    must(EXIT_CANNOT_START, pellucid_config_new(&config), NULL);
-    must(EXIT_CANNOT_START, pellucid_config_set_debug(config, options.is_debug), NULL);
-    must(EXIT_CANNOT_START, pellucid_config_set_limit(config, PELLUCID_LIMIT_STACK_BYTES, stack_bytes), NULL);
-    must(EXIT_CANNOT_START, pellucid_engine_new(config, &engine, &error), &error);
+    must(pellucid_config_new(&config), NULL);
+    must(pellucid_config_set_debug(config, options.is_debug), NULL);
+    must(pellucid_config_set_limit(config, PELLUCID_LIMIT_STACK_BYTES, stack_bytes), NULL);
+    must(pellucid_engine_new(config, &engine, &error), &error);
     size_t n_wasm;
     uint8_t *wasm = read_all(options.file, &n_wasm);
-    must(EXIT_CANNOT_START, pellucid_module_new(engine, wasm, n_wasm, &module, &error), &error);
+    must(pellucid_module_new(engine, wasm, n_wasm, &module, &error), &error);
     free(wasm);
     if (options.shows_core)
         exit(show_core(module, options.args[1]));
 
-    must(EXIT_CANNOT_START, pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
+    must(pellucid_store_new(engine, NULL, NULL, &store, &error), &error);
     if (options.core != NULL)
         watch_for_traps(store, options.core);
-    must(EXIT_CANNOT_START, pellucid_linker_new(engine, &linker), NULL);
+    must(pellucid_linker_new(engine, &linker), NULL);
     if (has_threads(module)) {
-        must(EXIT_CANNOT_START,
-             pellucid_wasi_threads_new(module, wasi, options.most_threads, (void *)options.core, prepare_thread, NULL, &threads,
-                                       NULL, &error),
+        must(pellucid_wasi_threads_new(module, wasi, options.most_threads, (void *)options.core, prepare_thread, NULL,
+                                       &threads, NULL, &error),
              &error);
-        must(EXIT_CANNOT_START, pellucid_linker_define_wasi_threads(linker, store, threads, &error), &error);
+        must(pellucid_linker_define_wasi_threads(linker, store, threads, &error), &error);
     } else {
-        must(EXIT_CANNOT_START, pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
+        must(pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
     }
     pellucid_status_t status = pellucid_linker_instantiate(linker, store, module, &instance, &error);
     /* A start function may trap, throw or exit like any other. */
     if (status == PELLUCID_ERR_TRAP || status == PELLUCID_ERR_EXCEPTION || status == PELLUCID_ERR_EXIT)
         finish_if_ended(status, &error);
-    must(EXIT_CANNOT_START, status, &error);
+    must(status, &error);
 
     /* A library, rather than a program, wants to be initialized. */
     if (find_func(store, &instance, "_initialize", &func))
