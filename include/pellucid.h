@@ -118,7 +118,7 @@
  * these are refused:
  *
  *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_func_call_for, pellucid_call_begin, pellucid_call_begin_raw,
- *       pellucid_call_results_raw, pellucid_call_resume, pellucid_call_resume_for, pellucid_call_trap, pellucid_call_awaited_args,
+ *       pellucid_call_results_raw, pellucid_call_resume, pellucid_call_resume_for, pellucid_call_set_goal, pellucid_call_trap, pellucid_call_awaited_args,
  *       pellucid_call_give, pellucid_call_give_raw; and of
  *       pellucid_instance_new, pellucid_instance_begin, pellucid_linker_instantiate and pellucid_linker_begin what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
@@ -5798,8 +5798,8 @@ bool pellucid_frame_is_valid(const pellucid_store_t *store, const pellucid_frame
  * steps, and differs from that of every other frame that lives at the same time.
  *
  * A tail call ends the frame that makes it. The one that takes its place has another number, unless it runs the same function and
- * nobody was told of the tail call's operator, by a step or a breakpoint. So whoever steps over a tail call waits for the caller's
- * frame to be the innermost, or for the call's end.
+ * nobody was told of the tail call's operator, by a step or a breakpoint. `PELLUCID_RESUME_STEP_OVER`
+ * counts it as the same all the same.
  *
  * - `store`: the store.
  * - `frame`: the frame.
@@ -6337,8 +6337,9 @@ enum pellucid_event_flag {
  */
 enum pellucid_action {
     /**
-     * Go on. A step that the guest was asked for is over, also if this event, say of an exception, came before its end. An action
-     * that isn't listed here means this too, and is logged.
+     * Go on. A step that the guest was asked for is over, also if this event, say of a breakpoint, came before its end; but not at an
+     * exception that is caught, an interrupt, an epoch or the end of fuel, where a handler that has no more to say than this leaves the
+     * step as it is. An action that isn't listed here means this too, and is logged.
      */
     PELLUCID_ACTION_CONTINUE = 0,
     /** Execute one operator, then raise a step event, or that of a breakpoint. */
@@ -6350,6 +6351,18 @@ enum pellucid_action {
     PELLUCID_ACTION_PAUSE = 2,
     /** End the call with the trap `PELLUCID_TRAP_REQUESTED`; see `pellucid_event_set_message`. */
     PELLUCID_ACTION_TRAP = 3,
+    /**
+     * Go on to the frame's next operator, calls being passed whatever they do, then raise a step event, or that of a breakpoint; see
+     * `pellucid_event_set_goal`, and `PELLUCID_RESUME_STEP_OVER` for where it ends.
+     */
+    PELLUCID_ACTION_STEP_OVER = 4,
+    /** Go on to where the frame's caller goes on; see `PELLUCID_RESUME_STEP_OUT`. */
+    PELLUCID_ACTION_STEP_OUT = 5,
+    /**
+     * Go on to the operator that `pellucid_event_set_goal` has said; see `PELLUCID_RESUME_RUN_TO`. Without one this means to go on, and is
+     * logged.
+     */
+    PELLUCID_ACTION_RUN_TO = 6,
 };
 
 /**
@@ -6592,6 +6605,27 @@ pellucid_status_t pellucid_event_set_message(pellucid_event_t *event,
                                              const char *message,
                                              size_t n_message);
 
+/**
+ * Says what a step counts from, and where to, if the handler answers `PELLUCID_ACTION_STEP_OVER`, `PELLUCID_ACTION_STEP_OUT` or
+ * `PELLUCID_ACTION_RUN_TO`.
+ *
+ * - `event`: the event.
+ * - `frame`: a frame of the call that the event happened to; NULL for the innermost as it is when the handler returns, which is what
+ *   counts without this function, and if the handler moves this frame afterwards.
+ * - `pc`: for `PELLUCID_ACTION_RUN_TO`: an operator of the frame's module; 0 for none. One between operators means the next.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a frame of another
+ * call; `PELLUCID_ERR_INVALID_STATE` if the call has no frame, or if the event is over; `PELLUCID_ERR_OUT_OF_RANGE` for a pc in no
+ * function's body; `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: nothing.
+ * Context: in the handler that was given `event`; elsewhere it has no effect.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_set_goal(pellucid_event_t *event,
+                                          const pellucid_frame_t *frame,
+                                          uint32_t pc);
+
 /* ==================================================================================================
  * Exceptions
  *
@@ -6763,6 +6797,28 @@ enum pellucid_resume {
      * which decides.
      */
     PELLUCID_RESUME_STEP = 1,
+    /**
+     * To the next operator of the frame, whatever it calls being passed at full speed, then a step event as above. The frame is the
+     * innermost, or what `pellucid_call_set_goal` says: an outer one goes to behind the call that it waits for. It ends where an older
+     * frame goes on, if that comes first: the caller, or whoever catches an exception; calls of the same function further in are passed,
+     * and what takes the frame's place by a tail call counts as the frame. A call without a frame is stepped by one operator.
+     *
+     * It is given up where another event comes first: a breakpoint, an exception for which there is no handler, a trap. A condition that
+     * declines a breakpoint, and a handler that continues as `PELLUCID_ACTION_CONTINUE` says, leave it as it is. A call that yields
+     * goes on with it when it is resumed, in whatever mode.
+     */
+    PELLUCID_RESUME_STEP_OVER = 2,
+    /**
+     * To where the frame's caller goes on, or an older frame that catches an exception, then a step event. The outermost frame, or a call
+     * without one, runs to the end of the call. The rest is as for `PELLUCID_RESUME_STEP_OVER`.
+     */
+    PELLUCID_RESUME_STEP_OUT = 3,
+    /**
+     * To the operator that `pellucid_call_set_goal` has said, then a step event. If it is one of the frame's own function the frame itself
+     * must come to it, or what has taken its place by a tail call; calls of the same function further in pass it. In another function of
+     * the frame's module, whichever frame comes to it first counts. It ends where an older frame goes on, if that comes first.
+     */
+    PELLUCID_RESUME_RUN_TO = 4,
 };
 
 /**
@@ -6877,7 +6933,7 @@ void pellucid_call_delete(pellucid_call_t *call);
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended, or waits for
- * results; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
+ * results, and for `PELLUCID_RESUME_RUN_TO` if it has no frame; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode, and for `PELLUCID_RESUME_RUN_TO` without a pc; `PELLUCID_ERR_DEBUG_DISABLED` for steps
  * without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
  * `PELLUCID_ERR_POISONED`.
  *
@@ -6911,6 +6967,26 @@ pellucid_status_t pellucid_call_trap(pellucid_call_t *call,
                                      const char *message,
                                      size_t n_message,
                                      pellucid_error_t **out_error);
+
+/**
+ * Says what a call's next resumption counts from, and where to, if it is by `PELLUCID_RESUME_STEP_OVER`, `PELLUCID_RESUME_STEP_OUT` or
+ * `PELLUCID_RESUME_RUN_TO`.
+ *
+ * - `call`: the call.
+ * - `frame`: one of its frames; NULL for the innermost, which is what counts without this function, and if this frame is moved afterwards.
+ * - `pc`: for `PELLUCID_RESUME_RUN_TO`: an operator of the frame's module; 0 for none. One between operators means the next.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a
+ * frame of another call; `PELLUCID_ERR_INVALID_STATE` if the call has no frame, or doesn't stand still; `PELLUCID_ERR_OUT_OF_RANGE` for a pc
+ * in no function's body; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_call_set_goal(pellucid_call_t *call,
+                                         const pellucid_frame_t *frame,
+                                         uint32_t pc);
 
 /**
  * Where a call stands.

@@ -71,6 +71,11 @@ impl Armed {
         self.functions.borrow().contains_key(&(module.id(), function.as_u32()))
     }
 
+    /// Changes when they are disarmed.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
     #[inline]
     pub(super) fn any(&self) -> bool {
         self.any.get()

@@ -298,6 +298,13 @@ impl Site {
         self.marks.borrow().iter().map(|mark| mark.index).find(|mark| *mark > index)
     }
 
+    /// The same, or the operator at `pc`, if that comes first.
+    pub(super) fn next_mark_or(&self, index: u32, pc: WasmPc) -> Option<u32> {
+        let places = &self.run().pcs[index as usize + 1..];
+        let place = places.binary_search(&pc).ok().map(|place| index + 1 + place as u32);
+        self.next_mark(index).into_iter().chain(place).min()
+    }
+
     /// Whether the operator at `index` has an enabled breakpoint.
     pub(super) fn is_marked_at(&self, index: u32) -> bool {
         self.is_among_marks(index) && self.marks.borrow().iter().any(|mark| mark.index == index)

@@ -5,11 +5,12 @@
 
 use super::debuggee::Parked;
 use super::event::Counted;
+use super::goal::Request;
 use super::interruption::Budget;
 use super::pending::Pending;
 use super::session::{Outcome, Session};
 use super::stopped_call::StoppedCall;
-use super::{Debuggee, Event, Frame};
+use super::{Debuggee, Event, Frame, Goal};
 use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, Value, error::bail};
 use crate::runtime::{Awaits, Call, Exit, Extern, Linker, Module, RunState, Wait};
 use std::cell::{Cell, RefCell};
@@ -22,6 +23,8 @@ pub enum Resume {
     Continue,
     /// By one operator.
     Step,
+    /// To a goal of this call.
+    Run(Goal),
 }
 
 /// The state of a resumable call.
@@ -58,8 +61,8 @@ pub struct DebugCall {
     stopped_call: Rc<StoppedCall>,
     parked: Rc<Parked>,
     pending: Rc<Pending>,
-    /// Whether it has yielded in the midst of a step, which goes on when it is resumed.
-    steps_on: Cell<bool>,
+    /// The step in the midst of which it has yielded, which goes on when it is resumed.
+    steps_on: Cell<Option<Request>>,
 }
 
 impl DebugCall {
@@ -81,7 +84,7 @@ impl DebugCall {
     /// Runs it until it finishes, traps, pauses or yields; never answers `Ready` or `Running`.
     ///
     /// Requires: ready or paused, or yielded and given what it waits for, else `InvalidState`. `WrongStore` if it was begun on another store. `DebugDisabled`
-    /// for [`Resume::Step`] without debugging. An error that comes from this call itself (a trap, a failing host
+    /// for [`Resume::Step`] without debugging, and for a goal also `StaleHandle`, and `InvalidArgument` for another call's. An error that comes from this call itself (a trap, a failing host
     /// function) isn't returned here; it is [`DebugCall::error`]. A step of a ready call ends before its first
     /// operator.
     pub fn resume(&self, debuggee: &Debuggee, how: Resume) -> Result<CallState> {
@@ -124,8 +127,10 @@ impl DebugCall {
     #[inline(never)]
     fn resume_by_session(&self, debuggee: &Debuggee, how: Resume, budget: Option<Budget>) -> Result<CallState> {
         self.check_store(debuggee)?;
-        if how == Resume::Step {
-            debuggee.check_debug()?;
+        match how {
+            Resume::Continue => {}
+            Resume::Step => debuggee.check_debug()?,
+            Resume::Run(goal) => self.check_goal(debuggee, &goal)?,
         }
         let before = self.state.get();
         if !matches!(before, CallState::Ready | CallState::Paused | CallState::Yielded) {
@@ -134,7 +139,7 @@ impl DebugCall {
         if before == CallState::Paused && self.call.awaited().is_some() {
             // What it has paused for came before it could yield.
             self.state.set(CallState::Yielded);
-            self.steps_on.set(self.steps_on.get() || how == Resume::Step);
+            self.steps_on.set(self.request(how));
             drop(self.event.take());
             return Ok(CallState::Yielded);
         }
@@ -145,6 +150,24 @@ impl DebugCall {
         let outcome = debuggee.resume(self, how, budget);
         std::mem::forget(running);
         self.record(before, outcome)
+    }
+
+    fn check_goal(&self, debuggee: &Debuggee, goal: &Goal) -> Result<()> {
+        debuggee.frame_info(&goal.frame)?;
+        if goal.frame.call != self.id() {
+            bail!(InvalidArgument, "the step is from a frame of another call");
+        }
+        Ok(())
+    }
+
+    /// The step that it makes when it is resumed so.
+    fn request(&self, how: Resume) -> Option<Request> {
+        let step = |goal| Request { call: self.id(), goal };
+        match how {
+            Resume::Continue => self.steps_on.get(),
+            Resume::Step => Some(step(None)),
+            Resume::Run(goal) => Some(step(Some(goal))),
+        }
     }
 
     /// Records how a run ended; `before` is the state that it began in.
@@ -362,7 +385,7 @@ impl Debuggee {
             stopped_call: Rc::new(StoppedCall::default()),
             parked: self.parked.clone(),
             pending: self.pending.clone(),
-            steps_on: Cell::new(false),
+            steps_on: Cell::new(None),
         }
     }
 
@@ -371,9 +394,9 @@ impl Debuggee {
     fn resume(&self, resumed: &DebugCall, how: Resume, budget: Option<Budget>) -> Result<Outcome> {
         let call = &resumed.call;
         let silent = self.is_silent();
-        let steps = resumed.steps_on.get() || how == Resume::Step;
+        let step = resumed.request(how).filter(|_| !silent);
         // A host function that drives a call of its own doesn't mean the step that led to the host function.
-        let outer = self.step_request.replace((steps && !silent).then_some(call.id()));
+        let outer = self.step_request.replace(step);
         let _outer_requests = outer.map(|_| Counted::new(&self.outer_requests));
         let driving = self.enter_with(resumed.stopped_call.clone());
         let outcome = Budget::spend(budget, self.store(), |budget| {
@@ -382,7 +405,8 @@ impl Debuggee {
         drop(driving);
         if let Ok(outcome) = &outcome {
             let has_yielded = matches!(outcome, Outcome::Yielded);
-            resumed.steps_on.set(has_yielded && self.step_request.get() == Some(call.id()));
+            let step = self.step_request.get().filter(|step| has_yielded && step.call == call.id());
+            resumed.steps_on.set(step);
         }
         self.step_request.set(outer);
         outcome

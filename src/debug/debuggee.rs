@@ -7,6 +7,7 @@
 use super::arm::{ArmNewCode, Armed};
 use super::breakpoints::Book;
 use super::event::Registered;
+use super::goal::{Goal, Request};
 use super::hash::NumberMap;
 use super::intervene::ExactForms;
 use super::location::Cache;
@@ -29,8 +30,10 @@ pub struct Debuggee {
     pub(super) armed: Rc<Armed>,
     /// Single-step mode.
     pub(super) single_step: Cell<bool>,
-    /// The call that was asked to step by one operator.
-    pub(super) step_request: Cell<Option<u64>>,
+    /// The call that was asked to step, and how far.
+    pub(super) step_request: Cell<Option<Request>>,
+    /// The goal that is armed for, and the generation of what is armed.
+    pub(super) goal_armed: Cell<Option<(Goal, u64)>>,
     /// How many such requests wait further down the host's stack.
     pub(super) outer_requests: Cell<u32>,
     pub(super) handler: RefCell<Option<Rc<Registered>>>,
@@ -88,6 +91,7 @@ impl Debuggee {
             armed,
             single_step: Cell::new(false),
             step_request: Cell::new(None),
+            goal_armed: Cell::new(None),
             outer_requests: Cell::new(0),
             handler: RefCell::new(None),
             mask: Cell::new(0),

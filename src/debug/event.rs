@@ -3,7 +3,7 @@
 //! Must not know how calls are driven. Invariant: a handler that runs is kept alive, whatever it does to itself.
 //! Read next: `session.rs`.
 
-use super::{Debuggee, Frame};
+use super::{Debuggee, Frame, Goal};
 use crate::base::error::MemoryFault;
 use crate::base::{Error, Result, Thrown, TrapCode, WasmPc, error::bail};
 use crate::runtime::Call;
@@ -120,6 +120,9 @@ pub enum Action {
     Continue,
     /// Execute one operator, then raise [`EventKind::Step`] (or [`EventKind::Breakpoint`]).
     Step,
+    /// Go on to a goal of this call, then raise [`EventKind::Step`] (or [`EventKind::Breakpoint`]). It is given up where another event comes
+    /// first, unless that is answered by [`Action::Continue`] and is of an exception that is caught, or comes from outside the guest.
+    Run(Goal),
     /// Let `resume` return [`CallState::Paused`](super::CallState::Paused) to the host. Requires
     /// [`Event::can_pause`]; otherwise the guest goes on and the wish is counted by [`Debuggee::refused_pauses`].
     Pause,

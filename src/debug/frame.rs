@@ -81,6 +81,12 @@ impl Debuggee {
         }
     }
 
+    /// The innermost frame of the call of this number, if it stands still and has one.
+    pub fn call_frame(&self, call: u64) -> Result<Option<Frame>> {
+        self.check_debug()?;
+        Ok(self.stopped_call(call).and_then(|stopped_call| self.innermost(&stopped_call)))
+    }
+
     /// The innermost frame of a call that is stopped.
     pub(super) fn innermost(&self, stopped_call: &StoppedCall) -> Option<Frame> {
         let store = self.store();
@@ -191,7 +197,7 @@ impl Debuggee {
     }
 
     #[inline(always)]
-    fn view<T>(&self, frame: &Frame, see: impl FnOnce(View<'_>) -> T) -> Result<T> {
+    pub(super) fn view<T>(&self, frame: &Frame, see: impl FnOnce(View<'_>) -> T) -> Result<T> {
         self.locate(frame, |stopped_call| {
             let written;
             let mut look = stopped_call.look();

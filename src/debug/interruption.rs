@@ -126,7 +126,7 @@ impl Session<'_> {
     /// Does what was asked for where no stop point is.
     fn act_and_step(&self, asked: Interrupts) -> Flow {
         self.act(asked)?;
-        if self.steps() { self.if_done(self.debuggee.arm_newest(self.call).map(|_| ())) } else { Flow::Continue(()) }
+        self.if_done(self.prepare_steps())
     }
 
     /// Handles that the guest has come to the stop point that it was to run on to.
@@ -221,7 +221,10 @@ impl Session<'_> {
                         Flow::Continue(())
                     };
                 }
-                self.tell(receiver, self.event_here(kind))
+                let step = self.debuggee.step_request.get();
+                self.tell(receiver, self.event_here(kind))?;
+                self.keep_step(step);
+                Flow::Continue(())
             }
             Todo::End(code) => self.end_for(asked, code),
         }

@@ -15,9 +15,10 @@
 
 use super::breakpoints::Site;
 use super::event::{CaughtException, Receiver, Registered};
+use super::goal::{Ends, Request};
 use super::interruption::BudgetView;
 use super::stopped_call::{Advance, StoppedCall};
-use super::{Action, Debuggee, Event, EventKind, Frame};
+use super::{Action, Debuggee, Event, EventKind, Frame, Goal};
 use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc, error::bail};
 use crate::runtime::{Call, Catching, Exit, Interrupts, Stopped, TrapInfo};
 use std::cell::Cell;
@@ -72,8 +73,8 @@ impl<'a> Session<'a> {
             }
         } else if let Some(throwing) = self.call.throwing() {
             self.prepare_landing(&throwing.catching)?;
-        } else if self.steps() {
-            self.debuggee.arm_newest(self.call)?;
+        } else {
+            self.prepare_steps()?;
         }
         self.run()
     }
@@ -231,10 +232,7 @@ impl<'a> Session<'a> {
                 let step = self.debuggee.step_request.get();
                 let event = self.event(EventKind::CaughtException, pc, self.debuggee.no_ids.clone());
                 self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
-                // A handler that has no more to say leaves the step that led here as it is: it ends where the exception is caught.
-                if self.debuggee.step_request.get().is_none() {
-                    self.debuggee.step_request.set(step);
-                }
+                self.keep_step(step);
             }
         }
         self.if_done(self.prepare_landing(&throwing.catching))
@@ -250,10 +248,10 @@ impl<'a> Session<'a> {
             // They are made at the next stop point of the frame, wherever that is.
             self.debuggee.run_on.set(Some(self.debuggee.run_on.take().unwrap_or_default()));
         }
-        if self.steps() || self.debuggee.run_on.get().is_some() {
+        if self.debuggee.run_on.get().is_some() {
             self.debuggee.arm_newest(self.call)?;
         }
-        Ok(())
+        self.prepare_landing_of_step(catching)
     }
 
     fn finished(&self) -> Outcome {
@@ -267,7 +265,15 @@ impl<'a> Session<'a> {
     }
 
     fn is_requested(&self) -> bool {
-        self.debuggee.step_request.get() == Some(self.call.id())
+        self.debuggee.step_request.get().is_some_and(|request| request.call == self.call.id())
+    }
+
+    /// A handler that has no more to say than to continue leaves the step as it is in the midst of which something happened that isn't
+    /// of the guest's operators.
+    pub(super) fn keep_step(&self, step: Option<Request>) {
+        if self.debuggee.step_request.get().is_none() {
+            self.debuggee.step_request.set(step);
+        }
     }
 
     fn forget_request(&self) {
@@ -283,7 +289,7 @@ impl<'a> Session<'a> {
     fn arrive(&self, stopped: Stopped) -> Option<Rc<Site>> {
         let last = self.stopped_call.site().filter(|site| site.is_at(stopped.pc));
         let site = last.or_else(|| self.debuggee.book.site_at(self.debuggee.store(), stopped.pc))?;
-        let is_passed = !site.is_marked() && !self.steps() && !self.is_written(stopped.fp);
+        let is_passed = !site.is_marked() && !self.is_written(stopped.fp) && !self.step_ends_in(&site, stopped.fp);
         if is_passed && self.debuggee.run_on.get().is_none() {
             if let Err(refused) = self.debuggee.forget_orphans() {
                 log::debug!("a stop point that nothing needs stays armed: {refused}");
@@ -309,7 +315,11 @@ impl<'a> Session<'a> {
             if self.stopped_call.is_moved() {
                 return self.let_machine_go_on(&self.here());
             }
-            let target = if self.steps() { site.next(index) } else { site.next_mark(index) };
+            let target = match self.step_ends(site) {
+                Ends::Everywhere => site.next(index),
+                Ends::Nowhere => site.next_mark(index),
+                Ends::At(pc) => site.next_mark_or(index, pc),
+            };
             let Some(target) = target else { return self.let_machine_go_on(site) };
             let was_seen = self.stopped_call.raised.get().is_some();
             match self.stopped_call.advance(site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
@@ -349,16 +359,25 @@ impl<'a> Session<'a> {
         if self.stopped_call.raised.get().is_some() {
             self.stopped_call.may_be_replaced(site);
         }
-        if self.steps() { self.if_done(self.prepare_step(site)) } else { Flow::Continue(()) }
+        if self.is_stepping() { self.if_done(self.prepare_step(site)) } else { Flow::Continue(()) }
     }
 
     fn prepare_step(&self, site: &Site) -> Result<()> {
-        let Debuggee { cache, .. } = self.debuggee;
+        if !self.steps()
+            && let Some(goal) = self.goal()
+        {
+            return self.prepare_goal(site, &goal);
+        }
         self.debuggee.arm_frame(self.stopped_call, site)?;
         let run = site.run();
-        if run.calls.is_some()
-            && self.stopped_call.index() as usize + 1 == run.pcs.len()
-            && let Some(callee) = self.stopped_call.callee(site, self.debuggee.store(), &cache.layouts)
+        let is_at_call = run.calls.is_some() && self.stopped_call.index() as usize + 1 == run.pcs.len();
+        if is_at_call { self.arm_callee(site) } else { Ok(()) }
+    }
+
+    /// Arms the function that is called by the call operator that the call is at.
+    pub(super) fn arm_callee(&self, site: &Site) -> Result<()> {
+        let Debuggee { cache, .. } = self.debuggee;
+        if let Some(callee) = self.stopped_call.callee(site, self.debuggee.store(), &cache.layouts)
             && let Some(callee) = self.debuggee.function_to_step(callee)
         {
             self.debuggee.arm_function(callee)?;
@@ -374,7 +393,7 @@ impl<'a> Session<'a> {
             let was_moved = self.stopped_call.is_moved();
             let (kind, ids) = match self.hit(site, index)? {
                 Some(ids) => (EventKind::Breakpoint, ids),
-                None if self.steps() && self.stopped_call.is_moved() == was_moved => {
+                None if self.stopped_call.is_moved() == was_moved && self.step_ends(site).is_at(site.pc(index)) => {
                     (EventKind::Step, self.debuggee.no_ids.clone())
                 }
                 None => return Flow::Continue(()),
@@ -388,7 +407,7 @@ impl<'a> Session<'a> {
             flow?;
         }
         let is_new = self.stopped_call.raised.get() == Some(EventKind::Step) && site.is_marked_at(index);
-        if is_new && !self.steps() { self.examine_again(site, index) } else { Flow::Continue(()) }
+        if is_new && !self.is_stepping() { self.examine_again(site, index) } else { Flow::Continue(()) }
     }
 
     #[cold]
@@ -455,10 +474,15 @@ impl<'a> Session<'a> {
         match self.debuggee.handle(self.call, &handler, &event) {
             Action::Continue => Flow::Continue(()),
             Action::Step => {
-                // A step whose end nobody would hear of is none.
-                if self.resumable || self.debuggee.is_wanted(EventKind::Step) {
-                    self.debuggee.step_request.set(Some(self.call.id()));
-                }
+                self.request(None);
+                Flow::Continue(())
+            }
+            Action::Run(goal) if goal.frame.call == self.call.id() => {
+                self.request(Some(goal));
+                Flow::Continue(())
+            }
+            Action::Run(_) => {
+                log::warn!("an event handler asked for a step to a goal of another call");
                 Flow::Continue(())
             }
             Action::Pause if !event.can_pause => {
@@ -476,6 +500,13 @@ impl<'a> Session<'a> {
                 let frame = self.stopped_call.frame(self.debuggee.store(), 0);
                 self.finish(self.trap_on_request(Some(frame), message))
             }
+        }
+    }
+
+    fn request(&self, goal: Option<Goal>) {
+        // A step whose end nobody would hear of is none.
+        if self.resumable || self.debuggee.is_wanted(EventKind::Step) {
+            self.debuggee.step_request.set(Some(Request { call: self.call.id(), goal }));
         }
     }
 
@@ -592,9 +623,10 @@ impl<'a> Session<'a> {
 /// Whether calls are stepped.
 impl Debuggee {
     /// Whether a call stops at every operator. A host function may run guest code while its own caller is asked to step; that code
-    /// is stepped too, if there is a handler for steps.
+    /// is stepped too, if there is a handler for steps, unless the step is one to a goal.
     pub(super) fn steps(&self, call: u64) -> bool {
-        let requested = |requested| requested == call || self.is_wanted(EventKind::Step);
+        let requested =
+            |request: Request| request.goal.is_none() && (request.call == call || self.is_wanted(EventKind::Step));
         self.single_step.get() || self.step_request.get().is_some_and(requested)
     }
 

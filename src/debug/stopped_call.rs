@@ -506,6 +506,11 @@ impl StoppedCall {
         World { store, instance }.callee(site.run().calls?, operand)
     }
 
+    /// Its frames, if it is stopped.
+    pub(super) fn activation(&self) -> Option<Activation> {
+        self.state.borrow().activation.clone().filter(|_| self.is_inspectable.get())
+    }
+
     /// The link that called the innermost frame, which is stopped.
     #[inline]
     pub(super) fn caller(&self) -> Option<FrameLink> {

@@ -5,7 +5,7 @@
 
 use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
-use super::event::pellucid_event_t;
+use super::event::{How, StepFrom, pellucid_event_t};
 use super::frame::pellucid_frame_t;
 use super::handle::pellucid_func_t;
 use super::pointer::alive;
@@ -39,6 +39,7 @@ pub struct pellucid_call_t {
     // Declared first: dropped while the store lives.
     pub(super) call: DebugCall,
     event: RefCell<Option<HeldEvent>>,
+    goal: Cell<StepFrom>,
     store: Rc<pellucid_store_t>,
     deleted: Cell<bool>,
     this: Weak<pellucid_call_t>,
@@ -88,6 +89,22 @@ pub enum pellucid_resume {
     /// By one operator, then a step event: the call pauses, unless there is a handler whose mask has `PELLUCID_EVENT_STEP`,
     /// which decides.
     PELLUCID_RESUME_STEP = 1,
+    /// To the next operator of the frame, whatever it calls being passed at full speed, then a step event as above. The frame is the
+    /// innermost, or what `pellucid_call_set_goal` says: an outer one goes to behind the call that it waits for. It ends where an older
+    /// frame goes on, if that comes first: the caller, or whoever catches an exception; calls of the same function further in are passed,
+    /// and what takes the frame's place by a tail call counts as the frame. A call without a frame is stepped by one operator.
+    ///
+    /// It is given up where another event comes first: a breakpoint, an exception for which there is no handler, a trap. A condition that
+    /// declines a breakpoint, and a handler that continues as `PELLUCID_ACTION_CONTINUE` says, leave it as it is. A call that yields
+    /// goes on with it when it is resumed, in whatever mode.
+    PELLUCID_RESUME_STEP_OVER = 2,
+    /// To where the frame's caller goes on, or an older frame that catches an exception, then a step event. The outermost frame, or a call
+    /// without one, runs to the end of the call. The rest is as for `PELLUCID_RESUME_STEP_OVER`.
+    PELLUCID_RESUME_STEP_OUT = 3,
+    /// To the operator that `pellucid_call_set_goal` has said, then a step event. If it is one of the frame's own function the frame itself
+    /// must come to it, or what has taken its place by a tail call; calls of the same function further in pass it. In another function of
+    /// the frame's module, whichever frame comes to it first counts. It ends where an older frame goes on, if that comes first.
+    PELLUCID_RESUME_RUN_TO = 4,
 }
 
 fn state(state: CallState) -> pellucid_call_state_t {
@@ -111,6 +128,7 @@ impl pellucid_call_t {
         let call = Rc::new_cyclic(|this| pellucid_call_t {
             call,
             event: RefCell::new(None),
+            goal: Cell::default(),
             store,
             deleted: Cell::new(false),
             this: this.clone(),
@@ -240,7 +258,7 @@ pub unsafe extern "C" fn pellucid_call_delete(call: *mut pellucid_call_t) {
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended, or waits for
-/// results; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode; `PELLUCID_ERR_DEBUG_DISABLED` for `PELLUCID_RESUME_STEP`
+/// results, and for `PELLUCID_RESUME_RUN_TO` if it has no frame; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode, and for `PELLUCID_RESUME_RUN_TO` without a pc; `PELLUCID_ERR_DEBUG_DISABLED` for steps
 /// without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
 /// `PELLUCID_ERR_POISONED`.
 ///
@@ -299,12 +317,51 @@ pub(super) fn resume_for(
     let how = match mode {
         n if n == pellucid_resume::PELLUCID_RESUME_CONTINUE as u32 => Resume::Continue,
         n if n == pellucid_resume::PELLUCID_RESUME_STEP as u32 => Resume::Step,
+        n if n == pellucid_resume::PELLUCID_RESUME_STEP_OVER as u32 => step(call, How::Over)?.unwrap_or(Resume::Step),
+        n if n == pellucid_resume::PELLUCID_RESUME_STEP_OUT as u32 => step(call, How::Out)?.unwrap_or(Resume::Continue),
+        n if n == pellucid_resume::PELLUCID_RESUME_RUN_TO as u32 => match step(call, How::To)? {
+            Some(step) => step,
+            None => bail!(InvalidState, "the call has no frame to run from"),
+        },
         _ => bail!(InvalidArgument, "{mode} isn't a way to resume"),
     };
     let reached = call.call.resume_for(call.store.debuggee(), how, budget)?;
+    call.goal.take();
     // What the call stood at before is past; a refused resumption, above, leaves it.
     call.event.take();
     Ok(state(reached))
+}
+
+/// A step to a goal; none if the call has no frame.
+#[cold]
+fn step(call: &pellucid_call_t, how: How) -> Result<Option<Resume>> {
+    Ok(call.goal.get().goal(call.store.debuggee(), call.call.id(), how)?.map(Resume::Run))
+}
+
+/// Says what a call's next resumption counts from, and where to, if it is by `PELLUCID_RESUME_STEP_OVER`, `PELLUCID_RESUME_STEP_OUT` or
+/// `PELLUCID_RESUME_RUN_TO`.
+///
+/// - `call`: the call.
+/// - `frame`: one of its frames; NULL for the innermost, which is what counts without this function, and if this frame is moved afterwards.
+/// - `pc`: for `PELLUCID_RESUME_RUN_TO`: an operator of the frame's module; 0 for none. One between operators means the next.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a
+/// frame of another call; `PELLUCID_ERR_INVALID_STATE` if the call has no frame, or doesn't stand still; `PELLUCID_ERR_OUT_OF_RANGE` for a pc
+/// in no function's body; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_call_set_goal(
+    call: *mut pellucid_call_t,
+    frame: *const pellucid_frame_t,
+    pc: u32,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child call, opt frame => {
+        call.goal.set(StepFrom::new(call.store.debuggee(), call.call.id(), frame, pc)?);
+        Ok(())
+    })
 }
 
 /// Where a call stands.

@@ -9,11 +9,11 @@ use super::error::{pellucid_error_t, pellucid_trap_t};
 use super::frame::pellucid_frame_t;
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
-use crate::base::{Result, error::bail};
-use crate::debug::{Action, Debuggee, Event, EventKind};
-use std::cell::RefCell;
+use crate::base::{Result, WasmPc, error::bail};
+use crate::debug::{Action, Debuggee, Event, EventKind, Frame, Goal, Reach};
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_void};
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 /// Something that happened to a guest. Borrowed: a handler's until it returns, a call's until the call is resumed or
 /// deleted.
@@ -21,7 +21,55 @@ use std::ptr::null_mut;
 /// Since: 0.1.
 pub struct pellucid_event_t {
     event: *const Event,
+    /// NULL outside a handler.
+    debuggee: *const Debuggee,
     message: RefCell<Option<String>>,
+    goal: Cell<StepFrom>,
+}
+
+/// What a step to a goal was said to count from, and to run to.
+#[derive(Clone, Copy, Default)]
+pub(super) struct StepFrom {
+    frame: Option<Frame>,
+    pc: Option<WasmPc>,
+}
+
+/// How far a step goes, if not by one operator.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Over,
+    Out,
+    To,
+}
+
+impl StepFrom {
+    /// Checks what the host says for a call's next step.
+    pub(super) fn new(debuggee: &Debuggee, call: u64, frame: Option<&pellucid_frame_t>, pc: u32) -> Result<StepFrom> {
+        let from = StepFrom { frame: frame.map(|frame| frame.core()), pc: (pc != 0).then_some(WasmPc(pc)) };
+        if let Some(frame) = &from.frame {
+            debuggee.frame_info(frame)?;
+            if frame.call != call {
+                bail!(InvalidArgument, "the frame is one of another call");
+            }
+        }
+        let Some(of) = from.frame.or(debuggee.call_frame(call)?) else { bail!(InvalidState, "the call has no frame") };
+        if let Some(pc) = from.pc {
+            debuggee.step_goal(&of, Reach::To(pc))?;
+        }
+        Ok(from)
+    }
+
+    /// The goal of a step of a call; none if the call has no frame.
+    pub(super) fn goal(self, debuggee: &Debuggee, call: u64, how: How) -> Result<Option<Goal>> {
+        let reach = match (how, self.pc) {
+            (How::Over, _) => Reach::Over,
+            (How::Out, _) => Reach::Out,
+            (How::To, Some(pc)) => Reach::To(pc),
+            (How::To, None) => bail!(InvalidArgument, "where to run to wasn't said"),
+        };
+        let frame = self.frame.filter(|frame| debuggee.frame_is_valid(frame)).or(debuggee.call_frame(call)?);
+        frame.map(|frame| debuggee.step_goal(&frame, reach)).transpose()
+    }
 }
 
 /// What happened: one of `enum pellucid_event_kind`, or in a mask several of them.
@@ -82,8 +130,9 @@ pub type pellucid_action_t = u32;
 /// A call that trapped ends whatever the action.
 #[repr(C)]
 pub enum pellucid_action {
-    /// Go on. A step that the guest was asked for is over, also if this event, say of an exception, came before its end. An action
-    /// that isn't listed here means this too, and is logged.
+    /// Go on. A step that the guest was asked for is over, also if this event, say of a breakpoint, came before its end; but not at an
+    /// exception that is caught, an interrupt, an epoch or the end of fuel, where a handler that has no more to say than this leaves the
+    /// step as it is. An action that isn't listed here means this too, and is logged.
     PELLUCID_ACTION_CONTINUE = 0,
     /// Execute one operator, then raise a step event, or that of a breakpoint.
     PELLUCID_ACTION_STEP = 1,
@@ -92,6 +141,14 @@ pub enum pellucid_action {
     PELLUCID_ACTION_PAUSE = 2,
     /// End the call with the trap `PELLUCID_TRAP_REQUESTED`; see `pellucid_event_set_message`.
     PELLUCID_ACTION_TRAP = 3,
+    /// Go on to the frame's next operator, calls being passed whatever they do, then raise a step event, or that of a breakpoint; see
+    /// `pellucid_event_set_goal`, and `PELLUCID_RESUME_STEP_OVER` for where it ends.
+    PELLUCID_ACTION_STEP_OVER = 4,
+    /// Go on to where the frame's caller goes on; see `PELLUCID_RESUME_STEP_OUT`.
+    PELLUCID_ACTION_STEP_OUT = 5,
+    /// Go on to the operator that `pellucid_event_set_goal` has said; see `PELLUCID_RESUME_RUN_TO`. Without one this means to go on, and is
+    /// logged.
+    PELLUCID_ACTION_RUN_TO = 6,
 }
 
 /// Takes an event and says how to go on.
@@ -116,7 +173,17 @@ pub type pellucid_event_cb_t = Option<
 impl pellucid_event_t {
     /// The object for an event, which must outlive it.
     pub(super) fn new(event: &Event) -> pellucid_event_t {
-        pellucid_event_t { event, message: RefCell::new(None) }
+        pellucid_event_t { event, debuggee: null(), message: RefCell::new(None), goal: Cell::default() }
+    }
+
+    /// The object for an event that a handler is told of.
+    fn of_handler(debuggee: &Debuggee, event: &Event) -> pellucid_event_t {
+        pellucid_event_t { debuggee, ..pellucid_event_t::new(event) }
+    }
+
+    fn debuggee(&self) -> Option<&Debuggee> {
+        // SAFETY: NULL, or made from a reference by `of_handler`, for an invocation of a handler that both outlive.
+        unsafe { self.debuggee.as_ref() }
     }
 
     pub(super) fn event(&self) -> &Event {
@@ -135,13 +202,27 @@ fn core_mask(mask: pellucid_event_kind_t) -> Result<u32> {
     Ok(mask & EventKind::ALL | if mask & nested == 0 { 0 } else { EventKind::NESTED })
 }
 
-fn action(debuggee: &Debuggee, number: pellucid_action_t, message: Option<String>) -> Action {
+fn action(debuggee: &Debuggee, number: pellucid_action_t, view: &pellucid_event_t) -> Action {
     use pellucid_action::*;
+    let step = |how| {
+        let goal = view.goal.get().goal(debuggee, view.event().call, how).unwrap_or_else(|refused| {
+            log::warn!("the step that an event handler asked for is none: {refused}");
+            None
+        });
+        match goal {
+            Some(goal) => Action::Run(goal),
+            None if how == How::Over => Action::Step,
+            None => Action::Continue,
+        }
+    };
     match number {
+        n if n == PELLUCID_ACTION_STEP_OVER as u32 => step(How::Over),
+        n if n == PELLUCID_ACTION_STEP_OUT as u32 => step(How::Out),
+        n if n == PELLUCID_ACTION_RUN_TO as u32 => step(How::To),
         n if n == PELLUCID_ACTION_STEP as u32 => Action::Step,
         n if n == PELLUCID_ACTION_PAUSE as u32 => Action::Pause,
         n if n == PELLUCID_ACTION_TRAP as u32 => {
-            Action::Trap(message.unwrap_or_else(|| "the event handler asked for a trap".to_string()))
+            Action::Trap(view.message.take().unwrap_or_else(|| "the event handler asked for a trap".to_string()))
         }
         n => {
             if n != PELLUCID_ACTION_CONTINUE as u32 {
@@ -181,12 +262,12 @@ pub unsafe extern "C" fn pellucid_store_set_event_handler(
     let userdata = Userdata::new(userdata, finalizer);
     entry!(status null_mut(); store store, callback cb => {
         let handler = move |debuggee: &Debuggee, event: &Event| {
-            let mut view = pellucid_event_t::new(event);
+            let mut view = pellucid_event_t::of_handler(debuggee, event);
             let store = pellucid_store_t::of(debuggee.store());
             // SAFETY: the host gave the function for this userdata (header: `pellucid_event_cb_t`); store and event
             // outlive the call.
             let number = unsafe { cb(userdata.pointer(), store, &mut view) };
-            action(debuggee, number, view.message.take())
+            action(debuggee, number, &view)
         };
         store.debuggee().set_event_handler(core_mask(mask)?, Box::new(handler))
     })
@@ -412,6 +493,34 @@ pub unsafe extern "C" fn pellucid_event_set_message(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref event, text message n_message => {
         event.message.replace(Some(message.to_string()));
+        Ok(())
+    })
+}
+
+/// Says what a step counts from, and where to, if the handler answers `PELLUCID_ACTION_STEP_OVER`, `PELLUCID_ACTION_STEP_OUT` or
+/// `PELLUCID_ACTION_RUN_TO`.
+///
+/// - `event`: the event.
+/// - `frame`: a frame of the call that the event happened to; NULL for the innermost as it is when the handler returns, which is what
+///   counts without this function, and if the handler moves this frame afterwards.
+/// - `pc`: for `PELLUCID_ACTION_RUN_TO`: an operator of the frame's module; 0 for none. One between operators means the next.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a frame of another
+/// call; `PELLUCID_ERR_INVALID_STATE` if the call has no frame, or if the event is over; `PELLUCID_ERR_OUT_OF_RANGE` for a pc in no
+/// function's body; `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: nothing.
+/// Context: in the handler that was given `event`; elsewhere it has no effect.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_set_goal(
+    event: *mut pellucid_event_t,
+    frame: *const pellucid_frame_t,
+    pc: u32,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref event, opt frame => {
+        let Some(debuggee) = event.debuggee() else { bail!(InvalidState, "no handler is being told of the event") };
+        event.goal.set(StepFrom::new(debuggee, event.event().call, frame, pc)?);
         Ok(())
     })
 }

@@ -225,8 +225,8 @@ pub unsafe extern "C" fn pellucid_frame_is_valid(
 /// steps, and differs from that of every other frame that lives at the same time.
 ///
 /// A tail call ends the frame that makes it. The one that takes its place has another number, unless it runs the same function and
-/// nobody was told of the tail call's operator, by a step or a breakpoint. So whoever steps over a tail call waits for the caller's
-/// frame to be the innermost, or for the call's end.
+/// nobody was told of the tail call's operator, by a step or a breakpoint. `PELLUCID_RESUME_STEP_OVER`
+/// counts it as the same all the same.
 ///
 /// - `store`: the store.
 /// - `frame`: the frame.

@@ -118,7 +118,7 @@
  * these are refused:
  *
  *     calls: pellucid_func_call, pellucid_func_call_raw, pellucid_func_call_for, pellucid_call_begin, pellucid_call_begin_raw,
- *       pellucid_call_results_raw, pellucid_call_resume, pellucid_call_resume_for, pellucid_call_trap, pellucid_call_awaited_args,
+ *       pellucid_call_results_raw, pellucid_call_resume, pellucid_call_resume_for, pellucid_call_set_goal, pellucid_call_trap, pellucid_call_awaited_args,
  *       pellucid_call_give, pellucid_call_give_raw; and of
  *       pellucid_instance_new, pellucid_instance_begin, pellucid_linker_instantiate and pellucid_linker_begin what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,

@@ -223,6 +223,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_store_refused_pauses(store, &number));
     STATUS(PELLUCID_ERR_BUSY, pellucid_call_func(waiting, &func));
     STATUS(PELLUCID_ERR_BUSY, pellucid_call_event(waiting, &event));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_call_set_goal(waiting, NULL, 1));
     STATUS(PELLUCID_ERR_BUSY, pellucid_call_results(waiting, &value, 1));
     pellucid_error_t *error;
     STATUS(PELLUCID_ERR_BUSY, pellucid_call_error(waiting, &error));

@@ -37,7 +37,7 @@ static void to_the_end(void) {
     const pellucid_event_t *event = NULL;
     STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_call_event(call, &event));
     pellucid_call_state_t state = 0;
-    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_call_resume(call, 2, &state, ERR));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_call_resume(call, 99, &state, ERR));
     CHECK(state == 0);
     OK(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
     CHECK(state == PELLUCID_CALL_FINISHED && pellucid_call_state(call) == PELLUCID_CALL_FINISHED);

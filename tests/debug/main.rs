@@ -8,6 +8,7 @@ mod disabled;
 mod events;
 mod exceptions;
 mod frames;
+mod goals;
 mod legacy_exceptions;
 #[cfg(target_os = "linux")]
 mod mappings;

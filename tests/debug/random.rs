@@ -686,6 +686,7 @@ impl Case {
                     let from = at.map_or(0, |at| at + 1);
                     (from..self.expected.len()).find(|step| is_at(&self.expected[*step]))
                 }
+                (_, Resume::Run(_)) => unreachable!("it isn't chosen"),
             };
             let state = call.resume(&scene.debuggee, how).unwrap();
             let Some(next) = next else {
