@@ -16,8 +16,8 @@ struct breakpoint {
     uint32_t pc;
     uint64_t id; /* in the store that there is, if any */
     bool is_temporary;
-    uint64_t hits, ignored; /* how often it was reached, and is still to be ignored */
-    char condition[128];    /* empty if there is none */
+    uint64_t ignored;    /* how many times it is, before it stops the program */
+    char condition[128]; /* empty if there is none */
 };
 
 static pellucid_wasi_config_t *wasi;
@@ -407,26 +407,38 @@ static uint64_t key_of(const pellucid_frame_t *which)
 
 /* ---- breakpoints ---- */
 
-/* Adds one to the store, removes one, or both; 0 stands for none. */
-static uint64_t edit(bool adds, uint32_t pc, uint64_t removed)
+/* Has a breakpoint in the store be as it is here; it is added if it isn't there. */
+static bool install(struct breakpoint *it)
 {
-    pellucid_edit_t *session;
+    pellucid_breakpoint_options_t options = {.ignore_count = it->ignored, .is_one_shot = it->is_temporary};
+    pellucid_edit_t *edit;
     pellucid_error_t *error = NULL;
-    uint64_t id = 0;
-    must(pellucid_edit_begin(store, &session), NULL);
-    if (adds && !did(pellucid_edit_add(session, module, pc, &id, NULL), NULL))
-        id = 0;
-    if (removed != 0)
-        must(pellucid_edit_remove(session, removed), NULL);
-    if (!did(pellucid_edit_commit(session, &error), &error))
-        id = 0;
-    pellucid_edit_delete(session);
-    return id;
+    uint64_t id = it->id;
+    must(pellucid_edit_begin(store, &edit), NULL);
+    bool is_good = (id != 0 || did(pellucid_edit_add(edit, module, it->pc, &id, &it->pc), NULL))
+                   && did(pellucid_edit_set_options(edit, id, &options), NULL)
+                   && did(pellucid_edit_set_expression(edit, id, it->condition, strlen(it->condition), &error), &error)
+                   && did(pellucid_edit_commit(edit, &error), &error);
+    pellucid_edit_delete(edit);
+    if (is_good)
+        it->id = id;
+    return is_good;
+}
+
+/* The operator that follows the one at `pc`. */
+static uint32_t operator_behind(uint32_t pc)
+{
+    pellucid_edit_t *edit;
+    must(pellucid_edit_begin(store, &edit), NULL);
+    must(pellucid_edit_add(edit, module, pc + 1, NULL, &pc), NULL);
+    pellucid_edit_delete(edit);
+    return pc;
 }
 
 static void print_breakpoint(const struct breakpoint *it)
 {
     uint32_t function, offset;
+    pellucid_breakpoint_info_t info = {.struct_size = sizeof info};
     printf("%s %" PRIu32 ": ", it->is_temporary ? "temporary breakpoint" : "breakpoint", it->number);
     if (pellucid_module_func_at(module, it->pc, &function, &offset) == PELLUCID_OK)
         print_func_name(function);
@@ -435,17 +447,33 @@ static void print_breakpoint(const struct breakpoint *it)
         printf(" if %s", it->condition);
     if (it->ignored != 0)
         printf(", ignored %" PRIu64 " times", it->ignored);
-    if (it->hits != 0)
-        printf(", reached %" PRIu64 " times", it->hits);
+    if (it->id != 0 && pellucid_breakpoint_info(store, it->id, &info) == PELLUCID_OK && info.hits != 0)
+        printf(", reached %" PRIu64 " times", info.hits);
     printf("\n");
 }
 
 static void remove_breakpoint(struct breakpoint *it)
 {
-    if (store != NULL && it->id != 0)
-        edit(false, 0, it->id);
+    pellucid_edit_t *edit;
+    pellucid_error_t *error = NULL;
+    if (it->id != 0) {
+        must(pellucid_edit_begin(store, &edit), NULL);
+        must(pellucid_edit_remove(edit, it->id), NULL);
+        if (!did(pellucid_edit_commit(edit, &error), &error))
+            printf("it is still there\n");
+        pellucid_edit_delete(edit);
+    }
     it->number = 0;
     it->id = 0;
+}
+
+/* Has a breakpoint be as `changed` is, if that can be. */
+static void change_breakpoint(struct breakpoint *it, struct breakpoint changed)
+{
+    if (store != NULL && !install(&changed))
+        return;
+    *it = changed;
+    print_breakpoint(it);
 }
 
 static void add_breakpoint(const char *text, bool is_temporary)
@@ -465,35 +493,11 @@ static void add_breakpoint(const char *text, bool is_temporary)
         printf("there are too many breakpoints\n");
         return;
     }
-    if (store != NULL) {
-        new.id = edit(true, new.pc, 0);
-        pellucid_breakpoint_info_t info = {.struct_size = sizeof info};
-        if (new.id == 0)
-            return;
-        must(pellucid_breakpoint_info(store, new.id, &info), NULL);
-        new.pc = info.actual_pc;
-    }
+    if (store != NULL && !install(&new))
+        return;
     new.number = ++last_number;
     *it = new;
     print_breakpoint(it);
-}
-
-/* Whether a breakpoint that was reached stops the program. */
-static bool is_taken(struct breakpoint *it)
-{
-    struct number number;
-    it->hits++;
-    if (it->condition[0] != 0) {
-        const char *text = it->condition;
-        select_newest();
-        /* A condition that can't be told stops, as its mistake is to be seen. */
-        if (evaluate(&text, &number) && !is_true(number))
-            return false;
-    }
-    if (it->ignored == 0)
-        return true;
-    it->ignored--;
-    return false;
 }
 
 static struct breakpoint *find_breakpoint(const char **text)
@@ -600,6 +604,13 @@ static bool begin_next(void)
     return begin(&func, text);
 }
 
+/* An exception that is caught is nothing to stop at, and no end of a step. */
+static pellucid_action_t pass_exception(void *userdata, pellucid_store_t *where, pellucid_event_t *event)
+{
+    (void)userdata, (void)where, (void)event;
+    return PELLUCID_ACTION_CONTINUE;
+}
+
 /* Makes a store with the program in it, and its breakpoints. */
 static bool load(void)
 {
@@ -609,10 +620,10 @@ static bool load(void)
     must(pellucid_store_interrupt(store, &interrupt, &error), &error);
     must(pellucid_linker_new(engine, &linker), NULL);
     must(pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
-    for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++) {
-        it->hits = 0;
-        it->id = it->number != 0 ? edit(true, it->pc, 0) : 0;
-    }
+    must(pellucid_store_set_event_handler(store, PELLUCID_EVENT_EXCEPTION, NULL, pass_exception, NULL), NULL);
+    for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
+        if (it->number != 0 && !install(it))
+            printf("so breakpoint %" PRIu32 " isn't there\n", it->number);
     stage = START;
     if (did(pellucid_linker_begin(linker, store, module, &instance, &call, &error), &error)
         && (call != NULL || begin_next()))
@@ -640,75 +651,36 @@ static void print_results(void)
     }
 }
 
-/* What a run is for: it ends where a temporary breakpoint of the debugger's own is hit in the frame with this key, or after a step. */
-struct goal {
-    bool is_step;
-    uint64_t id;
-    uint64_t key; /* 0 for any frame */
-};
+enum end { ENDED, STOPPED, REACHED };
 
-enum end { ENDED, STOPPED, REACHED, RETURNED };
-
-/* Whether the frame with this key is one that an exception leaves or lands in. */
-static bool goes_on_elsewhere(const pellucid_event_t *event, uint64_t key)
-{
-    pellucid_frame_t at = frame, catcher;
-    must(pellucid_event_catch(event, &catcher, NULL), NULL);
-    for (uint64_t last = key_of(&catcher);;) {
-        uint64_t present = key_of(&at);
-        if (present == key)
-            return true;
-        if (present == last || pellucid_frame_caller(store, &at, &at) != PELLUCID_OK)
-            return false;
-    }
-}
-
-/* What is to be said of a pause; whether the program stays there. */
-static enum end look_at_pause(struct goal *goal)
+/* What is to be said of a pause; whether a step has reached its end there. */
+static enum end look_at_pause(void)
 {
     const pellucid_event_t *event;
     const uint64_t *ids;
     size_t n_ids;
-    bool stops = false, is_reached = false;
     must(pellucid_call_event(call, &event), NULL);
     select_newest();
-    switch (pellucid_event_kind(event)) {
-    case PELLUCID_EVENT_STEP:
-        return REACHED;
-    case PELLUCID_EVENT_BREAKPOINT:
-        must(pellucid_event_breakpoints(event, &ids, &n_ids), NULL);
-        for (size_t i = 0; i < n_ids; i++) {
-            if (ids[i] == goal->id)
-                is_reached = goal->key == 0 || key_of(&frame) == goal->key;
-            for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
-                if (it->number != 0 && it->id == ids[i] && is_taken(it)) {
-                    printf("breakpoint %" PRIu32 "\n", it->number);
-                    stops = true;
-                    if (it->is_temporary)
-                        remove_breakpoint(it);
-                }
-        }
-        select_newest();
-        return stops ? STOPPED : is_reached || goal->is_step ? REACHED : ENDED;
-    case PELLUCID_EVENT_INTERRUPT:
+    if (pellucid_event_kind(event) == PELLUCID_EVENT_INTERRUPT)
         printf("interrupted\n");
-        return STOPPED;
-    case PELLUCID_EVENT_EXCEPTION:
-        /* If the frame that is waited for catches it, or goes, the next step is where it is caught. */
-        goal->is_step = goal->is_step || (goal->key != 0 && goes_on_elsewhere(event, goal->key));
-        return ENDED;
-    default:
-        return ENDED;
-    }
+    must(pellucid_event_breakpoints(event, &ids, &n_ids), NULL);
+    for (size_t i = 0; i < n_ids; i++)
+        for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
+            if (it->number != 0 && it->id == ids[i]) {
+                printf("breakpoint %" PRIu32 "\n", it->number);
+                /* It is gone by now. */
+                if (it->is_temporary)
+                    *it = (struct breakpoint){0};
+            }
+    return pellucid_event_kind(event) == PELLUCID_EVENT_STEP ? REACHED : STOPPED;
 }
 
-/* Runs the program until the goal, a breakpoint, or its end. */
-static enum end go(struct goal goal)
+/* Runs the program until a step is done, a breakpoint, or its end. */
+static enum end go(pellucid_resume_t mode)
 {
     for (;;) {
         pellucid_call_state_t state;
         pellucid_error_t *error = NULL;
-        pellucid_resume_t mode = goal.is_step ? PELLUCID_RESUME_STEP : PELLUCID_RESUME_CONTINUE;
         uint32_t code;
         fflush(stdout);
         is_running = 1;
@@ -719,15 +691,13 @@ static enum end go(struct goal goal)
             select_newest();
             return STOPPED;
         }
-        if (state == PELLUCID_CALL_PAUSED) {
-            enum end end = look_at_pause(&goal);
-            if (end != ENDED)
-                return end;
-            continue;
-        }
+        if (state == PELLUCID_CALL_PAUSED)
+            return look_at_pause();
         if (state == PELLUCID_CALL_FINISHED) {
             if (stage == PROGRAM)
                 print_results();
+            if (mode != PELLUCID_RESUME_STEP && mode != PELLUCID_RESUME_STEP_OVER)
+                mode = PELLUCID_RESUME_CONTINUE;
             if (begin_next())
                 continue;
             printf("the program has ended\n");
@@ -762,57 +732,14 @@ static bool can_run(void)
     return pellucid_call_state(call) != PELLUCID_CALL_TRAPPED;
 }
 
-static bool is_at_breakpoint(void)
-{
-    const pellucid_event_t *event;
-    return pellucid_call_event(call, &event) == PELLUCID_OK && pellucid_event_kind(event) == PELLUCID_EVENT_BREAKPOINT;
-}
-
-/* Runs until the operator behind the call that this frame waits in, in that very frame. */
-static enum end run_until_return_to(const pellucid_frame_t *caller)
-{
-    struct goal goal = {.key = key_of(caller)};
-    uint32_t pc;
-    must(pellucid_frame_pc(store, caller, &pc), NULL);
-    /* It lands at the next operator. */
-    goal.id = edit(true, pc + 1, 0);
-    enum end end = goal.id != 0 ? go(goal) : STOPPED;
-    /* Or where an exception of it was caught. */
-    if (end == REACHED && pellucid_call_state(call) == PELLUCID_CALL_PAUSED && is_at_breakpoint())
-        end = RETURNED;
-    if (store != NULL && goal.id != 0)
-        edit(false, 0, goal.id);
-    return end;
-}
-
-/* The frame with this key, if the call still has it. */
-static bool find_frame(uint64_t key, pellucid_frame_t *out_frame)
-{
-    pellucid_frame_t at = frame;
-    pellucid_status_t status = has_frame ? PELLUCID_OK : PELLUCID_ERR_NOT_FOUND;
-    for (; status == PELLUCID_OK; status = pellucid_frame_caller(store, &at, &at))
-        if (key_of(&at) == key) {
-            *out_frame = at;
-            return true;
-        }
-    return false;
-}
-
-static void step(const char *text, bool is_over_calls)
+static void step(const char *text, pellucid_resume_t mode)
 {
     int64_t n;
     if (!can_run() || !count_of(text, &n))
         return;
     enum end end = REACHED;
-    for (; n > 0 && end == REACHED; n--) {
-        pellucid_frame_t before;
-        select_newest();
-        uint64_t key = has_frame ? key_of(&frame) : 0;
-        end = go((struct goal){.is_step = true});
-        if (end == REACHED && is_over_calls && key != 0 && key_of(&frame) != key && find_frame(key, &before))
-            end = run_until_return_to(&before);
-        end = end == RETURNED ? REACHED : end;
-    }
+    for (; n > 0 && end == REACHED; n--)
+        end = go(mode);
     stop_here();
 }
 

@@ -8,8 +8,7 @@
  *
  * FILE.wasm may be text. Commands are read line by line, "help" lists them; a beginning of a command's name is enough. Commands
  * that come from a file or pipe are printed as if they had been typed. Ctrl-C stops a program that runs. It is all done with what
- * pellucid.h has: conditions are looked at here, and steps over calls are made of steps and breakpoints. There is no "watch", as the
- * library has no watchpoints; and programs that start threads aren't run. */
+ * pellucid.h has. There is no "watch", as the library has no watchpoints; and programs that start threads aren't run. */
 #define _XOPEN_SOURCE 700
 #define PROGRAM_NAME "pellucid-debug"
 #include "debug_program.h"
@@ -33,21 +32,23 @@ static void do_tbreak(const char *text)
 
 static void do_condition(const char *text)
 {
-    struct breakpoint *it = find_breakpoint(&text);
+    struct breakpoint *it = find_breakpoint(&text), changed;
     if (it == NULL)
         return;
-    snprintf(it->condition, sizeof it->condition, "%.127s", text);
-    print_breakpoint(it);
+    changed = *it;
+    snprintf(changed.condition, sizeof changed.condition, "%.127s", text);
+    change_breakpoint(it, changed);
 }
 
 static void do_ignore(const char *text)
 {
-    struct breakpoint *it = find_breakpoint(&text);
+    struct breakpoint *it = find_breakpoint(&text), changed;
     int64_t n;
     if (it == NULL || !count_of(text, &n))
         return;
-    it->ignored = n > 0 ? (uint64_t)n : 0;
-    print_breakpoint(it);
+    changed = *it;
+    changed.ignored = n > 0 ? (uint64_t)n : 0;
+    change_breakpoint(it, changed);
 }
 
 static void do_delete(const char *text)
@@ -61,7 +62,7 @@ static void do_run(const char *text)
 {
     (void)text;
     if (load()) {
-        go((struct goal){0});
+        go(PELLUCID_RESUME_CONTINUE);
         stop_here();
     }
 }
@@ -70,45 +71,49 @@ static void do_continue(const char *text)
 {
     (void)text;
     if (can_run()) {
-        go((struct goal){0});
+        go(PELLUCID_RESUME_CONTINUE);
         stop_here();
     }
 }
 
 static void do_step(const char *text)
 {
-    step(text, false);
+    step(text, PELLUCID_RESUME_STEP);
 }
 
 static void do_next(const char *text)
 {
-    step(text, true);
+    step(text, PELLUCID_RESUME_STEP_OVER);
 }
 
 static void do_finish(const char *text)
 {
     (void)text;
     pellucid_frame_t caller;
-    uint32_t function, n;
+    uint32_t function, n, pc, behind = 0;
+    uint64_t key = 0;
     size_t n_results;
     pellucid_functype_t *type;
     if (!can_run() || !needs_frame())
         return;
-    if (pellucid_frame_caller(store, &frame, &caller) != PELLUCID_OK) {
-        go((struct goal){0});
-        stop_here();
-        return;
+    if (pellucid_frame_caller(store, &frame, &caller) == PELLUCID_OK) {
+        key = key_of(&caller);
+        must(pellucid_frame_pc(store, &caller, &pc), NULL);
+        behind = operator_behind(pc);
     }
     must(pellucid_frame_func_index(store, &frame, &function), NULL);
     must(pellucid_module_func_type(module, function, &type), NULL);
     must(pellucid_functype_results(type, NULL, &n_results), NULL);
     pellucid_functype_delete(type);
-    bool returns = run_until_return_to(&caller) == RETURNED;
+    must(pellucid_call_set_goal(call, &frame, 0), NULL);
+    enum end end = go(PELLUCID_RESUME_STEP_OUT);
     stop_here();
-    if (!returns)
+    if (end != REACHED)
         return;
+    must(pellucid_frame_pc(store, &frame, &pc), NULL);
     must(pellucid_frame_operand_count(store, &frame, &n), NULL);
-    for (size_t i = 0; i < n_results && n_results <= n; i++) {
+    /* Unless an exception has ended it. */
+    for (size_t i = 0; pc == behind && key_of(&frame) == key && i < n_results && n_results <= n; i++) {
         pellucid_value_t value;
         must(pellucid_frame_read_operands(store, &frame, n - (uint32_t)(n_results - i), &value, 1, &function), NULL);
         printf("result %zu = ", i);
@@ -120,14 +125,9 @@ static void do_finish(const char *text)
 static void do_until(const char *text)
 {
     uint32_t pc;
-    if (!can_run() || !find_place(text, &pc))
+    if (!can_run() || !needs_frame() || !find_place(text, &pc) || !did(pellucid_call_set_goal(call, &frame, pc), NULL))
         return;
-    struct goal goal = {.id = edit(true, pc, 0)};
-    if (goal.id == 0)
-        return;
-    go(goal);
-    if (store != NULL)
-        edit(false, 0, goal.id);
+    go(PELLUCID_RESUME_RUN_TO);
     stop_here();
 }
 
@@ -547,7 +547,7 @@ static const struct command {
     {"step", "[N]", do_step, "execute an operator, or N"},
     {"next", "[N]", do_next, "the same, calls counting as one operator"},
     {"finish", "", do_finish, "run until the frame's caller goes on"},
-    {"until", "PLACE", do_until, "run until there"},
+    {"until", "PLACE", do_until, "run until there, or until the frame's caller goes on"},
     {"tbreak", "PLACE [if EXPRESSION]", do_tbreak, "stop there once"},
     {"condition", "NUMBER [EXPRESSION]", do_condition, "let a breakpoint stop only if that isn't 0"},
     {"ignore", "NUMBER [N]", do_ignore, "let a breakpoint not stop, N times"},

@@ -5794,6 +5794,30 @@ pellucid_status_t pellucid_frame_caller(const pellucid_store_t *store,
 bool pellucid_frame_is_valid(const pellucid_store_t *store, const pellucid_frame_t *frame);
 
 /**
+ * What an expression is in a frame.
+ *
+ * - `store`: the store.
+ * - `frame`: the frame.
+ * - `text`, `n_text`: the expression, UTF-8, as `pellucid_edit_set_expression` has them.
+ * - `out_value`: gets the value, of the kind `PELLUCID_I64` or `PELLUCID_F64`.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the
+ * text is no expression for the frame's function: the error says where the mistake is; `PELLUCID_ERR_INVALID_STATE` if it can't be told what it
+ * is; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_evaluate(const pellucid_store_t *store,
+                                          const pellucid_frame_t *frame,
+                                          const char *text,
+                                          size_t n_text,
+                                          pellucid_value_t *out_value,
+                                          pellucid_error_t **out_error);
+
+/**
  * A number by which to recognize a frame after its call has run: it stays the same while the frame lives, across
  * steps, and differs from that of every other frame that lives at the same time.
  *
@@ -7982,8 +8006,8 @@ size_t pellucid_wasi_threads_count(const pellucid_wasi_threads_t *threads);
 typedef struct pellucid_edit_t pellucid_edit_t;
 
 /**
- * When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its condition if it has one
- * (`pellucid_edit_set_condition`). All zeros for always.
+ * When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its conditions if it has any
+ * (`pellucid_edit_set_condition`, `pellucid_edit_set_expression`). All zeros for always.
  *
  * Since: 0.1.
  */
@@ -8176,6 +8200,51 @@ pellucid_status_t pellucid_edit_set_condition(pellucid_edit_t *edit,
                                               pellucid_finalizer_t finalizer);
 
 /**
+ * Intends to give a breakpoint an expression for a condition, instead of the one that it has. It is evaluated where the breakpoint is, without
+ * leaving for the host: a hit for which it is 0 raises no event, is counted as declined, and leaves a step as it is.
+ *
+ *     pellucid_edit_set_expression(edit, id, "local[0] > 5 && i32[local[1] + 8] != 0", 38, &error);
+ *
+ * What there is:
+ *
+ *     5  0x10  2.5  1e3           numbers; without a dot or exponent they are integers
+ *     local[2]  $2  $name         a local of the frame
+ *     operand[0]  %0              an operand, counted from the bottom
+ *     global[1]  @1  @name        a global of its instance
+ *     name                        the local of this name, or else the global
+ *     i32[address]                what is at an address of memory 0: i8 u8 i16 u16 i32 u32 i64 f32 f64; [address] is i32[address]
+ *     i32[address, 1]             of another memory
+ *     - ! ~ * / % + - << >> < <= > >= == != & ^ | && ||     as in C, and parentheses
+ *
+ * Names are those of the name section, globals also have those of their exports. Integers have 64 bits, signed, and wrap around; those of
+ * 32 bits are extended with their sign. Where one side is a float both are, of 64 bits. A reference is 0 if it is null, otherwise 1. A vector
+ * can't be named.
+ *
+ * If it can't be told what it is, the breakpoint raises its event, so that the mistake is seen: an operand isn't there, an address is outside
+ * the memory, something is divided by zero, or is a float where integers are needed. The breakpoint's options must hold as well, and the
+ * host's condition (`pellucid_edit_set_condition`), which is asked only if the expression holds. It is evaluated only where somebody is told
+ * of the event, as the host's condition is.
+ *
+ * - `edit`: the session.
+ * - `id`: the breakpoint's id; it may be one that this session adds.
+ * - `text`, `n_text`: the expression, UTF-8, of at most 1024 bytes; without any it has none any more.
+ * - `out_error`: gets an error object on failure, which says where the mistake is; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_NOT_FOUND` if there is no
+ * such breakpoint; `PELLUCID_ERR_INVALID_ARGUMENT` if the text is no expression for the breakpoint's function; `PELLUCID_ERR_SYSTEM` without
+ * memory for it.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_set_expression(pellucid_edit_t *edit,
+                                               uint64_t id,
+                                               const char *text,
+                                               size_t n_text,
+                                               pellucid_error_t **out_error);
+
+/**
  * Intends to turn the store's single-step mode on or off: while it is on, each operator of each guest raises a step
  * event.
  *
@@ -8249,11 +8318,11 @@ typedef struct {
     uint64_t hits;
     /** How many of the hits raised no event, because an event handler was running. */
     uint64_t passed_over;
-    /** How many of the hits raised no event, because of its options or its condition. */
+    /** How many of the hits raised no event, because of its options or its conditions. */
     uint64_t declined;
     /** Its options. */
     pellucid_breakpoint_options_t options;
-    /** 1 if it has a condition, else 0. */
+    /** 1 if it has a condition, the host's or an expression, else 0. */
     uint32_t has_condition;
     /** 0. */
     uint32_t reserved;

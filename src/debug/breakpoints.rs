@@ -1,14 +1,18 @@
 //! The store's breakpoints, and the stop points that matter: those with breakpoints, and those where a call has stopped.
 //!
-//! Must not know calls or frames. Invariant: the marks of a `Site` are exactly the enabled breakpoints on operators
+//! Must not know how calls run. Invariant: the marks of a `Site` are exactly the enabled breakpoints on operators
 //! of its run. Read next: [`super::edit`] for how they change, `arm.rs` for what that does to the code.
 
 use super::Debuggee;
+use super::expression::Expression;
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
+use super::location::Cache;
 use super::options::{BreakpointOptions, Condition};
 use super::quiet::is_quiet;
 use super::replay::{Run, index_in_run};
+use super::stopped_call::StoppedCall;
+use super::view::View;
 use crate::abi::frame_table::Stop;
 use crate::base::{BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
 use crate::runtime::{MappedBlob, Module, Store};
@@ -37,7 +41,7 @@ pub struct BreakpointInfo {
     pub declined: u64,
     /// Its options.
     pub options: BreakpointOptions,
-    /// Whether it has a condition.
+    /// Whether it has a condition, or an expression for one.
     pub has_condition: bool,
 }
 
@@ -54,6 +58,7 @@ pub(super) struct Breakpoint {
     pub(super) enabled: Cell<bool>,
     pub(super) options: Cell<BreakpointOptions>,
     condition: RefCell<Option<Rc<Condition>>>,
+    expression: RefCell<Option<Rc<Expression>>>,
     hits: Cell<u64>,
     passed_over: Cell<u64>,
     /// How often options and condition were met, but for the count that is ignored.
@@ -96,6 +101,7 @@ impl Breakpoint {
             enabled: Cell::new(true),
             options: Cell::default(),
             condition: RefCell::default(),
+            expression: RefCell::default(),
             hits: Cell::new(0),
             passed_over: Cell::new(0),
             met: Cell::new(0),
@@ -105,7 +111,26 @@ impl Breakpoint {
 
     /// Whether it doesn't always raise an event.
     fn has_options(&self) -> bool {
-        self.options.get() != BreakpointOptions::default() || self.condition.borrow().is_some()
+        self.options.get() != BreakpointOptions::default() || self.has_condition()
+    }
+
+    fn has_condition(&self) -> bool {
+        self.condition.borrow().is_some() || self.has_expression()
+    }
+
+    fn has_expression(&self) -> bool {
+        self.expression.borrow().is_some()
+    }
+
+    /// Whether its expression doesn't hold in a frame that has reached it. One that can't be told counts as if it held.
+    #[inline]
+    pub(super) fn is_declined_in(&self, view: &View<'_>, store: &Store) -> bool {
+        self.expression.borrow().as_ref().is_some_and(|expression| expression.holds(view, store) == Some(false))
+    }
+
+    /// Sets its expression, or takes it away.
+    pub(super) fn set_expression(&self, expression: Option<Rc<Expression>>) {
+        self.expression.replace(expression);
     }
 
     /// Its condition.
@@ -156,7 +181,7 @@ impl Breakpoint {
             passed_over: self.passed_over.get(),
             declined: self.declined.get(),
             options: self.options.get(),
-            has_condition: self.condition.borrow().is_some(),
+            has_condition: self.has_condition(),
         }
     }
 
@@ -331,6 +356,30 @@ impl Site {
     #[inline]
     pub(super) fn has_options(&self) -> bool {
         self.has_options.get()
+    }
+
+    /// Counts a hit of the enabled breakpoints at `index` if each of them has an expression that doesn't hold in the frame.
+    #[inline]
+    pub(super) fn are_declined(&self, index: u32, call: &StoppedCall, store: &Store, cache: &Cache) -> bool {
+        if !self.is_among_marks(index) {
+            return false;
+        }
+        let marks = self.marks.borrow();
+        let mark = marks.iter().find(|mark| mark.index == index);
+        let Some(Mark { breakpoints, .. }) = mark.filter(|mark| mark.breakpoints.iter().all(|it| it.has_expression()))
+        else {
+            return false;
+        };
+        let mut look = call.look();
+        let Some(view) = look.frame(store, cache, 0) else { return false };
+        let are_declined = breakpoints.iter().all(|breakpoint| breakpoint.is_declined_in(&view, store));
+        if are_declined {
+            for breakpoint in breakpoints {
+                breakpoint.count(false);
+                breakpoint.count_declined();
+            }
+        }
+        are_declined
     }
 
     /// The enabled breakpoints at `index`, by age.

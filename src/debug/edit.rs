@@ -7,6 +7,7 @@
 use super::Debuggee;
 use super::arm::{Patch, Return};
 use super::breakpoints::{Breakpoint, SiteKey};
+use super::expression::Expression;
 use super::options::{BreakpointOptions, Condition};
 use super::replay::operator_at_or_after;
 use crate::base::{CodeOffset, FuncIndex, Result, StoreId, WasmPc, error::bail, memory};
@@ -31,6 +32,7 @@ enum Intent {
     Enable(u64, bool),
     Options(u64, BreakpointOptions),
     Condition(u64, Option<Rc<Condition>>),
+    Expression(u64, Option<Rc<Expression>>),
     SingleStep(bool),
 }
 
@@ -40,15 +42,16 @@ struct Fate {
     is_listed: bool,
     exists: bool,
     enabled: bool,
-    /// What changes of its options and its condition.
+    /// What changes of its options and its conditions.
     options: Option<BreakpointOptions>,
     condition: Option<Option<Rc<Condition>>>,
+    expression: Option<Option<Rc<Expression>>>,
 }
 
 impl Fate {
     fn new(breakpoint: Rc<Breakpoint>, is_listed: bool) -> Fate {
         let enabled = breakpoint.enabled.get();
-        Fate { breakpoint, is_listed, exists: true, enabled, options: None, condition: None }
+        Fate { breakpoint, is_listed, exists: true, enabled, options: None, condition: None, expression: None }
     }
 
     fn was_enabled(&self) -> bool {
@@ -142,6 +145,26 @@ impl Edit {
         self.intents.push(Intent::Condition(id, condition.map(Rc::new)));
     }
 
+    /// Intends to give a breakpoint this expression for a condition, see [`super::expression`], instead of the one that it has, or none. It
+    /// is evaluated before the host's condition is asked, and without anybody hearing of a hit that it declines.
+    ///
+    /// Errors: `NotFound` if there is no such breakpoint, now or in this edit; `InvalidArgument` with the place if the text is no expression for
+    /// its function; `System` without memory for it.
+    pub fn set_expression(&mut self, debuggee: &Debuggee, id: u64, text: Option<&str>) -> Result<()> {
+        self.check_store(debuggee)?;
+        let added = self.intents.iter().find_map(|intent| match intent {
+            Intent::Add(breakpoint) if breakpoint.id == id => Some((breakpoint.module.clone(), breakpoint.function)),
+            _ => None,
+        });
+        let known = || debuggee.book.breakpoint(id).map(|known| (known.module.clone(), known.function));
+        let Some((module, function)) = added.or_else(known) else { bail!(NotFound, "there is no breakpoint {id}") };
+        memory::reserve(&mut self.intents, 1)?;
+        memory::ask_for_several()?;
+        let expression = text.map(|text| Expression::new(text, module.info(), function)).transpose()?;
+        self.intents.push(Intent::Expression(id, expression.map(Rc::new)));
+        Ok(())
+    }
+
     /// Intends to turn single-step mode on or off.
     pub fn single_step(&mut self, on: bool) {
         self.intents.push(Intent::SingleStep(on));
@@ -170,6 +193,9 @@ impl Edit {
             if let Some(condition) = &fate.condition {
                 fate.breakpoint.set_condition(condition.clone());
             }
+            if let Some(expression) = &fate.expression {
+                fate.breakpoint.set_expression(expression.clone());
+            }
             if fate.is_listed != fate.exists {
                 if fate.exists {
                     debuggee.book.insert(fate.breakpoint.clone());
@@ -177,7 +203,7 @@ impl Edit {
                     debuggee.book.remove(fate.breakpoint.id);
                 }
             }
-            let has_new_options = fate.options.is_some() || fate.condition.is_some();
+            let has_new_options = fate.options.is_some() || fate.condition.is_some() || fate.expression.is_some();
             let is_marked_anew = fate.will_be_enabled() && has_new_options;
             if is_marked_anew || fate.was_enabled() != fate.will_be_enabled() {
                 debuggee.book.mark(&fate.breakpoint, fate.will_be_enabled());
@@ -222,6 +248,7 @@ impl Edit {
                 Intent::Enable(id, enabled) => fate(&mut fates, debuggee, id)?.enabled = enabled,
                 Intent::Options(id, options) => fate(&mut fates, debuggee, id)?.options = Some(options),
                 Intent::Condition(id, condition) => fate(&mut fates, debuggee, id)?.condition = Some(condition),
+                Intent::Expression(id, expression) => fate(&mut fates, debuggee, id)?.expression = Some(expression),
             }
         }
         Ok((fates, single_step))

@@ -178,6 +178,27 @@ impl Layout {
         }
     }
 
+    /// The type and bits of a local, if it is a scalar.
+    #[inline]
+    pub fn local_bits(&self, slot: StateSlot<'_>, local: usize) -> Option<(ValType, u64)> {
+        self.scalar_bits(slot, *self.locals.get(local)?)
+    }
+
+    /// The same of an operand.
+    #[inline]
+    pub fn operand_bits(&self, slot: StateSlot<'_>, operand: usize) -> Option<(ValType, u64)> {
+        self.scalar_bits(slot, *self.operands.get(operand)?)
+    }
+
+    #[inline]
+    fn scalar_bits(&self, slot: StateSlot<'_>, (ty, source): (ValType, Source)) -> Option<(ValType, u64)> {
+        if source.is_wide(ty) {
+            return None;
+        }
+        let _environment = self.environment();
+        Some((ty, self.bits(source, slot)?))
+    }
+
     /// Reads everything of the newest frame of an activation, as [`Layout::read_frame`] does.
     pub fn read_all(&self, activation: &Activation, values: &mut Values) -> Option<u64> {
         self.read_frame(activation, activation.fp, values)

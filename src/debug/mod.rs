@@ -15,6 +15,7 @@ pub mod debuggee;
 pub mod edit;
 pub mod evaluator;
 pub mod event;
+pub mod expression;
 pub mod frame;
 mod fuel;
 mod goal;

@@ -62,6 +62,15 @@ impl Session<'_> {
         Ok(Some(ids.into()))
     }
 
+    /// Whether no breakpoint there raises an event since none of their expressions holds: the hit is counted then.
+    #[inline]
+    pub(super) fn are_declined(&self, site: &Site, index: u32) -> bool {
+        let Debuggee { cache, .. } = self.debuggee;
+        // If nobody hears of it, nothing is asked.
+        let is_told = !self.silent && (self.resumable || self.debuggee.is_wanted(EventKind::Breakpoint));
+        is_told && site.are_declined(index, self.stopped_call, self.debuggee.store(), cache)
+    }
+
     /// Whether a breakpoint that was reached raises an event.
     fn counts(&self, breakpoint: &Breakpoint) -> Result<bool> {
         let frame = self.stopped_call.frame(self.debuggee.store(), 0);
@@ -74,6 +83,13 @@ impl Session<'_> {
         {
             return Ok(false);
         }
+        let Debuggee { cache, .. } = self.debuggee;
+        let mut look = self.stopped_call.look();
+        let view = look.frame(self.debuggee.store(), cache, 0);
+        if view.is_some_and(|view| breakpoint.is_declined_in(&view, self.debuggee.store())) {
+            return Ok(false);
+        }
+        drop(look);
         if let Some(condition) = breakpoint.condition()
             && !self.ask(&condition, &frame, breakpoint.id)
         {

@@ -424,6 +424,9 @@ impl<'a> Session<'a> {
         if !site.has_options() {
             return ControlFlow::Continue(site.hit(index, self.silent));
         }
+        if self.are_declined(site, index) {
+            return ControlFlow::Continue(None);
+        }
         match self.hit_with_options(site, index) {
             Ok(ids) => ControlFlow::Continue(ids),
             Err(error) => {

@@ -126,6 +126,37 @@ impl View<'_> {
         }
     }
 
+    /// The type and bits of a local, if it is a scalar whose value is known.
+    #[inline]
+    pub(super) fn local_bits(&self, local: usize) -> Option<(ValType, u64)> {
+        if let Some(written) = self.written(Variable::Local(local as u32)) {
+            return scalar(&written);
+        }
+        match &self.contents {
+            Contents::Replayed(values) => scalar(values.locals.get(local)?),
+            Contents::Stack(layout) => layout.local_bits(self.slot(layout), local),
+            Contents::Unknown => None,
+        }
+    }
+
+    /// The same of an operand, counted from the bottom.
+    #[inline]
+    pub(super) fn operand_bits(&self, operand: usize) -> Option<(ValType, u64)> {
+        if let Some(written) = self.written(Variable::Operand(operand as u32)) {
+            return scalar(&written);
+        }
+        match &self.contents {
+            Contents::Replayed(values) => scalar(values.operands.get(operand)?),
+            Contents::Stack(layout) => layout.operand_bits(self.slot(layout), operand),
+            Contents::Unknown => None,
+        }
+    }
+
+    #[inline]
+    fn written(&self, variable: Variable) -> Option<Slot> {
+        self.writes.and_then(|writes| writes.get(variable))
+    }
+
     /// The same for a frame into which something was written.
     #[cold]
     fn read_with(
@@ -148,6 +179,10 @@ impl View<'_> {
             Variable::Operand(_) => layout.read_operands(self.slot(layout), store, which, put),
         }
     }
+}
+
+fn scalar(slot: &Slot) -> Option<(ValType, u64)> {
+    (slot.ty != ValType::V128).then(|| (slot.ty, slot.lo()))
 }
 
 #[inline]

@@ -33,11 +33,11 @@ pub struct pellucid_breakpoint_info_t {
     pub hits: u64,
     /// How many of the hits raised no event, because an event handler was running.
     pub passed_over: u64,
-    /// How many of the hits raised no event, because of its options or its condition.
+    /// How many of the hits raised no event, because of its options or its conditions.
     pub declined: u64,
     /// Its options.
     pub options: pellucid_breakpoint_options_t,
-    /// 1 if it has a condition, else 0.
+    /// 1 if it has a condition, the host's or an expression, else 0.
     pub has_condition: u32,
     /// 0.
     pub reserved: u32,

@@ -14,7 +14,7 @@ use super::store::{pellucid_store_t, refuse_deletion};
 use crate::base::{Result, WasmPc, error::bail};
 use crate::debug::{BreakpointOptions, Condition, Debuggee, Edit, Frame};
 use std::cell::RefCell;
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
 use std::rc::Rc;
 
@@ -211,8 +211,8 @@ pub unsafe extern "C" fn pellucid_edit_enable(
     })
 }
 
-/// When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its condition if it has one
-/// (`pellucid_edit_set_condition`). All zeros for always.
+/// When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its conditions if it has any
+/// (`pellucid_edit_set_condition`, `pellucid_edit_set_expression`). All zeros for always.
 ///
 /// Since: 0.1.
 #[repr(C)]
@@ -343,6 +343,57 @@ pub unsafe extern "C" fn pellucid_edit_set_condition(
             intents.set_condition(id, condition);
             Ok(())
         })
+    })
+}
+
+/// Intends to give a breakpoint an expression for a condition, instead of the one that it has. It is evaluated where the breakpoint is, without
+/// leaving for the host: a hit for which it is 0 raises no event, is counted as declined, and leaves a step as it is.
+///
+///     pellucid_edit_set_expression(edit, id, "local[0] > 5 && i32[local[1] + 8] != 0", 38, &error);
+///
+/// What there is:
+///
+///     5  0x10  2.5  1e3           numbers; without a dot or exponent they are integers
+///     local[2]  $2  $name         a local of the frame
+///     operand[0]  %0              an operand, counted from the bottom
+///     global[1]  @1  @name        a global of its instance
+///     name                        the local of this name, or else the global
+///     i32[address]                what is at an address of memory 0: i8 u8 i16 u16 i32 u32 i64 f32 f64; [address] is i32[address]
+///     i32[address, 1]             of another memory
+///     - ! ~ * / % + - << >> < <= > >= == != & ^ | && ||     as in C, and parentheses
+///
+/// Names are those of the name section, globals also have those of their exports. Integers have 64 bits, signed, and wrap around; those of
+/// 32 bits are extended with their sign. Where one side is a float both are, of 64 bits. A reference is 0 if it is null, otherwise 1. A vector
+/// can't be named.
+///
+/// If it can't be told what it is, the breakpoint raises its event, so that the mistake is seen: an operand isn't there, an address is outside
+/// the memory, something is divided by zero, or is a float where integers are needed. The breakpoint's options must hold as well, and the
+/// host's condition (`pellucid_edit_set_condition`), which is asked only if the expression holds. It is evaluated only where somebody is told
+/// of the event, as the host's condition is.
+///
+/// - `edit`: the session.
+/// - `id`: the breakpoint's id; it may be one that this session adds.
+/// - `text`, `n_text`: the expression, UTF-8, of at most 1024 bytes; without any it has none any more.
+/// - `out_error`: gets an error object on failure, which says where the mistake is; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_NOT_FOUND` if there is no
+/// such breakpoint; `PELLUCID_ERR_INVALID_ARGUMENT` if the text is no expression for the breakpoint's function; `PELLUCID_ERR_SYSTEM` without
+/// memory for it.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_set_expression(
+    edit: *mut pellucid_edit_t,
+    id: u64,
+    text: *const c_char,
+    n_text: usize,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; child edit, text text n_text => {
+        let text = (!text.is_empty()).then_some(text);
+        edit.change(|intents| intents.set_expression(edit.store.debuggee(), id, text))
     })
 }
 

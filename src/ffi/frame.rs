@@ -5,6 +5,7 @@
 
 use super::bytes::pellucid_str_t;
 use super::entry::entry;
+use super::error::pellucid_error_t;
 use super::handle::pellucid_instance_t;
 use super::module::pellucid_module_t;
 use super::pointer::Sized32;
@@ -17,6 +18,7 @@ use crate::debug::{Debuggee, Frame, FrameInfo};
 use crate::runtime::Module;
 use crate::wasm::Named;
 use cranelift_entity::EntityRef;
+use std::ffi::c_char;
 use std::mem::offset_of;
 use std::ptr::null_mut;
 
@@ -219,6 +221,37 @@ pub unsafe extern "C" fn pellucid_frame_is_valid(
     frame: *const pellucid_frame_t,
 ) -> bool {
     entry!(value false; store store, copy frame => store.debuggee().frame_is_valid(&frame.core()))
+}
+
+/// What an expression is in a frame.
+///
+/// - `store`: the store.
+/// - `frame`: the frame.
+/// - `text`, `n_text`: the expression, UTF-8, as `pellucid_edit_set_expression` has them.
+/// - `out_value`: gets the value, of the kind `PELLUCID_I64` or `PELLUCID_F64`.
+/// - `out_error`: gets an error object on failure; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` if the
+/// text is no expression for the frame's function: the error says where the mistake is; `PELLUCID_ERR_INVALID_STATE` if it can't be told what it
+/// is; `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_frame_evaluate(
+    store: *const pellucid_store_t,
+    frame: *const pellucid_frame_t,
+    text: *const c_char,
+    n_text: usize,
+    out_value: *mut pellucid_value_t,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; store store, copy frame, text text n_text, out out_value => {
+        let value = store.debuggee().frame_evaluate(&frame.core(), text)?;
+        out_value.set(pellucid_value_t::from_core(value));
+        Ok(())
+    })
 }
 
 /// A number by which to recognize a frame after its call has run: it stays the same while the frame lives, across

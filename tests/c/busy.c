@@ -202,6 +202,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define_wasi_threads(linker, store, wasi_threads, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_activations(store, NULL, 0, &size));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_caller(store, &stands, &frame));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_frame_evaluate(store, &stands, "1", 1, &found, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_key(store, &stands, &number));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_info(store, &stands, &info));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_kind(store, &stands, &kind));
@@ -240,6 +241,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_enable(edit, 1, true));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_options(edit, 1, &(pellucid_breakpoint_options_t){0}));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_condition(edit, 1, NULL, NULL, NULL));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_expression(edit, 1, "1", 1, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_single_step(edit, true));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_discard(edit));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_list(store, NULL, 0, &size));

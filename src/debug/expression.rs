@@ -1,0 +1,323 @@
+//! Expressions over what a frame sees: conditions of breakpoints that are evaluated without asking the host.
+//!
+//! ```text
+//!   5  0x10  2.5  1e3           numbers; without a dot or exponent they are integers
+//!   local[2]  $2  $name         a local of the frame
+//!   operand[0]  %0              an operand, counted from the bottom
+//!   global[1]  @1  @name        a global of its instance
+//!   name                        the local of this name, or else the global
+//!   i32[address]                what is at an address of memory 0: i8 u8 i16 u16 i32 u32 i64 f32 f64
+//!   i32[address, 1]             of another memory
+//!   - ! ~ * / % + - << >> < <= > >= == != & ^ | && ||     as in C, and parentheses
+//! ```
+//!
+//! Integers have 64 bits and wrap around; those of 32 bits are extended with their sign. Where one side is a float both are, of 64 bits. A
+//! reference is 0 if it is null, otherwise 1.
+//!
+//! Text is read once, for one function, into operations on a small stack. Must not know breakpoints or events. Invariant: whatever the text
+//! is, reading it takes time and stack by its length, which is bounded, and evaluating it changes nothing.
+
+mod parser;
+#[cfg(test)]
+mod tests;
+
+use super::evaluator::Outside;
+use super::replay::World;
+use super::view::View;
+use super::{Debuggee, Frame};
+use crate::base::{GlobalIndex, MemoryIndex, Result, ValType, Value, error::bail, memory};
+use crate::runtime::Store;
+
+pub use parser::MOST_TEXT;
+
+/// A value in an expression.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Number {
+    Integer(i64),
+    Float(f64),
+}
+
+use Number::{Float, Integer};
+
+/// How many values an expression needs at once, at most.
+///
+/// Operators without parentheses need ten.
+const MOST_VALUES: usize = 12;
+
+/// An expression that was read for a function.
+pub struct Expression {
+    operations: Box<[Operation]>,
+    needs_instance: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Operation {
+    Push(Number),
+    Local(u32),
+    Operand(u32),
+    Global(GlobalIndex, ValType),
+    Load(MemoryIndex, Width),
+    Negate,
+    Not,
+    Complement,
+    Binary(Binary),
+    /// Makes the value 0 or 1.
+    Truth,
+    /// Goes on there if the value is 0, which stays; otherwise drops it.
+    UnlessFalse(u32),
+    /// The same if it isn't 0.
+    UnlessTrue(u32),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Width {
+    I8,
+    U8,
+    I16,
+    U16,
+    I32,
+    U32,
+    I64,
+    F32,
+    F64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Binary {
+    Multiply,
+    Divide,
+    Remainder,
+    Add,
+    Subtract,
+    Left,
+    Right,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Equal,
+    Unequal,
+    And,
+    Xor,
+    Or,
+}
+
+impl Number {
+    fn is_true(self) -> bool {
+        match self {
+            Integer(number) => number != 0,
+            Float(number) => number != 0.0,
+        }
+    }
+
+    fn float(self) -> f64 {
+        match self {
+            Integer(number) => number as f64,
+            Float(number) => number,
+        }
+    }
+
+    fn truth(holds: bool) -> Number {
+        Integer(holds.into())
+    }
+
+    /// A value of a frame or global; none for a vector.
+    fn of(ty: ValType, bits: u64) -> Option<Number> {
+        Some(match ty {
+            ValType::I32 => Integer((bits as i32).into()),
+            ValType::I64 => Integer(bits as i64),
+            ValType::F32 => Float(f32::from_bits(bits as u32).into()),
+            ValType::F64 => Float(f64::from_bits(bits)),
+            ValType::Ref(_) => Number::truth(bits != 0),
+            ValType::V128 => return None,
+        })
+    }
+}
+
+impl Width {
+    fn bytes(self) -> u8 {
+        match self {
+            Width::I8 | Width::U8 => 1,
+            Width::I16 | Width::U16 => 2,
+            Width::I32 | Width::U32 | Width::F32 => 4,
+            Width::I64 | Width::F64 => 8,
+        }
+    }
+
+    fn number(self, bits: u64) -> Number {
+        match self {
+            Width::I8 => Integer((bits as i8).into()),
+            Width::I16 => Integer((bits as i16).into()),
+            Width::I32 => Integer((bits as i32).into()),
+            Width::U8 | Width::U16 | Width::U32 | Width::I64 => Integer(bits as i64),
+            Width::F32 => Float(f32::from_bits(bits as u32).into()),
+            Width::F64 => Float(f64::from_bits(bits)),
+        }
+    }
+}
+
+impl Binary {
+    fn apply(self, a: Number, b: Number) -> Option<Number> {
+        if let (Integer(a), Integer(b)) = (a, b) {
+            return self.apply_integers(a, b);
+        }
+        let (a, b) = (a.float(), b.float());
+        Some(match self {
+            Binary::Multiply => Float(a * b),
+            Binary::Divide => Float(a / b),
+            Binary::Add => Float(a + b),
+            Binary::Subtract => Float(a - b),
+            Binary::Less => Number::truth(a < b),
+            Binary::LessOrEqual => Number::truth(a <= b),
+            Binary::Greater => Number::truth(a > b),
+            Binary::GreaterOrEqual => Number::truth(a >= b),
+            Binary::Equal => Number::truth(a == b),
+            Binary::Unequal => Number::truth(a != b),
+            Binary::Remainder | Binary::Left | Binary::Right | Binary::And | Binary::Xor | Binary::Or => return None,
+        })
+    }
+
+    fn apply_integers(self, a: i64, b: i64) -> Option<Number> {
+        Some(match self {
+            Binary::Multiply => Integer(a.wrapping_mul(b)),
+            Binary::Divide if b == 0 => return None,
+            Binary::Divide => Integer(a.wrapping_div(b)),
+            Binary::Remainder if b == 0 => return None,
+            Binary::Remainder => Integer(a.wrapping_rem(b)),
+            Binary::Add => Integer(a.wrapping_add(b)),
+            Binary::Subtract => Integer(a.wrapping_sub(b)),
+            Binary::Left => Integer(a.wrapping_shl(b as u32)),
+            Binary::Right => Integer(a.wrapping_shr(b as u32)),
+            Binary::Less => Number::truth(a < b),
+            Binary::LessOrEqual => Number::truth(a <= b),
+            Binary::Greater => Number::truth(a > b),
+            Binary::GreaterOrEqual => Number::truth(a >= b),
+            Binary::Equal => Number::truth(a == b),
+            Binary::Unequal => Number::truth(a != b),
+            Binary::And => Integer(a & b),
+            Binary::Xor => Integer(a ^ b),
+            Binary::Or => Integer(a | b),
+        })
+    }
+}
+
+impl Expression {
+    /// Whether it holds in a frame; none if that can't be told.
+    #[inline]
+    pub(super) fn holds(&self, view: &View<'_>, store: &Store) -> Option<bool> {
+        self.value(view, store).map(Number::is_true)
+    }
+
+    /// What it is in a frame; none if that can't be told: a value isn't known, an address is outside the memory, something is divided
+    /// by zero, or an operator that takes integers is given a float.
+    fn value(&self, view: &View<'_>, store: &Store) -> Option<Number> {
+        let world = match self.needs_instance {
+            true => Some(World { store, instance: view.instance(store)? }),
+            false => None,
+        };
+        let frame = InFrame { view, world };
+        self.evaluate(&frame)
+    }
+
+    #[inline]
+    fn evaluate(&self, seen: &impl Seen) -> Option<Number> {
+        let mut values = [Integer(0); MOST_VALUES];
+        // The parser has counted how many there are: the highest place is in range, and an operation finds what it takes.
+        let (mut n, mut next) = (0, 0);
+        while let Some(operation) = self.operations.get(next) {
+            next += 1;
+            match *operation {
+                Operation::Push(number) => n = push(&mut values, n, number),
+                Operation::Local(local) => n = push(&mut values, n, seen.local(local)?),
+                Operation::Operand(operand) => n = push(&mut values, n, seen.operand(operand)?),
+                Operation::Global(global, ty) => n = push(&mut values, n, seen.global(global, ty)?),
+                Operation::Load(memory, width) => {
+                    let Integer(address) = values[n - 1] else { return None };
+                    values[n - 1] = width.number(seen.load(memory, address as u64, width.bytes())?);
+                }
+                Operation::Negate => {
+                    values[n - 1] = match values[n - 1] {
+                        Integer(number) => Integer(number.wrapping_neg()),
+                        Float(number) => Float(-number),
+                    };
+                }
+                Operation::Not => values[n - 1] = Number::truth(!values[n - 1].is_true()),
+                Operation::Complement => {
+                    let Integer(number) = values[n - 1] else { return None };
+                    values[n - 1] = Integer(!number);
+                }
+                Operation::Truth => values[n - 1] = Number::truth(values[n - 1].is_true()),
+                Operation::Binary(binary) => {
+                    values[n - 2] = binary.apply(values[n - 2], values[n - 1])?;
+                    n -= 1;
+                }
+                Operation::UnlessFalse(to) | Operation::UnlessTrue(to) => {
+                    let leaves = matches!(operation, Operation::UnlessTrue(_));
+                    if values[n - 1].is_true() == leaves {
+                        next = to as usize;
+                    } else {
+                        n -= 1;
+                    }
+                }
+            }
+        }
+        Some(values[0])
+    }
+}
+
+impl Debuggee {
+    /// What an expression is in a frame: an `i64` or an `f64`.
+    ///
+    /// Errors: as those of frames; `InvalidArgument` with the place if the text is no expression for the frame's function; `InvalidState` if
+    /// it can't be told; `System` without memory for it.
+    pub fn frame_evaluate(&self, frame: &Frame, text: &str) -> Result<Value> {
+        memory::ask_for_several()?;
+        let number = self.view(frame, |view| {
+            let expression = Expression::new(text, view.module().info(), view.function())?;
+            Ok(expression.value(&view, self.store()))
+        })??;
+        match number {
+            Some(Integer(number)) => Ok(Value::I64(number)),
+            Some(Float(number)) => Ok(Value::F64(number.to_bits())),
+            None => bail!(InvalidState, "it can't be told what the expression is here"),
+        }
+    }
+}
+
+fn push(values: &mut [Number; MOST_VALUES], n: usize, number: Number) -> usize {
+    values[n] = number;
+    n + 1
+}
+
+/// What an expression is over.
+trait Seen {
+    fn local(&self, local: u32) -> Option<Number>;
+    fn operand(&self, operand: u32) -> Option<Number>;
+    fn global(&self, global: GlobalIndex, ty: ValType) -> Option<Number>;
+    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u64>;
+}
+
+struct InFrame<'a> {
+    view: &'a View<'a>,
+    world: Option<World<'a>>,
+}
+
+impl Seen for InFrame<'_> {
+    #[inline]
+    fn local(&self, local: u32) -> Option<Number> {
+        self.view.local_bits(local as usize).and_then(|(ty, bits)| Number::of(ty, bits))
+    }
+
+    #[inline]
+    fn operand(&self, operand: u32) -> Option<Number> {
+        self.view.operand_bits(operand as usize).and_then(|(ty, bits)| Number::of(ty, bits))
+    }
+
+    fn global(&self, global: GlobalIndex, ty: ValType) -> Option<Number> {
+        Number::of(ty, self.world.as_ref()?.global(global) as u64)
+    }
+
+    fn load(&self, memory: MemoryIndex, address: u64, bytes: u8) -> Option<u64> {
+        self.world.as_ref()?.load(memory, address, bytes).map(|bits| bits as u64)
+    }
+}
