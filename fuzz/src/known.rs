@@ -20,14 +20,22 @@ const PEERS_FRAMES: usize = 20;
 ///   a branch is a conditional trap at the branch, a load that is part of another instruction is at that one's operator.
 ///   Our place is the operator that single-stepping came to last. A frame that waits for a call may be at an `unreachable` right
 ///   behind it.
+/// - `array.copy` looks whether the first array is long enough before whether the second one is null; the specification has it the other
+///   way round.
+/// - `memory.atomic.notify` may be misaligned and outside at the same time.
 /// - What isn't a trap is told in its own words.
 pub fn is_peers_end(info: &ModuleInfo, ours: &Ended, theirs: &Ended) -> bool {
     match (ours, theirs) {
         (Ended::Trapped { code, backtrace }, Ended::Trapped { code: their_code, backtrace: their_backtrace }) => {
             let is_element = (*code, *their_code) == (TrapCode::UndefinedElement, TrapCode::TableOutOfBounds);
+            let operator = backtrace.first().map(|frame| info.operator_at(WasmPc(frame.1)));
+            let is_copy = (*code, *their_code) == (TrapCode::NullReference, TrapCode::ArrayOutOfBounds)
+                && matches!(operator, Some(Operator::ArrayCopy { .. }));
+            let is_notify = (*code, *their_code) == (TrapCode::UnalignedAtomic, TrapCode::MemoryOutOfBounds)
+                && matches!(operator, Some(Operator::MemoryAtomicNotify { .. }));
             let may_be_elsewhere = matches!(code, TrapCode::Unreachable | TrapCode::MemoryOutOfBounds);
             let pairs = backtrace.iter().zip(their_backtrace).enumerate();
-            (code == their_code || is_element)
+            (code == their_code || is_element || is_copy || is_notify)
                 && backtrace.len().min(PEERS_FRAMES) == their_backtrace.len()
                 && pairs.into_iter().all(|(depth, (one, other))| {
                     let may_be_elsewhere =
@@ -45,7 +53,10 @@ fn is_behind_call(info: &ModuleInfo, call: (u32, u32), other: (u32, u32)) -> boo
     let Some(body) = info.defined_func(FuncIndex::from_u32(call.0)) else { return false };
     let mut next = info.operator_pcs(body).into_iter().skip_while(|pc| pc.0 <= call.1);
     let next = next.find(|pc| !matches!(info.operator_at(*pc), Operator::Block { .. }));
-    let is_call = matches!(info.operator_at(WasmPc(call.1)), Operator::Call { .. } | Operator::CallIndirect { .. });
+    let is_call = matches!(
+        info.operator_at(WasmPc(call.1)),
+        Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. }
+    );
     is_call && next == Some(WasmPc(other.1)) && matches!(info.operator_at(WasmPc(other.1)), Operator::Unreachable)
 }
 

@@ -143,6 +143,18 @@ const FEW: u64 = 256;
 /// Loops inside each other that a function may have to be optimised: the work on a value grows with those around it.
 const NESTED: u64 = 64;
 
+/// Blocks that catch exceptions inside each other that a function may have to be optimised: what leads from one to the next is sorted
+/// anew for each.
+const NESTED_TRIES: u64 = 1000;
+
+/// The branches to each label that a function may have to be optimised, squared, for each byte of its body: both the optimiser and the
+/// register allocator look through those that were there before for each one more.
+const MEETING: u64 = 512;
+
+/// Casts that a function may have to be optimised, and one more for so many bytes: each is many blocks.
+const FEW_CASTS: u64 = 64;
+const LENGTH_FOR_CAST: u64 = 8;
+
 /// How much may cross, for each byte of a body: named locals and operands at each place where control flow does more than go on,
 /// operands at each call.
 const CROSSING: u64 = 32;
@@ -177,6 +189,9 @@ impl Way {
         } else if measured.length > LARGE_BODY
             || measured.values > CARRIED * measured.length + FEW
             || measured.loops > NESTED
+            || measured.tries > NESTED_TRIES
+            || measured.meeting > MEETING * length
+            || measured.casts > FEW_CASTS + measured.length / LENGTH_FOR_CAST
         {
             Way::Unoptimised
         } else {

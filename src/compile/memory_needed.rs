@@ -15,7 +15,7 @@ use crate::wasm::features::validated;
 use crate::wasm::parse::invalid;
 use crate::wasm::stack_effect::{branch_label, catch_clauses, catch_labels};
 use crate::wasm::{ModuleInfo, OpenCatches};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use wasmparser::{
@@ -39,6 +39,8 @@ const BY_STATE: u64 = 8;
 const BY_CHECK: u64 = 11_000;
 /// Bytes for each operator that deals with a short array by itself. Measured: 66,000, by copies.
 const BY_SHORT_ARRAY: u64 = 80_000;
+/// Bytes for each cast, beside those for its bytes. Measured: 19,000 for three bytes.
+const BY_CAST: u64 = 16_000;
 /// So many operators do in each function, and one more for so many bytes of it: few functions have more.
 const FEW_SHORT_ARRAYS: u64 = 16;
 const LENGTH_FOR_SHORT_ARRAY: u64 = 64;
@@ -81,6 +83,12 @@ pub(super) struct Measured {
     open: u64,
     /// The most loops that are open at once.
     pub(super) loops: u64,
+    /// The most blocks that catch exceptions that are open at once.
+    pub(super) tries: u64,
+    /// The branches to each label, squared, all together.
+    pub(super) meeting: u64,
+    /// Operators that look at what type an object or function is of.
+    pub(super) casts: u64,
     /// Whether it may have values of 16 bytes.
     pub(super) has_vectors: bool,
     /// The `catch` and `catch_all` whose exceptions are thrown again.
@@ -140,6 +148,7 @@ impl Measured {
             if debug && keeps_operands { self.waiting.saturating_mul(BY_WAITING) } else { 0 },
             self.states.saturating_mul(BY_STATE),
             self.short_arrays().saturating_mul(BY_SHORT_ARRAY),
+            self.casts.saturating_mul(BY_CAST),
             if has_checks { self.checks.saturating_mul(BY_CHECK) } else { 0 },
             if has_cold_blocks { self.length.saturating_mul(BY_BYTE_WITH_CHECKS) } else { 0 },
             if debug { self.locals.saturating_mul(self.open).saturating_mul(BY_OPEN_LOCAL) } else { 0 },
@@ -185,6 +194,7 @@ fn measure(
         let operands = u64::from(validator.operand_stack_height()) + open_blocks.legacy_tries;
         measured.checks += checks_of(info.bytes[offset as usize]);
         let branched = branched_values(validator, &operator);
+        measured.meeting = measured.meeting.saturating_add(open_blocks.branch(&operator));
         reader.visit_operator(&mut validator.visitor(offset))??;
         measured.rethrown.extend(catches.see(WasmPc(offset as u32), &operator));
         // What follows reads indices that were just validated.
@@ -220,9 +230,11 @@ fn measure(
             measured.named.push(local);
         }
         measured.arrays += u64::from(deals_with_array(&operator));
+        measured.casts += u64::from(casts(&operator));
         measured.has_vectors |= makes_vectors(info, &operator);
         open_blocks.see(&operator);
         measured.loops = measured.loops.max(open_blocks.loops);
+        measured.tries = measured.tries.max(open_blocks.tries);
         // Whoever may throw in a block that catches branches, too.
         let may_throw = called.is_some()
             || matches!(operator, Operator::Throw { .. } | Operator::ThrowRef | Operator::Rethrow { .. });
@@ -261,9 +273,10 @@ fn checks_of(opcode: u8) -> u64 {
 }
 
 /// The blocks that are open, also in unreachable code.
-#[derive(Default)]
 struct OpenBlocks {
     kinds: Vec<Open>,
+    /// How many branches there were so far to the function's label, and to that of each.
+    branches: Vec<u64>,
     loops: u64,
     /// Those that catch exceptions.
     tries: u64,
@@ -279,35 +292,70 @@ enum Open {
     Other,
 }
 
+impl Default for OpenBlocks {
+    fn default() -> OpenBlocks {
+        OpenBlocks { kinds: Vec::new(), branches: vec![0], loops: 0, tries: 0, legacy_tries: 0 }
+    }
+}
+
 impl OpenBlocks {
+    /// Counts the labels that an operator may branch to; answers by how much the squares of these counts have grown.
+    fn branch(&mut self, operator: &Operator<'_>) -> u64 {
+        let to = |depth: u32| {
+            let label = self.branches.iter_mut().nth_back(depth as usize);
+            // What isn't valid is found by others.
+            label.map_or(0, |count| {
+                *count += 1;
+                2 * *count - 1
+            })
+        };
+        match operator {
+            Operator::BrTable { targets } => {
+                let depths = targets.targets().filter_map(|depth| depth.ok()).chain([targets.default()]);
+                let labels: BTreeSet<u32> = depths.collect();
+                labels.into_iter().map(to).fold(0, u64::saturating_add)
+            }
+            Operator::TryTable { try_table } => catch_labels(try_table).map(to).fold(0, u64::saturating_add),
+            _ => branch_label(operator).map_or(0, to),
+        }
+    }
+
     fn see(&mut self, operator: &Operator<'_>) {
         match operator {
             Operator::Loop { .. } => {
-                self.kinds.push(Open::Loop);
+                self.open(Open::Loop);
                 self.loops += 1;
             }
             Operator::TryTable { .. } => {
-                self.kinds.push(Open::Try);
+                self.open(Open::Try);
                 self.tries += 1;
             }
             Operator::Try { .. } => {
-                self.kinds.push(Open::LegacyTry);
+                self.open(Open::LegacyTry);
                 self.tries += 1;
                 self.legacy_tries += 1;
             }
-            Operator::Block { .. } | Operator::If { .. } => self.kinds.push(Open::Other),
-            // The function's own `end` finds none.
-            Operator::End | Operator::Delegate { .. } => match self.kinds.pop() {
-                Some(Open::Loop) => self.loops -= 1,
-                Some(Open::Try) => self.tries -= 1,
-                Some(Open::LegacyTry) => {
-                    self.tries -= 1;
-                    self.legacy_tries -= 1;
+            Operator::Block { .. } | Operator::If { .. } => self.open(Open::Other),
+            Operator::End | Operator::Delegate { .. } => {
+                self.branches.pop();
+                match self.kinds.pop() {
+                    Some(Open::Loop) => self.loops -= 1,
+                    Some(Open::Try) => self.tries -= 1,
+                    Some(Open::LegacyTry) => {
+                        self.tries -= 1;
+                        self.legacy_tries -= 1;
+                    }
+                    // The function's own `end` finds none.
+                    Some(Open::Other) | None => {}
                 }
-                Some(Open::Other) | None => {}
-            },
+            }
             _ => {}
         }
+    }
+
+    fn open(&mut self, kind: Open) {
+        self.kinds.push(kind);
+        self.branches.push(0);
     }
 }
 
@@ -352,6 +400,20 @@ fn crosses(operator: &Operator<'_>) -> bool {
         MemoryAtomicWait32 { .. } | MemoryAtomicWait64 { .. } | MemoryAtomicNotify { .. } => true,
         _ => branch_label(operator).is_some() || deals_with_array(operator),
     }
+}
+
+/// Whether the operator looks at what type something is of.
+fn casts(operator: &Operator<'_>) -> bool {
+    use Operator::*;
+    matches!(
+        operator,
+        RefTestNonNull { .. }
+            | RefTestNullable { .. }
+            | RefCastNonNull { .. }
+            | RefCastNullable { .. }
+            | BrOnCast { .. }
+            | BrOnCastFail { .. }
+    )
 }
 
 /// Whether there are several ways to do what the operator does, one of them for short arrays.

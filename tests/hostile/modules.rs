@@ -1,9 +1,10 @@
 //! Modules that are hard to compile; the bench measures them, too.
 
 use wasm_encoder::{
-    BlockType, Catch as Clause, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, Instruction, MemArg, MemArgTarget, MemorySection, MemoryType,
-    Module as Encoder, RefType, TableSection, TableType, TagKind, TagSection, TagType, TypeSection, ValType,
+    BlockType, Catch as Clause, CodeSection, CompositeInnerType, CompositeType, ConstExpr, ElementSection, Elements,
+    ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType, Instruction, MemArg,
+    MemArgTarget, MemorySection, MemoryType, Module as Encoder, RefType, StructType, SubType, TableSection, TableType,
+    TagKind, TagSection, TagType, TypeSection, ValType,
 };
 
 /// Locals that a function has beside its parameter; more aren't valid.
@@ -15,6 +16,10 @@ const F: u32 = 0;
 const NOTHING: u32 = 1;
 /// The type that takes and gives [`MANY`] values.
 const CARRIES: u32 = 2;
+/// A structure without fields that others may be subtypes of.
+const STRUCTURE: HeapType = HeapType::Concrete(3);
+/// References to anything.
+const ANY: ValType = ValType::Ref(RefType::ANYREF);
 /// As many parameters and results as are valid.
 const MANY: u32 = 1000;
 
@@ -38,6 +43,9 @@ fn with_all(locals: (u32, ValType), body: impl FnOnce(&mut Function), others: Ve
     types.ty().function([ValType::I32], []);
     types.ty().function([], []);
     types.ty().function(vec![ValType::I32; MANY as usize], vec![ValType::I32; MANY as usize]);
+    let inner = CompositeInnerType::Struct(StructType { fields: Box::new([]) });
+    let composite_type = CompositeType { inner, shared: false, describes: None, descriptor: None };
+    types.ty().subtype(&SubType { is_final: false, supertype_idxs: Vec::new(), composite_type });
     let mut function = Function::new([locals]);
     body(&mut function);
     function.instruction(&Instruction::End);
@@ -505,6 +513,60 @@ pub fn modules(n: u32) -> Vec<(&'static str, Vec<u8>)> {
                 (0..8 * n).for_each(|i| {
                     emit(f, [I32Const(i as i32 % 4096 * 4), LocalGet(0), I32AtomicRmwAdd(at(0)), GlobalSet(0)])
                 });
+            }),
+        ),
+        (
+            "branches that meet",
+            module(0, |f| {
+                emit(f, [Block(BlockType::Empty)]);
+                (0..16 * n).for_each(|_| emit(f, [LocalGet(0), I32Eqz, BrIf(0)]));
+                emit(f, [End]);
+            }),
+        ),
+        (
+            "branches with values that meet",
+            module(0, |f| {
+                emit(f, [Block(BlockType::Result(ValType::I32))]);
+                (0..16 * n)
+                    .for_each(|i| emit(f, [LocalGet(0), I32Const(i as i32), I32Sub, LocalGet(0), BrIf(0), Drop]));
+                emit(f, [I32Const(0), End, GlobalSet(0)]);
+            }),
+        ),
+        (
+            "casts with values that meet",
+            with_all(
+                (1, ANY),
+                |f| {
+                    emit(f, [Block(BlockType::Result(ANY)), LocalGet(1)]);
+                    let to = RefType { nullable: false, heap_type: STRUCTURE };
+                    let cast = || BrOnCast { relative_depth: 0, from_ref_type: RefType::ANYREF, to_ref_type: to };
+                    (0..8 * n).for_each(|_| emit(f, [cast(), Drop, LocalGet(1)]));
+                    emit(f, [End, RefIsNull, GlobalSet(0)]);
+                },
+                Vec::new(),
+            ),
+        ),
+        (
+            "casts",
+            with_all(
+                (1, ANY),
+                |f| {
+                    emit(f, [LocalGet(1)]);
+                    (0..16 * n).for_each(|_| emit(f, [RefCastNullable(STRUCTURE)]));
+                    emit(f, [RefIsNull, GlobalSet(0)]);
+                },
+                Vec::new(),
+            ),
+        ),
+        (
+            "blocks that catch one tag, inside each other",
+            module(0, |f| {
+                let clause = || vec![Clause::One { tag: 0, label: 0 }].into();
+                (0..8 * n).for_each(|_| {
+                    emit(f, [Block(BlockType::Result(ValType::I32)), TryTable(BlockType::Empty, clause())])
+                });
+                emit(f, [LocalGet(0), Throw(0)]);
+                (0..8 * n).for_each(|_| emit(f, [End, Unreachable, End, GlobalSet(0)]));
             }),
         ),
         (
