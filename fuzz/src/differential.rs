@@ -114,6 +114,9 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     }
     if random.chance(25) {
         let other = ours::run(case, &engines.off[(off_level + 1) % 3]);
+        if exhausted(&other) {
+            return Ok(Outcome::discarded("the stack or the heap was exhausted"));
+        }
         same(case, "debugging off", &plain, "debugging off, other optimisation", &other)?;
     }
     if random.chance(25) {

@@ -224,8 +224,12 @@ impl<'a> Session<'a> {
                 self.stopped_call.begin_throw(activation, store);
                 let frame = self.debuggee.innermost(self.stopped_call);
                 let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
+                let thrown = match store.thrown_of(&throwing) {
+                    Ok(thrown) => thrown,
+                    Err(error) => return self.finish(Err(error)),
+                };
                 let exception = CaughtException {
-                    thrown: throwing.thrown.clone(),
+                    thrown,
                     frame: self.stopped_call.frame(store, position),
                     pc: throwing.catching.pc,
                 };

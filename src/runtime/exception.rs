@@ -11,13 +11,16 @@
 use super::Store;
 use super::activation::{Activation, PcKind};
 use super::call_chain::ExitPlace;
+use super::entities::holds::Hold;
 use super::entities::host_roots::RootKind;
 use super::machine::store_context::{Landing, StoreContext};
 use super::machine::switch;
 use super::mapped_blob::MappedBlob;
 use super::throwing::{Catching, InFlight, Throwing};
 use crate::abi::artifact::Clause;
-use crate::abi::object_layout::{EXCEPTION_TAG, StructLayout, storage_bytes};
+use crate::abi::heap::is_object;
+use crate::abi::object_layout::{EXCEPTION_TAG, StructLayout, is_traced, storage_bytes};
+use crate::abi::references::host_number;
 use crate::abi::vmctx;
 use crate::base::{
     Error, ErrorKind, ExnRef, RawValue, Result, StorageType, Tag, Thrown, TrapCode, TypeId, ValType, Value,
@@ -322,6 +325,14 @@ impl Store {
         Ok(Thrown { tag, values, owner })
     }
 
+    /// An exception that a call was left with, as the host sees it.
+    ///
+    /// Errors: `System`.
+    pub fn thrown_of(&self, throwing: &Throwing) -> Result<Rc<Thrown>> {
+        // SAFETY: the values are the object's own.
+        unsafe { self.thrown(throwing.in_flight()) }.map(Rc::new)
+    }
+
     /// Errors: `System`.
     ///
     /// # Safety
@@ -330,9 +341,14 @@ impl Store {
     unsafe fn throwing(&self, exception: InFlight, catching: Catching) -> Result<Throwing> {
         let InFlight { tag, values, reference } = exception;
         // SAFETY: the caller's promise.
-        let (thrown, raw) = unsafe { (self.thrown(exception)?, values_at(values, self.values_of(tag))) };
-        let holds = self.hold_all(raw.iter().map(|value| value.lo).chain([reference]))?;
-        Ok(Throwing { thrown: Rc::new(thrown), catching, raw: raw.into(), tag, reference, _holds: holds.into() })
+        let raw = unsafe { values_at(values, self.values_of(tag)) };
+        let ty = self.engine().types().func_type(self.inner().tags.borrow()[tag as usize].type_id);
+        // The guest knows what they are.
+        let carried = ty.params.iter().zip(raw).filter(|(ty, _)| is_traced(StorageType::Val(**ty)));
+        let words = carried.map(|(_, value)| value.lo).chain([reference]).map(|word| word as u32);
+        let kept = words.filter(|word| is_object(*word) || host_number(*word).is_some());
+        let holds: Vec<Hold> = kept.map(|word| self.inner().holds.hold(word)).collect::<Result<_>>()?;
+        Ok(Throwing { catching, raw: raw.into(), tag, reference, _holds: holds.into() })
     }
 
     /// Makes an exception that there are references to; answers one.

@@ -5,7 +5,7 @@
 use super::entities::holds::Hold;
 use super::mapped_blob::MappedBlob;
 use crate::abi::artifact::Clause;
-use crate::base::{CodeOffset, RawValue, Thrown, WasmPc};
+use crate::base::{CodeOffset, RawValue, WasmPc};
 use crate::wasm::operands_beneath_catch;
 use std::rc::Rc;
 
@@ -51,8 +51,6 @@ impl Catching {
 /// An exception that a call was left with, before it goes on where the exception is caught.
 #[derive(Clone, Debug)]
 pub struct Throwing {
-    /// The exception.
-    pub thrown: Rc<Thrown>,
     /// Where it will be caught.
     pub catching: Catching,
     pub(super) raw: Rc<[RawValue]>,
