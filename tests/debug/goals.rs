@@ -248,8 +248,8 @@ fn a_breakpoint_on_the_way_ends_a_step_and_one_that_declines_does_not() {
 }
 
 #[test]
-fn what_is_stepped_over_is_not_stopped() {
-    // The innermost function calls the host, which sees how much of its code is armed: by hits of a breakpoint none is more.
+fn steps_over_a_deep_recursion_end_in_its_outermost_frame() {
+    // Of 5,000 frames of one function, which all come by the place behind the call.
     let wat = r#"(module
         (func $leaf (param i32) (result i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) local.get 0)
         (func $down (export "down") (param i32) (result i32)
