@@ -3136,12 +3136,13 @@ pellucid_status_t pellucid_type_supertype(const pellucid_engine_t *engine,
  * - `values`, `n_values`: its fields, as many as the type says; may be NULL if there are none. Of an `i32` as many bits are kept as
  *   are stored.
  * - `out_anyref`: gets the reference, which is good as OBJECTS at the top says.
+ * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another type, number of values or kind;
  * `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` for a value;
  * `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_SYSTEM`.
  *
- * Owns: nothing.
+ * Owns: the caller owns `*out_error`.
  * Context: any.
  * Since: 0.1.
  */
@@ -3149,7 +3150,8 @@ pellucid_status_t pellucid_struct_new(pellucid_store_t *store,
                                       pellucid_type_id_t type_id,
                                       const pellucid_value_t *values,
                                       size_t n_values,
-                                      pellucid_anyref_t *out_anyref);
+                                      pellucid_anyref_t *out_anyref,
+                                      pellucid_error_t **out_error);
 
 /**
  * Makes an array of equal elements.
@@ -3159,10 +3161,11 @@ pellucid_status_t pellucid_struct_new(pellucid_store_t *store,
  * - `value`: each of its elements.
  * - `length`: how many it has.
  * - `out_anyref`: gets the reference.
+ * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns as `pellucid_struct_new`, also `PELLUCID_ERR_BUSY`.
  *
- * Owns: nothing.
+ * Owns: the caller owns `*out_error`.
  * Context: any.
  * Since: 0.1.
  */
@@ -3170,7 +3173,8 @@ pellucid_status_t pellucid_array_new(pellucid_store_t *store,
                                      pellucid_type_id_t type_id,
                                      const pellucid_value_t *value,
                                      uint32_t length,
-                                     pellucid_anyref_t *out_anyref);
+                                     pellucid_anyref_t *out_anyref,
+                                     pellucid_error_t **out_error);
 
 /**
  * The type of an object.
@@ -6714,11 +6718,12 @@ pellucid_status_t pellucid_error_exception(const pellucid_error_t *error,
  * - `tag`: its tag.
  * - `values`, `n_values`: what it carries, as many as the tag's type says; may be NULL if there are none.
  * - `out_exnref`: gets the reference.
+ * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns as `pellucid_exception_new`; also `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`;
  * `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_BUSY`.
  *
- * Owns: nothing; the reference is good as OBJECTS at the top says.
+ * Owns: the caller owns `*out_error`; the reference is good as OBJECTS at the top says.
  * Context: any.
  * Since: 0.1.
  */
@@ -6726,7 +6731,8 @@ pellucid_status_t pellucid_exnref_new(pellucid_store_t *store,
                                       const pellucid_tag_t *tag,
                                       const pellucid_value_t *values,
                                       size_t n_values,
-                                      pellucid_exnref_t *out_exnref);
+                                      pellucid_exnref_t *out_exnref,
+                                      pellucid_error_t **out_error);
 
 /**
  * The exception behind a reference.

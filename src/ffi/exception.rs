@@ -86,11 +86,12 @@ pub unsafe extern "C" fn pellucid_error_exception(
 /// - `tag`: its tag.
 /// - `values`, `n_values`: what it carries, as many as the tag's type says; may be NULL if there are none.
 /// - `out_exnref`: gets the reference.
+/// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns as `pellucid_exception_new`; also `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`;
 /// `PELLUCID_ERR_SYSTEM`; `PELLUCID_ERR_BUSY`.
 ///
-/// Owns: nothing; the reference is good as OBJECTS at the top says.
+/// Owns: the caller owns `*out_error`; the reference is good as OBJECTS at the top says.
 /// Context: any.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
@@ -100,8 +101,9 @@ pub unsafe extern "C" fn pellucid_exnref_new(
     values: *const pellucid_value_t,
     n_values: usize,
     out_exnref: *mut pellucid_exnref_t,
+    out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); room small, store store, copy tag, slice values n_values, out out_exnref => {
+    entry!(status out_error; room small, store store, copy tag, slice values n_values, out out_exnref => {
         out_exnref.set(with_core(values, |values| store.core().exnref_new(tag.into(), values))?.into());
         Ok(())
     })

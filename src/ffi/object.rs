@@ -4,6 +4,7 @@
 
 use super::engine::pellucid_engine_t;
 use super::entry::entry;
+use super::error::pellucid_error_t;
 use super::handle::pellucid_anyref_t;
 use super::module::pellucid_module_t;
 use super::status::pellucid_status_t;
@@ -224,12 +225,13 @@ fn anyref(object: Object) -> pellucid_anyref_t {
 /// - `values`, `n_values`: its fields, as many as the type says; may be NULL if there are none. Of an `i32` as many bits are kept as
 ///   are stored.
 /// - `out_anyref`: gets the reference, which is good as OBJECTS at the top says.
+/// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another type, number of values or kind;
 /// `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` for a value;
 /// `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_SYSTEM`.
 ///
-/// Owns: nothing.
+/// Owns: the caller owns `*out_error`.
 /// Context: any.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
@@ -239,8 +241,9 @@ pub unsafe extern "C" fn pellucid_struct_new(
     values: *const pellucid_value_t,
     n_values: usize,
     out_anyref: *mut pellucid_anyref_t,
+    out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); room small, store store, slice values n_values, out out_anyref => {
+    entry!(status out_error; room small, store store, slice values n_values, out out_anyref => {
         let made = with_core(values, |values| store.core().struct_new(TypeId(type_id), values))?;
         out_anyref.set(anyref(made));
         Ok(())
@@ -254,10 +257,11 @@ pub unsafe extern "C" fn pellucid_struct_new(
 /// - `value`: each of its elements.
 /// - `length`: how many it has.
 /// - `out_anyref`: gets the reference.
+/// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns as `pellucid_struct_new`, also `PELLUCID_ERR_BUSY`.
 ///
-/// Owns: nothing.
+/// Owns: the caller owns `*out_error`.
 /// Context: any.
 /// Since: 0.1.
 #[unsafe(no_mangle)]
@@ -267,8 +271,9 @@ pub unsafe extern "C" fn pellucid_array_new(
     value: *const pellucid_value_t,
     length: u32,
     out_anyref: *mut pellucid_anyref_t,
+    out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status null_mut(); room small, store store, copy value, out out_anyref => {
+    entry!(status out_error; room small, store store, copy value, out out_anyref => {
         out_anyref.set(anyref(store.core().array_new(TypeId(type_id), length, &value.to_core()?)?));
         Ok(())
     })

@@ -135,8 +135,8 @@ static void all_is_refused(void) {
     uint64_t scope;
     bool answer;
     uint8_t byte = 0;
-    STATUS(PELLUCID_ERR_BUSY, pellucid_struct_new(store, 0, &value, 1, &anyref));
-    STATUS(PELLUCID_ERR_BUSY, pellucid_array_new(store, 0, &value, 1, &anyref));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_struct_new(store, 0, &value, 1, &anyref, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_array_new(store, 0, &value, 1, &anyref, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_object_type(store, &anyref, &type_id, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_object_is(store, &anyref, 0, &answer));
     STATUS(PELLUCID_ERR_BUSY, pellucid_object_get(store, &anyref, 0, &found, 1));
@@ -191,7 +191,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_tag_new(store, type, &new_tag));
     STATUS(PELLUCID_ERR_BUSY, pellucid_tag_type(store, &tag, &functype));
     pellucid_exnref_t exnref = {pellucid_store_id(store), 0};
-    STATUS(PELLUCID_ERR_BUSY, pellucid_exnref_new(store, &tag, NULL, 0, &exnref));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_exnref_new(store, &tag, NULL, 0, &exnref, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_exnref_exception(store, &exnref, NULL, NULL, 0, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_exception_new(store, &tag, NULL, 0, &exception));
     STATUS(PELLUCID_ERR_BUSY, pellucid_linker_define(linker, store, "", 0, "", 0, &import, ERR));

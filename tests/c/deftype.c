@@ -133,13 +133,13 @@ static pellucid_value_t any(pellucid_anyref_t anyref) {
 
 static pellucid_anyref_t tree_of(int32_t number, const pellucid_anyref_t *below, uint32_t n_below) {
     pellucid_value_t none = value_of(PELLUCID_ANYREF), fields[3] = {value_i32(number), none, none};
-    MUST(pellucid_array_new(store, trees, &none, n_below, &fields[1].of.anyref));
+    MUST(pellucid_array_new(store, trees, &none, n_below, &fields[1].of.anyref, ERR));
     for (uint32_t i = 0; i < n_below; i++) {
         pellucid_value_t each = any(below[i]);
         OK(pellucid_object_set(store, &fields[1].of.anyref, i, &each));
     }
     pellucid_anyref_t made;
-    MUST(pellucid_struct_new(store, tree, fields, 3, &made));
+    MUST(pellucid_struct_new(store, tree, fields, 3, &made, ERR));
     return made;
 }
 
@@ -175,8 +175,8 @@ static void guests_take_them(bool is_debug, bool is_module_first) {
     fields[0].of.f64 = 2.5;
     pellucid_value_t at_point = value_of(PELLUCID_ANYREF), at_named = at_point;
     /* Before there is any module, and so any collector that knows the types. */
-    MUST(pellucid_struct_new(store, point, fields, 2, &at_point.of.anyref));
-    MUST(pellucid_struct_new(store, named, fields, 3, &at_named.of.anyref));
+    MUST(pellucid_struct_new(store, point, fields, 2, &at_point.of.anyref, ERR));
+    MUST(pellucid_struct_new(store, named, fields, 3, &at_named.of.anyref, ERR));
     pellucid_anyref_t leaves[2] = {tree_of(1, NULL, 0), tree_of(2, NULL, 0)};
     pellucid_value_t root = any(tree_of(4, leaves, 2));
     OK(pellucid_store_gc(store));

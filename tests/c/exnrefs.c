@@ -132,7 +132,7 @@ static void kept(void) {
 static pellucid_value_t exception(int32_t number) {
     pellucid_value_t values[3] = {value_i32(number), value_i64(-5), value_of(PELLUCID_V128)}, made = value_of(PELLUCID_EXNREF);
     values[2].of.v128[12] = 4;
-    OK(pellucid_exnref_new(store, &number_tag, values, 3, &made.of.exnref));
+    OK(pellucid_exnref_new(store, &number_tag, values, 3, &made.of.exnref, ERR));
     return made;
 }
 
@@ -250,7 +250,7 @@ static void unasked(void) {
     pellucid_type_id_t type;
     pellucid_value_t field = value_i32(4);
     OK(pellucid_module_type(module, 0, &type));
-    OK(pellucid_struct_new(store, type, &field, 1, &thrown[0].of.anyref));
+    OK(pellucid_struct_new(store, type, &field, 1, &thrown[0].of.anyref, ERR));
     pellucid_error_t *error;
     OK(pellucid_exception_new(store, &object_tag, thrown, 2, &error));
     pellucid_error_delete(error);
@@ -268,7 +268,7 @@ static pellucid_action_t look(void *userdata, pellucid_store_t *in, pellucid_eve
     pellucid_type_id_t type;
     pellucid_value_t field = value_i32(4);
     OK(pellucid_module_type(module, 0, &type));
-    OK(pellucid_struct_new(store, type, &field, 1, &in_handler[1].of.anyref));
+    OK(pellucid_struct_new(store, type, &field, 1, &in_handler[1].of.anyref, ERR));
     OK(pellucid_object_get(store, &in_handler[0].of.anyref, 0, &field, 1));
     OK(pellucid_object_get(store, &in_handler[1].of.anyref, 0, &field, 1));
     return PELLUCID_ACTION_CONTINUE;
@@ -316,7 +316,7 @@ static void walk(void) {
     STATUS(PELLUCID_ERR_EXCEPTION, pellucid_func_call(store, &inner, &arg, 1, NULL, 0, &error));
     OK(pellucid_error_exception(error, NULL, values, 2, NULL));
     pellucid_error_delete(error);
-    OK(pellucid_exnref_new(store, &object_tag, values, 2, &keeper.of.exnref));
+    OK(pellucid_exnref_new(store, &object_tag, values, 2, &keeper.of.exnref, ERR));
     size_t n;
     OK(pellucid_object_referrers(store, &values[0].of.anyref, found, 2, &n));
     CHECK(n == 1 && found[0].kind == PELLUCID_EXNREF && pellucid_value_is_same(&found[0], &keeper));

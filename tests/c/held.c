@@ -80,7 +80,7 @@ static void make(int32_t number, pellucid_value_t *values) {
     values[0] = value_of(PELLUCID_EXTERNREF);
     values[1] = value_of(PELLUCID_ANYREF);
     MUST(pellucid_externref_new(store, &marks[number], finalize, &values[0].of.externref));
-    MUST(pellucid_struct_new(store, node, &field, 1, &values[1].of.anyref));
+    MUST(pellucid_struct_new(store, node, &field, 1, &values[1].of.anyref, ERR));
 }
 
 static void collect(void) {

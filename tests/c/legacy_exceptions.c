@@ -151,7 +151,7 @@ static void frames(pellucid_instance_t instance) {
     CHECK(found.index == tag.index && carried.of.i32 == 40);
     STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_frame_write_operand(store, &frame, 0, &other, ERR));
     carried = value_i32(77);
-    OK(pellucid_exnref_new(store, &tag, &carried, 1, &other.of.exnref));
+    OK(pellucid_exnref_new(store, &tag, &carried, 1, &other.of.exnref, ERR));
     OK(pellucid_frame_write_operand(store, &frame, 0, &other, ERR));
     CHECK(resume(call, PELLUCID_RESUME_CONTINUE) == PELLUCID_CALL_PAUSED && event_of(call) == PELLUCID_EVENT_EXCEPTION);
     CHECK(resume(call, PELLUCID_RESUME_CONTINUE) == PELLUCID_CALL_FINISHED);

@@ -176,17 +176,17 @@ static void fields(void) {
     /* The host's own. */
     pellucid_anyref_t more, bytes, nodes, wrong_one;
     values[0] = value_i32(30), values[1] = any(second), values[2] = value_i32(-1), values[3] = value_of(PELLUCID_F64);
-    OK(pellucid_struct_new(store, more_type, values, 4, &more));
+    OK(pellucid_struct_new(store, more_type, values, 4, &more, ERR));
     CHECK(sum(more) == 32);
     OK(pellucid_object_is(store, &more, node_type, &is));
     CHECK(is);
     OK(pellucid_object_is(store, &first, more_type, &is));
     CHECK(!is);
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_object_set(store, &more, 3, &values[3]));
-    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_struct_new(store, more_type, values, 3, &wrong_one));
-    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_struct_new(store, bytes_type, values, 1, &wrong_one));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_struct_new(store, more_type, values, 3, &wrong_one, ERR));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_struct_new(store, bytes_type, values, 1, &wrong_one, ERR));
     pellucid_value_t letter = value_i32(0x141), length_of_bytes = value_i32(5);
-    OK(pellucid_array_new(store, bytes_type, &letter, 5, &bytes));
+    OK(pellucid_array_new(store, bytes_type, &letter, 5, &bytes, ERR));
     char read[6] = "";
     OK(pellucid_array_read(store, &bytes, 0, (uint8_t *)read, 5));
     CHECK(strcmp(read, "AAAAA") == 0);
@@ -196,12 +196,12 @@ static void fields(void) {
     STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_array_read(store, &bytes, 1, (uint8_t *)read, 5));
     STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_array_read(store, &bytes, UINT64_MAX, (uint8_t *)read, 5));
     pellucid_anyref_t constant;
-    OK(pellucid_array_new(store, const_type, &letter, 2, &constant));
+    OK(pellucid_array_new(store, const_type, &letter, 2, &constant, ERR));
     STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_array_write(store, &constant, 0, (const uint8_t *)"xy", 2));
     pellucid_value_t a_node = any(first), by_guest = call("bytes", &length_of_bytes, 1);
-    OK(pellucid_array_new(store, nodes_type, &a_node, 3, &nodes));
+    OK(pellucid_array_new(store, nodes_type, &a_node, 3, &nodes, ERR));
     STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_array_read(store, &nodes, 0, (uint8_t *)read, 4));
-    STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_array_new(store, nodes_type, &by_guest, 3, &wrong_one));
+    STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_array_new(store, nodes_type, &by_guest, 3, &wrong_one, ERR));
     OK(pellucid_object_get(store, &by_guest.of.anyref, 4, values, 1));
     CHECK(values[0].of.i32 == 65);
     pellucid_anyref_t i31;
@@ -373,8 +373,9 @@ static void limits(void) {
     churn[1] = value_i32(10000);
     OK(pellucid_func_call(store, &func, churn, 2, &result, 1, ERR));
     pellucid_anyref_t made;
-    STATUS(PELLUCID_ERR_LIMIT, pellucid_array_new(store, bytes_type, &length, 8 << 20, &made));
-    OK(pellucid_array_new(store, bytes_type, &length, 1 << 20, &made));
+    STATUS(PELLUCID_ERR_LIMIT, pellucid_array_new(store, bytes_type, &length, 8 << 20, &made, ERR));
+    CHECK(last_error != NULL && pellucid_error_status(last_error) == PELLUCID_ERR_LIMIT);
+    OK(pellucid_array_new(store, bytes_type, &length, 1 << 20, &made, ERR));
     close_instance();
 }
 

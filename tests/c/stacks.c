@@ -131,9 +131,9 @@ static void *make_objects(void *where) {
         CHECK(result.of.i32 == (i == 0 ? 0 : 3000000));
     }
     CHECK(pellucid_instance_export(world->store, &world->instance, TEXT("tag"), &tag) == PELLUCID_OK);
-    CHECK(pellucid_exnref_new(world->store, &tag.of.tag, &value, 1, &exnref) == PELLUCID_OK);
+    CHECK(pellucid_exnref_new(world->store, &tag.of.tag, &value, 1, &exnref, NULL) == PELLUCID_OK);
     CHECK(pellucid_module_type(world->module, 0, &type) == PELLUCID_OK);
-    CHECK(pellucid_array_new(world->store, type, &value, 2000000, &anyref) == PELLUCID_OK);
+    CHECK(pellucid_array_new(world->store, type, &value, 2000000, &anyref, NULL) == PELLUCID_OK);
     CHECK(pellucid_store_gc(world->store) == PELLUCID_OK);
     return NULL;
 }

@@ -44,7 +44,9 @@ fn explanation<'a>(comment: &'a str, name: &str) -> &'a str {
 fn parameters(parts: &[Part], comment: &str) -> String {
     array(parts.iter().map(|part| {
         let text = explanation(comment, &part.name);
-        let nullable = part.what.ends_with('*') && (text.contains("may be NULL") || text.contains("NULL is fine"));
+        let is_callback = part.what.ends_with("_cb_t") || part.what == "pellucid_finalizer_t";
+        let is_pointer = part.what.ends_with('*') || is_callback;
+        let nullable = is_pointer && (text.contains("may be NULL") || text.contains("NULL is fine"));
         object(&[
             ("name", string(&part.name)),
             ("type", string(&part.what)),
