@@ -1201,7 +1201,7 @@ typedef struct pellucid_engine_t pellucid_engine_t;
 /**
  * Makes an engine.
  *
- * - `config`: its options, which are copied; NULL means the default options.
+ * - `config`: its options, which are copied; may be NULL for the default options.
  * - `out_engine`: gets the engine.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
@@ -3139,7 +3139,8 @@ pellucid_status_t pellucid_type_supertype(const pellucid_engine_t *engine,
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another type, number of values or kind;
- * `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` for a value;
+ * `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind; `PELLUCID_ERR_WRONG_STORE`,
+ * `PELLUCID_ERR_OUT_OF_RANGE` for a value;
  * `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_SYSTEM`.
  *
  * Owns: the caller owns `*out_error`.
@@ -3246,7 +3247,7 @@ pellucid_status_t pellucid_object_get(pellucid_store_t *store,
  * - `value`: the value; of an `i32` as many bits are kept as are stored.
  *
  * Returns as `pellucid_object_type`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_INVALID_ARGUMENT` if it is immutable; `PELLUCID_ERR_OUT_OF_RANGE` if there is no
- * such place.
+ * such place; `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind.
  *
  * Owns: nothing.
  * Context: any.
@@ -7830,7 +7831,7 @@ typedef pellucid_status_t (*pellucid_wasi_run_cb_t)(void *userdata,
  * - `most_threads`: how many threads that guests have started may run at a time. Starting more fails for the guest with
  *   `EAGAIN`, which is -6.
  * - `userdata`: for `cb`; may be NULL.
- * - `cb`: prepares the stores of threads; NULL if nothing has to be done.
+ * - `cb`: prepares the stores of threads; may be NULL if nothing has to be done.
  * - `finalizer`: frees `userdata` when the group, all its threads, and all stores that it was defined for are gone, on whichever
  *   thread is the last; may be NULL.
  * - `out_threads`: gets the group.
@@ -8190,7 +8191,7 @@ pellucid_status_t pellucid_edit_set_options(pellucid_edit_t *edit,
  * - `edit`: the session.
  * - `id`: the breakpoint's id; it may be one that this session adds.
  * - `userdata`: for `cb`; may be NULL.
- * - `cb`: the condition; NULL for none.
+ * - `cb`: the condition; may be NULL if it is to have none.
  * - `finalizer`: frees `userdata` when the breakpoint hasn't the condition any more, or never gets it; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.

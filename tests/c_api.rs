@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+mod declarations;
 mod library;
+mod misused;
 mod skip;
 
 fn source(name: &str) -> PathBuf {
@@ -87,10 +89,31 @@ macro_rules! programs {
 }
 
 programs! {
-    anyref breakpoint_expression breakpoint_options busy call config core_dump deftype edit epoch error event exact exceptions exnrefs externref floats frame fuel func global goal held
+    anyref breakpoint_expression breakpoint_options busy call config core_dump deftype edit epoch error event everything_at_once exact
+    exceptions exnrefs externref floats frame fuel func global goal held
     instance interrupt intervention layout legacy_exceptions library linker memory misuse module name objects random_interrupts refusals
     shared signal stack_end stacks store table tail threads typed_references types value vectors waiting wasi wasi_paused_threads
     wasi_sockets wasi_threads wasi_waiting
+}
+
+/// Where messages say which call it was, if one ends the process.
+#[test]
+fn every_function_is_misused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misused");
+    let arguments = std::fs::read_to_string(folder.join("arguments.txt")).expect("it is there");
+    let generated = program("misused.d");
+    std::fs::create_dir_all(&generated).expect("the directory can be written");
+    std::fs::write(generated.join("functions.h"), misused::rows(&arguments)).expect("the directory can be written");
+    let includes = [folder.parent().expect("it is in tests/").join("c"), generated.clone()];
+    let includes: Vec<String> = includes.iter().map(|folder| format!("-I{}", folder.display())).collect();
+    let flags = [sanitizer(), &includes.iter().map(String::as_str).collect::<Vec<_>>()].concat();
+    let (program, progress) = (program("misused"), generated.join("progress"));
+    let output = compile(&folder.join("main.c"), &program, &flags);
+    assert!(output.status.success(), "gcc:\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&program).arg(&progress).output().expect("the program was just built");
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let last = std::fs::read_to_string(&progress).unwrap_or_default();
+    assert!(output.status.success() && out == "ok\n", "{}; the last call: {last}\n{out}{errors}", output.status);
 }
 
 #[test]

@@ -342,7 +342,7 @@ fn step(call: &pellucid_call_t, how: How) -> Result<Option<Resume>> {
 /// `PELLUCID_RESUME_RUN_TO`.
 ///
 /// - `call`: the call.
-/// - `frame`: one of its frames; NULL for the innermost, which is what counts without this function, and if this frame is moved afterwards.
+/// - `frame`: one of its frames; may be NULL for the innermost, which is what counts without this function, and if this frame is moved afterwards.
 /// - `pc`: for `PELLUCID_RESUME_RUN_TO`: an operator of the frame's module; 0 for none. One between operators means the next.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a

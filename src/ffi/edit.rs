@@ -312,7 +312,7 @@ pub type pellucid_condition_cb_t = Option<
 /// - `edit`: the session.
 /// - `id`: the breakpoint's id; it may be one that this session adds.
 /// - `userdata`: for `cb`; may be NULL.
-/// - `cb`: the condition; NULL for none.
+/// - `cb`: the condition; may be NULL if it is to have none.
 /// - `finalizer`: frees `userdata` when the breakpoint hasn't the condition any more, or never gets it; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.

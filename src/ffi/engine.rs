@@ -33,7 +33,7 @@ impl pellucid_engine_t {
 
 /// Makes an engine.
 ///
-/// - `config`: its options, which are copied; NULL means the default options.
+/// - `config`: its options, which are copied; may be NULL for the default options.
 /// - `out_engine`: gets the engine.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///

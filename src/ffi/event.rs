@@ -501,7 +501,7 @@ pub unsafe extern "C" fn pellucid_event_set_message(
 /// `PELLUCID_ACTION_RUN_TO`.
 ///
 /// - `event`: the event.
-/// - `frame`: a frame of the call that the event happened to; NULL for the innermost as it is when the handler returns, which is what
+/// - `frame`: a frame of the call that the event happened to; may be NULL for the innermost as it is when the handler returns, which is what
 ///   counts without this function, and if the handler moves this frame afterwards.
 /// - `pc`: for `PELLUCID_ACTION_RUN_TO`: an operator of the frame's module; 0 for none. One between operators means the next.
 ///

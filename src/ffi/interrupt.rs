@@ -9,6 +9,7 @@ use super::entry::entry;
 use super::error::pellucid_error_t;
 use super::func::CallValues;
 use super::handle::pellucid_func_t;
+use super::pointer::alive;
 use super::status::{pellucid_status, pellucid_status_t};
 use super::store::pellucid_store_t;
 use super::value::pellucid_value_t;
@@ -180,9 +181,7 @@ pub unsafe extern "C" fn pellucid_interrupt_request(
 ) -> pellucid_status_t {
     // Not an `entry!`: its errors are made of memory. Nothing here panics.
     // SAFETY: as for `ref` in `argument!`.
-    let Some(interrupt) = (unsafe { interrupt.as_ref() }) else {
-        return pellucid_status::PELLUCID_ERR_NULL_ARGUMENT as pellucid_status_t;
-    };
+    let Some(interrupt) = (unsafe { alive(interrupt) }) else { return status_of_bad(interrupt) };
     match bits(kind) {
         Some(bits) => status_of(interrupt.interrupter.ask(bits)),
         None => pellucid_status::PELLUCID_ERR_INVALID_ARGUMENT as pellucid_status_t,
@@ -202,10 +201,21 @@ pub unsafe extern "C" fn pellucid_interrupt_request(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pellucid_interrupt_withdraw(interrupt: *const pellucid_interrupt_t) -> pellucid_status_t {
     // SAFETY: as for `ref` in `argument!`.
-    match unsafe { interrupt.as_ref() } {
+    match unsafe { alive(interrupt) } {
         Some(interrupt) => status_of(interrupt.interrupter.withdraw()),
-        None => pellucid_status::PELLUCID_ERR_NULL_ARGUMENT as pellucid_status_t,
+        None => status_of_bad(interrupt),
     }
+}
+
+/// The status for a pointer that is NULL or misaligned.
+fn status_of_bad(interrupt: *const pellucid_interrupt_t) -> pellucid_status_t {
+    let is_null = interrupt.is_null();
+    let status = if is_null {
+        pellucid_status::PELLUCID_ERR_NULL_ARGUMENT
+    } else {
+        pellucid_status::PELLUCID_ERR_INVALID_ARGUMENT
+    };
+    status as pellucid_status_t
 }
 
 /// What time is: one of `enum pellucid_clock`.

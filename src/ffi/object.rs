@@ -228,7 +228,8 @@ fn anyref(object: Object) -> pellucid_anyref_t {
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another type, number of values or kind;
-/// `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_WRONG_STORE`, `PELLUCID_ERR_OUT_OF_RANGE` for a value;
+/// `PELLUCID_ERR_TYPE_MISMATCH`; `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind; `PELLUCID_ERR_WRONG_STORE`,
+/// `PELLUCID_ERR_OUT_OF_RANGE` for a value;
 /// `PELLUCID_ERR_LIMIT` if there is no room, see `PELLUCID_LIMIT_HEAP_BYTES`; `PELLUCID_ERR_SYSTEM`.
 ///
 /// Owns: the caller owns `*out_error`.
@@ -390,7 +391,7 @@ pub unsafe extern "C" fn pellucid_object_get(
 /// - `value`: the value; of an `i32` as many bits are kept as are stored.
 ///
 /// Returns as `pellucid_object_type`, `PELLUCID_ERR_BUSY` among them; also `PELLUCID_ERR_INVALID_ARGUMENT` if it is immutable; `PELLUCID_ERR_OUT_OF_RANGE` if there is no
-/// such place.
+/// such place; `PELLUCID_ERR_UNSUPPORTED` for a value of a reserved kind.
 ///
 /// Owns: nothing.
 /// Context: any.

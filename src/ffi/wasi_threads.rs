@@ -291,7 +291,7 @@ fn run_by_host(
 /// - `most_threads`: how many threads that guests have started may run at a time. Starting more fails for the guest with
 ///   `EAGAIN`, which is -6.
 /// - `userdata`: for `cb`; may be NULL.
-/// - `cb`: prepares the stores of threads; NULL if nothing has to be done.
+/// - `cb`: prepares the stores of threads; may be NULL if nothing has to be done.
 /// - `finalizer`: frees `userdata` when the group, all its threads, and all stores that it was defined for are gone, on whichever
 ///   thread is the last; may be NULL.
 /// - `out_threads`: gets the group.

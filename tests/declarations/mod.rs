@@ -68,6 +68,21 @@ pub fn functions(declarations: &[Declaration]) -> Vec<(&str, &str, &[Part], &str
     functions.collect()
 }
 
+/// What the list in a comment says of a parameter, which may share its line with others.
+fn explanation<'a>(comment: &'a str, name: &str) -> &'a str {
+    let list = comment.split("\n\n").find(|paragraph| paragraph.starts_with("- ")).unwrap_or_default();
+    let items = list[2.min(list.len())..].split("\n- ");
+    let mut items = items.filter_map(|item| item.split_once(": "));
+    items.find(|(names, _)| names.contains(&format!("`{name}`"))).map_or("", |(_, text)| text)
+}
+
+/// Whether a parameter may be NULL, as the comment of its function says.
+pub fn is_nullable(part: &Part, comment: &str) -> bool {
+    let is_callback = part.what.ends_with("_cb_t") || part.what == "pellucid_finalizer_t";
+    let text = explanation(comment, &part.name).to_lowercase();
+    (is_callback || part.what.ends_with('*')) && (text.contains("may be null") || text.contains("null is fine"))
+}
+
 fn read_comment<'a>(first: &str, lines: &mut impl Iterator<Item = &'a str>) -> String {
     if let Some((text, _)) = first.split_once("*/") {
         return text.trim().trim_start_matches("/**").trim().to_string();

@@ -1,6 +1,6 @@
 //! `include/pellucid.json`: the header for programs, such as generators of bindings.
 
-use super::declarations::{Declaration, Kind, Part, declarations, header};
+use super::declarations::{Declaration, Kind, Part, declarations, header, is_nullable};
 use std::path::Path;
 
 /// A JSON value in one line.
@@ -33,24 +33,12 @@ fn members(parts: &[Part]) -> String {
     }))
 }
 
-/// What the list in a comment says of a parameter; it may share its line with others.
-fn explanation<'a>(comment: &'a str, name: &str) -> &'a str {
-    let start = comment.find(&format!("`{name}`")).map_or(0, |place| comment[..place].rfind("- ").unwrap_or(place));
-    let rest = &comment[start..];
-    let end = ["\n- ", "\n\n"].iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
-    &rest[..end]
-}
-
 fn parameters(parts: &[Part], comment: &str) -> String {
     array(parts.iter().map(|part| {
-        let text = explanation(comment, &part.name);
-        let is_callback = part.what.ends_with("_cb_t") || part.what == "pellucid_finalizer_t";
-        let is_pointer = part.what.ends_with('*') || is_callback;
-        let nullable = is_pointer && (text.contains("may be NULL") || text.contains("NULL is fine"));
         object(&[
             ("name", string(&part.name)),
             ("type", string(&part.what)),
-            ("nullable", nullable.to_string()),
+            ("nullable", is_nullable(part, comment).to_string()),
             ("out", part.name.starts_with("out_").to_string()),
         ])
     }))
