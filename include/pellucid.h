@@ -6639,7 +6639,7 @@ pellucid_status_t pellucid_event_set_message(pellucid_event_t *event,
  * `PELLUCID_ACTION_RUN_TO`.
  *
  * - `event`: the event.
- * - `frame`: a frame of the call that the event happened to; NULL for the innermost as it is when the handler returns, which is what
+ * - `frame`: a frame of the call that the event happened to; may be NULL for the innermost as it is when the handler returns, which is what
  *   counts without this function, and if the handler moves this frame afterwards.
  * - `pc`: for `PELLUCID_ACTION_RUN_TO`: an operator of the frame's module; 0 for none. One between operators means the next.
  *
@@ -7004,7 +7004,7 @@ pellucid_status_t pellucid_call_trap(pellucid_call_t *call,
  * `PELLUCID_RESUME_RUN_TO`.
  *
  * - `call`: the call.
- * - `frame`: one of its frames; NULL for the innermost, which is what counts without this function, and if this frame is moved afterwards.
+ * - `frame`: one of its frames; may be NULL for the innermost, which is what counts without this function, and if this frame is moved afterwards.
  * - `pc`: for `PELLUCID_RESUME_RUN_TO`: an operator of the frame's module; 0 for none. One between operators means the next.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a

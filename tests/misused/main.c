@@ -48,7 +48,8 @@ struct world {
     pellucid_anyref_t anyref, array, i31, gone_anyref;
     pellucid_exnref_t exnref, gone_exnref;
     pellucid_weak_t weak, gone_weak;
-    pellucid_frame_t frame, stale_frame;
+    /* `event_frame` is the one of the event, in its handler. */
+    pellucid_frame_t frame, stale_frame, event_frame;
     pellucid_type_id_t point, bytes_type, functype_id;
     uint64_t scope, breakpoint;
     uint32_t pc;
@@ -326,6 +327,7 @@ static void make_paused(struct world *w) {
     MUST(pellucid_call_frame(w->paused, &w->frame));
     MUST(pellucid_frame_pc(w->store, &w->frame, &w->pc));
     MUST(pellucid_call_event(w->paused, &w->event));
+    w->event_frame = w->frame;
     MUST(pellucid_edit_begin(w->store, &w->edit));
     MUST(pellucid_edit_add(w->edit, w->module, w->pc, NULL, NULL));
 }
@@ -610,7 +612,7 @@ struct row {
 
 static enum context context;
 static struct world *world, *neighbour, *stranger;
-static bool has_succeeded[N_FUNCTIONS], was_tried[N_FUNCTIONS];
+static bool has_succeeded[N_FUNCTIONS];
 static size_t n_rows;
 static FILE *progress;
 
@@ -807,7 +809,6 @@ static bool spoil(struct row *row, union slot *a, size_t place, size_t way) {
             row->what = "is a frame of a call in another state";
             row->is_impossible = parameter->how != FRAME;
             words[1] = pellucid_call_id(w->trapped);
-            row->expected = BIT(PELLUCID_ERR_STALE_HANDLE);
             break;
         default:
             return false;
@@ -953,6 +954,9 @@ static bool is_refused(const struct function *function) {
     return context == ON_SECOND_THREAD && (function->documented & BIT(PELLUCID_ERR_BUSY)) != 0;
 }
 
+/* What the row that isn't spoilt has answered: what else is wrong in this context may come first. */
+static pellucid_status_t unspoilt;
+
 static void check_answer(const struct row *row, pellucid_status_t status) {
     const struct function *function = row->function;
     uint64_t allowed = function->documented | BIT(PELLUCID_ERR_SYSTEM);
@@ -961,6 +965,10 @@ static void check_answer(const struct row *row, pellucid_status_t status) {
         allowed = row->expected;
         if (is_refused(function)) {
             allowed |= BIT(PELLUCID_ERR_BUSY);
+        }
+        bool is_about_pointer = (row->expected & (BIT(PELLUCID_ERR_NULL_ARGUMENT) | BIT(PELLUCID_ERR_INVALID_ARGUMENT))) != 0;
+        if (unspoilt < 0 && !is_about_pointer) {
+            allowed |= BIT(unspoilt);
         }
         if (!world->is_debug) {
             allowed |= function->documented & BIT(PELLUCID_ERR_DEBUG_DISABLED);
@@ -1070,7 +1078,7 @@ static bool do_row(struct row *row, union slot *a) {
         return false;
     }
     if (row->is_good) {
-        was_tried[index] = true;
+        unspoilt = status;
         has_succeeded[index] |= status == function->good;
     }
     check_answer(row, status);
@@ -1143,6 +1151,7 @@ static pellucid_action_t in_handler(void *userdata, pellucid_store_t *where, pel
         is_inside = true;
         const pellucid_event_t *before = world->event;
         world->event = event;
+        MUST(pellucid_event_frame(event, &world->event_frame));
         do_rows();
         world->event = before;
         is_inside = false;
@@ -1178,6 +1187,7 @@ static void do_rows_at_breakpoint(void) {
 
 static void do_function(const struct function *function) {
     row = (struct row){.function = function};
+    unspoilt = PELLUCID_OK;
     do {
         size_t first = row.number;
         bool is_debug = context != NO_DEBUGGING;
