@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+#[expect(dead_code, reason = "header.rs uses more of it")]
 mod declarations;
 mod library;
 mod misused;
