@@ -59,6 +59,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ),
     ("edit", "Debugging: edit sessions", "Changing breakpoints, all or nothing."),
     ("breakpoint", "Debugging: breakpoints", "Looking at breakpoints."),
+    ("watchpoint", "Debugging: watchpoints", "Being told who touches a memory, a global or a table."),
     ("core_dump", "Debugging: core dumps", "A store as it stands still, written down for other tools."),
 ];
 

@@ -6339,6 +6339,12 @@ enum pellucid_event_kind {
      * `memory.atomic.wait` too if it waits there, or waits in a function of WASI's; without, the event has no frame.
      */
     PELLUCID_EVENT_INTERRUPT = 256,
+    /**
+     * An operator has accessed what a watchpoint watches, or it was found to be changed, see `pellucid_edit_watch_memory` and
+     * `pellucid_event_watch_hit`. The guest is about to execute the next operator; a breakpoint there is told of after this. A step that
+     * was being made is over.
+     */
+    PELLUCID_EVENT_WATCHPOINT = 512,
     /** The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told. */
     PELLUCID_EVENT_DEADLINE = 32768,
     /**
@@ -6347,7 +6353,7 @@ enum pellucid_event_kind {
      */
     PELLUCID_EVENT_FUEL = 65536,
     /** In a mask: every kind that the header knows. */
-    PELLUCID_EVENT_ALL = 98687,
+    PELLUCID_EVENT_ALL = 99199,
 };
 
 /** Wishes that may be or-ed into a mask of events. */
@@ -7995,7 +8001,7 @@ size_t pellucid_wasi_threads_count(const pellucid_wasi_threads_t *threads);
  * ================================================================================================== */
 
 /**
- * A list of intended changes to a store's breakpoints. An owned object.
+ * A list of intended changes to a store's breakpoints and watchpoints. An owned object.
  *
  *     pellucid_edit_t *edit;
  *     pellucid_edit_begin(store, &edit);
@@ -8013,7 +8019,7 @@ size_t pellucid_wasi_threads_count(const pellucid_wasi_threads_t *threads);
 typedef struct pellucid_edit_t pellucid_edit_t;
 
 /**
- * When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its conditions if it has any
+ * When a breakpoint or watchpoint that is reached, and enabled, raises an event: if all of this holds, and its conditions if it has any
  * (`pellucid_edit_set_condition`, `pellucid_edit_set_expression`). All zeros for always.
  *
  * Since: 0.1.
@@ -8038,14 +8044,14 @@ typedef struct {
 } pellucid_breakpoint_options_t;
 
 /**
- * Says whether a breakpoint that the guest has reached raises an event.
+ * Says whether a breakpoint or watchpoint that the guest has reached raises an event.
  *
  * - `userdata`: as registered.
  * - `store`: the store. The condition may use it as an event handler may, and delete it.
  * - `frame`: the frame that has reached it.
- * - `id`: the breakpoint.
+ * - `id`: the breakpoint or watchpoint.
  *
- * It is asked only where somebody is told of the event: not for a call that can't pause if no handler wants breakpoints, and not for guest
+ * It is asked only where somebody is told of the event: not for a call that can't pause if no handler wants the event, and not for guest
  * code that a handler or a condition calls.
  *
  * It must return, and not by `longjmp` or a C++ exception.
@@ -8134,10 +8140,10 @@ pellucid_status_t pellucid_edit_add_at_function(pellucid_edit_t *edit,
                                                 uint32_t *out_actual_pc);
 
 /**
- * Intends to remove a breakpoint. Whether it exists is checked by the commit.
+ * Intends to remove a breakpoint or watchpoint. Whether it exists is checked by the commit.
  *
  * - `edit`: the session.
- * - `id`: the breakpoint's id; it may be one that this session adds.
+ * - `id`: its id; it may be one that this session adds.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
  *
@@ -8148,7 +8154,7 @@ pellucid_status_t pellucid_edit_add_at_function(pellucid_edit_t *edit,
 pellucid_status_t pellucid_edit_remove(pellucid_edit_t *edit, uint64_t id);
 
 /**
- * Intends to enable or disable a breakpoint. Whether it exists is checked by the commit.
+ * Intends to enable or disable a breakpoint or watchpoint. Whether it exists is checked by the commit.
  *
  * - `edit`: the session.
  * - `id`: the breakpoint's id; it may be one that this session adds.
@@ -8160,10 +8166,12 @@ pellucid_status_t pellucid_edit_remove(pellucid_edit_t *edit, uint64_t id);
  * Context: any.
  * Since: 0.1.
  */
-pellucid_status_t pellucid_edit_enable(pellucid_edit_t *edit, uint64_t id, bool is_enabled);
+pellucid_status_t pellucid_edit_enable(pellucid_edit_t *edit,
+                                       uint64_t id,
+                                       bool is_enabled);
 
 /**
- * Intends to give a breakpoint options, instead of those that it has. What is to be ignored is counted anew. Whether the breakpoint exists is
+ * Intends to give a breakpoint or watchpoint options, instead of those that it has. What is to be ignored is counted anew. Whether the breakpoint exists is
  * checked by the commit.
  *
  *     pellucid_breakpoint_options_t options = {.ignore_count = 99, .is_one_shot = 1};
@@ -8186,7 +8194,7 @@ pellucid_status_t pellucid_edit_set_options(pellucid_edit_t *edit,
                                             const pellucid_breakpoint_options_t *options);
 
 /**
- * Intends to give a breakpoint a condition, instead of the one that it has. Whether the breakpoint exists is checked by the commit.
+ * Intends to give a breakpoint or watchpoint a condition, instead of the one that it has. Whether the breakpoint exists is checked by the commit.
  *
  * - `edit`: the session.
  * - `id`: the breakpoint's id; it may be one that this session adds.
@@ -8273,7 +8281,7 @@ pellucid_status_t pellucid_edit_single_step(pellucid_edit_t *edit,
  * - `edit`: the session, which is still to be deleted.
  * - `out_error`: gets an error object on failure; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint or watchpoint that it names doesn't exist;
  * `PELLUCID_ERR_INVALID_STATE` if the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code
  * couldn't be changed.
  *
@@ -8402,6 +8410,295 @@ pellucid_status_t pellucid_breakpoint_module(const pellucid_store_t *store,
  * Since: 0.1.
  */
 pellucid_status_t pellucid_store_is_single_stepping(const pellucid_store_t *store, bool *out_is_on);
+
+/* ==================================================================================================
+ * Debugging: watchpoints
+ *
+ * Being told who touches a memory, a global or a table.
+ * ================================================================================================== */
+
+/** Values of `pellucid_watch_access_t`: bits. */
+enum pellucid_watch_access {
+    /** It is read. */
+    PELLUCID_WATCH_READ = 1,
+    /** It is written, be it with what is there already. */
+    PELLUCID_WATCH_WRITE = 2,
+};
+
+/** Values of `pellucid_watch_kind_t`. */
+enum pellucid_watch_kind {
+    /** Bytes of a memory. */
+    PELLUCID_WATCH_MEMORY = 1,
+    /** A global. */
+    PELLUCID_WATCH_GLOBAL = 2,
+    /** An element of a table. */
+    PELLUCID_WATCH_ELEMENT = 3,
+};
+
+/**
+ * What is done to what is watched: of `enum pellucid_watch_access`, or-ed together.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_watch_access_t;
+
+/**
+ * What a watchpoint watches: one of `enum pellucid_watch_kind`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_watch_kind_t;
+
+/**
+ * A watchpoint as it is listed.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Set by the caller to `sizeof(pellucid_watchpoint_info_t)`. */
+    uint32_t struct_size;
+    /** 1 if it raises events, else 0. */
+    uint32_t is_enabled;
+    /** Its id. */
+    uint64_t id;
+    /** What it watches: one of `enum pellucid_watch_kind`. */
+    pellucid_watch_kind_t kind;
+    /** What is watched for: of `enum pellucid_watch_access`. */
+    pellucid_watch_access_t access;
+    /** The memory's, global's or table's number in the store, the `index` of its handle. */
+    uint64_t entity;
+    /** The first byte, or the element; of a global 0. */
+    uint64_t address;
+    /** How many bytes; of others 1. */
+    uint64_t size;
+    /** How often such an access was seen while it was enabled. */
+    uint64_t hits;
+    /** How many of the hits raised no event, because an event handler was running. */
+    uint64_t passed_over;
+    /** How many of the hits raised no event, because of its options or its condition. */
+    uint64_t declined;
+    /** Its options. */
+    pellucid_breakpoint_options_t options;
+    /** 1 if it has a condition, else 0. */
+    uint32_t has_condition;
+    /** 0. */
+    uint32_t reserved;
+} pellucid_watchpoint_info_t;
+
+/**
+ * What happened at a watchpoint.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** Set by the caller to `sizeof(pellucid_watch_hit_t)`. */
+    uint32_t struct_size;
+    /** What was done, of what the watchpoint is for: of `enum pellucid_watch_access`. */
+    pellucid_watch_access_t access;
+    /** The watchpoint's id. */
+    uint64_t id;
+    /** Of those that are watched, the first byte that was accessed, or found to be changed; the element; of a global 0. */
+    uint64_t address;
+    /** How many bytes; of others 1. */
+    uint64_t size;
+    /** The operator that did it, in the function of the event's frame, as an offset in its module's bytes; 0 if `is_found` is 1. */
+    uint32_t pc;
+    /** 1 if it was found to be changed by the host or by another thread, 0 if an operator did it. */
+    uint32_t is_found;
+} pellucid_watch_hit_t;
+
+/**
+ * Intends to add a watchpoint of a part of a memory, which is enabled.
+ *
+ * When an operator of any guest of the store has done such an access to any of the bytes, `PELLUCID_EVENT_WATCHPOINT` is raised
+ * before the next operator: loads and stores of all kinds, atomic and vector operators, `memory.wait`, and `memory.fill`, `copy` and `init`. One that
+ * traps has done nothing. An exchange that fails, as it found another value, has read.
+ *
+ * Writes of the host, of functions of WASI's and of other stores' guests to a shared memory are found by comparing: when a host
+ * function returns, and when a guest is about to run. Then the event has no operator, and a write of what was there already isn't found.
+ * What an event handler or a condition changes, or has guests change, is no news to whoever is told, and raises no event.
+ *
+ * As long as there are watchpoints all operators that might do such an access to such a thing are slower, wherever they
+ * access; the others aren't, and nothing is without. The commit looks at all functions of the modules whose instances have the memory.
+ *
+ * `pellucid_edit_remove`, `pellucid_edit_enable`, `pellucid_edit_set_options` and `pellucid_edit_set_condition` are for watchpoints as
+ * for breakpoints. What counts is the frame whose operator did it, at the operator behind that.
+ *
+ * - `edit`: the session.
+ * - `memory`: the memory.
+ * - `address`: the first byte, as an offset in the memory.
+ * - `size`: how many bytes, up to 1048576.
+ * - `access`: `PELLUCID_WATCH_READ`, `PELLUCID_WATCH_WRITE`, or both.
+ * - `out_id`: gets the watchpoint's id, which is never 0, and never another watchpoint's or breakpoint's in the store; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another access, or if `size` is 0;
+ * `PELLUCID_ERR_OUT_OF_RANGE` unless all bytes are in the memory now, or for a memory that the store never made; `PELLUCID_ERR_LIMIT` for more
+ * bytes; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_watch_memory(pellucid_edit_t *edit,
+                                             const pellucid_memory_t *memory,
+                                             uint64_t address,
+                                             uint64_t size,
+                                             pellucid_watch_access_t access,
+                                             uint64_t *out_id);
+
+/**
+ * Intends to add a watchpoint of a global: as `pellucid_edit_watch_memory` for `global.get` and `global.set` in any instance that has
+ * it, and for `pellucid_global_set`.
+ *
+ * - `edit`: the session.
+ * - `global`: the global.
+ * - `access`: `PELLUCID_WATCH_READ`, `PELLUCID_WATCH_WRITE`, or both.
+ * - `out_id`: gets the watchpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another access; `PELLUCID_ERR_OUT_OF_RANGE` for a global that
+ * the store never made; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_watch_global(pellucid_edit_t *edit,
+                                             const pellucid_global_t *global,
+                                             pellucid_watch_access_t access,
+                                             uint64_t *out_id);
+
+/**
+ * Intends to add a watchpoint of an element of a table: as `pellucid_edit_watch_memory` for `table.get`, `set`, `fill`, `copy` and
+ * `init`, and for `pellucid_table_set`. Calls through the element read it too, but aren't told of.
+ *
+ * - `edit`: the session.
+ * - `table`: the table.
+ * - `index`: the element.
+ * - `access`: `PELLUCID_WATCH_READ`, `PELLUCID_WATCH_WRITE`, or both.
+ * - `out_id`: gets the watchpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another access; `PELLUCID_ERR_OUT_OF_RANGE` if the table has no
+ * such element now, or for a table that the store never made; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_watch_element(pellucid_edit_t *edit,
+                                              const pellucid_table_t *table,
+                                              uint64_t index,
+                                              pellucid_watch_access_t access,
+                                              uint64_t *out_id);
+
+/**
+ * The ids of all watchpoints of a store, the oldest first.
+ *
+ * - `store`: the store.
+ * - `out_ids`, `cap_ids`: places for ids, and how many; may be NULL if there are none.
+ * - `out_n`: gets the number of watchpoints, also those for which there is no place.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_watchpoint_list(const pellucid_store_t *store,
+                                           uint64_t *out_ids,
+                                           size_t cap_ids,
+                                           size_t *out_n);
+
+/**
+ * A watchpoint by its id.
+ *
+ * - `store`: the store.
+ * - `id`: the id.
+ * - `out_info`: gets the watchpoint; its `struct_size` must be set.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is none, or none any more;
+ * `PELLUCID_ERR_DEBUG_DISABLED`; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't set.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_watchpoint_info(const pellucid_store_t *store,
+                                           uint64_t id,
+                                           pellucid_watchpoint_info_t *out_info);
+
+/**
+ * How many watchpoints an event is of.
+ *
+ * - `event`: the event.
+ *
+ * Returns the number; 0 for other events than `PELLUCID_EVENT_WATCHPOINT`, or if `event` is NULL.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+size_t pellucid_event_watch_count(const pellucid_event_t *event);
+
+/**
+ * What happened at a watchpoint.
+ *
+ * - `event`: the event.
+ * - `n`: which of its watchpoints, less than `pellucid_event_watch_count`. An operator's come in the order of their ids, and before
+ *   what was found.
+ * - `out_hit`: gets what happened; its `struct_size` must be set.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such watchpoint; `PELLUCID_ERR_INVALID_ARGUMENT` if `struct_size` isn't
+ * set.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_watch_hit(const pellucid_event_t *event,
+                                           size_t n,
+                                           pellucid_watch_hit_t *out_hit);
+
+/**
+ * The bytes before and after, if the watchpoint is of a memory.
+ *
+ * - `event`: the event.
+ * - `n`: which of its watchpoints.
+ * - `out_old`, `out_new`: get the bytes from the hit's `address` on as they were before, and as they were when it was done, up to its
+ *   `size`; each may be NULL.
+ * - `n_bytes`: how many bytes there is room for.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such watchpoint; `PELLUCID_ERR_TYPE_MISMATCH` if it isn't of a memory.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_watch_bytes(const pellucid_event_t *event,
+                                             size_t n,
+                                             uint8_t *out_old,
+                                             uint8_t *out_new,
+                                             size_t n_bytes);
+
+/**
+ * The values before and after, if the watchpoint is of a global or of an element.
+ *
+ * - `event`: the event.
+ * - `n`: which of its watchpoints.
+ * - `store`: the event's store.
+ * - `out_old`, `out_new`: get the value as it was before, and as it was when it was done; each may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such watchpoint; `PELLUCID_ERR_TYPE_MISMATCH` if it
+ * is of a memory; `PELLUCID_ERR_WRONG_STORE`.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_watch_values(const pellucid_event_t *event,
+                                              size_t n,
+                                              pellucid_store_t *store,
+                                              pellucid_value_t *out_old,
+                                              pellucid_value_t *out_new);
 
 /* ==================================================================================================
  * Debugging: core dumps

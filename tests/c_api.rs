@@ -94,7 +94,7 @@ programs! {
     exceptions exnrefs externref floats frame fuel func global goal held
     instance interrupt intervention layout legacy_exceptions library linker memory misuse module name objects random_interrupts refusals
     shared signal stack_end stacks store table tail threads typed_references types value vectors waiting wasi wasi_paused_threads
-    wasi_sockets wasi_threads wasi_waiting
+    wasi_sockets wasi_threads wasi_waiting watchpoints
 }
 
 /// Where messages say which call it was, if one ends the process.

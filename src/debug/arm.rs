@@ -7,7 +7,7 @@
 //! A function may be in several blobs, in several forms. All that the store has mapped are armed, and those that it maps later
 //! are armed before they can be reached.
 //!
-//! Must not know events. Invariant: a stop point is armed exactly if its run has an enabled breakpoint or it is in
+//! Must not know events. Invariant: a stop point is armed exactly if its run has an enabled breakpoint, a watchpoint needs it, or it is in
 //! [`Armed`]; a change of code that fails is undone before anything else changes.
 
 use super::Debuggee;
@@ -15,6 +15,7 @@ use super::breakpoints::{Book, Place, Site, SiteKey};
 use super::hash::NumberMap;
 use super::location::Location;
 use super::stopped_call::StoppedCall;
+use super::watching::{WatchedStops, Watching};
 use crate::abi::frame_table::Stop;
 use crate::base::{CodeOffset, DefinedFuncIndex, Func, FuncIndex, NativePc, Result};
 use crate::runtime::{CodeObserver, MappedBlob, Module, Store};
@@ -258,13 +259,14 @@ pub(super) fn defined(module: Module, index: FuncIndex) -> Option<Function> {
 pub(super) struct ArmNewCode {
     pub(super) book: Rc<Book>,
     pub(super) armed: Rc<Armed>,
+    pub(super) watching: Rc<Watching>,
 }
 
 impl CodeObserver for ArmNewCode {
     fn mapped(&self, store: &Store, blob: &Rc<MappedBlob>) -> Result<()> {
         let breakpoints = self.book.of_module(blob.module());
         let places: Vec<Vec<Place>> = breakpoints.iter().map(|breakpoint| breakpoint.places_in(blob)).collect();
-        let enabled = breakpoints.iter().zip(&places).filter(|(breakpoint, _)| breakpoint.enabled.get());
+        let enabled = breakpoints.iter().zip(&places).filter(|(breakpoint, _)| breakpoint.rules.is_enabled());
         let mut armed: BTreeSet<CodeOffset> =
             enabled.flat_map(|(_, places)| places.iter().map(|place| place.stop.return_offset)).collect();
         for (module, function) in self.armed.functions.borrow().keys() {
@@ -272,11 +274,17 @@ impl CodeObserver for ArmNewCode {
                 armed.extend(stops_in(blob, DefinedFuncIndex::from_u32(*function)).map(|stop| stop.return_offset));
             }
         }
+        let watched = self.watching.stops_of(blob);
+        armed.extend(&watched);
         if !armed.is_empty() {
             store.patch(blob, armed.into_iter().map(|stop| (stop, true)))?;
         }
+        if !watched.is_empty() {
+            let stops = WatchedStops { blob: blob.clone(), offsets: watched };
+            self.book.watched.borrow_mut().insert(blob.id().as_u32(), stops);
+        }
         for (breakpoint, places) in breakpoints.iter().zip(places) {
-            if breakpoint.enabled.get() {
+            if breakpoint.rules.is_enabled() {
                 places.iter().for_each(|place| self.book.mark_at(breakpoint, place, true));
             }
             breakpoint.places.borrow_mut().extend(places);

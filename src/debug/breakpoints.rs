@@ -4,15 +4,15 @@
 //! of its run. Read next: [`super::edit`] for how they change, `arm.rs` for what that does to the code.
 
 use super::Debuggee;
-use super::expression::Expression;
+use super::access::{Access, Accesses, accesses};
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
 use super::location::Cache;
-use super::options::{BreakpointOptions, Condition};
+use super::options::{BreakpointOptions, Rules};
 use super::quiet::is_quiet;
 use super::replay::{Run, index_in_run};
 use super::stopped_call::StoppedCall;
-use super::view::View;
+use super::watching::WatchedStops;
 use crate::abi::frame_table::Stop;
 use crate::base::{BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
 use crate::runtime::{MappedBlob, Module, Store};
@@ -55,15 +55,7 @@ pub(super) struct Breakpoint {
     /// Where it is in the code that the store has mapped: once in each form of its function. Nowhere in dead code, which is
     /// never reached.
     pub(super) places: RefCell<Vec<Place>>,
-    pub(super) enabled: Cell<bool>,
-    pub(super) options: Cell<BreakpointOptions>,
-    condition: RefCell<Option<Rc<Condition>>>,
-    expression: RefCell<Option<Rc<Expression>>>,
-    hits: Cell<u64>,
-    passed_over: Cell<u64>,
-    /// How often options and condition were met, but for the count that is ignored.
-    met: Cell<u64>,
-    declined: Cell<u64>,
+    pub(super) rules: Rules,
 }
 
 /// A breakpoint's place in one form of its function.
@@ -98,76 +90,8 @@ impl Breakpoint {
             asked,
             actual,
             places: RefCell::default(),
-            enabled: Cell::new(true),
-            options: Cell::default(),
-            condition: RefCell::default(),
-            expression: RefCell::default(),
-            hits: Cell::new(0),
-            passed_over: Cell::new(0),
-            met: Cell::new(0),
-            declined: Cell::new(0),
+            rules: Rules::default(),
         }
-    }
-
-    /// Whether it doesn't always raise an event.
-    fn has_options(&self) -> bool {
-        self.options.get() != BreakpointOptions::default() || self.has_condition()
-    }
-
-    fn has_condition(&self) -> bool {
-        self.condition.borrow().is_some() || self.has_expression()
-    }
-
-    fn has_expression(&self) -> bool {
-        self.expression.borrow().is_some()
-    }
-
-    /// Whether its expression doesn't hold in a frame that has reached it. One that can't be told counts as if it held.
-    #[inline]
-    pub(super) fn is_declined_in(&self, view: &View<'_>, store: &Store) -> bool {
-        self.expression.borrow().as_ref().is_some_and(|expression| expression.holds(view, store) == Some(false))
-    }
-
-    /// Sets its expression, or takes it away.
-    pub(super) fn set_expression(&self, expression: Option<Rc<Expression>>) {
-        self.expression.replace(expression);
-    }
-
-    /// Its condition.
-    pub(super) fn condition(&self) -> Option<Rc<Condition>> {
-        self.condition.borrow().clone()
-    }
-
-    /// Sets its options; what is to be ignored is counted anew.
-    pub(super) fn set_options(&self, options: BreakpointOptions) {
-        self.options.set(options);
-        self.met.set(0);
-    }
-
-    /// Sets its condition, or takes it away.
-    pub(super) fn set_condition(&self, condition: Option<Rc<Condition>>) {
-        // What is dropped is the host's, so not while the cell is borrowed.
-        drop(self.condition.replace(condition));
-    }
-
-    /// Counts a hit.
-    #[inline]
-    pub(super) fn count(&self, passed_over: bool) {
-        self.hits.set(self.hits.get() + 1);
-        if passed_over {
-            self.passed_over.set(self.passed_over.get() + 1);
-        }
-    }
-
-    /// Counts that options and condition are met; answers how often they were.
-    pub(super) fn count_met(&self) -> u64 {
-        self.met.set(self.met.get() + 1);
-        self.met.get()
-    }
-
-    /// Counts that a hit raises no event because of them.
-    pub(super) fn count_declined(&self) {
-        self.declined.set(self.declined.get() + 1);
     }
 
     pub(super) fn info(&self) -> BreakpointInfo {
@@ -176,12 +100,12 @@ impl Breakpoint {
             module: self.module.clone(),
             asked: self.asked,
             actual: self.actual,
-            enabled: self.enabled.get(),
-            hits: self.hits.get(),
-            passed_over: self.passed_over.get(),
-            declined: self.declined.get(),
-            options: self.options.get(),
-            has_condition: self.has_condition(),
+            enabled: self.rules.is_enabled(),
+            hits: self.rules.hits.get(),
+            passed_over: self.rules.passed_over.get(),
+            declined: self.rules.declined.get(),
+            options: self.rules.options.get(),
+            has_condition: self.rules.has_condition(),
         }
     }
 
@@ -208,6 +132,15 @@ impl SiteKey {
     pub(super) fn new(blob: &MappedBlob, stop: &Stop) -> SiteKey {
         SiteKey { blob: blob.id(), return_offset: stop.return_offset.0 }
     }
+
+    /// The stop point of a blob that returns there.
+    pub(super) fn at(blob: &MappedBlob, return_offset: CodeOffset) -> SiteKey {
+        SiteKey { blob: blob.id(), return_offset: return_offset.0 }
+    }
+
+    fn return_offset(self) -> CodeOffset {
+        CodeOffset(self.return_offset)
+    }
 }
 
 /// A stop point that matters now, with what was decoded for it.
@@ -219,6 +152,8 @@ pub(super) struct Site {
     /// For each operator of the run, the first from there on that isn't quiet.
     loud: OnceCell<Box<[u32]>>,
     layout: OnceCell<Rc<Layout>>,
+    /// The operators of the run that access something, by their places in it.
+    accesses: OnceCell<Box<[(u32, Accesses)]>>,
     /// By place in the run.
     marks: RefCell<Vec<Mark>>,
     /// The place of the first mark, if there is any.
@@ -247,6 +182,7 @@ impl Site {
             run: OnceCell::new(),
             loud: OnceCell::new(),
             layout: OnceCell::new(),
+            accesses: OnceCell::new(),
             marks: RefCell::new(Vec::new()),
             marks_start: Cell::new(0),
             marks_end: Cell::new(0),
@@ -305,6 +241,29 @@ impl Site {
         self.layout.get_or_init(|| cache.layout(&self.blob, self.body, self.stop.state))
     }
 
+    /// The operators of the run that access something.
+    fn accesses(&self) -> &[(u32, Accesses)] {
+        self.accesses.get_or_init(|| {
+            let info = self.blob.module().info();
+            let all = self.run().pcs.iter().map(|pc| accesses(&info.operator_at(*pc)));
+            (0..).zip(all).filter(|(_, accesses)| accesses[0].is_some()).collect()
+        })
+    }
+
+    /// The first operator at `index` or behind it that accesses something that `which` says.
+    pub(super) fn next_access(&self, index: u32, which: impl Fn(&Access) -> bool) -> Option<u32> {
+        let accesses = self.accesses();
+        let rest = &accesses[accesses.partition_point(|(place, _)| *place < index)..];
+        rest.iter().find(|(_, accesses)| accesses.iter().flatten().any(&which)).map(|(place, _)| *place)
+    }
+
+    /// What the operator at `index` accesses.
+    pub(super) fn accesses_at(&self, index: u32) -> Accesses {
+        let accesses = self.accesses();
+        let found = accesses.binary_search_by_key(&index, |(place, _)| *place);
+        found.map_or([None, None], |found| accesses[found].1)
+    }
+
     /// Whether any operator of the run has an enabled breakpoint.
     #[inline]
     pub(super) fn is_marked(&self) -> bool {
@@ -348,7 +307,7 @@ impl Site {
         }
         let marks = self.marks.borrow();
         let mark = marks.iter().find(|mark| mark.index == index)?;
-        mark.breakpoints.iter().for_each(|breakpoint| breakpoint.count(passed_over));
+        mark.breakpoints.iter().for_each(|breakpoint| breakpoint.rules.count(passed_over));
         Some(mark.ids.clone())
     }
 
@@ -366,17 +325,17 @@ impl Site {
         }
         let marks = self.marks.borrow();
         let mark = marks.iter().find(|mark| mark.index == index);
-        let Some(Mark { breakpoints, .. }) = mark.filter(|mark| mark.breakpoints.iter().all(|it| it.has_expression()))
+        let Some(Mark { breakpoints, .. }) = mark.filter(|mark| mark.breakpoints.iter().all(|it| it.rules.has_expression()))
         else {
             return false;
         };
         let mut look = call.look();
         let Some(view) = look.frame(store, cache, 0) else { return false };
-        let are_declined = breakpoints.iter().all(|breakpoint| breakpoint.is_declined_in(&view, store));
+        let are_declined = breakpoints.iter().all(|breakpoint| breakpoint.rules.is_declined_in(&view, store));
         if are_declined {
             for breakpoint in breakpoints {
-                breakpoint.count(false);
-                breakpoint.count_declined();
+                breakpoint.rules.count(false);
+                breakpoint.rules.count_declined();
             }
         }
         are_declined
@@ -409,7 +368,7 @@ impl Site {
         self.marks_start.set(marks.first().map_or(0, |mark| mark.index));
         self.marks_end.set(marks.last().map_or(0, |mark| mark.index + 1));
         self.has_options
-            .set(marks.iter().flat_map(|mark| &mark.breakpoints).any(|breakpoint| breakpoint.has_options()));
+            .set(marks.iter().flat_map(|mark| &mark.breakpoints).any(|breakpoint| breakpoint.rules.has_options()));
     }
 }
 
@@ -420,6 +379,8 @@ pub(super) struct Book {
     sites: RefCell<NumberMap<SiteKey, Rc<Site>>>,
     sites_by_address: RefCell<NumberMap<usize, Rc<Site>>>,
     last_id: Cell<u64>,
+    /// The stop points that watchpoints need, by blob.
+    pub(super) watched: RefCell<NumberMap<u32, WatchedStops>>,
 }
 
 impl Book {
@@ -455,7 +416,7 @@ impl Book {
 
     /// Enables or disables a breakpoint in its sites, which exist from then on, or not.
     pub(super) fn mark(&self, breakpoint: &Rc<Breakpoint>, enabled: bool) {
-        breakpoint.enabled.set(enabled);
+        breakpoint.rules.set_enabled(enabled);
         for place in &*breakpoint.places.borrow() {
             self.mark_at(breakpoint, place, enabled);
         }
@@ -470,13 +431,20 @@ impl Book {
         }
     }
 
-    /// How many enabled breakpoints the run of a stop point has.
+    /// What a stop point is armed for: how many enabled breakpoints its run has, and one more if watchpoints need it.
     pub(super) fn enabled_at(&self, key: SiteKey) -> usize {
+        let watched = self.watched.borrow();
+        let is_watched = watched.get(&key.blob.as_u32()).is_some_and(|stops| stops.has(key.return_offset()));
+        self.breakpoints_at(key) + usize::from(is_watched)
+    }
+
+    /// How many enabled breakpoints the run of a stop point has.
+    pub(super) fn breakpoints_at(&self, key: SiteKey) -> usize {
         let sites = self.sites.borrow();
         sites.get(&key).map_or(0, |site| site.marks.borrow().iter().map(|mark| mark.breakpoints.len()).sum())
     }
 
-    /// Where those of a blob's stop points return to that no breakpoint needs.
+    /// Where those of a blob's stop points return to that neither breakpoints nor watchpoints need.
     pub(super) fn unmarked<'a>(
         &self,
         blob: &MappedBlob,
@@ -493,6 +461,7 @@ impl Book {
         }
         self.sites.borrow_mut().retain(|_, site| site.blob.id() != blob.id());
         self.sites_by_address.borrow_mut().retain(|_, site| site.blob.id() != blob.id());
+        self.watched.borrow_mut().remove(&blob.id().as_u32());
     }
 
     /// The site of a stop point.

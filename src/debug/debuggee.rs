@@ -13,6 +13,7 @@ use super::intervene::ExactForms;
 use super::location::Cache;
 use super::pending::Pending;
 use super::stopped_call::StoppedCall;
+use super::watching::Watching;
 use crate::base::error::bail;
 use crate::base::{
     Func, FuncIndex, Global, GlobalIndex, Instance, Memory, MemoryIndex, Result, StoreLimits, Table, TableIndex, Tag,
@@ -28,6 +29,7 @@ pub struct Debuggee {
     is_debug: bool,
     pub(super) book: Rc<Book>,
     pub(super) armed: Rc<Armed>,
+    pub(super) watching: Rc<Watching>,
     /// Single-step mode.
     pub(super) single_step: Cell<bool>,
     /// The call that was asked to step, and how far.
@@ -80,15 +82,18 @@ impl Debuggee {
     /// A new store.
     pub fn new(engine: &Engine, limits: StoreLimits) -> Result<Debuggee> {
         let store = Store::new(engine, limits)?;
-        let (book, armed): (Rc<Book>, Rc<Armed>) = Default::default();
+        let (book, armed, watching): (Rc<Book>, Rc<Armed>, Rc<Watching>) = Default::default();
         if engine.is_debug() {
-            store.set_code_observer(Rc::new(ArmNewCode { book: book.clone(), armed: armed.clone() }));
+            let (book, armed) = (book.clone(), armed.clone());
+            store.set_code_observer(Rc::new(ArmNewCode { book, armed, watching: watching.clone() }));
+            store.set_return_observer(watching.clone());
         }
         Ok(Debuggee {
             is_debug: engine.is_debug(),
             store,
             book,
             armed,
+            watching,
             single_step: Cell::new(false),
             step_request: Cell::new(None),
             goal_armed: Cell::new(None),

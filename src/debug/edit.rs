@@ -8,15 +8,17 @@ use super::Debuggee;
 use super::arm::{Patch, Return};
 use super::breakpoints::{Breakpoint, SiteKey};
 use super::expression::Expression;
-use super::options::{BreakpointOptions, Condition};
+use super::options::{BreakpointOptions, Condition, Rules};
 use super::replay::operator_at_or_after;
+use super::watching::Plan;
+use super::watchpoints::{WatchTarget, Watchpoint};
 use crate::base::{CodeOffset, FuncIndex, Result, StoreId, WasmPc, error::bail, memory};
 use crate::runtime::{MappedBlob, Module};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
-/// A list of intended changes to a store's breakpoints. Nothing happens before [`Edit::commit`], which does all of
+/// A list of intended changes to a store's breakpoints and watchpoints. Nothing happens before [`Edit::commit`], which does all of
 /// it or nothing. Dropping an edit discards it.
 ///
 /// An edit may be begun, filled and committed at rest, inside a host function, inside an event handler, and while calls
@@ -28,6 +30,7 @@ pub struct Edit {
 
 enum Intent {
     Add(Breakpoint),
+    Watch(Watchpoint),
     Remove(u64),
     Enable(u64, bool),
     Options(u64, BreakpointOptions),
@@ -36,9 +39,24 @@ enum Intent {
     SingleStep(bool),
 }
 
-/// What a commit makes of one breakpoint.
+/// A breakpoint or a watchpoint.
+enum Point {
+    Break(Rc<Breakpoint>),
+    Watch(Rc<Watchpoint>),
+}
+
+impl Point {
+    fn rules(&self) -> &Rules {
+        match self {
+            Point::Break(breakpoint) => &breakpoint.rules,
+            Point::Watch(watchpoint) => &watchpoint.rules,
+        }
+    }
+}
+
+/// What a commit makes of one breakpoint or watchpoint.
 struct Fate {
-    breakpoint: Rc<Breakpoint>,
+    point: Point,
     is_listed: bool,
     exists: bool,
     enabled: bool,
@@ -49,13 +67,13 @@ struct Fate {
 }
 
 impl Fate {
-    fn new(breakpoint: Rc<Breakpoint>, is_listed: bool) -> Fate {
-        let enabled = breakpoint.enabled.get();
-        Fate { breakpoint, is_listed, exists: true, enabled, options: None, condition: None, expression: None }
+    fn new(point: Point, is_listed: bool) -> Fate {
+        let enabled = point.rules().is_enabled();
+        Fate { point, is_listed, exists: true, enabled, options: None, condition: None, expression: None }
     }
 
     fn was_enabled(&self) -> bool {
-        self.is_listed && self.breakpoint.enabled.get()
+        self.is_listed && self.point.rules().is_enabled()
     }
 
     fn will_be_enabled(&self) -> bool {
@@ -64,14 +82,14 @@ impl Fate {
 
     /// Has the breakpoint know where it is in the code. Those that are listed know it as long as they are.
     fn find_places(&self, debuggee: &Debuggee) -> Result<()> {
-        let module = &self.breakpoint.module;
+        let Point::Break(breakpoint) = &self.point else { return Ok(()) };
+        let module = &breakpoint.module;
         if self.will_be_enabled() {
             debuggee.store().map(module)?;
         }
         if !self.is_listed {
-            let places =
-                debuggee.store().blobs_of(module).iter().flat_map(|blob| self.breakpoint.places_in(blob)).collect();
-            self.breakpoint.places.replace(places);
+            let places = debuggee.store().blobs_of(module).iter().flat_map(|blob| breakpoint.places_in(blob)).collect();
+            breakpoint.places.replace(places);
         }
         Ok(())
     }
@@ -122,6 +140,19 @@ impl Edit {
             bail!(InvalidArgument, "function {} is imported, it has no body", function.as_u32());
         };
         self.add(debuggee, module, info.bodies[defined].operators)
+    }
+
+    /// Intends to add a watchpoint; answers its id. `access` is of [`bits`](super::access::bits).
+    ///
+    /// Errors: `InvalidArgument` for an access that is none, or no bytes; `WrongStore`; `OutOfRange` beyond what is there now; `Limit`
+    /// for more than [`MOST_BYTES`](super::watchpoints::MOST_BYTES); `System`.
+    pub fn watch(&mut self, debuggee: &Debuggee, target: WatchTarget, access: u8) -> Result<u64> {
+        self.check_store(debuggee)?;
+        memory::reserve(&mut self.intents, 1)?;
+        let watchpoint = Watchpoint::new(debuggee, target, access)?;
+        let id = watchpoint.id;
+        self.intents.push(Intent::Watch(watchpoint));
+        Ok(id)
     }
 
     /// Intends to remove a breakpoint. Whether it exists is checked by the commit.
@@ -183,33 +214,44 @@ impl Edit {
         for fate in fates.values() {
             fate.find_places(debuggee)?;
         }
-        debuggee.patch(&debuggee.changes(&fates, &returns))?;
+        let plan = debuggee.plan_for(&fates)?;
+        debuggee.patch(&debuggee.changes(&fates, &returns, plan.as_ref()))?;
 
         debuggee.single_step.set(single_step);
         for fate in fates.values() {
             if let Some(options) = fate.options {
-                fate.breakpoint.set_options(options);
+                fate.point.rules().set_options(options);
             }
             if let Some(condition) = &fate.condition {
-                fate.breakpoint.set_condition(condition.clone());
+                fate.point.rules().set_condition(condition.clone());
             }
             if let Some(expression) = &fate.expression {
-                fate.breakpoint.set_expression(expression.clone());
+                fate.point.rules().set_expression(expression.clone());
             }
+            let breakpoint = match &fate.point {
+                Point::Break(breakpoint) => breakpoint,
+                Point::Watch(watchpoint) => {
+                    debuggee.watching.set(watchpoint, fate.exists, fate.enabled);
+                    continue;
+                }
+            };
             if fate.is_listed != fate.exists {
                 if fate.exists {
-                    debuggee.book.insert(fate.breakpoint.clone());
+                    debuggee.book.insert(breakpoint.clone());
                 } else {
-                    debuggee.book.remove(fate.breakpoint.id);
+                    debuggee.book.remove(breakpoint.id);
                 }
             }
             let has_new_options = fate.options.is_some() || fate.condition.is_some() || fate.expression.is_some();
             let is_marked_anew = fate.will_be_enabled() && has_new_options;
             if is_marked_anew || fate.was_enabled() != fate.will_be_enabled() {
-                debuggee.book.mark(&fate.breakpoint, fate.will_be_enabled());
+                debuggee.book.mark(breakpoint, fate.will_be_enabled());
             } else {
-                fate.breakpoint.enabled.set(fate.enabled);
+                breakpoint.rules.set_enabled(fate.enabled);
             }
+        }
+        if let Some(plan) = plan {
+            debuggee.adopt_watching(plan);
         }
         returns.into_iter().for_each(|place| debuggee.armed.insert_return(place));
         Ok(())
@@ -241,8 +283,10 @@ impl Edit {
             match intent {
                 Intent::SingleStep(on) => single_step = on,
                 Intent::Add(breakpoint) => {
-                    let breakpoint = Rc::new(breakpoint);
-                    fates.insert(breakpoint.id, Fate::new(breakpoint, false));
+                    fates.insert(breakpoint.id, Fate::new(Point::Break(Rc::new(breakpoint)), false));
+                }
+                Intent::Watch(watchpoint) => {
+                    fates.insert(watchpoint.id, Fate::new(Point::Watch(Rc::new(watchpoint)), false));
                 }
                 Intent::Remove(id) => fate(&mut fates, debuggee, id)?.exists = false,
                 Intent::Enable(id, enabled) => fate(&mut fates, debuggee, id)?.enabled = enabled,
@@ -260,8 +304,11 @@ fn fate<'a>(fates: &'a mut BTreeMap<u64, Fate>, debuggee: &Debuggee, id: u64) ->
     let fate = match fates.entry(id) {
         Entry::Occupied(fate) => fate.into_mut(),
         Entry::Vacant(place) => {
-            let Some(breakpoint) = debuggee.book.breakpoint(id) else { bail!(NotFound, "there is no breakpoint {id}") };
-            place.insert(Fate::new(breakpoint, true))
+            let watchpoint = || debuggee.watching.point(id).map(Point::Watch);
+            let Some(point) = debuggee.book.breakpoint(id).map(Point::Break).or_else(watchpoint) else {
+                bail!(NotFound, "there is no breakpoint {id}")
+            };
+            place.insert(Fate::new(point, true))
         }
     };
     if !fate.exists {
@@ -279,16 +326,36 @@ impl Debuggee {
         locations.filter_map(|location| self.return_to_arm(&location)).collect()
     }
 
+    /// What becomes of the watching, if anything does. What is there now is what is compared with.
+    fn plan_for(&self, fates: &BTreeMap<u64, Fate>) -> Result<Option<Plan>> {
+        let mut enabled = None;
+        for (id, fate) in fates {
+            let Point::Watch(watchpoint) = &fate.point else { continue };
+            if fate.was_enabled() == fate.will_be_enabled() {
+                continue;
+            }
+            let enabled = enabled.get_or_insert_with(|| self.watching.enabled());
+            if fate.will_be_enabled() {
+                watchpoint.refresh(self.store())?;
+                enabled.insert(*id, watchpoint.clone());
+            } else {
+                enabled.remove(id);
+            }
+        }
+        enabled.map(|enabled| self.plan_watching(enabled.into_values())).transpose()
+    }
+
     /// What it takes to bring the code from what the breakpoints and stepping need to what they will need, with
     /// `returns` armed for stepping, too.
-    fn changes(&self, fates: &BTreeMap<u64, Fate>, returns: &[Return]) -> Vec<Patch> {
+    fn changes(&self, fates: &BTreeMap<u64, Fate>, returns: &[Return], plan: Option<&Plan>) -> Vec<Patch> {
         let mut changes: BTreeMap<SiteKey, Change> = BTreeMap::new();
         for place in returns {
             let change = Change::new(&place.blob, place.stop.return_offset);
             changes.entry(place.key()).or_insert(change).is_return = true;
         }
         for fate in fates.values() {
-            let Breakpoint { module, function, places, .. } = &*fate.breakpoint;
+            let Point::Break(breakpoint) = &fate.point else { continue };
+            let Breakpoint { module, function, places, .. } = &**breakpoint;
             for place in &*places.borrow() {
                 let key = place.key();
                 let change = changes.entry(key).or_insert_with(|| Change::new(&place.blob, place.stop.return_offset));
@@ -296,6 +363,7 @@ impl Debuggee {
                 change.is_stepped = self.armed.contains((module, *function), key) || self.pending.needs(key);
             }
         }
+        let of_watchpoints = plan.map_or_else(Vec::new, |plan| self.watch_patches(plan, &mut changes));
         let mut patches: Vec<Patch> = Vec::new();
         for (key, change) in changes {
             let before = self.book.enabled_at(key);
@@ -310,15 +378,16 @@ impl Debuggee {
                 _ => patches.push(Patch { blob: change.blob, stops: vec![(change.offset, will_be_armed)] }),
             }
         }
+        patches.extend(of_watchpoints);
         patches
     }
 }
 
 /// What changes for a stop point.
-struct Change {
+pub(super) struct Change {
     blob: Rc<MappedBlob>,
     offset: CodeOffset,
-    /// How many more of its breakpoints will be enabled.
+    /// For how much more it will be needed: enabled breakpoints, and watchpoints as one.
     breakpoints: isize,
     /// Whether it is armed for stepping, or for a write.
     is_stepped: bool,
@@ -329,5 +398,10 @@ struct Change {
 impl Change {
     fn new(blob: &Rc<MappedBlob>, offset: CodeOffset) -> Change {
         Change { blob: blob.clone(), offset, breakpoints: 0, is_stepped: false, is_return: false }
+    }
+
+    /// Notes that it will be needed for so much more.
+    pub(super) fn needs(&mut self, more: isize) {
+        self.breakpoints += more;
     }
 }

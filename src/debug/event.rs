@@ -3,7 +3,7 @@
 //! Must not know how calls are driven. Invariant: a handler that runs is kept alive, whatever it does to itself.
 //! Read next: `session.rs`.
 
-use super::{Debuggee, Frame, Goal};
+use super::{Debuggee, Frame, Goal, WatchHit};
 use crate::base::error::MemoryFault;
 use crate::base::{Error, Result, Thrown, TrapCode, WasmPc, error::bail};
 use crate::runtime::Call;
@@ -28,15 +28,17 @@ pub enum EventKind {
     Step = 1 << 5,
     /// The store's deadline in its engine's epochs is reached.
     Epoch = 1 << 6,
-    // 1 << 7: watchpoint.
     /// Somebody has asked for it, from another thread or a signal handler.
     Interrupt = 1 << 8,
-    // 1 << 9: function entry. 1 << 10: function exit. 1 << 11: memory grown. 1 << 12: module loaded. 1 << 13: instance created.
-    // 1 << 14: call finished.
+    /// An operator has accessed what a watchpoint watches, or it was found to be changed by others; the guest is about to execute the next
+    /// operator.
+    Watchpoint = 1 << 9,
+    // 1 << 10: function entry. 1 << 11: function exit. 1 << 12: memory grown. 1 << 13: module loaded. 1 << 14: instance created.
     /// The guest has used up the time that it was given. No handler is asked: the call pauses, or traps.
     Deadline = 1 << 15,
     /// The store's fuel is used up.
     Fuel = 1 << 16,
+    // 1 << 17: call finished.
     // 1 << 31 is [`EventKind::NESTED`].
 }
 
@@ -50,14 +52,16 @@ impl EventKind {
         | EventKind::Step as u32
         | EventKind::Epoch as u32
         | EventKind::Interrupt as u32
+        | EventKind::Watchpoint as u32
         | EventKind::Deadline as u32
         | EventKind::Fuel as u32;
     /// Not a kind, but a wish in the mask: events of guest code that the handler itself calls reach it too.
     pub const NESTED: u32 = 1 << 31;
 
-    /// Whether it is about the guest as a whole, and not about the operator where the guest happens to be.
+    /// Whether it is about the guest as a whole, or the operator before, and not about the operator where the guest happens to be.
     pub(super) fn is_between_operators(self) -> bool {
-        matches!(self, EventKind::Epoch | EventKind::Interrupt | EventKind::Deadline | EventKind::Fuel)
+        use EventKind::*;
+        matches!(self, Epoch | Interrupt | Watchpoint | Deadline | Fuel)
     }
 
     /// The kind's bit in a mask.
@@ -90,6 +94,8 @@ pub struct Event {
     pub error: Option<Error>,
     /// For [`EventKind::CaughtException`]: the exception, and where it will be caught.
     pub exception: Option<CaughtException>,
+    /// For [`EventKind::Watchpoint`]: what happened, by the age of the watchpoints.
+    pub watched: Option<Rc<[WatchHit]>>,
 }
 
 impl Event {
@@ -209,7 +215,7 @@ impl Debuggee {
     #[inline(always)]
     pub(super) fn handle(&self, call: &Call, registered: &Registered, event: &Event) -> Action {
         let _handling = Counted::new(&self.handling);
-        call.with_handler(self.store(), || (registered.handler)(self, event))
+        self.letting_host_write(|| call.with_handler(self.store(), || (registered.handler)(self, event)))
     }
 
     /// A handler asked for a pause of a call that can't pause.

@@ -75,7 +75,11 @@ impl Session<'_> {
         let store = self.debuggee.store();
         let is_new = place == Interrupted::Outside && !self.has_begun.replace(true) && !self.call.is_nested();
         let asked = self.take_asked(is_new);
-        if let (Todo::Nothing, _) = self.todo(asked) {
+        let tells_of_watched = match asked.look {
+            true => self.if_done_with(self.debuggee.look_before_running())?,
+            false => false,
+        };
+        if matches!(self.todo(asked), (Todo::Nothing, _)) && !tells_of_watched {
             return Flow::Continue(());
         }
         if place == Interrupted::Outside && self.stopped_call.begin_again(self.call) {
@@ -118,6 +122,7 @@ impl Session<'_> {
         asked.trap |= before.trap;
         asked.pause |= before.pause;
         asked.event |= before.event;
+        asked.look |= before.look;
         asked.epoch = asked.epoch.or(before.epoch);
         asked.fuel = asked.fuel.or(before.fuel);
         asked

@@ -6,6 +6,7 @@
 //! the state of a frame is the state *before* the operator at its pc; code is patched by a committed [`Edit`] and by
 //! stepping only. Read next: [`debuggee`], `session.rs`, `replay.rs`.
 
+mod access;
 mod arm;
 pub mod breakpoints;
 mod computation;
@@ -33,6 +34,9 @@ mod replay;
 mod session;
 mod stopped_call;
 mod view;
+mod watch;
+mod watching;
+pub mod watchpoints;
 
 pub use breakpoints::BreakpointInfo;
 pub use core_dump::CoreContents;
@@ -44,3 +48,4 @@ pub use frame::{Frame, FrameInfo, FrameKind};
 pub use goal::{Goal, Reach};
 pub use interruption::Budget;
 pub use options::{BreakpointOptions, Condition};
+pub use watchpoints::{Seen, WatchHit, WatchTarget, WatchpointInfo};

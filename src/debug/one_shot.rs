@@ -84,7 +84,7 @@ impl Debuggee {
         call.drive(|call, exit| self.drive_one_shot(call, exit))
     }
 
-    /// Arms the function that a call enters, or disarms what was armed for a step that is over.
+    /// Arms the function that a call enters, or disarms what was armed for a step that is over; looks at what is watched.
     #[inline(always)]
     fn before_one_shot(&self, func: Func) -> Result<()> {
         if self.steps_into_calls() { self.rearm_for_one_shot(func) } else { Ok(()) }
@@ -93,11 +93,14 @@ impl Debuggee {
     #[inline(always)]
     fn steps_into_calls(&self) -> bool {
         // Both are off without debugging too.
-        self.single_step.get() || self.armed.any()
+        self.single_step.get() || self.armed.any() || self.watching.any()
     }
 
     #[cold]
     fn rearm_for_one_shot(&self, func: Func) -> Result<()> {
+        if self.watching.any() && self.look_before_running()? {
+            self.store().look_soon();
+        }
         if !self.is_silent() && self.steps(NEW_CALL) {
             return self.function_to_step(func).map_or(Ok(()), |function| self.arm_function(function));
         }

@@ -1,19 +1,23 @@
-//! The options of breakpoints, and their conditions: they decide whether one that is reached raises an event.
+//! The options of breakpoints and watchpoints, and their conditions: they decide whether one that is reached raises an event.
 //!
 //! Must not know how it is told. Invariant: the host's condition is asked only where an event handler could be told, and under the same
 //! rules. Read next: [`super::edit`] for how they are set, `session.rs` for where they are looked at.
 
-use super::breakpoints::{Breakpoint, Site};
+use super::breakpoints::Site;
 use super::event::{Counted, EventKind, Receiver};
+use super::expression::Expression;
 use super::session::Session;
+use super::view::View;
 use super::{Debuggee, Edit, Frame};
 use crate::base::{Instance, Result};
+use crate::runtime::Store;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Asks the host whether a breakpoint counts, at the operator that the frame is at.
+/// Asks the host whether a breakpoint or watchpoint counts, at the operator that the frame is at.
 pub type Condition = Box<dyn Fn(&Debuggee, &Frame, u64) -> bool>;
 
-/// When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its [`Condition`].
+/// When a breakpoint or watchpoint that is reached, and enabled, raises an event: if all of this holds, and its [`Condition`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BreakpointOptions {
     /// The frame runs in this instance.
@@ -26,6 +30,91 @@ pub struct BreakpointOptions {
     pub is_one_shot: bool,
 }
 
+/// What decides whether a breakpoint or watchpoint that is reached raises an event, and what was counted.
+#[derive(Default)]
+pub(super) struct Rules {
+    pub(super) is_disabled: Cell<bool>,
+    pub(super) options: Cell<BreakpointOptions>,
+    condition: RefCell<Option<Rc<Condition>>>,
+    expression: RefCell<Option<Rc<Expression>>>,
+    pub(super) hits: Cell<u64>,
+    pub(super) passed_over: Cell<u64>,
+    /// How often options and condition were met, but for the count that is ignored.
+    met: Cell<u64>,
+    pub(super) declined: Cell<u64>,
+}
+
+impl Rules {
+    pub(super) fn is_enabled(&self) -> bool {
+        !self.is_disabled.get()
+    }
+
+    pub(super) fn set_enabled(&self, enabled: bool) {
+        self.is_disabled.set(!enabled);
+    }
+
+    /// Whether it doesn't always raise an event.
+    pub(super) fn has_options(&self) -> bool {
+        self.options.get() != BreakpointOptions::default() || self.has_condition()
+    }
+
+    pub(super) fn has_condition(&self) -> bool {
+        self.condition.borrow().is_some() || self.has_expression()
+    }
+
+    pub(super) fn has_expression(&self) -> bool {
+        self.expression.borrow().is_some()
+    }
+
+    /// Whether its expression doesn't hold in a frame that has reached it. One that can't be told counts as if it held.
+    #[inline]
+    pub(super) fn is_declined_in(&self, view: &View<'_>, store: &Store) -> bool {
+        self.expression.borrow().as_ref().is_some_and(|expression| expression.holds(view, store) == Some(false))
+    }
+
+    /// Sets its expression, or takes it away.
+    pub(super) fn set_expression(&self, expression: Option<Rc<Expression>>) {
+        self.expression.replace(expression);
+    }
+
+    /// Its condition.
+    pub(super) fn condition(&self) -> Option<Rc<Condition>> {
+        self.condition.borrow().clone()
+    }
+
+    /// Sets its options; what is to be ignored is counted anew.
+    pub(super) fn set_options(&self, options: BreakpointOptions) {
+        self.options.set(options);
+        self.met.set(0);
+    }
+
+    /// Sets its condition, or takes it away.
+    pub(super) fn set_condition(&self, condition: Option<Rc<Condition>>) {
+        // What is dropped is the host's, so not while the cell is borrowed.
+        drop(self.condition.replace(condition));
+    }
+
+    /// Counts a hit.
+    #[inline]
+    pub(super) fn count(&self, passed_over: bool) {
+        self.hits.set(self.hits.get() + 1);
+        if passed_over {
+            self.passed_over.set(self.passed_over.get() + 1);
+        }
+    }
+
+    /// Counts that options and condition are met; answers how often they were.
+    fn count_met(&self) -> u64 {
+        self.met.set(self.met.get() + 1);
+        self.met.get()
+    }
+
+    /// Counts that a hit raises no event because of them.
+    pub(super) fn count_declined(&self) {
+        self.declined.set(self.declined.get() + 1);
+    }
+}
+
 impl Session<'_> {
     /// Counts a hit of the enabled breakpoints at `index`, of which some have options; answers the ids of those that raise an event.
     /// What is there only once is removed.
@@ -34,19 +123,19 @@ impl Session<'_> {
     #[cold]
     pub(super) fn hit_with_options(&self, site: &Site, index: u32) -> Result<Option<Rc<[u64]>>> {
         let breakpoints = site.breakpoints_at(index);
-        breakpoints.iter().for_each(|breakpoint| breakpoint.count(self.silent));
+        breakpoints.iter().for_each(|breakpoint| breakpoint.rules.count(self.silent));
         // If nobody hears of it, nothing is asked, and nothing is used up.
         let receiver = self.debuggee.receiver(EventKind::Breakpoint, self.resumable);
         let is_told = !self.silent && !matches!(receiver, Receiver::Nobody);
         let was_moved = self.stopped_call.is_moved();
         let (mut ids, mut spent) = (Vec::new(), Vec::new());
         for breakpoint in &breakpoints {
-            if is_told && !self.counts(breakpoint)? {
-                breakpoint.count_declined();
+            if is_told && !self.counts(EventKind::Breakpoint, breakpoint.id, &breakpoint.rules)? {
+                breakpoint.rules.count_declined();
                 continue;
             }
             ids.push(breakpoint.id);
-            if is_told && breakpoint.options.get().is_one_shot {
+            if is_told && breakpoint.rules.options.get().is_one_shot {
                 spent.push(breakpoint.id);
             }
         }
@@ -54,11 +143,7 @@ impl Session<'_> {
         if ids.is_empty() || self.stopped_call.is_moved() != was_moved {
             return Ok(None);
         }
-        if !spent.is_empty() {
-            let mut edit = Edit::begin(self.debuggee)?;
-            spent.into_iter().for_each(|id| edit.remove(id));
-            edit.commit(self.debuggee)?;
-        }
+        self.remove_spent(spent)?;
         Ok(Some(ids.into()))
     }
 
@@ -71,10 +156,20 @@ impl Session<'_> {
         is_told && site.are_declined(index, self.stopped_call, self.debuggee.store(), cache)
     }
 
-    /// Whether a breakpoint that was reached raises an event.
-    fn counts(&self, breakpoint: &Breakpoint) -> Result<bool> {
+    /// Removes what is there only once.
+    pub(super) fn remove_spent(&self, spent: Vec<u64>) -> Result<()> {
+        if spent.is_empty() {
+            return Ok(());
+        }
+        let mut edit = Edit::begin(self.debuggee)?;
+        spent.into_iter().for_each(|id| edit.remove(id));
+        edit.commit(self.debuggee)
+    }
+
+    /// Whether a breakpoint or watchpoint that was reached raises an event, which would be of this kind.
+    pub(super) fn counts(&self, kind: EventKind, id: u64, rules: &Rules) -> Result<bool> {
         let frame = self.stopped_call.frame(self.debuggee.store(), 0);
-        let BreakpointOptions { instance, frame_key, ignore_count, .. } = breakpoint.options.get();
+        let BreakpointOptions { instance, frame_key, ignore_count, .. } = rules.options.get();
         if instance.is_some() && self.debuggee.frame_info(&frame)?.instance != instance {
             return Ok(false);
         }
@@ -86,26 +181,28 @@ impl Session<'_> {
         let Debuggee { cache, .. } = self.debuggee;
         let mut look = self.stopped_call.look();
         let view = look.frame(self.debuggee.store(), cache, 0);
-        if view.is_some_and(|view| breakpoint.is_declined_in(&view, self.debuggee.store())) {
+        if view.is_some_and(|view| rules.is_declined_in(&view, self.debuggee.store())) {
             return Ok(false);
         }
         drop(look);
-        if let Some(condition) = breakpoint.condition()
-            && !self.ask(&condition, &frame, breakpoint.id)
+        if let Some(condition) = rules.condition()
+            && !self.ask(kind, &condition, &frame, id)
         {
             return Ok(false);
         }
         // A condition may have changed any of them.
-        let is_there = breakpoint.enabled.get() && self.debuggee.book.breakpoint(breakpoint.id).is_some();
-        Ok(is_there && breakpoint.count_met() > ignore_count)
+        let is_there = rules.is_enabled() && self.debuggee.has_point(id);
+        Ok(is_there && rules.count_met() > ignore_count)
     }
 
     /// Asks the host, as an event handler is told.
-    fn ask(&self, condition: &Condition, frame: &Frame, id: u64) -> bool {
+    fn ask(&self, kind: EventKind, condition: &Condition, frame: &Frame, id: u64) -> bool {
         self.has_begun.set(true);
         // It has seen the frame: that is stale as soon as another operator is reached.
-        self.stopped_call.raised.set(Some(EventKind::Breakpoint));
+        self.stopped_call.raised.set(Some(kind));
         let _handling = Counted::new(&self.debuggee.handling);
-        self.call.with_handler(self.debuggee.store(), || condition(self.debuggee, frame, id))
+        self.debuggee.letting_host_write(|| {
+            self.call.with_handler(self.debuggee.store(), || condition(self.debuggee, frame, id))
+        })
     }
 }

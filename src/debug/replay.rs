@@ -129,7 +129,7 @@ fn is_last(module: &Module, function: DefinedFuncIndex, pc: WasmPc) -> bool {
 }
 
 /// The operators of a function from `pc` on, which must be one.
-fn operators_from(
+pub fn operators_from(
     module: &Module,
     function: DefinedFuncIndex,
     pc: WasmPc,

@@ -67,7 +67,11 @@ impl<'a> Session<'a> {
     /// Goes on with a resumable call that is ready or paused, or has yielded.
     #[inline(always)]
     pub(super) fn begin(&self) -> Result<Outcome> {
-        if let Some(site) = self.stopped_call.site().filter(|_| self.stopped_call.is_stopped()) {
+        let is_stopped = self.stopped_call.is_stopped();
+        if self.debuggee.watching.any() {
+            self.look_before_running(is_stopped)?;
+        }
+        if let Some(site) = self.stopped_call.site().filter(|_| is_stopped) {
             if self.walk(&site).is_break() {
                 return self.outcome();
             }
@@ -87,7 +91,9 @@ impl<'a> Session<'a> {
                 return self.outcome();
             }
             // Where fuel is used up a stop point is next, and where an exception is caught that was thrown.
-            let is_asked = |asked: Interrupts| asked.fuel.is_none() && asked != Interrupts::default();
+            let is_asked = |asked: Interrupts| {
+                asked.fuel.is_none() && asked != Interrupts { look: asked.look, ..Interrupts::default() }
+            };
             let is_long = self.debuggee.run_on.get().is_some_and(is_asked);
             let exit = if is_long { self.enter_for_a_while() } else { self.enter() };
             match exit? {
@@ -156,10 +162,24 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// What this answers; the call can't be run if that is an error.
+    pub(super) fn if_done_with<R>(&self, result: Result<R>) -> ControlFlow<(), R> {
+        match result {
+            Ok(answer) => ControlFlow::Continue(answer),
+            Err(error) => {
+                self.outcome.set(Some(Err(error)));
+                ControlFlow::Break(())
+            }
+        }
+    }
+
     /// Handles a stop of the guest. If the answer is to go on, everything is ready for that.
     #[inline(always)]
     fn stopped(&self, stopped: Stopped) -> Flow {
         if let Some(mut site) = self.arrive(stopped) {
+            if self.debuggee.watching.any() {
+                self.settle(site.stop.pc)?;
+            }
             if self.debuggee.pending.any() || self.debuggee.run_on.get().is_some() {
                 self.if_done(self.debuggee.make_writes(self.stopped_call, stopped.fp))?;
                 self.has_run_on()?;
@@ -176,6 +196,9 @@ impl<'a> Session<'a> {
     fn before_entry(&self) -> Flow {
         if self.debuggee.armed.any() {
             self.if_done(self.debuggee.before_running())?;
+        }
+        if self.debuggee.watching.any() {
+            self.if_done(self.debuggee.watch_new_instances())?;
         }
         if self.stopped_call.is_moved() {
             self.if_done(self.reenter())?;
@@ -293,7 +316,10 @@ impl<'a> Session<'a> {
     fn arrive(&self, stopped: Stopped) -> Option<Rc<Site>> {
         let last = self.stopped_call.site().filter(|site| site.is_at(stopped.pc));
         let site = last.or_else(|| self.debuggee.book.site_at(self.debuggee.store(), stopped.pc))?;
-        let is_passed = !site.is_marked() && !self.is_written(stopped.fp) && !self.step_ends_in(&site, stopped.fp);
+        let is_passed = !site.is_marked()
+            && !self.is_written(stopped.fp)
+            && !self.step_ends_in(&site, stopped.fp)
+            && !self.is_watched(&site);
         if is_passed && self.debuggee.run_on.get().is_none() {
             if let Err(refused) = self.debuggee.forget_orphans() {
                 log::debug!("a stop point that nothing needs stays armed: {refused}");
@@ -315,15 +341,25 @@ impl<'a> Session<'a> {
     fn walk(&self, site: &Site) -> Flow {
         loop {
             let index = self.stopped_call.index();
-            self.examine(site, index)?;
+            let is_watching = self.debuggee.watching.any();
+            if is_watching {
+                self.tell_of_watched(site, index)?;
+            }
+            if !self.stopped_call.is_moved() {
+                self.examine(site, index)?;
+            }
             if self.stopped_call.is_moved() {
                 return self.let_machine_go_on(&self.here());
             }
-            let target = match self.step_ends(site) {
+            let mut target = match self.step_ends(site) {
                 Ends::Everywhere => site.next(index),
                 Ends::Nowhere => site.next_mark(index),
                 Ends::At(pc) => site.next_mark_or(index, pc),
             };
+            if is_watching {
+                self.note_access(site, index)?;
+                target = self.next_watched(site, index).into_iter().chain(target).min();
+            }
             let Some(target) = target else { return self.let_machine_go_on(site) };
             let was_seen = self.stopped_call.raised.get().is_some();
             match self.stopped_call.advance(site, target, self.debuggee.store(), &self.debuggee.cache.layouts) {
@@ -357,6 +393,9 @@ impl<'a> Session<'a> {
     /// the call steps, all stop points that the step may lead to are armed.
     #[inline]
     pub(super) fn let_machine_go_on(&self, site: &Site) -> Flow {
+        if self.stopped_call.is_moved() && self.debuggee.watching.any() {
+            self.note_access(site, 0)?;
+        }
         if !self.stopped_call.reads_the_same(self.debuggee.store()) {
             return self.go_on_exactly();
         }
@@ -397,7 +436,11 @@ impl<'a> Session<'a> {
             let was_moved = self.stopped_call.is_moved();
             let (kind, ids) = match self.hit(site, index)? {
                 Some(ids) => (EventKind::Breakpoint, ids),
-                None if self.stopped_call.is_moved() == was_moved && self.step_ends(site).is_at(site.pc(index)) => {
+                // Where a watchpoint was told of that was the step's end.
+                None if self.stopped_call.is_moved() == was_moved
+                    && self.stopped_call.raised.get() != Some(EventKind::Watchpoint)
+                    && self.step_ends(site).is_at(site.pc(index)) =>
+                {
                     (EventKind::Step, self.debuggee.no_ids.clone())
                 }
                 None => return Flow::Continue(()),
@@ -471,6 +514,7 @@ impl<'a> Session<'a> {
             can_pause: self.resumable,
             error: None,
             exception: None,
+            watched: None,
         }
     }
 
@@ -564,6 +608,7 @@ impl<'a> Session<'a> {
             can_pause: false,
             error: Some(error.clone()),
             exception: None,
+            watched: None,
         };
         Ok((event, error))
     }
@@ -623,6 +668,7 @@ impl<'a> Session<'a> {
             can_pause: false,
             error: Some(error.clone()),
             exception: None,
+            watched: None,
         }
     }
 }

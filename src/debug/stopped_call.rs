@@ -16,6 +16,7 @@ use super::quiet::is_told_by_frame;
 use super::reads::Reads;
 use super::replay::{Run, World, is_tail_call_operator};
 use super::view::{Contents, LastInstance, View};
+use super::watchpoints::{UnderWay, WatchHit};
 use crate::abi::homes::NextHome;
 use crate::abi::vmctx::entry;
 use crate::base::{BlobId, BodyIndex, CodeOffset, Func, Instance, RawValue, TrapCode, WasmPc};
@@ -58,6 +59,10 @@ pub(super) struct StoppedCall {
     replaced: Cell<usize>,
     /// By frame pointer, how often a frame has made such a call.
     replacements: RefCell<NumberMap<usize, u64>>,
+    /// The operator that accesses what is watched, and isn't done yet.
+    pub(super) under_way: RefCell<Option<UnderWay>>,
+    /// What was done at watchpoints, and not told of yet.
+    pub(super) watched: RefCell<Vec<WatchHit>>,
     state: RefCell<State>,
 }
 
@@ -266,6 +271,8 @@ impl StoppedCall {
         self.replaced.set(0);
         self.replacements.borrow_mut().clear();
         self.prepared.set(None);
+        self.under_way.take();
+        self.watched.take();
         self.below.set(None);
         let mut state = self.state.borrow_mut();
         // What has room keeps it.
@@ -509,6 +516,19 @@ impl StoppedCall {
     /// Its frames, if it is stopped.
     pub(super) fn activation(&self) -> Option<Activation> {
         self.state.borrow().activation.clone().filter(|_| self.is_inspectable.get())
+    }
+
+    /// The instance and the uppermost operands, from the top, of the innermost frame, which is stopped.
+    pub(super) fn operands(
+        &self,
+        site: &Site,
+        store: &Store,
+        cache: &LayoutCache,
+    ) -> Option<(Instance, [Option<u64>; 3])> {
+        let mut state = self.state.borrow_mut();
+        let instance = state.replay(site, self.index.get(), store, cache)?;
+        let operands = &state.values.operands;
+        Some((instance, [1, 2, 3].map(|place| Some(operands.get(operands.len().checked_sub(place)?)?.lo()))))
     }
 
     /// The link that called the innermost frame, which is stopped.

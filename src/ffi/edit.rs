@@ -1,4 +1,4 @@
-//! Edit sessions: changes to a store's breakpoints, all or none of which are made.
+//! Edit sessions: changes to a store's breakpoints and watchpoints, all or none of which are made.
 //!
 //! Knows nothing of code. Invariant: a session that was committed or discarded refuses everything but its deletion.
 
@@ -18,7 +18,7 @@ use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
 use std::rc::Rc;
 
-/// A list of intended changes to a store's breakpoints. An owned object.
+/// A list of intended changes to a store's breakpoints and watchpoints. An owned object.
 ///
 ///     pellucid_edit_t *edit;
 ///     pellucid_edit_begin(store, &edit);
@@ -43,7 +43,7 @@ impl pellucid_edit_t {
         &self.store
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Edit) -> Result<R>) -> Result<R> {
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Edit) -> Result<R>) -> Result<R> {
         match self.edit.borrow_mut().as_mut() {
             Some(edit) => change(edit),
             None => bail!(InvalidState, "the edit session is over"),
@@ -166,10 +166,10 @@ pub unsafe extern "C" fn pellucid_edit_add_at_function(
     })
 }
 
-/// Intends to remove a breakpoint. Whether it exists is checked by the commit.
+/// Intends to remove a breakpoint or watchpoint. Whether it exists is checked by the commit.
 ///
 /// - `edit`: the session.
-/// - `id`: the breakpoint's id; it may be one that this session adds.
+/// - `id`: its id; it may be one that this session adds.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
 ///
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn pellucid_edit_remove(edit: *mut pellucid_edit_t, id: u6
     })
 }
 
-/// Intends to enable or disable a breakpoint. Whether it exists is checked by the commit.
+/// Intends to enable or disable a breakpoint or watchpoint. Whether it exists is checked by the commit.
 ///
 /// - `edit`: the session.
 /// - `id`: the breakpoint's id; it may be one that this session adds.
@@ -211,7 +211,7 @@ pub unsafe extern "C" fn pellucid_edit_enable(
     })
 }
 
-/// When a breakpoint that is reached, and enabled, raises an event: if all of this holds, and its conditions if it has any
+/// When a breakpoint or watchpoint that is reached, and enabled, raises an event: if all of this holds, and its conditions if it has any
 /// (`pellucid_edit_set_condition`, `pellucid_edit_set_expression`). All zeros for always.
 ///
 /// Since: 0.1.
@@ -245,7 +245,7 @@ impl From<BreakpointOptions> for pellucid_breakpoint_options_t {
     }
 }
 
-/// Intends to give a breakpoint options, instead of those that it has. What is to be ignored is counted anew. Whether the breakpoint exists is
+/// Intends to give a breakpoint or watchpoint options, instead of those that it has. What is to be ignored is counted anew. Whether the breakpoint exists is
 /// checked by the commit.
 ///
 ///     pellucid_breakpoint_options_t options = {.ignore_count = 99, .is_one_shot = 1};
@@ -285,14 +285,14 @@ pub unsafe extern "C" fn pellucid_edit_set_options(
     })
 }
 
-/// Says whether a breakpoint that the guest has reached raises an event.
+/// Says whether a breakpoint or watchpoint that the guest has reached raises an event.
 ///
 /// - `userdata`: as registered.
 /// - `store`: the store. The condition may use it as an event handler may, and delete it.
 /// - `frame`: the frame that has reached it.
-/// - `id`: the breakpoint.
+/// - `id`: the breakpoint or watchpoint.
 ///
-/// It is asked only where somebody is told of the event: not for a call that can't pause if no handler wants breakpoints, and not for guest
+/// It is asked only where somebody is told of the event: not for a call that can't pause if no handler wants the event, and not for guest
 /// code that a handler or a condition calls.
 ///
 /// It must return, and not by `longjmp` or a C++ exception.
@@ -307,7 +307,7 @@ pub type pellucid_condition_cb_t = Option<
     ) -> bool,
 >;
 
-/// Intends to give a breakpoint a condition, instead of the one that it has. Whether the breakpoint exists is checked by the commit.
+/// Intends to give a breakpoint or watchpoint a condition, instead of the one that it has. Whether the breakpoint exists is checked by the commit.
 ///
 /// - `edit`: the session.
 /// - `id`: the breakpoint's id; it may be one that this session adds.
@@ -423,7 +423,7 @@ pub unsafe extern "C" fn pellucid_edit_single_step(edit: *mut pellucid_edit_t, i
 /// - `edit`: the session, which is still to be deleted.
 /// - `out_error`: gets an error object on failure; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint that it names doesn't exist;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if a breakpoint or watchpoint that it names doesn't exist;
 /// `PELLUCID_ERR_INVALID_STATE` if the session was over; `PELLUCID_ERR_SYSTEM` or `PELLUCID_ERR_POISONED` if code
 /// couldn't be changed.
 ///

@@ -103,13 +103,17 @@ pub enum pellucid_event_kind {
     /// Somebody has asked for it, see `pellucid_interrupt_request`. With debugging the guest is about to execute an operator,
     /// `memory.atomic.wait` too if it waits there, or waits in a function of WASI's; without, the event has no frame.
     PELLUCID_EVENT_INTERRUPT = 256,
+    /// An operator has accessed what a watchpoint watches, or it was found to be changed, see `pellucid_edit_watch_memory` and
+    /// `pellucid_event_watch_hit`. The guest is about to execute the next operator; a breakpoint there is told of after this. A step that
+    /// was being made is over.
+    PELLUCID_EVENT_WATCHPOINT = 512,
     /// The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told.
     PELLUCID_EVENT_DEADLINE = 32768,
     /// The store's fuel is used up, see `pellucid_store_set_fuel_action`. With debugging the guest is about to execute an operator;
     /// without, the event has no frame.
     PELLUCID_EVENT_FUEL = 65536,
     /// In a mask: every kind that the header knows.
-    PELLUCID_EVENT_ALL = 98687,
+    PELLUCID_EVENT_ALL = 99199,
 }
 
 /// Wishes that may be or-ed into a mask of events.
@@ -537,6 +541,7 @@ mod tests {
         assert_eq!(EventKind::CaughtException.bit(), pellucid_event_kind::PELLUCID_EVENT_EXCEPTION as u32);
         let uncaught = pellucid_event_kind::PELLUCID_EVENT_UNCAUGHT_EXCEPTION as u32;
         assert_eq!(EventKind::UncaughtException.bit(), uncaught);
+        assert_eq!(EventKind::Watchpoint.bit(), pellucid_event_kind::PELLUCID_EVENT_WATCHPOINT as u32);
         assert_eq!(EventKind::Step.bit(), pellucid_event_kind::PELLUCID_EVENT_STEP as u32);
         assert_eq!(EventKind::ALL, pellucid_event_kind::PELLUCID_EVENT_ALL as u32);
         let nested = pellucid_event_flag::PELLUCID_EVENT_NESTED as u32;

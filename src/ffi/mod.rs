@@ -57,3 +57,4 @@ pub mod value;
 pub mod waiting;
 pub mod wasi;
 pub mod wasi_threads;
+pub mod watchpoint;

@@ -304,7 +304,10 @@ pub unsafe extern "sysv64" fn call_host<F: HostBody>(
     // SAFETY: guest code is what called.
     unsafe { store.reenter() };
     match outcome {
-        Ok(()) => ptr::null_mut(),
+        Ok(()) => {
+            store.has_returned();
+            ptr::null_mut()
+        }
         Err(error) => match store.inner().host_answer.take() {
             HostAnswer::Failed if error.kind() == ErrorKind::Exception => {
                 // SAFETY: guest code is what called.

@@ -33,6 +33,8 @@ pub struct Interrupts {
     pub alarm: bool,
     /// That the store's deadline in the epochs is reached, and what is to be done then.
     pub epoch: Option<LimitAction>,
+    /// That whoever drives the call wants to look at what was changed while the guest stood still, see [`Store::look_soon`].
+    pub look: bool,
     /// That the store's fuel is used up, and what is to be done then.
     pub fuel: Option<LimitAction>,
     /// With that: whether it was found before an operator that costs by its size, to which the guest needn't run on.
@@ -123,6 +125,7 @@ impl Store {
             alarm: found & due::ALARM != 0,
             epoch: (asked & ask::EPOCH != 0 || found & due::OUTER_EPOCH != 0).then(|| self.inner().epoch_action.get()),
             fuel: (found & (due::FUEL | due::FUEL_WITHIN) != 0).then(|| self.inner().fuel_action.get()),
+            look: found & due::LOOK != 0,
             is_within: found & due::FUEL_WITHIN != 0,
         }
     }
@@ -131,7 +134,13 @@ impl Store {
     pub fn put_back_interrupts(&self, interrupts: Interrupts) {
         let word = self.inner().context.word();
         word.asked.fetch_or(interrupts.asked(), Ordering::SeqCst);
-        word.due.fetch_or(if interrupts.alarm { due::ALARM } else { 0 }, Ordering::SeqCst);
+        let alarm = if interrupts.alarm { due::ALARM } else { 0 };
+        word.due.fetch_or(alarm | if interrupts.look { due::LOOK } else { 0 }, Ordering::SeqCst);
+    }
+
+    /// Has the guest left as soon as it runs, see [`Interrupts::look`].
+    pub fn look_soon(&self) {
+        self.inner().context.word().due.fetch_or(due::LOOK, Ordering::SeqCst);
     }
 
     /// Leaves what a call was ended by for those that it runs under.

@@ -72,6 +72,6 @@ pub use objects::HeapStatistics;
 pub use one_shot_call::Convert;
 pub use quick_call::{QuickCall, SlowPath};
 pub use shared_memory::SharedMemory;
-pub use store::{CodeObserver, Store};
+pub use store::{CodeObserver, ReturnObserver, Store};
 pub use throwing::{Catching, Throwing};
 pub use walk::{NoFrame, RawFrame, Walk};

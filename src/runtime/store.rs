@@ -63,6 +63,12 @@ pub trait CodeObserver {
     fn mapped(&self, store: &Store, blob: &Rc<MappedBlob>) -> Result<()>;
 }
 
+/// Who is asked when the host has run, and is about to return into the guest.
+pub trait ReturnObserver {
+    /// Whether the guest is to be left at once, see [`Interrupts::look`](super::Interrupts::look).
+    fn returns(&self, store: &Store) -> bool;
+}
+
 /// What a store is made of.
 pub struct StoreInner {
     pub(super) id: StoreId,
@@ -122,6 +128,9 @@ pub struct StoreInner {
     /// Their code, by number; none where it isn't mapped any more.
     pub(super) blobs: RefCell<Vec<Option<Rc<MappedBlob>>>>,
     code_observer: RefCell<Option<Rc<dyn CodeObserver>>>,
+    return_observer: RefCell<Option<Rc<dyn ReturnObserver>>>,
+    /// Whether that one is asked.
+    observes_returns: Cell<bool>,
     /// Whether it is one of a group's.
     is_in_group: Cell<bool>,
     /// Its deadline in the engine's epochs.
@@ -188,6 +197,8 @@ impl Store {
             mapped: RefCell::default(),
             blobs: RefCell::default(),
             code_observer: RefCell::default(),
+            return_observer: RefCell::default(),
+            observes_returns: Cell::new(false),
             is_in_group: Cell::new(false),
             epoch: Cell::default(),
             epoch_action: Cell::default(),
@@ -527,6 +538,32 @@ impl Store {
     /// Has `observer` told of every blob that is mapped from now on.
     pub fn set_code_observer(&self, observer: Rc<dyn CodeObserver>) {
         *self.inner().code_observer.borrow_mut() = Some(observer);
+    }
+
+    /// Has `observer` asked when host functions return, as soon as [`Store::observe_returns`] says so.
+    pub fn set_return_observer(&self, observer: Rc<dyn ReturnObserver>) {
+        *self.inner().return_observer.borrow_mut() = Some(observer);
+    }
+
+    /// Turns that on or off.
+    pub fn observe_returns(&self, on: bool) {
+        self.inner().observes_returns.set(on);
+    }
+
+    /// Notes that a host function has returned, and guest code is going on.
+    #[inline]
+    pub(super) fn has_returned(&self) {
+        if self.inner().observes_returns.get() {
+            self.ask_return_observer();
+        }
+    }
+
+    #[cold]
+    fn ask_return_observer(&self) {
+        let observer = self.inner().return_observer.borrow().clone();
+        if observer.is_some_and(|observer| observer.returns(self)) {
+            self.look_soon();
+        }
     }
 
     /// Has the store know trampolines that its guests go through.

@@ -36,6 +36,8 @@ PLACE(pellucid_frame_info_t, instance, 8);
 PLACE(pellucid_frame_info_t, module_id, 24);
 SIZE(pellucid_breakpoint_options_t, 40);
 SIZE(pellucid_breakpoint_info_t, 104);
+SIZE(pellucid_watchpoint_info_t, 120);
+SIZE(pellucid_watch_hit_t, 40);
 PLACE(pellucid_breakpoint_info_t, id, 8);
 
 _Static_assert(PELLUCID_OK == 0 && PELLUCID_ERR_PANIC == -19, "statuses");

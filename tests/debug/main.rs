@@ -25,3 +25,4 @@ mod skip;
 mod stepping;
 mod traps;
 mod vectors;
+mod watchpoints;

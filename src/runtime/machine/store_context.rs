@@ -109,6 +109,8 @@ pub mod due {
     pub const FUEL: u32 = FOUND_FUEL as u32;
     /// The same before an operator that costs by size.
     pub const FUEL_WITHIN: u32 = FOUND_FUEL_WITHIN as u32;
+    /// Whoever drives the call wants to look at what was changed.
+    pub const LOOK: u32 = 1 << 7;
     /// What concerns the calls that are running, and means nothing once they are over.
     pub const OUTER: u32 = OUTER_TRAP | OUTER_PAUSE | OUTER_EPOCH;
 }
