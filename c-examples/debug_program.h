@@ -1,4 +1,4 @@
-/* The program that is debugged: its values, breakpoints, and how it runs. What the user wants is in pellucid-debug.c. */
+/* The program that is debugged: its values, breakpoints and watchpoints, and how it runs. What the user wants is in pellucid-debug.c. */
 #ifndef DEBUG_PROGRAM_H
 #define DEBUG_PROGRAM_H
 
@@ -513,6 +513,140 @@ static struct breakpoint *find_breakpoint(const char **text)
     return NULL;
 }
 
+/* ---- watchpoints: of the present run of the program ---- */
+
+struct watchpoint {
+    uint32_t number; /* 0 if there is none */
+    uint64_t id;
+    char text[128]; /* what it watches, as it was typed */
+};
+
+static struct watchpoint watchpoints[MOST_BREAKPOINTS];
+
+static const char *access_name(pellucid_watch_access_t access)
+{
+    return access == PELLUCID_WATCH_READ ? "read" : access == PELLUCID_WATCH_WRITE ? "written" : "read and written";
+}
+
+static void print_watchpoint(const struct watchpoint *it)
+{
+    pellucid_watchpoint_info_t info = {.struct_size = sizeof info};
+    must(pellucid_watchpoint_info(store, it->id, &info), NULL);
+    printf("watchpoint %" PRIu32 ": %s", it->number, it->text);
+    if (info.kind == PELLUCID_WATCH_MEMORY)
+        printf(", %" PRIu64 " bytes at 0x%" PRIx64, info.size, info.address);
+    printf(info.access == 3 ? ", read or written" : ", %s", access_name(info.access));
+    if (info.hits != 0)
+        printf(", %" PRIu64 " times", info.hits);
+    printf("\n");
+}
+
+/* Watches a global, or bytes of the memory: 4 unless it is said how many. */
+static void add_watchpoint(const char *text, pellucid_watch_access_t access)
+{
+    struct watchpoint *it = watchpoints;
+    struct number address, n = integer(4);
+    pellucid_edit_t *session;
+    pellucid_memory_t memory;
+    pellucid_global_t global;
+    pellucid_instance_t of;
+    uint32_t index;
+    uint64_t id = 0;
+    const char *at = text + 1;
+    bool is_memory = text[0] == '[';
+    if (!has_program())
+        return;
+    of = present_instance();
+    while (it < watchpoints + MOST_BREAKPOINTS && it->number != 0)
+        it++;
+    if (it == watchpoints + MOST_BREAKPOINTS) {
+        printf("there are too many watchpoints\n");
+        return;
+    }
+    if (is_memory) {
+        if (!evaluate(&at, &address))
+            return;
+        at += strspn(at, " \t]");
+        if (!find_memory(&memory) || (*at != 0 && !evaluate_all(at, &n)))
+            return;
+    } else if (text[0] != '@' || !find_global(at, strlen(at), &index)
+               || pellucid_instance_global(store, &of, index, &global) != PELLUCID_OK) {
+        printf("it is no @global, and no [ADDRESS]\n");
+        return;
+    }
+    must(pellucid_edit_begin(store, &session), NULL);
+    pellucid_status_t added =
+        is_memory ? pellucid_edit_watch_memory(session, &memory, (uint64_t)address.i, (uint64_t)n.i, access, &id)
+                  : pellucid_edit_watch_global(session, &global, access, &id);
+    if (did(added, NULL) && did(pellucid_edit_commit(session, NULL), NULL)) {
+        *it = (struct watchpoint){.number = ++last_number, .id = id};
+        snprintf(it->text, sizeof it->text, "%.127s", text);
+        print_watchpoint(it);
+    }
+    pellucid_edit_delete(session);
+}
+
+static void print_bytes(const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        printf(" %02x", bytes[i]);
+}
+
+/* Says what an event tells of watchpoints. */
+static void print_watched(const pellucid_event_t *event)
+{
+    enum { SHOWN = 16 };
+    size_t n = pellucid_event_watch_count(event);
+    for (size_t i = 0; i < n; i++) {
+        pellucid_watch_hit_t hit = {.struct_size = sizeof hit};
+        uint8_t before[SHOWN], now[SHOWN];
+        pellucid_value_t old, new;
+        const struct watchpoint *it = watchpoints;
+        must(pellucid_event_watch_hit(event, i, &hit), NULL);
+        while (it < watchpoints + MOST_BREAKPOINTS - 1 && (it->number == 0 || it->id != hit.id))
+            it++;
+        printf("watchpoint %" PRIu32 ": %s was ", it->number, it->text);
+        if (hit.is_found)
+            printf("changed by the host");
+        else
+            printf("%s at 0x%" PRIx32, access_name(hit.access), hit.pc);
+        printf(",");
+        if (pellucid_event_watch_bytes(event, i, before, now, SHOWN) == PELLUCID_OK) {
+            size_t shown = hit.size < SHOWN ? (size_t)hit.size : SHOWN;
+            printf(" 0x%" PRIx64 ":", hit.address);
+            print_bytes(before, shown);
+            if (hit.access != PELLUCID_WATCH_READ) {
+                printf(" ->");
+                print_bytes(now, shown);
+            }
+        } else {
+            must(pellucid_event_watch_values(event, i, store, &old, &new), NULL);
+            printf(" ");
+            print_value(&old);
+            if (hit.access != PELLUCID_WATCH_READ) {
+                printf(" -> ");
+                print_value(&new);
+            }
+        }
+        printf("\n");
+    }
+}
+
+/* Removes the watchpoint of this number; answers whether there is one. */
+static bool remove_watchpoint(const char *text)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    for (struct watchpoint *it = watchpoints; it < watchpoints + MOST_BREAKPOINTS; it++)
+        if (number != 0 && it->number == number) {
+            struct breakpoint removed = {.id = it->id};
+            remove_breakpoint(&removed);
+            it->number = 0;
+            return true;
+        }
+    return false;
+}
+
 /* ---- running ---- */
 
 static void handle_control_c(int number)
@@ -535,6 +669,8 @@ static void end_program(void)
     has_frame = false;
     for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
         it->id = 0;
+    for (struct watchpoint *it = watchpoints; it < watchpoints + MOST_BREAKPOINTS; it++)
+        it->number = 0;
 }
 
 static bool find_export(const char *name, pellucid_func_t *out_func)
@@ -661,6 +797,7 @@ static enum end look_at_pause(void)
     size_t n_ids;
     must(pellucid_call_event(call, &event), NULL);
     select_newest();
+    print_watched(event);
     if (pellucid_event_kind(event) == PELLUCID_EVENT_INTERRUPT)
         printf("interrupted\n");
     must(pellucid_event_breakpoints(event, &ids, &n_ids), NULL);

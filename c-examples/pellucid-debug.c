@@ -8,7 +8,7 @@
  *
  * FILE.wasm may be text. Commands are read line by line, "help" lists them; a beginning of a command's name is enough. Commands
  * that come from a file or pipe are printed as if they had been typed. Ctrl-C stops a program that runs. It is all done with what
- * pellucid.h has. There is no "watch", as the library has no watchpoints; and programs that start threads aren't run. */
+ * pellucid.h has. Watchpoints are of one run of the program. Programs that start threads aren't run. */
 #define _XOPEN_SOURCE 700
 #define PROGRAM_NAME "pellucid-debug"
 #include "debug_program.h"
@@ -51,8 +51,25 @@ static void do_ignore(const char *text)
     change_breakpoint(it, changed);
 }
 
+static void do_watch(const char *text)
+{
+    add_watchpoint(text, PELLUCID_WATCH_WRITE);
+}
+
+static void do_rwatch(const char *text)
+{
+    add_watchpoint(text, PELLUCID_WATCH_READ);
+}
+
+static void do_awatch(const char *text)
+{
+    add_watchpoint(text, PELLUCID_WATCH_READ | PELLUCID_WATCH_WRITE);
+}
+
 static void do_delete(const char *text)
 {
+    if (remove_watchpoint(text))
+        return;
     struct breakpoint *it = find_breakpoint(&text);
     if (it != NULL)
         remove_breakpoint(it);
@@ -504,6 +521,9 @@ static void do_info(const char *text)
         for (const struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
             if (it->number != 0)
                 print_breakpoint(it);
+        for (const struct watchpoint *it = watchpoints; it < watchpoints + MOST_BREAKPOINTS; it++)
+            if (it->number != 0)
+                print_watchpoint(it);
     } else if (size > 0 && is_word(text, size, "functions")) {
         uint32_t n = pellucid_module_func_count(module), start;
         for (uint32_t i = 0; i < n; i++) {
@@ -551,7 +571,10 @@ static const struct command {
     {"tbreak", "PLACE [if EXPRESSION]", do_tbreak, "stop there once"},
     {"condition", "NUMBER [EXPRESSION]", do_condition, "let a breakpoint stop only if that isn't 0"},
     {"ignore", "NUMBER [N]", do_ignore, "let a breakpoint not stop, N times"},
-    {"delete", "NUMBER", do_delete, "remove a breakpoint"},
+    {"watch", "@GLOBAL or [ADDRESS] [N]", do_watch, "stop when that is written, of the memory 4 bytes or N"},
+    {"rwatch", "@GLOBAL or [ADDRESS] [N]", do_rwatch, "stop when it is read"},
+    {"awatch", "@GLOBAL or [ADDRESS] [N]", do_awatch, "stop when it is read or written"},
+    {"delete", "NUMBER", do_delete, "remove a breakpoint or watchpoint"},
     {"backtrace", "", do_backtrace, "show all frames"},
     {"bt", "", do_backtrace, "the same"},
     {"up", "[N]", do_up, "look at the caller"},
@@ -568,7 +591,7 @@ static const struct command {
     {"jump", "PLACE", do_jump, "have the frame go on there"},
     {"return", "[VALUE...]", do_return, "have the frame return that when it goes on"},
     {"core", "FILE", do_core, "write a core dump"},
-    {"info", "WHAT", do_info, "breakpoints, frame, functions [PART OF A NAME]"},
+    {"info", "WHAT", do_info, "breakpoints (and watchpoints), frame, functions [PART OF A NAME]"},
     {"help", "", do_help, "this"},
     {"quit", "", do_quit, "end"},
 };

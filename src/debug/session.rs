@@ -342,10 +342,7 @@ impl<'a> Session<'a> {
         loop {
             let index = self.stopped_call.index();
             let is_watching = self.debuggee.watching.any();
-            if is_watching {
-                self.tell_of_watched(site, index)?;
-            }
-            if !self.stopped_call.is_moved() {
+            if !is_watching || self.tell_of_watched(site, index)? {
                 self.examine(site, index)?;
             }
             if self.stopped_call.is_moved() {

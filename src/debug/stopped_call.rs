@@ -251,6 +251,11 @@ impl StoppedCall {
         self.epoch.set(epoch + (self.moves.get() << MOVES));
     }
 
+    /// How often handles of its frames became invalid other than by running.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves.get()
+    }
+
     /// Has all handles of its frames be out of date.
     pub(super) fn forget_handles(&self) {
         self.moves.set(self.moves.get() + 1);

@@ -14,6 +14,7 @@ use super::event::{EventKind, Receiver};
 use super::session::{Flow, Session};
 use super::watchpoints::{UnderWay, WatchHit};
 use crate::base::{Result, WasmPc};
+use std::ops::ControlFlow;
 
 impl Session<'_> {
     /// Looks for what was changed while the call stood still. If it is at no stop point the guest comes to one as soon as it runs.
@@ -84,15 +85,21 @@ impl Session<'_> {
         self.if_done(under_way.finish(self.debuggee.store(), self.silent, &mut hits))
     }
 
-    /// Raises the event of what was done at watchpoints since the operator before the one at `index`, which is the next.
-    pub(super) fn tell_of_watched(&self, site: &Site, index: u32) -> Flow {
+    /// Raises the event of what was done at watchpoints since the operator before the one at `index`, which is the next. Answers whether
+    /// that is still the next.
+    pub(super) fn tell_of_watched(&self, site: &Site, index: u32) -> ControlFlow<(), bool> {
         self.settle(site.pc(index))?;
         if self.silent {
-            return Flow::Continue(());
+            return ControlFlow::Continue(true);
         }
         let mut hits = self.stopped_call.watched.take();
         hits.extend(self.debuggee.watching.take_found());
-        if hits.is_empty() { Flow::Continue(()) } else { self.tell_of_hits(site.pc(index), hits) }
+        if hits.is_empty() {
+            return ControlFlow::Continue(true);
+        }
+        let moves = self.stopped_call.moves();
+        self.tell_of_hits(site.pc(index), hits)?;
+        ControlFlow::Continue(self.stopped_call.moves() == moves)
     }
 
     #[cold]
@@ -116,7 +123,7 @@ impl Session<'_> {
     /// Counts hits of watchpoints that are still there; answers those that raise an event, if anybody is told of it. What is there only
     /// once is removed.
     fn count_hits(&self, hits: Vec<WatchHit>, is_told: bool) -> Result<Vec<WatchHit>> {
-        let was_moved = self.stopped_call.is_moved();
+        let moves = self.stopped_call.moves();
         let (mut told, mut spent) = (Vec::new(), Vec::new());
         for hit in hits {
             let Some(point) = self.debuggee.watching.point(hit.id).filter(|point| point.rules.is_enabled()) else {
@@ -137,7 +144,7 @@ impl Session<'_> {
             told.push(hit);
         }
         // Whoever was asked may have moved the frame: what was done there is of the past.
-        if self.stopped_call.is_moved() != was_moved {
+        if self.stopped_call.moves() != moves {
             return Ok(Vec::new());
         }
         self.remove_spent(spent)?;

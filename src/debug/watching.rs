@@ -19,7 +19,7 @@ use crate::base::{
 };
 use crate::runtime::{MappedBlob, Module, ReturnObserver, Store};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -52,7 +52,7 @@ pub(super) struct Watching {
     kinds: Cell<u8>,
     needs: RefCell<NumberMap<u64, Needs>>,
     /// Operators of each module behind which the guest stops.
-    behind: RefCell<NumberMap<u64, Vec<WasmPc>>>,
+    behind: RefCell<NumberMap<u64, BTreeSet<WasmPc>>>,
     /// How many instances were looked at.
     instances: Cell<u64>,
     /// Changes that were found, and not told of yet.
@@ -213,7 +213,9 @@ impl Watching {
     pub(super) fn stops_of(&self, blob: &MappedBlob) -> Vec<CodeOffset> {
         let id = blob.module().id();
         let (needs, behind) = (self.needs.borrow(), self.behind.borrow());
-        needs.get(&id).map_or_else(Vec::new, |needs| find_stops(blob, needs, behind.get(&id).map_or(&[], |pcs| pcs)))
+        needs
+            .get(&id)
+            .map_or_else(Vec::new, |needs| find_stops(blob, needs, behind.get(&id).unwrap_or(&BTreeSet::new())))
     }
 }
 
@@ -228,7 +230,7 @@ fn is_equal(store: &Store, instance: Instance, access: &Access, range: &Range<u6
 
 /// Where those stop points of a blob return to whose runs have an operator that accesses what is needed, and those that come first
 /// behind the operators at `behind`; ascending.
-fn find_stops(blob: &MappedBlob, needs: &Needs, behind: &[WasmPc]) -> Vec<CodeOffset> {
+fn find_stops(blob: &MappedBlob, needs: &Needs, behind: &BTreeSet<WasmPc>) -> Vec<CodeOffset> {
     let Some(frames) = blob.frames() else { return Vec::new() };
     let is_needed = |access: &Access| needs.get(&access.space).is_some_and(|bits| bits & access.bits != 0);
     let mut found = Vec::new();
@@ -305,7 +307,7 @@ impl Debuggee {
                     .get(&blob.id().as_u32())
                     .filter(|_| is_same)
                     .map(|stops| stops.offsets.clone());
-                let offsets = before.unwrap_or_else(|| find_stops(&blob, needs, &[]));
+                let offsets = before.unwrap_or_else(|| find_stops(&blob, needs, &BTreeSet::new()));
                 watched.insert(blob.id().as_u32(), WatchedStops { blob, offsets });
             }
         }
@@ -419,8 +421,7 @@ impl Debuggee {
         let pcs = behind.entry(module.id()).or_default();
         if !pcs.contains(&pc) {
             self.arm_behind(module, function, pc)?;
-            memory::reserve(pcs, 1)?;
-            pcs.push(pc);
+            pcs.insert(pc);
         }
         let stops = blob.frames().map_or(&[][..], |frames| frames.stops_of(body));
         match stops.get(stops.partition_point(|stop| stop.pc <= pc)) {

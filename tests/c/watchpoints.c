@@ -13,7 +13,7 @@ static const char text[] =
     "  (global $r (export \"r\") (mut externref) (ref.null extern))"
     "  (table $t (export \"t\") 4 funcref) (elem declare func $store)"
     "  (func $store (export \"store\") (param i32 i32) (i32.store (local.get 0) (local.get 1)))"
-    "  (func (export \"load\") (param i32) (result i32) (i32.load (local.get 0)))"
+    "  (func (export \"load\") (param i32) (drop (i32.load (local.get 0))))"
     "  (func (export \"other\") (param i32 i32) (i32.store $other (local.get 0) (local.get 1)))"
     "  (func (export \"count\") (param $n i32)"
     "    (loop $again"
