@@ -14,7 +14,7 @@ use super::evaluator::{Slot, Values};
 use super::frame::{Frame, FrameKind};
 use super::pending::{Variable, Writes};
 use super::stopped_call::{Moved, StoppedCall};
-use super::{Debuggee, replay};
+use super::{Debuggee, EventKind, replay};
 use crate::abi::frame_table::Stop;
 use crate::base::{
     BodyIndex, DefinedFuncIndex, Error, ErrorKind, FuncIndex, Result, TypeIndex, ValType, Value, WasmPc, error::bail,
@@ -238,6 +238,10 @@ impl Debuggee {
             let moved = self.moved(stopped_call, standing)?;
             self.forget_writes(stopped_call.call.get(), |written| written <= moved.fp)?;
             stopped_call.move_to(moved, self.store());
+            // What was told of the operator before doesn't have it come to this one.
+            if stopped_call.raised.get() == Some(EventKind::Watchpoint) {
+                stopped_call.raised.set(Some(EventKind::Breakpoint));
+            }
             stopped_call.forget_handles();
             Ok(stopped_call.frame(self.store(), 0))
         })
