@@ -325,7 +325,8 @@ impl Site {
         }
         let marks = self.marks.borrow();
         let mark = marks.iter().find(|mark| mark.index == index);
-        let Some(Mark { breakpoints, .. }) = mark.filter(|mark| mark.breakpoints.iter().all(|it| it.rules.has_expression()))
+        let Some(Mark { breakpoints, .. }) =
+            mark.filter(|mark| mark.breakpoints.iter().all(|it| it.rules.has_expression()))
         else {
             return false;
         };
