@@ -51,7 +51,7 @@ struct world {
     /* `event_frame` is the one of the event, in its handler. */
     pellucid_frame_t frame, stale_frame, event_frame;
     pellucid_type_id_t point, bytes_type, functype_id;
-    uint64_t scope, breakpoint;
+    uint64_t scope, breakpoint, watchpoint;
     uint32_t pc;
     /* In callbacks, and of the call that is paused. */
     pellucid_caller_t *caller;
@@ -316,6 +316,7 @@ static void make_paused(struct world *w) {
     pellucid_edit_t *edit;
     MUST(pellucid_edit_begin(w->store, &edit));
     MUST(pellucid_edit_add_at_function(edit, w->module, STOPS, &w->breakpoint, NULL));
+    MUST(pellucid_edit_watch_global(edit, &w->global, PELLUCID_WATCH_WRITE, &w->watchpoint));
     MUST(pellucid_edit_commit(edit, ERR));
     w->edit_over = edit;
     w->paused = call_of(w, "outer", PELLUCID_CALL_PAUSED);
@@ -678,8 +679,10 @@ static bool spoil(struct row *row, union slot *a, size_t place, size_t way) {
         return false;
     }
     if (way == 0) {
+        /* Two out-places with one count: what isn't wanted is NULL. */
+        const bool shares_count = is_array && place > 0 && strcmp(parameter[-1].type, parameter->type) == 0;
         row->what = "is NULL";
-        row->expected = parameter->is_nullable && !is_array ? 0 : BIT(PELLUCID_ERR_NULL_ARGUMENT);
+        row->expected = parameter->is_nullable && (!is_array || shares_count) ? 0 : BIT(PELLUCID_ERR_NULL_ARGUMENT);
         slot->p = NULL;
         if (is_array && a[place + 1].n == 0) {
             a[place + 1].n = 1;

@@ -86,6 +86,7 @@ const TYPES: &[(&str, &str, &str)] = &[
     ("pellucid_space_t", "NUMBER", "PELLUCID_SPACE_FUNC"),
     ("pellucid_status_t", "NUMBER", "PELLUCID_ERR_TRAP"),
     ("pellucid_type_id_t", "NUMBER", "w->point"),
+    ("pellucid_watch_access_t", "NUMBER", "PELLUCID_WATCH_WRITE"),
     ("pellucid_wasi_source_t", "NUMBER", "PELLUCID_WASI_CAPTURE"),
     ("pellucid_wasi_stream_t", "NUMBER", "PELLUCID_WASI_STDOUT"),
 ];
