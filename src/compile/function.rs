@@ -38,7 +38,7 @@ use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::packed_option::ReservedValue;
 use cranelift_codegen::{
     CodegenError, CodegenResult, CompiledCode, Context, ExceptionContextLoc, Final, FinalizedMachExceptionHandler,
-    FinalizedRelocTarget, MachBufferFinalized,
+    FinalizedRelocTarget, MachBufferFinalized, MachDebugTagPos,
 };
 use cranelift_entity::PrimaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -455,7 +455,8 @@ fn extract(
     let handlers = handlers(buffer, &tries, &mut calls);
     let debug = stops.map(|stops| {
         let mut returns = HashMap::new();
-        for tags in buffer.debug_tags() {
+        // Those of the instructions that put its arguments on the stack stand before a call, and maybe behind another.
+        for tags in buffer.debug_tags().filter(|tags| tags.pos == MachDebugTagPos::Post) {
             // A call's tags follow the instructions that clean up after it, so its site is the last before them.
             let site = calls.partition_point(|(offset, ..)| *offset <= tags.offset) - 1;
             match stops.tagged(&tags.tags[0]) {

@@ -249,3 +249,35 @@ fn what_is_delegated_is_shown_where_it_is_caught() {
     let thrown = places.iter().position(|(kind, ..)| *kind == EventKind::CaughtException).unwrap();
     assert_eq!(places[thrown + 1], (EventKind::Step, 3, 10));
 }
+
+/// Arguments on the stack are put there by instructions of their own, which here come right behind the call that throws.
+#[test]
+fn a_throw_before_a_call_with_arguments_on_the_stack_shows_its_own_operands() {
+    let scene = Scene::new(
+        "(module
+            (tag $e (param i64))
+            (func $zero (result i32) i32.const 0)
+            (func $many (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) i32.const 0)
+            (func (export \"f\") (result i32)
+              call $zero
+              if
+                i32.const 11
+                i32.const 1 i32.const 2 i32.const 3 i32.const 4 i32.const 5 i32.const 6
+                i32.const 7 i32.const 8 i32.const 9 i32.const 10 i32.const 11 i32.const 12
+                call $many
+                drop
+                drop
+                i64.const 1
+                throw $e
+              end
+              i32.const 22
+              try
+                i64.const 5
+                throw $e
+              delegate 0))",
+    );
+    let call = scene.begin("f", &[]);
+    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Trapped);
+    let frame = call.frame(&scene.debuggee).unwrap().unwrap();
+    assert_eq!(scene.state(&frame).operands, [Value::I32(22), Value::I64(5)]);
+}

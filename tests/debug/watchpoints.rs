@@ -120,7 +120,7 @@ fn a_store_is_told_with_old_and_new() {
         old: vec![0; 4],
         new: vec![0x44, 0x33, 0x22, 0x11],
     };
-    assert_eq!(told, [expected.clone()]);
+    assert_eq!(told, std::slice::from_ref(&expected));
     // The same value again is a write, too.
     scene.call("store", &[Value::I32(100), Value::I64(0x11223344)]).unwrap();
     assert_eq!(log.take(), [Told { old: expected.new.clone(), ..expected }]);
@@ -220,7 +220,7 @@ fn the_host_is_found_out() {
     let log = log(&scene);
     scene.call("run", &[]).unwrap();
     let expected = Told { id, access: WRITE, by: None, next: 1, part: 101..102, old: vec![0], new: vec![8] };
-    assert_eq!(log.take(), [expected.clone()]);
+    assert_eq!(log.take(), std::slice::from_ref(&expected));
     scene.call("run", &[]).unwrap();
     assert_eq!(log.take(), []);
     // What was written between calls is told as soon as one runs.
