@@ -75,7 +75,10 @@ fn drive(
         // Without debugging there are neither steps nor frames.
         let Some(trace) = trace else { continue };
         let Some(frame) = call.frame(debuggee).expect("a call of the store") else { continue };
+        // What is looked at isn't kept.
+        let scope = debuggee.store().open_scope().expect("there is memory");
         let state = session.state(&frame);
+        debuggee.store().close_scope(scope).expect("it was opened last");
         if state.kind == FrameKind::Calling {
             continue;
         }
