@@ -122,3 +122,24 @@ fn named_files_exist() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The tests that the list of promises names are there.
+#[test]
+fn promises_are_held_by_tests_that_exist() {
+    let text = fs::read_to_string(root().join("docs/DEBUGGING.md")).expect("a document");
+    let mut named = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ")) {
+        let Some((_, held)) = row.trim_end_matches(" |").rsplit_once(" | ") else { panic!("no row: {row}") };
+        // A file, and behind it the names of its tests.
+        for file in held.split("](../").skip(1) {
+            let (path, names) = file.split_once(')').expect("a link ends");
+            let source = fs::read_to_string(root().join(path)).expect("a file of tests");
+            for name in names.split('`').skip(1).step_by(2) {
+                let is_there = source.split(|c: char| c != '_' && !c.is_alphanumeric()).any(|word| word == name);
+                assert!(is_there, "docs/DEBUGGING.md names {name}, which isn't in {path}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 80, "only {named} tests are named");
+}
