@@ -6970,8 +6970,8 @@ void pellucid_call_delete(pellucid_call_t *call);
  * - `out_error`: gets an error object on failure; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the call is running or has ended, or waits for
- * results, and for `PELLUCID_RESUME_RUN_TO` if it has no frame; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode, and for `PELLUCID_RESUME_RUN_TO` without a pc; `PELLUCID_ERR_DEBUG_DISABLED` for steps
- * without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
+ * results, and for `PELLUCID_RESUME_RUN_TO` if it has no frame; `PELLUCID_ERR_INVALID_ARGUMENT` for an unknown mode, and for
+ * `PELLUCID_RESUME_RUN_TO` without a pc; `PELLUCID_ERR_DEBUG_DISABLED` for steps without debugging; `PELLUCID_ERR_LIMIT` in a callback that is nested too deeply; `PELLUCID_ERR_SYSTEM`;
  * `PELLUCID_ERR_POISONED`.
  *
  * Owns: the caller owns `*out_error`.

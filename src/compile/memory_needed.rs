@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use wasmparser::{
-    BlockType, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmModuleResources,
+    BlockType, BrTable, FrameKind, FuncValidator, FunctionBody, Operator, ValidatorResources, WasmModuleResources,
 };
 
 /// Bytes for what every function needs.
@@ -311,8 +311,7 @@ impl OpenBlocks {
         };
         match operator {
             Operator::BrTable { targets } => {
-                let depths = targets.targets().filter_map(|depth| depth.ok()).chain([targets.default()]);
-                let labels: BTreeSet<u32> = depths.collect();
+                let labels: BTreeSet<u32> = table_labels(targets).collect();
                 labels.into_iter().map(to).fold(0, u64::saturating_add)
             }
             Operator::TryTable { try_table } => catch_labels(try_table).map(to).fold(0, u64::saturating_add),
@@ -422,6 +421,11 @@ fn deals_with_array(operator: &Operator<'_>) -> bool {
     matches!(operator, ArrayNew { .. } | ArrayNewDefault { .. } | ArrayFill { .. } | ArrayCopy { .. })
 }
 
+/// The labels of a `br_table`, each as often as it is named there; what can't be read isn't valid, and is found by others.
+fn table_labels(targets: &BrTable<'_>) -> impl Iterator<Item = u32> {
+    targets.targets().filter_map(|depth| depth.ok()).chain([targets.default()])
+}
+
 /// How many values an operator gives to the labels that it may branch to, or takes into a block.
 fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Operator<'_>) -> u64 {
     let of_type = |ty: BlockType, for_loop: bool| match ty {
@@ -451,10 +455,7 @@ fn branched_values(validator: &FuncValidator<ValidatorResources>, operator: &Ope
             let own = of_type(try_table.ty, true) + of_type(try_table.ty, false);
             catch_labels(try_table).map(of_label).fold(own, u64::saturating_add)
         }
-        Operator::BrTable { targets } => {
-            let depths = targets.targets().filter_map(|depth| depth.ok()).chain([targets.default()]);
-            depths.map(of_label).fold(0, u64::saturating_add)
-        }
+        Operator::BrTable { targets } => table_labels(targets).map(of_label).fold(0, u64::saturating_add),
         _ => branch_label(operator).map_or(0, of_label),
     }
 }

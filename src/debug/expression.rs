@@ -167,14 +167,22 @@ impl Binary {
             Binary::Divide => Float(a / b),
             Binary::Add => Float(a + b),
             Binary::Subtract => Float(a - b),
-            Binary::Less => Number::truth(a < b),
-            Binary::LessOrEqual => Number::truth(a <= b),
-            Binary::Greater => Number::truth(a > b),
-            Binary::GreaterOrEqual => Number::truth(a >= b),
-            Binary::Equal => Number::truth(a == b),
-            Binary::Unequal => Number::truth(a != b),
-            Binary::Remainder | Binary::Left | Binary::Right | Binary::And | Binary::Xor | Binary::Or => return None,
+            _ => return self.compare(a, b),
         })
+    }
+
+    /// What it is if it compares.
+    fn compare<T: PartialOrd>(self, a: T, b: T) -> Option<Number> {
+        let holds = match self {
+            Binary::Less => a < b,
+            Binary::LessOrEqual => a <= b,
+            Binary::Greater => a > b,
+            Binary::GreaterOrEqual => a >= b,
+            Binary::Equal => a == b,
+            Binary::Unequal => a != b,
+            _ => return None,
+        };
+        Some(Number::truth(holds))
     }
 
     fn apply_integers(self, a: i64, b: i64) -> Option<Number> {
@@ -188,15 +196,10 @@ impl Binary {
             Binary::Subtract => Integer(a.wrapping_sub(b)),
             Binary::Left => Integer(a.wrapping_shl(b as u32)),
             Binary::Right => Integer(a.wrapping_shr(b as u32)),
-            Binary::Less => Number::truth(a < b),
-            Binary::LessOrEqual => Number::truth(a <= b),
-            Binary::Greater => Number::truth(a > b),
-            Binary::GreaterOrEqual => Number::truth(a >= b),
-            Binary::Equal => Number::truth(a == b),
-            Binary::Unequal => Number::truth(a != b),
             Binary::And => Integer(a & b),
             Binary::Xor => Integer(a ^ b),
             Binary::Or => Integer(a | b),
+            _ => return self.compare(a, b),
         })
     }
 }

@@ -231,13 +231,12 @@ impl Session<'_> {
             // It goes on in code that may be new.
             self.debuggee.goal_armed.set(None);
         }
-        let run = site.run();
-        let is_at_call = run.calls.is_some() && self.stopped_call.index() as usize + 1 == run.pcs.len();
+        let is_at_call = self.is_at_call(site);
         let is_over = goal.reach == Reach::Over && goal.is_own_or_older(&activation, activation.fp);
         if !is_over {
             return self.debuggee.arm_goal(&activation, goal);
         }
-        if is_at_call && !run.is_tail_call {
+        if is_at_call && !site.run().is_tail_call {
             self.debuggee.forget_armed()?;
             let (blob, body, pc) = (site.blob.clone(), site.body, site.pc(self.stopped_call.index()));
             return self.debuggee.arm_return(&Location { blob, body, pc, layout: None });

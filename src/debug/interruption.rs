@@ -76,7 +76,7 @@ impl Session<'_> {
         let is_new = place == Interrupted::Outside && !self.has_begun.replace(true) && !self.call.is_nested();
         let asked = self.take_asked(is_new);
         let tells_of_watched = match asked.look {
-            true => self.if_done_with(self.debuggee.look_before_running())?,
+            true => self.if_done(self.debuggee.look_before_running())?,
             false => false,
         };
         if matches!(self.todo(asked), (Todo::Nothing, _)) && !tells_of_watched {

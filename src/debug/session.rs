@@ -143,9 +143,9 @@ impl<'a> Session<'a> {
 
     /// The call is paused or over, or can't be run.
     #[cold]
-    pub(super) fn finish(&self, outcome: Result<Outcome>) -> Flow {
+    pub(super) fn finish<R>(&self, outcome: Result<Outcome>) -> ControlFlow<(), R> {
         self.outcome.set(Some(outcome));
-        Flow::Break(())
+        ControlFlow::Break(())
     }
 
     #[cold]
@@ -153,23 +153,12 @@ impl<'a> Session<'a> {
         self.outcome.take().expect("set by whoever broke off")
     }
 
-    /// Goes on if this succeeded.
+    /// Goes on with what this answers, if it succeeded.
     #[inline]
-    pub(super) fn if_done(&self, result: Result<()>) -> Flow {
-        match result {
-            Ok(()) => Flow::Continue(()),
-            Err(error) => self.finish(Err(error)),
-        }
-    }
-
-    /// What this answers; the call can't be run if that is an error.
-    pub(super) fn if_done_with<R>(&self, result: Result<R>) -> ControlFlow<(), R> {
+    pub(super) fn if_done<R>(&self, result: Result<R>) -> ControlFlow<(), R> {
         match result {
             Ok(answer) => ControlFlow::Continue(answer),
-            Err(error) => {
-                self.outcome.set(Some(Err(error)));
-                ControlFlow::Break(())
-            }
+            Err(error) => self.finish(Err(error)),
         }
     }
 
@@ -247,12 +236,8 @@ impl<'a> Session<'a> {
                 self.stopped_call.begin_throw(activation, store);
                 let frame = self.debuggee.innermost(self.stopped_call);
                 let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
-                let thrown = match store.thrown_of(&throwing) {
-                    Ok(thrown) => thrown,
-                    Err(error) => return self.finish(Err(error)),
-                };
                 let exception = CaughtException {
-                    thrown,
+                    thrown: self.if_done(store.thrown_of(&throwing))?,
                     frame: self.stopped_call.frame(store, position),
                     pc: throwing.catching.pc,
                 };
@@ -409,9 +394,13 @@ impl<'a> Session<'a> {
             return self.prepare_goal(site, &goal);
         }
         self.debuggee.arm_frame(self.stopped_call, site)?;
+        if self.is_at_call(site) { self.arm_callee(site) } else { Ok(()) }
+    }
+
+    /// Whether the operator of the run of `site` that the call is at calls a function.
+    pub(super) fn is_at_call(&self, site: &Site) -> bool {
         let run = site.run();
-        let is_at_call = run.calls.is_some() && self.stopped_call.index() as usize + 1 == run.pcs.len();
-        if is_at_call { self.arm_callee(site) } else { Ok(()) }
+        run.calls.is_some() && self.stopped_call.index() as usize + 1 == run.pcs.len()
     }
 
     /// Arms the function that is called by the call operator that the call is at.
@@ -471,13 +460,7 @@ impl<'a> Session<'a> {
         if self.are_declined(site, index) {
             return ControlFlow::Continue(None);
         }
-        match self.hit_with_options(site, index) {
-            Ok(ids) => ControlFlow::Continue(ids),
-            Err(error) => {
-                self.outcome.set(Some(Err(error)));
-                ControlFlow::Break(())
-            }
-        }
+        self.if_done(self.hit_with_options(site, index))
     }
 
     #[inline(always)]

@@ -50,7 +50,7 @@ impl Session<'_> {
     /// Notes what the operator at `index` is about to do to what is watched, if anything.
     pub(super) fn note_access(&self, site: &Site, index: u32) -> Flow {
         let noted = self.access_at(site, index);
-        let noted = self.if_done_with(noted)?;
+        let noted = self.if_done(noted)?;
         let before = self.stopped_call.under_way.replace(noted);
         drop(before);
         Flow::Continue(())
@@ -106,7 +106,7 @@ impl Session<'_> {
     fn tell_of_hits(&self, pc: WasmPc, hits: Vec<WatchHit>) -> Flow {
         let raised = self.stopped_call.raised.get().filter(|raised| !raised.is_between_operators());
         let receiver = self.debuggee.receiver(EventKind::Watchpoint, self.resumable);
-        let told = self.if_done_with(self.count_hits(hits, !matches!(receiver, Receiver::Nobody)))?;
+        let told = self.if_done(self.count_hits(hits, !matches!(receiver, Receiver::Nobody)))?;
         let flow = if told.is_empty() {
             Flow::Continue(())
         } else {

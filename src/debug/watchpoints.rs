@@ -214,7 +214,7 @@ impl Watchpoint {
             passed_over: self.rules.passed_over.get(),
             declined: self.rules.declined.get(),
             options: self.rules.options.get(),
-            has_condition: self.rules.condition().is_some(),
+            has_condition: self.rules.has_condition(),
         }
     }
 
