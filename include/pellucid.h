@@ -3205,8 +3205,8 @@ pellucid_status_t pellucid_object_type(const pellucid_store_t *store,
  * - `type_id`: the type.
  * - `out_is`: gets the answer.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type; `PELLUCID_ERR_WRONG_STORE`;
- * `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type, or the reference is out of date;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
  *
  * Owns: nothing.
  * Context: any.
@@ -8052,7 +8052,7 @@ typedef struct {
  * - `id`: the breakpoint or watchpoint.
  *
  * It is asked only where somebody is told of the event: not for a call that can't pause if no handler wants the event, and not for guest
- * code that a handler or a condition calls.
+ * code that a handler or a condition calls. If it removes or disables what it was asked for, that raises no event, whatever it answers.
  *
  * It must return, and not by `longjmp` or a C++ exception.
  *

@@ -293,7 +293,7 @@ pub unsafe extern "C" fn pellucid_edit_set_options(
 /// - `id`: the breakpoint or watchpoint.
 ///
 /// It is asked only where somebody is told of the event: not for a call that can't pause if no handler wants the event, and not for guest
-/// code that a handler or a condition calls.
+/// code that a handler or a condition calls. If it removes or disables what it was asked for, that raises no event, whatever it answers.
 ///
 /// It must return, and not by `longjmp` or a C++ exception.
 ///

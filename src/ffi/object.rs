@@ -316,8 +316,8 @@ pub unsafe extern "C" fn pellucid_object_type(
 /// - `type_id`: the type.
 /// - `out_is`: gets the answer.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type; `PELLUCID_ERR_WRONG_STORE`;
-/// `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such type, or the reference is out of date;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_ARGUMENT` for a reference that the library didn't make.
 ///
 /// Owns: nothing.
 /// Context: any.
