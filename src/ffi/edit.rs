@@ -373,7 +373,8 @@ pub unsafe extern "C" fn pellucid_edit_set_condition(
 ///
 /// - `edit`: the session.
 /// - `id`: the breakpoint's id; it may be one that this session adds.
-/// - `text`, `n_text`: the expression, UTF-8, of at most 1024 bytes; without any it has none any more.
+/// - `text`, `n_text`: the expression, UTF-8, of at most 1024 bytes, with at most 64 parentheses, brackets and signs inside each
+///   other; without any it has none any more.
 /// - `out_error`: gets an error object on failure, which says where the mistake is; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_NOT_FOUND` if there is no
