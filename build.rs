@@ -43,6 +43,11 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "Changing a frame that stands still, and so what the guest does next.",
     ),
     ("event", "Debugging: events", "What happens to guests, and the handler that is told."),
+    (
+        "subject",
+        "Debugging: what a store gets, and calls that are over",
+        "What the events of a store's ordinary life are about.",
+    ),
     ("exception", "Exceptions", "Throwing them from the host, and what was thrown and not caught."),
     ("call", "Debugging: calls that can pause", "Running a guest from one event to the next."),
     (

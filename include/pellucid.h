@@ -4005,7 +4005,7 @@ pellucid_status_t pellucid_memory_size(const pellucid_store_t *store,
                                        uint64_t *out_pages);
 
 /**
- * Grows a memory.
+ * Grows a memory. A handler that has asked for `PELLUCID_EVENT_MEMORY_GROWN` is told.
  *
  * - `store`: the store.
  * - `memory`: the memory.
@@ -6345,6 +6345,20 @@ enum pellucid_event_kind {
      * was being made is over.
      */
     PELLUCID_EVENT_WATCHPOINT = 512,
+    /**
+     * A memory has grown, see `pellucid_event_growth`: a guest's `memory.grow` has succeeded, and the guest is about to execute the
+     * next operator, where it can pause; or the host has grown the memory, and the handler is told before `pellucid_memory_grow`
+     * returns. By no page isn't told. Of a memory that stores share those are told in which a guest or the host has grown it, and not those where it
+     * is longer from then on; `pellucid_shared_memory_grow` is in no store.
+     */
+    PELLUCID_EVENT_MEMORY_GROWN = 4096,
+    /** The store has got its first instance of a module, see `pellucid_event_module`; told before the instance is, see below. */
+    PELLUCID_EVENT_MODULE_LOADED = 8192,
+    /**
+     * The store has got an instance, see `pellucid_event_instance`. Its segments are applied, also where one of them was out of bounds
+     * so that the function that makes it fails; its start function hasn't run. The handler may set breakpoints in it.
+     */
+    PELLUCID_EVENT_INSTANCE_CREATED = 16384,
     /** The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told. */
     PELLUCID_EVENT_DEADLINE = 32768,
     /**
@@ -6352,7 +6366,18 @@ enum pellucid_event_kind {
      * without, the event has no frame.
      */
     PELLUCID_EVENT_FUEL = 65536,
-    /** In a mask: every kind that the header knows. */
+    /**
+     * A call has come to its end: it has returned (`pellucid_event_results`), or failed (`pellucid_event_error`), which is
+     * told of before by an event of its own, or the guest has ended itself. Every call of the host's is told of, of whatever kind, but for
+     * those that the host ends by `pellucid_call_trap` or deletes.
+     */
+    PELLUCID_EVENT_CALL_FINISHED = 131072,
+    /**
+     * In a mask: every kind that stops a guest or ends its call for a reason. Those of what happens all the time where all is well,
+     * `PELLUCID_EVENT_MEMORY_GROWN`, `PELLUCID_EVENT_MODULE_LOADED`, `PELLUCID_EVENT_INSTANCE_CREATED` and `PELLUCID_EVENT_CALL_FINISHED`,
+     * aren't in it: who wants these asks for each. They are for handlers only, no call pauses for want of one, and what the host does while a
+     * handler runs isn't told. Where the host has done something itself, or a call is over, all actions mean to go on.
+     */
     PELLUCID_EVENT_ALL = 99199,
 };
 
@@ -6510,7 +6535,7 @@ pellucid_event_kind_t pellucid_event_kind(const pellucid_event_t *event);
  *
  * - `event`: the event.
  *
- * Returns the number, see `pellucid_call_id`; 0 if `event` is NULL.
+ * Returns the number, see `pellucid_call_id`; 0 if no call runs, as when the host makes an instance, or if `event` is NULL.
  *
  * Owns: nothing.
  * Context: while the event is valid.
@@ -6597,7 +6622,8 @@ pellucid_status_t pellucid_event_fault(const pellucid_event_t *event,
                                        uint64_t *out_address);
 
 /**
- * The error that the call ends with, if the event is a trap, the failure of a host function, or an exception that isn't caught.
+ * The error that the call ends with, if the event is a trap, the failure of a host function, an exception that isn't caught, or the end of a call
+ * that has failed.
  *
  * - `event`: the event.
  * - `out_error`: gets the error, backtrace included.
@@ -6660,6 +6686,96 @@ pellucid_status_t pellucid_event_set_message(pellucid_event_t *event,
 pellucid_status_t pellucid_event_set_goal(pellucid_event_t *event,
                                           const pellucid_frame_t *frame,
                                           uint32_t pc);
+
+/* ==================================================================================================
+ * Debugging: what a store gets, and calls that are over
+ *
+ * What the events of a store's ordinary life are about.
+ * ================================================================================================== */
+
+/**
+ * The module that a store has got its first instance of.
+ *
+ * - `event`: the event.
+ * - `out_module`: gets a reference to the module.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_MODULE_LOADED`.
+ *
+ * Owns: the caller owns `*out_module`.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_module(const pellucid_event_t *event,
+                                        pellucid_module_t **out_module);
+
+/**
+ * The instance that a store has got.
+ *
+ * - `event`: the event.
+ * - `out_instance`: gets the instance.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_INSTANCE_CREATED`.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_instance(const pellucid_event_t *event,
+                                          pellucid_instance_t *out_instance);
+
+/**
+ * Which memory has grown, and by how much.
+ *
+ * - `event`: the event.
+ * - `out_memory`: gets the memory; may be NULL.
+ * - `out_old_pages`, `out_new_pages`: get its size in pages before and after; each may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_MEMORY_GROWN`.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_growth(const pellucid_event_t *event,
+                                        pellucid_memory_t *out_memory,
+                                        uint64_t *out_old_pages,
+                                        uint64_t *out_new_pages);
+
+/**
+ * The function of a call that has come to its end.
+ *
+ * - `event`: the event.
+ * - `out_func`: gets the function that the host called.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED`.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_func(const pellucid_event_t *event,
+                                      pellucid_func_t *out_func);
+
+/**
+ * What a call has returned.
+ *
+ * - `event`: the event.
+ * - `store`: the event's store.
+ * - `out_values`, `cap_values`: places for results, and how many; may be NULL if there are none.
+ * - `out_n`: gets how many results there are; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED`, and if the call
+ * has failed; `PELLUCID_ERR_WRONG_STORE`.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_event_results(const pellucid_event_t *event,
+                                         pellucid_store_t *store,
+                                         pellucid_value_t *out_values,
+                                         size_t cap_values,
+                                         size_t *out_n);
 
 /* ==================================================================================================
  * Exceptions

@@ -363,12 +363,12 @@ impl Debuggee {
 
     /// Makes an instance of a module, and begins a call of its start function, if it has one.
     pub fn instance_begin(&self, module: &Module, imports: &[Extern]) -> Result<(Instance, Option<DebugCall>)> {
-        self.start_begin(self.store().instantiate(module, imports)?)
+        self.start_begin(self.telling_of_new(|store| store.instantiate(module, imports))?)
     }
 
     /// The same with imports from `linker`.
     pub fn link_begin(&self, linker: &Linker, module: &Module) -> Result<(Instance, Option<DebugCall>)> {
-        self.start_begin(linker.instantiate(self.store(), module)?)
+        self.start_begin(self.telling_of_new(|store| linker.instantiate(store, module))?)
     }
 
     fn start_begin(&self, (instance, start): (Instance, Option<Func>)) -> Result<(Instance, Option<DebugCall>)> {
@@ -400,7 +400,8 @@ impl Debuggee {
         let _outer_requests = outer.map(|_| Counted::new(&self.outer_requests));
         let driving = self.enter_with(resumed.stopped_call.clone());
         let outcome = Budget::spend(budget, self.store(), |budget| {
-            Session::new(self, call, &resumed.stopped_call, true, budget).begin()
+            let session = Session::new(self, call, &resumed.stopped_call, true, budget);
+            session.begin().inspect(|outcome| session.tell_of_end_of_call(outcome))
         });
         drop(driving);
         if let Ok(outcome) = &outcome {

@@ -3,7 +3,7 @@
 //! Must not know how calls are driven. Invariant: a handler that runs is kept alive, whatever it does to itself.
 //! Read next: `session.rs`.
 
-use super::{Debuggee, Frame, Goal, WatchHit};
+use super::{Debuggee, Frame, Goal, Subject, WatchHit};
 use crate::base::error::MemoryFault;
 use crate::base::{Error, Result, Thrown, TrapCode, WasmPc, error::bail};
 use crate::runtime::Call;
@@ -33,17 +33,24 @@ pub enum EventKind {
     /// An operator has accessed what a watchpoint watches, or it was found to be changed by others; the guest is about to execute the next
     /// operator.
     Watchpoint = 1 << 9,
-    // 1 << 10: function entry. 1 << 11: function exit. 1 << 12: memory grown. 1 << 13: module loaded. 1 << 14: instance created.
+    // 1 << 10: function entry. 1 << 11: function exit.
+    /// A memory has grown; if a guest has done it, it is about to execute the next operator.
+    MemoryGrown = 1 << 12,
+    /// The store has got its first instance of a module.
+    ModuleLoaded = 1 << 13,
+    /// The store has got an instance, of which nothing has run yet.
+    InstanceCreated = 1 << 14,
     /// The guest has used up the time that it was given. No handler is asked: the call pauses, or traps.
     Deadline = 1 << 15,
     /// The store's fuel is used up.
     Fuel = 1 << 16,
-    // 1 << 17: call finished.
+    /// A call has come to its end.
+    CallFinished = 1 << 17,
     // 1 << 31 is [`EventKind::NESTED`].
 }
 
 impl EventKind {
-    /// Every kind that exists.
+    /// Every kind that something has stopped or ended a guest for. The [others](EventKind::OTHERS) are asked for one by one.
     pub const ALL: u32 = EventKind::HostError as u32
         | EventKind::CaughtException as u32
         | EventKind::UncaughtException as u32
@@ -55,13 +62,18 @@ impl EventKind {
         | EventKind::Watchpoint as u32
         | EventKind::Deadline as u32
         | EventKind::Fuel as u32;
+    /// The kinds of what happens all the time in a store in which all is well.
+    pub const OTHERS: u32 = EventKind::MemoryGrown as u32
+        | EventKind::ModuleLoaded as u32
+        | EventKind::InstanceCreated as u32
+        | EventKind::CallFinished as u32;
     /// Not a kind, but a wish in the mask: events of guest code that the handler itself calls reach it too.
     pub const NESTED: u32 = 1 << 31;
 
     /// Whether it is about the guest as a whole, or the operator before, and not about the operator where the guest happens to be.
     pub(super) fn is_between_operators(self) -> bool {
         use EventKind::*;
-        matches!(self, Epoch | Interrupt | Watchpoint | Deadline | Fuel)
+        matches!(self, Epoch | Interrupt | Watchpoint | Deadline | Fuel | MemoryGrown)
     }
 
     /// The kind's bit in a mask.
@@ -75,7 +87,7 @@ impl EventKind {
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
-    /// The call that it happened to.
+    /// The call that it happened to; 0 if none runs, as when the host makes an instance.
     pub call: u64,
     /// The innermost Wasm frame of the call; `None` if it has none, as when the host calls a failing host function.
     pub frame: Option<Frame>,
@@ -89,20 +101,22 @@ pub struct Event {
     pub fault: Option<MemoryFault>,
     /// Whether [`Action::Pause`] is possible: the call is resumable, and hasn't ended.
     pub can_pause: bool,
-    /// For [`EventKind::Trap`], [`EventKind::HostError`] and [`EventKind::UncaughtException`]: the error that the call ends with,
-    /// backtrace included.
+    /// For [`EventKind::Trap`], [`EventKind::HostError`], [`EventKind::UncaughtException`] and, if the call has failed,
+    /// [`EventKind::CallFinished`]: the error that the call ends with, backtrace included.
     pub error: Option<Error>,
     /// For [`EventKind::CaughtException`]: the exception, and where it will be caught.
     pub exception: Option<CaughtException>,
     /// For [`EventKind::Watchpoint`]: what happened, by the age of the watchpoints.
     pub watched: Option<Rc<[WatchHit]>>,
+    /// For the kinds of [`EventKind::OTHERS`]: what it is about.
+    pub subject: Option<Rc<Subject>>,
 }
 
 impl Event {
     /// The exception that it is about.
     pub fn thrown(&self) -> Option<&Thrown> {
         let caught = self.exception.as_ref().map(|exception| &*exception.thrown);
-        caught.or_else(|| self.error.as_ref().filter(|_| self.kind == EventKind::UncaughtException)?.thrown())
+        caught.or_else(|| self.error.as_ref().filter(|_| self.kind != EventKind::HostError)?.thrown())
     }
 }
 
@@ -160,15 +174,15 @@ impl Debuggee {
     /// Without a handler, or for an event outside its mask, a resumable call pauses and a one-shot call continues.
     /// While the handler runs, guest code that it calls raises no events (breakpoints passed over are counted),
     /// unless `mask` contains [`EventKind::NESTED`]. `InvalidArgument` if `mask` has a bit that isn't in
-    /// [`EventKind::ALL`] or [`EventKind::NESTED`]; the handler is dropped then.
+    /// [`EventKind::ALL`], [`EventKind::OTHERS`] or [`EventKind::NESTED`]; the handler is dropped then.
     pub fn set_event_handler(&self, mask: u32, handler: EventHandler) -> Result<()> {
         self.check_debug()?;
-        if mask & !(EventKind::ALL | EventKind::NESTED) != 0 {
+        if mask & !(EventKind::ALL | EventKind::OTHERS | EventKind::NESTED) != 0 {
             bail!(InvalidArgument, "the event mask {mask:#x} has bits that stand for no event");
         }
         // The old handler may do anything when it is dropped, so not while the cell is borrowed.
         let old = self.handler.replace(Some(Rc::new(Registered { handler })));
-        self.mask.set(mask);
+        self.set_mask(mask);
         drop(old);
         Ok(())
     }
@@ -176,10 +190,17 @@ impl Debuggee {
     /// Removes the handler, if there is one. A handler that is running is dropped when it has returned.
     pub fn clear_event_handler(&self) -> Result<()> {
         self.check_debug()?;
-        self.mask.set(0);
+        self.set_mask(0);
         let old = self.handler.take();
         drop(old);
         Ok(())
+    }
+
+    fn set_mask(&self, mask: u32) {
+        self.mask.set(mask);
+        self.store().note_growths(self.is_wanted(EventKind::MemoryGrown));
+        // Somebody may want to hear of the end of the next call.
+        self.store().require_slow_path();
     }
 
     /// How often a handler asked for a pause where the guest couldn't pause.
@@ -216,6 +237,12 @@ impl Debuggee {
     pub(super) fn handle(&self, call: &Call, registered: &Registered, event: &Event) -> Action {
         let _handling = Counted::new(&self.handling);
         self.letting_host_write(|| call.with_handler(self.store(), || (registered.handler)(self, event)))
+    }
+
+    /// Runs the handler for something that no call stands still for.
+    pub(super) fn handle_without_call(&self, registered: &Registered, event: &Event) -> Action {
+        let _handling = Counted::new(&self.handling);
+        self.letting_host_write(|| self.store().with_handler(|| (registered.handler)(self, event)))
     }
 
     /// A handler asked for a pause of a call that can't pause.

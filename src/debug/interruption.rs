@@ -65,6 +65,8 @@ enum Todo {
     End(TrapCode),
     Pause(EventKind),
     Tell(EventKind),
+    /// To tell that a memory has grown.
+    TellOfGrowth,
     Nothing,
 }
 
@@ -75,10 +77,14 @@ impl Session<'_> {
         let store = self.debuggee.store();
         let is_new = place == Interrupted::Outside && !self.has_begun.replace(true) && !self.call.is_nested();
         let asked = self.take_asked(is_new);
-        let tells_of_watched = match asked.look {
+        let looks_at_watched = asked.look && self.debuggee.watching.any();
+        let tells_of_watched = match looks_at_watched {
             true => self.if_done(self.debuggee.look_before_running())?,
             false => false,
         };
+        if asked.look && self.silent {
+            self.debuggee.forget_growths();
+        }
         if matches!(self.todo(asked), (Todo::Nothing, _)) && !tells_of_watched {
             return Flow::Continue(());
         }
@@ -159,10 +165,15 @@ impl Session<'_> {
     /// What is to be done first, and what was asked for besides.
     fn todo(&self, asked: Interrupts) -> (Todo, Interrupts) {
         // In this order: the budget may be used up in between, but not the other way round.
-        let is_used_up = self.debuggee.store().is_time_used_up();
+        let store = self.debuggee.store();
+        let is_used_up = store.is_time_used_up();
         let own_pauses = self.budget.is_some_and(|budget| budget.pauses && budget.alarm.has_gone_off());
         let mut rest = asked;
-        let todo = if asked.trap {
+        let todo = if asked.look && store.has_growth() {
+            // It has happened already. Where more is to be told the guest is left again before it runs on.
+            rest.look = true;
+            Todo::TellOfGrowth
+        } else if asked.trap {
             Todo::End(TrapCode::Interrupted)
         } else if let Some(action) = asked.fuel {
             // Before what comes at no particular operator: that is heard where it comes next.
@@ -209,11 +220,12 @@ impl Session<'_> {
     /// Does what was asked for, where the call stands. If it can go on after that, it hears what else was asked for before it does.
     fn act(&self, asked: Interrupts) -> Flow {
         let (todo, rest) = self.todo(asked);
-        if let Todo::Pause(_) | Todo::Tell(_) = todo {
+        if let Todo::Pause(_) | Todo::Tell(_) | Todo::TellOfGrowth = todo {
             self.debuggee.store().put_back_interrupts(rest);
         }
         match todo {
             Todo::Nothing => Flow::Continue(()),
+            Todo::TellOfGrowth => self.tell_of_growth(),
             Todo::Pause(kind) => self.finish(Ok(Outcome::Paused(self.event_here(kind)))),
             Todo::Tell(kind) => {
                 let receiver =
@@ -257,7 +269,7 @@ impl Session<'_> {
     }
 
     /// An event of the guest as it stands, without a frame if there is none to look at.
-    fn event_here(&self, kind: EventKind) -> Event {
+    pub(super) fn event_here(&self, kind: EventKind) -> Event {
         let frame = self.frame_here();
         let (frame, pc) = frame.map_or((None, WasmPc(0)), |(frame, pc)| (Some(frame), pc));
         Event { frame, ..self.event(kind, pc, self.debuggee.no_ids.clone()) }

@@ -3,9 +3,9 @@
 //! If a call stops or traps, a session drives it from there on. A call that does neither costs nothing more than without a
 //! debugger. Read next: `session.rs`.
 
-use super::Debuggee;
 use super::interruption::{Budget, BudgetView};
 use super::session::{Outcome, Session};
+use super::{Debuggee, EventKind};
 use crate::base::{Func, Instance, RawValue, Result, Value};
 use crate::runtime::{Call, Convert, Exit, Extern, Linker, Module, SlowPath};
 
@@ -16,13 +16,13 @@ const NEW_CALL: u64 = 0;
 impl Debuggee {
     /// Instantiates a module and runs its start function.
     pub fn instantiate(&self, module: &Module, imports: &[Extern]) -> Result<Instance> {
-        let (instance, start) = self.store().instantiate(module, imports)?;
+        let (instance, start) = self.telling_of_new(|store| store.instantiate(module, imports))?;
         self.start(instance, start)
     }
 
     /// Instantiates a module with imports from `linker` and runs its start function.
     pub fn link(&self, linker: &Linker, module: &Module) -> Result<Instance> {
-        let (instance, start) = linker.instantiate(self.store(), module)?;
+        let (instance, start) = self.telling_of_new(|store| linker.instantiate(store, module))?;
         self.start(instance, start)
     }
 
@@ -84,7 +84,8 @@ impl Debuggee {
         call.drive(|call, exit| self.drive_one_shot(call, exit))
     }
 
-    /// Arms the function that a call enters, or disarms what was armed for a step that is over; looks at what is watched.
+    /// Arms the function that a call enters, or disarms what was armed for a step that is over; looks at what is watched. Whose
+    /// end is to be told of is left at once, so that it is driven.
     #[inline(always)]
     fn before_one_shot(&self, func: Func) -> Result<()> {
         if self.steps_into_calls() { self.rearm_for_one_shot(func) } else { Ok(()) }
@@ -93,11 +94,15 @@ impl Debuggee {
     #[inline(always)]
     fn steps_into_calls(&self) -> bool {
         // Both are off without debugging too.
-        self.single_step.get() || self.armed.any() || self.watching.any()
+        self.single_step.get() || self.armed.any() || self.watching.any() || self.is_wanted(EventKind::CallFinished)
     }
 
     #[cold]
     fn rearm_for_one_shot(&self, func: Func) -> Result<()> {
+        if self.is_wanted(EventKind::CallFinished) && !self.is_silent() {
+            // Its end is heard of by who drives it.
+            self.store().look_soon();
+        }
         if self.watching.any() && self.look_before_running()? {
             self.store().look_soon();
         }
@@ -115,7 +120,9 @@ impl Debuggee {
     fn drive_under(&self, call: &Call, exit: Exit, budget: Option<BudgetView<'_>>) -> Result<()> {
         let driving = self.enter();
         let session = Session::new(self, call, &driving.stopped_call, false, budget);
-        match session.handle_first_exit(&exit)? {
+        let outcome = session.handle_first_exit(&exit)?;
+        session.tell_of_end_of_call(&outcome);
+        match outcome {
             Outcome::Finished => Ok(()),
             Outcome::Trapped(_, error) | Outcome::Exited(error) => Err(error),
             Outcome::Paused(_) | Outcome::Yielded => unreachable!("a one-shot call doesn't pause"),

@@ -495,6 +495,7 @@ impl<'a> Session<'a> {
             error: None,
             exception: None,
             watched: None,
+            subject: None,
         }
     }
 
@@ -589,6 +590,7 @@ impl<'a> Session<'a> {
             error: Some(error.clone()),
             exception: None,
             watched: None,
+            subject: None,
         };
         Ok((event, error))
     }
@@ -649,6 +651,7 @@ impl<'a> Session<'a> {
             error: Some(error.clone()),
             exception: None,
             watched: None,
+            subject: None,
         }
     }
 }

@@ -107,12 +107,29 @@ pub enum pellucid_event_kind {
     /// `pellucid_event_watch_hit`. The guest is about to execute the next operator; a breakpoint there is told of after this. A step that
     /// was being made is over.
     PELLUCID_EVENT_WATCHPOINT = 512,
+    /// A memory has grown, see `pellucid_event_growth`: a guest's `memory.grow` has succeeded, and the guest is about to execute the
+    /// next operator, where it can pause; or the host has grown the memory, and the handler is told before `pellucid_memory_grow`
+    /// returns. By no page isn't told. Of a memory that stores share those are told in which a guest or the host has grown it, and not those where it
+    /// is longer from then on; `pellucid_shared_memory_grow` is in no store.
+    PELLUCID_EVENT_MEMORY_GROWN = 4096,
+    /// The store has got its first instance of a module, see `pellucid_event_module`; told before the instance is, see below.
+    PELLUCID_EVENT_MODULE_LOADED = 8192,
+    /// The store has got an instance, see `pellucid_event_instance`. Its segments are applied, also where one of them was out of bounds
+    /// so that the function that makes it fails; its start function hasn't run. The handler may set breakpoints in it.
+    PELLUCID_EVENT_INSTANCE_CREATED = 16384,
     /// The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told.
     PELLUCID_EVENT_DEADLINE = 32768,
     /// The store's fuel is used up, see `pellucid_store_set_fuel_action`. With debugging the guest is about to execute an operator;
     /// without, the event has no frame.
     PELLUCID_EVENT_FUEL = 65536,
-    /// In a mask: every kind that the header knows.
+    /// A call has come to its end: it has returned (`pellucid_event_results`), or failed (`pellucid_event_error`), which is
+    /// told of before by an event of its own, or the guest has ended itself. Every call of the host's is told of, of whatever kind, but for
+    /// those that the host ends by `pellucid_call_trap` or deletes.
+    PELLUCID_EVENT_CALL_FINISHED = 131072,
+    /// In a mask: every kind that stops a guest or ends its call for a reason. Those of what happens all the time where all is well,
+    /// `PELLUCID_EVENT_MEMORY_GROWN`, `PELLUCID_EVENT_MODULE_LOADED`, `PELLUCID_EVENT_INSTANCE_CREATED` and `PELLUCID_EVENT_CALL_FINISHED`,
+    /// aren't in it: who wants these asks for each. They are for handlers only, no call pauses for want of one, and what the host does while a
+    /// handler runs isn't told. Where the host has done something itself, or a call is over, all actions mean to go on.
     PELLUCID_EVENT_ALL = 99199,
 }
 
@@ -200,10 +217,11 @@ impl pellucid_event_t {
 /// The core's mask: its wishes have bits that a C enumerator can't have.
 fn core_mask(mask: pellucid_event_kind_t) -> Result<u32> {
     let nested = pellucid_event_flag::PELLUCID_EVENT_NESTED as u32;
-    if mask & !(EventKind::ALL | nested) != 0 {
+    let kinds = EventKind::ALL | EventKind::OTHERS;
+    if mask & !(kinds | nested) != 0 {
         bail!(InvalidArgument, "{mask:#x} has bits that are no kind of event");
     }
-    Ok(mask & EventKind::ALL | if mask & nested == 0 { 0 } else { EventKind::NESTED })
+    Ok(mask & kinds | if mask & nested == 0 { 0 } else { EventKind::NESTED })
 }
 
 fn action(debuggee: &Debuggee, number: pellucid_action_t, view: &pellucid_event_t) -> Action {
@@ -330,7 +348,7 @@ pub unsafe extern "C" fn pellucid_event_kind(event: *const pellucid_event_t) -> 
 ///
 /// - `event`: the event.
 ///
-/// Returns the number, see `pellucid_call_id`; 0 if `event` is NULL.
+/// Returns the number, see `pellucid_call_id`; 0 if no call runs, as when the host makes an instance, or if `event` is NULL.
 ///
 /// Owns: nothing.
 /// Context: while the event is valid.
@@ -443,7 +461,8 @@ pub unsafe extern "C" fn pellucid_event_fault(
     })
 }
 
-/// The error that the call ends with, if the event is a trap, the failure of a host function, or an exception that isn't caught.
+/// The error that the call ends with, if the event is a trap, the failure of a host function, an exception that isn't caught, or the end of a call
+/// that has failed.
 ///
 /// - `event`: the event.
 /// - `out_error`: gets the error, backtrace included.
@@ -543,6 +562,10 @@ mod tests {
         assert_eq!(EventKind::UncaughtException.bit(), uncaught);
         assert_eq!(EventKind::Watchpoint.bit(), pellucid_event_kind::PELLUCID_EVENT_WATCHPOINT as u32);
         assert_eq!(EventKind::Step.bit(), pellucid_event_kind::PELLUCID_EVENT_STEP as u32);
+        assert_eq!(EventKind::MemoryGrown.bit(), pellucid_event_kind::PELLUCID_EVENT_MEMORY_GROWN as u32);
+        assert_eq!(EventKind::ModuleLoaded.bit(), pellucid_event_kind::PELLUCID_EVENT_MODULE_LOADED as u32);
+        assert_eq!(EventKind::InstanceCreated.bit(), pellucid_event_kind::PELLUCID_EVENT_INSTANCE_CREATED as u32);
+        assert_eq!(EventKind::CallFinished.bit(), pellucid_event_kind::PELLUCID_EVENT_CALL_FINISHED as u32);
         assert_eq!(EventKind::ALL, pellucid_event_kind::PELLUCID_EVENT_ALL as u32);
         let nested = pellucid_event_flag::PELLUCID_EVENT_NESTED as u32;
         assert_eq!(core_mask(nested | 8).unwrap(), EventKind::NESTED | 8);

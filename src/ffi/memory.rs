@@ -115,7 +115,7 @@ pub unsafe extern "C" fn pellucid_memory_size(
     })
 }
 
-/// Grows a memory.
+/// Grows a memory. A handler that has asked for `PELLUCID_EVENT_MEMORY_GROWN` is told.
 ///
 /// - `store`: the store.
 /// - `memory`: the memory.
@@ -137,8 +137,8 @@ pub unsafe extern "C" fn pellucid_memory_grow(
     out_old_pages: *mut u64,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, copy memory, opt_out out_old_pages => {
-        out_old_pages.set(store.core().memory_grow(memory.into(), n_pages)?);
+    entry!(status out_error; running store, copy memory, opt_out out_old_pages => {
+        out_old_pages.set(store.debuggee().memory_grow(memory.into(), n_pages)?);
         Ok(())
     })
 }

@@ -50,6 +50,7 @@ pub mod shared_memory;
 pub mod signal;
 pub mod status;
 pub mod store;
+pub mod subject;
 pub mod table;
 pub mod tag;
 pub mod types;

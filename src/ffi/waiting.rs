@@ -292,9 +292,11 @@ pub unsafe extern "C" fn pellucid_instance_begin(
     out_call: *mut *mut pellucid_call_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; store store, ref module, slice imports n_imports, out out_instance, out out_call => {
+    entry!(status out_error; running store, ref module, slice imports n_imports, out out_instance, out out_call => {
         let imports = imports.iter().map(|import| import.to_core()).collect::<Result<Vec<_>>>()?;
-        let (instance, call) = store.debuggee().instance_begin(module.module(), &imports)?;
+        // A handler may delete the module.
+        let module = module.module().clone();
+        let (instance, call) = store.debuggee().instance_begin(&module, &imports)?;
         out_instance.set(instance.into());
         out_call.set(call.map_or(null_mut(), |call| pellucid_call_t::give(store, call)));
         Ok(())
@@ -324,8 +326,10 @@ pub unsafe extern "C" fn pellucid_linker_begin(
     out_call: *mut *mut pellucid_call_t,
     out_error: *mut *mut pellucid_error_t,
 ) -> pellucid_status_t {
-    entry!(status out_error; ref linker, store store, ref module, out out_instance, out out_call => {
-        let (instance, call) = store.debuggee().link_begin(&linker.linker.borrow(), module.module())?;
+    entry!(status out_error; ref linker, running store, ref module, out out_instance, out out_call => {
+        // A handler may delete the linker or the module.
+        let (linker, module) = (linker.linker.clone(), module.module().clone());
+        let (instance, call) = store.debuggee().link_begin(&linker.borrow(), &module)?;
         out_instance.set(instance.into());
         out_call.set(call.map_or(null_mut(), |call| pellucid_call_t::give(store, call)));
         Ok(())

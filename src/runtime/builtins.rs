@@ -117,7 +117,7 @@ pub unsafe extern "sysv64" fn memory_grow(context: Context, index: u32, pages: u
     // SAFETY: the caller's promise.
     let (store, instance) = unsafe { caller(context) };
     let memory = Memory { store: store.id(), index: instance.memory(MemoryIndex::from_u32(index)) };
-    store.memory_grow(memory, pages).map_or(-1, |old| old as i64)
+    store.memory_grow_by_guest(memory, pages).map_or(-1, |old| old as i64)
 }
 
 /// # Safety

@@ -971,6 +971,13 @@ impl Call {
         Ok(results.zip(self.raw_values()).map(|(ty, raw)| store.from_raw(*ty, raw)).collect())
     }
 
+    /// Keeps the objects among its values as long as what is answered is there.
+    ///
+    /// Errors: `System`.
+    pub fn hold_values(&self, store: &Store) -> Result<Vec<Hold>> {
+        store.hold_all(self.raw_values().iter().map(|value| value.lo))
+    }
+
     /// The values: results if the call has finished, arguments before.
     pub fn raw_values(&self) -> Vec<RawValue> {
         let count = match &self.own {

@@ -141,6 +141,17 @@ impl<'a> Scope<'a> {
     }
 }
 
+impl Store {
+    /// Runs an event handler that no call stands still for: what it is given references to is good until it returns.
+    pub fn with_handler<R>(&self, handler: impl FnOnce() -> R) -> R {
+        self.require_slow_path();
+        let scope = Scope::open(self);
+        let result = handler();
+        drop(scope);
+        result
+    }
+}
+
 impl Drop for Scope<'_> {
     #[inline]
     fn drop(&mut self) {

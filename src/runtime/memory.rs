@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "reads and writes what guest code works on")]
 
 use super::Store;
+use super::entities::growths::Growth;
 use super::entities::memory::LinearMemory;
 use crate::base::{Memory, MemoryType, Result, error::MemoryFault, error::bail, memory};
 use std::ops::Range;
@@ -105,6 +106,31 @@ impl Store {
     /// Grows it by `delta` pages and answers the old size; `Limit` or `System` if it can't.
     pub fn memory_grow(&self, memory: Memory, delta: u64) -> Result<u64> {
         self.memory(memory)?.grow(delta, &self.limits())
+    }
+
+    /// The same for a guest. If that is noted the guest is left as soon as it runs on, see [`Store::take_growth`].
+    pub(super) fn memory_grow_by_guest(&self, memory: Memory, delta: u64) -> Result<u64> {
+        let old_pages = self.memory_grow(memory, delta)?;
+        let growth = Growth { memory, old_pages, new_pages: old_pages + delta };
+        if delta != 0 && self.inner().growths.note(growth) {
+            self.look_soon();
+        }
+        Ok(old_pages)
+    }
+
+    /// Says whether it is noted that guests grow memories. What was noted and not taken is forgotten.
+    pub fn note_growths(&self, are_noted: bool) {
+        self.inner().growths.begin(are_noted);
+    }
+
+    /// Whether a guest has grown a memory, and nobody has taken note.
+    pub fn has_growth(&self) -> bool {
+        self.inner().growths.any()
+    }
+
+    /// The first growth that nobody has taken note of.
+    pub fn take_growth(&self) -> Option<Growth> {
+        self.inner().growths.take()
     }
 
     /// Reads bytes; `OutOfRange` unless all are in the memory.

@@ -50,6 +50,7 @@ mod roots;
 pub use activation::{Activation, FrameLink, PcKind, StackWords};
 pub use call::{Awaits, Call, Exit, Interrupted, Reentry, RunState, Stopped, TrapInfo};
 pub use engine::Engine;
+pub use entities::growths::Growth;
 pub use entities::holds::Hold;
 pub use epoch::LimitAction;
 pub use host_answer::{AwaitedFile, Wait};

@@ -12,6 +12,7 @@ use super::call_chain::CallChain;
 use super::entities::externs::Externs;
 use super::entities::func::{FuncEntries, FuncRefs};
 use super::entities::global::GlobalEntry;
+use super::entities::growths::Growths;
 use super::entities::holds::Holds;
 use super::entities::host_roots::{HostRoots, RootKind};
 use super::entities::instance::InstanceData;
@@ -100,6 +101,7 @@ pub struct StoreInner {
     /// What the host functions are, for keeping only: guest code has their addresses.
     pub(super) host_funcs: RefCell<Vec<Rc<dyn Any>>>,
     pub(super) memories: RefCell<Vec<Arc<LinearMemory>>>,
+    pub(super) growths: Growths,
     pub(super) tables: RefCell<Vec<Rc<TableData>>>,
     pub(super) globals: RefCell<Vec<GlobalEntry>>,
     pub(super) tags: RefCell<Vec<TagEntry>>,
@@ -181,6 +183,7 @@ impl Store {
             func_refs: RefCell::default(),
             host_funcs: RefCell::default(),
             memories: RefCell::default(),
+            growths: Growths::default(),
             tables: RefCell::default(),
             globals: RefCell::default(),
             tags: RefCell::default(),

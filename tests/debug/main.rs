@@ -12,6 +12,7 @@ mod goals;
 mod legacy_exceptions;
 #[cfg(target_os = "linux")]
 mod mappings;
+mod news;
 mod numeric;
 #[cfg(target_os = "linux")]
 mod patch;

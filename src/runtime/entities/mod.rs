@@ -5,6 +5,7 @@
 pub mod externs;
 pub mod func;
 pub mod global;
+pub mod growths;
 pub mod holds;
 pub mod host_roots;
 pub mod instance;
