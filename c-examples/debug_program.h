@@ -14,7 +14,8 @@ enum { MOST_BREAKPOINTS = 256, MOST_VALUES = 1000, MOST_LINE = 1024 };
 struct breakpoint {
     uint32_t number; /* 0 if there is none */
     uint32_t pc;
-    uint64_t id; /* in the store that there is, if any */
+    char name[128]; /* the functions' that it is at, if there are several of that name */
+    uint64_t id;    /* in the store that there is, if any */
     bool is_temporary;
     uint64_t ignored;    /* how many times it is, before it stops the program */
     char condition[128]; /* empty if there is none */
@@ -407,6 +408,25 @@ static uint64_t key_of(const pellucid_frame_t *which)
 
 /* ---- breakpoints ---- */
 
+/* How many functions have this name. */
+static uint32_t count_functions(const char *name)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < pellucid_module_func_count(module); i++) {
+        pellucid_str_t found;
+        if (pellucid_module_func_name(module, i, &found) == PELLUCID_OK && found.size == strlen(name) && memcmp(found.data, name, found.size) == 0)
+            n++;
+    }
+    return n;
+}
+
+static pellucid_status_t add_to_edit(pellucid_edit_t *edit, struct breakpoint *it, uint64_t *out_id)
+{
+    if (it->name[0] != 0)
+        return pellucid_edit_add_at_function_name(edit, module, it->name, strlen(it->name), out_id);
+    return pellucid_edit_add(edit, module, it->pc, out_id, &it->pc);
+}
+
 /* Has a breakpoint in the store be as it is here; it is added if it isn't there. */
 static bool install(struct breakpoint *it)
 {
@@ -415,7 +435,7 @@ static bool install(struct breakpoint *it)
     pellucid_error_t *error = NULL;
     uint64_t id = it->id;
     must(pellucid_edit_begin(store, &edit), NULL);
-    bool is_good = (id != 0 || did(pellucid_edit_add(edit, module, it->pc, &id, &it->pc), NULL))
+    bool is_good = (id != 0 || did(add_to_edit(edit, it, &id), NULL))
                    && did(pellucid_edit_set_options(edit, id, &options), NULL)
                    && did(pellucid_edit_set_expression(edit, id, it->condition, strlen(it->condition), &error), &error)
                    && did(pellucid_edit_commit(edit, &error), &error);
@@ -443,6 +463,8 @@ static void print_breakpoint(const struct breakpoint *it)
     if (pellucid_module_func_at(module, it->pc, &function, &offset) == PELLUCID_OK)
         print_func_name(function);
     printf(" at 0x%" PRIx32, it->pc);
+    if (it->name[0] != 0)
+        printf(" and all others of that name");
     if (it->condition[0] != 0)
         printf(" if %s", it->condition);
     if (it->ignored != 0)
@@ -485,6 +507,8 @@ static void add_breakpoint(const char *text, bool is_temporary)
     struct breakpoint new = {.is_temporary = is_temporary}, *it = breakpoints;
     if (!find_place(place, &new.pc))
         return;
+    if (place[0] != '*' && count_functions(place) > 1)
+        snprintf(new.name, sizeof new.name, "%.127s", place);
     if (condition != NULL)
         snprintf(new.condition, sizeof new.condition, "%.127s", condition + 4);
     while (it < breakpoints + MOST_BREAKPOINTS && it->number != 0)
@@ -518,7 +542,8 @@ static struct breakpoint *find_breakpoint(const char **text)
 struct watchpoint {
     uint32_t number; /* 0 if there is none */
     uint64_t id;
-    char text[128]; /* what it watches, as it was typed */
+    char text[128];      /* what it watches, as it was typed */
+    char condition[128]; /* empty if there is none */
 };
 
 static struct watchpoint watchpoints[MOST_BREAKPOINTS];
@@ -536,9 +561,38 @@ static void print_watchpoint(const struct watchpoint *it)
     if (info.kind == PELLUCID_WATCH_MEMORY)
         printf(", %" PRIu64 " bytes at 0x%" PRIx64, info.size, info.address);
     printf(info.access == 3 ? ", read or written" : ", %s", access_name(info.access));
+    if (it->condition[0] != 0)
+        printf(", if %s", it->condition);
     if (info.hits != 0)
         printf(", %" PRIu64 " times", info.hits);
     printf("\n");
+}
+
+/* The watchpoint of this number, if there is one. */
+static struct watchpoint *find_watchpoint(const char **text)
+{
+    char *end;
+    unsigned long number = strtoul(*text, &end, 10);
+    for (struct watchpoint *it = watchpoints; it < watchpoints + MOST_BREAKPOINTS; it++)
+        if (number != 0 && it->number == number) {
+            *text = end + strspn(end, " \t");
+            return it;
+        }
+    return NULL;
+}
+
+/* Has a watchpoint stop only if an expression isn't 0, or always. */
+static void set_watch_condition(struct watchpoint *it, const char *text)
+{
+    pellucid_edit_t *session;
+    pellucid_error_t *error = NULL;
+    must(pellucid_edit_begin(store, &session), NULL);
+    if (did(pellucid_edit_set_expression(session, it->id, text, strlen(text), &error), &error)
+        && did(pellucid_edit_commit(session, &error), &error)) {
+        snprintf(it->condition, sizeof it->condition, "%.127s", text);
+        print_watchpoint(it);
+    }
+    pellucid_edit_delete(session);
 }
 
 /* Watches a global, or bytes of the memory: 4 unless it is said how many. */
@@ -635,16 +689,13 @@ static void print_watched(const pellucid_event_t *event)
 /* Removes the watchpoint of this number; answers whether there is one. */
 static bool remove_watchpoint(const char *text)
 {
-    char *end;
-    unsigned long number = strtoul(text, &end, 10);
-    for (struct watchpoint *it = watchpoints; it < watchpoints + MOST_BREAKPOINTS; it++)
-        if (number != 0 && it->number == number) {
-            struct breakpoint removed = {.id = it->id};
-            remove_breakpoint(&removed);
-            it->number = 0;
-            return true;
-        }
-    return false;
+    struct watchpoint *it = find_watchpoint(&text);
+    if (it == NULL)
+        return false;
+    struct breakpoint removed = {.id = it->id};
+    remove_breakpoint(&removed);
+    it->number = 0;
+    return true;
 }
 
 /* ---- running ---- */

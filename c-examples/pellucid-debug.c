@@ -32,7 +32,13 @@ static void do_tbreak(const char *text)
 
 static void do_condition(const char *text)
 {
-    struct breakpoint *it = find_breakpoint(&text), changed;
+    struct watchpoint *watched = find_watchpoint(&text);
+    struct breakpoint *it, changed;
+    if (watched != NULL) {
+        set_watch_condition(watched, text);
+        return;
+    }
+    it = find_breakpoint(&text);
     if (it == NULL)
         return;
     changed = *it;
@@ -561,7 +567,7 @@ static const struct command {
     void (*act)(const char *text);
     const char *help;
 } commands[] = {
-    {"break", "PLACE [if EXPRESSION]", do_break, "stop there: a function's name or index, or * and a pc"},
+    {"break", "PLACE [if EXPRESSION]", do_break, "stop there: functions' name, an index, or * and a pc"},
     {"continue", "", do_continue, "run on"},
     {"run", "", do_run, "start the program, again if it runs"},
     {"step", "[N]", do_step, "execute an operator, or N"},
@@ -569,7 +575,7 @@ static const struct command {
     {"finish", "", do_finish, "run until the frame's caller goes on"},
     {"until", "PLACE", do_until, "run until there, or until the frame's caller goes on"},
     {"tbreak", "PLACE [if EXPRESSION]", do_tbreak, "stop there once"},
-    {"condition", "NUMBER [EXPRESSION]", do_condition, "let a breakpoint stop only if that isn't 0"},
+    {"condition", "NUMBER [EXPRESSION]", do_condition, "let a breakpoint or watchpoint stop only if that isn't 0"},
     {"ignore", "NUMBER [N]", do_ignore, "let a breakpoint not stop, N times"},
     {"watch", "@GLOBAL or [ADDRESS] [N]", do_watch, "stop when that is written, of the memory 4 bytes or N"},
     {"rwatch", "@GLOBAL or [ADDRESS] [N]", do_rwatch, "stop when it is read"},

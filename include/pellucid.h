@@ -8256,6 +8256,37 @@ pellucid_status_t pellucid_edit_add_at_function(pellucid_edit_t *edit,
                                                 uint32_t *out_actual_pc);
 
 /**
+ * Intends to add a breakpoint at the first operators of all functions of a name, which is enabled.
+ *
+ * Those are the function that is exported under the name and all functions to which the name section gives it; neither goes before the
+ * other. Functions without a body are none: an import is no place to stop at. Options, conditions and counts are the breakpoint's, not
+ * each function's.
+ *
+ *     pellucid_edit_add_at_function_name(edit, NULL, "allocate", 8, &id);
+ *
+ * Without a module the breakpoint is in every module of the store, also in those that come later, from their start functions on. It needs
+ * no such function to be there: `pellucid_breakpoint_places` tells where it is.
+ *
+ * - `edit`: the session.
+ * - `module`: the module; may be NULL for every module.
+ * - `name`, `n_name`: the name, UTF-8, and its length in bytes.
+ * - `out_id`: gets the breakpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if `module` has no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * without a name, or for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_SYSTEM` without
+ * memory for it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_add_at_function_name(pellucid_edit_t *edit,
+                                                     const pellucid_module_t *module,
+                                                     const char *name,
+                                                     size_t n_name,
+                                                     uint64_t *out_id);
+
+/**
  * Intends to remove a breakpoint or watchpoint. Whether it exists is checked by the commit.
  *
  * - `edit`: the session.
@@ -8331,8 +8362,9 @@ pellucid_status_t pellucid_edit_set_condition(pellucid_edit_t *edit,
                                               pellucid_finalizer_t finalizer);
 
 /**
- * Intends to give a breakpoint an expression for a condition, instead of the one that it has. It is evaluated where the breakpoint is, without
- * leaving for the host: a hit for which it is 0 raises no event, is counted as declined, and leaves a step as it is.
+ * Intends to give a breakpoint or watchpoint an expression for a condition, instead of the one that it has. It is evaluated in the frame
+ * that has reached it, without leaving for the host: a hit for which it is 0 raises no event, is counted as declined, and leaves a step as
+ * it is. At a watchpoint the access is done by then: memory and globals are as they are now.
  *
  *     pellucid_edit_set_expression(edit, id, "local[0] > 5 && i32[local[1] + 8] != 0", 38, &error);
  *
@@ -8351,8 +8383,9 @@ pellucid_status_t pellucid_edit_set_condition(pellucid_edit_t *edit,
  * 32 bits are extended with their sign. Where one side is a float both are, of 64 bits. A reference is 0 if it is null, otherwise 1. A vector
  * can't be named.
  *
- * If it can't be told what it is, the breakpoint raises its event, so that the mistake is seen: an operand isn't there, an address is outside
- * the memory, something is divided by zero, or is a float where integers are needed. The breakpoint's options must hold as well, and the
+ * If it can't be told what it is, the event is raised, so that the mistake is seen: an operand isn't there, an address is outside
+ * the memory, something is divided by zero, or is a float where integers are needed. That also goes for what a function hasn't, where a
+ * watchpoint or a breakpoint may be reached in several: a local, a global or a memory. The breakpoint's options must hold as well, and the
  * host's condition (`pellucid_edit_set_condition`), which is asked only if the expression holds. It is evaluated only where somebody is told
  * of the event, as the host's condition is.
  *
@@ -8363,8 +8396,8 @@ pellucid_status_t pellucid_edit_set_condition(pellucid_edit_t *edit,
  * - `out_error`: gets an error object on failure, which says where the mistake is; may be NULL.
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_NOT_FOUND` if there is no
- * such breakpoint; `PELLUCID_ERR_INVALID_ARGUMENT` if the text is no expression for the breakpoint's function; `PELLUCID_ERR_SYSTEM` without
- * memory for it.
+ * such breakpoint or watchpoint; `PELLUCID_ERR_INVALID_ARGUMENT` if the text is no expression, or names what isn't in the one function that a
+ * breakpoint at a pc is in; `PELLUCID_ERR_SYSTEM` without memory for it.
  *
  * Owns: the caller owns `*out_error`.
  * Context: any.
@@ -8428,6 +8461,21 @@ pellucid_status_t pellucid_edit_discard(pellucid_edit_t *edit);
  * Looking at breakpoints.
  * ================================================================================================== */
 
+/** Values of `pellucid_breakpoint_kind_t`. */
+enum pellucid_breakpoint_kind {
+    /** One operator: `pellucid_edit_add`, `pellucid_edit_add_at_function`. */
+    PELLUCID_BREAKPOINT_PC = 1,
+    /** The first operators of functions of a name: `pellucid_edit_add_at_function_name`. */
+    PELLUCID_BREAKPOINT_FUNCTION_NAME = 2,
+};
+
+/**
+ * What a breakpoint is at: one of `enum pellucid_breakpoint_kind`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_breakpoint_kind_t;
+
 /**
  * A breakpoint as it is listed.
  *
@@ -8440,11 +8488,11 @@ typedef struct {
     uint32_t is_enabled;
     /** Its id. */
     uint64_t id;
-    /** The number of its module, see `pellucid_module_id`. */
+    /** The number of its module, see `pellucid_module_id`; 0 if it is in every module. */
     uint64_t module_id;
-    /** The pc that was asked for. */
+    /** The pc that was asked for, or that of the first operator that it is at; 0 if it isn't at any. */
     uint32_t asked_pc;
-    /** The operator that it is at. */
+    /** The first operator that it is at; 0 if it isn't at any. */
     uint32_t actual_pc;
     /** How often a guest reached it while it was enabled. */
     uint64_t hits;
@@ -8458,7 +8506,25 @@ typedef struct {
     uint32_t has_condition;
     /** 0. */
     uint32_t reserved;
+    /** What it is at: one of `enum pellucid_breakpoint_kind`. */
+    pellucid_breakpoint_kind_t kind;
+    /** At how many operators it is, see `pellucid_breakpoint_places`. */
+    uint32_t n_places;
 } pellucid_breakpoint_info_t;
+
+/**
+ * An operator that a breakpoint is at.
+ *
+ * Since: 0.1.
+ */
+typedef struct {
+    /** The number of its module, see `pellucid_module_id`. */
+    uint64_t module_id;
+    /** Its function; imports come first. */
+    uint32_t func_index;
+    /** The operator, as an offset in the module's bytes. */
+    uint32_t pc;
+} pellucid_breakpoint_place_t;
 
 /**
  * The ids of all breakpoints of a store, the oldest first.
@@ -8497,13 +8563,35 @@ pellucid_status_t pellucid_breakpoint_info(const pellucid_store_t *store,
                                            pellucid_breakpoint_info_t *out_info);
 
 /**
- * The module that a breakpoint is in.
+ * Where a breakpoint is now, in the order in which the modules came to the store, and by pc. One that is in every module of the store is
+ * at more places when there are more modules, and may be at none so far.
+ *
+ * - `store`: the store.
+ * - `id`: the breakpoint's id.
+ * - `out_places`, `cap_places`: places for what it is at, and how many; may be NULL if there are none.
+ * - `out_n`: gets the number of operators that it is at, also of those for which there is no place.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint; `PELLUCID_ERR_DEBUG_DISABLED`;
+ * `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_breakpoint_places(const pellucid_store_t *store,
+                                             uint64_t id,
+                                             pellucid_breakpoint_place_t *out_places,
+                                             size_t cap_places,
+                                             size_t *out_n);
+
+/**
+ * The module that a breakpoint is in, if that is one only.
  *
  * - `store`: the store.
  * - `id`: the breakpoint's id.
  * - `out_module`: gets a reference to the module.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint, or it is in every module;
  * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the caller owns `*out_module`.
@@ -8638,8 +8726,9 @@ typedef struct {
  * As long as there are watchpoints all operators that might do such an access to such a thing are slower, wherever they
  * access; the others aren't, and nothing is without. The commit looks at all functions of the modules whose instances have the memory.
  *
- * `pellucid_edit_remove`, `pellucid_edit_enable`, `pellucid_edit_set_options` and `pellucid_edit_set_condition` are for watchpoints as
- * for breakpoints. What counts is the frame whose operator did it, at the operator behind that.
+ * `pellucid_edit_remove`, `pellucid_edit_enable`, `pellucid_edit_set_options`, `pellucid_edit_set_condition` and
+ * `pellucid_edit_set_expression` are for watchpoints as for breakpoints. What counts is the frame whose operator did it, at the operator
+ * behind that.
  *
  * - `edit`: the session.
  * - `memory`: the memory.

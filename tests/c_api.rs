@@ -90,7 +90,7 @@ macro_rules! programs {
 }
 
 programs! {
-    anyref breakpoint_expression breakpoint_options busy call config core_dump deftype edit epoch error event everything_at_once exact
+    anyref breakpoint_expression breakpoint_options breakpoint_targets busy call config core_dump deftype edit epoch error event everything_at_once exact
     exceptions exnrefs externref floats frame fuel func global goal held
     instance interrupt intervention layout legacy_exceptions library linker memory misuse module name news objects random_interrupts refusals
     shared signal stack_end stacks store table tail threads typed_references types value vectors waiting wasi wasi_paused_threads

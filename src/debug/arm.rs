@@ -264,9 +264,9 @@ pub(super) struct ArmNewCode {
 
 impl CodeObserver for ArmNewCode {
     fn mapped(&self, store: &Store, blob: &Rc<MappedBlob>) -> Result<()> {
-        let breakpoints = self.book.of_module(blob.module());
-        let places: Vec<Vec<Place>> = breakpoints.iter().map(|breakpoint| breakpoint.places_in(blob)).collect();
-        let enabled = breakpoints.iter().zip(&places).filter(|(breakpoint, _)| breakpoint.rules.is_enabled());
+        let spots = self.book.spots_of(blob.module())?;
+        let places: Vec<Vec<Place>> = spots.all.iter().map(|spot| spot.places_in(blob)).collect();
+        let enabled = spots.all.iter().zip(&places).filter(|(spot, _)| spot.rules.is_enabled());
         let mut armed: BTreeSet<CodeOffset> =
             enabled.flat_map(|(_, places)| places.iter().map(|place| place.stop.return_offset)).collect();
         for (module, function) in self.armed.functions.borrow().keys() {
@@ -283,12 +283,13 @@ impl CodeObserver for ArmNewCode {
             let stops = WatchedStops { blob: blob.clone(), offsets: watched };
             self.book.watched.borrow_mut().insert(blob.id().as_u32(), stops);
         }
-        for (breakpoint, places) in breakpoints.iter().zip(places) {
-            if breakpoint.rules.is_enabled() {
-                places.iter().for_each(|place| self.book.mark_at(breakpoint, place, true));
+        for (spot, places) in spots.all.iter().zip(places) {
+            if spot.rules.is_enabled() {
+                places.iter().for_each(|place| self.book.mark_at(spot, place, true));
             }
-            breakpoint.places.borrow_mut().extend(places);
+            spot.places.borrow_mut().extend(places);
         }
+        self.book.adopt(blob.module(), spots);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 
 use super::Debuggee;
 use super::access::{Access, Accesses, accesses};
+use super::break_target::{BreakTarget, Operator};
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
 use super::location::Cache;
@@ -14,7 +15,9 @@ use super::replay::{Run, index_in_run};
 use super::stopped_call::StoppedCall;
 use super::watching::WatchedStops;
 use crate::abi::frame_table::Stop;
-use crate::base::{BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, NativePc, Result, WasmPc, error::bail};
+use crate::base::{
+    BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, FuncIndex, NativePc, Result, WasmPc, error::bail, memory,
+};
 use crate::runtime::{MappedBlob, Module, Store};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -25,11 +28,13 @@ use std::rc::Rc;
 pub struct BreakpointInfo {
     /// Names it; never 0 and never reused in its store.
     pub id: u64,
-    /// Where it is; every instance of the module in the store shares it.
-    pub module: Module,
-    /// The pc that was asked for.
+    /// What it is at; every instance of a module in the store shares it.
+    pub target: BreakTarget,
+    /// At how many operators it is, of the modules that are there now.
+    pub n_places: u32,
+    /// The pc that was asked for, or the first operator that it is at; 0 if it isn't at any.
     pub asked: WasmPc,
-    /// The operator that it is at.
+    /// The first operator that it is at; 0 if it isn't at any.
     pub actual: WasmPc,
     /// Whether it raises events.
     pub enabled: bool,
@@ -45,20 +50,41 @@ pub struct BreakpointInfo {
     pub has_condition: bool,
 }
 
+/// An operator that a breakpoint is at.
+#[derive(Clone)]
+pub struct BreakpointPlace {
+    /// Its module.
+    pub module: Module,
+    /// Its function.
+    pub function: FuncIndex,
+    /// The operator.
+    pub pc: WasmPc,
+}
+
 /// A breakpoint.
 pub(super) struct Breakpoint {
     pub(super) id: u64,
+    pub(super) target: BreakTarget,
+    /// Where it is in the modules that are known: by module, in the order in which they became so, and by pc.
+    pub(super) spots: RefCell<Vec<Rc<Spot>>>,
+    pub(super) rules: Rc<Rules>,
+}
+
+/// An operator that a breakpoint is at.
+pub(super) struct Spot {
+    /// The breakpoint's.
+    pub(super) id: u64,
     pub(super) module: Module,
     pub(super) function: DefinedFuncIndex,
-    pub(super) asked: WasmPc,
-    pub(super) actual: WasmPc,
+    pub(super) pc: WasmPc,
     /// Where it is in the code that the store has mapped: once in each form of its function. Nowhere in dead code, which is
     /// never reached.
     pub(super) places: RefCell<Vec<Place>>,
-    pub(super) rules: Rules,
+    /// The breakpoint's.
+    pub(super) rules: Rc<Rules>,
 }
 
-/// A breakpoint's place in one form of its function.
+/// An operator's place in one form of its function.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) blob: Rc<MappedBlob>,
@@ -76,30 +102,62 @@ impl Place {
 }
 
 impl Breakpoint {
-    pub(super) fn new(
-        id: u64,
-        module: &Module,
-        function: DefinedFuncIndex,
-        asked: WasmPc,
-        actual: WasmPc,
-    ) -> Breakpoint {
-        Breakpoint {
-            id,
-            module: module.clone(),
-            function,
-            asked,
-            actual,
-            places: RefCell::default(),
-            rules: Rules::default(),
+    /// A breakpoint that is nowhere yet, unless it is of one module.
+    ///
+    /// Errors: as [`BreakTarget::operators_in`].
+    pub(super) fn new(id: u64, target: BreakTarget) -> Result<Breakpoint> {
+        let new = Breakpoint { id, target, spots: RefCell::default(), rules: Rc::default() };
+        if let Some(module) = new.target.module() {
+            new.spots.replace(new.spots_in(module)?);
         }
+        Ok(new)
+    }
+
+    /// The operators of a module that it is at.
+    ///
+    /// Errors: as [`BreakTarget::operators_in`].
+    fn spots_in(&self, module: &Module) -> Result<Vec<Rc<Spot>>> {
+        let operators = self.target.operators_in(module)?;
+        let mut spots = Vec::new();
+        memory::reserve(&mut spots, operators.len())?;
+        memory::ask(operators.len() * size_of::<Spot>())?;
+        let spot = |(function, pc): Operator| {
+            let (module, rules) = (module.clone(), self.rules.clone());
+            Rc::new(Spot { id: self.id, module, function, pc, places: RefCell::default(), rules })
+        };
+        spots.extend(operators.into_iter().map(spot));
+        Ok(spots)
+    }
+
+    /// Has it know where it is in the code, before it is listed. `modules` are those that are there.
+    ///
+    /// Errors: as [`BreakTarget::operators_in`].
+    pub(super) fn find_places(&self, store: &Store, modules: &[Module]) -> Result<()> {
+        if self.target.module().is_none() {
+            let mut spots = Vec::new();
+            for module in modules {
+                let more = self.spots_in(module)?;
+                memory::reserve(&mut spots, more.len())?;
+                spots.extend(more);
+            }
+            self.spots.replace(spots);
+        }
+        for spot in &*self.spots.borrow() {
+            let blobs = store.blobs_of(&spot.module);
+            spot.places.replace(blobs.iter().flat_map(|blob| spot.places_in(blob)).collect());
+        }
+        Ok(())
     }
 
     pub(super) fn info(&self) -> BreakpointInfo {
+        let spots = self.spots.borrow();
+        let actual = spots.first().map_or(WasmPc(0), |spot| spot.pc);
         BreakpointInfo {
             id: self.id,
-            module: self.module.clone(),
-            asked: self.asked,
-            actual: self.actual,
+            target: self.target.clone(),
+            n_places: spots.len() as u32,
+            asked: if let BreakTarget::Pc { pc, .. } = self.target { pc } else { actual },
+            actual,
             enabled: self.rules.is_enabled(),
             hits: self.rules.hits.get(),
             passed_over: self.rules.passed_over.get(),
@@ -108,17 +166,24 @@ impl Breakpoint {
             has_condition: self.rules.has_condition(),
         }
     }
+}
 
+impl Spot {
     /// Where it is in a blob of its module.
     pub(super) fn places_in(&self, blob: &Rc<MappedBlob>) -> Vec<Place> {
-        let Some(frames) = blob.frames() else { return Vec::new() };
-        let place = |body| {
-            let stop = *frames.run_at(body, self.actual)?;
-            let index = index_in_run(blob, body, stop.pc, self.actual)?;
-            Some(Place { blob: blob.clone(), body, stop, index })
-        };
-        blob.tables().bodies_of(self.function).filter_map(place).collect()
+        places_in(blob, self.function, self.pc)
     }
+}
+
+/// Where an operator of a function is in a blob of its module.
+pub(super) fn places_in(blob: &Rc<MappedBlob>, function: DefinedFuncIndex, pc: WasmPc) -> Vec<Place> {
+    let Some(frames) = blob.frames() else { return Vec::new() };
+    let place = |body| {
+        let stop = *frames.run_at(body, pc)?;
+        let index = index_in_run(blob, body, stop.pc, pc)?;
+        Some(Place { blob: blob.clone(), body, stop, index })
+    };
+    blob.tables().bodies_of(function).filter_map(place).collect()
 }
 
 /// Names a stop point in a store: its blob and its return offset there.
@@ -169,7 +234,7 @@ pub(super) struct Site {
 /// An operator with enabled breakpoints.
 struct Mark {
     index: u32,
-    breakpoints: Vec<Rc<Breakpoint>>,
+    breakpoints: Vec<Rc<Spot>>,
     ids: Rc<[u64]>,
 }
 
@@ -343,13 +408,13 @@ impl Site {
     }
 
     /// The enabled breakpoints at `index`, by age.
-    pub(super) fn breakpoints_at(&self, index: u32) -> Vec<Rc<Breakpoint>> {
+    pub(super) fn breakpoints_at(&self, index: u32) -> Vec<Rc<Spot>> {
         let marks = self.marks.borrow();
         marks.iter().find(|mark| mark.index == index).map_or_else(Vec::new, |mark| mark.breakpoints.clone())
     }
 
     /// Enters or strikes out a breakpoint of the operator at `index`.
-    fn mark(&self, breakpoint: &Rc<Breakpoint>, index: u32, enabled: bool) {
+    fn mark(&self, breakpoint: &Rc<Spot>, index: u32, enabled: bool) {
         let mut marks = self.marks.borrow_mut();
         let found = marks.binary_search_by_key(&index, |mark| mark.index);
         let place = found.unwrap_or_else(|place| {
@@ -373,10 +438,20 @@ impl Site {
     }
 }
 
+/// What breakpoints are at in a module.
+pub(super) struct SpotsOfModule {
+    is_new: bool,
+    pub(super) all: Vec<Rc<Spot>>,
+    /// Of those, what breakpoints don't know yet that are in every module.
+    late: Vec<(Rc<Breakpoint>, Vec<Rc<Spot>>)>,
+}
+
 /// All breakpoints and sites of a store.
 #[derive(Default)]
 pub(super) struct Book {
     breakpoints: RefCell<BTreeMap<u64, Rc<Breakpoint>>>,
+    /// The modules whose code is mapped, in the order in which that was done.
+    modules: RefCell<Vec<Module>>,
     sites: RefCell<NumberMap<SiteKey, Rc<Site>>>,
     sites_by_address: RefCell<NumberMap<usize, Rc<Site>>>,
     last_id: Cell<u64>,
@@ -409,23 +484,53 @@ impl Book {
         drop(removed);
     }
 
-    /// All breakpoints of a module's functions.
-    pub(super) fn of_module(&self, module: &Module) -> Vec<Rc<Breakpoint>> {
-        let breakpoints = self.breakpoints.borrow();
-        breakpoints.values().filter(|breakpoint| breakpoint.module.is_same(module)).cloned().collect()
+    /// The modules whose code is mapped.
+    pub(super) fn modules(&self) -> Vec<Module> {
+        self.modules.borrow().clone()
     }
 
-    /// Enables or disables a breakpoint in its sites, which exist from then on, or not.
-    pub(super) fn mark(&self, breakpoint: &Rc<Breakpoint>, enabled: bool) {
-        breakpoint.rules.set_enabled(enabled);
-        for place in &*breakpoint.places.borrow() {
-            self.mark_at(breakpoint, place, enabled);
+    /// What breakpoints are at in a module, some blob of which was mapped just now. Those in it for which it is new are told of it by
+    /// [`Book::adopt`].
+    ///
+    /// Errors: as [`BreakTarget::operators_in`].
+    pub(super) fn spots_of(&self, module: &Module) -> Result<SpotsOfModule> {
+        let is_new = !self.modules.borrow().iter().any(|known| known.is_same(module));
+        let mut spots = SpotsOfModule { is_new, all: Vec::new(), late: Vec::new() };
+        for breakpoint in self.breakpoints.borrow().values() {
+            let known = breakpoint.spots.borrow();
+            spots.all.extend(known.iter().filter(|spot| spot.module.is_same(module)).cloned());
+            if is_new && breakpoint.target.module().is_none() {
+                let late = breakpoint.spots_in(module)?;
+                spots.all.extend(late.iter().cloned());
+                spots.late.push((breakpoint.clone(), late));
+            }
+        }
+        Ok(spots)
+    }
+
+    /// Notes that a module is there.
+    pub(super) fn adopt(&self, module: &Module, spots: SpotsOfModule) {
+        if spots.is_new {
+            self.modules.borrow_mut().push(module.clone());
+        }
+        for (breakpoint, late) in spots.late {
+            breakpoint.spots.borrow_mut().extend(late);
         }
     }
 
-    pub(super) fn mark_at(&self, breakpoint: &Rc<Breakpoint>, place: &Place, enabled: bool) {
+    /// Enables or disables a breakpoint in its sites, which exist from then on, or not.
+    pub(super) fn mark(&self, breakpoint: &Breakpoint, enabled: bool) {
+        breakpoint.rules.set_enabled(enabled);
+        for spot in &*breakpoint.spots.borrow() {
+            for place in &*spot.places.borrow() {
+                self.mark_at(spot, place, enabled);
+            }
+        }
+    }
+
+    pub(super) fn mark_at(&self, spot: &Rc<Spot>, place: &Place, enabled: bool) {
         let site = self.site(&place.blob, place.body, place.stop);
-        site.mark(breakpoint, place.index, enabled);
+        site.mark(spot, place.index, enabled);
         if !site.is_marked() {
             drop(site);
             self.forget_unused(place.key());
@@ -458,7 +563,9 @@ impl Book {
     /// Forgets code that is unmapped.
     pub(super) fn forget_blob(&self, blob: &MappedBlob) {
         for breakpoint in self.breakpoints.borrow().values() {
-            breakpoint.places.borrow_mut().retain(|place| place.blob.id() != blob.id());
+            for spot in &*breakpoint.spots.borrow() {
+                spot.places.borrow_mut().retain(|place| place.blob.id() != blob.id());
+            }
         }
         self.sites.borrow_mut().retain(|_, site| site.blob.id() != blob.id());
         self.sites_by_address.borrow_mut().retain(|_, site| site.blob.id() != blob.id());
@@ -507,6 +614,21 @@ impl Debuggee {
     pub fn breakpoints(&self) -> Result<Vec<BreakpointInfo>> {
         self.check_debug()?;
         Ok(self.book.infos())
+    }
+
+    /// Where the breakpoint with this id is now, in the order in which the modules came, and by pc; `NotFound` if there is none.
+    pub fn breakpoint_places(&self, id: u64) -> Result<Vec<BreakpointPlace>> {
+        self.check_debug()?;
+        let Some(breakpoint) = self.book.breakpoint(id) else { bail!(NotFound, "there is no breakpoint {id}") };
+        let place = |spot: &Rc<Spot>| {
+            let function = spot.module.info().func_index(spot.function);
+            BreakpointPlace { module: spot.module.clone(), function, pc: spot.pc }
+        };
+        let spots = breakpoint.spots.borrow();
+        let mut places = Vec::new();
+        memory::reserve(&mut places, spots.len())?;
+        places.extend(spots.iter().map(place));
+        Ok(places)
     }
 
     /// The breakpoint with this id; `NotFound` if there is none (any more).

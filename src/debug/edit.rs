@@ -6,13 +6,13 @@
 
 use super::Debuggee;
 use super::arm::{Patch, Return};
+use super::break_target::BreakTarget;
 use super::breakpoints::{Breakpoint, SiteKey};
-use super::expression::Expression;
+use super::expression::ExpressionText;
 use super::options::{BreakpointOptions, Condition, Rules};
-use super::replay::operator_at_or_after;
 use super::watching::Plan;
 use super::watchpoints::{WatchTarget, Watchpoint};
-use crate::base::{CodeOffset, FuncIndex, Result, StoreId, WasmPc, error::bail, memory};
+use crate::base::{CodeOffset, DefinedFuncIndex, FuncIndex, Result, StoreId, WasmPc, error::bail, memory};
 use crate::runtime::{MappedBlob, Module};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -35,7 +35,7 @@ enum Intent {
     Enable(u64, bool),
     Options(u64, BreakpointOptions),
     Condition(u64, Option<Rc<Condition>>),
-    Expression(u64, Option<Rc<Expression>>),
+    Expression(u64, Option<Rc<ExpressionText>>),
     SingleStep(bool),
 }
 
@@ -63,7 +63,7 @@ struct Fate {
     /// What changes of its options and its conditions.
     options: Option<BreakpointOptions>,
     condition: Option<Option<Rc<Condition>>>,
-    expression: Option<Option<Rc<Expression>>>,
+    expression: Option<Option<Rc<ExpressionText>>>,
 }
 
 impl Fate {
@@ -80,18 +80,24 @@ impl Fate {
         self.exists && self.enabled
     }
 
+    /// Has the code be there that the breakpoint is in, if it is to be armed.
+    fn map(&self, debuggee: &Debuggee) -> Result<()> {
+        match &self.point {
+            Point::Break(breakpoint) if self.will_be_enabled() => {
+                breakpoint.target.module().map_or(Ok(()), |module| debuggee.store().map(module))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Has the breakpoint know where it is in the code. Those that are listed know it as long as they are.
     fn find_places(&self, debuggee: &Debuggee) -> Result<()> {
-        let Point::Break(breakpoint) = &self.point else { return Ok(()) };
-        let module = &breakpoint.module;
-        if self.will_be_enabled() {
-            debuggee.store().map(module)?;
+        match &self.point {
+            Point::Break(breakpoint) if !self.is_listed => {
+                breakpoint.find_places(debuggee.store(), &debuggee.book.modules())
+            }
+            _ => Ok(()),
         }
-        if !self.is_listed {
-            let places = debuggee.store().blobs_of(module).iter().flat_map(|blob| breakpoint.places_in(blob)).collect();
-            breakpoint.places.replace(places);
-        }
-        Ok(())
     }
 }
 
@@ -113,15 +119,17 @@ impl Edit {
     /// `OutOfRange` past the last operator of a body, or outside all bodies; `System` without memory for it.
     pub fn add(&mut self, debuggee: &Debuggee, module: &Module, pc: WasmPc) -> Result<(u64, WasmPc)> {
         self.check(debuggee, module)?;
-        let Some(function) = module.info().function_at(pc) else {
-            bail!(OutOfRange, "{pc} is in no function's body");
-        };
+        self.add_target(debuggee, BreakTarget::Pc { module: module.clone(), pc })
+    }
+
+    /// Intends to add a breakpoint; answers its id and the first operator that it is at, 0 if there is none yet.
+    fn add_target(&mut self, debuggee: &Debuggee, target: BreakTarget) -> Result<(u64, WasmPc)> {
         memory::reserve(&mut self.intents, 1)?;
-        let actual = operator_at_or_after(module, function, pc)?;
-        let breakpoint = Breakpoint::new(debuggee.book.new_id(), module, function, pc, actual);
-        let id = breakpoint.id;
+        memory::ask_for_several()?;
+        let breakpoint = Breakpoint::new(debuggee.book.new_id(), target)?;
+        let landed = (breakpoint.id, breakpoint.info().actual);
         self.intents.push(Intent::Add(breakpoint));
-        Ok((id, actual))
+        Ok(landed)
     }
 
     /// Intends to add a breakpoint at a function's first operator. `InvalidArgument` for an imported function.
@@ -140,6 +148,28 @@ impl Edit {
             bail!(InvalidArgument, "function {} is imported, it has no body", function.as_u32());
         };
         self.add(debuggee, module, info.bodies[defined].operators)
+    }
+
+    /// Intends to add a breakpoint at the first operator of each function with a body that is exported under `name`, or to which the name
+    /// section gives it, in `module` or, without one, in every module of the store, those included that come later; answers its id.
+    ///
+    /// Errors: `InvalidArgument` without a name; `NotFound` if the module has no such function; `System` without memory for it.
+    pub fn add_at_function_name(&mut self, debuggee: &Debuggee, module: Option<&Module>, name: &str) -> Result<u64> {
+        match module {
+            Some(module) => self.check(debuggee, module)?,
+            None => self.check_store(debuggee)?,
+        }
+        if name.is_empty() {
+            bail!(InvalidArgument, "a name of no characters");
+        }
+        memory::ask(name.len() + 64)?;
+        let target = BreakTarget::FunctionName { module: module.cloned(), name: name.into() };
+        if let Some(module) = module
+            && target.operators_in(module)?.is_empty()
+        {
+            bail!(NotFound, "the module has no function with a body that is called '{name}'");
+        }
+        Ok(self.add_target(debuggee, target)?.0)
     }
 
     /// Intends to add a watchpoint; answers its id. `access` is of [`bits`](super::access::bits).
@@ -176,24 +206,43 @@ impl Edit {
         self.intents.push(Intent::Condition(id, condition.map(Rc::new)));
     }
 
-    /// Intends to give a breakpoint this expression for a condition, see [`super::expression`], instead of the one that it has, or none. It
-    /// is evaluated before the host's condition is asked, and without anybody hearing of a hit that it declines.
+    /// Intends to give a breakpoint or watchpoint this expression for a condition, see [`super::expression`], instead of the one that it has,
+    /// or none. It is evaluated before the host's condition is asked, and without anybody hearing of a hit that it declines.
     ///
-    /// Errors: `NotFound` if there is no such breakpoint, now or in this edit; `InvalidArgument` with the place if the text is no expression for
-    /// its function; `System` without memory for it.
+    /// What may be reached in several functions is given an expression that is read for each of them when it is reached there first.
+    ///
+    /// Errors: `NotFound` if there is no such breakpoint or watchpoint, now or in this edit; `InvalidArgument` with the place if the text is no
+    /// expression, or names what the one function hasn't that the breakpoint is in; `System` without memory for it.
     pub fn set_expression(&mut self, debuggee: &Debuggee, id: u64, text: Option<&str>) -> Result<()> {
         self.check_store(debuggee)?;
-        let added = self.intents.iter().find_map(|intent| match intent {
-            Intent::Add(breakpoint) if breakpoint.id == id => Some((breakpoint.module.clone(), breakpoint.function)),
-            _ => None,
-        });
-        let known = || debuggee.book.breakpoint(id).map(|known| (known.module.clone(), known.function));
-        let Some((module, function)) = added.or_else(known) else { bail!(NotFound, "there is no breakpoint {id}") };
+        let function = self.only_function(debuggee, id)?;
         memory::reserve(&mut self.intents, 1)?;
         memory::ask_for_several()?;
-        let expression = text.map(|text| Expression::new(text, module.info(), function)).transpose()?;
+        let expression = text.map(|text| ExpressionText::new(text, function)).transpose()?;
         self.intents.push(Intent::Expression(id, expression.map(Rc::new)));
         Ok(())
+    }
+
+    /// The only function that a breakpoint may ever be reached in; none if there may be several, or it is a watchpoint.
+    fn only_function(&self, debuggee: &Debuggee, id: u64) -> Result<Option<(Module, DefinedFuncIndex)>> {
+        let only = |breakpoint: &Breakpoint| match &breakpoint.target {
+            BreakTarget::Pc { module, .. } => {
+                breakpoint.spots.borrow().first().map(|spot| (module.clone(), spot.function))
+            }
+            _ => None,
+        };
+        for intent in &self.intents {
+            match intent {
+                Intent::Add(added) if added.id == id => return Ok(only(added)),
+                Intent::Watch(added) if added.id == id => return Ok(None),
+                _ => {}
+            }
+        }
+        match debuggee.book.breakpoint(id) {
+            Some(known) => Ok(only(&known)),
+            None if debuggee.has_point(id) => Ok(None),
+            None => bail!(NotFound, "there is no breakpoint {id}"),
+        }
     }
 
     /// Intends to turn single-step mode on or off.
@@ -211,9 +260,9 @@ impl Edit {
         let (fates, single_step) = self.fates(debuggee)?;
         let starts = single_step && !debuggee.single_step.get();
         let returns = if starts { debuggee.returns_from_hosts() } else { Vec::new() };
-        for fate in fates.values() {
-            fate.find_places(debuggee)?;
-        }
+        // What is in every module is to be in those, too, that are mapped for others.
+        fates.values().try_for_each(|fate| fate.map(debuggee))?;
+        fates.values().try_for_each(|fate| fate.find_places(debuggee))?;
         let plan = debuggee.plan_for(&fates)?;
         debuggee.patch(&debuggee.changes(&fates, &returns, plan.as_ref()))?;
 
@@ -355,12 +404,15 @@ impl Debuggee {
         }
         for fate in fates.values() {
             let Point::Break(breakpoint) = &fate.point else { continue };
-            let Breakpoint { module, function, places, .. } = &**breakpoint;
-            for place in &*places.borrow() {
-                let key = place.key();
-                let change = changes.entry(key).or_insert_with(|| Change::new(&place.blob, place.stop.return_offset));
-                change.breakpoints += isize::from(fate.will_be_enabled()) - isize::from(fate.was_enabled());
-                change.is_stepped = self.armed.contains((module, *function), key) || self.pending.needs(key);
+            for spot in &*breakpoint.spots.borrow() {
+                for place in &*spot.places.borrow() {
+                    let key = place.key();
+                    let change = || Change::new(&place.blob, place.stop.return_offset);
+                    let change = changes.entry(key).or_insert_with(change);
+                    change.breakpoints += isize::from(fate.will_be_enabled()) - isize::from(fate.was_enabled());
+                    let is_stepped = self.armed.contains((&spot.module, spot.function), key);
+                    change.is_stepped = is_stepped || self.pending.needs(key);
+                }
             }
         }
         let of_watchpoints = plan.map_or_else(Vec::new, |plan| self.watch_patches(plan, &mut changes));

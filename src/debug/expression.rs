@@ -1,4 +1,4 @@
-//! Expressions over what a frame sees: conditions of breakpoints that are evaluated without asking the host.
+//! Expressions over what a frame sees: conditions of breakpoints and watchpoints that are evaluated without asking the host.
 //!
 //! ```text
 //!   5  0x10  2.5  1e3           numbers; without a dot or exponent they are integers
@@ -14,7 +14,7 @@
 //! Integers have 64 bits and wrap around; those of 32 bits are extended with their sign. Where one side is a float both are, of 64 bits. A
 //! reference is 0 if it is null, otherwise 1.
 //!
-//! Text is read once, for one function, into operations on a small stack. Must not know breakpoints or events. Invariant: whatever the text
+//! Text is read once for each function that it is evaluated in, into operations on a small stack. Must not know breakpoints or events. Invariant: whatever the text
 //! is, reading it takes time and stack by its length, which is bounded, and evaluating it changes nothing.
 
 mod parser;
@@ -25,8 +25,9 @@ use super::evaluator::Outside;
 use super::replay::World;
 use super::view::View;
 use super::{Debuggee, Frame};
-use crate::base::{GlobalIndex, MemoryIndex, Result, ValType, Value, error::bail, memory};
-use crate::runtime::Store;
+use crate::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, Result, ValType, Value, error::bail, memory};
+use crate::runtime::{Module, Store};
+use std::cell::RefCell;
 
 pub use parser::MOST_TEXT;
 
@@ -48,6 +49,85 @@ const MOST_VALUES: usize = 12;
 pub struct Expression {
     operations: Box<[Operation]>,
     needs_instance: bool,
+}
+
+/// An expression as it was written, for frames of any function.
+pub(super) struct ExpressionText {
+    text: Box<str>,
+    /// As it was read for the function whose frame it was evaluated in last.
+    last: RefCell<Option<ReadFor>>,
+    /// The same for others before that.
+    others: RefCell<Vec<ReadFor>>,
+}
+
+/// How many functions an expression is kept for.
+const MOST_FUNCTIONS: usize = 64;
+
+/// An expression as it was read for a function.
+struct ReadFor {
+    module: u64,
+    function: DefinedFuncIndex,
+    /// None if it is none there: what it names isn't in the function.
+    expression: Option<Expression>,
+}
+
+impl ReadFor {
+    fn is_for(&self, view: &View<'_>) -> bool {
+        self.function == view.function() && self.module == view.module().id()
+    }
+}
+
+impl ExpressionText {
+    /// An expression that is evaluated in frames of this function only or, without one, of any.
+    ///
+    /// Errors: `InvalidArgument` with the place in the text if it is no expression, or names what the function hasn't.
+    pub(super) fn new(text: &str, function: Option<(Module, DefinedFuncIndex)>) -> Result<ExpressionText> {
+        let last = match function {
+            Some((module, function)) => {
+                let expression = Some(Expression::new(text, module.info(), function)?);
+                Some(ReadFor { module: module.id(), function, expression })
+            }
+            None => {
+                Expression::check(text)?;
+                None
+            }
+        };
+        Ok(ExpressionText { text: text.into(), last: RefCell::new(last), others: RefCell::default() })
+    }
+
+    /// Whether it holds in a frame; none if that can't be told.
+    #[inline]
+    pub(super) fn holds(&self, view: &View<'_>, store: &Store) -> Option<bool> {
+        if let Some(last) = &*self.last.borrow()
+            && last.is_for(view)
+        {
+            return last.expression.as_ref()?.holds(view, store);
+        }
+        self.read_for(view)?;
+        self.last.borrow().as_ref()?.expression.as_ref()?.holds(view, store)
+    }
+
+    /// Reads it for the function of a frame; nothing if there is no memory for that.
+    #[cold]
+    fn read_for(&self, view: &View<'_>) -> Option<()> {
+        let mut others = self.others.borrow_mut();
+        let found = match others.iter().position(|other| other.is_for(view)) {
+            Some(place) => others.swap_remove(place),
+            None => {
+                memory::ask_for_several().ok()?;
+                let (module, function) = (view.module(), view.function());
+                let expression = Expression::new(&self.text, module.info(), function).ok();
+                ReadFor { module: module.id(), function, expression }
+            }
+        };
+        let before = self.last.replace(Some(found));
+        if others.len() == MOST_FUNCTIONS {
+            others.clear();
+        }
+        memory::reserve(&mut others, 1).ok()?;
+        others.extend(before);
+        Some(())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -7,7 +7,7 @@
 //! is plain data; one whose frame is gone ends where an older frame goes on. Read next: `arm.rs`, `session.rs`.
 
 use super::arm::Return;
-use super::breakpoints::{Breakpoint, Site};
+use super::breakpoints::{Site, places_in};
 use super::location::Location;
 use super::replay::operator_at_or_after;
 use super::session::Session;
@@ -147,9 +147,8 @@ impl Debuggee {
     fn arm_operator(&self, goal: &Goal, pc: WasmPc) -> Result<()> {
         let modules = self.store().modules();
         let Some(module) = modules.iter().find(|module| module.id() == goal.module) else { return Ok(()) };
-        let place = Breakpoint::new(0, module, goal.function, pc, pc);
         for blob in self.store().blobs_of(module) {
-            for place in place.places_in(&blob) {
+            for place in places_in(&blob, goal.function, pc) {
                 let place = Return { blob: place.blob.clone(), stop: place.stop };
                 self.patch(&self.arming(&place))?;
                 self.armed.insert_return(place);

@@ -8,6 +8,7 @@
 
 mod access;
 mod arm;
+pub mod break_target;
 pub mod breakpoints;
 mod computation;
 pub mod core_dump;
@@ -39,7 +40,8 @@ mod watch;
 mod watching;
 pub mod watchpoints;
 
-pub use breakpoints::BreakpointInfo;
+pub use break_target::BreakTarget;
+pub use breakpoints::{BreakpointInfo, BreakpointPlace};
 pub use core_dump::CoreContents;
 pub use debug_call::{CallState, DebugCall, Resume};
 pub use debuggee::{Debuggee, Spaces};

@@ -5,7 +5,7 @@
 
 use super::breakpoints::Site;
 use super::event::{Counted, EventKind, Receiver};
-use super::expression::Expression;
+use super::expression::ExpressionText;
 use super::session::Session;
 use super::view::View;
 use super::{Debuggee, Edit, Frame};
@@ -36,7 +36,7 @@ pub(super) struct Rules {
     pub(super) is_disabled: Cell<bool>,
     pub(super) options: Cell<BreakpointOptions>,
     condition: RefCell<Option<Rc<Condition>>>,
-    expression: RefCell<Option<Rc<Expression>>>,
+    expression: RefCell<Option<Rc<ExpressionText>>>,
     pub(super) hits: Cell<u64>,
     pub(super) passed_over: Cell<u64>,
     /// How often options and condition were met, but for the count that is ignored.
@@ -73,7 +73,7 @@ impl Rules {
     }
 
     /// Sets its expression, or takes it away.
-    pub(super) fn set_expression(&self, expression: Option<Rc<Expression>>) {
+    pub(super) fn set_expression(&self, expression: Option<Rc<ExpressionText>>) {
         self.expression.replace(expression);
     }
 

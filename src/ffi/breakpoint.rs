@@ -8,8 +8,39 @@ use super::module::pellucid_module_t;
 use super::pointer::Sized32;
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
+use crate::base::error::bail;
+use crate::debug::BreakTarget;
+use crate::runtime::Module;
 use std::mem::offset_of;
 use std::ptr::null_mut;
+
+/// What a breakpoint is at: one of `enum pellucid_breakpoint_kind`.
+///
+/// Since: 0.1.
+pub type pellucid_breakpoint_kind_t = u32;
+
+/// Values of `pellucid_breakpoint_kind_t`.
+#[repr(C)]
+pub enum pellucid_breakpoint_kind {
+    /// One operator: `pellucid_edit_add`, `pellucid_edit_add_at_function`.
+    PELLUCID_BREAKPOINT_PC = 1,
+    /// The first operators of functions of a name: `pellucid_edit_add_at_function_name`.
+    PELLUCID_BREAKPOINT_FUNCTION_NAME = 2,
+}
+
+/// An operator that a breakpoint is at.
+///
+/// Since: 0.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pellucid_breakpoint_place_t {
+    /// The number of its module, see `pellucid_module_id`.
+    pub module_id: u64,
+    /// Its function; imports come first.
+    pub func_index: u32,
+    /// The operator, as an offset in the module's bytes.
+    pub pc: u32,
+}
 
 /// A breakpoint as it is listed.
 ///
@@ -23,11 +54,11 @@ pub struct pellucid_breakpoint_info_t {
     pub is_enabled: u32,
     /// Its id.
     pub id: u64,
-    /// The number of its module, see `pellucid_module_id`.
+    /// The number of its module, see `pellucid_module_id`; 0 if it is in every module.
     pub module_id: u64,
-    /// The pc that was asked for.
+    /// The pc that was asked for, or that of the first operator that it is at; 0 if it isn't at any.
     pub asked_pc: u32,
-    /// The operator that it is at.
+    /// The first operator that it is at; 0 if it isn't at any.
     pub actual_pc: u32,
     /// How often a guest reached it while it was enabled.
     pub hits: u64,
@@ -41,6 +72,10 @@ pub struct pellucid_breakpoint_info_t {
     pub has_condition: u32,
     /// 0.
     pub reserved: u32,
+    /// What it is at: one of `enum pellucid_breakpoint_kind`.
+    pub kind: pellucid_breakpoint_kind_t,
+    /// At how many operators it is, see `pellucid_breakpoint_places`.
+    pub n_places: u32,
 }
 
 impl Sized32 for pellucid_breakpoint_info_t {
@@ -48,6 +83,13 @@ impl Sized32 for pellucid_breakpoint_info_t {
 
     fn set_struct_size(&mut self, size: u32) {
         self.struct_size = size;
+    }
+}
+
+fn kind(target: &BreakTarget) -> pellucid_breakpoint_kind {
+    match target {
+        BreakTarget::Pc { .. } => pellucid_breakpoint_kind::PELLUCID_BREAKPOINT_PC,
+        BreakTarget::FunctionName { .. } => pellucid_breakpoint_kind::PELLUCID_BREAKPOINT_FUNCTION_NAME,
     }
 }
 
@@ -101,7 +143,7 @@ pub unsafe extern "C" fn pellucid_breakpoint_info(
             struct_size: 0,
             is_enabled: u32::from(info.enabled),
             id: info.id,
-            module_id: info.module.id(),
+            module_id: info.target.module().map_or(0, Module::id),
             asked_pc: info.asked.0,
             actual_pc: info.actual.0,
             hits: info.hits,
@@ -110,18 +152,54 @@ pub unsafe extern "C" fn pellucid_breakpoint_info(
             options: info.options.into(),
             has_condition: info.has_condition.into(),
             reserved: 0,
+            kind: kind(&info.target) as pellucid_breakpoint_kind_t,
+            n_places: info.n_places,
         });
         Ok(())
     })
 }
 
-/// The module that a breakpoint is in.
+/// Where a breakpoint is now, in the order in which the modules came to the store, and by pc. One that is in every module of the store is
+/// at more places when there are more modules, and may be at none so far.
+///
+/// - `store`: the store.
+/// - `id`: the breakpoint's id.
+/// - `out_places`, `cap_places`: places for what it is at, and how many; may be NULL if there are none.
+/// - `out_n`: gets the number of operators that it is at, also of those for which there is no place.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint; `PELLUCID_ERR_DEBUG_DISABLED`;
+/// `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_breakpoint_places(
+    store: *const pellucid_store_t,
+    id: u64,
+    out_places: *mut pellucid_breakpoint_place_t,
+    cap_places: usize,
+    out_n: *mut usize,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, out_slice out_places cap_places, out out_n => {
+        let places = store.debuggee().breakpoint_places(id)?;
+        out_n.set(places.len());
+        out_places.set(places.into_iter().map(|place| pellucid_breakpoint_place_t {
+            module_id: place.module.id(),
+            func_index: place.function.as_u32(),
+            pc: place.pc.0,
+        }));
+        Ok(())
+    })
+}
+
+/// The module that a breakpoint is in, if that is one only.
 ///
 /// - `store`: the store.
 /// - `id`: the breakpoint's id.
 /// - `out_module`: gets a reference to the module.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint, or it is in every module;
 /// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the caller owns `*out_module`.
@@ -134,7 +212,10 @@ pub unsafe extern "C" fn pellucid_breakpoint_module(
     out_module: *mut *mut pellucid_module_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); store store, out out_module => {
-        out_module.give(pellucid_module_t::new(store.debuggee().breakpoint(id)?.module))
+        match store.debuggee().breakpoint(id)?.target.module() {
+            Some(module) => out_module.give(pellucid_module_t::new(module.clone())),
+            None => bail!(NotFound, "breakpoint {id} is in every module"),
+        }
     })
 }
 

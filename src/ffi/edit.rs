@@ -166,6 +166,44 @@ pub unsafe extern "C" fn pellucid_edit_add_at_function(
     })
 }
 
+/// Intends to add a breakpoint at the first operators of all functions of a name, which is enabled.
+///
+/// Those are the function that is exported under the name and all functions to which the name section gives it; neither goes before the
+/// other. Functions without a body are none: an import is no place to stop at. Options, conditions and counts are the breakpoint's, not
+/// each function's.
+///
+///     pellucid_edit_add_at_function_name(edit, NULL, "allocate", 8, &id);
+///
+/// Without a module the breakpoint is in every module of the store, also in those that come later, from their start functions on. It needs
+/// no such function to be there: `pellucid_breakpoint_places` tells where it is.
+///
+/// - `edit`: the session.
+/// - `module`: the module; may be NULL for every module.
+/// - `name`, `n_name`: the name, UTF-8, and its length in bytes.
+/// - `out_id`: gets the breakpoint's id; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if `module` has no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
+/// without a name, or for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_SYSTEM` without
+/// memory for it.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_add_at_function_name(
+    edit: *mut pellucid_edit_t,
+    module: *const pellucid_module_t,
+    name: *const c_char,
+    n_name: usize,
+    out_id: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, opt module, text name n_name, opt_out out_id => {
+        let module = module.map(|module| module.module());
+        out_id.set(edit.change(|intents| intents.add_at_function_name(edit.store.debuggee(), module, name))?);
+        Ok(())
+    })
+}
+
 /// Intends to remove a breakpoint or watchpoint. Whether it exists is checked by the commit.
 ///
 /// - `edit`: the session.
@@ -346,8 +384,9 @@ pub unsafe extern "C" fn pellucid_edit_set_condition(
     })
 }
 
-/// Intends to give a breakpoint an expression for a condition, instead of the one that it has. It is evaluated where the breakpoint is, without
-/// leaving for the host: a hit for which it is 0 raises no event, is counted as declined, and leaves a step as it is.
+/// Intends to give a breakpoint or watchpoint an expression for a condition, instead of the one that it has. It is evaluated in the frame
+/// that has reached it, without leaving for the host: a hit for which it is 0 raises no event, is counted as declined, and leaves a step as
+/// it is. At a watchpoint the access is done by then: memory and globals are as they are now.
 ///
 ///     pellucid_edit_set_expression(edit, id, "local[0] > 5 && i32[local[1] + 8] != 0", 38, &error);
 ///
@@ -366,8 +405,9 @@ pub unsafe extern "C" fn pellucid_edit_set_condition(
 /// 32 bits are extended with their sign. Where one side is a float both are, of 64 bits. A reference is 0 if it is null, otherwise 1. A vector
 /// can't be named.
 ///
-/// If it can't be told what it is, the breakpoint raises its event, so that the mistake is seen: an operand isn't there, an address is outside
-/// the memory, something is divided by zero, or is a float where integers are needed. The breakpoint's options must hold as well, and the
+/// If it can't be told what it is, the event is raised, so that the mistake is seen: an operand isn't there, an address is outside
+/// the memory, something is divided by zero, or is a float where integers are needed. That also goes for what a function hasn't, where a
+/// watchpoint or a breakpoint may be reached in several: a local, a global or a memory. The breakpoint's options must hold as well, and the
 /// host's condition (`pellucid_edit_set_condition`), which is asked only if the expression holds. It is evaluated only where somebody is told
 /// of the event, as the host's condition is.
 ///
@@ -378,8 +418,8 @@ pub unsafe extern "C" fn pellucid_edit_set_condition(
 /// - `out_error`: gets an error object on failure, which says where the mistake is; may be NULL.
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_NOT_FOUND` if there is no
-/// such breakpoint; `PELLUCID_ERR_INVALID_ARGUMENT` if the text is no expression for the breakpoint's function; `PELLUCID_ERR_SYSTEM` without
-/// memory for it.
+/// such breakpoint or watchpoint; `PELLUCID_ERR_INVALID_ARGUMENT` if the text is no expression, or names what isn't in the one function that a
+/// breakpoint at a pc is in; `PELLUCID_ERR_SYSTEM` without memory for it.
 ///
 /// Owns: the caller owns `*out_error`.
 /// Context: any.

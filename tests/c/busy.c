@@ -239,6 +239,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_begin(store, &new_edit));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add(edit, waits, 1, &number, &index));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_function(edit, waits, 1, &number, &index));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_function_name(edit, waits, "f", 1, &number));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_remove(edit, 1));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_enable(edit, 1, true));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_options(edit, 1, &(pellucid_breakpoint_options_t){0}));
@@ -248,6 +249,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_discard(edit));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_list(store, NULL, 0, &size));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_info(store, 1, &breakpoint));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_places(store, 1, NULL, 0, &size));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_module(store, 1, &module));
     pellucid_watchpoint_info_t watchpoint = {.struct_size = sizeof watchpoint};
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_watch_memory(edit, &memory, 0, 1, PELLUCID_WATCH_READ, NULL));

@@ -327,6 +327,46 @@ static void conditions(void) {
     remove_breakpoint(id);
 }
 
+/* Expressions are of the frame whose operator did it, with what is there afterwards, whichever function that is in. */
+static void expressions(void) {
+    id = watch(100, 4, PELLUCID_WATCH_READ | PELLUCID_WATCH_WRITE);
+    pellucid_edit_t *edit;
+    MUST(pellucid_edit_begin(store, &edit));
+    OK(pellucid_edit_set_expression(edit, id, TEXT("i32[100] > 3"), ERR));
+    OK(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    CALL("count", 5);
+    CHECK(told_since() == 2 && info(id).hits == 5 && info(id).declined == 3 && info(id).has_condition == 1);
+    MUST(pellucid_edit_begin(store, &edit));
+    OK(pellucid_edit_set_expression(edit, id, TEXT("local[1] == 7 || $n == 2"), ERR));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_set_expression(edit, id, TEXT("local[1] == 7)"), ERR));
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_edit_set_expression(edit, id + 1000, TEXT("1"), ERR));
+    OK(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    /* `store` has no $n, and `load` no second local: what can't be told is told of. */
+    CALL("store", 100, 7);
+    CHECK(told_since() == 1);
+    CALL("count", 3);
+    CHECK(told_since() == 3);
+    CALL("load", 100);
+    CHECK(told_since() == 1);
+    /* One that is added in the same edit; functions take turns. */
+    remove_breakpoint(id);
+    MUST(pellucid_edit_begin(store, &edit));
+    OK(pellucid_edit_watch_memory(edit, &memory, 100, 4, PELLUCID_WATCH_WRITE, &id));
+    OK(pellucid_edit_set_expression(edit, id, TEXT("local[0] == 2 || local[0] == 100"), ERR));
+    OK(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    for (int i = 0; i < 3; i++) {
+        CALL("count", 3);
+        CALL("store", 99, 0);
+        CALL("store", 100, 0);
+        CHECK(told_since() == 2);
+    }
+    CHECK(info(id).hits == 15 && info(id).declined == 9);
+    remove_breakpoint(id);
+}
+
 static void mistakes(void) {
     pellucid_edit_t *edit;
     pellucid_memory_t no_memory = {memory.store, 99}, foreign = {memory.store + 1, 0};
@@ -462,6 +502,7 @@ static void all(void) {
     hosts();
     pauses();
     conditions();
+    expressions();
     mistakes();
     close_module();
     wasi();

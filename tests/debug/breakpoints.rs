@@ -192,7 +192,7 @@ fn disabled_breakpoints_stay_listed_and_do_not_count() {
     let info = scene.debuggee.breakpoint(id).unwrap();
     assert_eq!((info.enabled, info.hits, info.passed_over), (false, 3, 0));
     assert_eq!((info.asked, info.actual), (scene.pc(0, 2), scene.pc(0, 2)));
-    assert!(info.module.is_same(&scene.module));
+    assert!(info.target.module().unwrap().is_same(&scene.module));
     scene.edit(|edit| edit.enable(id, true));
     scene.edit(|edit| edit.enable(id, true));
     assert_eq!(hits(&scene, &[Value::I32(2)]).len(), 3);

@@ -2,6 +2,7 @@
 //! interpreter. `debug_oracle.rs` beside this folder does the latter on programs compiled from C.
 
 mod blobs;
+mod break_targets;
 mod breakpoints;
 mod core_dumps;
 mod disabled;

@@ -3,7 +3,7 @@
 use crate::scene::{self, Scene, edit, kind};
 use pellucid::base::{AnyRef, ErrorKind, Global, Instance, Memory, StoreLimits, Table, Value};
 use pellucid::debug::{
-    Action, BreakpointOptions, CallState, Debuggee, Event, EventKind, Resume, Seen, WatchHit, WatchTarget,
+    Action, BreakpointOptions, CallState, Debuggee, Edit, Event, EventKind, Resume, Seen, WatchHit, WatchTarget,
 };
 use pellucid::runtime::Extern;
 use std::cell::{Cell, RefCell};
@@ -398,6 +398,34 @@ fn options_and_conditions_are_those_of_breakpoints() {
     scene.call("count", &[Value::I32(3)]).unwrap();
     assert_eq!(log.take(), []);
     assert_eq!(scene.debuggee.watchpoint(id).unwrap().declined, 3);
+}
+
+#[test]
+fn expressions_are_evaluated_in_the_frame_whose_operator_did_it() {
+    let scene = Scene::new(
+        r#"(module (memory (export "m") 1)
+          (func (export "one") (param $a i32) (i32.store (i32.const 100) (local.get $a)))
+          (func (export "two") (param $b i32) (param $a i32) (i32.store (i32.const 100) (local.get $a))))"#,
+    );
+    let id = watch(&scene, 100, 4, WRITE);
+    scene.edit(|edit| edit.set_expression(&scene.debuggee, id, Some("$a == 5 && i32[100] == 5")).unwrap());
+    let log = log(&scene);
+    for n in [4, 5] {
+        scene.call("one", &[Value::I32(n)]).unwrap();
+        scene.call("two", &[Value::I32(9 - n), Value::I32(n)]).unwrap();
+    }
+    let told = log.take();
+    assert_eq!(told.iter().map(|told| (told.id, told.new[0])).collect::<Vec<_>>(), [(id, 5), (id, 5)]);
+    let info = scene.debuggee.watchpoint(id).unwrap();
+    assert_eq!((info.hits, info.declined, info.has_condition), (4, 2, true));
+    // What isn't in a function can't be told there, and is told of.
+    scene.edit(|edit| edit.set_expression(&scene.debuggee, id, Some("$b == 1")).unwrap());
+    scene.call("one", &[Value::I32(0)]).unwrap();
+    scene.call("two", &[Value::I32(0), Value::I32(2)]).unwrap();
+    assert_eq!(log.take().len(), 1);
+    let mut edit = Edit::begin(&scene.debuggee).unwrap();
+    assert_eq!(kind(edit.set_expression(&scene.debuggee, id, Some("$b ="))), ErrorKind::InvalidArgument);
+    assert_eq!(kind(edit.set_expression(&scene.debuggee, id + 1, Some("1"))), ErrorKind::NotFound);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Reads the text of an expression into operations, for one function: names are looked up now, and indices are checked.
+//! Reads the text of an expression into operations, for one function: names are looked up now, and indices are checked. Or only looks
+//! whether it is an expression, whatever is there.
 //!
 //! By precedence, with a limit of how deep parentheses and signs nest. Invariant: the operations never need more than
 //! [`MOST_VALUES`] values at once.
@@ -54,9 +55,8 @@ struct Parser<'a> {
     text: &'a str,
     /// Where it is in the text.
     at: usize,
-    info: &'a ModuleInfo,
-    function: FuncIndex,
-    locals: Vec<ValType>,
+    /// What is there to be named; none if anything may be.
+    scope: Option<Scope<'a>>,
     operations: Vec<Operation>,
     /// How many values there are at this place.
     values: usize,
@@ -64,25 +64,35 @@ struct Parser<'a> {
     needs_instance: bool,
 }
 
+/// A function, and what is there to be named.
+struct Scope<'a> {
+    info: &'a ModuleInfo,
+    function: FuncIndex,
+    locals: Vec<ValType>,
+}
+
 impl Expression {
     /// Reads an expression for frames of a function.
     ///
     /// Errors: `InvalidArgument` with the place in the text, counted in bytes from 1.
     pub(in crate::debug) fn new(text: &str, info: &ModuleInfo, function: DefinedFuncIndex) -> Result<Expression> {
+        let locals = info.local_types(function);
+        Expression::read(text, Some(Scope { info, function: info.func_index(function), locals }))
+    }
+
+    /// Whether a text is an expression where there is all that it names.
+    ///
+    /// Errors: as [`Expression::new`].
+    pub(super) fn check(text: &str) -> Result<()> {
+        Expression::read(text, None).map(|_| ())
+    }
+
+    fn read(text: &str, scope: Option<Scope<'_>>) -> Result<Expression> {
         if text.len() > MOST_TEXT {
             bail!(InvalidArgument, "the expression has {} bytes, more than {MOST_TEXT}", text.len());
         }
-        let mut parser = Parser {
-            text,
-            at: 0,
-            info,
-            function: info.func_index(function),
-            locals: info.local_types(function),
-            operations: Vec::new(),
-            values: 0,
-            depth: 0,
-            needs_instance: false,
-        };
+        let mut parser =
+            Parser { text, at: 0, scope, operations: Vec::new(), values: 0, depth: 0, needs_instance: false };
         parser.sum(0)?;
         if parser.peek().is_some() {
             return Err(parser.wrong("an operator is missing"));
@@ -302,24 +312,39 @@ impl Parser<'_> {
     }
 
     fn local(&self, index: u32) -> Option<Operation> {
-        let ty = self.locals.get(index as usize)?;
-        (*ty != ValType::V128).then_some(Operation::Local(index))
+        let is_there = self.scope.as_ref().is_none_or(|scope| {
+            let ty = scope.locals.get(index as usize);
+            ty.is_some_and(|ty| *ty != ValType::V128)
+        });
+        is_there.then_some(Operation::Local(index))
     }
 
     fn named_local(&self, name: &str) -> Option<Operation> {
-        let is_named = |local: &u32| self.info.name(Named::Local, self.function.as_u32(), *local) == Some(name);
-        (0..self.locals.len() as u32).find(is_named).and_then(|local| self.local(local))
+        if name.is_empty() {
+            return None;
+        }
+        let Some(Scope { info, function, locals }) = &self.scope else { return self.local(0) };
+        let is_named = |local: &u32| info.name(Named::Local, function.as_u32(), *local) == Some(name);
+        (0..locals.len() as u32).find(is_named).and_then(|local| self.local(local))
     }
 
     fn global(&mut self, index: u32) -> Option<Operation> {
-        let ty = self.info.globals.get(GlobalIndex::from_u32(index)).map(|global| global.value)?;
+        let index = GlobalIndex::from_u32(index);
+        let ty = match &self.scope {
+            Some(scope) => scope.info.globals.get(index)?.value,
+            None => ValType::I64,
+        };
         self.needs_instance = true;
-        (ty != ValType::V128).then_some(Operation::Global(GlobalIndex::from_u32(index), ty))
+        (ty != ValType::V128).then_some(Operation::Global(index, ty))
     }
 
     fn named_global(&mut self, name: &str) -> Option<Operation> {
-        let is_named = |global: &u32| self.info.name(Named::Global, 0, *global) == Some(name);
-        let index = (0..self.info.globals.len() as u32).find(is_named).or_else(|| match self.info.export(name) {
+        if name.is_empty() {
+            return None;
+        }
+        let Some(Scope { info, .. }) = &self.scope else { return self.global(0) };
+        let is_named = |global: &u32| info.name(Named::Global, 0, *global) == Some(name);
+        let index = (0..info.globals.len() as u32).find(is_named).or_else(|| match info.export(name) {
             Some(Item::Global(global)) => Some(global.as_u32()),
             _ => None,
         })?;
@@ -343,7 +368,7 @@ impl Parser<'_> {
             };
         }
         self.expect("]")?;
-        if memory >= self.info.memories.len() as u32 {
+        if self.scope.as_ref().is_some_and(|scope| memory >= scope.info.memories.len() as u32) {
             self.at = start;
             return Err(self.wrong(format_args!("there is no memory {memory}")));
         }

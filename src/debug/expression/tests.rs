@@ -146,3 +146,13 @@ fn what_is_no_expression_says_where() {
         assert!(error.message().contains(expected), "{text}: {}", error.message());
     }
 }
+
+#[test]
+fn what_is_an_expression_where_all_is_there_that_it_names() {
+    for text in ["$anything + local[99] * %7", "name == @other || global[50]", "i32[x, 9] > [y]", "-(f32[0])"] {
+        Expression::check(text).expect(text);
+    }
+    for text in ["", "1 +", "$", "@ + 1", "i32[1", "i128[0]", "local[x]", "1 2", "()"] {
+        assert_eq!(Expression::check(text).unwrap_err().kind(), ErrorKind::InvalidArgument, "{text}");
+    }
+}
