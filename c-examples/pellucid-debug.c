@@ -511,6 +511,44 @@ static void do_return(const char *text)
     pellucid_functype_delete(type);
 }
 
+/* A tag by its name or index. */
+static bool find_tag(const char *text, size_t size, pellucid_tag_t *out_tag)
+{
+    char *end;
+    pellucid_str_t name;
+    pellucid_instance_t of = present_instance();
+    pellucid_spaces_t spaces = {.struct_size = sizeof spaces};
+    uint32_t index = (uint32_t)strtoul(text, &end, 10);
+    must(pellucid_instance_spaces(store, &of, &spaces), NULL);
+    if (size == 0 || end != text + size)
+        for (index = 0; index < spaces.n_tags; index++)
+            if (pellucid_module_entity_name(module, PELLUCID_SPACE_TAG, index, &name) == PELLUCID_OK && name.size == size
+                && memcmp(name.data, text, size) == 0)
+                break;
+    if (pellucid_instance_tag(store, &of, index, out_tag) == PELLUCID_OK)
+        return true;
+    printf("there is no tag '%.*s'\n", (int)size, text);
+    return false;
+}
+
+static void do_throw(const char *text)
+{
+    size_t size = strcspn(text, " \t("), n;
+    pellucid_tag_t tag;
+    pellucid_functype_t *type;
+    const pellucid_kind_t *kinds;
+    pellucid_error_t *error = NULL;
+    pellucid_value_t values[MOST_VALUES];
+    if (!needs_frame() || !find_tag(text, size, &tag))
+        return;
+    must(pellucid_tag_type(store, &tag, &type), NULL);
+    must(pellucid_functype_params(type, &kinds, &n), NULL);
+    if (n <= MOST_VALUES && read_values(text + size, kinds, n, values)
+        && did(pellucid_frame_throw(store, &frame, &tag, values, n, &error), &error))
+        printf("it throws that when it goes on\n");
+    pellucid_functype_delete(type);
+}
+
 static void do_core(const char *text)
 {
     pellucid_error_t *error = NULL;
@@ -596,6 +634,7 @@ static const struct command {
     {"call", "FUNCTION [VALUE...]", do_call, "call a function, while the program stands still"},
     {"jump", "PLACE", do_jump, "have the frame go on there"},
     {"return", "[VALUE...]", do_return, "have the frame return that when it goes on"},
+    {"throw", "TAG [VALUE...]", do_throw, "have the innermost frame throw an exception when it goes on"},
     {"core", "FILE", do_core, "write a core dump"},
     {"info", "WHAT", do_info, "breakpoints (and watchpoints), frame, functions [PART OF A NAME]"},
     {"help", "", do_help, "this"},

@@ -6298,6 +6298,57 @@ pellucid_status_t pellucid_frame_set_pc(pellucid_store_t *store,
                                         pellucid_frame_t *out_frame,
                                         pellucid_error_t **out_error);
 
+/**
+ * Has a frame throw an exception at the operator that it is about to execute, which isn't executed. That is done when its call goes on; until
+ * then the frame stands as it is, and can be written to. Returning, restarting or moving a frame of the call takes it back, and throwing once
+ * more takes its place. What is at the operator, as a breakpoint, raises no event any more.
+ *
+ * The exception is caught, or ends the call, as one that the guest throws there: with `PELLUCID_EVENT_EXCEPTION` or
+ * `PELLUCID_EVENT_UNCAUGHT_EXCEPTION` before, and what is at the operator where it is caught counts. If the frame catches it itself
+ * it goes on as one that was moved there.
+ *
+ * - `store`: the store.
+ * - `frame`: the innermost frame of its call.
+ * - `tag`: the exception's tag.
+ * - `values`, `n_values`: what it carries, as many as the tag's type says; may be NULL if there are none.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` also unless the frame is the innermost one of its call and stopped, as it is
+ * at a breakpoint or step: in a host function fail with `pellucid_exception_new`'s error instead; `PELLUCID_ERR_INVALID_ARGUMENT` also for
+ * another number of values; `PELLUCID_ERR_NOT_FOUND` if the frame itself catches the exception, in a block in which no operator
+ * can throw, and no other way leads to where it would go on: there is no code for that; else what `pellucid_frame_write_local` does.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any, while the call is paused or in an event handler of it; the frame stays valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_throw(pellucid_store_t *store,
+                                       const pellucid_frame_t *frame,
+                                       const pellucid_tag_t *tag,
+                                       const pellucid_value_t *values,
+                                       size_t n_values,
+                                       pellucid_error_t **out_error);
+
+/**
+ * As `pellucid_frame_throw`, with an exception that there is a reference to, as `throw_ref` does.
+ *
+ * - `store`: the store.
+ * - `frame`: the innermost frame of its call.
+ * - `exnref`: the exception.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_frame_throw`, `PELLUCID_ERR_BUSY` too; `PELLUCID_ERR_INVALID_ARGUMENT` for the null reference;
+ * `PELLUCID_ERR_OUT_OF_RANGE` if it is out of date.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any, while the call is paused or in an event handler of it; the frame stays valid.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_frame_throw_ref(pellucid_store_t *store,
+                                           const pellucid_frame_t *frame,
+                                           const pellucid_exnref_t *exnref,
+                                           pellucid_error_t **out_error);
+
 /* ==================================================================================================
  * Debugging: events
  *

@@ -7,7 +7,7 @@
 //! ([`Pending`](super::pending::Pending)).
 //!
 //! Must not know events. Invariant: everything that can be refused is asked for before anything changes.
-//! Read next: `stopped_call.rs`.
+//! Read next: `throw.rs`, `stopped_call.rs`.
 
 use super::arm::{Patch, Return};
 use super::evaluator::{Slot, Values};
@@ -27,6 +27,7 @@ use std::rc::Rc;
 use wasmparser::Operator;
 
 /// A frame as it stands.
+#[derive(Clone)]
 pub(super) struct Standing {
     pub(super) module: Module,
     pub(super) function: DefinedFuncIndex,
@@ -238,6 +239,7 @@ impl Debuggee {
             let moved = self.moved(stopped_call, standing)?;
             self.forget_writes(stopped_call.call.get(), |written| written <= moved.fp)?;
             stopped_call.move_to(moved, self.store());
+            stopped_call.take_throw();
             // What was told of the operator before doesn't have it come to this one.
             if stopped_call.raised.get() == Some(EventKind::Watchpoint) {
                 stopped_call.raised.set(Some(EventKind::Breakpoint));
@@ -248,7 +250,7 @@ impl Debuggee {
     }
 
     /// What it takes for a frame to go on in its exact form as it stands.
-    fn moved(&self, stopped_call: &StoppedCall, standing: Standing) -> Result<Moved> {
+    pub(super) fn moved(&self, stopped_call: &StoppedCall, standing: Standing) -> Result<Moved> {
         let Standing { module, function, pc, fp, context, values, .. } = standing;
         let (blob, body) = self.exact_form(&module, function)?;
         self.check_room(stopped_call, fp, &blob, body)?;
@@ -335,7 +337,7 @@ impl Debuggee {
     }
 
     /// A frame as it stands. `InvalidState` if its call has ended, or if its values aren't known.
-    fn standing(&self, stopped_call: &StoppedCall, frame: &Frame) -> Result<Standing> {
+    pub(super) fn standing(&self, stopped_call: &StoppedCall, frame: &Frame) -> Result<Standing> {
         if stopped_call.ended.get().is_some() {
             bail!(InvalidState, "the call has ended");
         }

@@ -35,6 +35,7 @@ mod reads;
 mod replay;
 mod session;
 mod stopped_call;
+mod throw;
 mod view;
 mod watch;
 mod watching;

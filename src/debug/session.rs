@@ -45,6 +45,8 @@ pub(super) struct Session<'a> {
     pub(super) budget: Option<BudgetView<'a>>,
     /// Whether it has run the guest, or a handler: it is no new call any more.
     pub(super) has_begun: Cell<bool>,
+    /// Whether what the host throws is being thrown.
+    pub(super) is_throwing: Cell<bool>,
     /// How the call ended, once it has. Functions hand on only whether it has ended, which is cheaper at every stop.
     outcome: Cell<Option<Result<Outcome>>>,
 }
@@ -61,7 +63,8 @@ impl<'a> Session<'a> {
         budget: Option<BudgetView<'a>>,
     ) -> Session<'a> {
         let (silent, has_begun, outcome) = (debuggee.is_silent(), Cell::new(false), Cell::new(None));
-        Session { debuggee, call, stopped_call, resumable, silent, budget, has_begun, outcome }
+        let is_throwing = Cell::new(false);
+        Session { debuggee, call, stopped_call, resumable, silent, budget, has_begun, is_throwing, outcome }
     }
 
     /// Goes on with a resumable call that is ready or paused, or has yielded.
@@ -252,7 +255,7 @@ impl<'a> Session<'a> {
 
     /// Prepares for going on in the frame that catches an exception: newer ones are gone then, and its operands above the label, too.
     #[cold]
-    fn prepare_landing(&self, catching: &Catching) -> Result<()> {
+    pub(super) fn prepare_landing(&self, catching: &Catching) -> Result<()> {
         let call = self.call.id();
         self.debuggee.forget_writes(call, |fp| fp < catching.fp)?;
         if let Some(writes) = self.debuggee.pending.of(call, catching.fp) {
@@ -323,7 +326,7 @@ impl<'a> Session<'a> {
 
     /// Goes through the run of `site`, operator by operator, from the one that the call is at up to the last that somebody wants to
     /// see.
-    fn walk(&self, site: &Site) -> Flow {
+    pub(super) fn walk(&self, site: &Site) -> Flow {
         loop {
             let index = self.stopped_call.index();
             let is_watching = self.debuggee.watching.any();
@@ -375,8 +378,13 @@ impl<'a> Session<'a> {
     /// the call steps, all stop points that the step may lead to are armed.
     #[inline]
     pub(super) fn let_machine_go_on(&self, site: &Site) -> Flow {
-        if self.stopped_call.is_moved() && self.debuggee.watching.any() {
-            self.note_access(site, 0)?;
+        if self.stopped_call.is_moved() {
+            if self.stopped_call.throws() {
+                return self.throw();
+            }
+            if self.debuggee.watching.any() {
+                self.note_access(site, 0)?;
+            }
         }
         if !self.stopped_call.reads_the_same(self.debuggee.store()) {
             return self.go_on_exactly();
@@ -560,6 +568,19 @@ impl<'a> Session<'a> {
         code: TrapCode,
         message: Option<String>,
     ) -> Result<(Event, Error)> {
+        let error = Error::trap(code, None, Backtrace::default());
+        let error = if let Some(message) = message { error.with_message(message) } else { error };
+        self.end_by(frame, EventKind::Trap, code, error)
+    }
+
+    /// Ends the call where it stands with an error of the host's; answers the event, too.
+    pub(super) fn end_by(
+        &self,
+        frame: Option<Frame>,
+        kind: EventKind,
+        code: TrapCode,
+        error: Error,
+    ) -> Result<(Event, Error)> {
         let mut pc = WasmPc(0);
         let mut backtrace = Backtrace::default();
         if let Some((activation, stopped_at)) = self.stopped_call.place().filter(|_| frame.is_some()) {
@@ -573,13 +594,12 @@ impl<'a> Session<'a> {
         } else if let Some(activation) = self.call.activation() {
             backtrace = self.debuggee.store().backtrace(&activation);
         }
-        let error = Error::trap(code, None, backtrace);
-        let error = if let Some(message) = message { error.with_message(message) } else { error };
+        let error = error.with_backtrace(backtrace);
         self.call.fail(error.clone())?;
         self.stopped_call.ended.set(Some(code));
         self.debuggee.pending.orphan(self.call.id());
         let event = Event {
-            kind: EventKind::Trap,
+            kind,
             call: self.call.id(),
             frame,
             pc,

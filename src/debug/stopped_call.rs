@@ -15,6 +15,7 @@ use super::location::{Cache, Location};
 use super::quiet::is_told_by_frame;
 use super::reads::Reads;
 use super::replay::{Run, World, is_tail_call_operator};
+use super::throw::ToThrow;
 use super::view::{Contents, LastInstance, View};
 use super::watchpoints::{UnderWay, WatchHit};
 use crate::abi::homes::NextHome;
@@ -63,6 +64,8 @@ pub(super) struct StoppedCall {
     pub(super) under_way: RefCell<Option<UnderWay>>,
     /// What was done at watchpoints, and not told of yet.
     pub(super) watched: RefCell<Vec<WatchHit>>,
+    /// The exception that it throws when it goes on; it counts as moved then.
+    to_throw: RefCell<Option<ToThrow>>,
     state: RefCell<State>,
 }
 
@@ -278,6 +281,7 @@ impl StoppedCall {
         self.prepared.set(None);
         self.under_way.take();
         self.watched.take();
+        self.to_throw.take();
         self.below.set(None);
         let mut state = self.state.borrow_mut();
         // What has room keeps it.
@@ -406,6 +410,34 @@ impl StoppedCall {
     #[inline]
     pub(super) fn is_moved(&self) -> bool {
         self.moved.get()
+    }
+
+    /// Has it throw an exception when it goes on.
+    pub(super) fn set_throw(&self, to_throw: ToThrow) {
+        let before = self.to_throw.replace(Some(to_throw));
+        drop(before);
+    }
+
+    /// Whether it throws an exception when it goes on.
+    pub(super) fn throws(&self) -> bool {
+        self.to_throw.borrow().is_some()
+    }
+
+    /// Takes away what it throws when it goes on.
+    pub(super) fn take_throw(&self) -> Option<ToThrow> {
+        self.to_throw.take()
+    }
+
+    /// Notes that the innermost frame, which is stopped, throws at its operator and is left, so that it can't be changed any more.
+    #[cold]
+    pub(super) fn leave_by_throw(&self, store: &Store, cache: &Cache) {
+        let mut state = self.state.borrow_mut();
+        let Some(site) = state.site.clone().filter(|_| state.top == Top::Stopped) else { return };
+        let index = self.index.get();
+        state.replay(&site, index, store, &cache.layouts);
+        state.trapped = Some((site.blob.clone(), site.body, site.pc(index)));
+        state.top = Top::Trapped;
+        self.moved.set(false);
     }
 
     /// Notes that the call goes on where its innermost frame was moved to.
@@ -635,13 +667,13 @@ impl Look<'_> {
 impl State {
     #[cold]
     fn trapped_view(&self, has_ended: bool) -> Option<View<'_>> {
-        let State { values, instances, .. } = self;
+        let State { values, instances, context, .. } = self;
         let activation = self.activation.as_ref()?;
         let (blob, body, pc) = self.trapped.as_ref()?;
         let kind = if has_ended { FrameKind::Trapped } else { FrameKind::Stopped };
         let (body, pc, fp) = (*body, *pc, activation.fp);
         let contents = if self.known.is_some() { Contents::Replayed(values) } else { Contents::Unknown };
-        Some(View { kind, blob, body, pc, fp, contents, activation, instances, context: None, writes: None })
+        Some(View { kind, blob, body, pc, fp, contents, activation, instances, context: *context, writes: None })
     }
 
     /// Applies the operator at `index` of the run of `site`, where the innermost frame is stopped; says `There` if that could be

@@ -27,7 +27,7 @@ use super::machine::switch::{self, Left};
 use super::machine::thread::ReadyThread;
 use super::mapped_blob::MappedBlob;
 use super::objects::ParkedHole;
-use super::throwing::Throwing;
+use super::throwing::{HostThrow, Throwing};
 use super::values::wrong_count;
 use super::{Module, Store};
 use crate::abi::convention::GuestCall;
@@ -491,6 +491,27 @@ impl Call {
     pub fn throwing(&self) -> Option<Throwing> {
         let is_there = self.state.get() == RunState::Suspended && self.left.get() == Left::Threw;
         self.throwing.borrow().as_deref().filter(|_| is_there).cloned()
+    }
+
+    /// Has a call that is suspended throw an exception where the frame with this frame pointer was called, whatever it is doing: it goes on where
+    /// one of the frames that have called it catches that. Answers whether one does; otherwise nothing has changed.
+    ///
+    /// Errors: `WrongStore`; `InvalidState` unless it is suspended and has the frame; `System`.
+    pub fn throw_from(&self, store: &Store, fp: usize, exception: &HostThrow) -> Result<bool> {
+        store.check(self.func.store)?;
+        let activation = self.activation().filter(|_| self.state.get() == RunState::Suspended);
+        let Some(activation) = activation.filter(|activation| store.walk(activation).any(|frame| frame.fp == fp))
+        else {
+            bail!(InvalidState, "the call has no such frame");
+        };
+        let Some(caller) = activation.caller(fp) else { return Ok(false) };
+        let from = Activation { fp: caller.fp, pc: caller.pc, kind: caller.kind, ..activation };
+        // SAFETY: the call is suspended, and these frames of it wait for the ones that they have called.
+        let Some(throwing) = (unsafe { store.throw_by_host(&from, exception) })? else { return Ok(false) };
+        self.goes_elsewhere.set(false);
+        self.left.set(Left::Threw);
+        self.throwing.replace(Some(Box::new(throwing)));
+        Ok(true)
     }
 
     /// Notes that a host function has no results yet.

@@ -16,7 +16,7 @@ use super::entities::host_roots::RootKind;
 use super::machine::store_context::{Landing, StoreContext};
 use super::machine::switch;
 use super::mapped_blob::MappedBlob;
-use super::throwing::{Catching, InFlight, Throwing};
+use super::throwing::{Catching, HostThrow, InFlight, Throwing};
 use crate::abi::artifact::Clause;
 use crate::abi::heap::is_object;
 use crate::abi::object_layout::{EXCEPTION_TAG, StructLayout, is_traced, storage_bytes};
@@ -342,13 +342,79 @@ impl Store {
         let InFlight { tag, values, reference } = exception;
         // SAFETY: the caller's promise.
         let raw = unsafe { values_at(values, self.values_of(tag)) };
+        let holds = self.holds_of(tag, raw, reference)?;
+        Ok(Throwing { catching, raw: raw.into(), tag, reference, _holds: holds })
+    }
+
+    /// Keeps what an exception carries, and itself; the guest, or who has checked the values, knows what they are.
+    ///
+    /// Errors: `System`.
+    fn holds_of(&self, tag: u64, raw: &[RawValue], reference: u64) -> Result<Rc<[Hold]>> {
         let ty = self.engine().types().func_type(self.inner().tags.borrow()[tag as usize].type_id);
-        // The guest knows what they are.
         let carried = ty.params.iter().zip(raw).filter(|(ty, _)| is_traced(StorageType::Val(**ty)));
         let words = carried.map(|(_, value)| value.lo).chain([reference]).map(|word| word as u32);
         let kept = words.filter(|word| is_object(*word) || host_number(*word).is_some());
         let holds: Vec<Hold> = kept.map(|word| self.inner().holds.hold(word)).collect::<Result<_>>()?;
-        Ok(Throwing { catching, raw: raw.into(), tag, reference, _holds: holds.into() })
+        Ok(holds.into())
+    }
+
+    /// An exception for the host to throw where a guest stands still.
+    ///
+    /// Errors: as [`Store::exception`].
+    pub fn host_throw(&self, tag: Tag, values: &[Value]) -> Result<HostThrow> {
+        let raw = self.raw_carried(tag, values)?;
+        self.host_throw_of(tag.index, raw, 0)
+    }
+
+    /// The same for an exception that there is a reference to.
+    ///
+    /// Errors: `WrongStore`; `OutOfRange` if it is out of date; `System`.
+    pub fn host_throw_again(&self, reference: ExnRef) -> Result<HostThrow> {
+        let word = self.exception_word(reference)?;
+        let (tag, raw) = self.exception_of_word(word)?;
+        self.host_throw_of(tag, raw, word.into())
+    }
+
+    fn host_throw_of(&self, tag: u64, raw: Vec<RawValue>, reference: u64) -> Result<HostThrow> {
+        memory::ask_for_several()?;
+        memory::ask(raw.len() * (size_of::<RawValue>() + 3 * size_of::<Value>()))?;
+        let holds = self.holds_of(tag, &raw, reference)?;
+        Ok(HostThrow { tag, raw: raw.into(), reference, holds })
+    }
+
+    /// Makes sure that there is a reference to an exception.
+    ///
+    /// Errors: `Limit` if there is no room; `System`.
+    pub fn refer_to(&self, exception: &mut HostThrow) -> Result<()> {
+        if exception.reference == 0 {
+            let word = self.new_exception(exception.tag, &exception.raw)?;
+            exception.holds = self.holds_of(exception.tag, &exception.raw, word.into())?;
+            exception.reference = word.into();
+        }
+        Ok(())
+    }
+
+    /// An exception of the host's as it sees it.
+    ///
+    /// Errors: `System`.
+    pub fn thrown_by_host(&self, exception: &HostThrow) -> Result<Thrown> {
+        // SAFETY: the values are the object's own.
+        unsafe { self.thrown(exception.in_flight()) }
+    }
+
+    /// The same exception on its way to where frames of an activation, which all wait for calls, catch it; none if they don't.
+    ///
+    /// Errors: `System`.
+    ///
+    /// # Safety
+    ///
+    /// Guest code must have been left there, by a call.
+    pub(super) unsafe fn throw_by_host(&self, from: &Activation, exception: &HostThrow) -> Result<Option<Throwing>> {
+        // SAFETY: the caller's promise; the values are the object's own.
+        unsafe {
+            let Some(catching) = self.find_handler(from, exception.tag) else { return Ok(None) };
+            self.throwing(exception.in_flight(), catching).map(Some)
+        }
     }
 
     /// Makes an exception that there are references to; answers one.

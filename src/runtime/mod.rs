@@ -74,5 +74,5 @@ pub use one_shot_call::Convert;
 pub use quick_call::{QuickCall, SlowPath};
 pub use shared_memory::SharedMemory;
 pub use store::{CodeObserver, ReturnObserver, Store};
-pub use throwing::{Catching, Throwing};
+pub use throwing::{Catching, HostThrow, Throwing};
 pub use walk::{NoFrame, RawFrame, Walk};

@@ -20,6 +20,37 @@ pub(super) struct InFlight {
     pub(super) reference: u64,
 }
 
+/// An exception that the host throws where a guest stands still.
+#[derive(Clone, Debug)]
+pub struct HostThrow {
+    pub(super) tag: u64,
+    pub(super) raw: Rc<[RawValue]>,
+    pub(super) reference: u64,
+    /// Keeps the objects that it carries, and itself.
+    pub(super) holds: Rc<[Hold]>,
+}
+
+impl HostThrow {
+    /// The number of its tag.
+    pub fn tag(&self) -> u64 {
+        self.tag
+    }
+
+    /// What it carries.
+    pub fn raw(&self) -> &[RawValue] {
+        &self.raw
+    }
+
+    /// Its reference, or 0 if there is none yet.
+    pub fn reference(&self) -> u64 {
+        self.reference
+    }
+
+    pub(super) fn in_flight(&self) -> InFlight {
+        InFlight { tag: self.tag, values: self.raw.as_ptr(), reference: self.reference }
+    }
+}
+
 /// Where an exception is going to be caught.
 #[derive(Clone, Debug)]
 pub struct Catching {

@@ -5,6 +5,7 @@
 //! Read next: [`module_info`], then [`crate::compile`].
 
 pub mod branch_hints;
+pub mod catch_around;
 pub mod const_expr;
 pub mod features;
 pub mod module_info;
@@ -18,6 +19,7 @@ pub mod type_group;
 pub mod type_registry;
 
 pub use branch_hints::BranchHints;
+pub use catch_around::{CatchAround, catch_around};
 pub use const_expr::{ConstEnvironment, ConstExpr, ConstOp};
 pub use features::name_the_feature;
 pub use module_info::{

@@ -25,6 +25,7 @@ mod scene;
 #[path = "../skip/mod.rs"]
 mod skip;
 mod stepping;
+mod throwing;
 mod traps;
 mod vectors;
 mod watchpoints;
