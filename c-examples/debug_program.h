@@ -791,11 +791,87 @@ static bool begin_next(void)
     return begin(&func, text);
 }
 
-/* An exception that is caught is nothing to stop at, and no end of a step. */
-static pellucid_action_t pass_exception(void *userdata, pellucid_store_t *where, pellucid_event_t *event)
+/* The functions that are traced, by index. */
+static bool *traced;
+
+static void print_traced(const pellucid_event_t *event)
 {
-    (void)userdata, (void)where, (void)event;
+    pellucid_frame_info_t info = {.struct_size = sizeof info};
+    pellucid_frame_t at;
+    pellucid_functype_t *type;
+    pellucid_func_t callee;
+    pellucid_value_t values[MOST_VALUES];
+    uint32_t read, place;
+    size_t n = 0;
+    must(pellucid_event_frame(event, &at), NULL);
+    must(pellucid_frame_info(store, &at, &info), NULL);
+    bool is_entry = pellucid_event_kind(event) == PELLUCID_EVENT_FUNCTION_ENTRY;
+    printf(is_entry ? "> " : "< ");
+    print_func_name(info.func_index);
+    if (is_entry) {
+        must(pellucid_module_func_type(module, info.func_index, &type), NULL);
+        must(pellucid_functype_params(type, NULL, &n), NULL);
+        pellucid_functype_delete(type);
+        n = n < MOST_VALUES ? n : MOST_VALUES;
+        must(pellucid_frame_read_locals(store, &at, 0, values, (uint32_t)n, &read), NULL);
+    } else if (pellucid_event_exit(event) == PELLUCID_EXIT_RETURN) {
+        if (pellucid_event_results(event, store, values, MOST_VALUES, &n) != PELLUCID_OK)
+            n = 0;
+    } else if (pellucid_event_exit(event) == PELLUCID_EXIT_TAIL_CALL) {
+        printf(" goes to ");
+        if (pellucid_event_func(event, &callee) == PELLUCID_OK
+            && pellucid_func_location(store, &callee, NULL, &place) == PELLUCID_OK)
+            print_func_name(place);
+        else
+            printf("another function");
+    } else {
+        printf(pellucid_event_exit(event) == PELLUCID_EXIT_TRAP ? " by a trap" : " by an exception");
+    }
+    for (size_t i = 0; i < n && i < MOST_VALUES; i++) {
+        printf(i == 0 ? " " : ", ");
+        print_value(&values[i]);
+    }
+    printf("\n");
+}
+
+/* Prints what is traced; whatever else it is told of, as an exception that is caught, stops nothing. */
+static pellucid_action_t on_event(void *userdata, pellucid_store_t *where, pellucid_event_t *event)
+{
+    (void)userdata, (void)where;
+    pellucid_event_kind_t kind = pellucid_event_kind(event);
+    if (kind == PELLUCID_EVENT_FUNCTION_ENTRY || kind == PELLUCID_EVENT_FUNCTION_EXIT)
+        print_traced(event);
     return PELLUCID_ACTION_CONTINUE;
+}
+
+static bool install_traced(uint32_t index, bool is_on)
+{
+    pellucid_edit_t *edit;
+    pellucid_error_t *error = NULL;
+    must(pellucid_edit_begin(store, &edit), NULL);
+    bool is_done = did(pellucid_edit_trace(edit, module, index, 1, is_on), NULL) && did(pellucid_edit_commit(edit, &error), &error);
+    pellucid_edit_delete(edit);
+    return is_done;
+}
+
+static void trace(const char *text, bool is_on)
+{
+    uint32_t index, start, n_funcs = pellucid_module_func_count(module);
+    if (traced == NULL && (traced = calloc(n_funcs + 1, sizeof *traced)) == NULL)
+        return;
+    if (!find_function(text, strlen(text), &index))
+        return;
+    if (pellucid_module_func_range(module, index, NULL, &start, NULL) != PELLUCID_OK)
+        printf("the function is imported\n");
+    else if (store == NULL || install_traced(index, is_on))
+        traced[index] = is_on;
+}
+
+static void install_all_traced(void)
+{
+    for (uint32_t i = 0; traced != NULL && i < pellucid_module_func_count(module); i++)
+        if (traced[i])
+            (void)install_traced(i, true);
 }
 
 /* Makes a store with the program in it, and its breakpoints. */
@@ -807,7 +883,9 @@ static bool load(void)
     must(pellucid_store_interrupt(store, &interrupt, &error), &error);
     must(pellucid_linker_new(engine, &linker), NULL);
     must(pellucid_linker_define_wasi(linker, store, wasi, NULL, &error), &error);
-    must(pellucid_store_set_event_handler(store, PELLUCID_EVENT_EXCEPTION, NULL, pass_exception, NULL), NULL);
+    pellucid_event_kind_t kinds = PELLUCID_EVENT_EXCEPTION | PELLUCID_EVENT_FUNCTION_ENTRY | PELLUCID_EVENT_FUNCTION_EXIT;
+    must(pellucid_store_set_event_handler(store, kinds, NULL, on_event, NULL), NULL);
+    install_all_traced();
     for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
         if (it->number != 0 && !install(it))
             printf("so breakpoint %" PRIu32 " isn't there\n", it->number);

@@ -72,6 +72,16 @@ static void do_awatch(const char *text)
     add_watchpoint(text, PELLUCID_WATCH_READ | PELLUCID_WATCH_WRITE);
 }
 
+static void do_trace(const char *text)
+{
+    trace(text, true);
+}
+
+static void do_untrace(const char *text)
+{
+    trace(text, false);
+}
+
 static void do_delete(const char *text)
 {
     if (remove_watchpoint(text))
@@ -618,6 +628,8 @@ static const struct command {
     {"watch", "@GLOBAL or [ADDRESS] [N]", do_watch, "stop when that is written, of the memory 4 bytes or N"},
     {"rwatch", "@GLOBAL or [ADDRESS] [N]", do_rwatch, "stop when it is read"},
     {"awatch", "@GLOBAL or [ADDRESS] [N]", do_awatch, "stop when it is read or written"},
+    {"trace", "FUNCTION", do_trace, "print when it is entered and left, with what"},
+    {"untrace", "FUNCTION", do_untrace, "no longer"},
     {"delete", "NUMBER", do_delete, "remove a breakpoint or watchpoint"},
     {"backtrace", "", do_backtrace, "show all frames"},
     {"bt", "", do_backtrace, "the same"},
@@ -733,6 +745,7 @@ int main(int argc, char **argv)
     if (!is_over)
         printf("\n");
     end_program();
+    free(traced);
     pellucid_module_delete(module);
     pellucid_engine_delete(engine);
     pellucid_wasi_config_delete(wasi);

@@ -6397,6 +6397,18 @@ enum pellucid_event_kind {
      */
     PELLUCID_EVENT_WATCHPOINT = 512,
     /**
+     * The guest has entered a function that is traced (`pellucid_edit_trace`), and is about to execute its first operator: its arguments are
+     * the first locals of the frame. A breakpoint there is told of after this.
+     */
+    PELLUCID_EVENT_FUNCTION_ENTRY = 1024,
+    /**
+     * A function that is traced is left, see `pellucid_event_exit`. Where it returns, the guest is about to execute the operator that has it
+     * return, with the results for operands (`pellucid_event_results`), which may be written; or that calls the function that takes its place. Where
+     * an exception or a trap leaves it, which is told of before, frames still stand, handlers are told of each, the innermost first, and
+     * nobody can pause. A guest that ends itself, and what a host returns from, drops or moves, is told of by no such event.
+     */
+    PELLUCID_EVENT_FUNCTION_EXIT = 2048,
+    /**
      * A memory has grown, see `pellucid_event_growth`: a guest's `memory.grow` has succeeded, and the guest is about to execute the
      * next operator, where it can pause; or the host has grown the memory, and the handler is told before `pellucid_memory_grow`
      * returns. By no page isn't told. Of a memory that stores share those are told in which a guest or the host has grown it, and not those where it
@@ -6426,7 +6438,7 @@ enum pellucid_event_kind {
     /**
      * In a mask: every kind that stops a guest or ends its call for a reason. Those of what happens all the time where all is well,
      * `PELLUCID_EVENT_MEMORY_GROWN`, `PELLUCID_EVENT_MODULE_LOADED`, `PELLUCID_EVENT_INSTANCE_CREATED` and `PELLUCID_EVENT_CALL_FINISHED`,
-     * aren't in it: who wants these asks for each. They are for handlers only, no call pauses for want of one, and what the host does while a
+     * aren't in it, nor are `PELLUCID_EVENT_FUNCTION_ENTRY` and `PELLUCID_EVENT_FUNCTION_EXIT`: who wants these asks for each. The first four are for handlers only, no call pauses for want of one, and what the host does while a
      * handler runs isn't told. Where the host has done something itself, or a call is over, all actions mean to go on.
      */
     PELLUCID_EVENT_ALL = 99199,
@@ -6744,6 +6756,27 @@ pellucid_status_t pellucid_event_set_goal(pellucid_event_t *event,
  * What the events of a store's ordinary life are about.
  * ================================================================================================== */
 
+/** Values of `pellucid_exit_t`. */
+enum pellucid_exit {
+    /** It isn't. */
+    PELLUCID_EXIT_NONE = 0,
+    /** It returns. */
+    PELLUCID_EXIT_RETURN = 1,
+    /** Another function takes its place, see `pellucid_event_func`. If the call traps it is left once more. */
+    PELLUCID_EXIT_TAIL_CALL = 2,
+    /** An exception that it doesn't catch, see `pellucid_event_exception`. */
+    PELLUCID_EXIT_EXCEPTION = 3,
+    /** A trap, or an error of a host function: its call ends, see `pellucid_event_error`. */
+    PELLUCID_EXIT_TRAP = 4,
+};
+
+/**
+ * How a function is left: one of `enum pellucid_exit`.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_exit_t;
+
 /**
  * The module that a store has got its first instance of.
  *
@@ -6793,12 +6826,13 @@ pellucid_status_t pellucid_event_growth(const pellucid_event_t *event,
                                         uint64_t *out_new_pages);
 
 /**
- * The function of a call that has come to its end.
+ * The function of a call that has come to its end, or one that takes the place of a traced function.
  *
  * - `event`: the event.
- * - `out_func`: gets the function that the host called.
+ * - `out_func`: gets the function that the host called, or that is called by a tail call.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED`, and exits by `PELLUCID_EXIT_TAIL_CALL`
+ * to a function that is there.
  *
  * Owns: nothing.
  * Context: while the event is valid.
@@ -6808,15 +6842,29 @@ pellucid_status_t pellucid_event_func(const pellucid_event_t *event,
                                       pellucid_func_t *out_func);
 
 /**
- * What a call has returned.
+ * How a traced function is left.
+ *
+ * - `event`: the event.
+ *
+ * Returns one of `enum pellucid_exit`; `PELLUCID_EXIT_NONE` for other events than `PELLUCID_EVENT_FUNCTION_EXIT`, or if `event` is NULL.
+ *
+ * Owns: nothing.
+ * Context: while the event is valid.
+ * Since: 0.1.
+ */
+pellucid_exit_t pellucid_event_exit(const pellucid_event_t *event);
+
+/**
+ * What a call has returned, or a function is about to return.
  *
  * - `event`: the event.
  * - `store`: the event's store.
  * - `out_values`, `cap_values`: places for results, and how many; may be NULL if there are none.
  * - `out_n`: gets how many results there are; may be NULL.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED`, and if the call
- * has failed; `PELLUCID_ERR_WRONG_STORE`.
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED` and
+ * `PELLUCID_EVENT_FUNCTION_EXIT`, if the call has failed or the function doesn't return, and where a clause leads an exception with its
+ * reference straight out of the function; `PELLUCID_ERR_STALE_HANDLE` if the function's frame is; `PELLUCID_ERR_WRONG_STORE`.
  *
  * Owns: nothing.
  * Context: while the event is valid.
@@ -8459,6 +8507,51 @@ pellucid_status_t pellucid_edit_set_expression(pellucid_edit_t *edit,
                                                const char *text,
                                                size_t n_text,
                                                pellucid_error_t **out_error);
+
+/**
+ * Intends to have entries and exits of functions told (`PELLUCID_EVENT_FUNCTION_ENTRY`, `PELLUCID_EVENT_FUNCTION_EXIT`), or not any more, in
+ * all instances of a module in the store, also those that come later. Without a handler for these events resumable calls pause, as at
+ * breakpoints. A frame that is entered already is told of when it is left.
+ *
+ * Only the operators are stopped at by which these functions are entered and left: all others run as before.
+ *
+ * - `edit`: the session.
+ * - `module`: the module, made with the store's engine.
+ * - `first_func`, `n_funcs`: which functions, in the module's index space; imported ones among them are skipped.
+ * - `is_on`: whether they are traced from then on.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_OUT_OF_RANGE` if there are
+ * not so many functions, or `n_funcs` is 0; `PELLUCID_ERR_INVALID_ARGUMENT` if all are imported, or for a module of another engine;
+ * `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_trace(pellucid_edit_t *edit,
+                                      const pellucid_module_t *module,
+                                      uint32_t first_func,
+                                      uint32_t n_funcs,
+                                      bool is_on);
+
+/**
+ * Whether entries and exits of a function are told.
+ *
+ * - `store`: the store.
+ * - `module`: the module.
+ * - `func_index`: the function, in the module's index space.
+ * - `out_is_traced`: gets the answer.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_is_traced(const pellucid_store_t *store,
+                                           const pellucid_module_t *module,
+                                           uint32_t func_index,
+                                           bool *out_is_traced);
 
 /**
  * Intends to turn the store's single-step mode on or off: while it is on, each operator of each guest raises a step

@@ -10,12 +10,14 @@ use super::break_target::BreakTarget;
 use super::breakpoints::{Breakpoint, SiteKey};
 use super::expression::ExpressionText;
 use super::options::{BreakpointOptions, Condition, Rules};
+use super::tracing::{Traced, TracedFunctions};
 use super::watching::Plan;
 use super::watchpoints::{WatchTarget, Watchpoint};
 use crate::base::{CodeOffset, DefinedFuncIndex, FuncIndex, Result, StoreId, WasmPc, error::bail, memory};
 use crate::runtime::{MappedBlob, Module};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// A list of intended changes to a store's breakpoints and watchpoints. Nothing happens before [`Edit::commit`], which does all of
@@ -37,6 +39,7 @@ enum Intent {
     Condition(u64, Option<Rc<Condition>>),
     Expression(u64, Option<Rc<ExpressionText>>),
     SingleStep(bool),
+    Trace(Module, Range<u32>, bool),
 }
 
 /// A breakpoint or a watchpoint.
@@ -245,6 +248,27 @@ impl Edit {
         }
     }
 
+    /// Intends to have entries and exits of so many functions of a module told, from this one on, or not any more; imported ones among them
+    /// are skipped.
+    ///
+    /// Errors: `WrongStore`; `OutOfRange` if the module doesn't have all of them; `InvalidArgument` for a module of another engine, or if all
+    /// are imported; `System`.
+    pub fn trace(&mut self, debuggee: &Debuggee, module: &Module, functions: Range<u32>, is_on: bool) -> Result<()> {
+        self.check(debuggee, module)?;
+        let (all, imported) = (module.info().funcs.len() as u32, module.info().imported_funcs);
+        if functions.end > all || functions.is_empty() {
+            let Range { start, end } = functions;
+            bail!(OutOfRange, "the module has {all} functions, there are no {start} to {end}");
+        }
+        if functions.end <= imported {
+            bail!(InvalidArgument, "the functions are imported, they have no bodies");
+        }
+        memory::reserve(&mut self.intents, 1)?;
+        let defined = functions.start.saturating_sub(imported)..functions.end - imported;
+        self.intents.push(Intent::Trace(module.clone(), defined, is_on));
+        Ok(())
+    }
+
     /// Intends to turn single-step mode on or off.
     pub fn single_step(&mut self, on: bool) {
         self.intents.push(Intent::SingleStep(on));
@@ -257,13 +281,14 @@ impl Edit {
     pub fn commit(self, debuggee: &Debuggee) -> Result<()> {
         self.check_store(debuggee)?;
         debuggee.store().check_poisoned()?;
+        let traced = self.traced(debuggee)?;
         let (fates, single_step) = self.fates(debuggee)?;
         let starts = single_step && !debuggee.single_step.get();
         let returns = if starts { debuggee.returns_from_hosts() } else { Vec::new() };
         // What is in every module is to be in those, too, that are mapped for others.
         fates.values().try_for_each(|fate| fate.map(debuggee))?;
         fates.values().try_for_each(|fate| fate.find_places(debuggee))?;
-        let plan = debuggee.plan_for(&fates)?;
+        let plan = debuggee.plan_for(&fates, traced)?;
         debuggee.patch(&debuggee.changes(&fates, &returns, plan.as_ref()))?;
 
         debuggee.single_step.set(single_step);
@@ -324,6 +349,26 @@ impl Edit {
         Ok(())
     }
 
+    /// What is traced then, if that changes.
+    fn traced(&self, debuggee: &Debuggee) -> Result<Option<Rc<TracedFunctions>>> {
+        let mut traced: Option<TracedFunctions> = None;
+        for intent in &self.intents {
+            let Intent::Trace(module, functions, is_on) = intent else { continue };
+            memory::ask(module.info().bytes.len())?;
+            let traced = traced.get_or_insert_with(|| (*debuggee.watching.tracing.functions()).clone());
+            for function in functions.clone() {
+                let key = (module.id(), function);
+                if *is_on {
+                    let new = || Rc::new(Traced::new(module, DefinedFuncIndex::from_u32(function)));
+                    traced.entry(key).or_insert_with(new);
+                } else {
+                    traced.remove(&key);
+                }
+            }
+        }
+        Ok(traced.map(Rc::new))
+    }
+
     /// What becomes of each breakpoint that the intents name, and of single-step mode.
     fn fates(self, debuggee: &Debuggee) -> Result<(BTreeMap<u64, Fate>, bool)> {
         let mut fates: BTreeMap<u64, Fate> = BTreeMap::new();
@@ -331,6 +376,7 @@ impl Edit {
         for intent in self.intents {
             match intent {
                 Intent::SingleStep(on) => single_step = on,
+                Intent::Trace(..) => {}
                 Intent::Add(breakpoint) => {
                     fates.insert(breakpoint.id, Fate::new(Point::Break(Rc::new(breakpoint)), false));
                 }
@@ -375,9 +421,10 @@ impl Debuggee {
         locations.filter_map(|location| self.return_to_arm(&location)).collect()
     }
 
-    /// What becomes of the watching, if anything does. What is there now is what is compared with.
-    fn plan_for(&self, fates: &BTreeMap<u64, Fate>) -> Result<Option<Plan>> {
-        let mut enabled = None;
+    /// What becomes of the watching and tracing, if anything does. What is there now is what is compared with.
+    fn plan_for(&self, fates: &BTreeMap<u64, Fate>, traced: Option<Rc<TracedFunctions>>) -> Result<Option<Plan>> {
+        let mut enabled = traced.is_some().then(|| self.watching.enabled());
+        let traced = traced.unwrap_or_else(|| self.watching.tracing.functions());
         for (id, fate) in fates {
             let Point::Watch(watchpoint) = &fate.point else { continue };
             if fate.was_enabled() == fate.will_be_enabled() {
@@ -391,7 +438,7 @@ impl Debuggee {
                 enabled.remove(id);
             }
         }
-        enabled.map(|enabled| self.plan_watching(enabled.into_values())).transpose()
+        enabled.map(|enabled| self.plan_watching(enabled.into_values(), traced)).transpose()
     }
 
     /// What it takes to bring the code from what the breakpoints and stepping need to what they will need, with

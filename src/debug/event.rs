@@ -33,7 +33,10 @@ pub enum EventKind {
     /// An operator has accessed what a watchpoint watches, or it was found to be changed by others; the guest is about to execute the next
     /// operator.
     Watchpoint = 1 << 9,
-    // 1 << 10: function entry. 1 << 11: function exit.
+    /// The guest has entered a function that is traced, and is about to execute its first operator.
+    FunctionEntry = 1 << 10,
+    /// The guest is about to leave a function that is traced, or an exception or a trap has it leave one.
+    FunctionExit = 1 << 11,
     /// A memory has grown; if a guest has done it, it is about to execute the next operator.
     MemoryGrown = 1 << 12,
     /// The store has got its first instance of a module.
@@ -62,8 +65,10 @@ impl EventKind {
         | EventKind::Watchpoint as u32
         | EventKind::Deadline as u32
         | EventKind::Fuel as u32;
-    /// The kinds of what happens all the time in a store in which all is well.
-    pub const OTHERS: u32 = EventKind::MemoryGrown as u32
+    /// The kinds of what happens all the time in a store in which all is well, or only where it was asked for.
+    pub const OTHERS: u32 = EventKind::FunctionEntry as u32
+        | EventKind::FunctionExit as u32
+        | EventKind::MemoryGrown as u32
         | EventKind::ModuleLoaded as u32
         | EventKind::InstanceCreated as u32
         | EventKind::CallFinished as u32;
@@ -73,7 +78,7 @@ impl EventKind {
     /// Whether it is about the guest as a whole, or the operator before, and not about the operator where the guest happens to be.
     pub(super) fn is_between_operators(self) -> bool {
         use EventKind::*;
-        matches!(self, Epoch | Interrupt | Watchpoint | Deadline | Fuel | MemoryGrown)
+        matches!(self, Epoch | Interrupt | Watchpoint | Deadline | Fuel | MemoryGrown | FunctionEntry | FunctionExit)
     }
 
     /// The kind's bit in a mask.

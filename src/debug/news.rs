@@ -7,7 +7,7 @@
 
 use super::event::{Receiver, Registered};
 use super::session::{Flow, Outcome, Session};
-use super::{Action, Debuggee, Event, EventKind};
+use super::{Action, Debuggee, Event, EventKind, Leaving};
 use crate::base::{Func, Instance, Memory, RawValue, Result, Value, WasmPc, error::bail};
 use crate::runtime::{Growth, Module, Store};
 use std::rc::Rc;
@@ -28,6 +28,8 @@ pub enum Subject {
         /// Its results; none if it hasn't returned.
         results: Option<Box<[RawValue]>>,
     },
+    /// How a function is left, of [`EventKind::FunctionExit`].
+    Exit(Leaving),
 }
 
 impl Debuggee {
@@ -43,12 +45,15 @@ impl Debuggee {
         Ok(old_pages)
     }
 
-    /// What the call has returned that an event of [`EventKind::CallFinished`] is about. References are good as those are that the host is given.
+    /// What the call has returned that an event of [`EventKind::CallFinished`] is about, or what a function returns that is left. References are
+    /// good as those are that the host is given.
     ///
-    /// Errors: `NotFound` for another event, or if the call has failed; `WrongStore`.
+    /// Errors: `NotFound` for another event, or if it doesn't return; `WrongStore`; `StaleHandle` for a function that has gone on.
     pub fn event_results(&self, event: &Event) -> Result<Vec<Value>> {
-        let Some(Subject::Call { func, results: Some(results) }) = event.subject.as_deref() else {
-            bail!(NotFound, "the event is of no call that has returned");
+        let (func, results) = match event.subject.as_deref() {
+            Some(Subject::Call { func, results: Some(results) }) => (func, results),
+            Some(Subject::Exit(leaving)) => return self.results_of_exit(event, leaving),
+            _ => bail!(NotFound, "the event is of no call that has returned"),
         };
         let ty = self.store().func_type(*func)?;
         Ok(ty.results.iter().zip(results).map(|(ty, raw)| self.store().from_raw(*ty, *raw)).collect())
@@ -120,10 +125,7 @@ impl Session<'_> {
         let step = self.debuggee.step_request.get();
         let event = self.event_here(EventKind::MemoryGrown);
         let flow = self.tell(receiver, Event { subject: Some(Rc::new(Subject::Growth(growth))), ..event });
-        if flow.is_break() || self.debuggee.step_request.get().is_some() {
-            // Whoever steps from here has seen this operator.
-            self.stopped_call.raised.set(Some(EventKind::Watchpoint));
-        }
+        self.has_seen_operator(flow.is_break());
         flow?;
         self.keep_step(step);
         Flow::Continue(())
@@ -132,7 +134,7 @@ impl Session<'_> {
     /// Tells that the call is over, if it is.
     #[inline]
     pub(super) fn tell_of_end_of_call(&self, outcome: &Outcome) {
-        let kinds = EventKind::CallFinished.bit() | EventKind::MemoryGrown.bit();
+        let kinds = EventKind::CallFinished.bit() | EventKind::MemoryGrown.bit() | EventKind::FunctionExit.bit();
         if self.debuggee.mask.get() & kinds != 0 && !matches!(outcome, Outcome::Paused(_) | Outcome::Yielded) {
             self.tell_of_end_to_handler(outcome);
         }
@@ -148,6 +150,9 @@ impl Session<'_> {
             if let Receiver::Handler(handler) = self.debuggee.receiver(EventKind::MemoryGrown, false) {
                 self.tell_of_past(&handler, EventKind::MemoryGrown, Subject::Growth(growth), None);
             }
+        }
+        if let Outcome::Trapped(_, error) = outcome {
+            self.tell_of_frames_that_end(error);
         }
         let Receiver::Handler(handler) = self.debuggee.receiver(EventKind::CallFinished, false) else { return };
         let error = match outcome {

@@ -20,7 +20,7 @@ use super::interruption::BudgetView;
 use super::stopped_call::{Advance, StoppedCall};
 use super::{Action, Debuggee, Event, EventKind, Frame, Goal};
 use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc, error::bail};
-use crate::runtime::{Call, Catching, Exit, Interrupts, Stopped, TrapInfo};
+use crate::runtime::{Activation, Call, Catching, Exit, Interrupts, Stopped, TrapInfo};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -79,6 +79,13 @@ impl<'a> Session<'a> {
                 return self.outcome();
             }
         } else if let Some(throwing) = self.call.throwing() {
+            // It has paused where it was thrown.
+            if self.stopped_call.raised.take() == Some(EventKind::CaughtException)
+                && let Some(activation) = self.stopped_call.activation()
+                && self.tell_of_left(self.position_of(&activation, throwing.catching.fp), &throwing).is_break()
+            {
+                return self.outcome();
+            }
             self.prepare_landing(&throwing.catching)?;
         } else {
             self.prepare_steps()?;
@@ -234,9 +241,12 @@ impl<'a> Session<'a> {
         let caught_by = throwing.catching.fp;
         if !self.silent {
             let receiver = self.debuggee.receiver(EventKind::CaughtException, self.resumable);
-            if !matches!(receiver, Receiver::Nobody) {
-                let position = store.walk(&activation).take_while(|frame| frame.fp != caught_by).count() as u32;
+            let (is_told, is_tracing) = (!matches!(receiver, Receiver::Nobody), self.debuggee.watching.tracing.any());
+            let position = if is_told || is_tracing { self.position_of(&activation, caught_by) } else { 0 };
+            if is_told || is_tracing {
                 self.stopped_call.begin_throw(activation, store);
+            }
+            if is_told {
                 let frame = self.debuggee.innermost(self.stopped_call);
                 let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
                 let exception = CaughtException {
@@ -249,8 +259,17 @@ impl<'a> Session<'a> {
                 self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
                 self.keep_step(step);
             }
+            if is_tracing {
+                self.tell_of_left(position, &throwing)?;
+            }
         }
         self.if_done(self.prepare_landing(&throwing.catching))
+    }
+
+    /// Which frame of an activation has this frame pointer, from the innermost.
+    #[cold]
+    pub(super) fn position_of(&self, activation: &Activation, fp: usize) -> u32 {
+        self.debuggee.store().walk(activation).take_while(|frame| frame.fp != fp).count() as u32
     }
 
     /// Prepares for going on in the frame that catches an exception: newer ones are gone then, and its operands above the label, too.
@@ -307,7 +326,8 @@ impl<'a> Session<'a> {
         let is_passed = !site.is_marked()
             && !self.is_written(stopped.fp)
             && !self.step_ends_in(&site, stopped.fp)
-            && !self.is_watched(&site);
+            && !self.is_watched(&site)
+            && !self.is_traced(&site);
         if is_passed && self.debuggee.run_on.get().is_none() {
             if let Err(refused) = self.debuggee.forget_orphans() {
                 log::debug!("a stop point that nothing needs stays armed: {refused}");
@@ -330,7 +350,11 @@ impl<'a> Session<'a> {
         loop {
             let index = self.stopped_call.index();
             let is_watching = self.debuggee.watching.any();
+            let is_tracing = self.debuggee.watching.tracing.any();
             if !is_watching || self.tell_of_watched(site, index)? {
+                if is_tracing {
+                    self.tell_of_traced(site, index)?;
+                }
                 self.examine(site, index)?;
             }
             if self.stopped_call.is_moved() {
@@ -344,6 +368,9 @@ impl<'a> Session<'a> {
             if is_watching {
                 self.note_access(site, index)?;
                 target = self.next_watched(site, index).into_iter().chain(target).min();
+            }
+            if is_tracing {
+                target = self.next_exit(site, index).into_iter().chain(target).min();
             }
             let Some(target) = target else { return self.let_machine_go_on(site) };
             let was_seen = self.stopped_call.raised.get().is_some();
@@ -433,6 +460,7 @@ impl<'a> Session<'a> {
                 // Where a watchpoint was told of that was the step's end.
                 None if self.stopped_call.is_moved() == was_moved
                     && self.stopped_call.raised.get() != Some(EventKind::Watchpoint)
+                    && !self.stopped_call.is_seen.get()
                     && self.step_ends(site).is_at(site.pc(index)) =>
                 {
                     (EventKind::Step, self.debuggee.no_ids.clone())
@@ -634,7 +662,8 @@ impl<'a> Session<'a> {
             self.debuggee.receiver(kind, self.resumable)
         };
         let activation = self.call.activation().filter(|_| self.debuggee.is_debug());
-        let (Some(activation), false) = (activation, matches!(receiver, Receiver::Nobody)) else {
+        let is_traced = self.debuggee.watching.tracing.any() && !self.silent;
+        let (Some(activation), false) = (activation, matches!(receiver, Receiver::Nobody) && !is_traced) else {
             return Outcome::Trapped(self.resumable.then(|| self.trap_event(kind, trap, None, &error)), error);
         };
         self.stopped_call.begin_trapped(activation, trap.code, store);

@@ -64,6 +64,8 @@ pub(super) struct StoppedCall {
     pub(super) under_way: RefCell<Option<UnderWay>>,
     /// What was done at watchpoints, and not told of yet.
     pub(super) watched: RefCell<Vec<WatchHit>>,
+    /// Whether whoever steps has been told of the operator where it is stopped.
+    pub(super) is_seen: Cell<bool>,
     /// The exception that it throws when it goes on; it counts as moved then.
     to_throw: RefCell<Option<ToThrow>>,
     state: RefCell<State>,
@@ -211,6 +213,7 @@ impl StoppedCall {
         }
         self.set_epoch(epoch);
         self.raised.set(None);
+        self.is_seen.set(false);
         self.moved.set(false);
         state.top = top;
         state.known = None;
@@ -359,6 +362,7 @@ impl StoppedCall {
         if index != start {
             self.index.set(index);
             self.raised.set(None);
+            self.is_seen.set(false);
         }
         advance
     }
@@ -566,6 +570,16 @@ impl StoppedCall {
         let instance = state.replay(site, self.index.get(), store, cache)?;
         let operands = &state.values.operands;
         Some((instance, [1, 2, 3].map(|place| Some(operands.get(operands.len().checked_sub(place)?)?.lo()))))
+    }
+
+    /// Whether the conditional branch at `index` of the run of `site`, where the innermost frame is stopped, is taken.
+    #[cold]
+    pub(super) fn branches(&self, site: &Site, index: u32, store: &Store, cache: &LayoutCache) -> bool {
+        let mut state = self.state.borrow_mut();
+        let Some(instance) = state.replay(site, index, store, cache) else { return false };
+        let Some(inner) = site.run().inner.get(index as usize) else { return false };
+        let mut values = state.values.clone();
+        matches!(inner.apply(&mut values, site.blob.module().info(), &World { store, instance }), Err(Halt::Branch))
     }
 
     /// The link that called the innermost frame, which is stopped.

@@ -173,11 +173,12 @@ impl Session<'_> {
             return self.finish(outcome);
         }
         let Some(throwing) = self.call.throwing() else { return ControlFlow::Continue(false) };
-        let catching = throwing.catching;
+        let catching = &throwing.catching;
         self.stopped_call.leave_by_throw(store, &self.debuggee.cache);
-        let position = store.walk(&activation).take_while(|frame| frame.fp != catching.fp).count() as u32;
+        let position = self.position_of(&activation, catching.fp);
         self.tell_of_throw(exception, position, catching.pc)?;
-        self.if_done(self.prepare_landing(&catching))?;
+        self.tell_of_left(position, &throwing)?;
+        self.if_done(self.prepare_landing(catching))?;
         ControlFlow::Continue(false)
     }
 

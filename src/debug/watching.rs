@@ -12,6 +12,7 @@ use super::breakpoints::SiteKey;
 use super::edit::Change;
 use super::hash::NumberMap;
 use super::replay::operators_from;
+use super::tracing::{TracedFunctions, Tracing, traced_stops};
 use super::watchpoints::{Entity, Ranges, Touched, UnderWay, WatchHit, Watchpoint, WatchpointInfo};
 use crate::base::{
     BodyIndex, CodeOffset, DefinedFuncIndex, GlobalIndex, Instance, MemoryIndex, Result, TableIndex, WasmPc,
@@ -57,6 +58,8 @@ pub(super) struct Watching {
     instances: Cell<u64>,
     /// Changes that were found, and not told of yet.
     found: RefCell<Vec<WatchHit>>,
+    /// Functions whose entries and exits are told.
+    pub(super) tracing: Tracing,
 }
 
 /// The bits of [`Watching::kinds`] for accesses to a kind of thing.
@@ -74,6 +77,7 @@ pub(super) struct Plan {
     needs: NumberMap<u64, Needs>,
     watched: NumberMap<u32, WatchedStops>,
     instances: u64,
+    traced: Rc<TracedFunctions>,
 }
 
 impl Watching {
@@ -213,10 +217,22 @@ impl Watching {
     pub(super) fn stops_of(&self, blob: &MappedBlob) -> Vec<CodeOffset> {
         let id = blob.module().id();
         let (needs, behind) = (self.needs.borrow(), self.behind.borrow());
-        needs
+        let watched = needs
             .get(&id)
-            .map_or_else(Vec::new, |needs| find_stops(blob, needs, behind.get(&id).unwrap_or(&BTreeSet::new())))
+            .map_or_else(Vec::new, |needs| find_stops(blob, needs, behind.get(&id).unwrap_or(&BTreeSet::new())));
+        together(watched, traced_stops(&self.tracing.functions(), blob))
     }
+}
+
+/// All of two ascending lists, ascending.
+fn together(mut offsets: Vec<CodeOffset>, more: Vec<CodeOffset>) -> Vec<CodeOffset> {
+    if offsets.is_empty() {
+        return more;
+    }
+    offsets.extend(more);
+    offsets.sort_unstable();
+    offsets.dedup();
+    offsets
 }
 
 /// Whether what is in a range of a memory is what it is compared with.
@@ -275,8 +291,12 @@ impl ReturnObserver for Watching {
 }
 
 impl Debuggee {
-    /// What it takes to watch what these watchpoints do, and nothing else.
-    pub(super) fn plan_watching(&self, points: impl Iterator<Item = Rc<Watchpoint>>) -> Result<Plan> {
+    /// What it takes to watch what these watchpoints do, and to trace these functions, and nothing else.
+    pub(super) fn plan_watching(
+        &self,
+        points: impl Iterator<Item = Rc<Watchpoint>>,
+        traced: Rc<TracedFunctions>,
+    ) -> Result<Plan> {
         let mut by_entity: BTreeMap<Entity, Vec<Rc<Watchpoint>>> = BTreeMap::new();
         for point in points {
             by_entity.entry(point.target.entity()).or_default().push(point);
@@ -295,23 +315,34 @@ impl Debuggee {
             }
         }
         needs.retain(|_, needs| !needs.is_empty());
-        let known = self.watching.needs.borrow();
+        let (known, behind) = (self.watching.needs.borrow(), self.watching.behind.borrow());
         let mut watched: NumberMap<u32, WatchedStops> = NumberMap::default();
+        let is_traced_as_before = Rc::ptr_eq(&traced, &self.watching.tracing.functions());
+        let none = BTreeSet::new();
         for (id, needs) in &needs {
             let is_same = known.get(id) == Some(needs);
+            let behind = behind.get(id).filter(|_| is_same).unwrap_or(&none);
             for blob in self.store().blobs_of(&modules[id]) {
                 let before = self
                     .book
                     .watched
                     .borrow()
                     .get(&blob.id().as_u32())
-                    .filter(|_| is_same)
+                    .filter(|_| is_same && is_traced_as_before)
                     .map(|stops| stops.offsets.clone());
-                let offsets = before.unwrap_or_else(|| find_stops(&blob, needs, &BTreeSet::new()));
+                let offsets = before.unwrap_or_else(|| find_stops(&blob, needs, behind));
                 watched.insert(blob.id().as_u32(), WatchedStops { blob, offsets });
             }
         }
-        Ok(Plan { by_entity, needs, watched, instances })
+        let mut modules: NumberMap<u64, &Module> = NumberMap::default();
+        modules.extend(traced.values().map(|traced| (traced.module().id(), traced.module())));
+        for blob in modules.into_values().flat_map(|module| self.store().blobs_of(module)) {
+            let stops = traced_stops(&traced, &blob);
+            let watched = watched.entry(blob.id().as_u32());
+            let watched = watched.or_insert_with(|| WatchedStops { blob, offsets: Vec::new() });
+            watched.offsets = together(std::mem::take(&mut watched.offsets), stops);
+        }
+        Ok(Plan { by_entity, needs, watched, instances, traced })
     }
 
     /// Adds what an instance has that is watched to the needs of its module.
@@ -384,7 +415,7 @@ impl Debuggee {
     /// Watches as planned, after the code was changed.
     pub(super) fn adopt_watching(&self, plan: Plan) {
         let watching = &*self.watching;
-        let Plan { by_entity, needs, watched, instances } = plan;
+        let Plan { by_entity, needs, watched, instances, traced } = plan;
         let kinds = |(entity, ranges): (&Entity, &Ranges)| match entity {
             Entity::Memory(_) => kind_bits(Space::Memory(MemoryIndex::from_u32(0)), ranges.access),
             Entity::Global(_) => kind_bits(Space::Global(GlobalIndex::from_u32(0)), ranges.access),
@@ -401,6 +432,7 @@ impl Debuggee {
         // Their conditions may be the host's last ones, so not while anything is borrowed.
         drop(old);
         watching.instances.set(instances);
+        watching.tracing.adopt(traced);
     }
 
     /// Watches what instances do that were made since somebody looked.
@@ -408,7 +440,7 @@ impl Debuggee {
         if self.watching.instances.get() == self.store().instances() {
             return Ok(());
         }
-        let plan = self.plan_watching(self.watching.enabled().into_values())?;
+        let plan = self.plan_watching(self.watching.enabled().into_values(), self.watching.tracing.functions())?;
         self.patch(&self.watch_patches(&plan, &mut BTreeMap::new()))?;
         self.adopt_watching(plan);
         Ok(())

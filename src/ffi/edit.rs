@@ -11,7 +11,7 @@ use super::module::{func_index, pellucid_module_t};
 use super::pointer::alive;
 use super::status::pellucid_status_t;
 use super::store::{pellucid_store_t, refuse_deletion};
-use crate::base::{Result, WasmPc, error::bail};
+use crate::base::{FuncIndex, Result, WasmPc, error::bail};
 use crate::debug::{BreakpointOptions, Condition, Debuggee, Edit, Frame};
 use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
@@ -435,6 +435,63 @@ pub unsafe extern "C" fn pellucid_edit_set_expression(
     entry!(status out_error; child edit, text text n_text => {
         let text = (!text.is_empty()).then_some(text);
         edit.change(|intents| intents.set_expression(edit.store.debuggee(), id, text))
+    })
+}
+
+/// Intends to have entries and exits of functions told (`PELLUCID_EVENT_FUNCTION_ENTRY`, `PELLUCID_EVENT_FUNCTION_EXIT`), or not any more, in
+/// all instances of a module in the store, also those that come later. Without a handler for these events resumable calls pause, as at
+/// breakpoints. A frame that is entered already is told of when it is left.
+///
+/// Only the operators are stopped at by which these functions are entered and left: all others run as before.
+///
+/// - `edit`: the session.
+/// - `module`: the module, made with the store's engine.
+/// - `first_func`, `n_funcs`: which functions, in the module's index space; imported ones among them are skipped.
+/// - `is_on`: whether they are traced from then on.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_OUT_OF_RANGE` if there are
+/// not so many functions, or `n_funcs` is 0; `PELLUCID_ERR_INVALID_ARGUMENT` if all are imported, or for a module of another engine;
+/// `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_trace(
+    edit: *mut pellucid_edit_t,
+    module: *const pellucid_module_t,
+    first_func: u32,
+    n_funcs: u32,
+    is_on: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, ref module => {
+        let functions = first_func..first_func.saturating_add(n_funcs);
+        edit.change(|intents| intents.trace(edit.store.debuggee(), module.module(), functions, is_on))
+    })
+}
+
+/// Whether entries and exits of a function are told.
+///
+/// - `store`: the store.
+/// - `module`: the module.
+/// - `func_index`: the function, in the module's index space.
+/// - `out_is_traced`: gets the answer.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE`; `PELLUCID_ERR_DEBUG_DISABLED`.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_is_traced(
+    store: *const pellucid_store_t,
+    module: *const pellucid_module_t,
+    func_index: u32,
+    out_is_traced: *mut bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, ref module, out out_is_traced => {
+        out_is_traced.set(store.debuggee().is_traced(module.module(), FuncIndex::from_u32(func_index))?);
+        Ok(())
     })
 }
 

@@ -107,6 +107,14 @@ pub enum pellucid_event_kind {
     /// `pellucid_event_watch_hit`. The guest is about to execute the next operator; a breakpoint there is told of after this. A step that
     /// was being made is over.
     PELLUCID_EVENT_WATCHPOINT = 512,
+    /// The guest has entered a function that is traced (`pellucid_edit_trace`), and is about to execute its first operator: its arguments are
+    /// the first locals of the frame. A breakpoint there is told of after this.
+    PELLUCID_EVENT_FUNCTION_ENTRY = 1024,
+    /// A function that is traced is left, see `pellucid_event_exit`. Where it returns, the guest is about to execute the operator that has it
+    /// return, with the results for operands (`pellucid_event_results`), which may be written; or that calls the function that takes its place. Where
+    /// an exception or a trap leaves it, which is told of before, frames still stand, handlers are told of each, the innermost first, and
+    /// nobody can pause. A guest that ends itself, and what a host returns from, drops or moves, is told of by no such event.
+    PELLUCID_EVENT_FUNCTION_EXIT = 2048,
     /// A memory has grown, see `pellucid_event_growth`: a guest's `memory.grow` has succeeded, and the guest is about to execute the
     /// next operator, where it can pause; or the host has grown the memory, and the handler is told before `pellucid_memory_grow`
     /// returns. By no page isn't told. Of a memory that stores share those are told in which a guest or the host has grown it, and not those where it
@@ -128,7 +136,7 @@ pub enum pellucid_event_kind {
     PELLUCID_EVENT_CALL_FINISHED = 131072,
     /// In a mask: every kind that stops a guest or ends its call for a reason. Those of what happens all the time where all is well,
     /// `PELLUCID_EVENT_MEMORY_GROWN`, `PELLUCID_EVENT_MODULE_LOADED`, `PELLUCID_EVENT_INSTANCE_CREATED` and `PELLUCID_EVENT_CALL_FINISHED`,
-    /// aren't in it: who wants these asks for each. They are for handlers only, no call pauses for want of one, and what the host does while a
+    /// aren't in it, nor are `PELLUCID_EVENT_FUNCTION_ENTRY` and `PELLUCID_EVENT_FUNCTION_EXIT`: who wants these asks for each. The first four are for handlers only, no call pauses for want of one, and what the host does while a
     /// handler runs isn't told. Where the host has done something itself, or a call is over, all actions mean to go on.
     PELLUCID_EVENT_ALL = 99199,
 }
@@ -562,6 +570,8 @@ mod tests {
         assert_eq!(EventKind::UncaughtException.bit(), uncaught);
         assert_eq!(EventKind::Watchpoint.bit(), pellucid_event_kind::PELLUCID_EVENT_WATCHPOINT as u32);
         assert_eq!(EventKind::Step.bit(), pellucid_event_kind::PELLUCID_EVENT_STEP as u32);
+        assert_eq!(EventKind::FunctionEntry.bit(), pellucid_event_kind::PELLUCID_EVENT_FUNCTION_ENTRY as u32);
+        assert_eq!(EventKind::FunctionExit.bit(), pellucid_event_kind::PELLUCID_EVENT_FUNCTION_EXIT as u32);
         assert_eq!(EventKind::MemoryGrown.bit(), pellucid_event_kind::PELLUCID_EVENT_MEMORY_GROWN as u32);
         assert_eq!(EventKind::ModuleLoaded.bit(), pellucid_event_kind::PELLUCID_EVENT_MODULE_LOADED as u32);
         assert_eq!(EventKind::InstanceCreated.bit(), pellucid_event_kind::PELLUCID_EVENT_INSTANCE_CREATED as u32);

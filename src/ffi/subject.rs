@@ -87,12 +87,13 @@ pub unsafe extern "C" fn pellucid_event_growth(
     })
 }
 
-/// The function of a call that has come to its end.
+/// The function of a call that has come to its end, or one that takes the place of a traced function.
 ///
 /// - `event`: the event.
-/// - `out_func`: gets the function that the host called.
+/// - `out_func`: gets the function that the host called, or that is called by a tail call.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED`, and exits by `PELLUCID_EXIT_TAIL_CALL`
+/// to a function that is there.
 ///
 /// Owns: nothing.
 /// Context: while the event is valid.
@@ -103,21 +104,64 @@ pub unsafe extern "C" fn pellucid_event_func(
     out_func: *mut pellucid_func_t,
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref event, out out_func => {
-        let Some(Subject::Call { func, .. }) = subject(event) else { bail!(NotFound, "the event is about no call that is over") };
-        out_func.set((*func).into());
+        let func = match subject(event) {
+            Some(Subject::Call { func, .. }) => Some(*func),
+            Some(Subject::Exit(leaving)) => leaving.callee,
+            _ => None,
+        };
+        let Some(func) = func else { bail!(NotFound, "the event is about no function") };
+        out_func.set(func.into());
         Ok(())
     })
 }
 
-/// What a call has returned.
+/// How a function is left: one of `enum pellucid_exit`.
+///
+/// Since: 0.1.
+pub type pellucid_exit_t = u32;
+
+/// Values of `pellucid_exit_t`.
+#[repr(C)]
+pub enum pellucid_exit {
+    /// It isn't.
+    PELLUCID_EXIT_NONE = 0,
+    /// It returns.
+    PELLUCID_EXIT_RETURN = 1,
+    /// Another function takes its place, see `pellucid_event_func`. If the call traps it is left once more.
+    PELLUCID_EXIT_TAIL_CALL = 2,
+    /// An exception that it doesn't catch, see `pellucid_event_exception`.
+    PELLUCID_EXIT_EXCEPTION = 3,
+    /// A trap, or an error of a host function: its call ends, see `pellucid_event_error`.
+    PELLUCID_EXIT_TRAP = 4,
+}
+
+/// How a traced function is left.
+///
+/// - `event`: the event.
+///
+/// Returns one of `enum pellucid_exit`; `PELLUCID_EXIT_NONE` for other events than `PELLUCID_EVENT_FUNCTION_EXIT`, or if `event` is NULL.
+///
+/// Owns: nothing.
+/// Context: while the event is valid.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_event_exit(event: *const pellucid_event_t) -> pellucid_exit_t {
+    entry!(value 0; ref event => match subject(event) {
+        Some(Subject::Exit(leaving)) => leaving.exit as pellucid_exit_t,
+        _ => 0,
+    })
+}
+
+/// What a call has returned, or a function is about to return.
 ///
 /// - `event`: the event.
 /// - `store`: the event's store.
 /// - `out_values`, `cap_values`: places for results, and how many; may be NULL if there are none.
 /// - `out_n`: gets how many results there are; may be NULL.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED`, and if the call
-/// has failed; `PELLUCID_ERR_WRONG_STORE`.
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` for other events than `PELLUCID_EVENT_CALL_FINISHED` and
+/// `PELLUCID_EVENT_FUNCTION_EXIT`, if the call has failed or the function doesn't return, and where a clause leads an exception with its
+/// reference straight out of the function; `PELLUCID_ERR_STALE_HANDLE` if the function's frame is; `PELLUCID_ERR_WRONG_STORE`.
 ///
 /// Owns: nothing.
 /// Context: while the event is valid.

@@ -5,7 +5,7 @@
 use super::entities::holds::Hold;
 use super::mapped_blob::MappedBlob;
 use crate::abi::artifact::Clause;
-use crate::base::{CodeOffset, RawValue, WasmPc};
+use crate::base::{CodeOffset, RawValue, TagIndex, WasmPc};
 use crate::wasm::operands_beneath_catch;
 use std::rc::Rc;
 
@@ -71,6 +71,11 @@ pub struct Catching {
 }
 
 impl Catching {
+    /// The clause's tag, and whether it takes a reference.
+    pub fn clause(&self) -> (Option<TagIndex>, bool) {
+        (self.clause.tag, self.clause.takes_reference)
+    }
+
     /// How many operands of the frame are beneath the label where it goes on.
     pub fn operands_beneath(&self) -> u32 {
         let body = self.blob.tables().body_at(self.landing).expect("a landing is in a function");
@@ -92,6 +97,11 @@ pub struct Throwing {
 }
 
 impl Throwing {
+    /// What it carries.
+    pub fn raw(&self) -> &[RawValue] {
+        &self.raw
+    }
+
     /// The same while it is looked at.
     pub(super) fn in_flight(&self) -> InFlight {
         InFlight { tag: self.tag, values: self.raw.as_ptr(), reference: self.reference }

@@ -245,6 +245,8 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_options(edit, 1, &(pellucid_breakpoint_options_t){0}));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_condition(edit, 1, NULL, NULL, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_expression(edit, 1, "1", 1, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_trace(edit, waits, 0, 1, true));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_is_traced(store, waits, 1, &is_on));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_single_step(edit, true));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_discard(edit));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_list(store, NULL, 0, &size));

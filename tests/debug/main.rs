@@ -26,6 +26,7 @@ mod scene;
 mod skip;
 mod stepping;
 mod throwing;
+mod tracing;
 mod traps;
 mod vectors;
 mod watchpoints;
