@@ -45,6 +45,18 @@ pub struct TrapSite {
     pub pc: WasmPc,
 }
 
+/// An instruction that may trap, of a function whose body has the place of a call: a frame of it would be newer than the one that is
+/// there, which is known to be at the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InlinedTrap {
+    /// The instruction's address.
+    pub offset: CodeOffset,
+    /// The function.
+    pub function: DefinedFuncIndex,
+    /// The operator of it.
+    pub pc: WasmPc,
+}
+
 /// A call to anything: a function, a builtin, or a stop point's thunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallSite {
@@ -108,6 +120,10 @@ pub struct CompiledBlob {
     pub functions: PrimaryMap<BodyIndex, FunctionCode>,
     /// Sorted by offset.
     pub traps: Vec<TrapSite>,
+    /// Which of them are of functions whose bodies have the places of calls, sorted by offset.
+    pub inlined: Vec<InlinedTrap>,
+    /// With debugging on, functions whose bodies have the places of calls unless their guards are set, ascending.
+    pub guarded: Vec<DefinedFuncIndex>,
     /// Sorted by return offset.
     pub calls: Vec<CallSite>,
     /// Calls inside of blocks that catch exceptions, sorted by return offset.
@@ -146,6 +162,8 @@ impl CompiledBlob {
     pub fn tables_size(&self) -> usize {
         size_of_val(self.functions.values().as_slice())
             + size_of_val(&self.traps[..])
+            + size_of_val(&self.inlined[..])
+            + size_of_val(&self.guarded[..])
             + size_of_val(&self.calls[..])
             + size_of_val(&self.handlers[..])
             + size_of_val(&self.try_blocks[..])
@@ -179,6 +197,11 @@ impl CompiledBlob {
     /// What a fault at exactly this instruction means.
     pub fn trap_at(&self, offset: CodeOffset) -> Option<&TrapSite> {
         self.traps.binary_search_by_key(&offset, |site| site.offset).ok().map(|found| &self.traps[found])
+    }
+
+    /// The operator that an instruction belongs to which may trap, if that is one of a function whose body has the place of a call.
+    pub fn inlined_at(&self, offset: CodeOffset) -> Option<&InlinedTrap> {
+        self.inlined.binary_search_by_key(&offset, |trap| trap.offset).ok().map(|found| &self.inlined[found])
     }
 
     /// The call that returns to exactly this address.

@@ -6,15 +6,15 @@
 //!   8  type ids: array of u32                   8  host stack pointer while the guest runs
 //!  16  instance number                         16  guest stack pointer of a guest that was left
 //!  24  the module's code                       24  frame pointer where the guest stopped
-//!  32  imported functions: {code, context}     32  code address where the guest stopped
-//!      memories: {base, *definition}           40  where the guest called the host: {frame pointer, code address}
-//!      imported tables: *definition            48  the store
-//!      imported globals: *cell
-//!      defined tables: {elements, length}      56  the guest stack
-//!      defined globals: 16-byte cells          64  how to enter a function in its midst, or 0
-//!      function references, one per escaping   72  fuel that is left
-//!      function                                80  why guest code is to be left, or 0
-//!                                              88  supertypes of all types
+//!  32  guards: array of u8                     32  code address where the guest stopped
+//!  40  imported functions: {code, context}     40  where the guest called the host: {frame pointer, code address}
+//!      memories: {base, *definition}           48  the store
+//!      imported tables: *definition
+//!      imported globals: *cell                 56  the guest stack
+//!      defined tables: {elements, length}      64  how to enter a function in its midst, or 0
+//!      defined globals: 16-byte cells          72  fuel that is left
+//!      function references, one per escaping   80  why guest code is to be left, or 0
+//!      function                                88  supertypes of all types
 //!                                              96  the heap
 //! ```
 //!
@@ -180,7 +180,11 @@ pub const INSTANCE: i32 = 16;
 /// was loaded.
 pub const CODE_BASE: i32 = 24;
 
-const HEADER_SIZE: u32 = 32;
+/// Offset of the address of the module's guards in an instance context: for each function that the module defines a byte, which
+/// isn't 0 if a stop point of the function is armed. Only with debugging.
+pub const GUARDS: i32 = 32;
+
+const HEADER_SIZE: u32 = 40;
 
 /// Counts that decide an instance context's layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -325,14 +329,14 @@ mod tests {
             escaping_funcs: 2,
         };
         let layout = VmCtxLayout::new(counts).unwrap();
-        assert_eq!(layout.imported_func(FuncIndex::from_u32(2)), 64);
-        assert_eq!(layout.memory(MemoryIndex::from_u32(0)), 80);
-        assert_eq!(layout.imported_table(TableIndex::from_u32(0)), 96);
-        assert_eq!(layout.imported_global(GlobalIndex::from_u32(0)), 104);
-        assert_eq!(layout.defined_table(DefinedTableIndex::from_u32(1)), 128);
-        assert_eq!(layout.defined_global(DefinedGlobalIndex::from_u32(0)), 144);
-        assert_eq!(layout.func_ref(1), 208);
-        assert_eq!(layout.size(), 240);
+        assert_eq!(layout.imported_func(FuncIndex::from_u32(2)), 72);
+        assert_eq!(layout.memory(MemoryIndex::from_u32(0)), 88);
+        assert_eq!(layout.imported_table(TableIndex::from_u32(0)), 104);
+        assert_eq!(layout.imported_global(GlobalIndex::from_u32(0)), 112);
+        assert_eq!(layout.defined_table(DefinedTableIndex::from_u32(1)), 136);
+        assert_eq!(layout.defined_global(DefinedGlobalIndex::from_u32(0)), 160);
+        assert_eq!(layout.func_ref(1), 224);
+        assert_eq!(layout.size(), 256);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Config {
     pub fuel: bool,
     /// How hard to optimise.
     pub opt_level: OptLevel,
+    /// Whether bodies of small functions are put in the places of calls.
+    pub inlining: bool,
     /// Threads used to compile a module; 0 means one for each core.
     pub compile_threads: usize,
     /// Bytes of memory that the compilation of one function may take, by an estimate made before.
@@ -67,6 +69,7 @@ impl Default for Config {
             interrupt_checks: false,
             fuel: false,
             opt_level: OptLevel::Speed,
+            inlining: !is_switched_on("PELLUCID_NO_INLINING"),
             compile_threads: 0,
             compile_memory: 8 << 30,
             compile_values: 1_000_000,

@@ -168,7 +168,7 @@ impl Translator<'_> {
     fn branch_unless(&mut self, condition: Value, otherwise: Block) {
         let next = self.builder.create_block();
         self.builder.ins().brif(condition, otherwise, &[], next, &[]);
-        self.branches.branch(self.pc, otherwise, next);
+        self.branches.branch(self.location, otherwise, next);
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
     }
@@ -193,7 +193,7 @@ impl Translator<'_> {
             let (long, short) = (self.builder.create_block(), self.builder.create_block());
             let is_long = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, length, i64::from(most));
             self.builder.ins().brif(is_long, long, &[], short, &[]);
-            self.branches.branch(self.pc, long, short);
+            self.branches.branch(self.location, long, short);
             self.builder.seal_block(long);
             self.builder.seal_block(short);
             self.builder.switch_to_block(long);
@@ -250,7 +250,7 @@ impl Translator<'_> {
             let is_enough =
                 self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, count.value, i64::from(least));
             self.builder.ins().brif(is_enough, so_wide, &[], narrower, &[]);
-            self.branches.branch(self.pc, so_wide, narrower);
+            self.branches.branch(self.location, so_wide, narrower);
             self.builder.seal_block(so_wide);
             self.builder.switch_to_block(so_wide);
             // Of the narrowest there is one, unless they are as wide as can be.
@@ -349,13 +349,13 @@ impl Translator<'_> {
         let last = self.builder.ins().iadd_imm_s(last, -i64::from(step));
         let is_before = self.builder.ins().icmp(IntCC::UnsignedLessThan, first, last);
         self.builder.ins().brif(is_before, again, &[first.into()], behind, &[]);
-        self.branches.branch(self.pc, again, behind);
+        self.branches.branch(self.location, again, behind);
         self.builder.switch_to_block(again);
         self.builder.ins().store(flags, pattern, at, 0);
         let next = self.builder.ins().iadd_imm_u(at, i64::from(step));
         let is_before = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, last);
         self.builder.ins().brif(is_before, again, &[next.into()], behind, &[]);
-        self.branches.branch(self.pc, again, behind);
+        self.branches.branch(self.location, again, behind);
         self.builder.seal_block(again);
         self.builder.seal_block(behind);
         self.builder.switch_to_block(behind);

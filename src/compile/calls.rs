@@ -6,7 +6,7 @@ use super::operands::Operand;
 use super::target;
 use crate::abi::convention::GuestCall;
 use crate::abi::vmctx::{CODE_BASE, func_ref, imported_func};
-use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, TableIndex, TrapCode, TypeIndex};
+use crate::base::{DefinedFuncIndex, FuncIndex, FuncType, Result, TableIndex, TrapCode, TypeIndex};
 use cranelift_codegen::ir::{FuncRef, InstBuilder, MemFlagsData, SigRef, Value, types};
 use wasmparser::Operator;
 
@@ -18,9 +18,13 @@ pub(super) enum Callee {
 }
 
 impl Translator<'_> {
-    pub(super) fn call_operator(&mut self, operator: &Operator<'_>) -> bool {
+    pub(super) fn call_operator(&mut self, operator: &Operator<'_>) -> Result<bool> {
         match *operator {
             Operator::Call { function_index } => {
+                if let Some(function) = self.inlined_callee(operator) {
+                    self.call_inlined(function)?;
+                    return Ok(true);
+                }
                 let index = FuncIndex::from_u32(function_index);
                 let (callee, context) = self.named(index);
                 self.call(self.info.funcs[index], callee, context);
@@ -50,9 +54,9 @@ impl Translator<'_> {
                 let (callee, context) = self.element(ty, TableIndex::from_u32(table_index));
                 self.tail_call(ty, callee, context);
             }
-            _ => return false,
+            _ => return Ok(false),
         }
-        true
+        Ok(true)
     }
 
     /// A function of the module, and the context that it expects.
@@ -69,7 +73,7 @@ impl Translator<'_> {
     }
 
     /// A function that the module defines.
-    fn defined(&mut self, index: FuncIndex, defined: DefinedFuncIndex) -> Callee {
+    pub(super) fn defined(&mut self, index: FuncIndex, defined: DefinedFuncIndex) -> Callee {
         let Some(loaded) = self.loaded else { return Callee::Direct(self.function(index, defined)) };
         let body = loaded.bodies_of(defined).last().expect("the module was compiled");
         let base = self.load_constant(self.context, CODE_BASE);
@@ -113,7 +117,7 @@ impl Translator<'_> {
     }
 
     /// Takes the operands that a call hands to a function of this type; answers all that it hands to it.
-    fn arguments(&mut self, ty: &FuncType, context: Value) -> Vec<Value> {
+    pub(super) fn arguments(&mut self, ty: &FuncType, context: Value) -> Vec<Value> {
         self.need(ty.params.len());
         let args_from = self.stack.len() - ty.params.len();
         let operands: Vec<Operand> = self.stack.drain(args_from..).collect();

@@ -29,7 +29,7 @@ impl Translator<'_> {
         let (next, cold) = (self.builder.create_block(), self.builder.create_block());
         self.builder.set_cold_block(cold);
         self.builder.ins().brif(ok, next, &[], cold, &[]);
-        self.branches.branch(self.pc, next, cold);
+        self.branches.branch(self.location, next, cold);
         self.builder.seal_block(next);
         self.builder.seal_block(cold);
         self.builder.switch_to_block(cold);
@@ -43,7 +43,20 @@ impl Translator<'_> {
 
     /// Traps if `condition` isn't zero.
     pub(super) fn trap_if(&mut self, condition: Value, code: TrapCode) {
-        self.builder.ins().trapnz(condition, target::trap(code));
+        self.trap_as(condition, target::trap(code));
+    }
+
+    /// The same with Cranelift's number for the trap.
+    fn trap_as(&mut self, condition: Value, code: ir::TrapCode) {
+        let Some(before_trap) = self.before_trap else {
+            self.builder.ins().trapnz(condition, code);
+            return;
+        };
+        let next = self.builder.create_block();
+        self.builder.ins().brif(condition, before_trap, &[], next, &[]);
+        self.branches.branch(self.location, before_trap, next);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
     }
 
     /// Flags for an access: what it does if it can't be made, or that it was checked before.
@@ -66,20 +79,20 @@ impl Translator<'_> {
             // Index and offset are below 4 GiB, so nothing wraps.
             let end = self.builder.ins().iadd_imm_s(index, needed as i64);
             let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-            self.builder.ins().trapnz(is_outside, code);
+            self.trap_as(is_outside, code);
         } else if ty.bytes(ty.minimum).is_some_and(|least| needed <= least) {
             // No memory is smaller than its type says, so what is left of its size doesn't wrap.
             let needed = self.builder.ins().iconst(types::I64, needed as i64);
             let last = self.builder.ins().isub(size, needed);
             let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
-            self.builder.ins().trapnz(is_outside, code);
+            self.trap_as(is_outside, code);
         } else {
             let needed = self.builder.ins().iconst(types::I64, needed as i64);
             let end = self.builder.ins().iadd(index, needed);
             let wraps = self.builder.ins().icmp(IntCC::UnsignedLessThan, end, index);
-            self.builder.ins().trapnz(wraps, code);
+            self.trap_as(wraps, code);
             let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-            self.builder.ins().trapnz(is_outside, code);
+            self.trap_as(is_outside, code);
         }
     }
 

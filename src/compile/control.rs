@@ -66,6 +66,11 @@ impl Translator<'_> {
         self.open(Kind::Function, Vec::new(), results.to_vec());
     }
 
+    /// The body of a function in the place of a call: its label is behind it.
+    pub(super) fn open_inlined(&mut self, results: &[ValType]) {
+        self.open(Kind::Block, Vec::new(), results.to_vec());
+    }
+
     pub(super) fn open_try_frame(&mut self, open: OpenTry, params: Vec<ValType>, results: Vec<ValType>) {
         self.open(Kind::Try(Some(open)), params, results);
     }
@@ -168,7 +173,7 @@ impl Translator<'_> {
             Operator::Unreachable => {
                 self.builder.ins().trap(target::trap(TrapCode::Unreachable));
                 let block = self.builder.current_block().expect("the trap is in it");
-                self.branches.unreachable(self.pc, block);
+                self.branches.unreachable(self.location, block);
                 self.reachable = false;
             }
             _ => return Ok(false),
@@ -201,7 +206,7 @@ impl Translator<'_> {
         let then = self.builder.create_block();
         let block = self.builder.create_block();
         self.builder.ins().brif(condition.value, then, &[], block, &[]);
-        self.branches.branch(self.pc, then, block);
+        self.branches.branch(self.location, then, block);
         if let Some(is_taken) = self.is_usually_taken() {
             self.builder.set_cold_block(if is_taken { block } else { then });
         }
@@ -376,7 +381,7 @@ impl Translator<'_> {
         if self.is_function(depth) {
             let taken = self.builder.create_block();
             self.builder.ins().brif(condition, taken, &[], next, &[]);
-            self.branches.branch(self.pc, taken, next);
+            self.branches.branch(self.location, taken, next);
             if hint == Some(false) {
                 self.builder.set_cold_block(taken);
             }
@@ -388,7 +393,7 @@ impl Translator<'_> {
             let label = self.label(depth);
             let args = self.block_args(self.stack.len() - arity);
             self.builder.ins().brif(condition, label, &args, next, &[]);
-            self.branches.branch(self.pc, label, next);
+            self.branches.branch(self.location, label, next);
         }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);

@@ -4,6 +4,7 @@ use super::control::Frame;
 use super::crowding::crowding;
 use super::emitter::{Emitter, Site, Tagged};
 use super::exceptions::TryBlocks;
+use super::inlining::{Inlinables, Inlined, Room};
 use super::locals::{Keep, Locals};
 use super::memory_needed::{self, Carried, Measured, Share};
 use super::model::{self, Blocks, Moment, Plan};
@@ -58,6 +59,8 @@ pub(super) struct FunctionOutput {
     /// Places of 4-byte relative displacements, and the functions that they lead to.
     pub(super) calls_to: Vec<(u32, DefinedFuncIndex)>,
     pub(super) traps: Vec<(u32, TrapCode, WasmPc)>,
+    /// Which of these are of operators of functions whose bodies have the places of calls.
+    pub(super) inlined: Vec<(u32, DefinedFuncIndex, WasmPc)>,
     pub(super) calls: Vec<(u32, WasmPc, Option<u32>)>,
     /// Calls inside of blocks that catch exceptions; the blocks are those below.
     pub(super) handlers: Vec<Handler>,
@@ -80,7 +83,7 @@ impl FunctionOutput {
         let tries = size_of_val(&self.handlers[..]) + size_of_val(&self.try_blocks[..]) + clauses;
         let tables =
             size_of_val(&self.calls_to[..]) + size_of_val(&self.traps[..]) + size_of_val(&self.calls[..]) + tries;
-        size_of::<FunctionOutput>() + self.code.len() + tables + debug
+        size_of::<FunctionOutput>() + self.code.len() + tables + size_of_val(&self.inlined[..]) + debug
     }
 }
 
@@ -114,6 +117,7 @@ pub(super) struct FunctionCompiler<'a> {
     validator: FuncValidatorAllocations,
     memory: Share<'a>,
     carried: &'a Carried,
+    inlinables: &'a Inlinables,
     has_floats: bool,
     uses_heap: bool,
     /// Whether something is compared because it may trap: everything, or accesses to some memories.
@@ -207,6 +211,7 @@ impl<'a> FunctionCompiler<'a> {
         mode: Mode,
         memory: Share<'a>,
         carried: &'a Carried,
+        inlinables: &'a Inlinables,
     ) -> FunctionCompiler<'a> {
         let has_checks = mode.checks || info.memories.values().any(|ty| !mode.unchecked.reaches(ty, LARGEST_ACCESS));
         // The register allocator's memory.
@@ -224,6 +229,7 @@ impl<'a> FunctionCompiler<'a> {
             validator: FuncValidatorAllocations::default(),
             memory,
             carried,
+            inlinables,
             has_floats: false,
             uses_heap: false,
             has_checks,
@@ -306,7 +312,7 @@ impl<'a> FunctionCompiler<'a> {
             let function = self.info.func_index(index).as_u32();
             Error::new(ErrorKind::Limit, format!("function {function} can't be compiled: {error}"))
         };
-        let (isa, Translated { stops, pieces, branches, tries, tail_arguments }) = loop {
+        let (isa, Translated { stops, pieces, branches, tries, inlined, tail_arguments }) = loop {
             let translated = self.translate(index, measured, form, plan.take())?;
             let isa = if form == Way::Chosen { self.isas.chosen } else { self.isas.unoptimised };
             // The two halves of `Context::compile`.
@@ -316,13 +322,13 @@ impl<'a> FunctionCompiler<'a> {
                 break (isa, translated);
             }
             let crowded = if self.has_cold_blocks { CROWDED_WITH_CHECKS } else { CROWDED };
-            if crowding(&self.context.func) <= crowded * measured.length {
+            if crowding(&self.context.func) <= crowded * (measured.length + measured.inlined) {
                 break (isa, translated);
             }
             self.context.clear();
             form = Way::InMemory;
         };
-        let places = places::mark(&mut self.context.func, &branches)?;
+        let places = places::mark(&mut self.context.func, branches)?;
         if self.has_checks {
             checks::expand(&mut self.context.func, !self.mode.checks);
         }
@@ -335,6 +341,12 @@ impl<'a> FunctionCompiler<'a> {
         }
         let code = (self.lower)(isa, &self.context.func, &self.context.domtree).map_err(refused)?;
         let mut output = extract(&code, self.context.func.params.user_named_funcs(), stops, tries, &pieces, &places);
+        for (offset, _, pc) in &mut output.traps {
+            if let Some(operator) = inlined.at(self.info, *pc) {
+                output.inlined.push((*offset, operator.function, operator.pc));
+                *pc = operator.call;
+            }
+        }
         if self.mode.checks {
             checks::lead_overflows_to_routine(&mut output.code, code.buffer.traps());
         }
@@ -356,7 +368,7 @@ impl<'a> FunctionCompiler<'a> {
     fn validate(&mut self, index: DefinedFuncIndex, input: FuncToValidate<ValidatorResources>) -> Result<Measured> {
         let mut validator = input.into_validator(std::mem::take(&mut self.validator));
         let body = self.info.body(index);
-        let measured = memory_needed::validate(&mut validator, &body, self.info, self.mode.debug)?;
+        let measured = memory_needed::validate(&mut validator, &body, self.info, self.inlinables, self.mode.debug)?;
         self.validator = validator.into_allocations();
         self.take_memory(index, &measured)?;
         Ok(measured)
@@ -390,25 +402,35 @@ impl<'a> FunctionCompiler<'a> {
             checks::check_stack(&mut self.context.func);
         }
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let module = (self.info, self.loaded);
+        let module = (self.info, self.loaded, self.inlinables);
         let translator = Translator::new(module, builder, index, self.mode, measured, form, plan);
         let translator = translator.and_then(|mut translator| translator.body(index).map(|()| translator));
-        let Translator { builder, stops, pieces, branches, tries, has_floats, uses_heap, tail_arguments, .. } =
-            match translator {
-                Ok(translator) => translator,
-                Err(error) => {
-                    // The old one insists on a finished function.
-                    self.builder_context = FunctionBuilderContext::new();
-                    return Err(error);
-                }
-            };
+        let Translator {
+            builder,
+            stops,
+            pieces,
+            branches,
+            tries,
+            operators_inlined: inlined,
+            has_floats,
+            uses_heap,
+            tail_arguments,
+            ..
+        } = match translator {
+            Ok(translator) => translator,
+            Err(error) => {
+                // The old one insists on a finished function.
+                self.builder_context = FunctionBuilderContext::new();
+                return Err(error);
+            }
+        };
         self.has_floats |= has_floats;
         self.uses_heap |= uses_heap;
         builder.finalize(self.isas.chosen.frontend_config());
         if let Some(stops) = &stops {
             stops.finish(&mut self.context.func);
         }
-        Ok(Translated { stops, pieces, branches, tries, tail_arguments })
+        Ok(Translated { stops, pieces, branches, tries, inlined, tail_arguments })
     }
 }
 
@@ -418,6 +440,7 @@ struct Translated {
     pieces: Pieces,
     branches: Branches,
     tries: TryBlocks,
+    inlined: Inlined,
     /// Bytes on the stack that its tail calls hand on, at most.
     tail_arguments: u32,
 }
@@ -478,7 +501,7 @@ fn extract(
         DebugOutput { slot_to_fp, frame_to_fp, words, saved, grown, locals, stops, checkpoints, zeros, pieces, pool }
     });
     let (traps, try_blocks) = (places.traps(buffer), tries.into_blocks());
-    FunctionOutput { code: bytes, calls_to, traps, calls, handlers, try_blocks, debug }
+    FunctionOutput { code: bytes, calls_to, traps, inlined: Vec::new(), calls, handlers, try_blocks, debug }
 }
 
 /// The calls inside of blocks that catch exceptions. Completes what is known of them as calls.
@@ -587,6 +610,16 @@ pub(super) struct Translator<'a> {
     /// Bytes on the stack that its tail calls hand on, at most.
     pub(super) tail_arguments: u32,
     pub(super) pc: WasmPc,
+    /// What the instructions of the current operator are known by: its pc, unless it is in the body of another function.
+    pub(super) location: WasmPc,
+    /// The functions whose bodies may have the places of calls, and how much room there is for them.
+    pub(super) inlinables: Option<&'a Inlinables>,
+    pub(super) room: Room,
+    pub(super) operators_inlined: Inlined,
+    /// In such a body: the call that it has the place of.
+    pub(super) replaced_call: Option<WasmPc>,
+    /// Where to go instead of trapping.
+    pub(super) before_trap: Option<ir::Block>,
     functions: HashMap<FuncIndex, FuncRef>,
     signatures: HashMap<TypeIndex, SigRef>,
     builtins: HashMap<u32, SigRef>,
@@ -598,7 +631,7 @@ type Planner = fn(&ModuleInfo, DefinedFuncIndex, &Blocks) -> Result<Plan>;
 
 impl<'a> Translator<'a> {
     fn new(
-        (info, loaded): (&'a ModuleInfo, Option<&'a CompiledBlob>),
+        (info, loaded, inlinables): (&'a ModuleInfo, Option<&'a CompiledBlob>, &'a Inlinables),
         mut builder: FunctionBuilder<'a>,
         index: DefinedFuncIndex,
         mode: Mode,
@@ -652,6 +685,12 @@ impl<'a> Translator<'a> {
             other_store: false,
             tail_arguments: 0,
             pc: info.bodies[index].operators,
+            location: info.bodies[index].operators,
+            inlinables: (form == Way::Chosen).then_some(inlinables),
+            room: Room::of(measured.length),
+            operators_inlined: Inlined::default(),
+            replaced_call: None,
+            before_trap: None,
             functions: HashMap::new(),
             signatures: HashMap::new(),
             builtins: HashMap::new(),
@@ -680,13 +719,15 @@ impl<'a> Translator<'a> {
         Ok(translator)
     }
 
-    fn body(&mut self, index: DefinedFuncIndex) -> Result<()> {
+    /// Translates the operators of a body: the function's own, or one that has the place of a call.
+    pub(super) fn body(&mut self, index: DefinedFuncIndex) -> Result<()> {
         let body = self.info.body(index);
         let reader = body.get_operators_reader().map_err(|error| invalid(&error))?;
         for operator in reader.into_iter_with_offsets() {
             let (operator, offset) = operator.map_err(|error| invalid(&error))?;
             self.pc = WasmPc(offset as u32);
-            self.builder.set_srcloc(SourceLoc::new(self.pc.0));
+            self.location = self.locate(index);
+            self.builder.set_srcloc(SourceLoc::new(self.location.0));
             if !self.reachable && !self.revives(&operator) {
                 check_supported(&operator, offset)?;
                 continue;
@@ -750,7 +791,7 @@ impl<'a> Translator<'a> {
             || self.control_operator(operator)?
             || self.exception_operator(operator)
             || self.legacy_exception_operator(operator)
-            || self.call_operator(operator)
+            || self.call_operator(operator)?
             || self.memory_operator(operator)
             || self.vector_operator(operator)
             || self.lane_operator(operator)

@@ -1,7 +1,7 @@
 //! Puts compiled functions together: one image, one set of tables.
 
 use super::function::FunctionOutput;
-use crate::abi::artifact::{CallSite, CompiledBlob, Form, FunctionCode, Handler, TrapSite, TryBlock};
+use crate::abi::artifact::{CallSite, CompiledBlob, Form, FunctionCode, Handler, InlinedTrap, TrapSite, TryBlock};
 use crate::abi::frame_table::{Checkpoint, FrameTable, FunctionFrame, Stop};
 use crate::abi::thunk;
 use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, Error, ErrorKind, Result};
@@ -39,6 +39,11 @@ pub(super) fn link(
         module.traps.extend(function.traps.into_iter().map(|(offset, code, pc)| TrapSite {
             offset: at(offset),
             code,
+            pc,
+        }));
+        module.inlined.extend(function.inlined.into_iter().map(|(offset, function, pc)| InlinedTrap {
+            offset: at(offset),
+            function,
             pc,
         }));
         let states_from = frames.pool.len() as u32;

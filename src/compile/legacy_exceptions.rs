@@ -67,7 +67,7 @@ impl Translator<'_> {
                 self.builder.set_cold_block(next);
                 let is_it = self.builder.ins().icmp_imm_u(IntCC::Equal, caught, i64::from(number));
                 self.builder.ins().brif(is_it, taken, &[], next, &[]);
-                self.branches.branch(self.pc, taken, next);
+                self.branches.branch(self.location, taken, next);
                 self.builder.seal_block(taken);
                 self.builder.seal_block(next);
                 self.builder.switch_to_block(taken);
@@ -132,7 +132,7 @@ impl Translator<'_> {
             None => {
                 // Nothing lands here: what nobody catches goes on to the caller at once.
                 self.builder.ins().trap(target::trap(TrapCode::Unreachable));
-                self.branches.unreachable(self.pc, rest);
+                self.branches.unreachable(self.location, rest);
             }
         }
         self.other_store = stores_behind;

@@ -5,6 +5,7 @@
 //! Invariants: functions that are compiled at the same time have room for all of them at once; one that has none while
 //! others are compiled waits until it is alone. Read next: [`super::function`].
 
+use super::inlining::{Inlinables, Room};
 use super::model::Plan;
 use crate::abi::operators::vector_operator;
 use crate::base::{
@@ -61,6 +62,8 @@ const PORTION: u64 = 32 << 20;
 pub(super) struct Measured {
     /// Bytes of its body.
     pub(super) length: u64,
+    /// Bytes of the bodies that are put in the places of calls.
+    pub(super) inlined: u64,
     /// All its locals.
     locals: u64,
     /// The locals that its operators name, ascending.
@@ -77,6 +80,8 @@ pub(super) struct Measured {
     states: u64,
     /// Comparisons that its operators need where nothing may fault.
     checks: u64,
+    /// The same for those bodies.
+    checks_inlined: u64,
     /// Operators that make, fill or copy arrays.
     arrays: u64,
     /// The most blocks that are open at once.
@@ -142,15 +147,21 @@ impl Measured {
     pub(super) fn bytes(&self, debug: bool, has_checks: bool, has_cold_blocks: bool, keeps_operands: bool) -> u64 {
         let which = usize::from(debug);
         let parts = [
-            self.length.saturating_mul(BY_BYTE[which]),
+            (self.length + self.inlined).saturating_mul(BY_BYTE[which]),
             self.locals.saturating_mul(BY_LOCAL[which]),
             self.values.saturating_mul(BY_VALUE[which]),
             if debug && keeps_operands { self.waiting.saturating_mul(BY_WAITING) } else { 0 },
             self.states.saturating_mul(BY_STATE),
             self.short_arrays().saturating_mul(BY_SHORT_ARRAY),
             self.casts.saturating_mul(BY_CAST),
+            // With debugging on, nothing may fault in what has the place of a call.
             if has_checks { self.checks.saturating_mul(BY_CHECK) } else { 0 },
-            if has_cold_blocks { self.length.saturating_mul(BY_BYTE_WITH_CHECKS) } else { 0 },
+            if debug || has_checks { self.checks_inlined.saturating_mul(BY_CHECK) } else { 0 },
+            if has_cold_blocks || debug && self.inlined > 0 {
+                (self.length + self.inlined).saturating_mul(BY_BYTE_WITH_CHECKS)
+            } else {
+                0
+            },
             if debug { self.locals.saturating_mul(self.open).saturating_mul(BY_OPEN_LOCAL) } else { 0 },
         ];
         parts.into_iter().fold(BASE, u64::saturating_add)
@@ -162,15 +173,17 @@ pub(super) fn validate(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
     info: &ModuleInfo,
+    inlinables: &Inlinables,
     debug: bool,
 ) -> Result<Measured> {
-    measure(validator, body, info, debug).map_err(|error| invalid(&error))
+    measure(validator, body, info, inlinables, debug).map_err(|error| invalid(&error))
 }
 
 fn measure(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
     info: &ModuleInfo,
+    inlinables: &Inlinables,
     debug: bool,
 ) -> wasmparser::Result<Measured> {
     let mut reader = body.get_binary_reader();
@@ -187,6 +200,7 @@ fn measure(
     let (mut open_blocks, mut catches) = (OpenBlocks::default(), OpenCatches::default());
     // Where control flow does more than go on.
     let mut crossings = 0_u64;
+    let mut room = Room::of(measured.length);
     while !reader.eof() {
         let offset = reader.original_position();
         let operator = reader.peek_operator(&validator.visitor(offset))?;
@@ -228,6 +242,14 @@ fn measure(
             && !std::mem::replace(&mut is_named[local as usize], true)
         {
             measured.named.push(local);
+        }
+        if let Some((_, inlinable)) = inlinables.called(info, &operator)
+            && room.take(&inlinable)
+        {
+            measured.inlined += u64::from(inlinable.length);
+            measured.checks_inlined += inlinable.checks;
+            crossings += inlinable.crossings;
+            measured.crossing = measured.crossing.saturating_add(operands.saturating_mul(inlinable.crossings));
         }
         measured.arrays += u64::from(deals_with_array(&operator));
         measured.casts += u64::from(casts(&operator));

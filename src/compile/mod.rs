@@ -16,6 +16,7 @@ mod emitter;
 mod exceptions;
 mod function;
 mod image;
+mod inlining;
 mod lanes;
 mod legacy_exceptions;
 mod locals;
@@ -42,6 +43,7 @@ use crate::wasm::{ModuleInfo, ParsedModule, TypeRegistry};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use function::{FunctionCompiler, FunctionOutput};
+use inlining::Inlinables;
 use memory_needed::{Carried, Memory};
 use pieces::Counting;
 use relaxed::Relaxed;
@@ -91,6 +93,8 @@ struct Mode {
     exact: bool,
     /// Whether time is spent to make code fast.
     optimises: bool,
+    /// Whether bodies of small functions are put in the places of calls.
+    inlines: bool,
     /// Whether no instruction may fault: see [`checks`].
     checks: bool,
     /// What functions do for their pieces.
@@ -119,6 +123,7 @@ impl Compiler {
             debug: config.debug,
             exact: config.debug && config.exact,
             optimises: config.opt_level != OptLevel::None,
+            inlines: config.inlining,
             checks: !config.signal_handlers,
             counting: Counting { fuel: config.fuel, looks: config.interrupt_checks },
             verify: config.verify,
@@ -143,6 +148,7 @@ impl Compiler {
     /// memory than is allowed, or if its calls and branches carry too many values; [`ErrorKind::System`] if there is too little.
     pub fn compile_module(&self, parsed: ParsedModule) -> Result<(ModuleInfo, CompiledBlob)> {
         let ParsedModule { mut info, to_validate } = parsed;
+        let inlinables = Inlinables::find(&info, self.mode, &to_validate);
         let count = to_validate.len();
         self.memory.check(BY_FUNCTION.saturating_mul(count as u64))?;
         let inputs: Vec<_> = to_validate.into_iter().map(|(index, input)| (index, Mutex::new(Some(input)))).collect();
@@ -153,7 +159,8 @@ impl Compiler {
         let errors: Mutex<Vec<(bool, DefinedFuncIndex, Error)>> = Mutex::new(Vec::new());
         let carried = self.carried(&info);
         let work = || {
-            let mut compiler = FunctionCompiler::new(self.isas(), &info, self.mode, self.memory.share(), &carried);
+            let share = self.memory.share();
+            let mut compiler = FunctionCompiler::new(self.isas(), &info, self.mode, share, &carried, &inlinables);
             let mut done = Vec::new();
             // Functions are taken in order, so that the first one at fault is always reached.
             while !failed.load(Ordering::Relaxed) {
@@ -200,7 +207,10 @@ impl Compiler {
         self.memory.check(3 * size as u64)?;
         let outputs = outputs.into_iter().map(|output| output.expect("compiled"));
         let outputs = outputs.zip(0..).map(|(output, index)| (DefinedFuncIndex::from_u32(index), output));
-        let module = image::link(&*self.isa, outputs, self.mode.form())?;
+        let mut module = image::link(&*self.isa, outputs, self.mode.form())?;
+        if self.mode.debug {
+            module.guarded = inlinables.functions().collect();
+        }
         info.has_floats = has_floats.into_inner();
         info.uses_heap = uses_heap.into_inner();
         Ok((info, module))
@@ -219,7 +229,8 @@ impl Compiler {
         let mode = Mode { debug: true, exact: true, ..self.mode };
         // What its calls and branches carry was bounded when the module was loaded.
         let carried = Carried::new(0, u64::MAX);
-        let compiler = FunctionCompiler::new(self.isas(), info, mode, self.memory.share(), &carried);
+        let inlinables = Inlinables::default();
+        let compiler = FunctionCompiler::new(self.isas(), info, mode, self.memory.share(), &carried, &inlinables);
         let output = compiler.beside(loaded).compile_exact(function)?;
         self.memory.check(3 * output.size() as u64)?;
         image::link(&*self.isa, [(function, output)].into_iter(), mode.form())
@@ -241,10 +252,12 @@ impl Compiler {
     /// Errors: as [`Compiler::compile_module`]; [`ErrorKind::OutOfRange`] if there is no such function.
     pub fn clif(&self, wasm: &[u8], index: DefinedFuncIndex) -> Result<String> {
         let ParsedModule { info, to_validate } = crate::wasm::parse(wasm, &TypeRegistry::default())?;
+        let inlinables = Inlinables::find(&info, self.mode, &to_validate);
         let input = to_validate.into_iter().find(|(candidate, _)| *candidate == index);
         let (_, input) = input.ok_or_else(|| Error::new(ErrorKind::OutOfRange, "no such function"))?;
         let carried = self.carried(&info);
-        FunctionCompiler::new(self.isas(), &info, self.mode, self.memory.share(), &carried).clif(index, input)
+        let share = self.memory.share();
+        FunctionCompiler::new(self.isas(), &info, self.mode, share, &carried, &inlinables).clif(index, input)
     }
 
     fn carried(&self, info: &ModuleInfo) -> Carried {

@@ -280,7 +280,7 @@ impl<'a> Translator<'a> {
         let (cold, next) = (self.builder.create_block(), self.builder.create_block());
         self.builder.set_cold_block(cold);
         self.builder.ins().brif(wants, cold, &[], next, &[]);
-        self.branches.branch(self.pc, cold, next);
+        self.branches.branch(self.location, cold, next);
         self.builder.seal_block(cold);
         self.builder.seal_block(next);
         self.builder.switch_to_block(cold);
@@ -319,7 +319,7 @@ impl<'a> Translator<'a> {
         let reference = self.builder.append_block_param(there, types::I64);
         let end_there = self.builder.append_block_param(there, types::I64);
         self.builder.ins().brif(is_full, full, &[], there, &[cursor.into(), end.into()]);
-        self.branches.branch(self.pc, full, there);
+        self.branches.branch(self.location, full, there);
         self.builder.seal_block(full);
         self.builder.switch_to_block(full);
         let made_length = self.builder.ins().iconst(types::I32, i64::from(length.unwrap_or(0)));

@@ -73,7 +73,8 @@ struct Place {
 
 /// Marks the instructions of an optimised function. Until then their source locations are their operators, and their trap
 /// codes those of [`target::trap`] and [`target::store`].
-pub(super) fn mark(func: &mut Function, branches: &Branches) -> Result<Places> {
+pub(super) fn mark(func: &mut Function, mut branches: Branches) -> Result<Places> {
+    branches.ways.sort_by_key(|(pc, _)| *pc);
     let mut marked = Places::default();
     let mut cursor = FuncCursor::new(func);
     while cursor.next_block().is_some() {

@@ -192,7 +192,7 @@ impl Translator<'_> {
         let found = self.builder.append_block_param(done, types::I8);
         let known = self.builder.ins().iconst(types::I8, i64::from(known));
         self.builder.ins().brif(condition, done, &[known.into()], there, &[]);
-        self.branches.branch(self.pc, done, there);
+        self.branches.branch(self.location, done, there);
         self.builder.seal_block(there);
         self.builder.switch_to_block(there);
         let looked = look(self);

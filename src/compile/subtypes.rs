@@ -30,7 +30,7 @@ impl Translator<'_> {
         self.builder.append_block_param(done, types::I8);
         let is_same = self.builder.ins().iconst(types::I8, 0);
         self.builder.ins().brif(differs, slow, &[], done, &[is_same.into()]);
-        self.branches.branch(self.pc, slow, done);
+        self.branches.branch(self.location, slow, done);
         self.builder.seal_block(slow);
         self.builder.switch_to_block(slow);
         let store = self.load_constant(self.context, STORE_CONTEXT);

@@ -3,8 +3,8 @@
 //! Knows nothing of stacks. Read next: [`super::walk`].
 
 use super::{Activation, PcKind, RawFrame, Store};
-use crate::abi::artifact::CallSite;
-use crate::base::{Backtrace, BacktraceFrame, BodyIndex, CodeOffset, Result, WasmPc, memory};
+use crate::abi::artifact::{CallSite, InlinedTrap};
+use crate::base::{Backtrace, BacktraceFrame, BodyIndex, CodeOffset, DefinedFuncIndex, Result, WasmPc, memory};
 
 /// Frames that a backtrace has at most: the innermost, of a recursion without end.
 pub const MAX_FRAMES: usize = 256;
@@ -34,6 +34,11 @@ impl RawFrame {
         Some((body, pc.unwrap_or(info.bodies[self.blob.function(body)].operators)))
     }
 
+    /// The function that it runs in the place of a call, and the operator of that: there is no frame for it.
+    fn inlined(&self) -> Option<&InlinedTrap> {
+        self.blob.tables().inlined_at(self.offset()).filter(|_| self.kind == PcKind::Exact)
+    }
+
     /// The call that it is in, or that it was about to make when the stack overflowed.
     pub fn call_site(&self) -> Option<&CallSite> {
         let (compiled, offset) = (self.blob.tables(), self.offset());
@@ -52,18 +57,21 @@ impl Store {
         let mut backtrace = Backtrace::default();
         for frame in self.walk(activation) {
             let Some((body, pc)) = frame.place() else { continue };
-            backtrace.is_cut = backtrace.frames.len() == MAX_FRAMES
-                || describe(&frame, body, pc).and_then(|frame| backtrace.push(frame)).is_err();
-            if backtrace.is_cut {
-                break;
+            let inlined = frame.inlined().map(|inlined| (inlined.function, inlined.pc));
+            for (function, pc) in inlined.into_iter().chain([(frame.blob.function(body), pc)]) {
+                backtrace.is_cut = backtrace.frames.len() == MAX_FRAMES
+                    || describe(&frame, function, pc).and_then(|frame| backtrace.push(frame)).is_err();
+                if backtrace.is_cut {
+                    return backtrace;
+                }
             }
         }
         backtrace
     }
 }
 
-fn describe(frame: &RawFrame, body: BodyIndex, pc: WasmPc) -> Result<BacktraceFrame> {
-    let (module, function) = (frame.blob.module(), frame.blob.function(body));
+fn describe(frame: &RawFrame, function: DefinedFuncIndex, pc: WasmPc) -> Result<BacktraceFrame> {
+    let module = frame.blob.module();
     let info = module.info();
     let index = info.func_index(function);
     Ok(BacktraceFrame {

@@ -176,6 +176,7 @@ impl Store {
         context.write(vmctx::TYPE_IDS, module.type_ids().as_ptr());
         context.write(vmctx::INSTANCE, number);
         context.write(vmctx::CODE_BASE, code.base());
+        context.write(vmctx::GUARDS, code.guards());
         for (index, (_, entry)) in imports.funcs.iter().enumerate() {
             let at = layout.imported_func(FuncIndex::new(index));
             context.write(at + vmctx::imported_func::CODE, entry.code);

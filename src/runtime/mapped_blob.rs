@@ -9,6 +9,7 @@ use super::machine::code_memory::StoreCode;
 use crate::abi::artifact::{CompiledBlob, Form};
 use crate::abi::frame_table::FrameTable;
 use crate::base::{BlobId, BodyIndex, CodeOffset, DefinedFuncIndex, NativePc};
+use cranelift_entity::EntityRef;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -20,11 +21,14 @@ pub struct MappedBlob {
     module: Module,
     blob: Arc<Blob>,
     pub(super) code: StoreCode,
+    /// By function: see [`GUARDS`](crate::abi::vmctx::GUARDS).
+    guards: Box<[Cell<u8>]>,
 }
 
 impl MappedBlob {
     pub(super) fn new(id: BlobId, module: Module, blob: Arc<Blob>, code: StoreCode) -> MappedBlob {
-        MappedBlob { id, module, blob, code }
+        let guards = blob.tables.guarded.last().map_or(0, |last| last.index() + 1);
+        MappedBlob { id, module, blob, code, guards: vec![Cell::new(0); guards].into() }
     }
 
     /// Its number in the store.
@@ -65,6 +69,20 @@ impl MappedBlob {
     /// The address of a place in it.
     pub fn address(&self, offset: CodeOffset) -> NativePc {
         NativePc(self.code.base() + offset.0 as usize)
+    }
+
+    /// Sets the guards of functions whose stop points were armed or disarmed, given by their return offsets.
+    pub(super) fn set_guards(&self, stops: impl Iterator<Item = CodeOffset>) {
+        let tables = &self.blob.tables;
+        for stop in stops {
+            let Some(body) = tables.body_at(CodeOffset(stop.0 - 1)) else { continue };
+            let function = self.function(body);
+            if tables.guarded.binary_search(&function).is_ok() {
+                let all = self.frames().map_or(&[][..], |frames| frames.stops_of(body));
+                let is_armed = all.iter().any(|stop| self.code.is_armed(stop.return_offset));
+                self.guards[function.index()].set(u8::from(is_armed));
+            }
+        }
     }
 
     /// Where a piece of its code is entered.
@@ -121,6 +139,11 @@ impl StoreModule {
     /// Where the code begins that the module was compiled to when it was loaded.
     pub(super) fn base(&self) -> usize {
         self.blobs.borrow().first().map_or(0, |blob| blob.code.base())
+    }
+
+    /// The address of the guards of its functions.
+    pub(super) fn guards(&self) -> *const Cell<u8> {
+        self.blobs.borrow().first().map_or(std::ptr::null(), |blob| blob.guards.as_ptr())
     }
 
     /// A function in its exact form, if that is mapped.

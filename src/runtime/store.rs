@@ -589,7 +589,9 @@ impl Store {
                 self.poison(refused.error.message());
             }
             refused.error
-        })
+        })?;
+        blob.set_guards(edits.iter().map(|(stop, _)| *stop));
+        Ok(())
     }
 
     /// Types have numbers by engine, so modules of another one can't be used.

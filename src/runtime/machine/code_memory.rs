@@ -136,6 +136,12 @@ impl StoreCode {
         self.length
     }
 
+    /// Whether the stop point with this return offset is armed.
+    pub fn is_armed(&self, stop: CodeOffset) -> bool {
+        let start = (stop.0 - thunk::STOP_LENGTH) as usize;
+        self.own.as_ref().is_some_and(|own| own.read(start..stop.0 as usize) != thunk::NOP_X86_64)
+    }
+
     /// Arms or disarms stop points, given by return offset: all of them, or none.
     pub fn patch(&self, edits: &mut [(CodeOffset, bool)], method: PatchMethod) -> Result<(), PatchError> {
         if edits.is_empty() {
