@@ -69,7 +69,7 @@ impl Default for Config {
             interrupt_checks: false,
             fuel: false,
             opt_level: OptLevel::Speed,
-            inlining: !is_switched_on("PELLUCID_NO_INLINING"),
+            inlining: true,
             compile_threads: 0,
             compile_memory: 8 << 30,
             compile_values: 1_000_000,

@@ -28,8 +28,10 @@ use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator, ValidatorRe
 const LONGEST: u32 = 48;
 /// The most locals, parameters included, that such a function has.
 const MOST_LOCALS: u64 = 16;
-/// Bytes of bodies that are put into any function, besides as many as its own.
+/// Bytes of bodies that are put into any function, and one more for so many of its own: most of them are branches, which take longest to
+/// compile.
 const ALWAYS: u64 = 256;
+const LENGTH_FOR_ONE: u64 = 4;
 /// Modules of more bytes are compiled without: their instructions' locations leave no numbers for others.
 const LARGEST_MODULE: usize = 1 << 31;
 
@@ -108,7 +110,7 @@ impl Inlinables {
 impl Room {
     /// What a function has whose body has so many bytes.
     pub(super) fn of(length: u64) -> Room {
-        Room(length + ALWAYS)
+        Room(ALWAYS + length / LENGTH_FOR_ONE)
     }
 
     /// Whether there is room for this; it is taken.

@@ -616,7 +616,8 @@ mod tests {
         let (index, input) = parsed.to_validate.into_iter().next().unwrap();
         assert_eq!(index, DefinedFuncIndex::from_u32(0));
         let mut validator = input.into_validator(Default::default());
-        let measured = validate(&mut validator, &parsed.info.body(index), &parsed.info, debug).unwrap();
+        let measured =
+            validate(&mut validator, &parsed.info.body(index), &parsed.info, &Inlinables::default(), debug).unwrap();
         measured.bytes(debug, false, false, true)
     }
 

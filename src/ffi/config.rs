@@ -287,6 +287,32 @@ pub unsafe extern "C" fn pellucid_config_set_interrupt_checks(
     })
 }
 
+/// Sets whether calls of small functions of the same module are replaced by what these functions do, where the module's code is
+/// optimised: those without calls and loops of their own.
+///
+/// Nothing but time tells the difference. Backtraces have the frames of such functions too; with debugging the function itself is
+/// called whenever somebody wants to see it: a breakpoint, a watchpoint or a step. In engines with fuel or interrupt checks all
+/// functions are called.
+///
+/// - `config`: the configuration.
+/// - `is_on`: true by default.
+///
+/// Returns `PELLUCID_OK`.
+///
+/// Owns: nothing.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_inlining(
+    config: *mut pellucid_config_t,
+    is_on: bool,
+) -> pellucid_status_t {
+    entry!(status null_mut(); ref config => {
+        config.config().inlining = is_on;
+        Ok(())
+    })
+}
+
 /// Sets whether guests count the fuel that they take, so that a host can have them stop after so much work, at the same operator on
 /// every machine.
 ///

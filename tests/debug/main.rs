@@ -10,6 +10,7 @@ mod events;
 mod exceptions;
 mod frames;
 mod goals;
+mod inlining;
 mod legacy_exceptions;
 #[cfg(target_os = "linux")]
 mod mappings;

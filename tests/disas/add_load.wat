@@ -8,7 +8,7 @@
 ;;!     region0 = 0 "memories"
 ;;!
 ;;!                                 block0(v0: i64, v1: i64, v2: i32, v3: i32):
-;;! @0021                               v4 = load.i64 notrap aligned readonly can_move v0+32
+;;! @0021                               v4 = load.i64 notrap aligned readonly can_move v0+40
 ;;! @0021                               v5 = uextend.i64 v2
 ;;! @0021                               v6 = iadd v4, v5
 ;;! @0021                               v7 = load.i32 little region0 v6+8

@@ -19,7 +19,7 @@
 ;;! @001f                               v6 = stack_addr.i64 ss0+16
 ;;! @001f                               store notrap v3, v6
 ;;! <0> @001f                           call fn0()
-;;! @0021                               v7 = load.i64 notrap aligned readonly can_move v0+32
+;;! @0021                               v7 = load.i64 notrap aligned readonly can_move v0+40
 ;;! @0021                               v8 = uextend.i64 v2
 ;;! @0021                               v9 = iadd v7, v8
 ;;! @0021                               v10 = load.i32 little region0 v9+8

@@ -42,39 +42,61 @@
 ;;! @0027                               v7 = stack_addr.i64 ss0+16
 ;;! @0027                               store notrap v3, v7
 ;;! <0> @0027                           call fn0()
-;;! <1> @0029                           v8 = call fn1(v0, v0, v2)
-;;! @002b                               v9 = stack_addr.i64 ss0+32
-;;! @002b                               store notrap v8, v9
-;;! <2> @002b                           call fn0()
-;;! @002d                               v10 = stack_addr.i64 ss0+16
-;;! @002d                               v11 = load.i32 notrap v10
-;;! @002d                               v12 = stack_addr.i64 ss0+8
-;;! @002d                               v13 = load.i32 notrap v12
-;;!                                     v16 -> v13
-;;! @002d                               v14 = stack_addr.i64 ss0+24
-;;! @002d                               store notrap v8, v14
-;;! @002d                               jump block1(v8, v11)
-;;!
-;;!                                 block1(v15: i32, v18: i32):
-;;! <4> @002f                           call fn0()
-;;! @0033                               v17 = iadd v15, v16
-;;! @0038                               v19 = iconst.i32 1
-;;! @003a                               v20 = isub v18, v19  ; v19 = 1
-;;! @003d                               v21 = stack_addr.i64 ss0+24
-;;! @003d                               store notrap v17, v21
-;;! @003d                               v22 = stack_addr.i64 ss0+16
-;;! @003d                               store notrap v20, v22
-;;! @003d                               brif v20, block1(v17, v20), block2
+;;! @0029                               v8 = load.i64 notrap aligned readonly can_move v0+32
+;;! @0029                               v9 = uload8.i32 notrap aligned v8
+;;! @0029                               brif v9, block1, block2
 ;;!
 ;;!                                 block2:
-;;! <3> @0042                           v23 = call fn1(v0, v0, v17)
-;;! @0044                               v24 = stack_addr.i64 ss0+32
-;;! @0044                               store notrap v23, v24
+;;! @0029                               jump block3(v2)
+;;!
+;;!                                 block1 cold:
+;;! <1> @0029                           v11 = call fn1(v0, v0, v2)
+;;! @0029                               jump block3(v11)
+;;!
+;;!                                 block3(v10: i32):
+;;! @002b                               v12 = stack_addr.i64 ss0+32
+;;! @002b                               store notrap v10, v12
+;;! <2> @002b                           call fn0()
+;;! @002d                               v13 = stack_addr.i64 ss0+16
+;;! @002d                               v14 = load.i32 notrap v13
+;;! @002d                               v15 = stack_addr.i64 ss0+8
+;;! @002d                               v16 = load.i32 notrap v15
+;;!                                     v19 -> v16
+;;! @002d                               v17 = stack_addr.i64 ss0+24
+;;! @002d                               store notrap v10, v17
+;;! @002d                               jump block4(v10, v14)
+;;!
+;;!                                 block4(v18: i32, v21: i32):
+;;! <4> @002f                           call fn0()
+;;! @0033                               v20 = iadd v18, v19
+;;! @0038                               v22 = iconst.i32 1
+;;! @003a                               v23 = isub v21, v22  ; v22 = 1
+;;! @003d                               v24 = stack_addr.i64 ss0+24
+;;! @003d                               store notrap v20, v24
+;;! @003d                               v25 = stack_addr.i64 ss0+16
+;;! @003d                               store notrap v23, v25
+;;! @003d                               brif v23, block4(v20, v23), block5
+;;!
+;;!                                 block5:
+;;! @0042                               v26 = load.i64 notrap aligned readonly can_move v0+32
+;;! @0042                               v27 = uload8.i32 notrap aligned v26
+;;! @0042                               brif v27, block6, block7
+;;!
+;;!                                 block7:
+;;! @0042                               jump block8(v20)
+;;!
+;;!                                 block6 cold:
+;;! <3> @0042                           v29 = call fn1(v0, v0, v20)
+;;! @0042                               jump block8(v29)
+;;!
+;;!                                 block8(v28: i32):
+;;! @0044                               v30 = stack_addr.i64 ss0+32
+;;! @0044                               store notrap v28, v30
 ;;! <6> @0044                           call fn0()
-;;! @0045                               v25 = stack_addr.i64 ss0+24
-;;! @0045                               v26 = load.i32 notrap v25
-;;! @0047                               v27 = stack_addr.i64 ss0+8
-;;! @0047                               v28 = load.i32 notrap v27
-;;! @0049                               v29 = iadd v26, v28
-;;! @004a                               return v29
+;;! @0045                               v31 = stack_addr.i64 ss0+24
+;;! @0045                               v32 = load.i32 notrap v31
+;;! @0047                               v33 = stack_addr.i64 ss0+8
+;;! @0047                               v34 = load.i32 notrap v33
+;;! @0049                               v35 = iadd v32, v34
+;;! @004a                               return v35
 ;;! }

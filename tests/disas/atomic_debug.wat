@@ -19,14 +19,14 @@
 ;;! @001f                               v4 = stack_addr.i64 ss0+8
 ;;! @001f                               store notrap v2, v4
 ;;! <0> @001f                           call fn0()
-;;! @0021                               v5 = load.i64 notrap aligned readonly can_move v0+32
+;;! @0021                               v5 = load.i64 notrap aligned readonly can_move v0+40
 ;;! @0021                               v6 = uextend.i64 v2
 ;;! @0021                               v7 = iadd v5, v6
 ;;! @0021                               v8 = load.i32 little region0 v7
 ;;! @0024                               v9 = stack_addr.i64 ss0+16
 ;;! @0024                               store notrap v8, v9
 ;;! <2> @0024                           call fn0()
-;;! @0024                               v10 = load.i64 notrap aligned readonly can_move v0+40
+;;! @0024                               v10 = load.i64 notrap aligned readonly can_move v0+48
 ;;! @0024                               v11 = iconst.i64 8
 ;;! @0024                               v12 = iadd v10, v11  ; v11 = 8
 ;;! @0024                               v13 = atomic_load.i64 notrap aligned region1 v12
@@ -42,7 +42,7 @@
 ;;! @002a                               v21 = iconst.i64 1
 ;;! @002a                               v22 = band v20, v21  ; v21 = 1
 ;;! @002a                               trapnz v22, user15
-;;! @002a                               v23 = load.i64 notrap aligned readonly can_move v0+32
+;;! @002a                               v23 = load.i64 notrap aligned readonly can_move v0+40
 ;;! @002a                               v24 = iadd v23, v20
 ;;! @002a                               v25 = iconst.i64 6
 ;;! @002a                               v26 = iadd v24, v25  ; v25 = 6

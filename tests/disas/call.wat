@@ -11,12 +11,8 @@
 ;;! }
 ;;!
 ;;! function u0:1(i64, i64, i32) -> i32 tail {
-;;!     sig0 = (i64, i64, i32, i32) -> i32 tail
-;;!     fn0 = colocated u0:0 sig0
-;;!
 ;;!                                 block0(v0: i64, v1: i64, v2: i32):
 ;;! @0029                               v3 = iconst.i32 7
-;;! @002b                               v4 = call fn0(v0, v0, v2, v3)  ; v3 = 7
-;;! @002d                               v5 = imul v2, v4
-;;! @002e                               return v5
+;;! @002d                               v4 = imul v2, v2
+;;! @002e                               return v4
 ;;! }

@@ -36,12 +36,23 @@
 ;;! @0025                               store notrap v2, v4
 ;;! <0> @0025                           call fn0()
 ;;! @0029                               v5 = iconst.i32 7
-;;! <1> @002b                           v6 = call fn1(v0, v0, v2, v5)  ; v5 = 7
-;;! @002b                               v7 = stack_addr.i64 ss0+8
-;;! @002b                               v8 = load.i32 notrap v7
-;;! @002d                               v9 = stack_addr.i64 ss0+24
-;;! @002d                               store notrap v6, v9
+;;! @002b                               v6 = load.i64 notrap aligned readonly can_move v0+32
+;;! @002b                               v7 = uload8.i32 notrap aligned v6
+;;! @002b                               brif v7, block1, block2
+;;!
+;;!                                 block2:
+;;! @002b                               jump block3(v2)
+;;!
+;;!                                 block1 cold:
+;;! <1> @002b                           v9 = call fn1(v0, v0, v2, v5)  ; v5 = 7
+;;! @002b                               jump block3(v9)
+;;!
+;;!                                 block3(v8: i32):
+;;! @002b                               v10 = stack_addr.i64 ss0+8
+;;! @002b                               v11 = load.i32 notrap v10
+;;! @002d                               v12 = stack_addr.i64 ss0+24
+;;! @002d                               store notrap v8, v12
 ;;! <2> @002d                           call fn0()
-;;! @002d                               v10 = imul v8, v6
-;;! @002e                               return v10
+;;! @002d                               v13 = imul v11, v8
+;;! @002e                               return v13
 ;;! }

@@ -20,13 +20,13 @@
 ;;! @001e                               v6 = stack_addr.i64 ss0+16
 ;;! @001e                               store notrap v3, v6
 ;;! <0> @001e                           call fn0()
-;;! @0022                               v7 = load.i64 notrap aligned readonly can_move v0+32
+;;! @0022                               v7 = load.i64 notrap aligned readonly can_move v0+40
 ;;! @0022                               v8 = uextend.i64 v2
 ;;! @0022                               v9 = iadd v7, v8
 ;;! @0022                               store user34 little region0 v3, v9
 ;;! <2> @0025                           call fn0()
 ;;! @0027                               v10 = iconst.i64 3
-;;! @0029                               v11 = load.i64 notrap aligned readonly can_move v0+32
+;;! @0029                               v11 = load.i64 notrap aligned readonly can_move v0+40
 ;;! @0029                               v12 = uextend.i64 v2
 ;;! @0029                               v13 = iadd v11, v12
 ;;! @0029                               istore8 little region0 v10, v13+100  ; v10 = 3
