@@ -15,10 +15,13 @@ struct breakpoint {
     uint32_t number; /* 0 if there is none */
     uint32_t pc;
     char name[128]; /* the functions' that it is at, if there are several of that name */
+    bool is_at_throws, is_at_calls;
+    uint32_t import; /* if it is at calls, what is called */
     uint64_t id;    /* in the store that there is, if any */
     bool is_temporary;
     uint64_t ignored;    /* how many times it is, before it stops the program */
     char condition[128]; /* empty if there is none */
+    char text[128];      /* of a log point, which doesn't stop the program */
 };
 
 static pellucid_wasi_config_t *wasi;
@@ -422,6 +425,10 @@ static uint32_t count_functions(const char *name)
 
 static pellucid_status_t add_to_edit(pellucid_edit_t *edit, struct breakpoint *it, uint64_t *out_id)
 {
+    if (it->is_at_throws)
+        return pellucid_edit_add_at_exception(edit, NULL, PELLUCID_THROW_CAUGHT, out_id);
+    if (it->is_at_calls)
+        return pellucid_edit_add_at_import_calls(edit, module, it->import, out_id);
     if (it->name[0] != 0)
         return pellucid_edit_add_at_function_name(edit, module, it->name, strlen(it->name), out_id);
     return pellucid_edit_add(edit, module, it->pc, out_id, &it->pc);
@@ -438,6 +445,7 @@ static bool install(struct breakpoint *it)
     bool is_good = (id != 0 || did(add_to_edit(edit, it, &id), NULL))
                    && did(pellucid_edit_set_options(edit, id, &options), NULL)
                    && did(pellucid_edit_set_expression(edit, id, it->condition, strlen(it->condition), &error), &error)
+                   && did(pellucid_edit_set_log_text(edit, id, it->text, strlen(it->text), &error), &error)
                    && did(pellucid_edit_commit(edit, &error), &error);
     pellucid_edit_delete(edit);
     if (is_good)
@@ -460,13 +468,22 @@ static void print_breakpoint(const struct breakpoint *it)
     uint32_t function, offset;
     pellucid_breakpoint_info_t info = {.struct_size = sizeof info};
     printf("%s %" PRIu32 ": ", it->is_temporary ? "temporary breakpoint" : "breakpoint", it->number);
-    if (pellucid_module_func_at(module, it->pc, &function, &offset) == PELLUCID_OK)
-        print_func_name(function);
-    printf(" at 0x%" PRIx32, it->pc);
+    if (it->is_at_throws) {
+        printf("exceptions that are caught");
+    } else if (it->is_at_calls) {
+        printf("calls of ");
+        print_func_name(it->import);
+    } else {
+        if (pellucid_module_func_at(module, it->pc, &function, &offset) == PELLUCID_OK)
+            print_func_name(function);
+        printf(" at 0x%" PRIx32, it->pc);
+    }
     if (it->name[0] != 0)
         printf(" and all others of that name");
     if (it->condition[0] != 0)
         printf(" if %s", it->condition);
+    if (it->text[0] != 0)
+        printf(", prints \"%s\"", it->text);
     if (it->ignored != 0)
         printf(", ignored %" PRIu64 " times", it->ignored);
     if (it->id != 0 && pellucid_breakpoint_info(store, it->id, &info) == PELLUCID_OK && info.hits != 0)
@@ -498,19 +515,10 @@ static void change_breakpoint(struct breakpoint *it, struct breakpoint changed)
     print_breakpoint(it);
 }
 
-static void add_breakpoint(const char *text, bool is_temporary)
+/* Lists a breakpoint, and has it be in the store. */
+static void list_breakpoint(struct breakpoint new)
 {
-    char place[MOST_LINE];
-    const char *condition = strstr(text, " if ");
-    size_t size = condition != NULL ? (size_t)(condition - text) : strlen(text);
-    snprintf(place, sizeof place, "%.*s", (int)size, text);
-    struct breakpoint new = {.is_temporary = is_temporary}, *it = breakpoints;
-    if (!find_place(place, &new.pc))
-        return;
-    if (place[0] != '*' && count_functions(place) > 1)
-        snprintf(new.name, sizeof new.name, "%.127s", place);
-    if (condition != NULL)
-        snprintf(new.condition, sizeof new.condition, "%.127s", condition + 4);
+    struct breakpoint *it = breakpoints;
     while (it < breakpoints + MOST_BREAKPOINTS && it->number != 0)
         it++;
     if (it == breakpoints + MOST_BREAKPOINTS) {
@@ -522,6 +530,28 @@ static void add_breakpoint(const char *text, bool is_temporary)
     new.number = ++last_number;
     *it = new;
     print_breakpoint(it);
+}
+
+static void add_breakpoint(const char *text, bool is_temporary)
+{
+    char place[MOST_LINE];
+    const char *condition = strstr(text, " if ");
+    size_t size = condition != NULL ? (size_t)(condition - text) : strlen(text);
+    snprintf(place, sizeof place, "%.*s", (int)size, text);
+    struct breakpoint new = {.is_temporary = is_temporary};
+    /* An import has no operators, but the calls of it are. */
+    if (place[0] != '*') {
+        if (!find_function(place, strlen(place), &new.import))
+            return;
+        new.is_at_calls = pellucid_module_func_range(module, new.import, NULL, &new.pc, NULL) != PELLUCID_OK;
+    } else if (!find_place(place, &new.pc)) {
+        return;
+    }
+    if (place[0] != '*' && !new.is_at_calls && count_functions(place) > 1)
+        snprintf(new.name, sizeof new.name, "%.127s", place);
+    if (condition != NULL)
+        snprintf(new.condition, sizeof new.condition, "%.127s", condition + 4);
+    list_breakpoint(new);
 }
 
 static struct breakpoint *find_breakpoint(const char **text)
@@ -834,14 +864,16 @@ static void print_traced(const pellucid_event_t *event)
     printf("\n");
 }
 
-/* Prints what is traced; whatever else it is told of, as an exception that is caught, stops nothing. */
+/* Prints what is traced; an exception that is caught is nothing to stop at, and no end of a step, unless there is a breakpoint. */
 static pellucid_action_t on_event(void *userdata, pellucid_store_t *where, pellucid_event_t *event)
 {
     (void)userdata, (void)where;
+    size_t n = 0;
     pellucid_event_kind_t kind = pellucid_event_kind(event);
     if (kind == PELLUCID_EVENT_FUNCTION_ENTRY || kind == PELLUCID_EVENT_FUNCTION_EXIT)
         print_traced(event);
-    return PELLUCID_ACTION_CONTINUE;
+    must(pellucid_event_breakpoints(event, NULL, &n), NULL);
+    return n == 0 ? PELLUCID_ACTION_CONTINUE : PELLUCID_ACTION_PAUSE;
 }
 
 static bool install_traced(uint32_t index, bool is_on)
@@ -874,6 +906,13 @@ static void install_all_traced(void)
             (void)install_traced(i, true);
 }
 
+static void print_text(void *userdata, pellucid_store_t *where, const pellucid_frame_t *at, uint64_t id, const pellucid_str_t *text)
+{
+    (void)userdata, (void)where, (void)at, (void)id;
+    printf("%.*s\n", (int)text->size, text->data);
+    fflush(stdout);
+}
+
 /* Makes a store with the program in it, and its breakpoints. */
 static bool load(void)
 {
@@ -886,6 +925,7 @@ static bool load(void)
     pellucid_event_kind_t kinds = PELLUCID_EVENT_EXCEPTION | PELLUCID_EVENT_FUNCTION_ENTRY | PELLUCID_EVENT_FUNCTION_EXIT;
     must(pellucid_store_set_event_handler(store, kinds, NULL, on_event, NULL), NULL);
     install_all_traced();
+    must(pellucid_store_set_log_point_handler(store, NULL, print_text, NULL), NULL);
     for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
         if (it->number != 0 && !install(it))
             printf("so breakpoint %" PRIu32 " isn't there\n", it->number);

@@ -30,6 +30,12 @@ static void do_tbreak(const char *text)
     add_breakpoint(text, true);
 }
 
+static void do_catch(const char *text)
+{
+    (void)text;
+    list_breakpoint((struct breakpoint){.is_at_throws = true});
+}
+
 static void do_condition(const char *text)
 {
     struct watchpoint *watched = find_watchpoint(&text);
@@ -43,6 +49,16 @@ static void do_condition(const char *text)
         return;
     changed = *it;
     snprintf(changed.condition, sizeof changed.condition, "%.127s", text);
+    change_breakpoint(it, changed);
+}
+
+static void do_logpoint(const char *text)
+{
+    struct breakpoint *it = find_breakpoint(&text), changed;
+    if (it == NULL)
+        return;
+    changed = *it;
+    snprintf(changed.text, sizeof changed.text, "%.127s", text);
     change_breakpoint(it, changed);
 }
 
@@ -615,7 +631,7 @@ static const struct command {
     void (*act)(const char *text);
     const char *help;
 } commands[] = {
-    {"break", "PLACE [if EXPRESSION]", do_break, "stop there: functions' name, an index, or * and a pc"},
+    {"break", "PLACE [if EXPRESSION]", do_break, "stop there: functions' name, an index, or * and a pc; an import's for the calls of it"},
     {"continue", "", do_continue, "run on"},
     {"run", "", do_run, "start the program, again if it runs"},
     {"step", "[N]", do_step, "execute an operator, or N"},
@@ -644,6 +660,8 @@ static const struct command {
     {"dump", "FILE ADDRESS N", do_dump, "write bytes of the memory to a file"},
     {"objects", "[$LOCAL, %OPERAND or @GLOBAL]", do_objects, "count what the heap has, by type, or show what is in an object"},
     {"call", "FUNCTION [VALUE...]", do_call, "call a function, while the program stands still"},
+    {"logpoint", "NUMBER [TEXT]", do_logpoint, "let a breakpoint print the text, with {expressions}, and not stop"},
+    {"catch", "", do_catch, "stop where an exception is thrown that is caught"},
     {"jump", "PLACE", do_jump, "have the frame go on there"},
     {"return", "[VALUE...]", do_return, "have the frame return that when it goes on"},
     {"throw", "TAG [VALUE...]", do_throw, "have the innermost frame throw an exception when it goes on"},

@@ -6658,11 +6658,12 @@ pellucid_status_t pellucid_event_frame(const pellucid_event_t *event,
 uint32_t pellucid_event_pc(const pellucid_event_t *event);
 
 /**
- * The breakpoints that were hit: every enabled one at the event's pc, the oldest first.
+ * The breakpoints that were hit, the oldest first: every enabled one at the event's pc; of a trap or an exception those that are at such,
+ * see `pellucid_edit_add_at_trap` and `pellucid_edit_add_at_exception`.
  *
  * - `event`: the event.
  * - `out_ids`: gets the first of their ids; may be NULL.
- * - `out_n`: gets their number, which is 0 for other events than `PELLUCID_EVENT_BREAKPOINT`; may be NULL.
+ * - `out_n`: gets their number, which is 0 for other events; may be NULL.
  *
  * Returns `PELLUCID_OK`.
  *
@@ -8235,6 +8236,14 @@ size_t pellucid_wasi_threads_count(const pellucid_wasi_threads_t *threads);
  * Changing breakpoints, all or nothing.
  * ================================================================================================== */
 
+/** Values of `pellucid_throw_t`: bits. */
+enum pellucid_throw {
+    /** Those that the call catches. */
+    PELLUCID_THROW_CAUGHT = 1,
+    /** Those that it doesn't. */
+    PELLUCID_THROW_UNCAUGHT = 2,
+};
+
 /**
  * A list of intended changes to a store's breakpoints and watchpoints. An owned object.
  *
@@ -8252,6 +8261,13 @@ size_t pellucid_wasi_threads_count(const pellucid_wasi_threads_t *threads);
  * Since: 0.1.
  */
 typedef struct pellucid_edit_t pellucid_edit_t;
+
+/**
+ * Which exceptions a breakpoint is at: of `enum pellucid_throw`, or-ed together.
+ *
+ * Since: 0.1.
+ */
+typedef uint32_t pellucid_throw_t;
 
 /**
  * When a breakpoint or watchpoint that is reached, and enabled, raises an event: if all of this holds, and its conditions if it has any
@@ -8297,6 +8313,25 @@ typedef bool (*pellucid_condition_cb_t)(void *userdata,
                                         pellucid_store_t *store,
                                         const pellucid_frame_t *frame,
                                         uint64_t id);
+
+/**
+ * Takes the text of a log point that a guest has reached.
+ *
+ * - `userdata`: as registered.
+ * - `store`: the store. It may be used as by an event handler.
+ * - `frame`: the frame that has reached it.
+ * - `id`: the breakpoint or watchpoint.
+ * - `text`: the finished text. Valid until the callback returns.
+ *
+ * It must return, and not by `longjmp` or a C++ exception.
+ *
+ * Since: 0.1.
+ */
+typedef void (*pellucid_log_point_cb_t)(void *userdata,
+                                        pellucid_store_t *store,
+                                        const pellucid_frame_t *frame,
+                                        uint64_t id,
+                                        const pellucid_str_t *text);
 
 /**
  * Begins an edit session.
@@ -8404,6 +8439,107 @@ pellucid_status_t pellucid_edit_add_at_function_name(pellucid_edit_t *edit,
                                                      const char *name,
                                                      size_t n_name,
                                                      uint64_t *out_id);
+
+/**
+ * Intends to add a breakpoint at all operators of a module that call an imported function, before the call, which is enabled: `call` and
+ * `return_call` of the function's index, whatever it is bound to: a function of the host's, of WASI's or another guest's. Calls by a table or
+ * a reference aren't among them, since what they call shows only when they do; nor are calls of the host's.
+ *
+ * - `edit`: the session.
+ * - `module`: the module that imports the function.
+ * - `func_index`: which function; it must be imported, so it is less than the number of imported functions.
+ * - `out_id`: gets the breakpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`, also if the module has no such calls; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function;
+ * `PELLUCID_ERR_INVALID_ARGUMENT` for one that isn't imported, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is
+ * over; `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_add_at_import_calls(pellucid_edit_t *edit,
+                                                    const pellucid_module_t *module,
+                                                    uint32_t func_index,
+                                                    uint64_t *out_id);
+
+/**
+ * The same for all imported functions of these names, in one module or in every module of the store, also in those that come later.
+ *
+ *     pellucid_edit_add_at_import_name_calls(edit, NULL, "wasi_snapshot_preview1", 22, "fd_write", 8, &id);
+ *
+ * - `edit`: the session.
+ * - `module`: the module; may be NULL for every module.
+ * - `import_module`, `n_import_module`: the first of the import's two names, UTF-8.
+ * - `import_name`, `n_import_name`: the second.
+ * - `out_id`: gets the breakpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if `module` imports no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
+ * for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_add_at_import_name_calls(pellucid_edit_t *edit,
+                                                         const pellucid_module_t *module,
+                                                         const char *import_module,
+                                                         size_t n_import_module,
+                                                         const char *import_name,
+                                                         size_t n_import_name,
+                                                         uint64_t *out_id);
+
+/**
+ * Intends to add a breakpoint at traps, in whichever function, which is enabled.
+ *
+ * What it raises is the event of the trap, `PELLUCID_EVENT_TRAP`, or `PELLUCID_EVENT_HOST_ERROR` for `PELLUCID_TRAP_HOST_ERROR`, in which
+ * `pellucid_event_breakpoints` has its id. A handler gets it that wants events of that kind, or that wants `PELLUCID_EVENT_BREAKPOINT`: so
+ * one that isn't for all traps needn't want those. Options and conditions are of the frame that has trapped, at the operator that did; an
+ * expression has the values before it. The call is over, as after any trap.
+ *
+ * - `edit`: the session.
+ * - `code`: the trap, one of `enum pellucid_trap`; `PELLUCID_TRAP_NONE` for any, but for exceptions that nobody catches.
+ * - `out_id`: gets the breakpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a number that is no trap's, `PELLUCID_TRAP_EXCEPTION`, or
+ * `PELLUCID_TRAP_REQUESTED`, which the host asks for; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_SYSTEM` without
+ * memory for it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_add_at_trap(pellucid_edit_t *edit,
+                                            pellucid_trap_t code,
+                                            uint64_t *out_id);
+
+/**
+ * Intends to add a breakpoint at exceptions that are thrown, in whichever function, which is enabled.
+ *
+ * What it raises is the event of the exception, `PELLUCID_EVENT_EXCEPTION` or `PELLUCID_EVENT_UNCAUGHT_EXCEPTION`, in which
+ * `pellucid_event_breakpoints` has its id. A handler gets it that wants events of that kind, or that wants `PELLUCID_EVENT_BREAKPOINT`: so
+ * one that isn't for all exceptions needn't want those. Options and conditions are of the frame that has thrown it.
+ *
+ *     pellucid_edit_add_at_exception(edit, &tag, PELLUCID_THROW_CAUGHT | PELLUCID_THROW_UNCAUGHT, &id);
+ *
+ * A resumable call pauses at exceptions that are caught for which there is no handler, whether there are breakpoints or not.
+ *
+ * - `edit`: the session.
+ * - `tag`: the exceptions' tag; may be NULL for any.
+ * - `which`: `PELLUCID_THROW_CAUGHT`, `PELLUCID_THROW_UNCAUGHT`, or both.
+ * - `out_id`: gets the breakpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` if `which` is neither nor both; `PELLUCID_ERR_WRONG_STORE` or
+ * `PELLUCID_ERR_OUT_OF_RANGE` for the tag; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_add_at_exception(pellucid_edit_t *edit,
+                                                 const pellucid_tag_t *tag,
+                                                 pellucid_throw_t which,
+                                                 uint64_t *out_id);
 
 /**
  * Intends to remove a breakpoint or watchpoint. Whether it exists is checked by the commit.
@@ -8574,6 +8710,57 @@ pellucid_status_t pellucid_store_is_traced(const pellucid_store_t *store,
                                            bool *out_is_traced);
 
 /**
+ * Intends to make a breakpoint or watchpoint a log point: where it would raise an event the guest goes on, and the host is handed a text
+ * (`pellucid_store_set_log_point_handler`).
+ *
+ *     pellucid_edit_set_log_text(edit, id, "x is {$x}, and there is {i32[$x + 4]}", 38, &error);
+ *
+ * In the text an expression between braces (`pellucid_edit_set_expression`) stands for what it is in the frame: an integer, or a float in the
+ * shortest form that is read back as the same. `{{` and `}}` are braces. What can't be told there is told as `{$x / 0: not known here}`.
+ *
+ * Its options and conditions decide whether it counts. It is told whether or not anybody wants events; not while an event handler runs,
+ * unless that wants the events of its own calls. Other breakpoints at the same operator raise their event afterwards.
+ *
+ * - `edit`: the session.
+ * - `id`: the breakpoint's id; it may be one that this session adds.
+ * - `text`, `n_text`: the text, UTF-8, of at most 4096 bytes; without any it is no log point any more.
+ * - `out_error`: gets an error object on failure, which says where the mistake is; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_NOT_FOUND` if there is no
+ * such breakpoint or watchpoint; `PELLUCID_ERR_INVALID_ARGUMENT` for a brace that stands alone, for what is no expression, or names what isn't
+ * in the one function that a breakpoint at a pc is in; `PELLUCID_ERR_SYSTEM` without memory for it.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_set_log_text(pellucid_edit_t *edit,
+                                             uint64_t id,
+                                             const char *text,
+                                             size_t n_text,
+                                             pellucid_error_t **out_error);
+
+/**
+ * Has the texts of a store's log points handed to a callback, instead of the one until now. Without one they are log messages of level
+ * `PELLUCID_LOG_INFO`.
+ *
+ * - `store`: the store.
+ * - `userdata`: for `cb`; may be NULL.
+ * - `cb`: the callback; may be NULL for none.
+ * - `finalizer`: frees `userdata` when the callback has been replaced and has returned, or when the store goes; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: the store owns `userdata` until the finalizer runs.
+ * Context: any, also in the callback that is replaced.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_store_set_log_point_handler(pellucid_store_t *store,
+                                                       void *userdata,
+                                                       pellucid_log_point_cb_t cb,
+                                                       pellucid_finalizer_t finalizer);
+
+/**
  * Intends to turn the store's single-step mode on or off: while it is on, each operator of each guest raises a step
  * event.
  *
@@ -8631,6 +8818,12 @@ enum pellucid_breakpoint_kind {
     PELLUCID_BREAKPOINT_PC = 1,
     /** The first operators of functions of a name: `pellucid_edit_add_at_function_name`. */
     PELLUCID_BREAKPOINT_FUNCTION_NAME = 2,
+    /** The operators that call an import: `pellucid_edit_add_at_import_calls`, `pellucid_edit_add_at_import_name_calls`. */
+    PELLUCID_BREAKPOINT_IMPORT_CALLS = 3,
+    /** Traps: `pellucid_edit_add_at_trap`. It is at no operator. */
+    PELLUCID_BREAKPOINT_TRAP = 4,
+    /** Exceptions that are thrown: `pellucid_edit_add_at_exception`. It is at no operator. */
+    PELLUCID_BREAKPOINT_EXCEPTION = 5,
 };
 
 /**
@@ -8652,7 +8845,7 @@ typedef struct {
     uint32_t is_enabled;
     /** Its id. */
     uint64_t id;
-    /** The number of its module, see `pellucid_module_id`; 0 if it is in every module. */
+    /** The number of its module, see `pellucid_module_id`; 0 if it is in no single one. */
     uint64_t module_id;
     /** The pc that was asked for, or that of the first operator that it is at; 0 if it isn't at any. */
     uint32_t asked_pc;
@@ -8755,7 +8948,7 @@ pellucid_status_t pellucid_breakpoint_places(const pellucid_store_t *store,
  * - `id`: the breakpoint's id.
  * - `out_module`: gets a reference to the module.
  *
- * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint, or it is in every module;
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint, or it is in no single module;
  * `PELLUCID_ERR_DEBUG_DISABLED`.
  *
  * Owns: the caller owns `*out_module`.

@@ -1,13 +1,14 @@
 //! What a breakpoint is at: an operator, or all operators that fit a description, in one module or in every module of a store, those that
-//! come later included.
+//! come later included; or what happens to a guest, wherever that is.
 //!
-//! Must not know stores or code. Read next: [`super::breakpoints`].
+//! Must not know stores or code. Read next: [`super::breakpoints`], [`super::catching`](super) for what happens.
 
-use super::replay::operator_at_or_after;
-use crate::base::{DefinedFuncIndex, Result, WasmPc, error::bail, memory};
+use super::replay::{all_operators, operator_at_or_after};
+use crate::base::{DefinedFuncIndex, FuncIndex, Result, Tag, TrapCode, WasmPc, error::bail, memory};
 use crate::runtime::Module;
-use crate::wasm::Item;
+use crate::wasm::{Item, ItemType};
 use std::rc::Rc;
+use wasmparser::Operator as WasmOperator;
 
 /// What a breakpoint is at.
 #[derive(Clone)]
@@ -26,6 +27,42 @@ pub enum BreakTarget {
         /// The name.
         name: Rc<str>,
     },
+    /// Each operator that calls an imported function by its index.
+    ImportCalls {
+        /// The module; none for every module of the store.
+        module: Option<Module>,
+        /// What is called.
+        import: ImportedFunction,
+    },
+    /// Traps with this code, or with any.
+    Trap(Option<TrapCode>),
+    /// Throws of exceptions.
+    Exception {
+        /// Of this tag; none for every tag.
+        tag: Option<Tag>,
+        /// Whether those count that the guest catches.
+        caught: bool,
+        /// Whether those count that it doesn't.
+        uncaught: bool,
+    },
+}
+
+/// An imported function, or several.
+#[derive(Clone)]
+pub enum ImportedFunction {
+    /// By its index in the module.
+    Index(FuncIndex),
+    /// By its two names, which several may have.
+    Names(Rc<str>, Rc<str>),
+}
+
+/// What happens to a guest that a breakpoint may be at.
+#[derive(Clone, Copy)]
+pub(super) enum Happening {
+    /// It traps.
+    Trap(TrapCode),
+    /// It has thrown an exception of this tag, that it catches or doesn't.
+    Exception { tag: Tag, is_caught: bool },
 }
 
 /// An operator, by its function and its pc.
@@ -36,7 +73,25 @@ impl BreakTarget {
     pub fn module(&self) -> Option<&Module> {
         match self {
             BreakTarget::Pc { module, .. } => Some(module),
-            BreakTarget::FunctionName { module, .. } => module.as_ref(),
+            BreakTarget::FunctionName { module, .. } | BreakTarget::ImportCalls { module, .. } => module.as_ref(),
+            BreakTarget::Trap(_) | BreakTarget::Exception { .. } => None,
+        }
+    }
+
+    /// Whether it is at what happens to a guest, not at operators.
+    pub(super) fn is_happening(&self) -> bool {
+        matches!(self, BreakTarget::Trap(_) | BreakTarget::Exception { .. })
+    }
+
+    /// Whether it is at this.
+    pub(super) fn is_at(&self, happening: Happening) -> bool {
+        match (self, happening) {
+            (BreakTarget::Trap(wanted), Happening::Trap(code)) => wanted.is_none_or(|wanted| wanted == code),
+            (&BreakTarget::Exception { tag: wanted, caught, uncaught }, Happening::Exception { tag, is_caught }) => {
+                let is_wanted = if is_caught { caught } else { uncaught };
+                is_wanted && wanted.is_none_or(|wanted| wanted == tag)
+            }
+            _ => false,
         }
     }
 
@@ -52,6 +107,8 @@ impl BreakTarget {
                 one((function, operator_at_or_after(module, function, *pc)?))
             }
             BreakTarget::FunctionName { name, .. } => functions_of_name(module, name),
+            BreakTarget::ImportCalls { import, .. } => calls_of(module, import),
+            BreakTarget::Trap(_) | BreakTarget::Exception { .. } => Ok(Vec::new()),
         }
     }
 }
@@ -79,5 +136,48 @@ fn functions_of_name(module: &Module, name: &str) -> Result<Vec<Operator>> {
     }
     operators.sort_unstable_by_key(|(_, pc)| *pc);
     operators.dedup();
+    Ok(operators)
+}
+
+impl ImportedFunction {
+    /// The functions of a module that it is, ascending.
+    ///
+    /// Errors: `System` without memory for it.
+    pub(super) fn functions_in(&self, module: &Module) -> Result<Vec<FuncIndex>> {
+        let info = module.info();
+        let imports = info.imports.iter().filter(|import| matches!(import.ty, ItemType::Func(_)));
+        let mut functions = Vec::new();
+        for (index, import) in (0..).map(FuncIndex::from_u32).zip(imports) {
+            let is_it = match self {
+                ImportedFunction::Index(wanted) => *wanted == index,
+                ImportedFunction::Names(module, name) => *import.module == **module && *import.name == **name,
+            };
+            if is_it {
+                memory::reserve(&mut functions, 1)?;
+                functions.push(index);
+            }
+        }
+        Ok(functions)
+    }
+}
+
+/// The operators that call such a function by its index.
+fn calls_of(module: &Module, import: &ImportedFunction) -> Result<Vec<Operator>> {
+    let callees = import.functions_in(module)?;
+    let mut operators = Vec::new();
+    if callees.is_empty() {
+        return Ok(operators);
+    }
+    for function in module.info().bodies.keys() {
+        for (pc, operator) in all_operators(module, function)? {
+            let (WasmOperator::Call { function_index } | WasmOperator::ReturnCall { function_index }) = operator else {
+                continue;
+            };
+            if callees.binary_search(&FuncIndex::from_u32(function_index)).is_ok() {
+                memory::reserve(&mut operators, 1)?;
+                operators.push((function, pc));
+            }
+        }
+    }
     Ok(operators)
 }

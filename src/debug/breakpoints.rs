@@ -5,7 +5,7 @@
 
 use super::Debuggee;
 use super::access::{Access, Accesses, accesses};
-use super::break_target::{BreakTarget, Operator};
+use super::break_target::{BreakTarget, Happening, Operator};
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
 use super::location::Cache;
@@ -133,7 +133,7 @@ impl Breakpoint {
     ///
     /// Errors: as [`BreakTarget::operators_in`].
     pub(super) fn find_places(&self, store: &Store, modules: &[Module]) -> Result<()> {
-        if self.target.module().is_none() {
+        if self.target.module().is_none() && !self.target.is_happening() {
             let mut spots = Vec::new();
             for module in modules {
                 let more = self.spots_in(module)?;
@@ -450,6 +450,8 @@ pub(super) struct SpotsOfModule {
 #[derive(Default)]
 pub(super) struct Book {
     breakpoints: RefCell<BTreeMap<u64, Rc<Breakpoint>>>,
+    /// Those that are at what happens to guests, by age.
+    at_happenings: RefCell<Vec<Rc<Breakpoint>>>,
     /// The modules whose code is mapped, in the order in which that was done.
     modules: RefCell<Vec<Module>>,
     sites: RefCell<NumberMap<SiteKey, Rc<Site>>>,
@@ -475,13 +477,32 @@ impl Book {
     }
 
     pub(super) fn insert(&self, breakpoint: Rc<Breakpoint>) {
+        if breakpoint.target.is_happening() {
+            let mut known = self.at_happenings.borrow_mut();
+            let place = known.partition_point(|other| other.id < breakpoint.id);
+            known.insert(place, breakpoint.clone());
+        }
         self.breakpoints.borrow_mut().insert(breakpoint.id, breakpoint);
     }
 
     pub(super) fn remove(&self, id: u64) {
         let removed = self.breakpoints.borrow_mut().remove(&id);
+        self.at_happenings.borrow_mut().retain(|other| other.id != id);
         // Its condition is the host's, so not while the list is borrowed.
         drop(removed);
+    }
+
+    /// Whether any enabled breakpoint is at what happens to a guest.
+    pub(super) fn any_at(&self, happening: Happening) -> bool {
+        let known = self.at_happenings.borrow();
+        known.iter().any(|breakpoint| breakpoint.rules.is_enabled() && breakpoint.target.is_at(happening))
+    }
+
+    /// The enabled breakpoints that are at what happens to a guest, by age.
+    pub(super) fn enabled_at_happening(&self, happening: Happening) -> Vec<Rc<Breakpoint>> {
+        let known = self.at_happenings.borrow();
+        let is_hit = |it: &&Rc<Breakpoint>| it.rules.is_enabled() && it.target.is_at(happening);
+        known.iter().filter(is_hit).cloned().collect()
     }
 
     /// The modules whose code is mapped.
@@ -499,7 +520,7 @@ impl Book {
         for breakpoint in self.breakpoints.borrow().values() {
             let known = breakpoint.spots.borrow();
             spots.all.extend(known.iter().filter(|spot| spot.module.is_same(module)).cloned());
-            if is_new && breakpoint.target.module().is_none() {
+            if is_new && breakpoint.target.module().is_none() && !breakpoint.target.is_happening() {
                 let late = breakpoint.spots_in(module)?;
                 spots.all.extend(late.iter().cloned());
                 spots.late.push((breakpoint.clone(), late));

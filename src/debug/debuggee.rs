@@ -11,6 +11,7 @@ use super::goal::{Goal, Request};
 use super::hash::NumberMap;
 use super::intervene::ExactForms;
 use super::location::Cache;
+use super::log_point::LogPointHandler;
 use super::pending::Pending;
 use super::stopped_call::StoppedCall;
 use super::watching::Watching;
@@ -39,6 +40,7 @@ pub struct Debuggee {
     /// How many such requests wait further down the host's stack.
     pub(super) outer_requests: Cell<u32>,
     pub(super) handler: RefCell<Option<Rc<Registered>>>,
+    pub(super) log_points: RefCell<Option<Rc<LogPointHandler>>>,
     /// The kinds of events that the handler wants; none without one.
     pub(super) mask: Cell<u32>,
     /// How many handlers are running, one inside another.
@@ -99,6 +101,7 @@ impl Debuggee {
             goal_armed: Cell::new(None),
             outer_requests: Cell::new(0),
             handler: RefCell::new(None),
+            log_points: RefCell::new(None),
             mask: Cell::new(0),
             handling: Cell::new(0),
             refused_pauses: Cell::new(0),

@@ -6,14 +6,17 @@
 
 use super::Debuggee;
 use super::arm::{Patch, Return};
-use super::break_target::BreakTarget;
+use super::break_target::{BreakTarget, ImportedFunction};
 use super::breakpoints::{Breakpoint, SiteKey};
 use super::expression::ExpressionText;
+use super::log_point::LogText;
 use super::options::{BreakpointOptions, Condition, Rules};
 use super::tracing::{Traced, TracedFunctions};
 use super::watching::Plan;
 use super::watchpoints::{WatchTarget, Watchpoint};
-use crate::base::{CodeOffset, DefinedFuncIndex, FuncIndex, Result, StoreId, WasmPc, error::bail, memory};
+use crate::base::{
+    CodeOffset, DefinedFuncIndex, FuncIndex, Result, StoreId, Tag, TrapCode, WasmPc, error::bail, memory,
+};
 use crate::runtime::{MappedBlob, Module};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -38,6 +41,7 @@ enum Intent {
     Options(u64, BreakpointOptions),
     Condition(u64, Option<Rc<Condition>>),
     Expression(u64, Option<Rc<ExpressionText>>),
+    LogText(u64, Option<Rc<LogText>>),
     SingleStep(bool),
     Trace(Module, Range<u32>, bool),
 }
@@ -67,12 +71,22 @@ struct Fate {
     options: Option<BreakpointOptions>,
     condition: Option<Option<Rc<Condition>>>,
     expression: Option<Option<Rc<ExpressionText>>>,
+    log_text: Option<Option<Rc<LogText>>>,
 }
 
 impl Fate {
     fn new(point: Point, is_listed: bool) -> Fate {
         let enabled = point.rules().is_enabled();
-        Fate { point, is_listed, exists: true, enabled, options: None, condition: None, expression: None }
+        Fate {
+            point,
+            is_listed,
+            exists: true,
+            enabled,
+            options: None,
+            condition: None,
+            expression: None,
+            log_text: None,
+        }
     }
 
     fn was_enabled(&self) -> bool {
@@ -158,10 +172,7 @@ impl Edit {
     ///
     /// Errors: `InvalidArgument` without a name; `NotFound` if the module has no such function; `System` without memory for it.
     pub fn add_at_function_name(&mut self, debuggee: &Debuggee, module: Option<&Module>, name: &str) -> Result<u64> {
-        match module {
-            Some(module) => self.check(debuggee, module)?,
-            None => self.check_store(debuggee)?,
-        }
+        self.check_some(debuggee, module)?;
         if name.is_empty() {
             bail!(InvalidArgument, "a name of no characters");
         }
@@ -173,6 +184,69 @@ impl Edit {
             bail!(NotFound, "the module has no function with a body that is called '{name}'");
         }
         Ok(self.add_target(debuggee, target)?.0)
+    }
+
+    /// Intends to add a breakpoint at each operator that calls an imported function by its index, before the call, in `module` or, without
+    /// one, in every module of the store, those included that come later; answers its id.
+    ///
+    /// Errors: `OutOfRange` or `InvalidArgument` for an index that isn't an import's, or without a module; `NotFound` if the module imports no
+    /// function of these names; `System` without memory for it.
+    pub fn add_at_import_calls(
+        &mut self,
+        debuggee: &Debuggee,
+        module: Option<&Module>,
+        import: ImportedFunction,
+    ) -> Result<u64> {
+        self.check_some(debuggee, module)?;
+        match (&import, module) {
+            (ImportedFunction::Index(_), None) => bail!(InvalidArgument, "an index is of one module"),
+            (ImportedFunction::Index(index), Some(module)) => {
+                let info = module.info();
+                if !info.funcs.is_valid(*index) {
+                    let n = info.funcs.len();
+                    bail!(OutOfRange, "the module has {n} functions, there is no {}", index.as_u32());
+                }
+                if info.defined_func(*index).is_some() {
+                    bail!(InvalidArgument, "function {} isn't imported", index.as_u32());
+                }
+            }
+            (ImportedFunction::Names(of, name), Some(module)) if import.functions_in(module)?.is_empty() => {
+                bail!(NotFound, "the module imports no function '{of}' '{name}'");
+            }
+            _ => {}
+        }
+        Ok(self.add_target(debuggee, BreakTarget::ImportCalls { module: module.cloned(), import })?.0)
+    }
+
+    /// Intends to add a breakpoint at traps with this code, or with any; answers its id.
+    ///
+    /// Errors: `InvalidArgument` for uncaught exceptions, and for traps that the host asks for at an event; `System`.
+    pub fn add_at_trap(&mut self, debuggee: &Debuggee, code: Option<TrapCode>) -> Result<u64> {
+        self.check_store(debuggee)?;
+        if let Some(code @ (TrapCode::Exception | TrapCode::Requested)) = code {
+            bail!(InvalidArgument, "no guest traps with '{code}'");
+        }
+        Ok(self.add_target(debuggee, BreakTarget::Trap(code))?.0)
+    }
+
+    /// Intends to add a breakpoint at throws of exceptions of this tag, or of any, that the guest catches, or doesn't; answers its id.
+    ///
+    /// Errors: `InvalidArgument` if it is for neither; `WrongStore` or `OutOfRange` for the tag; `System`.
+    pub fn add_at_exception(
+        &mut self,
+        debuggee: &Debuggee,
+        tag: Option<Tag>,
+        caught: bool,
+        uncaught: bool,
+    ) -> Result<u64> {
+        self.check_store(debuggee)?;
+        if !caught && !uncaught {
+            bail!(InvalidArgument, "a breakpoint at exceptions that are neither caught nor uncaught");
+        }
+        if let Some(tag) = tag {
+            debuggee.store().tag_type_id(tag)?;
+        }
+        Ok(self.add_target(debuggee, BreakTarget::Exception { tag, caught, uncaught })?.0)
     }
 
     /// Intends to add a watchpoint; answers its id. `access` is of [`bits`](super::access::bits).
@@ -223,6 +297,20 @@ impl Edit {
         memory::ask_for_several()?;
         let expression = text.map(|text| ExpressionText::new(text, function)).transpose()?;
         self.intents.push(Intent::Expression(id, expression.map(Rc::new)));
+        Ok(())
+    }
+
+    /// Intends to make a breakpoint or watchpoint a log point with this text, see [`super::log_point`], instead of the text that it has, or none
+    /// any more: it raises no event, and the host is handed the text.
+    ///
+    /// Errors: as those of [`Edit::set_expression`], for the expressions in the text; `InvalidArgument` for braces that stand alone.
+    pub fn set_log_text(&mut self, debuggee: &Debuggee, id: u64, text: Option<&str>) -> Result<()> {
+        self.check_store(debuggee)?;
+        let function = self.only_function(debuggee, id)?;
+        memory::reserve(&mut self.intents, 1)?;
+        memory::ask_for_several()?;
+        let text = text.map(|text| LogText::new(text, function.as_ref())).transpose()?;
+        self.intents.push(Intent::LogText(id, text.map(Rc::new)));
         Ok(())
     }
 
@@ -302,6 +390,9 @@ impl Edit {
             if let Some(expression) = &fate.expression {
                 fate.point.rules().set_expression(expression.clone());
             }
+            if let Some(text) = &fate.log_text {
+                fate.point.rules().set_log_text(text.clone());
+            }
             let breakpoint = match &fate.point {
                 Point::Break(breakpoint) => breakpoint,
                 Point::Watch(watchpoint) => {
@@ -316,7 +407,8 @@ impl Edit {
                     debuggee.book.remove(breakpoint.id);
                 }
             }
-            let has_new_options = fate.options.is_some() || fate.condition.is_some() || fate.expression.is_some();
+            let has_new_conditions = fate.condition.is_some() || fate.expression.is_some();
+            let has_new_options = fate.options.is_some() || has_new_conditions || fate.log_text.is_some();
             let is_marked_anew = fate.will_be_enabled() && has_new_options;
             if is_marked_anew || fate.was_enabled() != fate.will_be_enabled() {
                 debuggee.book.mark(breakpoint, fate.will_be_enabled());
@@ -340,6 +432,10 @@ impl Edit {
             bail!(InvalidArgument, "the module was compiled by another engine than the store's");
         }
         Ok(())
+    }
+
+    fn check_some(&self, debuggee: &Debuggee, module: Option<&Module>) -> Result<()> {
+        module.map_or_else(|| self.check_store(debuggee), |module| self.check(debuggee, module))
     }
 
     fn check_store(&self, debuggee: &Debuggee) -> Result<()> {
@@ -388,6 +484,7 @@ impl Edit {
                 Intent::Options(id, options) => fate(&mut fates, debuggee, id)?.options = Some(options),
                 Intent::Condition(id, condition) => fate(&mut fates, debuggee, id)?.condition = Some(condition),
                 Intent::Expression(id, expression) => fate(&mut fates, debuggee, id)?.expression = Some(expression),
+                Intent::LogText(id, text) => fate(&mut fates, debuggee, id)?.log_text = Some(text),
             }
         }
         Ok((fates, single_step))

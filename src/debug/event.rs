@@ -98,7 +98,7 @@ pub struct Event {
     pub frame: Option<Frame>,
     /// The operator about to be executed, or that trapped; 0 without a frame.
     pub pc: WasmPc,
-    /// For [`EventKind::Breakpoint`]: every enabled breakpoint at `pc`, by age.
+    /// For [`EventKind::Breakpoint`]: every enabled breakpoint at `pc`, by age. For traps and exceptions: those that are at such.
     pub breakpoints: Rc<[u64]>,
     /// For [`EventKind::Trap`] and [`EventKind::HostError`]: why.
     pub trap: Option<TrapCode>,

@@ -28,6 +28,7 @@ use super::{Debuggee, Frame};
 use crate::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, Result, ValType, Value, error::bail, memory};
 use crate::runtime::{Module, Store};
 use std::cell::RefCell;
+use std::fmt::Write;
 
 pub use parser::MOST_TEXT;
 
@@ -105,6 +106,20 @@ impl ExpressionText {
         }
         self.read_for(view)?;
         self.last.borrow().as_ref()?.expression.as_ref()?.holds(view, store)
+    }
+
+    /// Writes down what it is in a frame; answers whether that can be told.
+    pub(super) fn tell(&self, view: &View<'_>, store: &Store, out: &mut String) -> bool {
+        if !self.last.borrow().as_ref().is_some_and(|last| last.is_for(view)) && self.read_for(view).is_none() {
+            return false;
+        }
+        let last = self.last.borrow();
+        let number = last.as_ref().and_then(|last| last.expression.as_ref()?.value(view, store));
+        match number {
+            Some(Integer(number)) => write!(out, "{number}").is_ok(),
+            Some(Float(number)) => write!(out, "{number:?}").is_ok(),
+            None => false,
+        }
     }
 
     /// Reads it for the function of a frame; nothing if there is no memory for that.

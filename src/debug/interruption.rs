@@ -7,6 +7,7 @@
 //! A call that can't pause is ended where a pause is asked for: whoever asks wants control back. Ending a call that runs under
 //! others of its store is meant for these too. Read next: `session.rs`.
 
+use super::break_target::Happening;
 use super::event::Receiver;
 use super::session::{Flow, Outcome, Session};
 use super::{Debuggee, Event, EventKind, Frame};
@@ -260,8 +261,11 @@ impl Session<'_> {
     fn end(&self, code: TrapCode) -> Result<Outcome> {
         let (event, error) = self.end_with(self.frame_here().map(|(frame, _)| frame), code, None)?;
         debug_assert!(error.kind() == ErrorKind::Trap);
+        let happening = Happening::Trap(code);
+        let has_breakpoint = event.frame.is_some() && self.has_breakpoint_at(happening);
+        let event = if has_breakpoint { self.with_breakpoints(event, happening) } else { event };
         if !self.silent
-            && let Receiver::Handler(handler) = self.debuggee.receiver(EventKind::Trap, self.resumable)
+            && let Receiver::Handler(handler) = self.receiver_at(EventKind::Trap, &event.breakpoints)
         {
             self.tell_of_end(&handler, &event);
         }

@@ -6,6 +6,7 @@
 use super::breakpoints::Site;
 use super::event::{Counted, EventKind, Receiver};
 use super::expression::ExpressionText;
+use super::log_point::LogText;
 use super::session::Session;
 use super::view::View;
 use super::{Debuggee, Edit, Frame};
@@ -37,6 +38,7 @@ pub(super) struct Rules {
     pub(super) options: Cell<BreakpointOptions>,
     condition: RefCell<Option<Rc<Condition>>>,
     expression: RefCell<Option<Rc<ExpressionText>>>,
+    log_text: RefCell<Option<Rc<LogText>>>,
     pub(super) hits: Cell<u64>,
     pub(super) passed_over: Cell<u64>,
     /// How often options and condition were met, but for the count that is ignored.
@@ -55,7 +57,17 @@ impl Rules {
 
     /// Whether it doesn't always raise an event.
     pub(super) fn has_options(&self) -> bool {
-        self.options.get() != BreakpointOptions::default() || self.has_condition()
+        self.options.get() != BreakpointOptions::default() || self.has_condition() || self.log_text.borrow().is_some()
+    }
+
+    /// What is told instead of an event, if it is a log point.
+    pub(super) fn log_text(&self) -> Option<Rc<LogText>> {
+        self.log_text.borrow().clone()
+    }
+
+    /// Makes it a log point, or none.
+    pub(super) fn set_log_text(&self, text: Option<Rc<LogText>>) {
+        self.log_text.replace(text);
     }
 
     pub(super) fn has_condition(&self) -> bool {
@@ -128,17 +140,27 @@ impl Session<'_> {
         let receiver = self.debuggee.receiver(EventKind::Breakpoint, self.resumable);
         let is_told = !self.silent && !matches!(receiver, Receiver::Nobody);
         let was_moved = self.stopped_call.is_moved();
-        let (mut ids, mut spent) = (Vec::new(), Vec::new());
+        let (mut ids, mut spent, mut logged) = (Vec::new(), Vec::new(), Vec::new());
         for breakpoint in &breakpoints {
+            let log_text = breakpoint.rules.log_text();
+            // Whoever sets a log point wants its text.
+            let is_told = is_told || (log_text.is_some() && !self.silent);
             if is_told && !self.counts(EventKind::Breakpoint, breakpoint.id, &breakpoint.rules)? {
                 breakpoint.rules.count_declined();
                 continue;
             }
-            ids.push(breakpoint.id);
-            if is_told && breakpoint.rules.options.get().is_one_shot {
-                spent.push(breakpoint.id);
+            let is_spent = is_told && breakpoint.rules.options.get().is_one_shot;
+            if let Some(text) = log_text {
+                if is_told {
+                    self.log(EventKind::Breakpoint, breakpoint.id, &text);
+                }
+                logged.extend(is_spent.then_some(breakpoint.id));
+                continue;
             }
+            ids.push(breakpoint.id);
+            spent.extend(is_spent.then_some(breakpoint.id));
         }
+        self.remove_spent(logged)?;
         // Whoever was asked may have moved the frame: no operator is reached there.
         if ids.is_empty() || self.stopped_call.is_moved() != was_moved {
             return Ok(None);
@@ -156,8 +178,9 @@ impl Session<'_> {
         is_told && site.are_declined(index, self.stopped_call, self.debuggee.store(), cache)
     }
 
-    /// Removes what is there only once.
-    pub(super) fn remove_spent(&self, spent: Vec<u64>) -> Result<()> {
+    /// Removes what is there only once, unless whoever was told has done so.
+    pub(super) fn remove_spent(&self, mut spent: Vec<u64>) -> Result<()> {
+        spent.retain(|id| self.debuggee.has_point(*id));
         if spent.is_empty() {
             return Ok(());
         }
@@ -186,7 +209,7 @@ impl Session<'_> {
         }
         drop(look);
         if let Some(condition) = rules.condition()
-            && !self.ask(kind, &condition, &frame, id)
+            && !self.ask(kind, &condition, id)
         {
             return Ok(false);
         }
@@ -196,13 +219,17 @@ impl Session<'_> {
     }
 
     /// Asks the host, as an event handler is told.
-    fn ask(&self, kind: EventKind, condition: &Condition, frame: &Frame, id: u64) -> bool {
+    fn ask(&self, kind: EventKind, condition: &Condition, id: u64) -> bool {
+        self.let_host_look(kind, |frame| condition(self.debuggee, frame, id))
+    }
+
+    /// Lets the host look at the innermost frame, as an event handler may.
+    pub(super) fn let_host_look<R>(&self, kind: EventKind, look: impl FnOnce(&Frame) -> R) -> R {
+        let frame = self.stopped_call.frame(self.debuggee.store(), 0);
         self.has_begun.set(true);
         // It has seen the frame: that is stale as soon as another operator is reached.
         self.stopped_call.raised.set(Some(kind));
         let _handling = Counted::new(&self.debuggee.handling);
-        self.debuggee.letting_host_write(|| {
-            self.call.with_handler(self.debuggee.store(), || condition(self.debuggee, frame, id))
-        })
+        self.debuggee.letting_host_write(|| self.call.with_handler(self.debuggee.store(), || look(&frame)))
     }
 }

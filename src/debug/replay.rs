@@ -191,6 +191,17 @@ pub fn operator_at_or_after(module: &Module, function: DefinedFuncIndex, pc: Was
     Ok(operators.find(|(operator, _)| *operator >= pc).expect("the last byte of a body is an operator").0)
 }
 
+/// All operators of a function.
+///
+/// Errors: `System` without memory for reading.
+pub fn all_operators(
+    module: &Module,
+    function: DefinedFuncIndex,
+) -> Result<impl Iterator<Item = (WasmPc, Operator<'_>)>> {
+    memory::ask(READING)?;
+    Ok(operators_from(module, function, module.info().bodies[function].operators))
+}
+
 /// The outside of an instance's frames.
 pub struct World<'a> {
     /// The store.

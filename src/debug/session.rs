@@ -13,6 +13,7 @@
 //! and before that nobody can look at its frames any more; an operator is raised at most once each time that the guest comes
 //! to it; no cell is borrowed while a handler or the guest runs. Read next: `stopped_call.rs`, [`super::event`].
 
+use super::break_target::Happening;
 use super::breakpoints::Site;
 use super::event::{CaughtException, Receiver, Registered};
 use super::goal::{Ends, Request};
@@ -20,7 +21,7 @@ use super::interruption::BudgetView;
 use super::stopped_call::{Advance, StoppedCall};
 use super::{Action, Debuggee, Event, EventKind, Frame, Goal};
 use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc, error::bail};
-use crate::runtime::{Activation, Call, Catching, Exit, Interrupts, Stopped, TrapInfo};
+use crate::runtime::{Activation, Call, Catching, Exit, Interrupts, Stopped, Throwing, TrapInfo};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -238,26 +239,24 @@ impl<'a> Session<'a> {
         let (Some(throwing), Some(activation)) = (self.call.throwing(), self.call.activation()) else {
             return Flow::Continue(());
         };
-        let caught_by = throwing.catching.fp;
-        if !self.silent {
-            let receiver = self.debuggee.receiver(EventKind::CaughtException, self.resumable);
-            let (is_told, is_tracing) = (!matches!(receiver, Receiver::Nobody), self.debuggee.watching.tracing.any());
-            let position = if is_told || is_tracing { self.position_of(&activation, caught_by) } else { 0 };
-            if is_told || is_tracing {
+        let kind = EventKind::CaughtException;
+        let happening = Happening::Exception { tag: store.thrown_tag(&throwing), is_caught: true };
+        let has_breakpoint = self.has_breakpoint_at(happening);
+        if self.silent {
+            if has_breakpoint {
+                self.if_done(self.hit_by(happening, kind))?;
+            }
+        } else {
+            let receiver = self.debuggee.receiver(kind, self.resumable);
+            let is_told = has_breakpoint || !matches!(receiver, Receiver::Nobody);
+            let is_tracing = self.debuggee.watching.tracing.any();
+            let is_seen = is_told || is_tracing;
+            let position = if is_seen { self.position_of(&activation, throwing.catching.fp) } else { 0 };
+            if is_seen {
                 self.stopped_call.begin_throw(activation, store);
             }
             if is_told {
-                let frame = self.debuggee.innermost(self.stopped_call);
-                let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
-                let exception = CaughtException {
-                    thrown: self.if_done(store.thrown_of(&throwing))?,
-                    frame: self.stopped_call.frame(store, position),
-                    pc: throwing.catching.pc,
-                };
-                let step = self.debuggee.step_request.get();
-                let event = self.event(EventKind::CaughtException, pc, self.debuggee.no_ids.clone());
-                self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
-                self.keep_step(step);
+                self.tell_of_guests_throw(position, &throwing, happening)?;
             }
             if is_tracing {
                 self.tell_of_left(position, &throwing)?;
@@ -270,6 +269,31 @@ impl<'a> Session<'a> {
     #[cold]
     pub(super) fn position_of(&self, activation: &Activation, fp: usize) -> u32 {
         self.debuggee.store().walk(activation).take_while(|frame| frame.fp != fp).count() as u32
+    }
+
+    /// Tells whoever wants to know of an exception that will be caught, as it was thrown.
+    fn tell_of_guests_throw(&self, position: u32, throwing: &Throwing, happening: Happening) -> Flow {
+        let (store, kind) = (self.debuggee.store(), EventKind::CaughtException);
+        let ids = match self.has_breakpoint_at(happening) {
+            true => self.if_done(self.hit_by(happening, kind))?,
+            false => self.debuggee.no_ids.clone(),
+        };
+        let receiver = self.receiver_at(kind, &ids);
+        if let Receiver::Nobody = receiver {
+            return Flow::Continue(());
+        }
+        let frame = self.debuggee.innermost(self.stopped_call);
+        let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
+        let exception = CaughtException {
+            thrown: self.if_done(store.thrown_of(throwing))?,
+            frame: self.stopped_call.frame(store, position),
+            pc: throwing.catching.pc,
+        };
+        let step = self.debuggee.step_request.get();
+        let event = self.event(kind, pc, ids);
+        self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
+        self.keep_step(step);
+        Flow::Continue(())
     }
 
     /// Prepares for going on in the frame that catches an exception: newer ones are gone then, and its operands above the label, too.
@@ -656,6 +680,12 @@ impl<'a> Session<'a> {
             TrapCode::Exception => EventKind::UncaughtException,
             _ => EventKind::Trap,
         };
+        let happening = match error.thrown() {
+            Some(thrown) if kind == EventKind::UncaughtException => {
+                Happening::Exception { tag: thrown.tag, is_caught: false }
+            }
+            _ => Happening::Trap(trap.code),
+        };
         let receiver = if self.silent && !self.resumable {
             Receiver::Nobody
         } else {
@@ -663,18 +693,32 @@ impl<'a> Session<'a> {
         };
         let activation = self.call.activation().filter(|_| self.debuggee.is_debug());
         let is_traced = self.debuggee.watching.tracing.any() && !self.silent;
-        let (Some(activation), false) = (activation, matches!(receiver, Receiver::Nobody) && !is_traced) else {
+        let has_breakpoint = activation.is_some() && self.has_breakpoint_at(happening);
+        let is_seen = has_breakpoint || is_traced || !matches!(receiver, Receiver::Nobody);
+        let (Some(activation), true) = (activation, is_seen) else {
             return Outcome::Trapped(self.resumable.then(|| self.trap_event(kind, trap, None, &error)), error);
         };
         self.stopped_call.begin_trapped(activation, trap.code, store);
         let frame = self.debuggee.innermost(self.stopped_call);
         let event = self.trap_event(kind, trap, frame, &error);
+        let event = if has_breakpoint { self.with_breakpoints(event, happening) } else { event };
         if !self.silent
-            && let Receiver::Handler(handler) = receiver
+            && let Receiver::Handler(handler) = self.receiver_at(kind, &event.breakpoints)
         {
             self.tell_of_end(&handler, &event);
         }
         Outcome::Trapped(Some(event), error)
+    }
+
+    /// The event of what has ended the call, with the breakpoints that are at it.
+    pub(super) fn with_breakpoints(&self, event: Event, happening: Happening) -> Event {
+        match self.hit_by(happening, event.kind) {
+            Ok(breakpoints) => Event { breakpoints, ..event },
+            Err(error) => {
+                log::warn!("a breakpoint that is there only once stays: {error}");
+                event
+            }
+        }
     }
 
     /// Tells a handler that the call has ended, whatever the handler would like.

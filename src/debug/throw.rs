@@ -5,6 +5,7 @@
 //! exception itself it is moved to where the clause leads, as an intervention moves it. Must not know C. Invariant: a call that throws counts
 //! as moved, and what can be refused was asked for before. Read next: `intervene.rs`, [`catch_around`].
 
+use super::break_target::Happening;
 use super::evaluator::Slot;
 use super::event::{CaughtException, EventKind, Receiver};
 use super::intervene::Standing;
@@ -184,22 +185,25 @@ impl Session<'_> {
 
     /// Tells that the innermost frame throws what the frame at this place catches.
     fn tell_of_throw(&self, exception: &HostThrow, position: u32, catch: WasmPc) -> Flow {
+        let (store, kind) = (self.debuggee.store(), EventKind::CaughtException);
+        let thrown = self.if_done(store.thrown_by_host(exception))?;
+        let happening = Happening::Exception { tag: thrown.tag, is_caught: true };
+        let ids = match self.has_breakpoint_at(happening) {
+            true => self.if_done(self.hit_by(happening, kind))?,
+            false => self.debuggee.no_ids.clone(),
+        };
         if self.silent {
             return Flow::Continue(());
         }
-        let receiver = self.debuggee.receiver(EventKind::CaughtException, self.resumable);
+        let receiver = self.receiver_at(kind, &ids);
         if let Receiver::Nobody = receiver {
             return Flow::Continue(());
         }
-        let store = self.debuggee.store();
-        let exception = CaughtException {
-            thrown: Rc::new(self.if_done(store.thrown_by_host(exception))?),
-            frame: self.stopped_call.frame(store, position),
-            pc: catch,
-        };
+        let exception =
+            CaughtException { thrown: Rc::new(thrown), frame: self.stopped_call.frame(store, position), pc: catch };
         let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
         let step = self.debuggee.step_request.get();
-        let event = self.event(EventKind::CaughtException, pc, self.debuggee.no_ids.clone());
+        let event = self.event(kind, pc, ids);
         self.tell(receiver, Event { exception: Some(exception), ..event })?;
         self.keep_step(step);
         Flow::Continue(())
@@ -207,12 +211,15 @@ impl Session<'_> {
 
     fn end_uncaught(&self, exception: &HostThrow) -> Result<Outcome> {
         let store = self.debuggee.store();
-        let error = Error::exception(store.thrown_by_host(exception)?);
+        let thrown = store.thrown_by_host(exception)?;
+        let happening = Happening::Exception { tag: thrown.tag, is_caught: false };
+        let error = Error::exception(thrown);
         let frame = Some(self.stopped_call.frame(store, 0));
         let kind = EventKind::UncaughtException;
         let (event, error) = self.end_by(frame, kind, TrapCode::Exception, error)?;
+        let event = if self.has_breakpoint_at(happening) { self.with_breakpoints(event, happening) } else { event };
         if !self.silent
-            && let Receiver::Handler(handler) = self.debuggee.receiver(kind, self.resumable)
+            && let Receiver::Handler(handler) = self.receiver_at(kind, &event.breakpoints)
         {
             self.tell_of_end(&handler, &event);
         }

@@ -130,7 +130,8 @@ impl Session<'_> {
                 continue;
             };
             point.rules.count(false);
-            if !is_told {
+            let log_text = point.rules.log_text();
+            if !is_told && log_text.is_none() {
                 continue;
             }
             // Who is asked only was told of no operator.
@@ -141,7 +142,11 @@ impl Session<'_> {
             if point.rules.options.get().is_one_shot {
                 spent.push(point.id);
             }
-            told.push(hit);
+            match log_text {
+                // Who is told only this was told of no operator.
+                Some(text) => self.log(EventKind::Interrupt, point.id, &text),
+                None => told.push(hit),
+            }
         }
         // Whoever was asked may have moved the frame: what was done there is of the past.
         if self.stopped_call.moves() != moves {

@@ -26,6 +26,12 @@ pub enum pellucid_breakpoint_kind {
     PELLUCID_BREAKPOINT_PC = 1,
     /// The first operators of functions of a name: `pellucid_edit_add_at_function_name`.
     PELLUCID_BREAKPOINT_FUNCTION_NAME = 2,
+    /// The operators that call an import: `pellucid_edit_add_at_import_calls`, `pellucid_edit_add_at_import_name_calls`.
+    PELLUCID_BREAKPOINT_IMPORT_CALLS = 3,
+    /// Traps: `pellucid_edit_add_at_trap`. It is at no operator.
+    PELLUCID_BREAKPOINT_TRAP = 4,
+    /// Exceptions that are thrown: `pellucid_edit_add_at_exception`. It is at no operator.
+    PELLUCID_BREAKPOINT_EXCEPTION = 5,
 }
 
 /// An operator that a breakpoint is at.
@@ -54,7 +60,7 @@ pub struct pellucid_breakpoint_info_t {
     pub is_enabled: u32,
     /// Its id.
     pub id: u64,
-    /// The number of its module, see `pellucid_module_id`; 0 if it is in every module.
+    /// The number of its module, see `pellucid_module_id`; 0 if it is in no single one.
     pub module_id: u64,
     /// The pc that was asked for, or that of the first operator that it is at; 0 if it isn't at any.
     pub asked_pc: u32,
@@ -90,6 +96,9 @@ fn kind(target: &BreakTarget) -> pellucid_breakpoint_kind {
     match target {
         BreakTarget::Pc { .. } => pellucid_breakpoint_kind::PELLUCID_BREAKPOINT_PC,
         BreakTarget::FunctionName { .. } => pellucid_breakpoint_kind::PELLUCID_BREAKPOINT_FUNCTION_NAME,
+        BreakTarget::ImportCalls { .. } => pellucid_breakpoint_kind::PELLUCID_BREAKPOINT_IMPORT_CALLS,
+        BreakTarget::Trap(_) => pellucid_breakpoint_kind::PELLUCID_BREAKPOINT_TRAP,
+        BreakTarget::Exception { .. } => pellucid_breakpoint_kind::PELLUCID_BREAKPOINT_EXCEPTION,
     }
 }
 
@@ -199,7 +208,7 @@ pub unsafe extern "C" fn pellucid_breakpoint_places(
 /// - `id`: the breakpoint's id.
 /// - `out_module`: gets a reference to the module.
 ///
-/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint, or it is in every module;
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint, or it is in no single module;
 /// `PELLUCID_ERR_DEBUG_DISABLED`.
 ///
 /// Owns: the caller owns `*out_module`.
@@ -214,7 +223,7 @@ pub unsafe extern "C" fn pellucid_breakpoint_module(
     entry!(status null_mut(); store store, out out_module => {
         match store.debuggee().breakpoint(id)?.target.module() {
             Some(module) => out_module.give(pellucid_module_t::new(module.clone())),
-            None => bail!(NotFound, "breakpoint {id} is in every module"),
+            None => bail!(NotFound, "breakpoint {id} is in no single module"),
         }
     })
 }

@@ -2,17 +2,19 @@
 //!
 //! Knows nothing of code. Invariant: a session that was committed or discarded refuses everything but its deletion.
 
+use super::bytes::pellucid_str_t;
 use super::callback::{Userdata, pellucid_finalizer_t};
 use super::entry::{Keep, entry};
 use super::error::pellucid_error_t;
+use super::error::pellucid_trap_t;
 use super::frame::pellucid_frame_t;
-use super::handle::pellucid_instance_t;
+use super::handle::{pellucid_instance_t, pellucid_tag_t};
 use super::module::{func_index, pellucid_module_t};
 use super::pointer::alive;
 use super::status::pellucid_status_t;
 use super::store::{pellucid_store_t, refuse_deletion};
-use crate::base::{FuncIndex, Result, WasmPc, error::bail};
-use crate::debug::{BreakpointOptions, Condition, Debuggee, Edit, Frame};
+use crate::base::{FuncIndex, Result, TrapCode, WasmPc, error::bail, memory};
+use crate::debug::{BreakpointOptions, Condition, Debuggee, Edit, Frame, ImportedFunction, LogPointHandler};
 use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
@@ -200,6 +202,160 @@ pub unsafe extern "C" fn pellucid_edit_add_at_function_name(
     entry!(status null_mut(); child edit, opt module, text name n_name, opt_out out_id => {
         let module = module.map(|module| module.module());
         out_id.set(edit.change(|intents| intents.add_at_function_name(edit.store.debuggee(), module, name))?);
+        Ok(())
+    })
+}
+
+/// Intends to add a breakpoint at all operators of a module that call an imported function, before the call, which is enabled: `call` and
+/// `return_call` of the function's index, whatever it is bound to: a function of the host's, of WASI's or another guest's. Calls by a table or
+/// a reference aren't among them, since what they call shows only when they do; nor are calls of the host's.
+///
+/// - `edit`: the session.
+/// - `module`: the module that imports the function.
+/// - `func_index`: which function; it must be imported, so it is less than the number of imported functions.
+/// - `out_id`: gets the breakpoint's id; may be NULL.
+///
+/// Returns `PELLUCID_OK`, also if the module has no such calls; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such function;
+/// `PELLUCID_ERR_INVALID_ARGUMENT` for one that isn't imported, or a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is
+/// over; `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_add_at_import_calls(
+    edit: *mut pellucid_edit_t,
+    module: *const pellucid_module_t,
+    func_index: u32,
+    out_id: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, ref module, opt_out out_id => {
+        let import = ImportedFunction::Index(FuncIndex::from_u32(func_index));
+        let module = Some(module.module());
+        out_id.set(edit.change(|intents| intents.add_at_import_calls(edit.store.debuggee(), module, import))?);
+        Ok(())
+    })
+}
+
+/// The same for all imported functions of these names, in one module or in every module of the store, also in those that come later.
+///
+///     pellucid_edit_add_at_import_name_calls(edit, NULL, "wasi_snapshot_preview1", 22, "fd_write", 8, &id);
+///
+/// - `edit`: the session.
+/// - `module`: the module; may be NULL for every module.
+/// - `import_module`, `n_import_module`: the first of the import's two names, UTF-8.
+/// - `import_name`, `n_import_name`: the second.
+/// - `out_id`: gets the breakpoint's id; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if `module` imports no such function; `PELLUCID_ERR_INVALID_ARGUMENT`
+/// for a module of another engine; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_add_at_import_name_calls(
+    edit: *mut pellucid_edit_t,
+    module: *const pellucid_module_t,
+    import_module: *const c_char,
+    n_import_module: usize,
+    import_name: *const c_char,
+    n_import_name: usize,
+    out_id: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, opt module, text import_module n_import_module, text import_name n_import_name,
+        opt_out out_id => {
+        memory::ask(n_import_module.saturating_add(n_import_name).saturating_add(256))?;
+        let import = ImportedFunction::Names(import_module.into(), import_name.into());
+        let module = module.map(|module| module.module());
+        out_id.set(edit.change(|intents| intents.add_at_import_calls(edit.store.debuggee(), module, import))?);
+        Ok(())
+    })
+}
+
+/// Intends to add a breakpoint at traps, in whichever function, which is enabled.
+///
+/// What it raises is the event of the trap, `PELLUCID_EVENT_TRAP`, or `PELLUCID_EVENT_HOST_ERROR` for `PELLUCID_TRAP_HOST_ERROR`, in which
+/// `pellucid_event_breakpoints` has its id. A handler gets it that wants events of that kind, or that wants `PELLUCID_EVENT_BREAKPOINT`: so
+/// one that isn't for all traps needn't want those. Options and conditions are of the frame that has trapped, at the operator that did; an
+/// expression has the values before it. The call is over, as after any trap.
+///
+/// - `edit`: the session.
+/// - `code`: the trap, one of `enum pellucid_trap`; `PELLUCID_TRAP_NONE` for any, but for exceptions that nobody catches.
+/// - `out_id`: gets the breakpoint's id; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for a number that is no trap's, `PELLUCID_TRAP_EXCEPTION`, or
+/// `PELLUCID_TRAP_REQUESTED`, which the host asks for; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_SYSTEM` without
+/// memory for it.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_add_at_trap(
+    edit: *mut pellucid_edit_t,
+    code: pellucid_trap_t,
+    out_id: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, opt_out out_id => {
+        let known = u8::try_from(code).ok().and_then(TrapCode::from_u8);
+        if code != 0 && known.is_none() {
+            bail!(InvalidArgument, "{code} is no trap");
+        }
+        out_id.set(edit.change(|intents| intents.add_at_trap(edit.store.debuggee(), known))?);
+        Ok(())
+    })
+}
+
+/// Which exceptions a breakpoint is at: of `enum pellucid_throw`, or-ed together.
+///
+/// Since: 0.1.
+pub type pellucid_throw_t = u32;
+
+/// Values of `pellucid_throw_t`: bits.
+#[repr(C)]
+pub enum pellucid_throw {
+    /// Those that the call catches.
+    PELLUCID_THROW_CAUGHT = 1,
+    /// Those that it doesn't.
+    PELLUCID_THROW_UNCAUGHT = 2,
+}
+
+/// Intends to add a breakpoint at exceptions that are thrown, in whichever function, which is enabled.
+///
+/// What it raises is the event of the exception, `PELLUCID_EVENT_EXCEPTION` or `PELLUCID_EVENT_UNCAUGHT_EXCEPTION`, in which
+/// `pellucid_event_breakpoints` has its id. A handler gets it that wants events of that kind, or that wants `PELLUCID_EVENT_BREAKPOINT`: so
+/// one that isn't for all exceptions needn't want those. Options and conditions are of the frame that has thrown it.
+///
+///     pellucid_edit_add_at_exception(edit, &tag, PELLUCID_THROW_CAUGHT | PELLUCID_THROW_UNCAUGHT, &id);
+///
+/// A resumable call pauses at exceptions that are caught for which there is no handler, whether there are breakpoints or not.
+///
+/// - `edit`: the session.
+/// - `tag`: the exceptions' tag; may be NULL for any.
+/// - `which`: `PELLUCID_THROW_CAUGHT`, `PELLUCID_THROW_UNCAUGHT`, or both.
+/// - `out_id`: gets the breakpoint's id; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` if `which` is neither nor both; `PELLUCID_ERR_WRONG_STORE` or
+/// `PELLUCID_ERR_OUT_OF_RANGE` for the tag; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_add_at_exception(
+    edit: *mut pellucid_edit_t,
+    tag: *const pellucid_tag_t,
+    which: pellucid_throw_t,
+    out_id: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, opt tag, opt_out out_id => {
+        let (caught, uncaught) = (which & 1 != 0, which & 2 != 0);
+        if which > 3 {
+            bail!(InvalidArgument, "{which:#x} has bits that stand for no exceptions");
+        }
+        let tag = tag.map(|tag| (*tag).into());
+        out_id.set(edit.change(|intents| intents.add_at_exception(edit.store.debuggee(), tag, caught, uncaught))?);
         Ok(())
     })
 }
@@ -492,6 +648,99 @@ pub unsafe extern "C" fn pellucid_store_is_traced(
     entry!(status null_mut(); store store, ref module, out out_is_traced => {
         out_is_traced.set(store.debuggee().is_traced(module.module(), FuncIndex::from_u32(func_index))?);
         Ok(())
+    })
+}
+
+/// Intends to make a breakpoint or watchpoint a log point: where it would raise an event the guest goes on, and the host is handed a text
+/// (`pellucid_store_set_log_point_handler`).
+///
+///     pellucid_edit_set_log_text(edit, id, "x is {$x}, and there is {i32[$x + 4]}", 38, &error);
+///
+/// In the text an expression between braces (`pellucid_edit_set_expression`) stands for what it is in the frame: an integer, or a float in the
+/// shortest form that is read back as the same. `{{` and `}}` are braces. What can't be told there is told as `{$x / 0: not known here}`.
+///
+/// Its options and conditions decide whether it counts. It is told whether or not anybody wants events; not while an event handler runs,
+/// unless that wants the events of its own calls. Other breakpoints at the same operator raise their event afterwards.
+///
+/// - `edit`: the session.
+/// - `id`: the breakpoint's id; it may be one that this session adds.
+/// - `text`, `n_text`: the text, UTF-8, of at most 4096 bytes; without any it is no log point any more.
+/// - `out_error`: gets an error object on failure, which says where the mistake is; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_STATE` if the session is over; `PELLUCID_ERR_NOT_FOUND` if there is no
+/// such breakpoint or watchpoint; `PELLUCID_ERR_INVALID_ARGUMENT` for a brace that stands alone, for what is no expression, or names what isn't
+/// in the one function that a breakpoint at a pc is in; `PELLUCID_ERR_SYSTEM` without memory for it.
+///
+/// Owns: the caller owns `*out_error`.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_set_log_text(
+    edit: *mut pellucid_edit_t,
+    id: u64,
+    text: *const c_char,
+    n_text: usize,
+    out_error: *mut *mut pellucid_error_t,
+) -> pellucid_status_t {
+    entry!(status out_error; child edit, text text n_text => {
+        let text = (!text.is_empty()).then_some(text);
+        edit.change(|intents| intents.set_log_text(edit.store.debuggee(), id, text))
+    })
+}
+
+/// Takes the text of a log point that a guest has reached.
+///
+/// - `userdata`: as registered.
+/// - `store`: the store. It may be used as by an event handler.
+/// - `frame`: the frame that has reached it.
+/// - `id`: the breakpoint or watchpoint.
+/// - `text`: the finished text. Valid until the callback returns.
+///
+/// It must return, and not by `longjmp` or a C++ exception.
+///
+/// Since: 0.1.
+pub type pellucid_log_point_cb_t = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        store: *mut pellucid_store_t,
+        frame: *const pellucid_frame_t,
+        id: u64,
+        text: *const pellucid_str_t,
+    ),
+>;
+
+/// Has the texts of a store's log points handed to a callback, instead of the one until now. Without one they are log messages of level
+/// `PELLUCID_LOG_INFO`.
+///
+/// - `store`: the store.
+/// - `userdata`: for `cb`; may be NULL.
+/// - `cb`: the callback; may be NULL for none.
+/// - `finalizer`: frees `userdata` when the callback has been replaced and has returned, or when the store goes; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_DEBUG_DISABLED`.
+///
+/// Owns: the store owns `userdata` until the finalizer runs.
+/// Context: any, also in the callback that is replaced.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_store_set_log_point_handler(
+    store: *mut pellucid_store_t,
+    userdata: *mut c_void,
+    cb: pellucid_log_point_cb_t,
+    finalizer: pellucid_finalizer_t,
+) -> pellucid_status_t {
+    let userdata = Userdata::new(userdata, finalizer);
+    entry!(status null_mut(); store store => {
+        let handler = cb.map(|cb| -> LogPointHandler {
+            Box::new(move |debuggee: &Debuggee, frame: &Frame, id: u64, text: &str| {
+                let store = pellucid_store_t::of(debuggee.store());
+                let (frame, text) = (pellucid_frame_t::from(*frame), pellucid_str_t::new(text));
+                // SAFETY: the host gave the function for this userdata (header: `pellucid_log_point_cb_t`); the store, the frame and the
+                // text outlive the call.
+                unsafe { cb(userdata.pointer(), store, &frame, id, &text) }
+            })
+        });
+        store.debuggee().set_log_point_handler(handler)
     })
 }
 

@@ -405,11 +405,12 @@ pub unsafe extern "C" fn pellucid_event_pc(event: *const pellucid_event_t) -> u3
     entry!(value 0; ref event => event.event().pc.0)
 }
 
-/// The breakpoints that were hit: every enabled one at the event's pc, the oldest first.
+/// The breakpoints that were hit, the oldest first: every enabled one at the event's pc; of a trap or an exception those that are at such,
+/// see `pellucid_edit_add_at_trap` and `pellucid_edit_add_at_exception`.
 ///
 /// - `event`: the event.
 /// - `out_ids`: gets the first of their ids; may be NULL.
-/// - `out_n`: gets their number, which is 0 for other events than `PELLUCID_EVENT_BREAKPOINT`; may be NULL.
+/// - `out_n`: gets their number, which is 0 for other events; may be NULL.
 ///
 /// Returns `PELLUCID_OK`.
 ///

@@ -325,6 +325,11 @@ impl Store {
         Ok(Thrown { tag, values, owner })
     }
 
+    /// The tag of an exception that a call was left with.
+    pub fn thrown_tag(&self, throwing: &Throwing) -> Tag {
+        Tag { store: self.id(), index: throwing.tag }
+    }
+
     /// An exception that a call was left with, as the host sees it.
     ///
     /// Errors: `System`.

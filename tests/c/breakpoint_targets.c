@@ -1,4 +1,5 @@
-/* Breakpoints that aren't at one pc: at functions of a name, in one module or in all, also in those that come later. */
+/* Breakpoints that aren't at one pc: at functions of a name and calls of an import, in one module or in all, also in those that come later;
+ * at traps and exceptions. */
 
 #include "test.h"
 
@@ -258,6 +259,421 @@ static void modules_that_come_later(void) {
     close_module();
 }
 
+static const char CALLER[] =
+    "(module"
+    "  (import \"lib\" \"f\" (func $f (param i32))) (import \"lib\" \"g\" (func $g (param i32)))"
+    "  (import \"lib\" \"f\" (func $again (param i32)))"
+    "  (table funcref (elem $f)) (type $t (func (param i32)))"
+    "  (func (export \"calls\") (param $i i32)"
+    "    (call $f (local.get $i)) (call $g (i32.const 1)) (call $f (i32.const 2)) (call $again (i32.const 3))"
+    "    (call_indirect (type $t) (i32.const 4) (i32.const 0)))"
+    "  (func (export \"leaves\") (param $i i32) (return_call $f (local.get $i))))";
+
+static pellucid_status_t host_f(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args, size_t n_args,
+                                pellucid_value_t *results, size_t n_results, pellucid_error_t **out_error) {
+    (void)userdata, (void)caller, (void)args, (void)n_args, (void)results, (void)n_results, (void)out_error;
+    return PELLUCID_OK;
+}
+
+static void call_with(pellucid_instance_t in, const char *name, int32_t argument, pellucid_status_t expected) {
+    pellucid_func_t func = func_of(in, name);
+    pellucid_value_t arg = value_i32(argument);
+    told();
+    STATUS(expected, pellucid_func_call(store, &func, &arg, 1, NULL, 0, ERR));
+}
+
+static void calls_of_imports(void) {
+    pellucid_breakpoint_place_t places[8];
+    size_t n = 0;
+    open_module();
+    pellucid_instance_t lib =
+        instance_of("(module (func (export \"f\") (param i32)) (func (export \"g\") (param i32)))");
+    pellucid_kind_t kind = PELLUCID_I32;
+    pellucid_extern_t by_guest[3] = {export_of(lib, "f"), export_of(lib, "g"), export_of(lib, "f")};
+    pellucid_extern_t by_host[3];
+    for (int i = 0; i < 3; i++)
+        by_host[i] = host_import(&kind, 1, NULL, 0, host_f);
+    pellucid_module_t *caller = module_of(CALLER);
+    uint64_t early, by_index, by_names;
+    begin();
+    OK(pellucid_edit_add_at_import_name_calls(edit, NULL, TEXT("lib"), TEXT("f"), &early));
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_edit_add_at_import_name_calls(edit, caller, TEXT("lib"), TEXT("h"), NULL));
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_edit_add_at_import_name_calls(edit, caller, TEXT("f"), TEXT("lib"), NULL));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_edit_add_at_import_calls(edit, caller, 5, NULL));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_add_at_import_calls(edit, caller, 3, NULL));
+    commit();
+    CHECK(info(early).kind == PELLUCID_BREAKPOINT_IMPORT_CALLS && info(early).n_places == 0);
+    for (int i = 0; i < 2; i++) {
+        pellucid_instance_t made;
+        MUST(pellucid_instance_new(store, caller, i == 0 ? by_host : by_guest, 3, &made, ERR));
+        /* By `$f`, `$f` and `$again`; not by the table. */
+        call_with(made, "calls", 9, PELLUCID_OK);
+        CHECK(told() == 3 && n_told_ids == 1 && told_ids[0] == early && info(early).n_places == 4);
+        call_with(made, "leaves", 9, PELLUCID_OK);
+        CHECK(told() == 1);
+        begin();
+        OK(pellucid_edit_add_at_import_calls(edit, caller, 0, &by_index));
+        OK(pellucid_edit_add_at_import_name_calls(edit, caller, TEXT("lib"), TEXT("g"), &by_names));
+        OK(pellucid_edit_set_expression(edit, by_index, TEXT("operand[0] == 9"), ERR));
+        commit();
+        OK(pellucid_breakpoint_places(store, by_index, places, 8, &n));
+        CHECK(n == 3 && places[0].func_index == 3 && places[2].func_index == 4 && info(by_names).n_places == 1);
+        call_with(made, "calls", 9, PELLUCID_OK);
+        CHECK(told() == 4 && info(by_index).hits == 2 && info(by_index).declined == 1 && info(by_names).hits == 1);
+        remove_breakpoint(by_index);
+        remove_breakpoint(by_names);
+    }
+    remove_breakpoint(early);
+    pellucid_module_delete(caller);
+    close_module();
+}
+
+static const char ENDS[] =
+    "(module"
+    "  (import \"host\" \"call\" (func $host))"
+    "  (memory 1)"
+    "  (tag $odd (export \"odd\") (param i32)) (tag $even (export \"even\") (param i32))"
+    "  (func $throws (export \"throws\") (param $x i32)"
+    "    (if (i32.and (local.get $x) (i32.const 1)) (then (throw $odd (local.get $x))))"
+    "    (throw $even (local.get $x)))"
+    "  (func $catches (export \"catches\") (param $n i32)"
+    "    (loop $again"
+    "      (block $caught (try_table (catch_all $caught) (call $throws (local.get $n))))"
+    "      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))"
+    "  (func (export \"divides\") (param $x i32) (drop (i32.div_u (i32.const 1) (local.get $x))))"
+    "  (func (export \"loads\") (param $x i32) (drop (i32.load (local.get $x))))"
+    "  (func (export \"fails\") (param $x i32) (call $host)))";
+
+static uint32_t kinds_told;
+static pellucid_action_t end_action;
+
+static pellucid_action_t on_end(void *userdata, pellucid_store_t *where, pellucid_event_t *event) {
+    const uint64_t *ids;
+    (void)userdata, (void)where;
+    kinds_told |= pellucid_event_kind(event);
+    OK(pellucid_event_breakpoints(event, &ids, &n_told_ids));
+    for (size_t i = 0; i < n_told_ids && i < 4; i++)
+        told_ids[i] = ids[i];
+    n_told++;
+    return end_action;
+}
+
+static uint32_t told_kinds(void) {
+    uint32_t kinds = kinds_told;
+    kinds_told = 0;
+    return kinds;
+}
+
+static pellucid_status_t failing(void *userdata, pellucid_caller_t *caller, const pellucid_value_t *args, size_t n_args,
+                                 pellucid_value_t *results, size_t n_results, pellucid_error_t **out_error) {
+    (void)userdata, (void)caller, (void)args, (void)n_args, (void)results, (void)n_results;
+    OK(pellucid_error_new(TEXT("no"), out_error));
+    return PELLUCID_ERR_HOST;
+}
+
+static bool first_local_is_even(void *userdata, pellucid_store_t *where, const pellucid_frame_t *frame, uint64_t id) {
+    pellucid_value_t value = value_i32(1);
+    uint32_t n;
+    (void)id;
+    ++*(int *)userdata;
+    OK(pellucid_frame_read_locals(where, frame, 0, &value, 1, &n));
+    return value.of.i32 % 2 == 0;
+}
+
+static pellucid_module_t *ends;
+
+static void open_ends(uint32_t mask) {
+    open_world(true);
+    ends = module_of(ENDS);
+    pellucid_extern_t import = host_import(NULL, 0, NULL, 0, failing);
+    MUST(pellucid_instance_new(store, ends, &import, 1, &instance, ERR));
+    MUST(pellucid_store_set_event_handler(store, mask, NULL, on_end, NULL));
+    end_action = PELLUCID_ACTION_CONTINUE;
+    kinds_told = 0;
+}
+
+static void close_ends(void) {
+    pellucid_module_delete(ends);
+    close_world();
+}
+
+static uint64_t add_at_trap(pellucid_trap_t code) {
+    uint64_t id = 0;
+    begin();
+    OK(pellucid_edit_add_at_trap(edit, code, &id));
+    commit();
+    return id;
+}
+
+static void traps(void) {
+    int n_asked = 0;
+    open_ends(PELLUCID_EVENT_BREAKPOINT);
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    CHECK(told() == 0);
+    uint64_t id = add_at_trap(PELLUCID_TRAP_INTEGER_DIVIDE_BY_ZERO);
+    CHECK(info(id).kind == PELLUCID_BREAKPOINT_TRAP && info(id).n_places == 0 && info(id).module_id == 0);
+    call_with(instance, "divides", 1, PELLUCID_OK);
+    call_with(instance, "loads", -1, PELLUCID_ERR_TRAP);
+    CHECK(told() == 0);
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    CHECK(told() == 1 && told_kinds() == PELLUCID_EVENT_TRAP && n_told_ids == 1 && told_ids[0] == id && info(id).hits == 1);
+
+    /* Any trap, and failures of host functions; several at once, the oldest first. */
+    uint64_t any = add_at_trap(PELLUCID_TRAP_NONE);
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    CHECK(told() == 1 && n_told_ids == 2 && told_ids[0] == id && told_ids[1] == any);
+    call_with(instance, "loads", -1, PELLUCID_ERR_TRAP);
+    CHECK(told() == 1 && n_told_ids == 1 && told_ids[0] == any && told_kinds() == PELLUCID_EVENT_TRAP);
+    call_with(instance, "fails", 0, PELLUCID_ERR_HOST);
+    CHECK(told() == 1 && told_ids[0] == any && told_kinds() == PELLUCID_EVENT_HOST_ERROR);
+    call_with(instance, "throws", 0, PELLUCID_ERR_EXCEPTION);
+    CHECK(told() == 0);
+
+    /* Conditions are of the frame that has trapped, with the values before its operator. */
+    begin();
+    OK(pellucid_edit_remove(edit, id));
+    OK(pellucid_edit_set_expression(edit, any, TEXT("$x == -2 && operand[0] == -2"), ERR));
+    OK(pellucid_edit_set_condition(edit, any, &n_asked, first_local_is_even, NULL));
+    commit();
+    call_with(instance, "loads", -1, PELLUCID_ERR_TRAP);
+    CHECK(told() == 0 && n_asked == 0);
+    call_with(instance, "loads", -2, PELLUCID_ERR_TRAP);
+    CHECK(told() == 1 && n_asked == 1 && info(any).declined == 1);
+    pellucid_breakpoint_options_t options = {.ignore_count = 1, .is_one_shot = 1};
+    begin();
+    OK(pellucid_edit_set_options(edit, any, &options));
+    commit();
+    call_with(instance, "loads", -2, PELLUCID_ERR_TRAP);
+    CHECK(told() == 0);
+    call_with(instance, "loads", -2, PELLUCID_ERR_TRAP);
+    CHECK(told() == 1);
+    call_with(instance, "loads", -2, PELLUCID_ERR_TRAP);
+    CHECK(told() == 0);
+
+    /* A resumable call that no handler is for has the ids in its own event. */
+    MUST(pellucid_store_clear_event_handler(store));
+    id = add_at_trap(PELLUCID_TRAP_MEMORY_OUT_OF_BOUNDS);
+    pellucid_func_t func = func_of(instance, "loads");
+    pellucid_value_t arg = value_i32(-4);
+    pellucid_call_t *call;
+    pellucid_call_state_t state;
+    const pellucid_event_t *event;
+    const uint64_t *ids;
+    size_t n;
+    MUST(pellucid_call_begin(store, &func, &arg, 1, &call, ERR));
+    MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_TRAPPED);
+    OK(pellucid_call_event(call, &event));
+    OK(pellucid_event_breakpoints(event, &ids, &n));
+    CHECK(n == 1 && ids[0] == id && pellucid_event_kind(event) == PELLUCID_EVENT_TRAP);
+    pellucid_call_delete(call);
+
+    begin();
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_add_at_trap(edit, 99, NULL));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_add_at_trap(edit, PELLUCID_TRAP_EXCEPTION, NULL));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_add_at_trap(edit, PELLUCID_TRAP_REQUESTED, NULL));
+    OK(pellucid_edit_enable(edit, id, false));
+    commit();
+    MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT, NULL, on_end, NULL));
+    call_with(instance, "loads", -4, PELLUCID_ERR_TRAP);
+    CHECK(told() == 0 && info(id).hits == 1);
+    close_ends();
+}
+
+static uint64_t add_at_exception(const pellucid_tag_t *tag, pellucid_throw_t which) {
+    uint64_t id = 0;
+    begin();
+    OK(pellucid_edit_add_at_exception(edit, tag, which, &id));
+    commit();
+    return id;
+}
+
+static void exceptions(void) {
+    open_ends(PELLUCID_EVENT_BREAKPOINT);
+    pellucid_tag_t odd = export_of(instance, "odd").of.tag, even = export_of(instance, "even").of.tag;
+    call_with(instance, "catches", 4, PELLUCID_OK);
+    call_with(instance, "throws", 1, PELLUCID_ERR_EXCEPTION);
+    CHECK(told() == 0);
+    uint64_t id = add_at_exception(&odd, PELLUCID_THROW_CAUGHT);
+    CHECK(info(id).kind == PELLUCID_BREAKPOINT_EXCEPTION);
+    call_with(instance, "catches", 5, PELLUCID_OK);
+    CHECK(told() == 3 && told_kinds() == PELLUCID_EVENT_EXCEPTION && n_told_ids == 1 && told_ids[0] == id);
+    call_with(instance, "throws", 1, PELLUCID_ERR_EXCEPTION);
+    CHECK(told() == 0 && info(id).hits == 3);
+    uint64_t uncaught = add_at_exception(NULL, PELLUCID_THROW_UNCAUGHT);
+    call_with(instance, "throws", 1, PELLUCID_ERR_EXCEPTION);
+    CHECK(told() == 1 && told_kinds() == PELLUCID_EVENT_UNCAUGHT_EXCEPTION && n_told_ids == 1 && told_ids[0] == uncaught);
+    call_with(instance, "throws", 2, PELLUCID_ERR_EXCEPTION);
+    CHECK(told() == 1);
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    CHECK(told() == 0);
+    uint64_t both = add_at_exception(&even, PELLUCID_THROW_CAUGHT | PELLUCID_THROW_UNCAUGHT);
+    begin();
+    OK(pellucid_edit_set_expression(edit, both, TEXT("$x > 2"), ERR));
+    commit();
+    call_with(instance, "catches", 6, PELLUCID_OK);
+    CHECK(told() == 5 && info(both).hits == 3 && info(both).declined == 1);
+    call_with(instance, "throws", 4, PELLUCID_ERR_EXCEPTION);
+    CHECK(told() == 1 && n_told_ids == 2 && told_ids[0] == uncaught && told_ids[1] == both);
+
+    /* A handler for all exceptions gets the ids of breakpoints as well, and each event once. */
+    MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT | PELLUCID_EVENT_EXCEPTION, NULL, on_end, NULL));
+    remove_breakpoint(both);
+    call_with(instance, "catches", 2, PELLUCID_OK);
+    CHECK(told() == 2 && n_told_ids == 1 && told_ids[0] == id);
+    MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_EXCEPTION, NULL, on_end, NULL));
+    call_with(instance, "catches", 2, PELLUCID_OK);
+    CHECK(told() == 2 && n_told_ids == 1 && told_ids[0] == id);
+
+    /* A call that can pause does so, there and at no other. */
+    MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT, NULL, on_end, NULL));
+    end_action = PELLUCID_ACTION_PAUSE;
+    begin();
+    OK(pellucid_edit_remove(edit, id));
+    OK(pellucid_edit_add_at_exception(edit, NULL, PELLUCID_THROW_CAUGHT, &id));
+    OK(pellucid_edit_set_options(edit, id, &(pellucid_breakpoint_options_t){.is_one_shot = 1}));
+    commit();
+    pellucid_func_t func = func_of(instance, "catches");
+    pellucid_value_t arg = value_i32(1);
+    pellucid_call_t *call;
+    pellucid_call_state_t state;
+    MUST(pellucid_call_begin(store, &func, &arg, 1, &call, ERR));
+    MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_PAUSED && event_of(call) == PELLUCID_EVENT_EXCEPTION && depth_of(call) == 2);
+    MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_FINISHED);
+    pellucid_call_delete(call);
+    pellucid_breakpoint_info_t gone = {.struct_size = sizeof gone};
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_breakpoint_info(store, id, &gone));
+
+    pellucid_tag_t stranger = odd;
+    stranger.store++;
+    begin();
+    STATUS(PELLUCID_ERR_WRONG_STORE, pellucid_edit_add_at_exception(edit, &stranger, PELLUCID_THROW_CAUGHT, NULL));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_add_at_exception(edit, &odd, 0, NULL));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_add_at_exception(edit, &odd, 4, NULL));
+    commit();
+    close_ends();
+}
+
+static char last_text[256];
+static int n_texts, n_finalized;
+
+static void on_text(void *userdata, pellucid_store_t *where, const pellucid_frame_t *frame, uint64_t id, const pellucid_str_t *text) {
+    uint32_t n;
+    CHECK(userdata == &n_finalized && where == store && id != 0);
+    OK(pellucid_frame_local_count(where, frame, &n));
+    snprintf(last_text, sizeof last_text, "%.*s", (int)text->size, text->data);
+    n_texts++;
+}
+
+static void on_log(void *userdata, pellucid_log_level_t level, const pellucid_str_t *target, const pellucid_str_t *message) {
+    (void)target;
+    if (level == PELLUCID_LOG_INFO)
+        snprintf((char *)userdata, 256, "%.*s", (int)message->size, message->data);
+}
+
+static int texts(void) {
+    int n = n_texts;
+    n_texts = 0;
+    return n;
+}
+
+static void set_text(uint64_t id, const char *text) {
+    begin();
+    OK(pellucid_edit_set_log_text(edit, id, text, strlen(text), ERR));
+    commit();
+}
+
+static void log_points(void) {
+    char logged[256] = "";
+    open_ends(PELLUCID_EVENT_BREAKPOINT);
+    n_finalized = 0;
+    OK(pellucid_store_set_log_point_handler(store, &n_finalized, on_text, count));
+    uint64_t id = break_at_function(store, ends, 3);
+    set_text(id, "{{x}} is {$x}, half {$x / 2.0}, {1 / ($x - 4)}.");
+    call_with(instance, "divides", 5, PELLUCID_OK);
+    CHECK(told() == 0 && texts() == 1 && strcmp(last_text, "{x} is 5, half 2.5, 1.") == 0);
+    call_with(instance, "divides", 4, PELLUCID_OK);
+    CHECK(told() == 0 && texts() == 1 && strcmp(last_text, "{x} is 4, half 2.0, {1 / ($x - 4): not known here}.") == 0);
+    /* Nobody needs to want events, and a call that could pause doesn't. */
+    MUST(pellucid_store_clear_event_handler(store));
+    pellucid_func_t func = func_of(instance, "divides");
+    pellucid_value_t arg = value_i32(7);
+    pellucid_call_t *call;
+    pellucid_call_state_t state;
+    MUST(pellucid_call_begin(store, &func, &arg, 1, &call, ERR));
+    MUST(pellucid_call_resume(call, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_FINISHED && texts() == 1);
+    pellucid_call_delete(call);
+    call_with(instance, "divides", 7, PELLUCID_OK);
+    CHECK(texts() == 1);
+    MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_BREAKPOINT, NULL, on_end, NULL));
+
+    /* Conditions and counts are as of others; others at the same operator raise their event. */
+    uint64_t other = break_at_function(store, ends, 3);
+    begin();
+    OK(pellucid_edit_set_expression(edit, id, TEXT("$x > 5"), ERR));
+    commit();
+    call_with(instance, "divides", 5, PELLUCID_OK);
+    CHECK(texts() == 0 && told() == 1 && n_told_ids == 1 && told_ids[0] == other && info(id).declined == 1);
+    call_with(instance, "divides", 6, PELLUCID_OK);
+    CHECK(texts() == 1 && told() == 1 && n_told_ids == 1);
+    remove_breakpoint(other);
+    begin();
+    OK(pellucid_edit_set_options(edit, id, &(pellucid_breakpoint_options_t){.ignore_count = 1, .is_one_shot = 1}));
+    commit();
+    call_with(instance, "divides", 6, PELLUCID_OK);
+    CHECK(texts() == 0);
+    call_with(instance, "divides", 6, PELLUCID_OK);
+    CHECK(texts() == 1);
+    pellucid_breakpoint_info_t gone = {.struct_size = sizeof gone};
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_breakpoint_info(store, id, &gone));
+
+    /* Traps, exceptions and functions of a name as well. */
+    id = add_at_trap(PELLUCID_TRAP_INTEGER_DIVIDE_BY_ZERO);
+    set_text(id, "divided by {$x}, {$y}");
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    CHECK(texts() == 1 && told() == 0 && strcmp(last_text, "divided by 0, {$y: not known here}") == 0);
+    id = add_at_exception(NULL, PELLUCID_THROW_CAUGHT);
+    set_text(id, "threw {operand[0]}");
+    call_with(instance, "catches", 3, PELLUCID_OK);
+    CHECK(texts() == 3 && told() == 0 && strcmp(last_text, "threw 1") == 0);
+    id = add(NULL, "catches");
+    set_text(id, "{$n}");
+    call_with(instance, "catches", 2, PELLUCID_OK);
+    CHECK(told() == 0 && n_texts == 3);
+    texts();
+    begin();
+    OK(pellucid_edit_set_log_text(edit, id, NULL, 0, ERR));
+    commit();
+    call_with(instance, "catches", 1, PELLUCID_OK);
+    CHECK(told() == 1 && texts() == 1);
+    remove_breakpoint(id);
+
+    /* Without a callback they are log messages. */
+    OK(pellucid_store_set_log_point_handler(store, NULL, NULL, NULL));
+    CHECK(n_finalized == 1);
+    OK(pellucid_log_set(PELLUCID_LOG_INFO, logged, on_log, NULL));
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    OK(pellucid_log_set(PELLUCID_LOG_OFF, logged, on_log, NULL));
+    CHECK(texts() == 0 && strcmp(logged, "divided by 0, {$y: not known here}") == 0);
+
+    id = break_at_function(store, ends, 3);
+    static const char *const wrong[] = {"{", "}", "a {$x", "{}", "{$x +}", "{$nothing}", "}{"};
+    begin();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_set_log_text(edit, id, wrong[i], strlen(wrong[i]), ERR));
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_edit_set_log_text(edit, id + 1000, TEXT("x"), ERR));
+    OK(pellucid_edit_set_log_text(edit, id, TEXT("x"), ERR));
+    OK(pellucid_edit_remove(edit, id + 1000));
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    call_with(instance, "divides", 1, PELLUCID_OK);
+    CHECK(told() == 1);
+    close_ends();
+}
+
 /* A program that was compiled against the first header has a shorter struct. */
 static void shorter_struct(void) {
     open_module();
@@ -274,6 +690,10 @@ int main(void) {
         all_functions_of_a_name();
         names_that_nothing_has();
         modules_that_come_later();
+        calls_of_imports();
+        traps();
+        exceptions();
+        log_points();
         shorter_struct();
     }
     return finish();

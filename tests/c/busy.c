@@ -240,6 +240,10 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add(edit, waits, 1, &number, &index));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_function(edit, waits, 1, &number, &index));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_function_name(edit, waits, "f", 1, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_import_calls(edit, waits, 0, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_import_name_calls(edit, NULL, "m", 1, "f", 1, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_trap(edit, PELLUCID_TRAP_NONE, &number));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_add_at_exception(edit, NULL, PELLUCID_THROW_CAUGHT, &number));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_remove(edit, 1));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_enable(edit, 1, true));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_options(edit, 1, &(pellucid_breakpoint_options_t){0}));
@@ -247,6 +251,8 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_expression(edit, 1, "1", 1, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_trace(edit, waits, 0, 1, true));
     STATUS(PELLUCID_ERR_BUSY, pellucid_store_is_traced(store, waits, 1, &is_on));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_set_log_text(edit, 1, "x", 1, ERR));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_store_set_log_point_handler(store, NULL, NULL, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_single_step(edit, true));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_discard(edit));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_list(store, NULL, 0, &size));

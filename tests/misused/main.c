@@ -170,6 +170,11 @@ static void do_pellucid_log_cb_t(void *userdata, pellucid_log_level_t level, con
     (void)userdata, (void)level, (void)target, (void)message;
 }
 
+static void do_pellucid_log_point_cb_t(void *userdata, pellucid_store_t *where, const pellucid_frame_t *frame, uint64_t id,
+                                       const pellucid_str_t *text) {
+    (void)userdata, (void)where, (void)frame, (void)id, (void)text;
+}
+
 static pellucid_status_t do_pellucid_wasi_read_cb_t(void *userdata, uint8_t *bytes, size_t cap_bytes, size_t *out_n) {
     (void)userdata, (void)bytes, (void)cap_bytes;
     *out_n = 0;
