@@ -1,5 +1,7 @@
 //! A module under test, and what is done with it: the same in every engine and mode.
 
+use crate::accesses::Access;
+use crate::expression::Seen;
 use crate::random::{Random, mix};
 use crate::value::Val;
 use crate::{smith, writer};
@@ -7,6 +9,7 @@ use pellucid::base::{FuncIndex, FuncType, GlobalType, HeapType, RefType, TrapCod
 use pellucid::wasm::features::validated;
 use pellucid::wasm::{self, Item, ItemType, ModuleInfo, TypeRegistry};
 use std::collections::HashSet;
+use std::sync::Arc;
 use wasmparser::{Validator, WasmFeatures};
 
 /// How much work a function may do, in entries of functions and turns of loops.
@@ -316,6 +319,10 @@ pub struct Step {
     pub values: u64,
     /// Of the callers, as far as both engines show them: functions and locals; 0 if they weren't looked at.
     pub callers: u64,
+    /// What expressions are over; of the peer's steps nothing.
+    pub seen: Arc<Seen>,
+    /// What the operator is going to access; of the peer's steps nothing.
+    pub accesses: Box<[Access]>,
 }
 
 /// The operators that one call executed, as far as they were recorded.

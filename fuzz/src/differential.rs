@@ -222,6 +222,7 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     outcome.count("steps compared with the exact form", exact_steps);
     outcome.count("pauses when time was used up", interrupted.pauses);
     outcome.count("steps that these were at", interrupted.steps);
+    outcome.count("steps on from these", interrupted.steps_from);
     let traps = plain.ends.iter().filter(|end| !matches!(end, crate::case::Ended::Returned(_))).count();
     outcome.count("traps", traps as u64);
     if case.is_ours_alone() {

@@ -1,7 +1,7 @@
 //! Calls whose time is used up at any moment, and that go on: nothing changes. With debugging each pause is at a step that the call
 //! takes, as [`crate::ours::step`] found out, and after those before.
 
-use crate::case::{Call, Case, Ended, Report, Trace};
+use crate::case::{Call, Case, Ended, Report, Step, Trace};
 use crate::ours::{Session, frames, run_session};
 use crate::random::Random;
 use crate::wander::Touch;
@@ -20,6 +20,16 @@ const MOST_PAUSES: u64 = 100;
 pub struct Counts {
     pub pauses: u64,
     pub steps: u64,
+    /// How often they were stepped on from there.
+    pub steps_from: u64,
+}
+
+/// A step leads from one operator to the next one of the call.
+fn check_step(trace: &Trace, at: usize, before: (u32, u32, u32, u64), after: (u32, u32, u32, u64)) {
+    let shown = |step: &Step| (step.func, step.pc, step.depth, step.values);
+    let mut pairs = trace.steps[at..].windows(2);
+    let is_found = trace.is_cut || pairs.any(|pair| (shown(&pair[0]), shown(&pair[1])) == (before, after));
+    assert!(is_found, "after step {at} a step leads from {before:x?} to {after:x?}, which isn't the next operator");
 }
 
 /// A case to the end, interrupted again and again. `traces` are the steps of instantiation and calls, where they are known; `touch` is
@@ -99,6 +109,21 @@ fn drive(
             && random.chance(50)
         {
             touch(session, &frame, random, &mut log);
+        }
+        if random.chance(30) {
+            let before = (state.func, state.pc, depth, values);
+            if call.resume(debuggee, Resume::Step).expect("the call can be resumed") != CallState::Paused {
+                return session.ended_call(&call);
+            }
+            if call.event().expect("a paused call has an event").kind == EventKind::Step {
+                let scope = debuggee.store().open_scope().expect("there is memory");
+                let frame = call.frame(debuggee).expect("a call of the store").expect("a step has a frame");
+                let state = session.state(&frame);
+                debuggee.store().close_scope(scope).expect("it was opened last");
+                let depth = frames(debuggee, &frame).len() as u32;
+                check_step(trace, at, before, (state.func, state.pc, depth, state.values()));
+                counts.steps_from += 1;
+            }
         }
     }
 }

@@ -5,7 +5,9 @@
 pub mod driver;
 pub mod random;
 
+pub mod accesses;
 pub mod case;
+pub mod expression;
 pub mod smith;
 pub mod value;
 pub mod writer;
@@ -14,6 +16,7 @@ pub mod known;
 pub mod minimise;
 pub mod ours;
 pub mod peer;
+pub mod points;
 pub mod wander;
 
 pub mod bytes;

@@ -1,9 +1,11 @@
 //! Cases in Pellucid.
 
+use crate::accesses;
 use crate::case::{
     Call, Case, Ended, FUEL, FUEL_EXPORT, HEAP_LIMIT, Host, MEMORY_LIMIT, MOST_STEPS, Report, Snapshot, Step,
     TABLE_LIMIT, Trace, imported_element, imported_value,
 };
+use crate::expression::{GLIMPSE, GLOBALS, Seen};
 use crate::random::{hash_bytes, mix};
 use crate::value::{MOST_PARTS, Made, UNKNOWN_FUNCTION, Val, hash_values};
 use pellucid::base::{
@@ -14,6 +16,7 @@ use pellucid::debug::{Action, DebugCall, Debuggee, Edit, Event, EventKind, Frame
 use pellucid::runtime::{Engine, Extern, Module};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use wasmparser::Operator;
 
 /// An engine that compiles on the calling thread, and checks itself as far as it can.
@@ -235,6 +238,11 @@ impl Session {
             Some(error) => self.ended(Err(error)),
             None => self.ended(call.results(&self.debuggee)),
         }
+    }
+
+    /// A value as it is compared.
+    pub fn show(&self, value: &Value) -> Val {
+        self.names.show(&self.debuggee, value, 0)
     }
 
     fn show_all(&self, values: &[Value], depth: u32) -> Vec<Val> {
@@ -525,6 +533,29 @@ impl Recorder {
         if self.wanted == Some(number) {
             self.found = format!("{innermost:x?}");
         }
+        let instance = debuggee.frame_info(&frames[0]).expect("the frame is fresh").instance;
+        let instance = instance.expect("a frame of guest code has an instance");
+        let read = |memory: u32, range: std::ops::Range<u64>| {
+            let (mut bytes, count) = ([0; 16], (range.end - range.start) as usize);
+            let memory = debuggee.store().instance_memory(instance, MemoryIndex::from_u32(memory)).ok()?;
+            debuggee.store().memory_read(memory, range.start, &mut bytes[..count]).ok()?;
+            Some(u128::from_le_bytes(bytes))
+        };
+        let info = &self.names.case.info;
+        let accesses = accesses::of(info, innermost.pc, &innermost.operands, read);
+        let globals = info.globals.keys().take(GLOBALS).map(|global| {
+            let global = debuggee.store().instance_global(instance, global).expect("its global");
+            self.names.show(debuggee, &debuggee.store().global_get(global).expect("a global can be read"), 0)
+        });
+        let seen = Arc::new(Seen {
+            locals: innermost.locals.clone(),
+            operands: innermost.operands.clone(),
+            globals: globals.collect(),
+            memory: (!info.memories.is_empty())
+                .then(|| read(0, GLIMPSE..GLIMPSE + 8))
+                .flatten()
+                .map(|bits| bits as u64),
+        });
         self.trace.steps.push(Step {
             func: innermost.func,
             pc: innermost.pc,
@@ -532,6 +563,8 @@ impl Recorder {
             locals: hash_values(&innermost.locals),
             values: innermost.values(),
             callers,
+            seen,
+            accesses,
         });
         assert!(depth <= self.shadows.len() + 1, "step {number}: {depth} frames after {}", self.shadows.len());
         if is_entered {

@@ -462,7 +462,8 @@ fn look(store: &mut StoreContextMut<'_, Data>, in_words: bool) -> (Step, String)
             break;
         }
     }
-    (Step { func, pc, depth, locals, values, callers }, text)
+    let (seen, accesses) = (Default::default(), Default::default());
+    (Step { func, pc, depth, locals, values, callers, seen, accesses }, text)
 }
 
 fn place(store: &mut StoreContextMut<'_, Data>, frame: &FrameHandle) -> (u32, u32) {

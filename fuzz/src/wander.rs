@@ -1,26 +1,88 @@
-//! Debugging at random: breakpoints that come and go, steps, pauses and answers of handlers by chance. Each event must be
-//! the one that follows from the steps the call takes, which [`crate::ours::step`] found out.
+//! Debugging at random: breakpoints and watchpoints that come and go, steps of all kinds, pauses and answers of handlers by chance. Each
+//! event must be the one that follows from the steps the call takes, which [`crate::ours::step`] found out.
 
-use crate::case::{Call, Case, Ended, Report, Trace};
+use crate::accesses::Access;
+use crate::case::{Call, Case, Ended, Report, Step, Trace};
 use crate::ours::{self, HostHook, HostMoment, Session, run_session};
+use crate::points::{Hit, Points};
 use crate::random::Random;
 use pellucid::base::WasmPc;
-use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Frame, Resume};
+use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Frame, Goal, Reach, Resume};
 use pellucid::runtime::{Engine, Module};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Changes that change nothing, made wherever a call is stopped. Answers whether the innermost frame was written to or moved,
-/// and notes what was done.
-pub type Touch = dyn Fn(&Session, &Frame, &mut Random, &mut Vec<String>) -> bool;
+/// Changes that change nothing, made wherever a call is stopped. Answers what was done to the innermost frame, and notes it.
+pub type Touch = dyn Fn(&Session, &Frame, &mut Random, &mut Vec<String>) -> Touched;
 
-/// A breakpoint as it should be.
-#[derive(Clone, Debug)]
-struct Breakpoint {
-    id: u64,
-    pc: u32,
-    enabled: bool,
-    hits: u64,
+/// What was done to a frame, the most of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Touched {
+    Nothing,
+    Written,
+    Moved,
+}
+
+/// How an event should come: at the step of the number, before its operator is executed.
+#[derive(Debug)]
+enum Expected {
+    /// What the operator before did to what is watched.
+    Watchpoint(usize, Vec<Hit>),
+    Breakpoint(usize, Vec<u64>),
+    Step(usize),
+    /// The operator throws what will be caught.
+    Throw(usize),
+}
+
+impl Expected {
+    fn step(&self) -> usize {
+        match self {
+            Expected::Watchpoint(step, _) | Expected::Breakpoint(step, _) => *step,
+            Expected::Step(step) | Expected::Throw(step) => *step,
+        }
+    }
+}
+
+/// What was told of the operator where the call stands.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Told {
+    /// Only what the operator before did to what is watched.
+    Watchpoint,
+    /// That a step ended there, which had no breakpoints.
+    Step,
+    /// All there is.
+    All,
+}
+
+/// How a call goes on.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum How {
+    On,
+    Step,
+    Goal(Target),
+}
+
+/// Where a step ends, in numbers of frames.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Target {
+    depth: u32,
+    reach: Reach,
+    /// For [`Reach::To`]: the function, and whether it is the frame's.
+    func: u32,
+    is_own: bool,
+}
+
+impl Target {
+    fn ends(&self, step: &Step) -> bool {
+        step.depth < self.depth
+            || match self.reach {
+                Reach::Over => step.depth <= self.depth,
+                Reach::Out => false,
+                Reach::To(pc) => {
+                    (step.func, step.pc) == (self.func, pc.0) && (!self.is_own || step.depth <= self.depth)
+                }
+            }
+    }
 }
 
 /// What the debugger was asked for, and where the call should be.
@@ -29,16 +91,15 @@ struct Model {
     session: Rc<Session>,
     trace: Trace,
     pcs: Vec<u32>,
-    breakpoints: Vec<Breakpoint>,
+    /// What the call accesses, as far as it is of use.
+    accesses: Vec<Access>,
+    points: Points,
     single_step: bool,
     /// The step that the call stands at.
     at: Option<usize>,
-    /// Whether the breakpoints there were raised.
-    is_raised: bool,
+    told: Told,
     /// Whether it throws there: until it is caught nothing in the frames can be changed.
     is_throwing: bool,
-    /// How many exceptions were thrown and will be caught.
-    throws: usize,
     events: u32,
     log: Vec<String>,
     touch: Option<Rc<Touch>>,
@@ -54,35 +115,31 @@ impl Model {
         }
         for _ in 0..self.random.below(3) {
             let session = self.session.clone();
-            let choice = self.random.below(10);
+            let choice = self.random.below(14);
             if choice == 0 {
                 self.single_step = !self.single_step;
                 session.edit(|edit| edit.single_step(self.single_step));
                 self.note(format!("single step {}", self.single_step));
-            } else if choice < 6 || self.breakpoints.is_empty() {
+            } else if (6..9).contains(&choice) && !self.accesses.is_empty() {
+                let near = self.random.pick(&self.accesses);
+                let added = self.points.add_watchpoint(&session, &near, &mut self.random);
+                added.into_iter().for_each(|words| self.note(words));
+            } else if choice < 9 || self.points.is_empty() {
                 let pc = self.random.pick(&self.pcs);
-                let debuggee = &session.debuggee;
-                let (id, actual) =
-                    session.edit(|edit| edit.add(debuggee, &session.module, WasmPc(pc)).expect("a good pc"));
-                assert_eq!(actual.0, pc, "a breakpoint at an operator lands there");
-                self.breakpoints.push(Breakpoint { id, pc, enabled: true, hits: 0 });
-                self.note(format!("breakpoint {id} at {pc:#x}"));
+                let words = self.points.add_breakpoint(&session, pc, &mut self.random);
+                self.note(words);
+            } else if choice < 11 {
+                let words = self.points.toggle(&session, &mut self.random);
+                self.note(words);
             } else {
-                let place = self.random.below(self.breakpoints.len());
-                let Breakpoint { id, enabled, .. } = self.breakpoints[place];
-                if choice < 8 {
-                    self.breakpoints[place].enabled = !enabled;
-                    session.edit(|edit| edit.enable(id, !enabled));
-                    self.note(format!("breakpoint {id} enabled: {}", !enabled));
-                } else {
-                    self.breakpoints.remove(place);
-                    session.edit(|edit| edit.remove(id));
-                    self.note(format!("breakpoint {id} removed"));
-                }
+                let words = self.points.remove(&session, &mut self.random);
+                self.note(words);
             }
         }
+        // What is there from now on is what is compared with.
+        self.points.check_content(&self.session);
         if self.random.chance(10) {
-            self.check_book();
+            self.points.check_book(&self.session);
         }
     }
 
@@ -91,8 +148,12 @@ impl Model {
         if let Some(touch) =
             self.touch.clone().filter(|_| !self.is_throwing && self.events <= 300 && self.random.chance(30))
         {
-            // Who was told where a step ended isn't told again once it has changed the frame.
-            self.is_raised |= touch(&self.session, innermost, &mut self.random, &mut self.log);
+            // Who was told where a step ended isn't told again once it has changed the frame; who was told what the operator before did
+            // has yet to come to this one, unless the frame has been moved there.
+            match (touch(&self.session, innermost, &mut self.random, &mut self.log), self.told) {
+                (Touched::Written, Told::Step) | (Touched::Moved, _) => self.told = Told::All,
+                _ => {}
+            }
         }
     }
 
@@ -101,80 +162,119 @@ impl Model {
     }
 
     fn quieten(&mut self) {
-        if !self.breakpoints.is_empty() || self.single_step {
+        if !self.points.is_empty() || self.single_step {
             self.note("quiet".into());
-            self.session.edit(|edit| {
-                self.breakpoints.iter().for_each(|breakpoint| edit.remove(breakpoint.id));
-                edit.single_step(false);
-            });
-            self.breakpoints.clear();
+            self.points.clear(&self.session);
+            self.session.edit(|edit| edit.single_step(false));
             self.single_step = false;
         }
     }
 
-    fn check_book(&self) {
-        let listed = self.session.debuggee.breakpoints().expect("debugging is on");
-        let listed: Vec<_> = listed.iter().map(|info| (info.id, info.actual.0, info.enabled, info.hits)).collect();
-        let expected: Vec<_> = self.breakpoints.iter().map(|it| (it.id, it.pc, it.enabled, it.hits)).collect();
-        assert_eq!(listed, expected, "breakpoints: id, pc, enabled, hits");
-    }
-
-    fn is_break(&self, step: usize) -> bool {
-        self.breakpoints.iter().any(|breakpoint| breakpoint.enabled && breakpoint.pc == self.trace.steps[step].pc)
-    }
-
-    /// Where the next event is if the guest goes on like this.
-    fn next(&self, steps: bool) -> Option<usize> {
-        let steps = steps || self.single_step;
-        let from = self.at.map_or(0, |at| at + 1);
-        match self.at {
-            // A breakpoint that came where a step ended.
-            Some(at) if !steps && !self.is_raised && self.is_break(at) => Some(at),
-            _ if steps => (from < self.trace.steps.len()).then_some(from),
-            _ => (from..self.trace.steps.len()).find(|step| self.is_break(*step)),
+    /// How to go on, by chance; `frame` is the innermost one, if any is known.
+    fn choose(&mut self, frame: Option<Frame>) -> (How, Option<Goal>) {
+        let frames = frame.map_or_else(Vec::new, |frame| ours::frames(&self.session.debuggee, &frame));
+        match self.random.below(6) {
+            0 | 1 => (How::Step, None),
+            2 | 3 if !frames.is_empty() => {
+                let (target, goal) = self.choose_goal(&frames);
+                (How::Goal(target), Some(goal))
+            }
+            _ => (How::On, None),
         }
     }
 
-    /// An event happened where `expected` says; it must show what stood there when all was stepped through.
-    fn arrive(&mut self, event: &Event, expected: Option<usize>) {
-        self.events += 1;
-        let Some(next) = expected else {
-            panic!("{:?} at {}, but nothing should happen until the end\n{}", event.kind, event.pc, self.history())
+    fn choose_goal(&mut self, frames: &[Frame]) -> (Target, Goal) {
+        let place = if self.random.chance(60) { 0 } else { self.random.below(frames.len()) };
+        let info = self.session.module.info();
+        let of = self.session.debuggee.frame_info(&frames[place]).expect("the frame is fresh").func_index;
+        let reach = match self.random.below(4) {
+            0 | 1 => Reach::Over,
+            2 => Reach::Out,
+            _ => Reach::To(WasmPc(self.random.pick(&self.pcs))),
         };
-        let step = self.trace.steps[next].clone();
-        let mut ids = Vec::new();
-        for breakpoint in &mut self.breakpoints {
-            if breakpoint.enabled && breakpoint.pc == step.pc {
-                breakpoint.hits += 1;
-                ids.push(breakpoint.id);
+        let func = match reach {
+            Reach::To(pc) => info.func_index(info.function_at(pc).expect("a function's operator")),
+            Reach::Over | Reach::Out => of,
+        };
+        let depth = (frames.len() - place) as u32;
+        let goal = self.session.debuggee.step_goal(&frames[place], reach).expect("the frame is fresh");
+        (Target { depth, reach, func: func.as_u32(), is_own: func == of }, goal)
+    }
+
+    /// What comes next if the guest goes on like this. What is hit on the way is counted.
+    fn foresee(&mut self, how: How) -> Option<Expected> {
+        let steps = how == How::Step || self.single_step;
+        if let Some(here) = self.at {
+            // A breakpoint that came where a step ended.
+            let is_asked = match self.told {
+                Told::Watchpoint => true,
+                Told::Step => !steps && how == How::On,
+                Told::All => false,
+            };
+            let ids = if is_asked { self.points.hit(&self.trace.steps[here]) } else { Vec::new() };
+            if !ids.is_empty() {
+                return Some(Expected::Breakpoint(here, ids));
+            }
+            if self.trace.throws.contains(&here) && !self.is_throwing {
+                return Some(Expected::Throw(here));
             }
         }
-        let kind = if ids.is_empty() { EventKind::Step } else { EventKind::Breakpoint };
-        let shown = (event.kind, event.pc.0, event.breakpoints.to_vec());
+        for next in self.at.map_or(0, |at| at + 1)..self.trace.steps.len() {
+            if next != 0 {
+                let hits = self.points.watch(&self.trace.steps[next - 1].accesses);
+                if !hits.is_empty() {
+                    return Some(Expected::Watchpoint(next, hits));
+                }
+            }
+            let step = &self.trace.steps[next];
+            let ids = self.points.hit(step);
+            if !ids.is_empty() {
+                return Some(Expected::Breakpoint(next, ids));
+            }
+            if steps || matches!(how, How::Goal(target) if target.ends(step)) {
+                return Some(Expected::Step(next));
+            }
+            if self.trace.throws.contains(&next) {
+                return Some(Expected::Throw(next));
+            }
+        }
+        None
+    }
+
+    /// An event happened; it must be the expected one, and show what stood there when all was stepped through.
+    fn arrive(&mut self, event: &Event, expected: Option<Expected>) {
+        self.events += 1;
+        let Some(expected) = expected else {
+            panic!("{:?} at {}, but nothing should happen until the end\n{}", event.kind, event.pc, self.history())
+        };
+        let next = expected.step();
+        let step = self.trace.steps[next].clone();
+        let (kind, ids) = match &expected {
+            Expected::Watchpoint(..) => (EventKind::Watchpoint, &[][..]),
+            Expected::Breakpoint(_, ids) => (EventKind::Breakpoint, &ids[..]),
+            Expected::Step(_) => (EventKind::Step, &[][..]),
+            Expected::Throw(_) => (EventKind::CaughtException, &[][..]),
+        };
+        let shown = (event.kind, event.pc.0, &event.breakpoints[..]);
         assert_eq!(shown, (kind, step.pc, ids), "the event at step {next}\n{}", self.history());
         self.note(format!("{kind:?} at step {next}, {:#x}", step.pc));
         let state = self.session.state(&event.frame.expect("an event of guest code has a frame"));
         let same = (state.func, state.pc, state.values()) == (step.func, step.pc, step.values);
         assert!(same, "step {next} shows\n{state:x?}\nwhich isn't what single-stepping showed\n{}", self.history());
+        if let Expected::Watchpoint(_, hits) = &expected {
+            self.note(format!("of {hits:?}"));
+            let before = &self.trace.steps[next - 1];
+            self.points.check_told(&self.session, event, hits, before.pc, &before.accesses);
+        }
+        self.points.check_content(&self.session);
         self.at = Some(next);
-        self.is_raised = kind == EventKind::Breakpoint;
-        self.is_throwing = false;
-    }
-
-    /// An exception was thrown where the next event isn't yet.
-    fn throw(&mut self, event: &Event, expected: Option<usize>) {
-        let Some(&at) = self.trace.throws.get(self.throws) else {
-            panic!("an exception at {}, but nothing more is thrown\n{}", event.pc, self.history())
+        self.is_throwing = matches!(expected, Expected::Throw(_));
+        self.told = match expected {
+            Expected::Watchpoint(..) => Told::Watchpoint,
+            // Those of its breakpoints that declined aren't asked again.
+            Expected::Step(_) if !self.points.is_marked(step.pc) => Told::Step,
+            _ => Told::All,
         };
-        self.throws += 1;
-        self.events += 1;
-        self.note(format!("thrown at step {at}, {}", event.pc));
-        let is_between = self.at.is_none_or(|last| last <= at) && expected.is_none_or(|next| next > at);
-        assert!(is_between, "an exception at step {at}, expected {expected:?}\n{}", self.history());
-        let (state, step) = (self.session.state(&event.frame.expect("a frame throws")), &self.trace.steps[at]);
-        let shown = (event.pc.0, state.func, state.pc, state.values());
-        assert_eq!(shown, (step.pc, step.func, step.pc, step.values), "the throw at step {at}\n{}", self.history());
-        (self.at, self.is_raised, self.is_throwing) = (Some(at), true, true);
     }
 
     fn history(&self) -> String {
@@ -219,17 +319,18 @@ fn debug(session: &Rc<Session>, what: &Call, trace: Trace, mut random: Random, t
     // Operators that aren't reached count too.
     let info = session.module.info();
     pcs.extend(info.bodies.keys().flat_map(|body| info.operator_pcs(body)).map(|pc| pc.0));
+    let accesses = some_accesses(&trace, &mut random);
     let mut model = Model {
         random,
         session: session.clone(),
         trace,
         pcs,
-        breakpoints: Vec::new(),
+        accesses,
+        points: Points::default(),
         single_step: false,
         at: None,
-        is_raised: false,
+        told: Told::All,
         is_throwing: false,
-        throws: 0,
         events: 0,
         log: Vec::new(),
         touch,
@@ -240,7 +341,7 @@ fn debug(session: &Rc<Session>, what: &Call, trace: Trace, mut random: Random, t
     let turns = Rc::new(Turns {
         model: RefCell::new(model),
         expected: Cell::new(None),
-        steps: Cell::new(false),
+        how: Cell::new(How::On),
         is_told: Cell::new(false),
     });
     if has_handler {
@@ -253,7 +354,8 @@ fn debug(session: &Rc<Session>, what: &Call, trace: Trace, mut random: Random, t
     session.debuggee.clear_event_handler().expect("debugging is on");
     session.set_host_hook(None);
     let mut model = turns.model.borrow_mut();
-    model.check_book();
+    model.points.check_book(session);
+    model.points.check_content(session);
     model.quieten();
     ended
 }
@@ -273,77 +375,93 @@ fn touch_callers(session: &Rc<Session>, touch: Rc<Touch>, seed: u64) -> HostHook
     })
 }
 
+/// Some of what a call accesses, of each kind if there is any.
+fn some_accesses(trace: &Trace, random: &mut Random) -> Vec<Access> {
+    let all: Vec<&Access> = trace.steps.iter().flat_map(|step| &step.accesses).collect();
+    let kind = |access: &Access| std::mem::discriminant(&access.space);
+    let mut some: Vec<Access> = Vec::new();
+    for access in &all {
+        if some.iter().filter(|known| kind(known) == kind(access)).count() < 4 {
+            some.push((*access).clone());
+        }
+    }
+    if !all.is_empty() {
+        some.extend((0..20).map(|_| all[random.below(all.len())].clone()));
+    }
+    some
+}
+
 /// The handler and whoever resumes the call, who take turns.
 struct Turns {
     model: RefCell<Model>,
-    /// Where the next event is.
-    expected: Cell<Option<usize>>,
-    /// Whether the call was asked for a step, which hasn't ended.
-    steps: Cell<bool>,
+    /// The next event.
+    expected: Cell<Option<Expected>>,
+    /// What the call was asked for, which isn't done.
+    how: Cell<How>,
     /// Whether the handler saw what the call is paused at.
     is_told: Cell<bool>,
 }
 
 impl Turns {
     fn on_event(&self, event: &Event) -> Action {
-        if !matches!(event.kind, EventKind::Step | EventKind::Breakpoint | EventKind::CaughtException) {
+        use EventKind::{Breakpoint, CaughtException, Watchpoint};
+        if !matches!(event.kind, EventKind::Step | Breakpoint | CaughtException | Watchpoint) {
             return Action::Continue;
         }
         let mut model = self.model.borrow_mut();
-        self.see(&mut model, event);
+        model.arrive(event, self.expected.take());
         model.touch(&event.frame.expect("an event of guest code has a frame"));
         model.edit();
-        let action = match model.random.below(4) {
-            0 | 1 => Action::Continue,
-            2 => Action::Step,
-            _ => Action::Pause,
-        };
-        model.note(format!("the handler answers {action:?}"));
-        if action == Action::Pause {
+        if model.random.chance(25) {
             assert!(event.can_pause, "the call is resumable");
+            model.note("the handler pauses".into());
             self.is_told.set(true);
-        } else {
-            // An event ends a step, as far as it came; but for an exception, after which it goes on.
-            let goes_on = self.steps.get() && event.kind == EventKind::CaughtException;
-            self.steps.set(action == Action::Step || goes_on);
-            self.expected.set(model.next(self.steps.get()));
+            return Action::Pause;
         }
-        action
-    }
-
-    /// An event, told to the model.
-    fn see(&self, model: &mut Model, event: &Event) {
-        if event.kind == EventKind::CaughtException {
-            model.throw(event, self.expected.get());
-        } else {
-            model.arrive(event, self.expected.get());
+        let frame = model.session.debuggee.newest_frame().expect("debugging is on");
+        let (how, goal) = model.choose(frame);
+        model.note(format!("the handler answers {how:?}"));
+        // An event ends a step, as far as it came; but for an exception, after which it goes on.
+        let goes_on = how == How::On && event.kind == CaughtException;
+        self.how.set(if goes_on { self.how.get() } else { how });
+        self.expected.set(model.foresee(self.how.get()));
+        match (how, goal) {
+            (How::Goal(_), Some(goal)) => Action::Run(goal),
+            (How::Step, _) => Action::Step,
+            _ => Action::Continue,
         }
     }
 
     fn drive(&self, call: &DebugCall) -> Ended {
         let session = self.model.borrow().session.clone();
         loop {
-            let how = {
+            let resume = {
                 let mut model = self.model.borrow_mut();
                 model.edit();
-                if let Some(frame) = call.frame(&session.debuggee).expect("a call of the store") {
-                    model.touch(&frame);
-                }
-                let how = if model.random.chance(40) { Resume::Step } else { Resume::Continue };
+                let frame = call.frame(&session.debuggee).expect("a call of the store");
+                frame.iter().for_each(|frame| model.touch(frame));
+                let frame = call.frame(&session.debuggee).expect("a call of the store");
+                let (how, goal) = model.choose(frame);
                 model.note(format!("resume {how:?}"));
-                self.steps.set(how == Resume::Step);
-                self.expected.set(model.next(self.steps.get()));
-                how
+                self.how.set(how);
+                self.expected.set(model.foresee(how));
+                match (how, goal) {
+                    (How::Goal(_), Some(goal)) => Resume::Run(goal),
+                    (How::Step, _) => Resume::Step,
+                    _ => Resume::Continue,
+                }
             };
-            let state = call.resume(&session.debuggee, how).expect("the call can be resumed");
+            let state = call.resume(&session.debuggee, resume).expect("the call can be resumed");
             let mut model = self.model.borrow_mut();
-            let expected = self.expected.get();
+            let is_told = self.is_told.replace(false);
             if state != CallState::Paused {
-                assert_eq!(expected, None, "the step that had no event\n{}", model.history());
+                if let Some(expected) = self.expected.take() {
+                    panic!("{expected:?} didn't come\n{}", model.history());
+                }
                 return session.ended_call(call);
             }
-            if !self.is_told.replace(false) {
-                self.see(&mut model, &call.event().expect("a paused call has an event"));
+            if !is_told {
+                model.arrive(&call.event().expect("a paused call has an event"), self.expected.take());
             }
         }
     }

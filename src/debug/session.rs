@@ -72,6 +72,7 @@ impl<'a> Session<'a> {
     #[inline(always)]
     pub(super) fn begin(&self) -> Result<Outcome> {
         let is_stopped = self.stopped_call.is_stopped();
+        self.stopped_call.steps_from_here.set(is_stopped && self.is_requested());
         if self.debuggee.watching.any() {
             self.look_before_running(is_stopped)?;
         }
@@ -373,14 +374,15 @@ impl<'a> Session<'a> {
     pub(super) fn walk(&self, site: &Site) -> Flow {
         loop {
             let index = self.stopped_call.index();
-            let is_watching = self.debuggee.watching.any();
             let is_tracing = self.debuggee.watching.tracing.any();
-            if !is_watching || self.tell_of_watched(site, index)? {
+            if !self.debuggee.watching.any() || self.tell_of_watched(site, index)? {
                 if is_tracing {
                     self.tell_of_traced(site, index)?;
                 }
                 self.examine(site, index)?;
             }
+            // Whoever was told may have begun to watch, or have ended that.
+            let is_watching = self.debuggee.watching.any();
             if self.stopped_call.is_moved() {
                 return self.let_machine_go_on(&self.here());
             }
@@ -477,14 +479,16 @@ impl<'a> Session<'a> {
     /// breakpoint at the very operator where the step ended: an edit takes effect at once.
     #[inline(always)]
     fn examine(&self, site: &Site, index: u32) -> Flow {
-        if self.stopped_call.raised.get().is_none_or(EventKind::is_between_operators) {
+        let told = self.stopped_call.raised.get();
+        if told.is_none_or(EventKind::is_between_operators) {
             let was_moved = self.stopped_call.is_moved();
             let (kind, ids) = match self.hit(site, index)? {
                 Some(ids) => (EventKind::Breakpoint, ids),
-                // Where a watchpoint was told of that was the step's end.
+                // Where a watchpoint was told of that was the step's end. One that was asked for here ends elsewhere.
                 None if self.stopped_call.is_moved() == was_moved
-                    && self.stopped_call.raised.get() != Some(EventKind::Watchpoint)
+                    && told != Some(EventKind::Watchpoint)
                     && !self.stopped_call.is_seen.get()
+                    && (!self.stopped_call.steps_from_here.get() || self.debuggee.single_step.get())
                     && self.step_ends(site).is_at(site.pc(index)) =>
                 {
                     (EventKind::Step, self.debuggee.no_ids.clone())
@@ -599,6 +603,7 @@ impl<'a> Session<'a> {
         // A step whose end nobody would hear of is none.
         if self.resumable || self.debuggee.is_wanted(EventKind::Step) {
             self.debuggee.step_request.set(Some(Request { call: self.call.id(), goal }));
+            self.stopped_call.steps_from_here.set(true);
         }
     }
 

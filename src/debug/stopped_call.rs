@@ -42,6 +42,8 @@ pub(super) struct StoppedCall {
     pub(super) is_inspectable: Cell<bool>,
     /// What was raised at the operator where it is stopped.
     pub(super) raised: Cell<Option<EventKind>>,
+    /// Whether its step was asked for at the operator where it is stopped.
+    pub(super) steps_from_here: Cell<bool>,
     /// The trap that ended it.
     pub(super) ended: Cell<Option<TrapCode>>,
     /// The innermost frame, if it is prepared for a step.
@@ -214,6 +216,7 @@ impl StoppedCall {
         self.set_epoch(epoch);
         self.raised.set(None);
         self.is_seen.set(false);
+        self.steps_from_here.set(false);
         self.moved.set(false);
         state.top = top;
         state.known = None;
@@ -363,6 +366,7 @@ impl StoppedCall {
             self.index.set(index);
             self.raised.set(None);
             self.is_seen.set(false);
+            self.steps_from_here.set(false);
         }
         advance
     }

@@ -503,6 +503,34 @@ static void an_interrupt_outlives_its_store(void) {
     pellucid_interrupt_delete(kept);
 }
 
+/* What a handler saw that steps on from an interrupt, and pauses there. */
+struct stepped {
+    int interrupts, steps;
+    uint32_t first, last;
+};
+
+static pellucid_action_t on_stepped(void *userdata, pellucid_store_t *where, pellucid_event_t *event) {
+    (void)where;
+    struct stepped *stepped = userdata;
+    if (pellucid_event_kind(event) == PELLUCID_EVENT_INTERRUPT) {
+        stepped->interrupts++;
+        stepped->first = pellucid_event_pc(event);
+        return PELLUCID_ACTION_STEP;
+    }
+    stepped->steps++;
+    stepped->last = pellucid_event_pc(event);
+    return PELLUCID_ACTION_PAUSE;
+}
+
+/* Where a paused call stands. */
+static uint32_t pc_of(const pellucid_call_t *paused) {
+    pellucid_frame_t frame;
+    uint32_t pc = 0;
+    OK(pellucid_call_frame(paused, &frame));
+    OK(pellucid_frame_pc(store, &frame, &pc));
+    return pc;
+}
+
 /* What a handler is told, and that it decides. */
 struct told {
     unsigned interrupts, traps;
@@ -556,11 +584,38 @@ static void handlers_decide(void) {
     CHECK(resume(paused) == PELLUCID_CALL_PAUSED);
     join(&later);
     OK(pellucid_store_clear_event_handler(store));
+    uint32_t before = pc_of(paused);
     for (int i = 0; i < 1000; i++) {
         pellucid_call_state_t state = 0;
         OK(pellucid_call_resume(paused, PELLUCID_RESUME_STEP, &state, ERR));
         CHECK(state == PELLUCID_CALL_PAUSED && event_of(paused) == PELLUCID_EVENT_STEP);
+        /* Each step leads to another operator, also the first one from where it was interrupted. */
+        CHECK(pc_of(paused) != before);
+        before = pc_of(paused);
     }
+    /* So does one from wherever an interrupt finds it. */
+    for (int i = 0; i < 50; i++) {
+        begin_later(&later, 200, PELLUCID_INTERRUPT_PAUSE);
+        CHECK(resume(paused) == PELLUCID_CALL_PAUSED && event_of(paused) == PELLUCID_EVENT_INTERRUPT);
+        join(&later);
+        before = pc_of(paused);
+        pellucid_call_state_t state = 0;
+        OK(pellucid_call_resume(paused, PELLUCID_RESUME_STEP, &state, ERR));
+        CHECK(event_of(paused) == PELLUCID_EVENT_STEP && pc_of(paused) != before);
+    }
+    pellucid_call_delete(paused);
+    /* A handler that asks for a step when it hears of the interrupt gets one. */
+    struct stepped stepped = {0};
+    OK(pellucid_store_set_event_handler(store, PELLUCID_EVENT_INTERRUPT | PELLUCID_EVENT_STEP, &stepped, on_stepped, NULL));
+    paused = begin("calls", NULL, 0);
+    for (int i = 0; i < 50; i++) {
+        stepped.interrupts = stepped.steps = 0;
+        begin_later(&later, 200, PELLUCID_INTERRUPT_EVENT);
+        CHECK(resume(paused) == PELLUCID_CALL_PAUSED);
+        join(&later);
+        CHECK(stepped.interrupts == 1 && stepped.steps == 1 && stepped.last != stepped.first);
+    }
+    OK(pellucid_store_clear_event_handler(store));
     pellucid_call_delete(paused);
 }
 

@@ -608,3 +608,39 @@ fn references_in_globals_are_kept() {
     }
     assert_eq!(fields.take(), [(-1, 1), (1, 2), (2, 3)]);
 }
+
+#[test]
+fn what_a_handler_begins_to_watch_is_watched_from_the_operator_on_that_is_next() {
+    let scene = Scene::new(STORES);
+    scene.add(0, 2);
+    let memory = memory_of(&scene.debuggee, scene.instance, "m");
+    let told = Rc::new(Cell::new(0));
+    let seen = told.clone();
+    let handler = move |debuggee: &Debuggee, event: &Event| {
+        if event.kind == EventKind::Watchpoint {
+            seen.set(seen.get() + 1);
+        } else {
+            let target = WatchTarget::Memory { memory, address: 100, size: 4 };
+            edit(debuggee, |edit| edit.watch(debuggee, target, WRITE).unwrap());
+        }
+        Action::Continue
+    };
+    scene.debuggee.set_event_handler(EventKind::ALL, Box::new(handler)).unwrap();
+    scene.call("store", &[Value::I32(100), Value::I64(5)]).unwrap();
+    assert_eq!(told.get(), 1);
+}
+
+#[test]
+fn a_breakpoint_that_declines_where_a_watchpoint_was_told_of_ends_no_step() {
+    let scene = Scene::new(STORES);
+    watch(&scene, 100, 4, WRITE);
+    let breakpoint = scene.add(0, 3);
+    scene.edit(|edit| edit.set_condition(breakpoint, Some(Box::new(|_, _, _| false))));
+    let call = scene.begin("store", &[Value::I32(100), Value::I64(5)]);
+    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
+    let event = call.event().unwrap();
+    assert_eq!((event.kind, event.pc), (EventKind::Watchpoint, scene.pc(0, 3)));
+    // It stands before the last operator, which is stepped from and not to.
+    assert_eq!(call.resume(&scene.debuggee, Resume::Step).unwrap(), CallState::Finished);
+    assert_eq!(scene.debuggee.breakpoint(breakpoint).unwrap().declined, 1);
+}
