@@ -145,7 +145,8 @@ impl Session<'_> {
         self.if_done(self.move_to_catch(stopped_call, own))?;
         stopped_call.forget_handles();
         stopped_call.raised.set(None);
-        // Steps count from here.
+        // Steps count from here, and one that was asked for where it was thrown may end here.
+        stopped_call.steps_from_here.set(false);
         debuggee.goal_armed.set(None);
         ControlFlow::Continue(true)
     }
