@@ -6452,7 +6452,7 @@ enum pellucid_event_kind {
     /**
      * A call has come to its end: it has returned (`pellucid_event_results`), or failed (`pellucid_event_error`), which is
      * told of before by an event of its own, or the guest has ended itself. Every call of the host's is told of, of whatever kind, but for
-     * those that the host ends by `pellucid_call_trap` or deletes.
+     * those that the host ends by `pellucid_call_trap` or deletes, and those that never begin because calls are nested too deeply.
      */
     PELLUCID_EVENT_CALL_FINISHED = 131072,
     /**

@@ -82,6 +82,8 @@ pub struct Case {
     pub globals: Vec<(u32, String)>,
     pub memories: Vec<(u32, String)>,
     pub tables: Vec<(u32, String)>,
+    /// Steps of a call that are recorded.
+    pub most_steps: usize,
 }
 
 impl Case {
@@ -185,7 +187,19 @@ impl Case {
             Some(Item::Global(index)) => info.globals[index] == GlobalType { value: ValType::I32, mutable: true },
             _ => false,
         };
-        Ok(Case { seed, origin, bytes, info, calls, has_fuel: fuel, exported_funcs, globals, memories, tables })
+        Ok(Case {
+            seed,
+            origin,
+            bytes,
+            info,
+            calls,
+            has_fuel: fuel,
+            exported_funcs,
+            globals,
+            memories,
+            tables,
+            most_steps: MOST_STEPS,
+        })
     }
 
     /// Whether it has blocks that the peer doesn't know: the older ones that catch.
@@ -335,5 +349,5 @@ pub struct Trace {
     pub is_cut: bool,
 }
 
-/// Steps of a call that are recorded.
-pub const MOST_STEPS: usize = 4000;
+/// Steps of a call of a random module that are recorded.
+const MOST_STEPS: usize = 4000;

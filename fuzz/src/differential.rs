@@ -50,7 +50,16 @@ impl Engines {
         self.peer.get_or_init(|| peer::engine(false))
     }
 
-    fn peer_debug(&self) -> &wasmtime::Engine {
+    /// The usual ones, debugging off and on.
+    pub fn plain(&self) -> &Engine {
+        &self.off[1]
+    }
+
+    pub fn debugging(&self) -> &Engine {
+        &self.on[1]
+    }
+
+    pub fn peer_debug(&self) -> &wasmtime::Engine {
         self.peer_debug.get_or_init(|| peer::engine(true))
     }
 }
@@ -287,7 +296,7 @@ fn same_traces(case: &Case, fast: &[Trace], exact: &[Trace]) -> Result<u64, Stri
     Ok(fast.iter().map(|trace| trace.steps.len() as u64).sum())
 }
 
-fn same_as_peer(case: &Case, ours: &Report, theirs: &Report) -> Result<(), String> {
+pub fn same_as_peer(case: &Case, ours: &Report, theirs: &Report) -> Result<(), String> {
     for (call, (end, their_end)) in ours.ends.iter().zip(&theirs.ends).enumerate() {
         if !known::is_peers_end(&case.info, end, their_end) {
             return Err(differ(&format!("how {} ends", what_of(case, call)), ("ours", end), ("the peer's", their_end)));
@@ -302,7 +311,7 @@ fn same_as_peer(case: &Case, ours: &Report, theirs: &Report) -> Result<(), Strin
 }
 
 /// Compares each step of the peer with ours; how many there were.
-fn same_steps(
+pub fn same_steps(
     engines: &Engines,
     on: &Engine,
     case: &Rc<Case>,

@@ -82,6 +82,16 @@ pub fn main<State>(
     prepare: impl Fn() -> State,
     body: impl Fn(&State, u64) -> Result<Outcome, Failure>,
 ) -> ExitCode {
+    main_for(name, || 1000, prepare, body)
+}
+
+/// The same where there are so many seeds if nothing else is said.
+pub fn main_for<State>(
+    name: &str,
+    usual_count: impl Fn() -> u64,
+    prepare: impl Fn() -> State,
+    body: impl Fn(&State, u64) -> Result<Outcome, Failure>,
+) -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [role, from, to] = &args[..]
         && role == WORKER
@@ -91,7 +101,7 @@ pub fn main<State>(
         work(seed(from)..seed(to), |seed| body(&state, seed));
         return ExitCode::SUCCESS;
     }
-    let (first, count, jobs) = (number("SEED", 0), number("COUNT", 1000), number("JOBS", 1));
+    let (first, count, jobs) = (number("SEED", 0), number("COUNT", usual_count()), number("JOBS", 1));
     println!("{name}: SEED={first} COUNT={count} JOBS={jobs}");
     let start = Instant::now();
     let parent = Parent {

@@ -9,6 +9,10 @@ use pellucid::base::{FuncIndex, TrapCode, TypeIndex, WasmPc};
 use pellucid::wasm::ModuleInfo;
 use wasmparser::{BlockType, Operator};
 
+/// Modules of the specification's scripts where Wasmtime 48.0.8 ends in an assertion of its own: where its frames are read, its heap is asked
+/// for an object that it finds misaligned in the one and out of bounds in the other.
+pub const PEER_FAILS_AT: [&str; 2] = ["gc/array_copy.wast, module 0", "gc/array_new_elem.wast, module 3"];
+
 /// Frames of Wasmtime's backtraces.
 const PEERS_FRAMES: usize = 20;
 

@@ -25,6 +25,7 @@ pub mod core_dump;
 pub mod differential;
 pub mod interpreter;
 pub mod interrupted;
+pub mod oracle;
 pub mod other_values;
 pub mod same_values;
 pub mod second_thread;

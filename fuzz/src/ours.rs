@@ -2,8 +2,8 @@
 
 use crate::accesses;
 use crate::case::{
-    Call, Case, Ended, FUEL, FUEL_EXPORT, HEAP_LIMIT, Host, MEMORY_LIMIT, MOST_STEPS, Report, Snapshot, Step,
-    TABLE_LIMIT, Trace, imported_element, imported_value,
+    Call, Case, Ended, FUEL, FUEL_EXPORT, HEAP_LIMIT, Host, MEMORY_LIMIT, Report, Snapshot, Step, TABLE_LIMIT, Trace,
+    imported_element, imported_value,
 };
 use crate::expression::{GLIMPSE, GLOBALS, Seen};
 use crate::random::{hash_bytes, mix};
@@ -602,10 +602,11 @@ fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)
     let recorder = Rc::new(RefCell::new(Recorder::new(session.names.clone(), wanted_of(0))));
     let (writer, trapped) = (recorder.clone(), Rc::new(Cell::new(None)));
     let at_trap = trapped.clone();
+    let most_steps = case.most_steps;
     let handle = move |debuggee: &Debuggee, event: &Event| {
         if event.kind == EventKind::Step {
             let mut writer = writer.borrow_mut();
-            if writer.trace.steps.len() < MOST_STEPS {
+            if writer.trace.steps.len() < most_steps {
                 writer.step(debuggee, event);
             } else if !writer.trace.is_cut {
                 writer.trace.is_cut = true;

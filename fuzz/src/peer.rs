@@ -1,7 +1,7 @@
 //! Cases in Wasmtime.
 
 use crate::case::{
-    Call, Case, Ended, FUEL, FUEL_EXPORT, Host, MEMORY_LIMIT, MOST_STEPS, Report, Snapshot, Step, TABLE_LIMIT, Trace,
+    Call, Case, Ended, FUEL, FUEL_EXPORT, Host, MEMORY_LIMIT, Report, Snapshot, Step, TABLE_LIMIT, Trace,
     imported_element, imported_value,
 };
 use crate::ours::DEEP;
@@ -113,7 +113,8 @@ fn step_and_look(
     wanted: Option<(usize, usize)>,
 ) -> Result<(Report, Vec<Trace>, String), String> {
     let module = module(engine, &case.bytes)?;
-    let recorder = Recorder(Arc::new(Mutex::new(Recorded { wanted, ..Recorded::default() })));
+    let recorder =
+        Recorder(Arc::new(Mutex::new(Recorded { wanted, most_steps: case.most_steps, ..Recorded::default() })));
     let report = run_session(case, engine, &module, |store| {
         let mut recorded = recorder.0.lock().expect("nobody panics");
         recorded.traces.push(Trace::default());
@@ -403,6 +404,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 #[derive(Default)]
 struct Recorded {
     traces: Vec<Trace>,
+    most_steps: usize,
     wanted: Option<(usize, usize)>,
     found: String,
 }
@@ -419,7 +421,7 @@ impl DebugHandler for Recorder {
             let mut recorded = self.0.lock().expect("nobody panics");
             let call = recorded.traces.len() - 1;
             let trace = &recorded.traces[call];
-            if trace.steps.len() >= MOST_STEPS {
+            if trace.steps.len() >= recorded.most_steps {
                 recorded.traces[call].is_cut = true;
                 store.edit_breakpoints().expect("debugging is on").single_step(false).expect("it can be switched off");
             } else {

@@ -175,7 +175,7 @@ impl Does {
     fn of(info: &ModuleInfo, operator: &Operator<'_>) -> Option<Does> {
         use Operator::*;
         let nothing = Does::default();
-        let keeps_references = |storage: StorageType| matches!(storage, StorageType::Val(ValType::Ref(_)));
+        let is_reference = |storage: StorageType| matches!(storage, StorageType::Val(ValType::Ref(_)));
         Some(match operator {
             Nop | Drop | Select | LocalGet { .. } | LocalSet { .. } | LocalTee { .. } => nothing,
             I32Const { .. } | I64Const { .. } | F32Const { .. } | F64Const { .. } => nothing,
@@ -194,7 +194,7 @@ impl Does {
             StructSet { struct_type_index, field_index } => {
                 let fields = info.struct_fields(TypeIndex::from_u32(*struct_type_index));
                 let field = fields.get(*field_index as usize)?;
-                (!keeps_references(field.storage)).then_some(Does { traps: true, changes: true, ..nothing })?
+                (!is_reference(field.storage)).then_some(Does { traps: true, changes: true, ..nothing })?
             }
             I32Load { .. }
             | I64Load { .. }

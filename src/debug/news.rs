@@ -142,7 +142,7 @@ impl Session<'_> {
 
     #[cold]
     fn tell_of_end_to_handler(&self, outcome: &Outcome) {
-        if self.silent {
+        if self.silent || self.is_refused.get() {
             return self.debuggee.forget_growths();
         }
         // What it has done with its last operator.

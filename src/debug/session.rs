@@ -46,6 +46,8 @@ pub(super) struct Session<'a> {
     pub(super) budget: Option<BudgetView<'a>>,
     /// Whether it has run the guest, or a handler: it is no new call any more.
     pub(super) has_begun: Cell<bool>,
+    /// Whether it was refused because calls are nested too deeply: whoever would be told of its end might call once more.
+    pub(super) is_refused: Cell<bool>,
     /// Whether what the host throws is being thrown.
     pub(super) is_throwing: Cell<bool>,
     /// How the call ended, once it has. Functions hand on only whether it has ended, which is cheaper at every stop.
@@ -64,8 +66,8 @@ impl<'a> Session<'a> {
         budget: Option<BudgetView<'a>>,
     ) -> Session<'a> {
         let (silent, has_begun, outcome) = (debuggee.is_silent(), Cell::new(false), Cell::new(None));
-        let is_throwing = Cell::new(false);
-        Session { debuggee, call, stopped_call, resumable, silent, budget, has_begun, is_throwing, outcome }
+        let (is_refused, is_throwing) = (Cell::new(false), Cell::new(false));
+        Session { debuggee, call, stopped_call, resumable, silent, budget, has_begun, is_refused, is_throwing, outcome }
     }
 
     /// Goes on with a resumable call that is ready or paused, or has yielded.
@@ -673,6 +675,7 @@ impl<'a> Session<'a> {
     }
 
     fn trapped(&self, trap: &TrapInfo) -> Outcome {
+        self.is_refused.set(trap.code == TrapCode::CallStackExhausted && trap.pc.0 == 0);
         self.forget_request();
         self.give_up_running_on();
         let store = self.debuggee.store();

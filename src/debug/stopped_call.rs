@@ -282,6 +282,8 @@ impl StoppedCall {
         self.end();
         self.ended.set(None);
         self.moves.set(0);
+        // The call may have ended instead of going on where it was moved to.
+        self.moved.set(false);
         self.replaced.set(0);
         self.replacements.borrow_mut().clear();
         self.prepared.set(None);

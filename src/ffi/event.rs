@@ -132,7 +132,7 @@ pub enum pellucid_event_kind {
     PELLUCID_EVENT_FUEL = 65536,
     /// A call has come to its end: it has returned (`pellucid_event_results`), or failed (`pellucid_event_error`), which is
     /// told of before by an event of its own, or the guest has ended itself. Every call of the host's is told of, of whatever kind, but for
-    /// those that the host ends by `pellucid_call_trap` or deletes.
+    /// those that the host ends by `pellucid_call_trap` or deletes, and those that never begin because calls are nested too deeply.
     PELLUCID_EVENT_CALL_FINISHED = 131072,
     /// In a mask: every kind that stops a guest or ends its call for a reason. Those of what happens all the time where all is well,
     /// `PELLUCID_EVENT_MEMORY_GROWN`, `PELLUCID_EVENT_MODULE_LOADED`, `PELLUCID_EVENT_INSTANCE_CREATED` and `PELLUCID_EVENT_CALL_FINISHED`,

@@ -1,7 +1,7 @@
 //! Events of a store in which all is well: modules, instances, memories that grow, calls that are over.
 
 use crate::scene::{Scene, func, host, kind, module, pc};
-use pellucid::base::{Error, ErrorKind, Func, Memory, StoreLimits, ValType, Value};
+use pellucid::base::{Error, ErrorKind, Func, Memory, StoreLimits, TrapCode, ValType, Value};
 use pellucid::debug::{Action, CallState, Debuggee, Event, EventKind, Resume, Subject};
 use pellucid::runtime::Extern;
 use std::cell::{Cell, RefCell};
@@ -337,4 +337,22 @@ fn objects_that_are_returned_survive_the_handler() {
     assert_eq!((got.get(), seen.get()), (6, 1));
     scene.debuggee.clear_event_handler().unwrap();
     assert_eq!(scene.debuggee.call(get, &made).unwrap(), [Value::I32(6)]);
+}
+
+#[test]
+fn calls_that_a_handler_makes_at_the_end_of_calls_are_bounded() {
+    let scene = Scene::new(GROWS);
+    let calls = Rc::new(Cell::new(0));
+    let (counted, answer) = (calls.clone(), scene.func("answer"));
+    let handler = move |debuggee: &Debuggee, _: &Event| {
+        counted.set(counted.get() + 1);
+        if let Err(error) = debuggee.call(answer, &[Value::I32(1)]) {
+            assert_eq!(error.trap_code(), Some(TrapCode::CallStackExhausted));
+        }
+        Action::Continue
+    };
+    let mask = EventKind::CallFinished.bit() | EventKind::NESTED;
+    scene.debuggee.set_event_handler(mask, Box::new(handler)).unwrap();
+    assert!(scene.call("answer", &[Value::I32(1)]).is_ok());
+    assert_eq!(calls.get(), StoreLimits::default().nested_calls);
 }

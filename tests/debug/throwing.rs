@@ -443,3 +443,32 @@ fn what_was_written_before_is_there_where_it_is_caught() {
     throws(&scene);
     assert_eq!(finish(&scene, &call), [Value::I32(41)]);
 }
+
+#[test]
+fn calls_after_one_that_ended_where_it_was_moved_are_as_ever() {
+    let scene = Scene::new(TEXT);
+    let e = tag(&scene, "e");
+    for intervention in 0..4 {
+        let id = scene.add(2, 0);
+        let handler = move |debuggee: &Debuggee, event: &Event| {
+            let frame = event.frame.unwrap();
+            match intervention {
+                0 => debuggee.frame_throw(&frame, e, &[Value::I32(9)]).unwrap(),
+                1 => debuggee.frame_write_local(&frame, 0, &Value::I32(5)).unwrap(),
+                2 => drop(debuggee.frame_restart(&frame).unwrap()),
+                _ => drop(debuggee.frame_return(&frame, &[Value::I32(5)]).unwrap()),
+            }
+            if intervention == 0 { Action::Continue } else { Action::Trap("enough".into()) }
+        };
+        scene.debuggee.set_event_handler(EventKind::Breakpoint.bit(), Box::new(handler)).unwrap();
+        scene.call("inner", &[Value::I32(0)]).unwrap_err();
+        scene.debuggee.clear_event_handler().unwrap();
+        scene.edit(|edit| edit.remove(id));
+        // What it gives without anybody looking.
+        assert_eq!(outcome_of_inner(&scene), outcome_of_inner(&Scene::new(TEXT)), "intervention {intervention}");
+    }
+}
+
+fn outcome_of_inner(scene: &Scene) -> Result<Vec<Value>, Option<pellucid::base::TrapCode>> {
+    scene.call("inner", &[Value::I32(0)]).map_err(|error| error.trap_code())
+}
