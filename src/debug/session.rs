@@ -376,15 +376,14 @@ impl<'a> Session<'a> {
     pub(super) fn walk(&self, site: &Site) -> Flow {
         loop {
             let index = self.stopped_call.index();
-            let is_tracing = self.debuggee.watching.tracing.any();
             if !self.debuggee.watching.any() || self.tell_of_watched(site, index)? {
-                if is_tracing {
+                if self.debuggee.watching.tracing.any() {
                     self.tell_of_traced(site, index)?;
                 }
                 self.examine(site, index)?;
             }
-            // Whoever was told may have begun to watch, or have ended that.
-            let is_watching = self.debuggee.watching.any();
+            // Whoever was told may have begun to watch or to trace, or have ended that.
+            let (is_watching, is_tracing) = (self.debuggee.watching.any(), self.debuggee.watching.tracing.any());
             if self.stopped_call.is_moved() {
                 return self.let_machine_go_on(&self.here());
             }

@@ -290,7 +290,8 @@ pub unsafe extern "C" fn pellucid_config_set_interrupt_checks(
 /// Sets whether calls of small functions of the same module are replaced by what these functions do, where the module's code is
 /// optimised: those without calls and loops of their own.
 ///
-/// Nothing but time tells the difference. Backtraces have the frames of such functions too; with debugging the function itself is
+/// What tells the difference is time, what compiling takes of `pellucid_config_set_compile_memory`, and, without signal handlers,
+/// whether `pellucid_error_fault` knows the address of an access whose place has become a constant; nothing else. Backtraces have the frames of such functions too; with debugging the function itself is
 /// called whenever somebody wants to see it: a breakpoint, a watchpoint or a step. In engines with fuel or interrupt checks all
 /// functions are called.
 ///

@@ -371,3 +371,21 @@ fn other_forms_of_a_function_are_traced_too() {
     let expected = ["> 0 [2]", "> 0 [1]", "< 0 return [1]", "> 0 [0]", "< 0 return [0]", "< 0 return [1]"];
     assert_eq!(log.take(), expected);
 }
+
+#[test]
+fn a_frame_that_stands_where_tracing_begins_is_told_of_when_it_is_left() {
+    let scene = Scene::new(CALLS);
+    scene.add(1, 0);
+    let (log, module) = (Rc::<RefCell<Vec<String>>>::default(), scene.module.clone());
+    let seen = log.clone();
+    let handler = move |debuggee: &Debuggee, event: &Event| {
+        match event.kind {
+            EventKind::Breakpoint => trace(debuggee, &module, 1..2, true),
+            _ => seen.borrow_mut().push(line(debuggee, event)),
+        }
+        Action::Continue
+    };
+    scene.debuggee.set_event_handler(EventKind::Breakpoint.bit() | BOTH, Box::new(handler)).unwrap();
+    scene.call("last", &[Value::I32(1)]).unwrap();
+    assert_eq!(log.take(), ["< 1 return [101]"]);
+}
