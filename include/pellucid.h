@@ -970,7 +970,8 @@ pellucid_status_t pellucid_config_set_interrupt_checks(pellucid_config_t *config
  * optimised: those without calls and loops of their own.
  *
  * What tells the difference is time, what compiling takes of `pellucid_config_set_compile_memory`, and, without signal handlers,
- * whether `pellucid_error_fault` knows the address of an access whose place has become a constant; nothing else. Backtraces have the frames of such functions too; with debugging the function itself is
+ * whether `pellucid_error_fault` knows the address of an access whose place has become a constant; nothing else. Backtraces have
+ * the frames of such functions too, but where a guest without debugging is interrupted in the midst of one; with debugging the function itself is
  * called whenever somebody wants to see it: a breakpoint, a watchpoint or a step. In engines with fuel or interrupt checks all
  * functions are called.
  *

@@ -324,8 +324,16 @@ impl<T: Copy> Room<T> {
     }
 }
 
+/// The most values that anything takes: a structure's fields. Parameters and results are fewer.
+const MOST_VALUES: usize = 10_000;
+
 /// Converts values from C and hands them on.
+///
+/// Errors: `InvalidArgument` for more of them than anything takes.
 pub(super) fn with_core<R>(values: &[pellucid_value_t], then: impl FnOnce(&[Value]) -> Result<R>) -> Result<R> {
+    if values.len() > MOST_VALUES {
+        bail!(InvalidArgument, "{} values are given, nothing takes more than {MOST_VALUES}", values.len());
+    }
     let mut room = Room::new();
     let converted = room.places(Value::Unavailable, values.len());
     for (value, place) in values.iter().zip(converted.iter_mut()) {
@@ -493,6 +501,14 @@ mod tests {
         assert_eq!(unknown(9), ErrorKind::Unsupported);
         assert_eq!(unknown(10), ErrorKind::InvalidArgument);
         assert_eq!(unknown(u32::MAX), ErrorKind::InvalidArgument);
+    }
+
+    #[test]
+    fn more_values_than_anything_takes_are_refused() {
+        let values = vec![pellucid_value_t::from_core(Value::I32(1)); MOST_VALUES + 1];
+        let refused = with_core(&values, |_| Ok(())).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+        assert!(with_core(&values[1..], |values| Ok(values.len())).is_ok_and(|count| count == MOST_VALUES));
     }
 
     #[test]
