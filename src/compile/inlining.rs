@@ -14,6 +14,7 @@ use super::function::Translator;
 use super::locals::{Keep, Locals};
 use super::model::Moment;
 use super::{Mode, signatures};
+use crate::abi::operators::numeric_result;
 use crate::abi::vmctx::GUARDS;
 use crate::base::{
     DefinedFuncIndex, FuncIndex, FuncType, MemoryIndex, Result, StorageType, TypeIndex, ValType, WasmPc,
@@ -147,8 +148,9 @@ fn measure(info: &ModuleInfo, function: DefinedFuncIndex, debug: bool) -> Option
     }
     let mut inlinable = Inlinable { length: range.end - range.start, checks: 0, crossings: 1 };
     let (mut reads, mut changes, mut traps_late) = (false, false, false);
-    for operator in body.get_operators_reader().ok()? {
-        let does = Does::of(info, &operator.ok()?)?;
+    for operator in body.get_operators_reader().ok()?.into_iter_with_offsets() {
+        let (operator, offset) = operator.ok()?;
+        let does = Does::of(info, &operator, info.bytes[offset as usize])?;
         traps_late |= does.traps && changes;
         reads |= does.reads;
         changes |= does.changes;
@@ -172,7 +174,8 @@ struct Does {
 }
 
 impl Does {
-    fn of(info: &ModuleInfo, operator: &Operator<'_>) -> Option<Does> {
+    /// `opcode` is the operator's first byte.
+    fn of(info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> Option<Does> {
         use Operator::*;
         let nothing = Does::default();
         let is_reference = |storage: StorageType| matches!(storage, StorageType::Val(ValType::Ref(_)));
@@ -196,163 +199,19 @@ impl Does {
                 let field = fields.get(*field_index as usize)?;
                 (!is_reference(field.storage)).then_some(Does { traps: true, changes: true, ..nothing })?
             }
-            I32Load { .. }
-            | I64Load { .. }
-            | F32Load { .. }
-            | F64Load { .. }
-            | I32Load8S { .. }
-            | I32Load8U { .. }
-            | I32Load16S { .. }
-            | I32Load16U { .. }
-            | I64Load8S { .. }
-            | I64Load8U { .. }
-            | I64Load16S { .. }
-            | I64Load16U { .. }
-            | I64Load32S { .. }
-            | I64Load32U { .. } => Does { traps: true, reads: true, ..nothing },
-            I32Store { .. }
-            | I64Store { .. }
-            | F32Store { .. }
-            | F64Store { .. }
-            | I32Store8 { .. }
-            | I32Store16 { .. }
-            | I64Store8 { .. }
-            | I64Store16 { .. }
-            | I64Store32 { .. } => Does { traps: true, changes: true, ..nothing },
             I32DivS | I32DivU | I32RemS | I32RemU | I64DivS | I64DivU | I64RemS | I64RemU | I32TruncF32S
             | I32TruncF32U | I32TruncF64S | I32TruncF64U | I64TruncF32S | I64TruncF32U | I64TruncF64S
             | I64TruncF64U => Does { traps: true, ..nothing },
-            other => is_numeric(other).then_some(nothing)?,
+            I32TruncSatF32S | I32TruncSatF32U | I32TruncSatF64S | I32TruncSatF64U | I64TruncSatF32S
+            | I64TruncSatF32U | I64TruncSatF64S | I64TruncSatF64U => nothing,
+            _ => match opcode {
+                // Loads and stores of numbers.
+                0x28..=0x35 => Does { traps: true, reads: true, ..nothing },
+                0x36..=0x3e => Does { traps: true, changes: true, ..nothing },
+                _ => numeric_result(opcode).map(|_| nothing)?,
+            },
         })
     }
-}
-
-/// Whether an operator only computes, with numbers.
-fn is_numeric(operator: &Operator<'_>) -> bool {
-    use Operator::*;
-    matches!(
-        operator,
-        I32Eqz
-            | I32Eq
-            | I32Ne
-            | I32LtS
-            | I32LtU
-            | I32GtS
-            | I32GtU
-            | I32LeS
-            | I32LeU
-            | I32GeS
-            | I32GeU
-            | I64Eqz
-            | I64Eq
-            | I64Ne
-            | I64LtS
-            | I64LtU
-            | I64GtS
-            | I64GtU
-            | I64LeS
-            | I64LeU
-            | I64GeS
-            | I64GeU
-            | F32Eq
-            | F32Ne
-            | F32Lt
-            | F32Gt
-            | F32Le
-            | F32Ge
-            | F64Eq
-            | F64Ne
-            | F64Lt
-            | F64Gt
-            | F64Le
-            | F64Ge
-            | I32Clz
-            | I32Ctz
-            | I32Popcnt
-            | I32Add
-            | I32Sub
-            | I32Mul
-            | I32And
-            | I32Or
-            | I32Xor
-            | I32Shl
-            | I32ShrS
-            | I32ShrU
-            | I32Rotl
-            | I32Rotr
-            | I64Clz
-            | I64Ctz
-            | I64Popcnt
-            | I64Add
-            | I64Sub
-            | I64Mul
-            | I64And
-            | I64Or
-            | I64Xor
-            | I64Shl
-            | I64ShrS
-            | I64ShrU
-            | I64Rotl
-            | I64Rotr
-            | F32Abs
-            | F32Neg
-            | F32Ceil
-            | F32Floor
-            | F32Trunc
-            | F32Nearest
-            | F32Sqrt
-            | F32Add
-            | F32Sub
-            | F32Mul
-            | F32Div
-            | F32Min
-            | F32Max
-            | F32Copysign
-            | F64Abs
-            | F64Neg
-            | F64Ceil
-            | F64Floor
-            | F64Trunc
-            | F64Nearest
-            | F64Sqrt
-            | F64Add
-            | F64Sub
-            | F64Mul
-            | F64Div
-            | F64Min
-            | F64Max
-            | F64Copysign
-            | I32WrapI64
-            | I64ExtendI32S
-            | I64ExtendI32U
-            | F32ConvertI32S
-            | F32ConvertI32U
-            | F32ConvertI64S
-            | F32ConvertI64U
-            | F32DemoteF64
-            | F64ConvertI32S
-            | F64ConvertI32U
-            | F64ConvertI64S
-            | F64ConvertI64U
-            | F64PromoteF32
-            | I32ReinterpretF32
-            | I64ReinterpretF64
-            | F32ReinterpretI32
-            | F64ReinterpretI64
-            | I32Extend8S
-            | I32Extend16S
-            | I64Extend8S
-            | I64Extend16S
-            | I64Extend32S
-            | I32TruncSatF32S
-            | I32TruncSatF32U
-            | I32TruncSatF64S
-            | I32TruncSatF64U
-            | I64TruncSatF32S
-            | I64TruncSatF32U
-            | I64TruncSatF64S
-            | I64TruncSatF64U
-    )
 }
 
 impl Translator<'_> {
