@@ -8869,6 +8869,15 @@ typedef struct {
     pellucid_breakpoint_kind_t kind;
     /** At how many operators it is, see `pellucid_breakpoint_places`. */
     uint32_t n_places;
+    /**
+     * When an event or a text of it was told last, in nanoseconds of `CLOCK_MONOTONIC`; 0 for never. It is the time of the system's last
+     * tick, at most some milliseconds before: that of `CLOCK_MONOTONIC_COARSE`.
+     */
+    uint64_t last_told;
+    /** 1 if it is a log point, see `pellucid_edit_set_log_text`, else 0. */
+    uint32_t is_log_point;
+    /** 1 if it was set by a name, see `pellucid_breakpoint_name`, else 0. */
+    uint32_t is_named;
 } pellucid_breakpoint_info_t;
 
 /**
@@ -8920,6 +8929,26 @@ pellucid_status_t pellucid_breakpoint_list(const pellucid_store_t *store,
 pellucid_status_t pellucid_breakpoint_info(const pellucid_store_t *store,
                                            uint64_t id,
                                            pellucid_breakpoint_info_t *out_info);
+
+/**
+ * The name by which a breakpoint was set: of functions, or the two of an import.
+ *
+ * - `store`: the store.
+ * - `id`: the breakpoint's id.
+ * - `out_module_name`: gets the first of an import's two names, and no bytes for functions; may be NULL.
+ * - `out_name`: gets the second, or the functions'; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint, or it wasn't set by a name;
+ * `PELLUCID_ERR_DEBUG_DISABLED`.
+ *
+ * Owns: nothing; the names are valid as long as the breakpoint is there.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_breakpoint_name(const pellucid_store_t *store,
+                                           uint64_t id,
+                                           pellucid_str_t *out_module_name,
+                                           pellucid_str_t *out_name);
 
 /**
  * Where a breakpoint is now, in the order in which the modules came to the store, and by pc. One that is in every module of the store is

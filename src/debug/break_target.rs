@@ -78,6 +78,17 @@ impl BreakTarget {
         }
     }
 
+    /// The names that it was set by: for an import both, else the second only.
+    pub fn names(&self) -> (Option<&str>, Option<&str>) {
+        match self {
+            BreakTarget::FunctionName { name, .. } => (None, Some(name)),
+            BreakTarget::ImportCalls { import: ImportedFunction::Names(module, name), .. } => {
+                (Some(module), Some(name))
+            }
+            _ => (None, None),
+        }
+    }
+
     /// Whether it is at what happens to a guest, not at operators.
     pub(super) fn is_happening(&self) -> bool {
         matches!(self, BreakTarget::Trap(_) | BreakTarget::Exception { .. })

@@ -48,6 +48,10 @@ pub struct BreakpointInfo {
     pub options: BreakpointOptions,
     /// Whether it has a condition, or an expression for one.
     pub has_condition: bool,
+    /// Whether a text is told instead of events.
+    pub is_log_point: bool,
+    /// When an event or a text of it was told last, in nanoseconds of the monotonic clock as of the system's last tick; 0 for never.
+    pub last_told: u64,
 }
 
 /// An operator that a breakpoint is at.
@@ -164,6 +168,8 @@ impl Breakpoint {
             declined: self.rules.declined.get(),
             options: self.rules.options.get(),
             has_condition: self.rules.has_condition(),
+            is_log_point: self.rules.is_log_point(),
+            last_told: self.rules.last_told.get(),
         }
     }
 }
@@ -374,6 +380,13 @@ impl Site {
         let mark = marks.iter().find(|mark| mark.index == index)?;
         mark.breakpoints.iter().for_each(|breakpoint| breakpoint.rules.count(passed_over));
         Some(mark.ids.clone())
+    }
+
+    /// Notes that a hit of these breakpoints at `index` is told now.
+    pub(super) fn note_told(&self, index: u32, ids: &[u64]) {
+        let marks = self.marks.borrow();
+        let here = marks.iter().filter(|mark| mark.index == index).flat_map(|mark| &mark.breakpoints);
+        here.filter(|breakpoint| ids.contains(&breakpoint.id)).for_each(|breakpoint| breakpoint.rules.note_told());
     }
 
     /// Whether any enabled breakpoint of the run has options or a condition.

@@ -43,6 +43,9 @@ impl Session<'_> {
                 rules.count_declined();
                 continue;
             }
+            if is_told {
+                rules.note_told();
+            }
             match log_text {
                 Some(text) => self.log(kind, breakpoint.id, &text),
                 None => ids.push(breakpoint.id),

@@ -11,7 +11,7 @@ use super::session::Session;
 use super::view::View;
 use super::{Debuggee, Edit, Frame};
 use crate::base::{Instance, Result};
-use crate::runtime::Store;
+use crate::runtime::{Store, recent_time};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -44,6 +44,8 @@ pub(super) struct Rules {
     /// How often options and condition were met, but for the count that is ignored.
     met: Cell<u64>,
     pub(super) declined: Cell<u64>,
+    /// When a hit was told last, see [`recent_time`]; 0 for never.
+    pub(super) last_told: Cell<u64>,
 }
 
 impl Rules {
@@ -57,7 +59,11 @@ impl Rules {
 
     /// Whether it doesn't always raise an event.
     pub(super) fn has_options(&self) -> bool {
-        self.options.get() != BreakpointOptions::default() || self.has_condition() || self.log_text.borrow().is_some()
+        self.options.get() != BreakpointOptions::default() || self.has_condition() || self.is_log_point()
+    }
+
+    pub(super) fn is_log_point(&self) -> bool {
+        self.log_text.borrow().is_some()
     }
 
     /// What is told instead of an event, if it is a log point.
@@ -121,6 +127,11 @@ impl Rules {
         self.met.get()
     }
 
+    /// Notes that a hit is told now.
+    pub(super) fn note_told(&self) {
+        self.last_told.set(recent_time());
+    }
+
     /// Counts that a hit raises no event because of them.
     pub(super) fn count_declined(&self) {
         self.declined.set(self.declined.get() + 1);
@@ -152,6 +163,7 @@ impl Session<'_> {
             let is_spent = is_told && breakpoint.rules.options.get().is_one_shot;
             if let Some(text) = log_text {
                 if is_told {
+                    breakpoint.rules.note_told();
                     self.log(EventKind::Breakpoint, breakpoint.id, &text);
                 }
                 logged.extend(is_spent.then_some(breakpoint.id));

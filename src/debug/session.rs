@@ -497,7 +497,7 @@ impl<'a> Session<'a> {
                 None => return Flow::Continue(()),
             };
             let is_decided = kind == EventKind::Step && site.is_marked_at(index);
-            let flow = self.raise(kind, site.pc(index), ids);
+            let flow = self.raise(kind, site, index, ids);
             if is_decided && self.stopped_call.raised.get() == Some(EventKind::Step) {
                 // Its breakpoints raise no event here: they aren't asked again.
                 self.stopped_call.raised.set(Some(EventKind::Breakpoint));
@@ -511,7 +511,7 @@ impl<'a> Session<'a> {
     #[cold]
     fn examine_again(&self, site: &Site, index: u32) -> Flow {
         match self.hit(site, index)? {
-            Some(ids) => self.raise(EventKind::Breakpoint, site.pc(index), ids),
+            Some(ids) => self.raise(EventKind::Breakpoint, site, index, ids),
             None => Flow::Continue(()),
         }
     }
@@ -529,7 +529,7 @@ impl<'a> Session<'a> {
     }
 
     #[inline(always)]
-    fn raise(&self, kind: EventKind, pc: WasmPc, breakpoints: Rc<[u64]>) -> Flow {
+    fn raise(&self, kind: EventKind, site: &Site, index: u32, breakpoints: Rc<[u64]>) -> Flow {
         if self.silent {
             return Flow::Continue(());
         }
@@ -537,7 +537,10 @@ impl<'a> Session<'a> {
         if let Receiver::Nobody = receiver {
             return Flow::Continue(());
         }
-        let event = self.event(kind, pc, breakpoints);
+        if kind == EventKind::Breakpoint {
+            site.note_told(index, &breakpoints);
+        }
+        let event = self.event(kind, site.pc(index), breakpoints);
         self.tell(receiver, event)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of code. Read next: [`edit`](super::edit).
 
+use super::bytes::pellucid_str_t;
 use super::edit::pellucid_breakpoint_options_t;
 use super::entry::entry;
 use super::module::pellucid_module_t;
@@ -82,6 +83,13 @@ pub struct pellucid_breakpoint_info_t {
     pub kind: pellucid_breakpoint_kind_t,
     /// At how many operators it is, see `pellucid_breakpoint_places`.
     pub n_places: u32,
+    /// When an event or a text of it was told last, in nanoseconds of `CLOCK_MONOTONIC`; 0 for never. It is the time of the system's last
+    /// tick, at most some milliseconds before: that of `CLOCK_MONOTONIC_COARSE`.
+    pub last_told: u64,
+    /// 1 if it is a log point, see `pellucid_edit_set_log_text`, else 0.
+    pub is_log_point: u32,
+    /// 1 if it was set by a name, see `pellucid_breakpoint_name`, else 0.
+    pub is_named: u32,
 }
 
 impl Sized32 for pellucid_breakpoint_info_t {
@@ -163,7 +171,40 @@ pub unsafe extern "C" fn pellucid_breakpoint_info(
             reserved: 0,
             kind: kind(&info.target) as pellucid_breakpoint_kind_t,
             n_places: info.n_places,
+            last_told: info.last_told,
+            is_log_point: info.is_log_point.into(),
+            is_named: info.target.names().1.is_some().into(),
         });
+        Ok(())
+    })
+}
+
+/// The name by which a breakpoint was set: of functions, or the two of an import.
+///
+/// - `store`: the store.
+/// - `id`: the breakpoint's id.
+/// - `out_module_name`: gets the first of an import's two names, and no bytes for functions; may be NULL.
+/// - `out_name`: gets the second, or the functions'; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_NOT_FOUND` if there is no such breakpoint, or it wasn't set by a name;
+/// `PELLUCID_ERR_DEBUG_DISABLED`.
+///
+/// Owns: nothing; the names are valid as long as the breakpoint is there.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_breakpoint_name(
+    store: *const pellucid_store_t,
+    id: u64,
+    out_module_name: *mut pellucid_str_t,
+    out_name: *mut pellucid_str_t,
+) -> pellucid_status_t {
+    entry!(status null_mut(); store store, opt_out out_module_name, opt_out out_name => {
+        let info = store.debuggee().breakpoint(id)?;
+        let (module, Some(name)) = info.target.names() else { bail!(NotFound, "breakpoint {id} wasn't set by a name") };
+        // The breakpoint that is there has them as well.
+        out_module_name.set(pellucid_str_t::new(module.unwrap_or_default()));
+        out_name.set(pellucid_str_t::new(name));
         Ok(())
     })
 }

@@ -2,6 +2,7 @@
  * at traps and exceptions. */
 
 #include "test.h"
+#include <time.h>
 
 static const char TEXT_OF_MODULE[] =
     "(module"
@@ -674,13 +675,105 @@ static void log_points(void) {
     close_ends();
 }
 
-/* A program that was compiled against the first header has a shorter struct. */
+/* Waits for so long that the time of hits moves on; answers what time it is. */
+static uint64_t later(void) {
+    struct timespec time = {.tv_nsec = 25000000};
+    nanosleep(&time, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static bool was_told_between(uint64_t id, uint64_t before, uint64_t after) {
+    /* It is the time of the last tick. */
+    return info(id).last_told + 20000000 >= before && info(id).last_told <= after;
+}
+
+static void times_of_hits(void) {
+    open_ends(PELLUCID_EVENT_BREAKPOINT);
+    OK(pellucid_store_set_log_point_handler(store, &n_finalized, on_text, NULL));
+    uint64_t id = break_at_function(store, ends, 3), other = break_at_function(store, ends, 3), trap = add_at_trap(PELLUCID_TRAP_INTEGER_DIVIDE_BY_ZERO);
+    CHECK(info(id).last_told == 0 && info(trap).last_told == 0 && info(id).is_log_point == 0);
+    uint64_t before = later();
+    call_with(instance, "divides", 5, PELLUCID_OK);
+    uint64_t after = later();
+    CHECK(told() == 1 && was_told_between(id, before, after) && was_told_between(other, before, after) && info(trap).last_told == 0);
+
+    /* Only what was told counts: not what was declined, not what was passed over, and not what nobody heard of. */
+    uint64_t first = info(id).last_told;
+    begin();
+    OK(pellucid_edit_set_expression(edit, id, TEXT("$x == 0"), ERR));
+    commit();
+    call_with(instance, "divides", 5, PELLUCID_OK);
+    CHECK(told() == 1 && info(id).declined == 1 && info(id).last_told == first && info(other).last_told > first);
+    uint64_t second = info(other).last_told;
+    before = later();
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    after = later();
+    CHECK(was_told_between(id, before, after) && was_told_between(trap, before, after) && info(other).last_told > second);
+    second = info(id).last_told;
+    MUST(pellucid_store_clear_event_handler(store));
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    CHECK(info(id).hits == 4 && info(id).last_told == second && info(trap).hits == 2 && info(trap).last_told == second);
+
+    /* Log points, of which nobody needs to hear by events. */
+    set_text(id, "{$x}");
+    CHECK(info(id).is_log_point == 1 && info(other).is_log_point == 0);
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    CHECK(texts() == 1 && info(id).last_told > second);
+    second = info(id).last_told;
+    later();
+    call_with(instance, "divides", 1, PELLUCID_OK);
+    CHECK(texts() == 0 && info(id).last_told == second);
+    set_text(trap, "divided");
+    call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
+    CHECK(texts() == 2 && info(id).last_told > second && info(trap).last_told >= info(id).last_told);
+    begin();
+    OK(pellucid_edit_set_log_text(edit, id, NULL, 0, ERR));
+    commit();
+    CHECK(info(id).is_log_point == 0 && info(trap).is_log_point == 1);
+    close_ends();
+}
+
+static bool is_text(pellucid_str_t text, const char *expected) {
+    return text.size == strlen(expected) && memcmp(text.data, expected, text.size) == 0;
+}
+
+static void names(void) {
+    pellucid_str_t first, second;
+    uint64_t by_index, by_names;
+    open_module();
+    uint64_t id = add(module, "same"), later_id = add(NULL, "later");
+    begin();
+    OK(pellucid_edit_add_at_import_calls(edit, module, 0, &by_index));
+    OK(pellucid_edit_add_at_import_name_calls(edit, NULL, TEXT("host"), TEXT("call"), &by_names));
+    commit();
+    uint64_t at_function = break_at_function(store, module, 2);
+    CHECK(info(id).is_named == 1 && info(later_id).is_named == 1 && info(by_names).is_named == 1);
+    CHECK(info(by_index).is_named == 0 && info(at_function).is_named == 0);
+    OK(pellucid_breakpoint_name(store, id, &first, &second));
+    CHECK(first.size == 0 && is_text(second, "same"));
+    OK(pellucid_breakpoint_name(store, by_names, &first, &second));
+    CHECK(is_text(first, "host") && is_text(second, "call"));
+    OK(pellucid_breakpoint_name(store, later_id, NULL, &second));
+    CHECK(is_text(second, "later"));
+    OK(pellucid_breakpoint_name(store, id, NULL, NULL));
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_breakpoint_name(store, by_index, &first, &second));
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_breakpoint_name(store, at_function, &first, &second));
+    remove_breakpoint(id);
+    STATUS(PELLUCID_ERR_NOT_FOUND, pellucid_breakpoint_name(store, id, &first, &second));
+    close_module();
+}
+
+/* A program that was compiled against an earlier header has a shorter struct. */
 static void shorter_struct(void) {
     open_module();
     uint64_t id = add(module, "same");
     pellucid_breakpoint_info_t found = {.struct_size = 104, .kind = 77, .n_places = 88};
     OK(pellucid_breakpoint_info(store, id, &found));
     CHECK(found.id == id && found.struct_size == 104 && found.kind == 77 && found.n_places == 88);
+    found = (pellucid_breakpoint_info_t){.struct_size = 112, .last_told = 66, .is_named = 77};
+    OK(pellucid_breakpoint_info(store, id, &found));
+    CHECK(found.struct_size == 112 && found.n_places == 3 && found.last_told == 66 && found.is_named == 77);
     close_module();
 }
 
@@ -694,6 +787,8 @@ int main(void) {
         traps();
         exceptions();
         log_points();
+        times_of_hits();
+        names();
         shorter_struct();
     }
     return finish();

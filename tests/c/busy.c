@@ -257,6 +257,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_discard(edit));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_list(store, NULL, 0, &size));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_info(store, 1, &breakpoint));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_name(store, 1, NULL, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_places(store, 1, NULL, 0, &size));
     STATUS(PELLUCID_ERR_BUSY, pellucid_breakpoint_module(store, 1, &module));
     pellucid_watchpoint_info_t watchpoint = {.struct_size = sizeof watchpoint};

@@ -35,11 +35,12 @@ SIZE(pellucid_frame_info_t, 56);
 PLACE(pellucid_frame_info_t, instance, 8);
 PLACE(pellucid_frame_info_t, module_id, 24);
 SIZE(pellucid_breakpoint_options_t, 40);
-SIZE(pellucid_breakpoint_info_t, 112);
+SIZE(pellucid_breakpoint_info_t, 128);
 SIZE(pellucid_breakpoint_place_t, 16);
 SIZE(pellucid_watchpoint_info_t, 120);
 SIZE(pellucid_watch_hit_t, 40);
 PLACE(pellucid_breakpoint_info_t, id, 8);
+PLACE(pellucid_breakpoint_info_t, last_told, 112);
 
 _Static_assert(PELLUCID_OK == 0 && PELLUCID_ERR_PANIC == -19, "statuses");
 _Static_assert(PELLUCID_I32 == 0 && PELLUCID_EXTERNREF == 6 && PELLUCID_UNAVAILABLE == 255, "kinds");

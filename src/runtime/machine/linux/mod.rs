@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`alarms`] | A signal after some time |
 //! | [`barrier`] | A memory barrier in all threads |
+//! | [`clock`] | What time it is, roughly |
 //! | [`futex`] | Sleeping until a word changes |
 //! | [`image`] | Code that exists once in memory |
 //! | [`interrupt_signals`] | A signal for the thread that runs a guest |
@@ -20,6 +21,7 @@
 mod alarm_thread;
 pub mod alarms;
 pub mod barrier;
+pub mod clock;
 pub mod futex;
 pub mod image;
 pub mod interrupt_signals;
