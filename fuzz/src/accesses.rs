@@ -73,7 +73,7 @@ pub fn of(
     let mut bits = shape.bits;
     if name.contains("Cmpxchg") {
         let low = u128::MAX >> (128 - 8 * shape.bytes);
-        if present(memory as u32, start..end) != Some(u128::from(operand(1)) & low) {
+        if present(memory as u32, start..end).is_some_and(|found| found != u128::from(operand(1)) & low) {
             bits = READ;
         }
     }

@@ -84,6 +84,8 @@ pub struct Case {
     pub tables: Vec<(u32, String)>,
     /// Steps of a call that are recorded.
     pub most_steps: usize,
+    /// Bytes that each of its memories may have.
+    pub memory_limit: u64,
 }
 
 impl Case {
@@ -118,11 +120,23 @@ impl Case {
         Validator::new_with_features(features).validate_all(&self.bytes).is_err()
     }
 
+    /// The case of a seed, by one generator.
+    pub fn by(origin: Origin, seed: u64) -> Option<Case> {
+        let mut random = Random::new(seed);
+        let cases = (0..10).filter_map(|_| Case::written(origin, seed, &mut random, Allowed::WITHOUT_NANS));
+        cases.into_iter().find(|case| !case.calls.is_empty())
+    }
+
     fn random(seed: u64, random: &mut Random, allowed: Allowed) -> Option<Case> {
-        let (origin, bytes) = if random.chance(60) {
-            (Origin::Smith, smith::module_with(random, allowed)?)
-        } else {
-            (Origin::Writer, writer::module_with(random, allowed))
+        let origin = if random.chance(60) { Origin::Smith } else { Origin::Writer };
+        Case::written(origin, seed, random, allowed)
+    }
+
+    fn written(origin: Origin, seed: u64, random: &mut Random, allowed: Allowed) -> Option<Case> {
+        let bytes = match origin {
+            Origin::Smith => smith::module_with(random, allowed)?,
+            Origin::Writer => writer::module_with(random, allowed),
+            Origin::Mutated => unreachable!("somebody else wrote it"),
         };
         Some(
             Case::of(seed, origin, bytes).unwrap_or_else(|error| panic!("{origin:?} wrote an invalid module: {error}")),
@@ -199,6 +213,7 @@ impl Case {
             memories,
             tables,
             most_steps: MOST_STEPS,
+            memory_limit: MEMORY_LIMIT,
         })
     }
 
@@ -333,6 +348,8 @@ pub struct Step {
     pub values: u64,
     /// Of the callers, as far as both engines show them: functions and locals; 0 if they weren't looked at.
     pub callers: u64,
+    /// Of all that the instance's memories, globals and tables hold.
+    pub contents: u64,
     /// What expressions are over; of the peer's steps nothing.
     pub seen: Arc<Seen>,
     /// What the operator is going to access; of the peer's steps nothing.
@@ -345,8 +362,33 @@ pub struct Trace {
     pub steps: Vec<Step>,
     /// Which of them throw what the call catches.
     pub throws: Vec<usize>,
+    /// What was told beside the steps, and how many of these were before.
+    pub told: Vec<(usize, Told)>,
     /// Whether it ends before the call does.
     pub is_cut: bool,
+}
+
+impl Trace {
+    /// Something is told behind the last step.
+    pub fn tell(&mut self, told: Told) {
+        if !self.is_cut {
+            self.told.push((self.steps.len(), told));
+        }
+    }
+}
+
+/// What is told of a call beside its steps.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Told {
+    /// The guest traps.
+    Trap(TrapCode),
+    /// An exception is thrown, caught or not: its tag's index in the module, and a hash of what it carries.
+    Thrown { tag: Option<u32>, values: u64 },
+    /// A host function is called, by number of the import and with a hash of its arguments. `caller` is the function of the guest's
+    /// innermost frame.
+    HostCall { import: usize, args: u64, caller: Option<u32> },
+    /// It fails.
+    HostFailed,
 }
 
 /// Steps of a call of a random module that are recorded.

@@ -1,7 +1,7 @@
 //! One module in all modes of Pellucid, and in Wasmtime: results, traps, memories, globals and tables must be the same,
 //! and so must each step.
 
-use crate::case::{Case, Origin, Report, Step, Trace};
+use crate::case::{Case, Origin, Report, Step, Told, Trace};
 use crate::driver::{self, Failure, Outcome};
 use crate::random::Random;
 use crate::{interrupted, known, minimise, ours, peer, wander};
@@ -249,8 +249,9 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
             return Ok(Outcome::discarded("the peer's stack or heap was exhausted"));
         }
         same_as_peer(case, &plain, &theirs)?;
-        let compared = same_steps(engines, on, case, &traces, &their_traces)?;
+        let (compared, told) = same_steps(engines, on, case, &traces, &their_traces)?;
         outcome.count("steps compared with the peer", compared);
+        outcome.count("calls of the host, traps and exceptions between these", told);
     }
     Ok(outcome)
 }
@@ -289,6 +290,10 @@ fn same_traces(case: &Case, fast: &[Trace], exact: &[Trace]) -> Result<u64, Stri
                 return Err(differ(&what, ("the fast form", step), ("the exact form", exact)));
             }
         }
+        if fast.told != exact.told {
+            let what = format!("what is told in {}", what_of(case, call));
+            return Err(differ(&what, ("the fast form", &fast.told), ("the exact form", &exact.told)));
+        }
         if fast.steps.len() != exact.steps.len() {
             return Err(format!("{} has other steps in its exact form", what_of(case, call)));
         }
@@ -310,17 +315,19 @@ pub fn same_as_peer(case: &Case, ours: &Report, theirs: &Report) -> Result<(), S
     if ours.ends.len() == theirs.ends.len() { Ok(()) } else { Err("different numbers of calls".into()) }
 }
 
-/// Compares each step of the peer with ours; how many there were.
+/// Compares each step of the peer with ours, and what was told at which; how many steps there were, and how much was told.
 pub fn same_steps(
     engines: &Engines,
     on: &Engine,
     case: &Rc<Case>,
     ours: &[Trace],
     theirs: &[Trace],
-) -> Result<u64, String> {
-    let mut compared = 0;
+) -> Result<(u64, u64), String> {
+    let (mut compared, mut compared_told) = (0, 0);
     for (call, (our_trace, their_trace)) in ours.iter().zip(theirs).enumerate().skip(1) {
         let mut at = 0;
+        // Of each step of theirs that of ours.
+        let mut places = Vec::with_capacity(their_trace.steps.len());
         let explain = |what: &str, at: usize, number: usize| {
             let shown = if at < our_trace.steps.len() { ours::explain(case, on, call, at) } else { "the end".into() };
             let theirs = if number < their_trace.steps.len() {
@@ -350,15 +357,41 @@ pub fn same_steps(
             if !is_same_step(shown, step) && !is_known() {
                 return explain("the state", at, number);
             }
+            places.push(at);
             at += 1;
             compared += 1;
         }
+        let is_told_alike = same_told(case, our_trace, their_trace, &places);
+        compared_told += is_told_alike.map_err(|error| format!("{error}\nin {}", what_of(case, call)))?;
     }
-    Ok(compared)
+    Ok((compared, compared_told))
+}
+
+/// What was told is the same, each between the same steps. `places` are the steps of ours that theirs are.
+fn same_told(case: &Case, ours: &Trace, theirs: &Trace, places: &[usize]) -> Result<u64, String> {
+    let is_compared = |told: &(usize, Told)| !ours.is_cut || told.0 < places.len();
+    let of_ours = ours.told.iter().map(|(before, told)| (places.partition_point(|place| place < before), *told));
+    let of_ours: Vec<_> = of_ours.filter(is_compared).collect();
+    let of_theirs: Vec<_> = theirs.told.iter().copied().filter(is_compared).collect();
+    let is_same = |(one, other): (&(usize, Told), &(usize, Told))| {
+        let operator = places.get(one.0.wrapping_sub(1)).map(|at| case.info.operator_at(WasmPc(ours.steps[*at].pc)));
+        one.0 == other.0
+            && match (one.1, other.1) {
+                (Told::Trap(code), Told::Trap(their_code)) => known::is_peers_code(operator.as_ref(), code, their_code),
+                (one, other) => one == other,
+            }
+    };
+    if of_ours.len() == of_theirs.len() && of_ours.iter().zip(&of_theirs).all(is_same) {
+        Ok(of_ours.len() as u64)
+    } else {
+        let what = "what is told behind how many of the peer's steps";
+        Err(differ(what, ("ours", &of_ours), ("the peer's", &of_theirs)))
+    }
 }
 
 fn is_same_step(ours: &Step, theirs: &Step) -> bool {
     (ours.func, ours.pc, ours.locals, ours.values) == (theirs.func, theirs.pc, theirs.locals, theirs.values)
+        && ours.contents == theirs.contents
         && (ours.callers == 0 || theirs.callers == 0 || (ours.callers, ours.depth) == (theirs.callers, theirs.depth))
 }
 

@@ -41,6 +41,11 @@ impl Outcome {
         outcome
     }
 
+    /// How many of these were counted.
+    pub fn counted(&self, what: &str) -> u64 {
+        self.counts.get(what).copied().unwrap_or_default()
+    }
+
     /// Adds to what is counted.
     pub fn count(&mut self, what: &str, number: u64) {
         *self.counts.entry(what.to_string()).or_default() += number;

@@ -31,15 +31,10 @@ const PEERS_FRAMES: usize = 20;
 pub fn is_peers_end(info: &ModuleInfo, ours: &Ended, theirs: &Ended) -> bool {
     match (ours, theirs) {
         (Ended::Trapped { code, backtrace }, Ended::Trapped { code: their_code, backtrace: their_backtrace }) => {
-            let is_element = (*code, *their_code) == (TrapCode::UndefinedElement, TrapCode::TableOutOfBounds);
             let operator = backtrace.first().map(|frame| info.operator_at(WasmPc(frame.1)));
-            let is_copy = (*code, *their_code) == (TrapCode::NullReference, TrapCode::ArrayOutOfBounds)
-                && matches!(operator, Some(Operator::ArrayCopy { .. }));
-            let is_notify = (*code, *their_code) == (TrapCode::UnalignedAtomic, TrapCode::MemoryOutOfBounds)
-                && matches!(operator, Some(Operator::MemoryAtomicNotify { .. }));
             let may_be_elsewhere = matches!(code, TrapCode::Unreachable | TrapCode::MemoryOutOfBounds);
             let pairs = backtrace.iter().zip(their_backtrace).enumerate();
-            (code == their_code || is_element || is_copy || is_notify)
+            is_peers_code(operator.as_ref(), *code, *their_code)
                 && backtrace.len().min(PEERS_FRAMES) == their_backtrace.len()
                 && pairs.into_iter().all(|(depth, (one, other))| {
                     let may_be_elsewhere =
@@ -48,6 +43,18 @@ pub fn is_peers_end(info: &ModuleInfo, ours: &Ended, theirs: &Ended) -> bool {
                 })
         }
         (Ended::Failed(_), Ended::Failed(_)) => true,
+        _ => ours == theirs,
+    }
+}
+
+/// Whether Wasmtime may trap with a code where Pellucid traps with `ours`, at an operator.
+pub fn is_peers_code(operator: Option<&Operator<'_>>, ours: TrapCode, theirs: TrapCode) -> bool {
+    let is_copy = matches!(operator, Some(Operator::ArrayCopy { .. }));
+    let is_notify = matches!(operator, Some(Operator::MemoryAtomicNotify { .. }));
+    match (ours, theirs) {
+        (TrapCode::UndefinedElement, TrapCode::TableOutOfBounds) => true,
+        (TrapCode::NullReference, TrapCode::ArrayOutOfBounds) => is_copy,
+        (TrapCode::UnalignedAtomic, TrapCode::MemoryOutOfBounds) => is_notify,
         _ => ours == theirs,
     }
 }

@@ -7,6 +7,7 @@ pub mod random;
 
 pub mod accesses;
 pub mod case;
+pub mod contents;
 pub mod expression;
 pub mod smith;
 pub mod value;

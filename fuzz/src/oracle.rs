@@ -1,5 +1,5 @@
 //! Modules that exist, stepped operator by operator beside Wasmtime: those of the specification's scripts, with the calls that the
-//! scripts make, and programs that a compiler made of C.
+//! scripts make, and programs that a compiler made of C; or random modules, each of them.
 
 use crate::case::{Call, Case, Origin, Report};
 use crate::differential::{Engines, message_of, same, same_as_peer, same_steps};
@@ -21,6 +21,9 @@ const MOST_CALLS: usize = 60;
 /// Steps of one call of a program that are compared.
 const PROGRAM_STEPS: usize = 300_000;
 
+/// Bytes that a program's memory may have.
+const PROGRAM_MEMORY: u64 = 64 << 20;
+
 /// The programs, and arguments of their `run`.
 const PROGRAMS: [(&str, &[u8], i32); 3] = [
     ("compute_sieve", include_bytes!("../../tests/programs/compute_sieve.wasm"), 2000),
@@ -31,8 +34,19 @@ const PROGRAMS: [(&str, &[u8], i32); 3] = [
 /// All that is compared, made once.
 pub struct Oracle {
     engines: Engines,
-    modules: Vec<Existing>,
+    modules: Modules,
 }
+
+/// Which modules are compared; the environment variable [`MODULES`] says.
+enum Modules {
+    /// Those that exist.
+    Existing(Vec<Existing>),
+    /// One of this generator for each seed.
+    Random(Origin),
+}
+
+/// `existing`, `smith` or `writer`.
+const MODULES: &str = "MODULES";
 
 /// A module, and how it is called.
 struct Existing {
@@ -40,19 +54,31 @@ struct Existing {
     bytes: Vec<u8>,
     /// The export and its arguments.
     calls: Vec<(String, Vec<Val>)>,
-    most_steps: Option<usize>,
+    is_program: bool,
 }
 
 impl Oracle {
     #[expect(clippy::new_without_default, reason = "it does a lot")]
     pub fn new() -> Oracle {
-        Oracle { engines: Engines::new(), modules: modules() }
+        Oracle { engines: Engines::new(), modules: chosen() }
     }
 }
 
-/// How many modules there are: each has a number, which is its seed.
+/// How many modules there are: each has a number, which is its seed. Of random ones a thousand, if nothing else is said.
 pub fn count() -> u64 {
-    modules().len() as u64
+    match chosen() {
+        Modules::Existing(modules) => modules.len() as u64,
+        Modules::Random(_) => 1000,
+    }
+}
+
+fn chosen() -> Modules {
+    match std::env::var(MODULES).as_deref() {
+        Err(_) | Ok("existing") => Modules::Existing(modules()),
+        Ok("smith") => Modules::Random(Origin::Smith),
+        Ok("writer") => Modules::Random(Origin::Writer),
+        Ok(other) => panic!("{MODULES} is existing, smith or writer, not {other}"),
+    }
 }
 
 fn modules() -> Vec<Existing> {
@@ -60,7 +86,7 @@ fn modules() -> Vec<Existing> {
         name: name.into(),
         bytes: bytes.into(),
         calls: vec![("run".into(), vec![Val::I32(argument)])],
-        most_steps: Some(PROGRAM_STEPS),
+        is_program: true,
     });
     let versions = SpecVersion::all().iter().flat_map(spec);
     let proposals = Proposal::all().iter().flat_map(proposal);
@@ -85,7 +111,7 @@ fn script(name: &str, text: &str, modules: &mut Vec<Existing>) {
                 has_last = bytes.is_ok();
                 if let Ok(bytes) = bytes {
                     let name = format!("{name}, module {}", modules.len() - first);
-                    modules.push(Existing { name, bytes, calls: Vec::new(), most_steps: None });
+                    modules.push(Existing { name, bytes, calls: Vec::new(), is_program: false });
                 }
                 continue;
             }
@@ -125,16 +151,24 @@ fn argument(argument: &WastArg<'_>) -> Option<Val> {
 
 /// The module of this number, compared.
 pub fn run(oracle: &Oracle, number: u64) -> Result<Outcome, Failure> {
-    let module = &oracle.modules[number as usize];
-    let case = match case_of(module, number) {
-        Ok(case) => case,
-        Err(reason) => return Ok(Outcome::discarded(reason)),
+    let (name, case) = match &oracle.modules {
+        Modules::Existing(modules) => {
+            let module = &modules[number as usize];
+            match case_of(module, number) {
+                Ok(case) => (&*module.name, case),
+                Err(reason) => return Ok(Outcome::discarded(reason)),
+            }
+        }
+        Modules::Random(origin) => match Case::by(*origin, number) {
+            Some(case) => ("a random module", case),
+            None => return Ok(Outcome::discarded("nothing to call, or its generator gave up")),
+        },
     };
     let case = Rc::new(case);
     let compared = catch_unwind(AssertUnwindSafe(|| compare(&oracle.engines, &case)));
     compared
         .unwrap_or_else(|panic| Err(message_of(&*panic)))
-        .map_err(|message| Failure { message: format!("{}: {message}", module.name), text: case.text() })
+        .map_err(|message| Failure { message: format!("{name}: {message}"), text: case.text() })
 }
 
 fn case_of(module: &Existing, number: u64) -> Result<Case, &'static str> {
@@ -155,7 +189,9 @@ fn case_of(module: &Existing, number: u64) -> Result<Case, &'static str> {
     if known::PEER_FAILS_AT.contains(&&*module.name) {
         return Err("the peer fails at it");
     }
-    Ok(Case { calls, most_steps: module.most_steps.unwrap_or(case.most_steps), ..case })
+    let (most_steps, memory_limit) =
+        if module.is_program { (PROGRAM_STEPS, PROGRAM_MEMORY) } else { (case.most_steps, case.memory_limit) };
+    Ok(Case { calls, most_steps, memory_limit, ..case })
 }
 
 fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
@@ -179,21 +215,39 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
         return Ok(Outcome::discarded("the peer's stack or heap was exhausted"));
     }
     same_as_peer(case, &plain, &theirs)?;
+    if stepped.ends.len() == 1 {
+        return Ok(Outcome::discarded("it can't be instantiated"));
+    }
     let mut outcome = Outcome::done();
     outcome.count("calls", case.calls.len() as u64);
-    outcome.count("steps compared with the peer", same_steps(engines, on, case, &traces, &their_traces)?);
+    let (compared, told) = same_steps(engines, on, case, &traces, &their_traces)?;
+    outcome.count("steps compared with the peer", compared);
+    outcome.count("calls of the host, traps and exceptions between these", told);
     Ok(outcome)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn a_program_and_a_script() {
-        let oracle = super::Oracle::new();
-        let of = |name: &str| oracle.modules.iter().position(|module| module.name.contains(name)).unwrap() as u64;
-        for number in [of("compute_sieve"), of("fac.wast")] {
-            let outcome = super::run(&oracle, number);
-            assert!(outcome.is_ok(), "{}", outcome.err().unwrap().message);
+        let oracle = super::Oracle { engines: Engines::new(), modules: Modules::Existing(modules()) };
+        let Modules::Existing(modules) = &oracle.modules else { unreachable!("it was just said") };
+        let of = |name: &str| modules.iter().position(|module| module.name.contains(name)).unwrap() as u64;
+        for (number, least) in [(of("compute_sieve"), PROGRAM_STEPS as u64), (of("fac.wast"), 100)] {
+            match run(&oracle, number) {
+                Ok(outcome) => assert!(outcome.counted("steps compared with the peer") >= least, "of {number}"),
+                Err(failure) => panic!("{}", failure.message),
+            }
+        }
+    }
+
+    #[test]
+    fn random_modules() {
+        for origin in [Origin::Smith, Origin::Writer] {
+            let oracle = Oracle { engines: Engines::new(), modules: Modules::Random(origin) };
+            crate::driver::smoke(|seed| run(&oracle, seed));
         }
     }
 }

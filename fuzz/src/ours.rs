@@ -2,9 +2,10 @@
 
 use crate::accesses;
 use crate::case::{
-    Call, Case, Ended, FUEL, FUEL_EXPORT, HEAP_LIMIT, Host, MEMORY_LIMIT, Report, Snapshot, Step, TABLE_LIMIT, Trace,
+    Call, Case, Ended, FUEL, FUEL_EXPORT, HEAP_LIMIT, Host, Report, Snapshot, Step, TABLE_LIMIT, Told, Trace,
     imported_element, imported_value,
 };
+use crate::contents::{Contents, Held};
 use crate::expression::{GLIMPSE, GLOBALS, Seen};
 use crate::random::{hash_bytes, mix};
 use crate::value::{MOST_PARTS, Made, UNKNOWN_FUNCTION, Val, hash_values};
@@ -100,7 +101,7 @@ impl Session {
     /// A store; nothing is instantiated yet.
     pub fn new(case: &Rc<Case>, engine: &Engine, module: &Module) -> Session {
         let limits = StoreLimits {
-            memory_bytes: MEMORY_LIMIT,
+            memory_bytes: case.memory_limit,
             table_elements: TABLE_LIMIT,
             heap_bytes: HEAP_LIMIT,
             // Small, since all of it is filled before each call. Mostly it is enough for as many frames as the fuel allows.
@@ -492,6 +493,7 @@ pub const DEEP: u32 = 8;
 struct Recorder {
     names: Rc<Names>,
     trace: Trace,
+    contents: Contents,
     /// The last state of each frame, outermost first.
     shadows: Vec<State>,
     /// Whether the values of steps are kept, and of which.
@@ -500,8 +502,62 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn new(names: Rc<Names>, wanted: Option<usize>) -> Recorder {
-        Recorder { names, trace: Trace::default(), shadows: Vec::new(), wanted, found: String::new() }
+    fn new(names: Rc<Names>, mut contents: Contents, wanted: Option<usize>) -> Recorder {
+        contents.anything_is_written();
+        Recorder { names, trace: Trace::default(), contents, shadows: Vec::new(), wanted, found: String::new() }
+    }
+
+    /// Writes down what happens to the guest.
+    fn tell(&mut self, debuggee: &Debuggee, event: &Event) {
+        let told =
+            match (event.kind, event.thrown(), event.trap) {
+                (EventKind::HostError, ..) => Told::HostFailed,
+                (EventKind::Trap, _, Some(code)) => Told::Trap(code),
+                (_, Some(thrown), _) => {
+                    let instance =
+                        debuggee.frame_info(&event.frame.expect("it was thrown there")).expect("it is fresh").instance;
+                    let instance = instance.expect("a frame of guest code has an instance");
+                    let tag =
+                        self.names.case.info.tags.keys().find(|index| {
+                            debuggee.store().instance_tag(instance, *index).expect("its tag") == thrown.tag
+                        });
+                    let values: Vec<_> =
+                        thrown.values.iter().map(|value| self.names.show(debuggee, value, 0)).collect();
+                    Told::Thrown { tag: tag.map(|index| index.as_u32()), values: hash_values(&values) }
+                }
+                _ => return,
+            };
+        self.trace.tell(told);
+    }
+
+    /// What the instance of a frame holds.
+    fn held(&mut self, debuggee: &Debuggee, instance: Instance) -> Held {
+        let (store, names, info) = (debuggee.store(), &self.names, &self.names.case.info);
+        // What is looked at isn't kept.
+        let scope = store.open_scope().expect("there is memory");
+        let mut held = Held::default();
+        for index in info.memories.keys() {
+            let memory = store.instance_memory(instance, index).expect("its memory");
+            let (base, size) = store.memory_base(memory).expect("a memory has a base");
+            // SAFETY: the only guest that has it isn't running.
+            let bytes = if size == 0 { &[][..] } else { unsafe { std::slice::from_raw_parts(base, size) } };
+            held.memories.push(self.contents.of_memory(index.as_u32() as usize, bytes));
+        }
+        for index in info.globals.keys() {
+            let global = store.instance_global(instance, index).expect("its global");
+            held.globals.push(names.show(debuggee, &store.global_get(global).expect("a global can be read"), 0));
+        }
+        held.tables = self.contents.of_tables(|| {
+            info.tables.keys().fold(0, |hash, index| {
+                let table = store.instance_table(instance, index).expect("its table");
+                let size = store.table_size(table).expect("a table has a size");
+                let element = |place| store.table_get(table, place).expect("an element can be read");
+                let elements: Vec<_> = (0..size).map(|place| names.show(debuggee, &element(place), 0)).collect();
+                mix(hash, hash_values(&elements))
+            })
+        });
+        store.close_scope(scope).expect("it was opened last");
+        held
     }
 
     fn step(&mut self, debuggee: &Debuggee, event: &Event) {
@@ -530,11 +586,12 @@ impl Recorder {
                 );
             }
         }
-        if self.wanted == Some(number) {
-            self.found = format!("{innermost:x?}");
-        }
         let instance = debuggee.frame_info(&frames[0]).expect("the frame is fresh").instance;
         let instance = instance.expect("a frame of guest code has an instance");
+        let held = self.held(debuggee, instance);
+        if self.wanted == Some(number) {
+            self.found = format!("{innermost:x?} {held:x?}");
+        }
         let read = |memory: u32, range: std::ops::Range<u64>| {
             let (mut bytes, count) = ([0; 16], (range.end - range.start) as usize);
             let memory = debuggee.store().instance_memory(instance, MemoryIndex::from_u32(memory)).ok()?;
@@ -543,14 +600,12 @@ impl Recorder {
         };
         let info = &self.names.case.info;
         let accesses = accesses::of(info, innermost.pc, &innermost.operands, read);
-        let globals = info.globals.keys().take(GLOBALS).map(|global| {
-            let global = debuggee.store().instance_global(instance, global).expect("its global");
-            self.names.show(debuggee, &debuggee.store().global_get(global).expect("a global can be read"), 0)
-        });
+        self.contents.looked(&info.operator_at(WasmPc(innermost.pc)), &accesses);
+        let contents = held.hash();
         let seen = Arc::new(Seen {
             locals: innermost.locals.clone(),
             operands: innermost.operands.clone(),
-            globals: globals.collect(),
+            globals: held.globals[..held.globals.len().min(GLOBALS)].to_vec(),
             memory: (!info.memories.is_empty())
                 .then(|| read(0, GLIMPSE..GLIMPSE + 8))
                 .flatten()
@@ -563,6 +618,7 @@ impl Recorder {
             locals: hash_values(&innermost.locals),
             values: innermost.values(),
             callers,
+            contents,
             seen,
             accesses,
         });
@@ -586,6 +642,11 @@ pub fn step_module(case: &Rc<Case>, module: &Module) -> (Report, Vec<Trace>) {
     (report, traces)
 }
 
+fn is_tail_call(operator: &Operator<'_>) -> bool {
+    use Operator::{ReturnCall, ReturnCallIndirect, ReturnCallRef};
+    matches!(operator, ReturnCall { .. } | ReturnCallIndirect { .. } | ReturnCallRef { .. })
+}
+
 /// The module of a case.
 pub fn module(case: &Case, engine: &Engine) -> Module {
     Module::new(engine, &case.bytes).unwrap_or_else(|error| panic!("it is refused: {error}"))
@@ -599,7 +660,7 @@ pub fn explain(case: &Rc<Case>, engine: &Engine, call: usize, step: usize) -> St
 fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)>) -> (Report, Vec<Trace>, String) {
     let session = Session::new(case, module.engine(), module);
     let wanted_of = |call| wanted.and_then(|(wanted, step)| (wanted == call).then_some(step));
-    let recorder = Rc::new(RefCell::new(Recorder::new(session.names.clone(), wanted_of(0))));
+    let recorder = Rc::new(RefCell::new(Recorder::new(session.names.clone(), Contents::default(), wanted_of(0))));
     let (writer, trapped) = (recorder.clone(), Rc::new(Cell::new(None)));
     let at_trap = trapped.clone();
     let most_steps = case.most_steps;
@@ -616,6 +677,7 @@ fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)
             }
         } else if let Some(frame) = &event.frame {
             let mut writer = writer.borrow_mut();
+            writer.tell(debuggee, event);
             let state = show(&writer.names, debuggee, frame);
             if event.kind == EventKind::CaughtException {
                 // The guest goes on, elsewhere.
@@ -641,20 +703,38 @@ fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)
     };
     session.debuggee.set_event_handler(EventKind::ALL, Box::new(handle)).expect("debugging is on");
     session.edit(|edit| edit.single_step(true));
+    let teller = recorder.clone();
+    session.set_host_hook(Some(Rc::new(move |debuggee: &Debuggee, moment: HostMoment<'_>| {
+        if let HostMoment::Called { import, args } = moment {
+            let mut recorder = teller.borrow_mut();
+            let args: Vec<_> = args.iter().map(|arg| recorder.names.show(debuggee, arg, 0)).collect();
+            let frame = debuggee.newest_frame().expect("debugging is on");
+            let caller = frame.map(|frame| {
+                let info = debuggee.frame_info(&frame).expect("the frame is fresh");
+                if let (Some(last), false) = (recorder.trace.steps.last(), recorder.trace.is_cut)
+                    && !is_tail_call(&recorder.names.case.info.operator_at(WasmPc(last.pc)))
+                {
+                    let shown = (info.func_index.as_u32(), info.pc.0);
+                    assert_eq!(shown, (last.func, last.pc), "where a host function is called, and the last step");
+                }
+                info.func_index.as_u32()
+            });
+            recorder.trace.tell(Told::HostCall { import, args: hash_values(&args), caller });
+            recorder.contents.anything_is_written();
+        }
+        true
+    })));
     let (mut traces, mut found) = (Vec::new(), String::new());
     let finish = |traces: &mut Vec<Trace>, found: &mut String| {
-        let next = Recorder::new(session.names.clone(), wanted_of(traces.len() + 1));
+        let contents = std::mem::take(&mut recorder.borrow_mut().contents);
+        let next = Recorder::new(session.names.clone(), contents, wanted_of(traces.len() + 1));
         let Recorder { trace, found: text, .. } = recorder.replace(next);
         // What trapped is what was about to be executed.
         if let (Some((pc, frame_pc, func, values)), Some(last), false) =
             (trapped.take(), trace.steps.last(), trace.is_cut)
         {
             // A host function that has taken the place of the last step's frame has failed in it.
-            let is_replaced = values.is_none()
-                && matches!(
-                    case.info.operator_at(WasmPc(last.pc)),
-                    Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. }
-                );
+            let is_replaced = values.is_none() && is_tail_call(&case.info.operator_at(WasmPc(last.pc)));
             let shown = (pc, frame_pc, func, values);
             let expected = (last.pc, last.pc, last.func, values.map(|_| last.values));
             assert!(
@@ -677,5 +757,6 @@ fn step_and_look(case: &Rc<Case>, module: &Module, wanted: Option<(usize, usize)
             finish(&mut traces, &mut found);
         }
     }
+    session.set_host_hook(None);
     (report, traces, found)
 }

@@ -1,14 +1,16 @@
 //! Cases in Wasmtime.
 
+use crate::accesses;
 use crate::case::{
-    Call, Case, Ended, FUEL, FUEL_EXPORT, Host, MEMORY_LIMIT, Report, Snapshot, Step, TABLE_LIMIT, Trace,
-    imported_element, imported_value,
+    Call, Case, Ended, FUEL, FUEL_EXPORT, Host, Report, Snapshot, Step, TABLE_LIMIT, Told, Trace, imported_element,
+    imported_value,
 };
+use crate::contents::{Contents, Held};
 use crate::ours::DEEP;
 use crate::random::{hash_bytes, mix};
 use crate::value::{MOST_PARTS, Made, UNKNOWN_FUNCTION, Val, hash_values};
-use pellucid::base::{ExternType, TrapCode};
-use pellucid::wasm::Item;
+use pellucid::base::{ExternType, TrapCode, WasmPc};
+use pellucid::wasm::{Item, ModuleInfo, TypeRegistry, parse};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -16,9 +18,9 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use wasmtime::{
-    AnyRef, AsContextMut, Config, DebugEvent, DebugHandler, Engine, ExternRef, FrameHandle, GcHeapOutOfMemory, Global,
-    I31, Instance, Memory, Module, RootScope, Rooted, SharedMemory, Store, StoreContextMut, StoreLimits,
-    StoreLimitsBuilder, Table, Trap, WasmBacktrace,
+    AnyRef, AsContextMut, Config, DebugEvent, DebugHandler, Engine, ExnRef, ExternRef, FrameHandle, GcHeapOutOfMemory,
+    Global, I31, Instance, Memory, Module, OwnedRooted, RootScope, Rooted, SharedMemory, Store, StoreContextMut,
+    StoreLimits, StoreLimitsBuilder, Table, Trap, WasmBacktrace,
 };
 
 /// An engine; with `debug` its guests can be stepped.
@@ -49,6 +51,8 @@ struct Data {
     imported_funcs: u32,
     /// Which function is which, by address.
     functions: HashMap<usize, u32>,
+    /// Who is told what host functions are called, if anybody is.
+    recorder: Option<Recorder>,
 }
 
 /// A host function failed.
@@ -113,13 +117,23 @@ fn step_and_look(
     wanted: Option<(usize, usize)>,
 ) -> Result<(Report, Vec<Trace>, String), String> {
     let module = module(engine, &case.bytes)?;
-    let recorder =
-        Recorder(Arc::new(Mutex::new(Recorded { wanted, most_steps: case.most_steps, ..Recorded::default() })));
+    let info = parse(&case.bytes, &TypeRegistry::default()).map_err(|error| error.to_string())?.info;
+    let recorded = Recorded {
+        info,
+        wanted,
+        most_steps: case.most_steps,
+        traces: Vec::new(),
+        contents: Contents::default(),
+        found: String::new(),
+    };
+    let recorder = Recorder(Arc::new(Mutex::new(recorded)));
     let report = run_session(case, engine, &module, |store| {
         let mut recorded = recorder.0.lock().expect("nobody panics");
         recorded.traces.push(Trace::default());
+        recorded.contents.anything_is_written();
         if recorded.traces.len() == 2 {
             store.set_debug_handler(recorder.clone());
+            store.data_mut().recorder = Some(recorder.clone());
         }
         if recorded.traces.len() >= 2 {
             store.edit_breakpoints().expect("debugging is on").single_step(true).expect("it can be switched on");
@@ -131,10 +145,16 @@ fn step_and_look(
 
 fn run_session(case: &Case, engine: &Engine, module: &Module, mut before: impl FnMut(&mut Store<Data>)) -> Report {
     let limits =
-        StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT as usize).table_elements(TABLE_LIMIT as usize).build();
+        StoreLimitsBuilder::new().memory_size(case.memory_limit as usize).table_elements(TABLE_LIMIT as usize).build();
     let mut store = Store::new(
         engine,
-        Data { limits, host: Host::new(), imported_funcs: case.info.imported_funcs, functions: HashMap::new() },
+        Data {
+            limits,
+            host: Host::new(),
+            imported_funcs: case.info.imported_funcs,
+            functions: HashMap::new(),
+            recorder: None,
+        },
     );
     store.limiter(|data| &mut data.limits);
     before(&mut store);
@@ -176,6 +196,11 @@ impl Session<'_> {
                 let call =
                     move |mut caller: wasmtime::Caller<'_, Data>, args: &[wasmtime::Val], out: &mut [wasmtime::Val]| {
                         let args: Vec<_> = args.iter().map(|arg| show(caller.as_context_mut(), arg, 0)).collect();
+                        if let Some(recorder) = caller.data().recorder.clone() {
+                            let innermost = caller.debug_exit_frames().next();
+                            let at = innermost.map(|frame| self::place(&mut caller.as_context_mut(), &frame).0);
+                            recorder.host_call(Told::HostCall { import: place, args: hash_values(&args), caller: at });
+                        }
                         let answer = caller.data_mut().host.call(place, &args, &results);
                         let Some(answer) = answer else { return Err(wasmtime::Error::new(HostFailed)) };
                         for (out, value) in out.iter_mut().zip(answer) {
@@ -363,22 +388,8 @@ fn ended(result: &Result<Vec<Val>, &wasmtime::Error>) -> Ended {
         Ok(values) => return Ended::Returned(values.clone()),
         Err(error) => error,
     };
-    let code = match error.downcast_ref::<Trap>() {
-        Some(Trap::UnreachableCodeReached) => TrapCode::Unreachable,
-        Some(Trap::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-        Some(Trap::TableOutOfBounds) => TrapCode::TableOutOfBounds,
-        Some(Trap::IndirectCallToNull) => TrapCode::UninitializedElement,
-        Some(Trap::BadSignature) => TrapCode::IndirectCallTypeMismatch,
-        Some(Trap::IntegerOverflow) => TrapCode::IntegerOverflow,
-        Some(Trap::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
-        Some(Trap::BadConversionToInteger) => TrapCode::InvalidConversionToInteger,
-        Some(Trap::StackOverflow) => TrapCode::CallStackExhausted,
-        Some(Trap::HeapMisaligned) => TrapCode::UnalignedAtomic,
-        Some(Trap::AtomicWaitNonSharedMemory) => TrapCode::ExpectedSharedMemory,
-        Some(Trap::NullReference) => TrapCode::NullReference,
-        Some(Trap::CastFailure) => TrapCode::CastFailure,
-        Some(Trap::ArrayOutOfBounds) => TrapCode::ArrayOutOfBounds,
-        Some(Trap::AllocationTooLarge) => TrapCode::HeapExhausted,
+    let code = match error.downcast_ref::<Trap>().map(|trap| code_of(*trap)) {
+        Some(Some(code)) => code,
         None if error.downcast_ref::<GcHeapOutOfMemory<()>>().is_some() => TrapCode::HeapExhausted,
         None if error.downcast_ref::<HostFailed>().is_some() => TrapCode::HostError,
         None if error.downcast_ref::<wasmtime::ThrownException>().is_some() => {
@@ -391,6 +402,27 @@ fn ended(result: &Result<Vec<Val>, &wasmtime::Error>) -> Ended {
     Ended::Trapped { code, backtrace: frames.iter().map(place).collect() }
 }
 
+fn code_of(trap: Trap) -> Option<TrapCode> {
+    Some(match trap {
+        Trap::UnreachableCodeReached => TrapCode::Unreachable,
+        Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+        Trap::TableOutOfBounds => TrapCode::TableOutOfBounds,
+        Trap::IndirectCallToNull => TrapCode::UninitializedElement,
+        Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
+        Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+        Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
+        Trap::BadConversionToInteger => TrapCode::InvalidConversionToInteger,
+        Trap::StackOverflow => TrapCode::CallStackExhausted,
+        Trap::HeapMisaligned => TrapCode::UnalignedAtomic,
+        Trap::AtomicWaitNonSharedMemory => TrapCode::ExpectedSharedMemory,
+        Trap::NullReference => TrapCode::NullReference,
+        Trap::CastFailure => TrapCode::CastFailure,
+        Trap::ArrayOutOfBounds => TrapCode::ArrayOutOfBounds,
+        Trap::AllocationTooLarge => TrapCode::HeapExhausted,
+        _ => return None,
+    })
+}
+
 /// Runs to the end what is ready whenever it is asked.
 fn wait<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
@@ -401,41 +433,88 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-#[derive(Default)]
 struct Recorded {
+    info: ModuleInfo,
     traces: Vec<Trace>,
+    contents: Contents,
     most_steps: usize,
     wanted: Option<(usize, usize)>,
     found: String,
 }
 
-/// Writes down each step.
+/// Writes down each step, and what else is told.
 #[derive(Clone)]
 struct Recorder(Arc<Mutex<Recorded>>);
+
+impl Recorder {
+    fn tell(&self, told: Told) {
+        let mut recorded = self.0.lock().expect("nobody panics");
+        recorded.traces.last_mut().expect("a call runs").tell(told);
+    }
+
+    fn host_call(&self, told: Told) {
+        self.tell(told);
+        self.0.lock().expect("nobody panics").contents.anything_is_written();
+    }
+}
 
 impl DebugHandler for Recorder {
     type Data = Data;
 
     fn handle(&self, mut store: StoreContextMut<'_, Data>, event: DebugEvent<'_>) -> impl Future<Output = ()> + Send {
-        if matches!(event, DebugEvent::Breakpoint) {
-            let mut recorded = self.0.lock().expect("nobody panics");
-            let call = recorded.traces.len() - 1;
-            let trace = &recorded.traces[call];
-            if trace.steps.len() >= recorded.most_steps {
-                recorded.traces[call].is_cut = true;
-                store.edit_breakpoints().expect("debugging is on").single_step(false).expect("it can be switched off");
-            } else {
-                let is_wanted = recorded.wanted == Some((call, trace.steps.len()));
-                let (step, text) = look(&mut store, is_wanted);
-                recorded.traces[call].steps.push(step);
-                recorded.found += &text;
+        match event {
+            DebugEvent::Breakpoint => {
+                let mut recorded = self.0.lock().expect("nobody panics");
+                let recorded = &mut *recorded;
+                let call = recorded.traces.len() - 1;
+                let trace = &mut recorded.traces[call];
+                if trace.steps.len() >= recorded.most_steps {
+                    trace.is_cut = true;
+                    let mut edit = store.edit_breakpoints().expect("debugging is on");
+                    edit.single_step(false).expect("it can be switched off");
+                } else {
+                    let is_wanted = recorded.wanted == Some((call, trace.steps.len()));
+                    let (step, text) = look(&mut store, &recorded.info, &mut recorded.contents, is_wanted);
+                    trace.steps.push(step);
+                    recorded.found += &text;
+                }
             }
+            DebugEvent::Trap(trap) => {
+                if let Some(code) = code_of(trap) {
+                    self.tell(Told::Trap(code));
+                }
+            }
+            DebugEvent::HostcallError(_) => self.tell(Told::HostFailed),
+            DebugEvent::Exception(exception) => {
+                let told = thrown(&mut store, exception);
+                self.tell(told);
+            }
+            DebugEvent::EpochYield => {}
         }
         std::future::ready(())
     }
 }
 
-fn look(store: &mut StoreContextMut<'_, Data>, in_words: bool) -> (Step, String) {
+fn thrown(store: &mut StoreContextMut<'_, Data>, exception: OwnedRooted<ExnRef>) -> Told {
+    let mut store = RootScope::new(store);
+    let exception = exception.to_rooted(&mut store);
+    let tag = exception.tag(&mut store).expect("it is rooted");
+    let fields: Vec<_> = exception.fields(&mut store).expect("it is rooted").collect();
+    let fields: Vec<_> = fields.iter().map(|value| show(store.as_context_mut(), value, 0)).collect();
+    let innermost = store.as_context_mut().debug_exit_frames().next().expect("an exception has a frame");
+    let instance = innermost.instance(&mut store).expect("the frame is fresh");
+    let mut tags = (0..).map_while(|index| instance.debug_tag(&mut store, index));
+    let tags: Vec<_> = tags.by_ref().collect();
+    let tag = tags.iter().position(|other| wasmtime::Tag::eq(other, &tag, &store)).map(|index| index as u32);
+    Told::Thrown { tag, values: hash_values(&fields) }
+}
+
+fn look(
+    store: &mut StoreContextMut<'_, Data>,
+    info: &ModuleInfo,
+    contents: &mut Contents,
+    in_words: bool,
+) -> (Step, String) {
     let mut store = RootScope::new(store);
     let innermost = store.as_context_mut().debug_exit_frames().next().expect("an event of guest code has a frame");
     let (func, pc) = place(&mut store.as_context_mut(), &innermost);
@@ -447,7 +526,13 @@ fn look(store: &mut StoreContextMut<'_, Data>, in_words: bool) -> (Step, String)
             show(store.as_context_mut(), &value, 0)
         })
         .collect();
-    let text = if in_words { format!("pc {pc:#x} locals {locals:x?} operands {operands:x?}") } else { String::new() };
+    let instance = innermost.instance(&mut store).expect("the frame is fresh");
+    let (contents, in_words_too) = all_of(store.as_context_mut(), info, &instance, contents, pc, &operands);
+    let text = if in_words {
+        format!("pc {pc:#x} locals {locals:x?} operands {operands:x?} {in_words_too:x?}")
+    } else {
+        String::new()
+    };
     let locals = hash_values(&locals);
     let values = mix(locals, hash_values(&operands));
     let (mut callers, mut depth) = (1, 1);
@@ -465,7 +550,59 @@ fn look(store: &mut StoreContextMut<'_, Data>, in_words: bool) -> (Step, String)
         }
     }
     let (seen, accesses) = (Default::default(), Default::default());
-    (Step { func, pc, depth, locals, values, callers, seen, accesses }, text)
+    (Step { func, pc, depth, locals, values, callers, contents, seen, accesses }, text)
+}
+
+/// The hash of what the instance's memories, globals and tables hold, and all that it is of.
+fn all_of(
+    mut store: StoreContextMut<'_, Data>,
+    info: &ModuleInfo,
+    instance: &Instance,
+    contents: &mut Contents,
+    pc: u32,
+    operands: &[Val],
+) -> (u64, Held) {
+    let mut held = Held::default();
+    for index in info.memories.keys().map(|index| index.as_u32()) {
+        let memory = read(&mut store, instance, index, |bytes| contents.of_memory(index as usize, bytes));
+        held.memories.push(memory);
+    }
+    for index in info.globals.keys().map(|index| index.as_u32()) {
+        let value = instance.debug_global(&mut store, index).expect("its global").get(&mut store);
+        held.globals.push(show(store.as_context_mut(), &value, 0));
+    }
+    held.tables = contents.of_tables(|| {
+        info.tables.keys().fold(0, |hash, index| {
+            let table = instance.debug_table(&mut store, index.as_u32()).expect("its table");
+            let elements: Vec<_> = (0..table.size(&store))
+                .map(|place| {
+                    let element = table.get(&mut store, place).expect("an element").into();
+                    show(store.as_context_mut(), &element, 0)
+                })
+                .collect();
+            mix(hash, hash_values(&elements))
+        })
+    });
+    let accesses = if contents.are_large() {
+        // Whether it is written what is compared and exchanged makes no difference here.
+        accesses::of(info, pc, operands, |_, _| None)
+    } else {
+        Box::default()
+    };
+    contents.looked(&info.operator_at(WasmPc(pc)), &accesses);
+    (held.hash(), held)
+}
+
+fn read<T>(store: &mut StoreContextMut<'_, Data>, instance: &Instance, index: u32, read: impl FnOnce(&[u8]) -> T) -> T {
+    match instance.debug_memory(&mut *store, index) {
+        Some(memory) => read(memory.data(&*store)),
+        None => {
+            let shared = instance.debug_shared_memory(&mut *store, index).expect("its memory");
+            let bytes = shared.data();
+            // SAFETY: the only guest that has it isn't running.
+            read(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) })
+        }
+    }
 }
 
 fn place(store: &mut StoreContextMut<'_, Data>, frame: &FrameHandle) -> (u32, u32) {
