@@ -4,7 +4,7 @@
 use crate::case::{Case, Origin, Report, Step, Told, Trace};
 use crate::driver::{self, Failure, Outcome};
 use crate::random::Random;
-use crate::{interrupted, known, minimise, ours, peer, wander};
+use crate::{interrupted, known, minimise, ours, peer, told, wander};
 use pellucid::base::{OptLevel, WasmPc};
 use pellucid::runtime::Engine;
 use std::cell::OnceCell;
@@ -14,8 +14,9 @@ use std::rc::Rc;
 
 /// The engines, which are made once.
 pub struct Engines {
-    off: [Engine; 3],
-    on: [Engine; 3],
+    /// By optimisation level; those that come last put no function in the places of calls.
+    off: [Engine; 5],
+    on: [Engine; 5],
     /// Without signal handlers, debugging off and on.
     checking: [Engine; 2],
     /// In the exact form.
@@ -32,10 +33,18 @@ pub struct Engines {
 impl Engines {
     #[expect(clippy::new_without_default, reason = "it does a lot")]
     pub fn new() -> Engines {
-        let levels = [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize];
+        // Without optimisation nothing is inlined.
+        let engines = |debug| {
+            let [none, speed, size] = [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize];
+            let (with, without) = (ours::engine, ours::engine_without_inlining);
+            let inlining = [none, speed, size].map(|level| with(debug, level));
+            let [one, other] = [speed, size].map(|level| without(debug, level));
+            let [none, speed, size] = inlining;
+            [none, speed, size, one, other]
+        };
         Engines {
-            off: levels.map(|level| ours::engine(false, level)),
-            on: levels.map(|level| ours::engine(true, level)),
+            off: engines(false),
+            on: engines(true),
             checking: [false, true].map(ours::checking_engine),
             exact: ours::exact_engine(),
             counting: ours::counting_engines(),
@@ -110,8 +119,8 @@ pub fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     let mut random = Random::new(case.seed ^ 0xd1ff);
-    let off_level = random.below(3);
-    let on_level = random.below(3);
+    let off_level = random.below(engines.off.len());
+    let on_level = random.below(engines.on.len());
     let (on, off) = (&engines.on[on_level], &engines.off[off_level]);
 
     let exhausted = |report: &Report| report.ends.iter().any(|end| end.is_exhausted());
@@ -122,11 +131,12 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
         return Ok(Outcome::discarded("the stack or the heap was exhausted"));
     }
     if random.chance(25) {
-        let other = ours::run(case, &engines.off[(off_level + 1) % 3]);
+        let other =
+            ours::run(case, &engines.off[(off_level + 1 + random.below(engines.off.len() - 1)) % engines.off.len()]);
         if exhausted(&other) {
             return Ok(Outcome::discarded("the stack or the heap was exhausted"));
         }
-        same(case, "debugging off", &plain, "debugging off, other optimisation", &other)?;
+        same(case, "debugging off", &plain, "debugging off, other optimisation or inlining", &other)?;
     }
     if random.chance(25) {
         for engine in &engines.checking {
@@ -142,6 +152,13 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     same(case, "debugging off", &plain, "single-stepping", &stepped)?;
     let wandered = wander::run(case, on, &traces, random.clone());
     same(case, "debugging off", &plain, "debugging at random", &wandered)?;
+
+    let listening = if random.chance(75) { on } else { &engines.exact };
+    let (listened, told) = told::run(case, listening, &traces, random.clone());
+    if exhausted(&listened) {
+        return Ok(Outcome::discarded("the stack or the heap was exhausted"));
+    }
+    same(case, "debugging off", &plain, "listening", &listened)?;
 
     let interrupted = if random.chance(25) {
         let (without, _) = interrupted::run(case, &ours::module(case, off), None, random.clone(), None);
@@ -229,9 +246,14 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> Result<Outcome, String> {
     outcome.count("calls", plain.ends.len() as u64 - 1);
     outcome.count("steps", traces.iter().map(|trace| trace.steps.len() as u64).sum());
     outcome.count("steps compared with the exact form", exact_steps);
+    outcome.count("entries and exits of functions that are traced", told.passages);
+    outcome.count("hits by name, of imports, traps and exceptions", told.hits);
+    outcome.count("texts of log points", told.texts);
     outcome.count("pauses when time was used up", interrupted.pauses);
     outcome.count("steps that these were at", interrupted.steps);
     outcome.count("steps on from these", interrupted.steps_from);
+    outcome.count("of these to a goal", interrupted.goals);
+    outcome.count("watchpoints told between these pauses", interrupted.watchpoints);
     let traps = plain.ends.iter().filter(|end| !matches!(end, crate::case::Ended::Returned(_))).count();
     outcome.count("traps", traps as u64);
     if case.is_ours_alone() {

@@ -50,17 +50,24 @@ pub enum Expression {
 impl Expression {
     /// Something to compare or combine, in a function.
     pub fn random(random: &mut Random, info: &ModuleInfo, function: DefinedFuncIndex) -> Expression {
-        // Vectors are no numbers.
-        let numbers = |types: &mut dyn Iterator<Item = ValType>| -> Vec<usize> {
-            types.enumerate().filter(|(_, ty)| *ty != ValType::V128).map(|(place, _)| place).collect()
-        };
         let locals = numbers(&mut info.local_types(function).into_iter());
+        Expression::over(random, info, &locals)
+    }
+
+    /// The same that can be read in any function of a module.
+    pub fn random_anywhere(random: &mut Random, info: &ModuleInfo) -> Expression {
+        let of_each = info.bodies.keys().map(|function| numbers(&mut info.local_types(function).into_iter()));
+        let in_all = of_each.reduce(|all, some| all.into_iter().filter(|place| some.contains(place)).collect());
+        Expression::over(random, info, &in_all.unwrap_or_default())
+    }
+
+    fn over(random: &mut Random, info: &ModuleInfo, locals: &[usize]) -> Expression {
         let globals = numbers(&mut info.globals.values().take(GLOBALS).map(|global| global.value));
         let two = |random: &mut Random, operators: &[&'static str], term: &dyn Fn(&mut Random) -> Expression| {
             let (left, right) = (term(random), term(random));
             Expression::Binary(left.into(), random.pick(operators), right.into())
         };
-        let term = |random: &mut Random| Expression::term(random, info, &locals, &globals);
+        let term = |random: &mut Random| Expression::term(random, info, locals, &globals);
         let sum = |random: &mut Random| match random.below(3) {
             0 => two(random, &["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"], &term),
             _ => term(random),
@@ -93,6 +100,14 @@ impl Expression {
         self.value(seen).is_none_or(is_true)
     }
 
+    /// As a text tells it; none if it can't be told.
+    pub fn told(&self, seen: &Seen) -> Option<String> {
+        Some(match self.value(seen)? {
+            Integer(number) => number.to_string(),
+            Float(number) => format!("{number:?}"),
+        })
+    }
+
     fn value(&self, seen: &Seen) -> Option<Number> {
         Some(match self {
             Expression::Local(place) => number(seen.locals.get(*place)?)?,
@@ -114,6 +129,11 @@ impl Expression {
             }
         })
     }
+}
+
+/// The places of what isn't a vector: those are no numbers.
+fn numbers(types: &mut dyn Iterator<Item = ValType>) -> Vec<usize> {
+    types.enumerate().filter(|(_, ty)| *ty != ValType::V128).map(|(place, _)| place).collect()
 }
 
 fn apply(operator: &str, left: Number, right: Number) -> Option<Number> {

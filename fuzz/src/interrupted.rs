@@ -3,9 +3,10 @@
 
 use crate::case::{Call, Case, Ended, Report, Step, Trace};
 use crate::ours::{Session, frames, run_session};
+use crate::points::Points;
 use crate::random::Random;
-use crate::wander::Touch;
-use pellucid::debug::{Budget, CallState, EventKind, FrameKind, Resume};
+use crate::wander::{Target, Touch, random_goal, some_accesses};
+use pellucid::debug::{Budget, CallState, DebugCall, EventKind, FrameKind, Resume};
 use pellucid::runtime::{AlarmClock, Module};
 use std::rc::Rc;
 
@@ -22,6 +23,10 @@ pub struct Counts {
     pub steps: u64,
     /// How often they were stepped on from there.
     pub steps_from: u64,
+    /// How often to a goal.
+    pub goals: u64,
+    /// Events of watchpoints.
+    pub watchpoints: u64,
 }
 
 /// A step leads from one operator to the next one of the call.
@@ -30,6 +35,18 @@ fn check_step(trace: &Trace, at: usize, before: (u32, u32, u32, u64), after: (u3
     let mut pairs = trace.steps[at..].windows(2);
     let is_found = trace.is_cut || pairs.any(|pair| (shown(&pair[0]), shown(&pair[1])) == (before, after));
     assert!(is_found, "after step {at} a step leads from {before:x?} to {after:x?}, which isn't the next operator");
+}
+
+/// A step to a goal leads from one operator to the first one behind it where it ends.
+fn check_goal(trace: &Trace, at: usize, before: (u32, u32, u32, u64), target: Target, after: (u32, u32, u32, u64)) {
+    let shown = |step: &Step| (step.func, step.pc, step.depth, step.values);
+    let starts = (at..trace.steps.len()).filter(|start| shown(&trace.steps[*start]) == before);
+    let mut ends = starts.filter_map(|start| trace.steps[start + 1..].iter().find(|step| target.ends(step)));
+    let is_found = trace.is_cut || ends.any(|end| shown(end) == after);
+    assert!(
+        is_found,
+        "after step {at} a step to {target:?} leads from {before:x?} to {after:x?}, where it doesn't end first"
+    );
 }
 
 /// A case to the end, interrupted again and again. `traces` are the steps of instantiation and calls, where they are known; `touch` is
@@ -65,16 +82,39 @@ fn drive(
     let (func, args) = session.prepare(call);
     let call = debuggee.call_begin(func, &args).expect("it can be called");
     let (mut at, mut log, mut pauses) = (0, Vec::new(), 0);
+    // Whoever touches frames may have operators executed again.
+    let watched = trace.filter(|trace| touch.is_none() && !trace.is_cut && !trace.steps.is_empty());
+    let mut points = Points::default();
+    if let Some(trace) = watched {
+        let accesses = some_accesses(trace, random);
+        for _ in 0..if accesses.is_empty() { 0 } else { random.below(4) } {
+            points.add_watchpoint(session, &random.pick(&accesses), random);
+        }
+    }
+    let ended = |call: &DebugCall, mut points: Points| {
+        if let Some(trace) = watched {
+            for both in trace.steps.windows(2) {
+                points.watch(&both[0].accesses, &both[1].seen);
+            }
+            points.check_book(session);
+            points.clear(session);
+        }
+        session.ended_call(call)
+    };
     loop {
         let nanoseconds = random.below(longest) as u64;
         let time = Budget { nanoseconds, clock: AlarmClock::Wall, pauses: true };
         let budget = (pauses < MOST_PAUSES).then_some(time);
         let state = call.resume_for(debuggee, Resume::Continue, budget).expect("the call can be resumed");
         if state != CallState::Paused {
-            return session.ended_call(&call);
+            return ended(&call, points);
         }
         let event = call.event().expect("a paused call has an event");
         if event.kind == EventKind::CaughtException {
+            continue;
+        }
+        if event.kind == EventKind::Watchpoint {
+            counts.watchpoints += 1;
             continue;
         }
         (pauses, counts.pauses) = (pauses + 1, counts.pauses + 1);
@@ -112,8 +152,16 @@ fn drive(
         }
         if random.chance(30) {
             let before = (state.func, state.pc, depth, values);
-            if call.resume(debuggee, Resume::Step).expect("the call can be resumed") != CallState::Paused {
-                return session.ended_call(&call);
+            let (resume, target) = match call.frame(debuggee).expect("a call of the store") {
+                Some(frame) if random.chance(50) => {
+                    let pcs = [random.pick(&trace.steps).pc];
+                    let (target, goal) = random_goal(session, &frames(debuggee, &frame), &pcs, random);
+                    (Resume::Run(goal), Some(target))
+                }
+                _ => (Resume::Step, None),
+            };
+            if call.resume(debuggee, resume).expect("the call can be resumed") != CallState::Paused {
+                return ended(&call, points);
             }
             if call.event().expect("a paused call has an event").kind == EventKind::Step {
                 let scope = debuggee.store().open_scope().expect("there is memory");
@@ -121,8 +169,13 @@ fn drive(
                 let state = session.state(&frame);
                 debuggee.store().close_scope(scope).expect("it was opened last");
                 let depth = frames(debuggee, &frame).len() as u32;
-                check_step(trace, at, before, (state.func, state.pc, depth, state.values()));
+                let after = (state.func, state.pc, depth, state.values());
+                match target {
+                    Some(target) => check_goal(trace, at, before, target, after),
+                    None => check_step(trace, at, before, after),
+                }
                 counts.steps_from += 1;
+                counts.goals += u64::from(target.is_some());
             }
         }
     }

@@ -30,3 +30,4 @@ pub mod oracle;
 pub mod other_values;
 pub mod same_values;
 pub mod second_thread;
+pub mod told;

@@ -11,7 +11,9 @@ use crate::minimise;
 use crate::ours::{self, HostMoment, Session};
 use crate::random::Random;
 use crate::value::Val;
-use pellucid::base::{ErrorKind, GlobalIndex, MemoryIndex, OptLevel, TableIndex, TrapCode, ValType, Value, WasmPc};
+use pellucid::base::{
+    ErrorKind, GlobalIndex, MemoryIndex, OptLevel, TableIndex, TagIndex, TrapCode, ValType, Value, WasmPc,
+};
 use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Frame, FrameKind, Resume};
 use pellucid::runtime::Engine;
 use pellucid::wasm::Item;
@@ -115,6 +117,8 @@ struct Driver {
     /// Whether the handler saw what the call is paused at.
     is_told: Cell<bool>,
     events: Cell<u32>,
+    /// Whether it throws what it was told to when it goes on.
+    is_throwing: Cell<bool>,
     given_up: Cell<Option<&'static str>>,
     /// All that was done and seen.
     log: RefCell<Vec<String>>,
@@ -142,6 +146,7 @@ impl Driver {
             steps: Cell::new(false),
             is_told: Cell::new(false),
             events: Cell::new(0),
+            is_throwing: Cell::new(false),
             given_up: Cell::new(None),
             log: RefCell::default(),
             counts: RefCell::default(),
@@ -214,6 +219,7 @@ impl Driver {
         }
         self.note(format!("call of {} with {:x?}", what.func, self.words(&args)));
         self.events.set(0);
+        self.is_throwing.set(false);
         let call = self.session.debuggee.call_begin(func, &args).expect("the call is good");
         self.drive(&call);
         self.quieten();
@@ -328,6 +334,7 @@ impl Driver {
     /// An event: it must be the model's.
     fn arrive(&self, event: &Event) {
         self.events.set(self.events.get() + 1);
+        self.is_throwing.set(false);
         self.note(format!("{:?} at {}", event.kind, event.pc));
         self.check_stop(|stop| matches!(stop, Stop::Operator), "an operator");
         let is_break = self.breakpoints.borrow().iter().any(|known| known.1 == event.pc.0);
@@ -472,7 +479,7 @@ impl Driver {
 
     /// Now and then, changes frames of a call that is stopped, and what is outside. Answers the innermost frame.
     fn intervene(&self, mut innermost: Frame) -> Frame {
-        if !self.is_busy() || !self.chance(25) {
+        if self.is_throwing.get() || !self.is_busy() || !self.chance(25) {
             return innermost;
         }
         for _ in 0..1 + self.below(2) {
@@ -480,7 +487,7 @@ impl Driver {
             let place = if self.chance(65) { 0 } else { self.below(frames.len()) };
             let frame = frames[place];
             // What is bounded by fuel stays that without a model, which would notice.
-            let choices = if self.model.borrow().is_some() { 14 } else { 11 };
+            let choices = if self.model.borrow().is_some() { 14 } else { 13 };
             let moved = match self.below(choices) {
                 0..5 => {
                     self.write(&frame, place);
@@ -493,6 +500,10 @@ impl Driver {
                 7 => self.return_early(&frame, place),
                 8 => self.restart(&frame, place),
                 9 | 10 => self.drop_frame(&frame, place, place + 1 == frames.len()),
+                _ if self.model.borrow().is_none() => match self.throw(&innermost) {
+                    Some(innermost) => return innermost,
+                    None => None,
+                },
                 _ => self.set_pc(&frame, place),
             };
             innermost = moved.unwrap_or(innermost);
@@ -634,6 +645,28 @@ impl Driver {
         let moved = self.done(format!("restart frame {place}"), "restarts", done)?;
         self.with_model(place, |model, frame| model.restart(frame));
         Some(moved)
+    }
+
+    /// Has the innermost frame throw something. Nothing else is done until the call has gone on.
+    fn throw(&self, frame: &Frame) -> Option<Frame> {
+        let (debuggee, info) = (&self.session.debuggee, self.session.module.info());
+        if info.tags.is_empty() {
+            return None;
+        }
+        let index = TagIndex::from_u32(self.below(info.tags.len()) as u32);
+        let tag = debuggee.store().instance_tag(self.session.instance(), index).expect("its tag");
+        let types = &info.tag_signature(index).params;
+        let words: Vec<u64> = types.iter().map(|ty| self.random_word(*ty)).collect();
+        let values: Vec<Value> = words.iter().zip(types).map(|(word, ty)| self.session.value(*word, *ty)).collect();
+        let thrown = debuggee.frame_throw(frame, tag, &values);
+        if thrown.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            self.note("nothing goes on where it would be caught".into());
+            self.count("throws refused");
+            return None;
+        }
+        self.done(format!("throw {} with {words:x?}", index.as_u32()), "throws", thrown)?;
+        self.is_throwing.set(true);
+        debuggee.newest_frame().expect("debugging is on")
     }
 
     fn drop_frame(&self, frame: &Frame, place: usize, is_outermost: bool) -> Option<Frame> {

@@ -25,6 +25,11 @@ pub fn engine(debug: bool, opt_level: OptLevel) -> Engine {
     engine_of(Config { debug, opt_level, ..hardened() })
 }
 
+/// The same for which functions aren't put in the places of calls.
+pub fn engine_without_inlining(debug: bool, opt_level: OptLevel) -> Engine {
+    engine_of(Config { debug, opt_level, inlining: false, ..hardened() })
+}
+
 /// The same without signal handlers: compiled code checks what may trap.
 pub fn checking_engine(debug: bool) -> Engine {
     engine_of(Config { debug, signal_handlers: false, ..hardened() })
@@ -642,7 +647,8 @@ pub fn step_module(case: &Rc<Case>, module: &Module) -> (Report, Vec<Trace>) {
     (report, traces)
 }
 
-fn is_tail_call(operator: &Operator<'_>) -> bool {
+/// Whether an operator has another function take the place of its own.
+pub fn is_tail_call(operator: &Operator<'_>) -> bool {
     use Operator::{ReturnCall, ReturnCallIndirect, ReturnCallRef};
     matches!(operator, ReturnCall { .. } | ReturnCallIndirect { .. } | ReturnCallRef { .. })
 }

@@ -173,7 +173,8 @@ impl Points {
             }
         };
         let access = random.pick(&[READ, WRITE, WRITE, READ | WRITE]);
-        let rules = Rules::random(random, |_| None);
+        let info = session.module.info();
+        let rules = Rules::random(random, |random| Some(Expression::random_anywhere(random, info)));
         let id = session.edit(|edit| {
             let id = edit.watch(&session.debuggee, target, access).expect("it is there");
             rules.set(edit, session, id);
@@ -241,8 +242,9 @@ impl Points {
         raised.into_iter().map(|raised| raised.0).collect()
     }
 
-    /// An operator has done its accesses: counts the hits of watchpoints, answers those that raise an event.
-    pub fn watch(&mut self, accesses: &[Access]) -> Vec<Hit> {
+    /// An operator has done its accesses: counts the hits of watchpoints, answers those that raise an event. `seen` is what expressions are
+    /// over at the next one.
+    pub fn watch(&mut self, accesses: &[Access], seen: &Seen) -> Vec<Hit> {
         let mut hits = Vec::new();
         for point in self.watchpoints.iter_mut().filter(|point| point.rules.enabled) {
             let mut hit: Option<Hit> = None;
@@ -257,7 +259,7 @@ impl Points {
                 hit.part = hit.part.start.min(part.start)..hit.part.end.max(part.end);
             }
             let Some(hit) = hit else { continue };
-            if point.rules.hit(&Seen::default()) {
+            if point.rules.hit(seen) {
                 hits.push((hit, point.rules.once));
             } else {
                 point.content = None;

@@ -64,7 +64,7 @@ enum How {
 
 /// Where a step ends, in numbers of frames.
 #[derive(Clone, Copy, PartialEq, Debug)]
-struct Target {
+pub struct Target {
     depth: u32,
     reach: Reach,
     /// For [`Reach::To`]: the function, and whether it is the frame's.
@@ -73,7 +73,8 @@ struct Target {
 }
 
 impl Target {
-    fn ends(&self, step: &Step) -> bool {
+    /// Whether it ends at a step.
+    pub fn ends(&self, step: &Step) -> bool {
         step.depth < self.depth
             || match self.reach {
                 Reach::Over => step.depth <= self.depth,
@@ -83,6 +84,25 @@ impl Target {
                 }
             }
     }
+}
+
+/// A goal at random, of one of the frames; `pcs` are operators that it may be at.
+pub fn random_goal(session: &Session, frames: &[Frame], pcs: &[u32], random: &mut Random) -> (Target, Goal) {
+    let place = if random.chance(60) { 0 } else { random.below(frames.len()) };
+    let info = session.module.info();
+    let of = session.debuggee.frame_info(&frames[place]).expect("the frame is fresh").func_index;
+    let reach = match random.below(4) {
+        0 | 1 => Reach::Over,
+        2 => Reach::Out,
+        _ => Reach::To(WasmPc(random.pick(pcs))),
+    };
+    let func = match reach {
+        Reach::To(pc) => info.func_index(info.function_at(pc).expect("a function's operator")),
+        Reach::Over | Reach::Out => of,
+    };
+    let depth = (frames.len() - place) as u32;
+    let goal = session.debuggee.step_goal(&frames[place], reach).expect("the frame is fresh");
+    (Target { depth, reach, func: func.as_u32(), is_own: func == of }, goal)
 }
 
 /// What the debugger was asked for, and where the call should be.
@@ -184,21 +204,7 @@ impl Model {
     }
 
     fn choose_goal(&mut self, frames: &[Frame]) -> (Target, Goal) {
-        let place = if self.random.chance(60) { 0 } else { self.random.below(frames.len()) };
-        let info = self.session.module.info();
-        let of = self.session.debuggee.frame_info(&frames[place]).expect("the frame is fresh").func_index;
-        let reach = match self.random.below(4) {
-            0 | 1 => Reach::Over,
-            2 => Reach::Out,
-            _ => Reach::To(WasmPc(self.random.pick(&self.pcs))),
-        };
-        let func = match reach {
-            Reach::To(pc) => info.func_index(info.function_at(pc).expect("a function's operator")),
-            Reach::Over | Reach::Out => of,
-        };
-        let depth = (frames.len() - place) as u32;
-        let goal = self.session.debuggee.step_goal(&frames[place], reach).expect("the frame is fresh");
-        (Target { depth, reach, func: func.as_u32(), is_own: func == of }, goal)
+        random_goal(&self.session, frames, &self.pcs, &mut self.random)
     }
 
     /// What comes next if the guest goes on like this. What is hit on the way is counted.
@@ -221,7 +227,7 @@ impl Model {
         }
         for next in self.at.map_or(0, |at| at + 1)..self.trace.steps.len() {
             if next != 0 {
-                let hits = self.points.watch(&self.trace.steps[next - 1].accesses);
+                let hits = self.points.watch(&self.trace.steps[next - 1].accesses, &self.trace.steps[next].seen);
                 if !hits.is_empty() {
                     return Some(Expected::Watchpoint(next, hits));
                 }
@@ -376,7 +382,7 @@ fn touch_callers(session: &Rc<Session>, touch: Rc<Touch>, seed: u64) -> HostHook
 }
 
 /// Some of what a call accesses, of each kind if there is any.
-fn some_accesses(trace: &Trace, random: &mut Random) -> Vec<Access> {
+pub fn some_accesses(trace: &Trace, random: &mut Random) -> Vec<Access> {
     let all: Vec<&Access> = trace.steps.iter().flat_map(|step| &step.accesses).collect();
     let kind = |access: &Access| std::mem::discriminant(&access.space);
     let mut some: Vec<Access> = Vec::new();
