@@ -8443,9 +8443,12 @@ pellucid_status_t pellucid_edit_add_at_function_name(pellucid_edit_t *edit,
                                                      uint64_t *out_id);
 
 /**
- * Intends to add a breakpoint at all operators of a module that call an imported function, before the call, which is enabled: `call` and
- * `return_call` of the function's index, whatever it is bound to: a function of the host's, of WASI's or another guest's. Calls by a table or
- * a reference aren't among them, since what they call shows only when they do; nor are calls of the host's.
+ * Intends to add a breakpoint at all operators of a module that call an imported function, before the call, which is enabled, whatever the
+ * function is bound to: one of the host's, of WASI's or another guest's. Calls by a table or a reference are among them, if it is the function
+ * that they call; calls of the host's, and of modules that don't import it, aren't.
+ *
+ * What an operator like `call_indirect` calls shows only when it does. So each that takes functions of such a type is one of the breakpoint's
+ * operators, and stops the guest for as long as it takes to look; if it calls another function, the breakpoint isn't reached.
  *
  * - `edit`: the session.
  * - `module`: the module that imports the function.
@@ -8820,7 +8823,7 @@ enum pellucid_breakpoint_kind {
     PELLUCID_BREAKPOINT_PC = 1,
     /** The first operators of functions of a name: `pellucid_edit_add_at_function_name`. */
     PELLUCID_BREAKPOINT_FUNCTION_NAME = 2,
-    /** The operators that call an import: `pellucid_edit_add_at_import_calls`, `pellucid_edit_add_at_import_name_calls`. */
+    /** The operators that call an import, or may do so by a table or a reference: `pellucid_edit_add_at_import_calls`, `pellucid_edit_add_at_import_name_calls`. */
     PELLUCID_BREAKPOINT_IMPORT_CALLS = 3,
     /** Traps: `pellucid_edit_add_at_trap`. It is at no operator. */
     PELLUCID_BREAKPOINT_TRAP = 4,

@@ -4,9 +4,9 @@
 //! Must not know stores or code. Read next: [`super::breakpoints`], [`super::catching`](super) for what happens.
 
 use super::replay::{all_operators, operator_at_or_after};
-use crate::base::{DefinedFuncIndex, FuncIndex, Result, Tag, TrapCode, WasmPc, error::bail, memory};
+use crate::base::{DefinedFuncIndex, FuncIndex, Result, Tag, TrapCode, TypeId, TypeIndex, WasmPc, error::bail, memory};
 use crate::runtime::Module;
-use crate::wasm::{Item, ItemType};
+use crate::wasm::{Item, ItemType, TypeRegistry};
 use std::rc::Rc;
 use wasmparser::Operator as WasmOperator;
 
@@ -27,7 +27,7 @@ pub enum BreakTarget {
         /// The name.
         name: Rc<str>,
     },
-    /// Each operator that calls an imported function by its index.
+    /// Each operator that calls an imported function, by its index, a table or a reference.
     ImportCalls {
         /// The module; none for every module of the store.
         module: Option<Module>,
@@ -66,7 +66,26 @@ pub(super) enum Happening {
 }
 
 /// An operator, by its function and its pc.
-pub(super) type Operator = (DefinedFuncIndex, WasmPc);
+pub(super) struct Operator {
+    pub(super) function: DefinedFuncIndex,
+    pub(super) pc: WasmPc,
+    /// What it has to call for the breakpoint to be reached, if it may call others as well.
+    pub(super) wanted: Option<Wanted>,
+}
+
+impl Operator {
+    fn new((function, pc): (DefinedFuncIndex, WasmPc)) -> Operator {
+        Operator { function, pc, wanted: None }
+    }
+}
+
+/// Imported functions that a breakpoint is at the calls of, for an operator that calls by a table or a reference.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    pub(super) imports: Rc<[FuncIndex]>,
+    /// What the operator takes functions for: another one traps.
+    pub(super) ty: TypeId,
+}
 
 impl BreakTarget {
     /// The module that it is in; none if it may be in any.
@@ -115,7 +134,7 @@ impl BreakTarget {
                 let Some(function) = module.info().function_at(*pc) else {
                     bail!(OutOfRange, "{pc} is in no function's body");
                 };
-                one((function, operator_at_or_after(module, function, *pc)?))
+                one(Operator::new((function, operator_at_or_after(module, function, *pc)?)))
             }
             BreakTarget::FunctionName { name, .. } => functions_of_name(module, name),
             BreakTarget::ImportCalls { import, .. } => calls_of(module, import),
@@ -143,10 +162,10 @@ fn functions_of_name(module: &Module, name: &str) -> Result<Vec<Operator>> {
     let functions = named.chain(exported).filter(|function| info.funcs.is_valid(*function));
     for function in functions.filter_map(|function| info.defined_func(function)) {
         memory::reserve(&mut operators, 1)?;
-        operators.push((function, info.bodies[function].operators));
+        operators.push(Operator::new((function, info.bodies[function].operators)));
     }
-    operators.sort_unstable_by_key(|(_, pc)| *pc);
-    operators.dedup();
+    operators.sort_unstable_by_key(|operator| operator.pc);
+    operators.dedup_by_key(|operator| operator.pc);
     Ok(operators)
 }
 
@@ -172,23 +191,73 @@ impl ImportedFunction {
     }
 }
 
-/// The operators that call such a function by its index.
+/// The operators that call such a function by its index, or may do so by a table or a reference.
 fn calls_of(module: &Module, import: &ImportedFunction) -> Result<Vec<Operator>> {
     let callees = import.functions_in(module)?;
     let mut operators = Vec::new();
     if callees.is_empty() {
         return Ok(operators);
     }
+    let callers = Callers::of(module, &callees)?;
+    let callees: Rc<[FuncIndex]> = callees.into();
+    let type_ids = &module.info().type_ids;
     for function in module.info().bodies.keys() {
         for (pc, operator) in all_operators(module, function)? {
-            let (WasmOperator::Call { function_index } | WasmOperator::ReturnCall { function_index }) = operator else {
-                continue;
+            let wanted = match operator {
+                WasmOperator::Call { function_index } | WasmOperator::ReturnCall { function_index }
+                    if callees.binary_search(&FuncIndex::from_u32(function_index)).is_ok() =>
+                {
+                    None
+                }
+                WasmOperator::CallIndirect { type_index, .. }
+                | WasmOperator::ReturnCallIndirect { type_index, .. }
+                | WasmOperator::CallRef { type_index }
+                | WasmOperator::ReturnCallRef { type_index }
+                    if callers.has(type_ids[TypeIndex::from_u32(type_index)]) =>
+                {
+                    Some(Wanted { imports: callees.clone(), ty: type_ids[TypeIndex::from_u32(type_index)] })
+                }
+                _ => continue,
             };
-            if callees.binary_search(&FuncIndex::from_u32(function_index)).is_ok() {
-                memory::reserve(&mut operators, 1)?;
-                operators.push((function, pc));
-            }
+            memory::reserve(&mut operators, 1)?;
+            operators.push(Operator { function, pc, wanted });
         }
     }
     Ok(operators)
+}
+
+/// The types of operators that may call some functions. What is bound to an import may be of a subtype of what the import says: its type,
+/// the import's and the operator's are then each a subtype of the next, in one order or the other.
+struct Callers<'a> {
+    types: &'a TypeRegistry,
+    /// The imports' types, ascending.
+    declared: Vec<u32>,
+    /// These and their supertypes, ascending.
+    general: Vec<u32>,
+}
+
+impl Callers<'_> {
+    fn of<'a>(module: &'a Module, imports: &[FuncIndex]) -> Result<Callers<'a>> {
+        let (info, types) = (module.info(), module.engine().types());
+        let (mut declared, mut general) = (Vec::new(), Vec::new());
+        memory::reserve(&mut declared, imports.len())?;
+        declared.extend(imports.iter().map(|import| info.type_ids[info.funcs[*import]].0));
+        declared.sort_unstable();
+        declared.dedup();
+        for id in declared.iter().flat_map(|id| with_supertypes(types, TypeId(*id))) {
+            memory::reserve(&mut general, 1)?;
+            general.push(id.0);
+        }
+        general.sort_unstable();
+        Ok(Callers { types, declared, general })
+    }
+
+    fn has(&self, ty: TypeId) -> bool {
+        let is_declared = |id: TypeId| self.declared.binary_search(&{ id.0 }).is_ok();
+        self.general.binary_search(&{ ty.0 }).is_ok() || with_supertypes(self.types, ty).any(is_declared)
+    }
+}
+
+fn with_supertypes(types: &TypeRegistry, ty: TypeId) -> impl Iterator<Item = TypeId> {
+    std::iter::successors(Some(ty), |ty| types.get(*ty).supertype)
 }

@@ -5,7 +5,7 @@
 
 use super::Debuggee;
 use super::access::{Access, Accesses, accesses};
-use super::break_target::{BreakTarget, Happening, Operator};
+use super::break_target::{BreakTarget, Happening, Operator, Wanted};
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
 use super::location::Cache;
@@ -81,6 +81,8 @@ pub(super) struct Spot {
     pub(super) module: Module,
     pub(super) function: DefinedFuncIndex,
     pub(super) pc: WasmPc,
+    /// What it has to call for the breakpoint to be reached, if it may call others as well.
+    pub(super) wanted: Option<Wanted>,
     /// Where it is in the code that the store has mapped: once in each form of its function. Nowhere in dead code, which is
     /// never reached.
     pub(super) places: RefCell<Vec<Place>>,
@@ -125,9 +127,9 @@ impl Breakpoint {
         let mut spots = Vec::new();
         memory::reserve(&mut spots, operators.len())?;
         memory::ask(operators.len() * size_of::<Spot>())?;
-        let spot = |(function, pc): Operator| {
+        let spot = |Operator { function, pc, wanted }: Operator| {
             let (module, rules) = (module.clone(), self.rules.clone());
-            Rc::new(Spot { id: self.id, module, function, pc, places: RefCell::default(), rules })
+            Rc::new(Spot { id: self.id, module, function, pc, wanted, places: RefCell::default(), rules })
         };
         spots.extend(operators.into_iter().map(spot));
         Ok(spots)
@@ -231,7 +233,7 @@ pub(super) struct Site {
     marks_start: Cell<u32>,
     /// The place of the last mark plus one.
     marks_end: Cell<u32>,
-    /// Whether any of the breakpoints has options or a condition.
+    /// Whether any of the breakpoints has options or a condition, or isn't reached by each call.
     has_options: Cell<bool>,
     /// Where the stop point is in this process, once it was hit.
     address: Cell<Option<NativePc>>,
@@ -389,7 +391,7 @@ impl Site {
         here.filter(|breakpoint| ids.contains(&breakpoint.id)).for_each(|breakpoint| breakpoint.rules.note_told());
     }
 
-    /// Whether any enabled breakpoint of the run has options or a condition.
+    /// Whether any enabled breakpoint of the run has options or a condition, or isn't reached by each call.
     #[inline]
     pub(super) fn has_options(&self) -> bool {
         self.has_options.get()
@@ -404,7 +406,7 @@ impl Site {
         let marks = self.marks.borrow();
         let mark = marks.iter().find(|mark| mark.index == index);
         let Some(Mark { breakpoints, .. }) =
-            mark.filter(|mark| mark.breakpoints.iter().all(|it| it.rules.has_expression()))
+            mark.filter(|mark| mark.breakpoints.iter().all(|it| it.rules.has_expression() && it.wanted.is_none()))
         else {
             return false;
         };
@@ -446,8 +448,8 @@ impl Site {
         }
         self.marks_start.set(marks.first().map_or(0, |mark| mark.index));
         self.marks_end.set(marks.last().map_or(0, |mark| mark.index + 1));
-        self.has_options
-            .set(marks.iter().flat_map(|mark| &mark.breakpoints).any(|breakpoint| breakpoint.rules.has_options()));
+        let may_decline = |breakpoint: &Rc<Spot>| breakpoint.rules.has_options() || breakpoint.wanted.is_some();
+        self.has_options.set(marks.iter().flat_map(|mark| &mark.breakpoints).any(may_decline));
     }
 }
 

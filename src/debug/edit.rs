@@ -186,8 +186,9 @@ impl Edit {
         Ok(self.add_target(debuggee, target)?.0)
     }
 
-    /// Intends to add a breakpoint at each operator that calls an imported function by its index, before the call, in `module` or, without
-    /// one, in every module of the store, those included that come later; answers its id.
+    /// Intends to add a breakpoint at each operator that calls an imported function, before the call, in `module` or, without one, in every
+    /// module of the store, those included that come later; answers its id. Operators that call by a table or a reference are among them, and
+    /// reach it if that is the function.
     ///
     /// Errors: `OutOfRange` or `InvalidArgument` for an index that isn't an import's, or without a module; `NotFound` if the module imports no
     /// function of these names; `System` without memory for it.

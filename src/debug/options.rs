@@ -3,7 +3,7 @@
 //! Must not know how it is told. Invariant: the host's condition is asked only where an event handler could be told, and under the same
 //! rules. Read next: [`super::edit`] for how they are set, `session.rs` for where they are looked at.
 
-use super::breakpoints::Site;
+use super::breakpoints::{Site, Spot};
 use super::event::{Counted, EventKind, Receiver};
 use super::expression::ExpressionText;
 use super::log_point::LogText;
@@ -145,7 +145,8 @@ impl Session<'_> {
     /// Errors: `System` or `Poisoned` if that can't be done.
     #[cold]
     pub(super) fn hit_with_options(&self, site: &Site, index: u32) -> Result<Option<Rc<[u64]>>> {
-        let breakpoints = site.breakpoints_at(index);
+        let mut breakpoints = site.breakpoints_at(index);
+        breakpoints.retain(|breakpoint| self.is_reached(site, breakpoint));
         breakpoints.iter().for_each(|breakpoint| breakpoint.rules.count(self.silent));
         // If nobody hears of it, nothing is asked, and nothing is used up.
         let receiver = self.debuggee.receiver(EventKind::Breakpoint, self.resumable);
@@ -179,6 +180,14 @@ impl Session<'_> {
         }
         self.remove_spent(spent)?;
         Ok(Some(ids.into()))
+    }
+
+    /// Whether a breakpoint is reached where the call stands: at an operator that may call several functions, only if it calls one of those
+    /// that are wanted.
+    fn is_reached(&self, site: &Site, breakpoint: &Spot) -> bool {
+        let Debuggee { cache, .. } = self.debuggee;
+        let calls = |wanted| self.stopped_call.calls(site, wanted, self.debuggee.store(), &cache.layouts);
+        breakpoint.wanted.as_ref().is_none_or(calls)
     }
 
     /// Whether no breakpoint there raises an event since none of their expressions holds: the hit is counted then.

@@ -4,6 +4,7 @@
 //! call; when the call runs on, `is_inspectable` is cleared before any guest code runs.
 
 use super::arm::Prepared;
+use super::break_target::Wanted;
 use super::breakpoints::Site;
 use super::evaluator::{Halt, Slot, Values};
 use super::event::EventKind;
@@ -20,7 +21,7 @@ use super::view::{Contents, LastInstance, View};
 use super::watchpoints::{UnderWay, WatchHit};
 use crate::abi::homes::NextHome;
 use crate::abi::vmctx::entry;
-use crate::base::{BlobId, BodyIndex, CodeOffset, Func, Instance, RawValue, TrapCode, WasmPc};
+use crate::base::{BlobId, BodyIndex, CodeOffset, Func, FuncIndex, Instance, RawValue, TrapCode, WasmPc};
 use crate::runtime::{Activation, Call, FrameLink, MappedBlob, PcKind, Reentry, Stopped, Store};
 use std::cell::{Cell, RefCell, RefMut};
 use std::mem::take;
@@ -558,6 +559,18 @@ impl StoppedCall {
         let instance = state.replay(site, self.index.get(), store, cache)?;
         let operand = state.values.operands.last().map(|slot| slot.lo());
         World { store, instance }.callee(site.run().calls?, operand)
+    }
+
+    /// Whether the call operator at which the innermost frame is stopped is about to call one of these.
+    #[cold]
+    pub(super) fn calls(&self, site: &Site, wanted: &Wanted, store: &Store, cache: &LayoutCache) -> bool {
+        let mut state = self.state.borrow_mut();
+        let Some(instance) = state.replay(site, self.index.get(), store, cache) else { return false };
+        let (operand, world) = (state.values.operands.last().map(|slot| slot.lo()), World { store, instance });
+        let Some(callee) = site.run().calls.and_then(|calls| world.callee(calls, operand)) else { return false };
+        let is_wanted = |import: &FuncIndex| store.instance_func(instance, *import).is_ok_and(|func| func == callee);
+        wanted.imports.iter().any(is_wanted)
+            && store.func_type_id(callee).is_ok_and(|ty| store.engine().types().is_subtype(ty, wanted.ty))
     }
 
     /// Its frames, if it is stopped.

@@ -27,7 +27,7 @@ pub enum pellucid_breakpoint_kind {
     PELLUCID_BREAKPOINT_PC = 1,
     /// The first operators of functions of a name: `pellucid_edit_add_at_function_name`.
     PELLUCID_BREAKPOINT_FUNCTION_NAME = 2,
-    /// The operators that call an import: `pellucid_edit_add_at_import_calls`, `pellucid_edit_add_at_import_name_calls`.
+    /// The operators that call an import, or may do so by a table or a reference: `pellucid_edit_add_at_import_calls`, `pellucid_edit_add_at_import_name_calls`.
     PELLUCID_BREAKPOINT_IMPORT_CALLS = 3,
     /// Traps: `pellucid_edit_add_at_trap`. It is at no operator.
     PELLUCID_BREAKPOINT_TRAP = 4,

@@ -206,9 +206,12 @@ pub unsafe extern "C" fn pellucid_edit_add_at_function_name(
     })
 }
 
-/// Intends to add a breakpoint at all operators of a module that call an imported function, before the call, which is enabled: `call` and
-/// `return_call` of the function's index, whatever it is bound to: a function of the host's, of WASI's or another guest's. Calls by a table or
-/// a reference aren't among them, since what they call shows only when they do; nor are calls of the host's.
+/// Intends to add a breakpoint at all operators of a module that call an imported function, before the call, which is enabled, whatever the
+/// function is bound to: one of the host's, of WASI's or another guest's. Calls by a table or a reference are among them, if it is the function
+/// that they call; calls of the host's, and of modules that don't import it, aren't.
+///
+/// What an operator like `call_indirect` calls shows only when it does. So each that takes functions of such a type is one of the breakpoint's
+/// operators, and stops the guest for as long as it takes to look; if it calls another function, the breakpoint isn't reached.
 ///
 /// - `edit`: the session.
 /// - `module`: the module that imports the function.

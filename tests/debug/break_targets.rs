@@ -1,7 +1,7 @@
 //! Breakpoints that are at whatever fits: where they are, in which modules, and when they are told of.
 
 use crate::scene::{self, Scene, edit, kind};
-use pellucid::base::{ErrorKind, FuncIndex, StoreLimits, Tag, TrapCode, Value};
+use pellucid::base::{ErrorKind, FuncIndex, StoreLimits, Tag, TrapCode, ValType, Value};
 use pellucid::debug::{Action, BreakTarget, Debuggee, Edit, Event, EventKind, Frame, ImportedFunction, WatchTarget};
 use pellucid::runtime::Extern;
 use std::cell::RefCell;
@@ -123,6 +123,137 @@ fn calls_of_an_import_stop_before_it_is_entered() {
     assert_eq!(kind(add(None, index(0))), ErrorKind::InvalidArgument);
     let other = ImportedFunction::Names("lib".into(), "g".into());
     assert_eq!(kind(add(Some(&scene.module), other)), ErrorKind::NotFound);
+}
+
+const BY_VALUE: &str = r#"(module
+    (type $t (func (param i32) (result i32)))
+    (import "lib" "f" (func $f (type $t)))
+    (table 4 funcref) (elem (i32.const 0) func $f $own $other) (elem declare func $f $own)
+    (func $own (type $t) (local.get 0))
+    (func $other (param i64))
+    (func $chosen (param $i i32) (result (ref $t))
+      (if (result (ref $t)) (local.get $i) (then (ref.func $own)) (else (ref.func $f))))
+    (func $calls (export "by_table") (param $i i32) (result i32) (call_indirect (type $t) (i32.const 7) (local.get $i)))
+    (func (export "leaves_by_table") (param $i i32) (result i32)
+      (return_call_indirect (type $t) (i32.const 7) (local.get $i)))
+    (func (export "by_reference") (param $i i32) (result i32) (call_ref $t (i32.const 7) (call $chosen (local.get $i))))
+    (func (export "leaves_by_reference") (param $i i32) (result i32)
+      (return_call_ref $t (i32.const 7) (call $chosen (local.get $i))))
+    (func (export "deep") (param $i i32) (result i32) (call $calls (local.get $i)))
+    (func (export "others") (call_indirect (param i64) (i64.const 0) (i32.const 2)))
+    (func (export "fill") (param i32) (table.set (local.get 0) (ref.func $f))))"#;
+
+#[test]
+fn calls_by_tables_and_references_stop_if_they_reach_the_import() {
+    let engine = scene::engine();
+    let module = scene::module(&engine, BY_VALUE);
+    for is_by_host in [false, true] {
+        let debuggee = Rc::new(Debuggee::new(&engine, StoreLimits::default()).unwrap());
+        let bound = if is_by_host {
+            let same = Box::new(|_: &Debuggee, args: &[Value]| Ok(args.to_vec()));
+            scene::host(&debuggee, &[ValType::I32], &[ValType::I32], same)
+        } else {
+            let lib = scene::module(&engine, r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#);
+            let lib = debuggee.instantiate(&lib, &[]).unwrap();
+            scene::func(&debuggee, lib, "f")
+        };
+        let names = ImportedFunction::Names("lib".into(), "f".into());
+        let id = edit(&debuggee, |edit| edit.add_at_import_calls(&debuggee, None, names).unwrap());
+        let instance = debuggee.instantiate(&module, &[Extern::Func(bound)]).unwrap();
+        let scene = Scene { debuggee, module: module.clone(), instance };
+        // An operator that takes functions of another type can't call it.
+        let expected = [(4, 2), (5, 2), (6, 3), (7, 3)];
+        assert_eq!(places(&scene.debuggee, id), expected.map(|(function, at)| (function, scene.pc(function, at).0)));
+        let counts = || {
+            let info = scene.debuggee.breakpoint(id).unwrap();
+            (info.hits, info.passed_over, info.declined)
+        };
+        let log = scene.log(EventKind::ALL);
+        let call = |name: &str, i: i32| scene.call(name, &[Value::I32(i)]);
+        let exports = ["by_table", "leaves_by_table", "by_reference", "leaves_by_reference", "deep"];
+        for (name, (function, at)) in exports.into_iter().zip(expected.into_iter().chain([(4, 2)])) {
+            let before = counts().0;
+            call(name, 1).unwrap();
+            assert!(log.take().is_empty(), "{name} calls another function");
+            assert_eq!(counts(), (before, 0, 0));
+            assert_eq!(call(name, 0).unwrap(), [Value::I32(7)]);
+            let told = log.take();
+            let [only] = &told[..] else { panic!("{name}: {} events", told.len()) };
+            let state = only.state.as_ref().unwrap();
+            assert_eq!((only.event.kind, state.func, state.operator), (EventKind::Breakpoint, function, at));
+            assert_eq!((*only.event.breakpoints).to_vec(), [id]);
+            assert_eq!((state.operands.len(), state.operands[0]), (2, Value::I32(7)));
+            assert_eq!(counts(), (before + 1, 0, 0));
+        }
+        // What isn't called isn't reached: a function of another type, none, no element.
+        let before = counts();
+        for i in [2, 3, 4, -1] {
+            assert_eq!(kind(call("by_table", i)), ErrorKind::Trap);
+        }
+        scene.call("others", &[]).unwrap();
+        assert!(log.take().iter().all(|entry| entry.event.kind == EventKind::Trap));
+        assert_eq!(counts(), before);
+        // What was put there since.
+        call("fill", 3).unwrap();
+        call("by_table", 3).unwrap();
+        assert_eq!(log.places(), [(EventKind::Breakpoint, 4, 2)]);
+        // Its expression declines calls of the import only.
+        scene.edit(|edit| edit.set_expression(&scene.debuggee, id, Some("$i == 3")).unwrap());
+        let before = counts();
+        for (i, told) in [(0, 0), (1, 0), (3, 1)] {
+            call("by_table", i).unwrap();
+            assert_eq!(log.take().len(), told);
+        }
+        assert_eq!(counts(), (before.0 + 2, 0, 1));
+        scene.edit(|edit| edit.set_expression(&scene.debuggee, id, None).unwrap());
+        // Nobody has to listen, and a step goes by it.
+        scene.debuggee.clear_event_handler().unwrap();
+        let before = counts().0;
+        call("by_table", 1).unwrap();
+        call("by_table", 0).unwrap();
+        assert_eq!(counts().0, before + 1);
+        scene.edit(|edit| edit.single_step(true));
+        let log = scene.log(EventKind::ALL);
+        call("by_table", 1).unwrap();
+        let own = log.take();
+        assert!(own.iter().all(|entry| entry.event.kind == EventKind::Step) && own.len() > 3);
+        call("by_table", 0).unwrap();
+        let hits = log.take().iter().filter(|entry| entry.event.kind == EventKind::Breakpoint).count();
+        assert_eq!(hits, 1);
+        scene.edit(|edit| edit.single_step(false));
+        scene.edit(|edit| edit.remove(id));
+        call("by_table", 0).unwrap();
+        assert!(log.take().is_empty());
+    }
+}
+
+#[test]
+fn what_is_bound_to_an_import_may_be_of_a_subtype() {
+    const TYPES: &str = "(type $a (sub (func))) (type $b (sub final $a (func)))";
+    let calls = format!(
+        r#"(module {TYPES} (import "lib" "f" (func $f (type $a))) (table funcref (elem $f))
+          (func (export "as_a") (call_indirect (type $a) (i32.const 0)))
+          (func (export "as_b") (call_indirect (type $b) (i32.const 0)))
+          (type $c (func)) (func (export "as_c") (call_indirect (type $c) (i32.const 0))))"#
+    );
+    let engine = scene::engine();
+    let module = scene::module(&engine, &calls);
+    for (ty, reaches_as_b) in [("$a", false), ("$b", true)] {
+        let debuggee = Rc::new(Debuggee::new(&engine, StoreLimits::default()).unwrap());
+        let lib = scene::module(&engine, &format!(r#"(module {TYPES} (func (export "f") (type {ty})))"#));
+        let lib = debuggee.instantiate(&lib, &[]).unwrap();
+        let instance = debuggee.instantiate(&module, &[Extern::Func(scene::func(&debuggee, lib, "f"))]).unwrap();
+        let import = ImportedFunction::Index(FuncIndex::from_u32(0));
+        let id = edit(&debuggee, |edit| edit.add_at_import_calls(&debuggee, Some(&module), import).unwrap());
+        let scene = Scene { debuggee, module: module.clone(), instance };
+        let hits = || scene.debuggee.breakpoint(id).unwrap().hits;
+        assert_eq!(places(&scene.debuggee, id).len(), 2);
+        scene.call("as_a", &[]).unwrap();
+        assert_eq!(hits(), 1);
+        assert_eq!(scene.call("as_b", &[]).is_ok(), reaches_as_b);
+        assert_eq!(hits(), 1 + u64::from(reaches_as_b));
+        assert!(scene.call("as_c", &[]).is_err());
+    }
 }
 
 const ENDS: &str = r#"(module (tag $a (export "a") (param i32)) (tag $b (export "b"))
