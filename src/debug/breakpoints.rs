@@ -6,6 +6,7 @@
 use super::Debuggee;
 use super::access::{Access, Accesses, accesses};
 use super::break_target::{BreakTarget, Happening, Operator, Wanted};
+use super::glance::Glance;
 use super::hash::NumberMap;
 use super::layout::{Layout, LayoutCache};
 use super::location::Cache;
@@ -235,6 +236,8 @@ pub(super) struct Site {
     marks_end: Cell<u32>,
     /// Whether any of the breakpoints has options or a condition, or isn't reached by each call.
     has_options: Cell<bool>,
+    /// Whether its breakpoints decline at a glance, once that was asked.
+    glance: RefCell<Option<Option<Glance>>>,
     /// Where the stop point is in this process, once it was hit.
     address: Cell<Option<NativePc>>,
 }
@@ -260,6 +263,7 @@ impl Site {
             marks_start: Cell::new(0),
             marks_end: Cell::new(0),
             has_options: Cell::new(false),
+            glance: RefCell::default(),
             address: Cell::new(None),
         }
     }
@@ -397,6 +401,23 @@ impl Site {
         self.has_options.get()
     }
 
+    /// Whether all enabled breakpoints of the run decline at a glance, which `declines` asks.
+    #[inline]
+    pub(super) fn declines(&self, layouts: &LayoutCache, declines: impl FnOnce(&Glance) -> bool) -> bool {
+        if !self.has_options() {
+            return false;
+        }
+        let mut glance = self.glance.borrow_mut();
+        glance.get_or_insert_with(|| self.new_glance(layouts)).as_ref().is_some_and(declines)
+    }
+
+    #[cold]
+    fn new_glance(&self, layouts: &LayoutCache) -> Option<Glance> {
+        let marks = self.marks.borrow();
+        let breakpoints = marks.iter().flat_map(|mark| mark.breakpoints.iter().map(|spot| (mark.index, spot)));
+        Glance::new(self, breakpoints, layouts)
+    }
+
     /// Counts a hit of the enabled breakpoints at `index` if each of them has an expression that doesn't hold in the frame.
     #[inline]
     pub(super) fn are_declined(&self, index: u32, call: &StoppedCall, store: &Store, cache: &Cache) -> bool {
@@ -430,6 +451,7 @@ impl Site {
 
     /// Enters or strikes out a breakpoint of the operator at `index`.
     fn mark(&self, breakpoint: &Rc<Spot>, index: u32, enabled: bool) {
+        self.glance.take();
         let mut marks = self.marks.borrow_mut();
         let found = marks.binary_search_by_key(&index, |mark| mark.index);
         let place = found.unwrap_or_else(|place| {
@@ -471,6 +493,8 @@ pub(super) struct Book {
     modules: RefCell<Vec<Module>>,
     sites: RefCell<NumberMap<SiteKey, Rc<Site>>>,
     sites_by_address: RefCell<NumberMap<usize, Rc<Site>>>,
+    /// The one of these whose breakpoints were asked last whether they decline.
+    glanced_at: RefCell<Option<Rc<Site>>>,
     last_id: Cell<u64>,
     /// The stop points that watchpoints need, by blob.
     pub(super) watched: RefCell<NumberMap<u32, WatchedStops>>,
@@ -598,6 +622,7 @@ impl Book {
 
     /// Forgets code that is unmapped.
     pub(super) fn forget_blob(&self, blob: &MappedBlob) {
+        self.glanced_at.take();
         for breakpoint in self.breakpoints.borrow().values() {
             for spot in &*breakpoint.spots.borrow() {
                 spot.places.borrow_mut().retain(|place| place.blob.id() != blob.id());
@@ -630,8 +655,29 @@ impl Book {
         Some(site)
     }
 
+    /// Whether all enabled breakpoints of the stop point that returns to `address` decline at a glance, which `declines` asks.
+    #[inline]
+    pub(super) fn decline_at(
+        &self,
+        address: NativePc,
+        layouts: &LayoutCache,
+        declines: impl FnOnce(&Glance) -> bool,
+    ) -> bool {
+        let mut last = self.glanced_at.borrow_mut();
+        if let Some(site) = last.as_ref().filter(|site| site.is_at(address)) {
+            return site.declines(layouts, declines);
+        }
+        let sites = self.sites_by_address.borrow();
+        let Some(site) = sites.get(&address.0) else { return false };
+        site.declines(layouts, declines) && {
+            *last = Some(site.clone());
+            true
+        }
+    }
+
     /// Forgets a site that has no breakpoints and that no call is stopped at.
     pub(super) fn forget_unused(&self, key: SiteKey) {
+        self.glanced_at.take();
         let mut sites = self.sites.borrow_mut();
         let Some(site) = sites.get(&key) else { return };
         let address = site.address.get();

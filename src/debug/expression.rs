@@ -18,6 +18,7 @@
 //! is, reading it takes time and stack by its length, which is bounded, and evaluating it changes nothing.
 
 mod parser;
+mod resolved;
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +30,10 @@ use crate::base::{DefinedFuncIndex, GlobalIndex, MemoryIndex, Result, ValType, V
 use crate::runtime::{Module, Store};
 use std::cell::RefCell;
 use std::fmt::Write;
+use std::rc::Rc;
 
 pub use parser::MOST_TEXT;
+pub(super) use resolved::Resolved;
 
 /// A value in an expression.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -69,12 +72,13 @@ struct ReadFor {
     module: u64,
     function: DefinedFuncIndex,
     /// None if it is none there: what it names isn't in the function.
-    expression: Option<Expression>,
+    expression: Option<Rc<Expression>>,
 }
 
 impl ReadFor {
-    fn is_for(&self, view: &View<'_>) -> bool {
-        self.function == view.function() && self.module == view.module().id()
+    #[inline]
+    fn is_for(&self, module: &Module, function: DefinedFuncIndex) -> bool {
+        self.function == function && self.module == module.id()
     }
 }
 
@@ -85,7 +89,7 @@ impl ExpressionText {
     pub(super) fn new(text: &str, function: Option<(Module, DefinedFuncIndex)>) -> Result<ExpressionText> {
         let last = match function {
             Some((module, function)) => {
-                let expression = Some(Expression::new(text, module.info(), function)?);
+                let expression = Some(Rc::new(Expression::new(text, module.info(), function)?));
                 Some(ReadFor { module: module.id(), function, expression })
             }
             None => {
@@ -99,39 +103,37 @@ impl ExpressionText {
     /// Whether it holds in a frame; none if that can't be told.
     #[inline]
     pub(super) fn holds(&self, view: &View<'_>, store: &Store) -> Option<bool> {
-        if let Some(last) = &*self.last.borrow()
-            && last.is_for(view)
-        {
-            return last.expression.as_ref()?.holds(view, store);
-        }
-        self.read_for(view)?;
-        self.last.borrow().as_ref()?.expression.as_ref()?.holds(view, store)
+        self.in_function(view.module(), view.function())?.holds(view, store)
     }
 
     /// Writes down what it is in a frame; answers whether that can be told.
     pub(super) fn tell(&self, view: &View<'_>, store: &Store, out: &mut String) -> bool {
-        if !self.last.borrow().as_ref().is_some_and(|last| last.is_for(view)) && self.read_for(view).is_none() {
-            return false;
-        }
-        let last = self.last.borrow();
-        let number = last.as_ref().and_then(|last| last.expression.as_ref()?.value(view, store));
-        match number {
+        let expression = self.in_function(view.module(), view.function());
+        match expression.and_then(|expression| expression.value(view, store)) {
             Some(Integer(number)) => write!(out, "{number}").is_ok(),
             Some(Float(number)) => write!(out, "{number:?}").is_ok(),
             None => false,
         }
     }
 
-    /// Reads it for the function of a frame; nothing if there is no memory for that.
+    /// As it is read for a function; none if it is none there, or if there is no memory for that.
+    #[inline]
+    pub(super) fn in_function(&self, module: &Module, function: DefinedFuncIndex) -> Option<Rc<Expression>> {
+        if !self.last.borrow().as_ref().is_some_and(|last| last.is_for(module, function)) {
+            self.read_for(module, function)?;
+        }
+        self.last.borrow().as_ref()?.expression.clone()
+    }
+
+    /// Reads it for a function; nothing if there is no memory for that.
     #[cold]
-    fn read_for(&self, view: &View<'_>) -> Option<()> {
+    fn read_for(&self, module: &Module, function: DefinedFuncIndex) -> Option<()> {
         let mut others = self.others.borrow_mut();
-        let found = match others.iter().position(|other| other.is_for(view)) {
+        let found = match others.iter().position(|other| other.is_for(module, function)) {
             Some(place) => others.swap_remove(place),
             None => {
                 memory::ask_for_several().ok()?;
-                let (module, function) = (view.module(), view.function());
-                let expression = Expression::new(&self.text, module.info(), function).ok();
+                let expression = Expression::new(&self.text, module.info(), function).ok().map(Rc::new);
                 ReadFor { module: module.id(), function, expression }
             }
         };
@@ -212,6 +214,13 @@ impl Number {
         }
     }
 
+    fn negated(self) -> Number {
+        match self {
+            Integer(number) => Integer(number.wrapping_neg()),
+            Float(number) => Float(-number),
+        }
+    }
+
     fn truth(holds: bool) -> Number {
         Integer(holds.into())
     }
@@ -249,12 +258,16 @@ impl Width {
             Width::F64 => Float(f64::from_bits(bits)),
         }
     }
+
+    fn is_float(self) -> bool {
+        matches!(self, Width::F32 | Width::F64)
+    }
 }
 
 impl Binary {
     fn apply(self, a: Number, b: Number) -> Option<Number> {
         if let (Integer(a), Integer(b)) = (a, b) {
-            return self.apply_integers(a, b);
+            return self.apply_integers(a, b).map(Integer);
         }
         let (a, b) = (a.float(), b.float());
         Some(match self {
@@ -262,13 +275,13 @@ impl Binary {
             Binary::Divide => Float(a / b),
             Binary::Add => Float(a + b),
             Binary::Subtract => Float(a - b),
-            _ => return self.compare(a, b),
+            _ => return self.compare(a, b).map(Number::truth),
         })
     }
 
     /// What it is if it compares.
-    fn compare<T: PartialOrd>(self, a: T, b: T) -> Option<Number> {
-        let holds = match self {
+    fn compare<T: PartialOrd>(self, a: T, b: T) -> Option<bool> {
+        Some(match self {
             Binary::Less => a < b,
             Binary::LessOrEqual => a <= b,
             Binary::Greater => a > b,
@@ -276,25 +289,25 @@ impl Binary {
             Binary::Equal => a == b,
             Binary::Unequal => a != b,
             _ => return None,
-        };
-        Some(Number::truth(holds))
+        })
     }
 
-    fn apply_integers(self, a: i64, b: i64) -> Option<Number> {
+    #[inline]
+    fn apply_integers(self, a: i64, b: i64) -> Option<i64> {
         Some(match self {
-            Binary::Multiply => Integer(a.wrapping_mul(b)),
+            Binary::Multiply => a.wrapping_mul(b),
             Binary::Divide if b == 0 => return None,
-            Binary::Divide => Integer(a.wrapping_div(b)),
+            Binary::Divide => a.wrapping_div(b),
             Binary::Remainder if b == 0 => return None,
-            Binary::Remainder => Integer(a.wrapping_rem(b)),
-            Binary::Add => Integer(a.wrapping_add(b)),
-            Binary::Subtract => Integer(a.wrapping_sub(b)),
-            Binary::Left => Integer(a.wrapping_shl(b as u32)),
-            Binary::Right => Integer(a.wrapping_shr(b as u32)),
-            Binary::And => Integer(a & b),
-            Binary::Xor => Integer(a ^ b),
-            Binary::Or => Integer(a | b),
-            _ => return self.compare(a, b),
+            Binary::Remainder => a.wrapping_rem(b),
+            Binary::Add => a.wrapping_add(b),
+            Binary::Subtract => a.wrapping_sub(b),
+            Binary::Left => a.wrapping_shl(b as u32),
+            Binary::Right => a.wrapping_shr(b as u32),
+            Binary::And => a & b,
+            Binary::Xor => a ^ b,
+            Binary::Or => a | b,
+            _ => return self.compare(a, b).map(i64::from),
         })
     }
 }
@@ -333,12 +346,7 @@ impl Expression {
                     let Integer(address) = values[n - 1] else { return None };
                     values[n - 1] = width.number(seen.load(memory, address as u64, width.bytes())?);
                 }
-                Operation::Negate => {
-                    values[n - 1] = match values[n - 1] {
-                        Integer(number) => Integer(number.wrapping_neg()),
-                        Float(number) => Float(-number),
-                    };
-                }
+                Operation::Negate => values[n - 1] = values[n - 1].negated(),
                 Operation::Not => values[n - 1] = Number::truth(!values[n - 1].is_true()),
                 Operation::Complement => {
                     let Integer(number) = values[n - 1] else { return None };

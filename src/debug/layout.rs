@@ -12,10 +12,13 @@ use crate::abi::frame_table::Place;
 use crate::abi::homes::{CONTEXT_WORD, NextHome, WORD_SIZE, words};
 use crate::base::floats::DefaultEnvironment;
 use crate::base::{BlobId, BodyIndex, RawValue, ValType, Value};
-use crate::runtime::{Activation, MappedBlob, StackWords, Store};
+use crate::runtime::{Activation, GuestStack, MappedBlob, StackWords, Store};
+use crate::wasm::ModuleInfo;
+use crate::wasm::stack_effect::{constant, stack_effect};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
+use wasmparser::Operator;
 
 /// Where a value is. As small as scalars allow, since frames are read often; which kind of value it is, its type says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +94,22 @@ impl Layout {
                 Source::Computed(self.computations.len() as u32 - 1)
             }
         }
+    }
+
+    /// Where everything is that is a scalar.
+    pub fn scalars(&self) -> Scalars {
+        let scalar =
+            |(ty, source): &(ValType, Source)| (!source.is_wide(*ty)).then_some(Scalar { ty: *ty, source: *source });
+        Scalars {
+            locals: self.locals.iter().map(scalar).collect(),
+            operands: self.operands.iter().map(scalar).collect(),
+        }
+    }
+
+    /// The type of a scalar, and its bits.
+    #[inline]
+    pub fn scalar_at(&self, slot: StateSlot<'_>, scalar: Scalar) -> Option<(ValType, u64)> {
+        self.scalar_bits(slot, (scalar.ty, scalar.source))
     }
 
     /// What computations need, while values are read.
@@ -224,6 +243,54 @@ impl Layout {
     }
 }
 
+/// Where a scalar is.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalar {
+    ty: ValType,
+    source: Source,
+}
+
+impl Scalar {
+    /// Its type, and the word of the state slot that it is in, if it is in one.
+    pub fn word(&self) -> Option<(ValType, u32)> {
+        if let Source::Word(word) = self.source { Some((self.ty, word)) } else { None }
+    }
+}
+
+/// Where scalars are at an operator of a run: by what the layout of its stop point says, and by what the operators before it move.
+/// None for what they compute, and for vectors.
+#[derive(Debug)]
+pub struct Scalars {
+    /// The locals.
+    pub locals: Vec<Option<Scalar>>,
+    /// The operands, bottom first.
+    pub operands: Vec<Option<Scalar>>,
+}
+
+impl Scalars {
+    /// Goes on to the next operator behind this one; answers whether it is known what this one does.
+    pub fn pass(&mut self, info: &ModuleInfo, operator: &Operator<'_>, opcode: u8) -> bool {
+        let Scalars { locals, operands } = self;
+        match *operator {
+            Operator::LocalGet { local_index } => operands.push(locals[local_index as usize]),
+            Operator::LocalSet { local_index } => locals[local_index as usize] = operands.pop().flatten(),
+            Operator::LocalTee { local_index } => locals[local_index as usize] = operands.last().copied().flatten(),
+            Operator::Drop => drop(operands.pop()),
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::End => {}
+            _ => {
+                let Some(effect) = stack_effect(info, operator, opcode) else { return false };
+                let source = constant(info, operator).map(|bits| Source::Const(bits as u64));
+                operands.truncate(operands.len().saturating_sub(effect.pops as usize));
+                if let Some(ty) = effect.pushes {
+                    let scalar = source.filter(|_| !is_wide(ty)).map(|source| Scalar { ty, source });
+                    operands.extend(std::iter::repeat_n(scalar, 1 + usize::from(effect.pushes_two)));
+                }
+            }
+        }
+        true
+    }
+}
+
 /// The state slot of a frame.
 #[derive(Clone, Copy)]
 pub struct StateSlot<'a>(StackWords<'a>);
@@ -233,6 +300,12 @@ impl<'a> StateSlot<'a> {
     #[inline]
     pub fn new(activation: &'a Activation, fp: usize, slot_to_fp: u32) -> StateSlot<'a> {
         StateSlot(activation.words(fp.wrapping_sub(slot_to_fp as usize), (slot_to_fp / WORD_SIZE) as usize))
+    }
+
+    /// The same of a frame on this stack.
+    #[inline]
+    pub fn on(stack: &'a GuestStack, fp: usize, slot_to_fp: u32) -> StateSlot<'a> {
+        StateSlot(StackWords::of(stack, fp.wrapping_sub(slot_to_fp as usize), (slot_to_fp / WORD_SIZE) as usize))
     }
 
     /// A word of it.

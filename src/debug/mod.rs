@@ -21,6 +21,7 @@ pub mod event;
 pub mod expression;
 pub mod frame;
 mod fuel;
+mod glance;
 mod goal;
 mod hash;
 mod interruption;

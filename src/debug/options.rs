@@ -90,6 +90,10 @@ impl Rules {
         self.expression.borrow().as_ref().is_some_and(|expression| expression.holds(view, store) == Some(false))
     }
 
+    pub(super) fn expression(&self) -> Option<Rc<ExpressionText>> {
+        self.expression.borrow().clone()
+    }
+
     /// Sets its expression, or takes it away.
     pub(super) fn set_expression(&self, expression: Option<Rc<ExpressionText>>) {
         self.expression.replace(expression);
@@ -194,9 +198,13 @@ impl Session<'_> {
     #[inline]
     pub(super) fn are_declined(&self, site: &Site, index: u32) -> bool {
         let Debuggee { cache, .. } = self.debuggee;
-        // If nobody hears of it, nothing is asked.
-        let is_told = !self.silent && (self.resumable || self.debuggee.is_wanted(EventKind::Breakpoint));
-        is_told && site.are_declined(index, self.stopped_call, self.debuggee.store(), cache)
+        self.tells_of_breakpoints() && site.are_declined(index, self.stopped_call, self.debuggee.store(), cache)
+    }
+
+    /// Whether anybody hears of a breakpoint. If nobody does, nothing is asked.
+    #[inline]
+    pub(super) fn tells_of_breakpoints(&self) -> bool {
+        !self.silent && (self.resumable || self.debuggee.is_wanted(EventKind::Breakpoint))
     }
 
     /// Removes what is there only once, unless whoever was told has done so.

@@ -131,7 +131,9 @@ impl<'a> Session<'a> {
 
     #[inline(always)]
     pub(super) fn enter(&self) -> Result<Exit> {
-        self.call.run_while(self.debuggee.store(), |stopped| self.stopped(stopped).is_continue())
+        let (passes, goes_on) =
+            (|stopped, stack: &_| self.passes(stopped, stack), |stopped| self.stopped(stopped).is_continue());
+        self.call.run_while(self.debuggee.store(), passes, goes_on)
     }
 
     /// Decides what the first exit of a call means. The call is driven from there on.

@@ -194,7 +194,7 @@ fn each_tagged(slots: &[Slot], store: &Store, mut put: impl FnMut(usize, Value))
 
 /// The last instance context that was read from a frame, and its instance: neighbours often share it.
 #[derive(Default)]
-pub(super) struct LastInstance(Cell<(u64, Option<Instance>)>);
+pub struct LastInstance(Cell<(u64, Option<Instance>)>);
 
 impl LastInstance {
     /// The instance with this context.

@@ -94,10 +94,7 @@ impl Activation {
     /// So many words from `address` on, or none if not all of them are in the usable part of the stack.
     #[inline]
     pub fn words(&self, address: usize, count: usize) -> StackWords<'_> {
-        let Range { start, end } = self.stack();
-        let is_inside = (start..=end).contains(&address) && count <= (end - address) / size_of::<u64>();
-        let words = address as *const u64;
-        StackWords { words, count: if is_inside { count } else { 0 }, stack: PhantomData }
+        StackWords::of(&self.stack, address, count)
     }
 }
 
@@ -110,7 +107,15 @@ pub struct StackWords<'a> {
     stack: PhantomData<&'a GuestStack>,
 }
 
-impl StackWords<'_> {
+impl<'a> StackWords<'a> {
+    /// So many words of a stack from `address` on, or none if not all of them are in its usable part.
+    #[inline]
+    pub fn of(stack: &'a GuestStack, address: usize, count: usize) -> StackWords<'a> {
+        let (start, end) = (stack.accessible_from(), stack.high);
+        let is_inside = (start..=end).contains(&address) && count <= (end - address) / size_of::<u64>();
+        StackWords { words: address as *const u64, count: if is_inside { count } else { 0 }, stack: PhantomData }
+    }
+
     /// What the word at `place` is now; none if there is no such word.
     #[inline(always)]
     pub fn get(&self, place: usize) -> Option<u64> {

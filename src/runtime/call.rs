@@ -21,8 +21,8 @@ use super::entities::func::FuncEntry;
 use super::entities::holds::Hold;
 use super::host_answer::{Awaited, HostAnswer, Wait};
 use super::host_func::Scope;
-use super::machine::guest_stack::StackPool;
-use super::machine::store_context::RawTrap;
+use super::machine::guest_stack::{GuestStack, StackPool};
+use super::machine::store_context::{RawTrap, StoreContext};
 use super::machine::switch::{self, Left};
 use super::machine::thread::ReadyThread;
 use super::mapped_blob::MappedBlob;
@@ -289,20 +289,26 @@ impl Call {
     /// `Poisoned`; `System` without a guest stack; `Limit` for a suspended call under too many others. A fresh one that is nested too deeply traps.
     #[inline]
     pub fn run(&self, store: &Store) -> Result<Exit> {
-        self.run_while(store, |_| false)
+        self.run_while(store, |_, _| false, |_| false)
     }
 
     /// Like [`Call::run`], but goes on from stops for as long as `goes_on` says so, which is asked where the call is
-    /// suspended. It mustn't run this call.
+    /// suspended. It mustn't run this call. Before, `passes` is asked, to which the call still counts as running: it may only
+    /// look at words of the call's stack, and at what is in the store.
     ///
     /// The processor expects each return where the last open call was made, so the loop is around the very place where
     /// the guest is left and resumed: then going back to a stop is the return that is expected.
     #[inline]
-    pub fn run_while(&self, store: &Store, mut goes_on: impl FnMut(Stopped) -> bool) -> Result<Exit> {
+    pub fn run_while(
+        &self,
+        store: &Store,
+        passes: impl Fn(Stopped, &GuestStack) -> bool,
+        mut goes_on: impl FnMut(Stopped) -> bool,
+    ) -> Result<Exit> {
         let side = store.inner().thread_side;
         let mut thread = ReadyThread::already(side, store.inner().known_thread.get());
         loop {
-            let exit = self.enter(store, thread)?;
+            let exit = self.enter_while(store, thread, &passes)?;
             if exit == switch::YIELDED {
                 self.yielded(store);
                 return Ok(Exit::Yielded);
@@ -322,6 +328,17 @@ impl Call {
     /// it is.
     #[inline(always)]
     pub(super) fn enter(&self, store: &Store, thread: Option<ReadyThread>) -> Result<u32> {
+        self.enter_while(store, thread, &|_, _| false)
+    }
+
+    /// The same, but resumes it at once where `passes` says so, see [`Call::run_while`].
+    #[inline(always)]
+    fn enter_while(
+        &self,
+        store: &Store,
+        thread: Option<ReadyThread>,
+        passes: &impl Fn(Stopped, &GuestStack) -> bool,
+    ) -> Result<u32> {
         store.check(self.func.store)?;
         let is_fresh = match self.state.get() {
             RunState::Ready => true,
@@ -383,7 +400,10 @@ impl Call {
                     self.go_elsewhere(store);
                 }
                 (*context).guest_sp = self.guest_sp.get();
-                let exit = switch::resume(context, self.left.get());
+                let mut exit = switch::resume(context, self.left.get());
+                while exit == switch::STOPPED && passes(self.note_stop(context), &*self.running.stack.get()) {
+                    exit = switch::resume(context, Left::Stopped);
+                }
                 calls.after_guest(&self.running, context);
                 if self.goes_elsewhere.get() {
                     self.was_entered(store, exit);
@@ -447,9 +467,18 @@ impl Call {
     #[inline]
     fn stopped(&self, store: &Store) -> Stopped {
         self.state.set(RunState::Suspended);
-        let context = store.inner().context.get();
-        // SAFETY: the context is this store's; guest code isn't running. Each word is read by itself: two as one would wait
-        // for both to be written.
+        // SAFETY: the context is this store's; guest code isn't running.
+        unsafe { self.note_stop(store.inner().context.get()) }
+    }
+
+    /// Notes where guest code was left at a stop point.
+    ///
+    /// # Safety
+    ///
+    /// The context must be the store's, and guest code not be running.
+    #[inline(always)]
+    unsafe fn note_stop(&self, context: *const StoreContext) -> Stopped {
+        // SAFETY: the caller's promise. Each word is read by itself: two as one would wait for both to be written.
         let (pc, fp, guest_sp) = unsafe {
             let (pc, fp) = (&raw const (*context).exit_pc, &raw const (*context).exit_fp);
             (pc.read_volatile(), fp.read_volatile(), (*context).guest_sp)

@@ -9,6 +9,7 @@ mod disabled;
 mod events;
 mod exceptions;
 mod frames;
+mod glances;
 mod goals;
 mod inlining;
 mod legacy_exceptions;

@@ -199,7 +199,10 @@ impl Parser<'_> {
         for (sign, operation) in [("-", Operation::Negate), ("!", Operation::Not), ("~", Operation::Complement)] {
             if self.takes(sign) {
                 self.one()?;
-                self.operations.push(operation);
+                match (operation, self.operations.last_mut()) {
+                    (Operation::Negate, Some(Operation::Push(number))) => *number = number.negated(),
+                    _ => self.operations.push(operation),
+                }
                 return Ok(());
             }
         }
