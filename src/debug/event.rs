@@ -125,6 +125,27 @@ impl Event {
     }
 }
 
+impl Debuggee {
+    /// An event of a call that has nothing but its kind.
+    #[inline(always)]
+    pub(super) fn event_of(&self, kind: EventKind, call: u64) -> Event {
+        Event {
+            kind,
+            call,
+            frame: None,
+            pc: WasmPc(0),
+            breakpoints: self.no_ids.clone(),
+            trap: None,
+            fault: None,
+            can_pause: false,
+            error: None,
+            exception: None,
+            watched: None,
+            subject: None,
+        }
+    }
+}
+
 /// An exception that will be caught.
 #[derive(Clone, Debug)]
 pub struct CaughtException {

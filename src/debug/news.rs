@@ -8,7 +8,7 @@
 use super::event::{Receiver, Registered};
 use super::session::{Flow, Outcome, Session};
 use super::{Action, Debuggee, Event, EventKind, Leaving};
-use crate::base::{Func, Instance, Memory, RawValue, Result, Value, WasmPc, error::bail};
+use crate::base::{Error, Func, Instance, Memory, RawValue, Result, Value, WasmPc, error::bail};
 use crate::runtime::{Growth, Module, Store};
 use std::rc::Rc;
 
@@ -88,18 +88,10 @@ impl Debuggee {
         let frame = waiting.as_ref().and_then(|waiting| self.innermost(waiting));
         let place = waiting.as_ref().filter(|_| frame.is_some()).and_then(|waiting| waiting.place());
         let event = Event {
-            kind,
-            call: self.store().current_call().map_or(0, |(call, _)| call),
             frame,
             pc: place.map_or(WasmPc(0), |(_, pc)| pc),
-            breakpoints: self.no_ids.clone(),
-            trap: None,
-            fault: None,
-            can_pause: false,
-            error: None,
-            exception: None,
-            watched: None,
             subject: Some(Rc::new(subject())),
+            ..self.event_of(kind, self.store().current_call().map_or(0, |(call, _)| call))
         };
         match self.handle_without_call(&handler, &event) {
             Action::Continue => {}
@@ -166,26 +158,12 @@ impl Session<'_> {
     }
 
     /// Tells of something that has happened to a call that is over.
-    fn tell_of_past(
-        &self,
-        handler: &Registered,
-        kind: EventKind,
-        subject: Subject,
-        error: Option<&crate::base::Error>,
-    ) {
+    fn tell_of_past(&self, handler: &Registered, kind: EventKind, subject: Subject, error: Option<&Error>) {
         let event = Event {
-            kind,
-            call: self.call.id(),
-            frame: None,
-            pc: WasmPc(0),
-            breakpoints: self.debuggee.no_ids.clone(),
             trap: error.and_then(|error| error.trap_code()),
-            fault: None,
-            can_pause: false,
             error: error.cloned(),
-            exception: None,
-            watched: None,
             subject: Some(Rc::new(subject)),
+            ..self.debuggee.event_of(kind, self.call.id())
         };
         self.tell_of_end(handler, &event);
     }

@@ -20,8 +20,8 @@ use super::goal::{Ends, Request};
 use super::interruption::BudgetView;
 use super::stopped_call::{Advance, StoppedCall};
 use super::{Action, Debuggee, Event, EventKind, Frame, Goal};
-use crate::base::{Backtrace, Error, ErrorKind, Result, TrapCode, WasmPc, error::bail};
-use crate::runtime::{Activation, Call, Catching, Exit, Interrupts, Stopped, Throwing, TrapInfo};
+use crate::base::{Backtrace, Error, ErrorKind, Result, Tag, Thrown, TrapCode, WasmPc, error::bail};
+use crate::runtime::{Activation, Call, Catching, Exit, Interrupts, Stopped, TrapInfo};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -245,7 +245,8 @@ impl<'a> Session<'a> {
             return Flow::Continue(());
         };
         let kind = EventKind::CaughtException;
-        let happening = Happening::Exception { tag: store.thrown_tag(&throwing), is_caught: true };
+        let tag = store.thrown_tag(&throwing);
+        let happening = Happening::Exception { tag, is_caught: true };
         let has_breakpoint = self.has_breakpoint_at(happening);
         if self.silent {
             if has_breakpoint {
@@ -261,7 +262,8 @@ impl<'a> Session<'a> {
                 self.stopped_call.begin_throw(activation, store);
             }
             if is_told {
-                self.tell_of_guests_throw(position, &throwing, happening)?;
+                let place = (position, throwing.catching.pc);
+                self.tell_of_caught(tag, place, || store.thrown_of(&throwing))?;
             }
             if is_tracing {
                 self.tell_of_left(position, &throwing)?;
@@ -276,27 +278,32 @@ impl<'a> Session<'a> {
         self.debuggee.store().walk(activation).take_while(|frame| frame.fp != fp).count() as u32
     }
 
-    /// Tells whoever wants to know of an exception that will be caught, as it was thrown.
-    fn tell_of_guests_throw(&self, position: u32, throwing: &Throwing, happening: Happening) -> Flow {
-        let (store, kind) = (self.debuggee.store(), EventKind::CaughtException);
+    /// Tells whoever wants to know of an exception that the innermost frame has thrown, and that the one at this place catches, at its
+    /// operator at `catch`.
+    pub(super) fn tell_of_caught(
+        &self,
+        tag: Tag,
+        (position, catch): (u32, WasmPc),
+        thrown: impl FnOnce() -> Result<Rc<Thrown>>,
+    ) -> Flow {
+        let (kind, happening) = (EventKind::CaughtException, Happening::Exception { tag, is_caught: true });
         let ids = match self.has_breakpoint_at(happening) {
             true => self.if_done(self.hit_by(happening, kind))?,
             false => self.debuggee.no_ids.clone(),
         };
+        if self.silent {
+            return Flow::Continue(());
+        }
         let receiver = self.receiver_at(kind, &ids);
         if let Receiver::Nobody = receiver {
             return Flow::Continue(());
         }
-        let frame = self.debuggee.innermost(self.stopped_call);
+        let frame = self.stopped_call.frame(self.debuggee.store(), position);
+        let exception = CaughtException { thrown: self.if_done(thrown())?, frame, pc: catch };
         let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
-        let exception = CaughtException {
-            thrown: self.if_done(store.thrown_of(throwing))?,
-            frame: self.stopped_call.frame(store, position),
-            pc: throwing.catching.pc,
-        };
         let step = self.debuggee.step_request.get();
         let event = self.event(kind, pc, ids);
-        self.tell(receiver, Event { frame, exception: Some(exception), ..event })?;
+        self.tell(receiver, Event { exception: Some(exception), ..event })?;
         self.keep_step(step);
         Flow::Continue(())
     }
@@ -554,18 +561,11 @@ impl<'a> Session<'a> {
         // Whatever was asked for has led here.
         self.debuggee.step_request.set(None);
         Event {
-            kind,
-            call: self.call.id(),
             frame: Some(self.stopped_call.frame(self.debuggee.store(), 0)),
             pc,
             breakpoints,
-            trap: None,
-            fault: None,
             can_pause: self.resumable,
-            error: None,
-            exception: None,
-            watched: None,
-            subject: None,
+            ..self.debuggee.event_of(kind, self.call.id())
         }
     }
 
@@ -661,20 +661,8 @@ impl<'a> Session<'a> {
         self.call.fail(error.clone())?;
         self.stopped_call.ended.set(Some(code));
         self.debuggee.pending.orphan(self.call.id());
-        let event = Event {
-            kind,
-            call: self.call.id(),
-            frame,
-            pc,
-            breakpoints: self.debuggee.no_ids.clone(),
-            trap: Some(code),
-            fault: None,
-            can_pause: false,
-            error: Some(error.clone()),
-            exception: None,
-            watched: None,
-            subject: None,
-        };
+        let event = self.debuggee.event_of(kind, self.call.id());
+        let event = Event { frame, pc, trap: Some(code), error: Some(error.clone()), ..event };
         Ok((event, error))
     }
 
@@ -745,18 +733,12 @@ impl<'a> Session<'a> {
         let mut look = self.stopped_call.look();
         let pc = frame.and_then(|_| look.frame(self.debuggee.store(), cache, 0)).map(|view| view.pc);
         Event {
-            kind,
-            call: self.call.id(),
             frame,
             pc: pc.unwrap_or(WasmPc(0)),
-            breakpoints: self.debuggee.no_ids.clone(),
             trap: Some(trap.code),
             fault: trap.fault,
-            can_pause: false,
             error: Some(error.clone()),
-            exception: None,
-            watched: None,
-            subject: None,
+            ..self.debuggee.event_of(kind, self.call.id())
         }
     }
 }

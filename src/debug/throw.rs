@@ -7,11 +7,11 @@
 
 use super::break_target::Happening;
 use super::evaluator::Slot;
-use super::event::{CaughtException, EventKind, Receiver};
+use super::event::{EventKind, Receiver};
 use super::intervene::Standing;
 use super::session::{Flow, Outcome, Session};
 use super::stopped_call::StoppedCall;
-use super::{Debuggee, Event, Frame};
+use super::{Debuggee, Frame};
 use crate::base::{Error, ExnRef, Result, Tag, TrapCode, ValType, Value, WasmPc, error::bail, memory};
 use crate::runtime::HostThrow;
 use crate::wasm::{CatchAround, catch_around, operands_beneath_catch};
@@ -186,28 +186,8 @@ impl Session<'_> {
 
     /// Tells that the innermost frame throws what the frame at this place catches.
     fn tell_of_throw(&self, exception: &HostThrow, position: u32, catch: WasmPc) -> Flow {
-        let (store, kind) = (self.debuggee.store(), EventKind::CaughtException);
-        let thrown = self.if_done(store.thrown_by_host(exception))?;
-        let happening = Happening::Exception { tag: thrown.tag, is_caught: true };
-        let ids = match self.has_breakpoint_at(happening) {
-            true => self.if_done(self.hit_by(happening, kind))?,
-            false => self.debuggee.no_ids.clone(),
-        };
-        if self.silent {
-            return Flow::Continue(());
-        }
-        let receiver = self.receiver_at(kind, &ids);
-        if let Receiver::Nobody = receiver {
-            return Flow::Continue(());
-        }
-        let exception =
-            CaughtException { thrown: Rc::new(thrown), frame: self.stopped_call.frame(store, position), pc: catch };
-        let pc = self.stopped_call.place().map_or(WasmPc(0), |(_, pc)| pc);
-        let step = self.debuggee.step_request.get();
-        let event = self.event(kind, pc, ids);
-        self.tell(receiver, Event { exception: Some(exception), ..event })?;
-        self.keep_step(step);
-        Flow::Continue(())
+        let thrown = self.if_done(self.debuggee.store().thrown_by_host(exception))?;
+        self.tell_of_caught(thrown.tag, (position, catch), || Ok(Rc::new(thrown)))
     }
 
     fn end_uncaught(&self, exception: &HostThrow) -> Result<Outcome> {

@@ -370,18 +370,12 @@ impl Session<'_> {
         // Its results aren't operands, and unknown if they aren't given.
         let leaving = Leaving { exit, above: u32::MAX / 2, callee: None, results };
         let event = Event {
-            kind,
-            call: self.call.id(),
             frame: Some(*frame),
             pc,
-            breakpoints: self.debuggee.no_ids.clone(),
             trap: error.and_then(|error| error.trap_code()),
-            fault: None,
-            can_pause: false,
             error: error.cloned(),
-            exception: None,
-            watched: None,
             subject: Some(Rc::new(Subject::Exit(leaving))),
+            ..self.debuggee.event_of(kind, self.call.id())
         };
         self.tell_of_end(&handler, &event);
         self.keep_step(step);
