@@ -40,7 +40,8 @@ impl Glance {
                 }
                 at += 1;
             }
-            let expression = spot.rules.expression().filter(|_| spot.wanted.is_none())?.in_function(module, function)?;
+            let expression =
+                spot.rules.expression().filter(|_| spot.wanted.is_none())?.in_function(module, function)?;
             tests.push((spot.clone(), Resolved::new(&expression, &scalars, layout)?));
         }
         Some(Glance { slot_to_fp: layout.slot_to_fp(), tests: tests.into() })
