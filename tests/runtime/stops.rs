@@ -2,7 +2,10 @@
 
 use crate::{World, debug_world};
 use pellucid::base::{CodeOffset, ErrorKind, FuncIndex, FuncType, Instance, TrapCode, ValType, Value, WasmPc};
-use pellucid::runtime::{Call, Exit, Extern, FrameLink, Module, NoFrame, PcKind, RunState};
+use pellucid::runtime::{
+    Call, Exit, Extern, FrameLink, GuestStack, Module, NoFrame, PcKind, RunState, StackWords, Stopped,
+};
+use std::cell::Cell;
 
 const SUM: &str = r#"(module
     (func $sum (export "sum") (param $n i32) (result i32) (local $total i32)
@@ -317,6 +320,39 @@ fn stops_work_by_each_method_of_changing_code() {
     }
 }
 
+fn never(_: Stopped, _: &GuestStack) -> bool {
+    false
+}
+
+#[test]
+fn a_call_is_resumed_at_once_where_that_is_wanted() {
+    let world = debug_world();
+    let (module, instance) = sum(&world);
+    arm(&world, &module, 0, true);
+    let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(3)]).unwrap();
+    let (passed, stops) = (Cell::new(0), Cell::new(0));
+    let passes = |stopped: Stopped, stack: &GuestStack| {
+        // What stands above a frame's own words is its caller's frame pointer, and where it returns to.
+        let words = StackWords::of(stack, stopped.fp, 2);
+        assert!(words.get(0).unwrap() as usize > stopped.fp && words.get(1).is_some() && words.get(2).is_none());
+        assert_eq!(call.state(), RunState::Running);
+        passed.set(passed.get() + 1);
+        passed.get() % 3 != 0
+    };
+    let exit = call.run_while(&world.store, passes, |stopped| {
+        stops.set(stops.get() + 1);
+        let activation = call.activation().unwrap();
+        assert_eq!((activation.pc, activation.fp), (stopped.pc, stopped.fp));
+        assert_eq!(world.store.walk(&activation).count(), 2);
+        true
+    });
+    assert!(matches!(exit.unwrap(), Exit::Finished));
+    assert_eq!(call.results(&world.store).unwrap(), [Value::I32(12)]);
+    // The first stop, before which nothing was resumed, nobody is asked about.
+    assert_eq!(stops.get(), 1 + passed.get() / 3);
+    assert!(passed.get() >= 6, "{}", passed.get());
+}
+
 #[test]
 fn a_call_goes_on_from_stops_for_as_long_as_it_is_told() {
     let world = debug_world();
@@ -324,14 +360,14 @@ fn a_call_goes_on_from_stops_for_as_long_as_it_is_told() {
     arm(&world, &module, 0, true);
     let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(3)]).unwrap();
     let (mut epochs, mut last) = (vec![call.epoch()], None);
-    let exit = call.run_while(&world.store, |stopped| {
+    let exit = call.run_while(&world.store, never, |stopped| {
         assert_eq!(call.state(), RunState::Suspended);
         let activation = call.activation().unwrap();
         assert_eq!((activation.pc, activation.fp), (stopped.pc, stopped.fp));
         assert_eq!(world.store.walk(&activation).count(), 2);
         // Other calls may run meanwhile.
         let other = Call::new(&world.store, world.func(instance, "sum"), &[Value::I32(1)]).unwrap();
-        assert!(matches!(other.run_while(&world.store, |_| true).unwrap(), Exit::Finished));
+        assert!(matches!(other.run_while(&world.store, never, |_| true).unwrap(), Exit::Finished));
         epochs.push(call.epoch());
         last = Some(stopped);
         epochs.len() < 5
@@ -339,11 +375,11 @@ fn a_call_goes_on_from_stops_for_as_long_as_it_is_told() {
     assert!(matches!(exit.unwrap(), Exit::Stopped(stopped) if Some(stopped) == last));
     assert!(epochs.is_sorted_by(|a, b| a < b));
     assert_eq!(call.state(), RunState::Suspended);
-    assert!(matches!(call.run_while(&world.store, |_| true).unwrap(), Exit::Finished));
+    assert!(matches!(call.run_while(&world.store, never, |_| true).unwrap(), Exit::Finished));
     assert_eq!(call.results(&world.store).unwrap(), [Value::I32(12)]);
     // A store that is poisoned at a stop isn't entered again.
     let call = Call::new(&world.store, world.func(instance, "sum"), &[Value::I32(3)]).unwrap();
-    let exit = call.run_while(&world.store, |_| {
+    let exit = call.run_while(&world.store, never, |_| {
         world.store.poison("enough");
         true
     });
