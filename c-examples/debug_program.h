@@ -595,7 +595,7 @@ static void print_watchpoint(const struct watchpoint *it)
         printf(", if %s", it->condition);
     if (info.hits != 0)
         printf(", %" PRIu64 " times", info.hits);
-    printf("\n");
+    printf(info.is_over ? ", over: its frame is gone\n" : "\n");
 }
 
 /* The watchpoint of this number, if there is one. */
@@ -625,7 +625,7 @@ static void set_watch_condition(struct watchpoint *it, const char *text)
     pellucid_edit_delete(session);
 }
 
-/* Watches a global, or bytes of the memory: 4 unless it is said how many. */
+/* Watches a global, a local of the selected frame, or bytes of the memory: 4 unless it is said how many. */
 static void add_watchpoint(const char *text, pellucid_watch_access_t access)
 {
     struct watchpoint *it = watchpoints;
@@ -637,7 +637,7 @@ static void add_watchpoint(const char *text, pellucid_watch_access_t access)
     uint32_t index;
     uint64_t id = 0;
     const char *at = text + 1;
-    bool is_memory = text[0] == '[';
+    bool is_memory = text[0] == '[', is_local = text[0] == '$';
     if (!has_program())
         return;
     of = present_instance();
@@ -653,15 +653,23 @@ static void add_watchpoint(const char *text, pellucid_watch_access_t access)
         at += strspn(at, " \t]");
         if (!find_memory(&memory) || (*at != 0 && !evaluate_all(at, &n)))
             return;
+    } else if (is_local) {
+        if (!needs_frame())
+            return;
+        if (!find_local(at, strlen(at), &index)) {
+            printf("there is no such local\n");
+            return;
+        }
     } else if (text[0] != '@' || !find_global(at, strlen(at), &index)
                || pellucid_instance_global(store, &of, index, &global) != PELLUCID_OK) {
-        printf("it is no @global, and no [ADDRESS]\n");
+        printf("it is no @global, no $local and no [ADDRESS]\n");
         return;
     }
     must(pellucid_edit_begin(store, &session), NULL);
     pellucid_status_t added =
-        is_memory ? pellucid_edit_watch_memory(session, &memory, (uint64_t)address.i, (uint64_t)n.i, access, &id)
-                  : pellucid_edit_watch_global(session, &global, access, &id);
+        is_memory   ? pellucid_edit_watch_memory(session, &memory, (uint64_t)address.i, (uint64_t)n.i, access, &id)
+        : is_local  ? pellucid_edit_watch_local(session, &frame, index, access, &id)
+                    : pellucid_edit_watch_global(session, &global, access, &id);
     if (did(added, NULL) && did(pellucid_edit_commit(session, NULL), NULL)) {
         *it = (struct watchpoint){.number = ++last_number, .id = id};
         snprintf(it->text, sizeof it->text, "%.127s", text);

@@ -9029,6 +9029,8 @@ enum pellucid_watch_kind {
     PELLUCID_WATCH_GLOBAL = 2,
     /** An element of a table. */
     PELLUCID_WATCH_ELEMENT = 3,
+    /** A local of a frame. */
+    PELLUCID_WATCH_LOCAL = 4,
 };
 
 /**
@@ -9061,9 +9063,12 @@ typedef struct {
     pellucid_watch_kind_t kind;
     /** What is watched for: of `enum pellucid_watch_access`. */
     pellucid_watch_access_t access;
-    /** The memory's, global's or table's number in the store, the `index` of its handle. */
+    /**
+     * The memory's, global's or table's number in the store, the `index` of its handle; of a local the key of its frame, see
+     * `pellucid_frame_key`.
+     */
     uint64_t entity;
-    /** The first byte, or the element; of a global 0. */
+    /** The first byte, the element, or the local; of a global 0. */
     uint64_t address;
     /** How many bytes; of others 1. */
     uint64_t size;
@@ -9077,8 +9082,8 @@ typedef struct {
     pellucid_breakpoint_options_t options;
     /** 1 if it has a condition, else 0. */
     uint32_t has_condition;
-    /** 0. */
-    uint32_t reserved;
+    /** 1 if what it watches is gone, a local's frame, else 0: it stays disabled then. */
+    uint32_t is_over;
 } pellucid_watchpoint_info_t;
 
 /**
@@ -9093,7 +9098,7 @@ typedef struct {
     pellucid_watch_access_t access;
     /** The watchpoint's id. */
     uint64_t id;
-    /** Of those that are watched, the first byte that was accessed, or found to be changed; the element; of a global 0. */
+    /** Of those that are watched, the first byte that was accessed, or found to be changed; the element; the local; of a global 0. */
     uint64_t address;
     /** How many bytes; of others 1. */
     uint64_t size;
@@ -9188,6 +9193,40 @@ pellucid_status_t pellucid_edit_watch_element(pellucid_edit_t *edit,
                                               uint64_t *out_id);
 
 /**
+ * Intends to add a watchpoint of a local of a frame: as `pellucid_edit_watch_memory` for `local.get`, `local.set` and `local.tee` of that
+ * frame, other frames of the same function not counting, and for what the host writes there by `pellucid_frame_write_local` or
+ * `pellucid_frame_restart`. Only these operators of the frame's function are slower, its tail calls, and the place where its caller goes on.
+ *
+ * When the frame is gone the watchpoint is over: `is_over` of its `pellucid_watchpoint_info_t` is 1 then, `is_enabled` 0. It stays listed, with
+ * what was counted, until it is removed, and costs nothing. A frame is gone when it has returned, or was left by an exception, when it
+ * makes a tail call, when the host has dropped it or has a frame further out go on, and when its call is over. It isn't gone
+ * as long as the host moves it: by `pellucid_frame_set_pc`, `pellucid_frame_restart`, `pellucid_frame_return`, or by throwing what it catches.
+ * Disabled it knows this, too.
+ *
+ * The frame must be valid for the commit as well, which returns `PELLUCID_ERR_STALE_HANDLE` otherwise. A commit that would enable a
+ * watchpoint which is over returns `PELLUCID_ERR_INVALID_STATE`.
+ *
+ * - `edit`: the session.
+ * - `frame`: the frame, which needn't be the innermost of its call.
+ * - `local`: which of its locals.
+ * - `access`: `PELLUCID_WATCH_READ`, `PELLUCID_WATCH_WRITE`, or both.
+ * - `out_id`: gets the watchpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another access; `PELLUCID_ERR_OUT_OF_RANGE` if the frame has no
+ * such local; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_STATE` if the frame's call has ended, or if
+ * the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_watch_local(pellucid_edit_t *edit,
+                                            const pellucid_frame_t *frame,
+                                            uint32_t local,
+                                            pellucid_watch_access_t access,
+                                            uint64_t *out_id);
+
+/**
  * The ids of all watchpoints of a store, the oldest first.
  *
  * - `store`: the store.
@@ -9277,7 +9316,7 @@ pellucid_status_t pellucid_event_watch_bytes(const pellucid_event_t *event,
                                              size_t n_bytes);
 
 /**
- * The values before and after, if the watchpoint is of a global or of an element.
+ * The values before and after, if the watchpoint isn't of a memory.
  *
  * - `event`: the event.
  * - `n`: which of its watchpoints.

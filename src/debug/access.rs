@@ -1,7 +1,7 @@
 //! What an operator reads and writes beyond its operands: places in memories and tables, and globals.
 //!
 //! Knows operators only, no store. Invariant: what isn't listed here accesses none of these, or makes room that wasn't there before
-//! (`memory.grow`, `table.grow`), or finds what it calls in a table. Read next: `watchpoints.rs`.
+//! (`memory.grow`, `table.grow`). Read next: `watchpoints.rs`.
 
 use crate::base::{GlobalIndex, MemoryIndex, TableIndex};
 use wasmparser::{MemArg, MemArgTarget, Operator};
@@ -115,6 +115,9 @@ pub fn accesses(operator: &Operator<'_>) -> Accesses {
         MemoryCopy { dst_mem, src_mem } => two(memory(dst_mem), memory(src_mem)),
         GlobalGet { global_index } => one(global(global_index), Extent::Whole, READ),
         GlobalSet { global_index } => one(global(global_index), Extent::Whole, WRITE),
+        CallIndirect { table_index: index, .. } | ReturnCallIndirect { table_index: index, .. } => {
+            one(table(index), element(0), READ)
+        }
         TableGet { table: index } => one(table(index), element(0), READ),
         TableSet { table: index } => one(table(index), element(1), WRITE),
         TableFill { table: index } => one(table(index), Extent::Many { start: 2 }, WRITE),

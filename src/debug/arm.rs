@@ -15,7 +15,7 @@ use super::breakpoints::{Book, Place, Site, SiteKey};
 use super::hash::NumberMap;
 use super::location::Location;
 use super::stopped_call::StoppedCall;
-use super::watching::{WatchedStops, Watching};
+use super::watching::Watching;
 use crate::abi::frame_table::Stop;
 use crate::base::{CodeOffset, DefinedFuncIndex, Func, FuncIndex, NativePc, Result};
 use crate::runtime::{CodeObserver, MappedBlob, Module, Store};
@@ -275,13 +275,12 @@ impl CodeObserver for ArmNewCode {
             }
         }
         let watched = self.watching.stops_of(blob);
-        armed.extend(&watched);
+        armed.extend(&watched.offsets);
         if !armed.is_empty() {
             store.patch(blob, armed.into_iter().map(|stop| (stop, true)))?;
         }
-        if !watched.is_empty() {
-            let stops = WatchedStops { blob: blob.clone(), offsets: watched };
-            self.book.watched.borrow_mut().insert(blob.id().as_u32(), stops);
+        if !watched.offsets.is_empty() {
+            self.book.watched.borrow_mut().insert(blob.id().as_u32(), watched);
         }
         for (spot, places) in spots.all.iter().zip(places) {
             if spot.rules.is_enabled() {

@@ -14,6 +14,7 @@ use super::options::{BreakpointOptions, Rules};
 use super::quiet::is_quiet;
 use super::replay::{Run, index_in_run};
 use super::stopped_call::StoppedCall;
+use super::watched_frames::FrameOperator;
 use super::watching::WatchedStops;
 use crate::abi::frame_table::Stop;
 use crate::base::{
@@ -228,6 +229,8 @@ pub(super) struct Site {
     layout: OnceCell<Rc<Layout>>,
     /// The operators of the run that access something, by their places in it.
     accesses: OnceCell<Box<[(u32, Accesses)]>>,
+    /// Those that matter to a frame of which locals are watched, by their places in it.
+    frame_operators: OnceCell<Box<[(u32, FrameOperator)]>>,
     /// By place in the run.
     marks: RefCell<Vec<Mark>>,
     /// The place of the first mark, if there is any.
@@ -259,6 +262,7 @@ impl Site {
             loud: OnceCell::new(),
             layout: OnceCell::new(),
             accesses: OnceCell::new(),
+            frame_operators: OnceCell::new(),
             marks: RefCell::new(Vec::new()),
             marks_start: Cell::new(0),
             marks_end: Cell::new(0),
@@ -327,6 +331,12 @@ impl Site {
         })
     }
 
+    /// Whether the operator at `index` calls something.
+    pub(super) fn calls_at(&self, index: u32) -> bool {
+        let run = self.run();
+        run.calls.is_some() && index as usize + 1 == run.pcs.len()
+    }
+
     /// The first operator at `index` or behind it that accesses something that `which` says.
     pub(super) fn next_access(&self, index: u32, which: impl Fn(&Access) -> bool) -> Option<u32> {
         let accesses = self.accesses();
@@ -339,6 +349,29 @@ impl Site {
         let accesses = self.accesses();
         let found = accesses.binary_search_by_key(&index, |(place, _)| *place);
         found.map_or([None, None], |found| accesses[found].1)
+    }
+
+    /// The operators of the run that may matter to a frame of which locals are watched.
+    fn frame_operators(&self) -> &[(u32, FrameOperator)] {
+        self.frame_operators.get_or_init(|| {
+            let info = self.blob.module().info();
+            let all = self.run().pcs.iter().map(|pc| FrameOperator::of(&info.operator_at(*pc)));
+            (0..).zip(all).filter_map(|(place, operator)| Some((place, operator?))).collect()
+        })
+    }
+
+    /// The first of them at `index` or behind it that `which` says.
+    pub(super) fn next_frame_operator(&self, index: u32, which: impl Fn(FrameOperator) -> bool) -> Option<u32> {
+        let operators = self.frame_operators();
+        let rest = &operators[operators.partition_point(|(place, _)| *place < index)..];
+        rest.iter().find(|(_, operator)| which(*operator)).map(|(place, _)| *place)
+    }
+
+    /// The one at `index`.
+    pub(super) fn frame_operator_at(&self, index: u32) -> Option<FrameOperator> {
+        let operators = self.frame_operators();
+        let found = operators.binary_search_by_key(&index, |(place, _)| *place);
+        found.ok().map(|found| operators[found].1)
     }
 
     /// Whether any operator of the run has an enabled breakpoint.

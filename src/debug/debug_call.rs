@@ -10,6 +10,7 @@ use super::interruption::Budget;
 use super::pending::Pending;
 use super::session::{Outcome, Session};
 use super::stopped_call::StoppedCall;
+use super::watching::Watching;
 use super::{Debuggee, Event, Frame, Goal};
 use crate::base::{Error, ErrorKind, Func, Instance, RawValue, Result, StoreId, Value, error::bail};
 use crate::runtime::{Awaits, Call, Exit, Extern, Linker, Module, RunState, Wait};
@@ -61,6 +62,7 @@ pub struct DebugCall {
     stopped_call: Rc<StoppedCall>,
     parked: Rc<Parked>,
     pending: Rc<Pending>,
+    watching: Rc<Watching>,
     /// The step in the midst of which it has yielded, which goes on when it is resumed.
     steps_on: Cell<Option<Request>>,
 }
@@ -321,6 +323,7 @@ impl Drop for DebugCall {
         self.stopped_call.end();
         self.parked.calls.borrow_mut().remove(&self.call.id());
         self.pending.orphan(self.call.id());
+        self.watching.frames.end(self.call.id(), |_| true);
     }
 }
 
@@ -385,6 +388,7 @@ impl Debuggee {
             stopped_call: Rc::new(StoppedCall::default()),
             parked: self.parked.clone(),
             pending: self.pending.clone(),
+            watching: self.watching.clone(),
             steps_on: Cell::new(None),
         }
     }

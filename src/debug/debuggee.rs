@@ -133,6 +133,12 @@ impl Debuggee {
         Ok(self.single_step.get())
     }
 
+    /// Forgets what belongs to the frames of a call that is over.
+    pub(super) fn forget_call(&self, call: u64) {
+        self.pending.orphan(call);
+        self.watching.frames.end(call, |_| true);
+    }
+
     pub(super) fn check_debug(&self) -> Result<()> {
         if !self.is_debug {
             bail!(DebugDisabled, "the engine was made without debugging");

@@ -12,6 +12,7 @@ use super::expression::ExpressionText;
 use super::log_point::LogText;
 use super::options::{BreakpointOptions, Condition, Rules};
 use super::tracing::{Traced, TracedFunctions};
+use super::watched_frames::Framed;
 use super::watching::Plan;
 use super::watchpoints::{WatchTarget, Watchpoint};
 use crate::base::{
@@ -521,14 +522,26 @@ impl Debuggee {
 
     /// What becomes of the watching and tracing, if anything does. What is there now is what is compared with.
     fn plan_for(&self, fates: &BTreeMap<u64, Fate>, traced: Option<Rc<TracedFunctions>>) -> Result<Option<Plan>> {
-        let mut enabled = traced.is_some().then(|| self.watching.enabled());
+        let listed = || (self.watching.enabled(), self.watching.frames.points());
+        let mut watched = traced.is_some().then(listed);
         let traced = traced.unwrap_or_else(|| self.watching.tracing.functions());
         for (id, fate) in fates {
             let Point::Watch(watchpoint) = &fate.point else { continue };
-            if fate.was_enabled() == fate.will_be_enabled() {
+            let is_of_frame = watchpoint.frame.is_some();
+            if fate.was_enabled() == fate.will_be_enabled() && (!is_of_frame || fate.is_listed == fate.exists) {
                 continue;
             }
-            let enabled = enabled.get_or_insert_with(|| self.watching.enabled());
+            if fate.will_be_enabled() || !fate.is_listed {
+                self.check_watchable(watchpoint, !fate.is_listed)?;
+            }
+            let (enabled, framed) = watched.get_or_insert_with(listed);
+            if is_of_frame && fate.is_listed != fate.exists {
+                if fate.exists {
+                    framed.push(watchpoint.clone());
+                } else {
+                    framed.retain(|known| known.id != *id);
+                }
+            }
             if fate.will_be_enabled() {
                 watchpoint.refresh(self.store())?;
                 enabled.insert(*id, watchpoint.clone());
@@ -536,7 +549,10 @@ impl Debuggee {
                 enabled.remove(id);
             }
         }
-        enabled.map(|enabled| self.plan_watching(enabled.into_values(), traced)).transpose()
+        let Some((enabled, framed)) = watched else { return Ok(None) };
+        let framed = framed.into_iter().map(|point| Framed { is_enabled: enabled.contains_key(&point.id), point });
+        let framed = framed.collect();
+        self.plan_watching(enabled.into_values(), framed, traced).map(Some)
     }
 
     /// What it takes to bring the code from what the breakpoints and stepping need to what they will need, with

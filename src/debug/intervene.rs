@@ -194,12 +194,18 @@ impl Debuggee {
                 ValType::Ref(_) => exact_type(&standing.module, standing.function, standing.pc, variable)?,
                 number => number,
             };
+            let before = *slot;
             *slot = self.slot(frame.call, value, ty, "the value", 0)?;
             let slot = *slot;
+            let fp = standing.fp;
             if standing.kind == FrameKind::Calling {
-                return self.write_later(stopped_call, &standing, variable, slot);
+                self.write_later(stopped_call, &standing, variable, slot)?;
+            } else {
+                stopped_call.move_to(self.moved(stopped_call, standing)?, self.store());
             }
-            stopped_call.move_to(self.moved(stopped_call, standing)?, self.store());
+            if let Variable::Local(local) = variable {
+                self.note_written_local((frame.call, fp), local, &before, &slot);
+            }
             Ok(())
         })
     }
@@ -235,15 +241,26 @@ impl Debuggee {
             if !stopped_call.is_stopped() {
                 bail!(InvalidState, "the call waits for a host function");
             }
+            let is_watched = self.watching.frames.any();
+            let before = if is_watched { standing.values.locals.clone() } else { Vec::new() };
             change(&mut standing)?;
+            let after = if is_watched { standing.values.locals.clone() } else { Vec::new() };
             let moved = self.moved(stopped_call, standing)?;
-            self.forget_writes(stopped_call.call.get(), |written| written <= moved.fp)?;
+            let (call, fp) = (stopped_call.call.get(), moved.fp);
+            self.forget_writes(call, |written| written <= fp)?;
             stopped_call.move_to(moved, self.store());
+            if is_watched {
+                self.watching.frames.end(call, |watched| watched < fp);
+                for (local, (before, after)) in (0..).zip(before.iter().zip(&after)) {
+                    self.note_written_local((call, fp), local, before, after);
+                }
+            }
             stopped_call.take_throw();
             // What was told of the operator before doesn't have it come to this one.
             if stopped_call.raised.get() == Some(EventKind::Watchpoint) {
                 stopped_call.raised.set(Some(EventKind::Breakpoint));
             }
+            stopped_call.has_read_callee.set(false);
             stopped_call.forget_handles();
             Ok(stopped_call.frame(self.store(), 0))
         })

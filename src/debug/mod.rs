@@ -42,6 +42,7 @@ mod throw;
 mod tracing;
 mod view;
 mod watch;
+mod watched_frames;
 mod watching;
 pub mod watchpoints;
 

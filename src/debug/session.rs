@@ -183,7 +183,8 @@ impl<'a> Session<'a> {
     fn stopped(&self, stopped: Stopped) -> Flow {
         if let Some(mut site) = self.arrive(stopped) {
             if self.debuggee.watching.any() {
-                self.settle(site.stop.pc)?;
+                self.end_frames_above(stopped.fp);
+                self.settle(&site, 0)?;
             }
             if self.debuggee.pending.any() || self.debuggee.run_on.get().is_some() {
                 self.if_done(self.debuggee.make_writes(self.stopped_call, stopped.fp))?;
@@ -203,7 +204,7 @@ impl<'a> Session<'a> {
             self.if_done(self.debuggee.before_running())?;
         }
         if self.debuggee.watching.any() {
-            self.if_done(self.debuggee.watch_new_instances())?;
+            self.if_done(self.debuggee.bring_watching_up_to_date())?;
         }
         if self.stopped_call.is_moved() {
             self.if_done(self.reenter())?;
@@ -313,6 +314,7 @@ impl<'a> Session<'a> {
     pub(super) fn prepare_landing(&self, catching: &Catching) -> Result<()> {
         let call = self.call.id();
         self.debuggee.forget_writes(call, |fp| fp < catching.fp)?;
+        self.end_frames_above(catching.fp);
         if let Some(writes) = self.debuggee.pending.of(call, catching.fp) {
             writes.keep_operands(catching.operands_beneath());
             // They are made at the next stop point of the frame, wherever that is.
@@ -348,7 +350,7 @@ impl<'a> Session<'a> {
 
     fn forget_request(&self) {
         // Its frames are gone, or won't be returned to.
-        self.debuggee.pending.orphan(self.call.id());
+        self.debuggee.forget_call(self.call.id());
         if self.is_requested() {
             self.debuggee.step_request.set(None);
         }
@@ -362,7 +364,7 @@ impl<'a> Session<'a> {
         let is_passed = !site.is_marked()
             && !self.is_written(stopped.fp)
             && !self.step_ends_in(&site, stopped.fp)
-            && !self.is_watched(&site)
+            && !self.is_watched(&site, stopped.fp)
             && !self.is_traced(&site);
         if is_passed && self.debuggee.run_on.get().is_none() {
             if let Err(refused) = self.debuggee.forget_orphans() {
@@ -470,8 +472,7 @@ impl<'a> Session<'a> {
 
     /// Whether the operator of the run of `site` that the call is at calls a function.
     pub(super) fn is_at_call(&self, site: &Site) -> bool {
-        let run = site.run();
-        run.calls.is_some() && self.stopped_call.index() as usize + 1 == run.pcs.len()
+        site.calls_at(self.stopped_call.index())
     }
 
     /// Arms the function that is called by the call operator that the call is at.
@@ -660,7 +661,7 @@ impl<'a> Session<'a> {
         let error = error.with_backtrace(backtrace);
         self.call.fail(error.clone())?;
         self.stopped_call.ended.set(Some(code));
-        self.debuggee.pending.orphan(self.call.id());
+        self.debuggee.forget_call(self.call.id());
         let event = self.debuggee.event_of(kind, self.call.id());
         let event = Event { frame, pc, trap: Some(code), error: Some(error.clone()), ..event };
         Ok((event, error))

@@ -69,6 +69,8 @@ pub(super) struct StoppedCall {
     pub(super) watched: RefCell<Vec<WatchHit>>,
     /// Whether whoever steps has been told of the operator where it is stopped.
     pub(super) is_seen: Cell<bool>,
+    /// Whether it was looked at what the call reads at whose operator it is stopped.
+    pub(super) has_read_callee: Cell<bool>,
     /// The exception that it throws when it goes on; it counts as moved then.
     to_throw: RefCell<Option<ToThrow>>,
     state: RefCell<State>,
@@ -217,6 +219,7 @@ impl StoppedCall {
         self.set_epoch(epoch);
         self.raised.set(None);
         self.is_seen.set(false);
+        self.has_read_callee.set(false);
         self.steps_from_here.set(false);
         self.moved.set(false);
         state.top = top;
@@ -369,6 +372,7 @@ impl StoppedCall {
             self.index.set(index);
             self.raised.set(None);
             self.is_seen.set(false);
+            self.has_read_callee.set(false);
             self.steps_from_here.set(false);
         }
         advance
@@ -589,6 +593,19 @@ impl StoppedCall {
         let instance = state.replay(site, self.index.get(), store, cache)?;
         let operands = &state.values.operands;
         Some((instance, [1, 2, 3].map(|place| Some(operands.get(operands.len().checked_sub(place)?)?.lo()))))
+    }
+
+    /// A local of the innermost frame, which is stopped.
+    #[cold]
+    pub(super) fn local(&self, site: &Site, store: &Store, cache: &LayoutCache, local: u32) -> Option<Slot> {
+        let mut state = self.state.borrow_mut();
+        state.replay(site, self.index.get(), store, cache)?;
+        state.values.locals.get(local as usize).copied()
+    }
+
+    /// The frame pointer of the innermost frame, which is stopped.
+    pub(super) fn innermost_fp(&self) -> Option<usize> {
+        self.state.borrow().activation.as_ref().map(|activation| activation.fp)
     }
 
     /// Whether the conditional branch at `index` of the run of `site`, where the innermost frame is stopped, is taken.

@@ -28,8 +28,8 @@ impl Session<'_> {
 
     /// Whether anything is to be done for watchpoints at the stop point of `site`, where the call has come.
     #[inline]
-    pub(super) fn is_watched(&self, site: &Site) -> bool {
-        self.debuggee.watching.any() && self.is_site_watched(site)
+    pub(super) fn is_watched(&self, site: &Site, fp: usize) -> bool {
+        self.debuggee.watching.any() && (self.is_site_watched(site) || self.is_in_watched_frame(fp))
     }
 
     fn is_site_watched(&self, site: &Site) -> bool {
@@ -44,12 +44,21 @@ impl Session<'_> {
     /// The next operator of the run behind `index` that is to be looked at.
     pub(super) fn next_watched(&self, site: &Site, index: u32) -> Option<u32> {
         let next = site.next(index)?;
-        if self.stopped_call.under_way.borrow().is_some() { Some(next) } else { self.next_access(site, next) }
+        if self.stopped_call.under_way.borrow().is_some() {
+            return Some(next);
+        }
+        self.next_access(site, next).into_iter().chain(self.next_in_frame(site, next)).min()
     }
 
     /// Notes what the operator at `index` is about to do to what is watched, if anything.
     pub(super) fn note_access(&self, site: &Site, index: u32) -> Flow {
-        let noted = self.access_at(site, index);
+        let noted = if !site.calls_at(index) {
+            self.access_at(site, index)
+        } else if self.debuggee.watching.frames.any() {
+            self.local_access_at(site, index)
+        } else {
+            Ok(None)
+        };
         let noted = self.if_done(noted)?;
         let before = self.stopped_call.under_way.replace(noted);
         drop(before);
@@ -59,7 +68,7 @@ impl Session<'_> {
     fn access_at(&self, site: &Site, index: u32) -> Result<Option<UnderWay>> {
         let accesses = site.accesses_at(index);
         if !accesses.iter().flatten().any(|access| self.debuggee.watching.wants(access)) {
-            return Ok(None);
+            return if self.debuggee.watching.frames.any() { self.local_access_at(site, index) } else { Ok(None) };
         }
         let (store, cache) = (self.debuggee.store(), &self.debuggee.cache);
         let Some((instance, operands)) = self.stopped_call.operands(site, store, &cache.layouts) else {
@@ -69,26 +78,44 @@ impl Session<'_> {
         let pc = site.pc(index);
         let next = || match site.next(index) {
             Some(next) => Ok(site.pc(next)),
+            None if site.calls_at(index) => Ok(pc),
             None => self.debuggee.watch_behind(&site.blob, site.body, pc),
         };
         self.debuggee.watching.touches((store, instance), &accesses, &operand, pc, &next)
     }
 
-    /// Notes that the call has come to the operator at `pc`: what was under way is done.
-    pub(super) fn settle(&self, pc: WasmPc) -> Flow {
+    /// Notes that the call has come to the operator at `index`: what was under way is done.
+    pub(super) fn settle(&self, site: &Site, index: u32) -> Flow {
         let Some(under_way) = self.stopped_call.under_way.take() else { return Flow::Continue(()) };
-        if under_way.next != pc {
+        if under_way.next != site.pc(index) {
             // It went elsewhere, or the host has moved the frame.
             return Flow::Continue(());
         }
         let mut hits = self.stopped_call.watched.borrow_mut();
-        self.if_done(under_way.finish(self.debuggee.store(), self.silent, &mut hits))
+        let local = |local| self.seen_local(site, local);
+        self.if_done(under_way.finish(self.debuggee.store(), &local, self.silent, &mut hits))
+    }
+
+    /// Looks which element the call at `index` reads, if it finds in a table what it calls. What it calls may begin in another frame than
+    /// this, or be the host's, so that is told before it is called.
+    #[cold]
+    fn settle_call(&self, site: &Site, index: u32) -> Flow {
+        let reads = site.accesses_at(index).iter().flatten().any(|access| self.debuggee.watching.wants(access));
+        if let Some(under_way) = if reads { self.if_done(self.access_at(site, index))? } else { None } {
+            let mut hits = self.stopped_call.watched.borrow_mut();
+            let local = |local| self.seen_local(site, local);
+            self.if_done(under_way.finish(self.debuggee.store(), &local, self.silent, &mut hits))?;
+        }
+        Flow::Continue(())
     }
 
     /// Raises the event of what was done at watchpoints since the operator before the one at `index`, which is the next. Answers whether
     /// that is still the next.
     pub(super) fn tell_of_watched(&self, site: &Site, index: u32) -> ControlFlow<(), bool> {
-        self.settle(site.pc(index))?;
+        self.settle(site, index)?;
+        if site.calls_at(index) && !self.stopped_call.has_read_callee.replace(true) {
+            self.settle_call(site, index)?;
+        }
         if self.silent {
             return ControlFlow::Continue(true);
         }

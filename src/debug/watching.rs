@@ -13,6 +13,7 @@ use super::edit::Change;
 use super::hash::NumberMap;
 use super::replay::operators_from;
 use super::tracing::{TracedFunctions, Tracing, traced_stops};
+use super::watched_frames::{Framed, WatchedFrames, frame_stops, stop_behind};
 use super::watchpoints::{Entity, Ranges, Touched, UnderWay, WatchHit, Watchpoint, WatchpointInfo};
 use crate::base::{
     BodyIndex, CodeOffset, DefinedFuncIndex, GlobalIndex, Instance, MemoryIndex, Result, TableIndex, WasmPc,
@@ -30,11 +31,17 @@ type Needs = BTreeMap<Space, u8>;
 /// The stop points of a blob that watchpoints need.
 pub(super) struct WatchedStops {
     pub(super) blob: Rc<MappedBlob>,
+    /// Those that accesses to memories, globals and tables need, ascending.
+    shared: Vec<CodeOffset>,
     /// Where they return to, ascending.
     pub(super) offsets: Vec<CodeOffset>,
 }
 
 impl WatchedStops {
+    fn new(blob: Rc<MappedBlob>) -> WatchedStops {
+        WatchedStops { blob, shared: Vec::new(), offsets: Vec::new() }
+    }
+
     /// Whether the one that returns there is one of them.
     pub(super) fn has(&self, offset: CodeOffset) -> bool {
         self.offsets.binary_search(&offset).is_ok()
@@ -47,7 +54,7 @@ pub(super) struct Watching {
     points: RefCell<BTreeMap<u64, Rc<Watchpoint>>>,
     /// The enabled ones.
     by_entity: RefCell<BTreeMap<Entity, Ranges>>,
-    /// Whether any is enabled.
+    /// Whether any is enabled, or the frame of any is there.
     any: Cell<bool>,
     /// What is done to what, of all that is watched: see [`kind_bits`].
     kinds: Cell<u8>,
@@ -58,6 +65,8 @@ pub(super) struct Watching {
     instances: Cell<u64>,
     /// Changes that were found, and not told of yet.
     found: RefCell<Vec<WatchHit>>,
+    /// Frames of which locals are watched.
+    pub(super) frames: WatchedFrames,
     /// Functions whose entries and exits are told.
     pub(super) tracing: Tracing,
 }
@@ -77,11 +86,12 @@ pub(super) struct Plan {
     needs: NumberMap<u64, Needs>,
     watched: NumberMap<u32, WatchedStops>,
     instances: u64,
+    framed: Vec<Framed>,
     traced: Rc<TracedFunctions>,
 }
 
 impl Watching {
-    /// Whether any watchpoint is enabled.
+    /// Whether any watchpoint is enabled, or is of a frame that is there.
     #[inline]
     pub(super) fn any(&self) -> bool {
         self.any.get()
@@ -125,6 +135,18 @@ impl Watching {
     /// Whether changes were found that nobody was told of.
     pub(super) fn has_found(&self) -> bool {
         !self.found.borrow().is_empty()
+    }
+
+    /// Notes that the host has changed something. What is told of one change after another of the same is told as one.
+    pub(super) fn note_found(&self, hit: WatchHit) -> Result<()> {
+        let mut found = self.found.borrow_mut();
+        if let Some(known) = found.iter_mut().find(|known| known.id == hit.id) {
+            known.new = hit.new;
+            return Ok(());
+        }
+        memory::reserve(&mut found, 1)?;
+        found.push(hit);
+        Ok(())
     }
 
     /// Takes them.
@@ -214,13 +236,15 @@ impl Watching {
     }
 
     /// The stop points of a blob that is mapped now, as its module needs them.
-    pub(super) fn stops_of(&self, blob: &MappedBlob) -> Vec<CodeOffset> {
+    pub(super) fn stops_of(&self, blob: &Rc<MappedBlob>) -> WatchedStops {
         let id = blob.module().id();
         let (needs, behind) = (self.needs.borrow(), self.behind.borrow());
-        let watched = needs
+        let shared = needs
             .get(&id)
             .map_or_else(Vec::new, |needs| find_stops(blob, needs, behind.get(&id).unwrap_or(&BTreeSet::new())));
-        together(watched, traced_stops(&self.tracing.functions(), blob))
+        let offsets = together(shared.clone(), traced_stops(&self.tracing.functions(), blob));
+        let offsets = together(offsets, frame_stops(&self.frames.framed(), blob));
+        WatchedStops { blob: blob.clone(), shared, offsets }
     }
 }
 
@@ -286,20 +310,23 @@ impl ReturnObserver for Watching {
             let by_entity = self.by_entity.borrow();
             by_entity.values().flat_map(|ranges| &ranges.points).any(|point| point.has_changed(store))
         };
-        self.has_found() || self.instances.get() != store.instances() || has_changed()
+        self.has_found() || self.instances.get() != store.instances() || has_changed() || self.frames.returns(store)
     }
 }
 
 impl Debuggee {
-    /// What it takes to watch what these watchpoints do, and to trace these functions, and nothing else.
+    /// What it takes to watch what these watchpoints do, in these frames, and to trace these functions, and nothing else.
     pub(super) fn plan_watching(
         &self,
         points: impl Iterator<Item = Rc<Watchpoint>>,
+        framed: Vec<Framed>,
         traced: Rc<TracedFunctions>,
     ) -> Result<Plan> {
         let mut by_entity: BTreeMap<Entity, Vec<Rc<Watchpoint>>> = BTreeMap::new();
         for point in points {
-            by_entity.entry(point.target.entity()).or_default().push(point);
+            if let Some(entity) = point.target.entity() {
+                by_entity.entry(entity).or_default().push(point);
+            }
         }
         let by_entity: BTreeMap<Entity, Ranges> =
             by_entity.into_iter().map(|(entity, points)| (entity, Ranges::new(points))).collect();
@@ -317,7 +344,6 @@ impl Debuggee {
         needs.retain(|_, needs| !needs.is_empty());
         let (known, behind) = (self.watching.needs.borrow(), self.watching.behind.borrow());
         let mut watched: NumberMap<u32, WatchedStops> = NumberMap::default();
-        let is_traced_as_before = Rc::ptr_eq(&traced, &self.watching.tracing.functions());
         let none = BTreeSet::new();
         for (id, needs) in &needs {
             let is_same = known.get(id) == Some(needs);
@@ -328,21 +354,27 @@ impl Debuggee {
                     .watched
                     .borrow()
                     .get(&blob.id().as_u32())
-                    .filter(|_| is_same && is_traced_as_before)
-                    .map(|stops| stops.offsets.clone());
-                let offsets = before.unwrap_or_else(|| find_stops(&blob, needs, behind));
-                watched.insert(blob.id().as_u32(), WatchedStops { blob, offsets });
+                    .filter(|_| is_same)
+                    .map(|stops| stops.shared.clone());
+                let shared = before.unwrap_or_else(|| find_stops(&blob, needs, behind));
+                watched.insert(blob.id().as_u32(), WatchedStops { blob, offsets: shared.clone(), shared });
             }
         }
         let mut modules: NumberMap<u64, &Module> = NumberMap::default();
         modules.extend(traced.values().map(|traced| (traced.module().id(), traced.module())));
-        for blob in modules.into_values().flat_map(|module| self.store().blobs_of(module)) {
-            let stops = traced_stops(&traced, &blob);
+        modules.extend(framed.iter().filter_map(|framed| framed.module()).map(|module| (module.id(), module)));
+        let mut add = |blob: &Rc<MappedBlob>, stops: Vec<CodeOffset>| {
             let watched = watched.entry(blob.id().as_u32());
-            let watched = watched.or_insert_with(|| WatchedStops { blob, offsets: Vec::new() });
+            let watched = watched.or_insert_with(|| WatchedStops::new(blob.clone()));
             watched.offsets = together(std::mem::take(&mut watched.offsets), stops);
+        };
+        for blob in modules.into_values().flat_map(|module| self.store().blobs_of(module)) {
+            add(&blob, together(traced_stops(&traced, &blob), frame_stops(&framed, &blob)));
         }
-        Ok(Plan { by_entity, needs, watched, instances, traced })
+        for caller in framed.iter().filter_map(|framed| framed.caller()) {
+            add(&caller.blob, vec![caller.stop.return_offset]);
+        }
+        Ok(Plan { by_entity, needs, watched, instances, framed, traced })
     }
 
     /// Adds what an instance has that is watched to the needs of its module.
@@ -415,14 +447,14 @@ impl Debuggee {
     /// Watches as planned, after the code was changed.
     pub(super) fn adopt_watching(&self, plan: Plan) {
         let watching = &*self.watching;
-        let Plan { by_entity, needs, watched, instances, traced } = plan;
+        let Plan { by_entity, needs, watched, instances, framed, traced } = plan;
         let kinds = |(entity, ranges): (&Entity, &Ranges)| match entity {
             Entity::Memory(_) => kind_bits(Space::Memory(MemoryIndex::from_u32(0)), ranges.access),
             Entity::Global(_) => kind_bits(Space::Global(GlobalIndex::from_u32(0)), ranges.access),
             Entity::Table(_) => kind_bits(Space::Table(TableIndex::from_u32(0)), ranges.access),
         };
         watching.kinds.set(by_entity.iter().map(kinds).fold(0, |all, kinds| all | kinds));
-        watching.any.set(!by_entity.is_empty());
+        watching.any.set(!by_entity.is_empty() || !framed.is_empty());
         self.store().observe_returns(watching.any());
         let before = watching.needs.replace(needs);
         let is_same = |id: &u64| before.get(id) == watching.needs.borrow().get(id);
@@ -432,15 +464,17 @@ impl Debuggee {
         // Their conditions may be the host's last ones, so not while anything is borrowed.
         drop(old);
         watching.instances.set(instances);
+        watching.frames.adopt(framed);
         watching.tracing.adopt(traced);
     }
 
-    /// Watches what instances do that were made since somebody looked.
-    pub(super) fn watch_new_instances(&self) -> Result<()> {
-        if self.watching.instances.get() == self.store().instances() {
+    /// Watches what instances do that were made since somebody looked, and frames no longer that are gone.
+    pub(super) fn bring_watching_up_to_date(&self) -> Result<()> {
+        if self.watching.instances.get() == self.store().instances() && !self.watching.frames.has_gone() {
             return Ok(());
         }
-        let plan = self.plan_watching(self.watching.enabled().into_values(), self.watching.tracing.functions())?;
+        let (points, framed) = (self.watching.enabled().into_values(), self.watching.frames.framed());
+        let plan = self.plan_watching(points, framed, self.watching.tracing.functions())?;
         self.patch(&self.watch_patches(&plan, &mut BTreeMap::new()))?;
         self.adopt_watching(plan);
         Ok(())
@@ -455,8 +489,7 @@ impl Debuggee {
             self.arm_behind(module, function, pc)?;
             pcs.insert(pc);
         }
-        let stops = blob.frames().map_or(&[][..], |frames| frames.stops_of(body));
-        match stops.get(stops.partition_point(|stop| stop.pc <= pc)) {
+        match stop_behind(blob, body, pc) {
             Some(stop) => Ok(stop.pc),
             None => bail!(InvalidState, "no stop point is behind {pc}"),
         }
@@ -466,8 +499,7 @@ impl Debuggee {
         let mut added: Vec<(Rc<MappedBlob>, CodeOffset)> = Vec::new();
         for blob in self.store().blobs_of(module) {
             for body in blob.tables().bodies_of(function) {
-                let stops = blob.frames().map_or(&[][..], |frames| frames.stops_of(body));
-                if let Some(stop) = stops.get(stops.partition_point(|stop| stop.pc <= pc)) {
+                if let Some(stop) = stop_behind(&blob, body, pc) {
                     added.push((blob.clone(), stop.return_offset));
                 }
             }
@@ -483,9 +515,11 @@ impl Debuggee {
         self.patch(&patches)?;
         let mut watched = self.book.watched.borrow_mut();
         for (blob, offset) in added {
-            let stops = watched.entry(blob.id().as_u32()).or_insert_with(|| WatchedStops { blob, offsets: Vec::new() });
-            if let Err(place) = stops.offsets.binary_search(&offset) {
-                stops.offsets.insert(place, offset);
+            let stops = watched.entry(blob.id().as_u32()).or_insert_with(|| WatchedStops::new(blob));
+            for offsets in [&mut stops.shared, &mut stops.offsets] {
+                if let Err(place) = offsets.binary_search(&offset) {
+                    offsets.insert(place, offset);
+                }
             }
         }
         Ok(())
@@ -493,7 +527,7 @@ impl Debuggee {
 
     /// Looks for what was changed while no guest ran, which is about to run; answers whether there is anything to tell.
     pub(super) fn look_before_running(&self) -> Result<bool> {
-        self.watch_new_instances()?;
+        self.bring_watching_up_to_date()?;
         if !self.is_silent() {
             self.watching.look(self.store())?;
         }

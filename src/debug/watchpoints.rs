@@ -1,11 +1,13 @@
 //! Watchpoints: what they watch, what was there when somebody looked last, and what happened there.
 //!
-//! Must not know code, calls or frames. Invariant: what is under way at a watchpoint is nobody else's change. Read next: `watching.rs`,
+//! Must not know code or calls. Invariant: what is under way at a watchpoint is nobody else's change. Read next: `watching.rs`,
 //! `access.rs`.
 
-use super::Debuggee;
 use super::access::bits;
+use super::evaluator::Slot;
 use super::options::{BreakpointOptions, Rules};
+use super::watched_frames::WatchedFrame;
+use super::{Debuggee, Frame};
 use crate::base::{Global, Memory, RawValue, Result, Table, ValType, Value, WasmPc, error::bail, memory};
 use crate::runtime::{Hold, Store};
 use std::cell::{Cell, RefCell};
@@ -36,6 +38,13 @@ pub enum WatchTarget {
         /// Which element.
         index: u64,
     },
+    /// A local of a frame, as long as that is there.
+    Local {
+        /// The frame.
+        frame: Frame,
+        /// Which local.
+        local: u32,
+    },
 }
 
 /// What is in a store that can be watched, by its number there.
@@ -47,11 +56,13 @@ pub(super) enum Entity {
 }
 
 impl WatchTarget {
-    pub(super) fn entity(&self) -> Entity {
+    /// None for what is a frame's.
+    pub(super) fn entity(&self) -> Option<Entity> {
         match self {
-            WatchTarget::Memory { memory, .. } => Entity::Memory(memory.index),
-            WatchTarget::Global(global) => Entity::Global(global.index),
-            WatchTarget::Element { table, .. } => Entity::Table(table.index),
+            WatchTarget::Memory { memory, .. } => Some(Entity::Memory(memory.index)),
+            WatchTarget::Global(global) => Some(Entity::Global(global.index)),
+            WatchTarget::Element { table, .. } => Some(Entity::Table(table.index)),
+            WatchTarget::Local { .. } => None,
         }
     }
 
@@ -61,6 +72,7 @@ impl WatchTarget {
             WatchTarget::Memory { address, size, .. } => address..address + size,
             WatchTarget::Global(_) => 0..1,
             WatchTarget::Element { index, .. } => index..index + 1,
+            WatchTarget::Local { local, .. } => u64::from(local)..u64::from(local) + 1,
         }
     }
 
@@ -83,6 +95,7 @@ impl WatchTarget {
                 let Some(bits) = store.table_bits(table, index)? else { bail!(OutOfRange, "there is no such element") };
                 Seen::value(store, ty, RawValue::new(bits))
             }
+            WatchTarget::Local { .. } => bail!(InvalidState, "a local is looked at in its frame"),
         }
     }
 }
@@ -107,6 +120,11 @@ impl Seen {
     fn value(store: &Store, ty: ValType, raw: RawValue) -> Result<Seen> {
         let is_object = matches!(ty, ValType::Ref(_));
         Ok(Seen::Value { ty, raw, hold: if is_object { store.hold(raw.lo)? } else { None } })
+    }
+
+    /// A value of a frame.
+    pub(super) fn slot(store: &Store, slot: &Slot) -> Result<Seen> {
+        Seen::value(store, slot.ty, RawValue::from_bits(slot.bits))
     }
 
     /// The bytes, if it is a memory's.
@@ -155,6 +173,10 @@ pub struct WatchpointInfo {
     pub options: BreakpointOptions,
     /// Whether it has a condition.
     pub has_condition: bool,
+    /// Of a local, the key of the frame, see [`Debuggee::frame_key`].
+    pub frame_key: Option<u64>,
+    /// Whether what it watches is gone: a local's frame. It is disabled then, and stays so.
+    pub is_over: bool,
 }
 
 /// A watchpoint.
@@ -163,6 +185,8 @@ pub(super) struct Watchpoint {
     pub(super) target: WatchTarget,
     pub(super) access: u8,
     pub(super) rules: Rules,
+    /// Of a local, its frame.
+    pub(super) frame: Option<WatchedFrame>,
     /// What was there when somebody looked last; nothing as long as it is disabled, and unless writes are watched.
     last: RefCell<Option<Seen>>,
     /// How many operators are under way that access it: what has changed meanwhile is theirs.
@@ -172,12 +196,14 @@ pub(super) struct Watchpoint {
 impl Watchpoint {
     /// A watchpoint of what is there.
     ///
-    /// Errors: `InvalidArgument` for an access that is none, or no bytes; `WrongStore`; `OutOfRange`; `Limit`; `System`.
+    /// Errors: `InvalidArgument` for an access that is none, or no bytes; `WrongStore`; `OutOfRange`; `Limit`; `System`; for a local as
+    /// [`WatchedFrame::new`].
     pub(super) fn new(debuggee: &Debuggee, target: WatchTarget, access: u8) -> Result<Watchpoint> {
         if access == 0 || access & !(bits::READ | bits::WRITE) != 0 {
             bail!(InvalidArgument, "{access:#x} is neither to read nor to write nor both");
         }
         let store = debuggee.store();
+        let mut watched_frame = None;
         match target {
             WatchTarget::Memory { memory, address, size } => {
                 let (_, present) = store.memory_base(memory)?;
@@ -198,10 +224,14 @@ impl Watchpoint {
                     bail!(OutOfRange, "the table has {present} elements, there is no {index}");
                 }
             }
+            WatchTarget::Local { frame, local } => {
+                memory::ask_for_several()?;
+                watched_frame = Some(WatchedFrame::new(debuggee, &frame, local)?);
+            }
         }
         let id = debuggee.book.new_id();
         let (rules, last, under_way) = (Rules::default(), RefCell::new(None), Cell::new(0));
-        Ok(Watchpoint { id, target, access, rules, last, under_way })
+        Ok(Watchpoint { id, target, access, rules, frame: watched_frame, last, under_way })
     }
 
     pub(super) fn info(&self) -> WatchpointInfo {
@@ -215,6 +245,8 @@ impl Watchpoint {
             declined: self.rules.declined.get(),
             options: self.rules.options.get(),
             has_condition: self.rules.has_condition(),
+            frame_key: self.frame.as_ref().map(|frame| frame.key),
+            is_over: self.frame.as_ref().is_some_and(|frame| frame.is_gone()),
         }
     }
 
@@ -224,7 +256,7 @@ impl Watchpoint {
 
     /// Notes what is there now.
     pub(super) fn refresh(&self, store: &Store) -> Result<()> {
-        if self.watches_writes() && self.under_way.get() == 0 {
+        if self.frame.is_none() && self.watches_writes() && self.under_way.get() == 0 {
             let now = self.target.read(store, &self.target.range())?;
             self.last.replace(Some(now));
         }
@@ -322,6 +354,12 @@ impl Touched {
         Ok(Touched { point: point.clone(), access, part, old })
     }
 
+    /// The same if what is there is known.
+    pub(super) fn known(point: &Rc<Watchpoint>, access: u8, part: Range<u64>, old: Rc<Seen>) -> Touched {
+        point.under_way.set(point.under_way.get() + 1);
+        Touched { point: point.clone(), access, part, old }
+    }
+
     /// Notes that it accesses another part as well.
     pub(super) fn add(&mut self, access: u8, part: &Range<u64>, store: &Store) -> Result<()> {
         self.part = self.part.start.min(part.start)..self.part.end.max(part.end);
@@ -338,11 +376,21 @@ impl Drop for Touched {
 }
 
 impl UnderWay {
-    /// Notes that the operator is done. If nobody is told of it the hits are counted only.
-    pub(super) fn finish(self, store: &Store, is_silent: bool, hits: &mut Vec<WatchHit>) -> Result<()> {
+    /// Notes that the operator is done. If nobody is told of it the hits are counted only. `local` looks at one of the frame.
+    pub(super) fn finish(
+        self,
+        store: &Store,
+        local: &dyn Fn(u32) -> Result<Option<Seen>>,
+        is_silent: bool,
+        hits: &mut Vec<WatchHit>,
+    ) -> Result<()> {
         for touched in &self.touched {
             let Touched { point, access, part, old } = touched;
-            let now = point.target.read(store, part)?;
+            let now = match &point.frame {
+                Some(frame) => local(frame.local)?,
+                None => Some(point.target.read(store, part)?),
+            };
+            let Some(now) = now else { continue };
             point.note(part, &now, store)?;
             if is_silent {
                 point.rules.count(true);

@@ -5,6 +5,7 @@
 use super::edit::{pellucid_breakpoint_options_t, pellucid_edit_t};
 use super::entry::entry;
 use super::event::pellucid_event_t;
+use super::frame::pellucid_frame_t;
 use super::handle::{pellucid_global_t, pellucid_memory_t, pellucid_table_t};
 use super::pointer::{Out, Sized32};
 use super::status::pellucid_status_t;
@@ -43,6 +44,8 @@ pub enum pellucid_watch_kind {
     PELLUCID_WATCH_GLOBAL = 2,
     /// An element of a table.
     PELLUCID_WATCH_ELEMENT = 3,
+    /// A local of a frame.
+    PELLUCID_WATCH_LOCAL = 4,
 }
 
 fn add(edit: &pellucid_edit_t, target: WatchTarget, access: pellucid_watch_access_t, out_id: Out<u64>) -> Result<()> {
@@ -123,7 +126,8 @@ pub unsafe extern "C" fn pellucid_edit_watch_global(
 }
 
 /// Intends to add a watchpoint of an element of a table: as `pellucid_edit_watch_memory` for `table.get`, `set`, `fill`, `copy` and
-/// `init`, and for `pellucid_table_set`. Calls through the element read it too, but aren't told of.
+/// `init`, and for `pellucid_table_set`. `call_indirect` and `return_call_indirect` through the element read it: that is told at their
+/// operator, before anything is called, whatever becomes of the call.
 ///
 /// - `edit`: the session.
 /// - `table`: the table.
@@ -150,6 +154,45 @@ pub unsafe extern "C" fn pellucid_edit_watch_element(
     })
 }
 
+/// Intends to add a watchpoint of a local of a frame: as `pellucid_edit_watch_memory` for `local.get`, `local.set` and `local.tee` of that
+/// frame, other frames of the same function not counting, and for what the host writes there by `pellucid_frame_write_local` or
+/// `pellucid_frame_restart`. Only these operators of the frame's function are slower, its tail calls, and the place where its caller goes on.
+///
+/// When the frame is gone the watchpoint is over: `is_over` of its `pellucid_watchpoint_info_t` is 1 then, `is_enabled` 0. It stays listed, with
+/// what was counted, until it is removed, and costs nothing. A frame is gone when it has returned, or was left by an exception, when it
+/// makes a tail call, when the host has dropped it or has a frame further out go on, and when its call is over. It isn't gone
+/// as long as the host moves it: by `pellucid_frame_set_pc`, `pellucid_frame_restart`, `pellucid_frame_return`, or by throwing what it catches.
+/// Disabled it knows this, too.
+///
+/// The frame must be valid for the commit as well, which returns `PELLUCID_ERR_STALE_HANDLE` otherwise. A commit that would enable a
+/// watchpoint which is over returns `PELLUCID_ERR_INVALID_STATE`.
+///
+/// - `edit`: the session.
+/// - `frame`: the frame, which needn't be the innermost of its call.
+/// - `local`: which of its locals.
+/// - `access`: `PELLUCID_WATCH_READ`, `PELLUCID_WATCH_WRITE`, or both.
+/// - `out_id`: gets the watchpoint's id; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another access; `PELLUCID_ERR_OUT_OF_RANGE` if the frame has no
+/// such local; `PELLUCID_ERR_STALE_HANDLE`; `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_STATE` if the frame's call has ended, or if
+/// the session is over.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_watch_local(
+    edit: *mut pellucid_edit_t,
+    frame: *const pellucid_frame_t,
+    local: u32,
+    access: pellucid_watch_access_t,
+    out_id: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, copy frame, opt_out out_id => {
+        add(edit, WatchTarget::Local { frame: frame.core(), local }, access, out_id)
+    })
+}
+
 /// A watchpoint as it is listed.
 ///
 /// Since: 0.1.
@@ -166,9 +209,10 @@ pub struct pellucid_watchpoint_info_t {
     pub kind: pellucid_watch_kind_t,
     /// What is watched for: of `enum pellucid_watch_access`.
     pub access: pellucid_watch_access_t,
-    /// The memory's, global's or table's number in the store, the `index` of its handle.
+    /// The memory's, global's or table's number in the store, the `index` of its handle; of a local the key of its frame, see
+    /// `pellucid_frame_key`.
     pub entity: u64,
-    /// The first byte, or the element; of a global 0.
+    /// The first byte, the element, or the local; of a global 0.
     pub address: u64,
     /// How many bytes; of others 1.
     pub size: u64,
@@ -182,12 +226,12 @@ pub struct pellucid_watchpoint_info_t {
     pub options: pellucid_breakpoint_options_t,
     /// 1 if it has a condition, else 0.
     pub has_condition: u32,
-    /// 0.
-    pub reserved: u32,
+    /// 1 if what it watches is gone, a local's frame, else 0: it stays disabled then.
+    pub is_over: u32,
 }
 
 impl Sized32 for pellucid_watchpoint_info_t {
-    const FIRST_SIZE: usize = offset_of!(pellucid_watchpoint_info_t, reserved) + size_of::<u32>();
+    const FIRST_SIZE: usize = offset_of!(pellucid_watchpoint_info_t, is_over) + size_of::<u32>();
 
     fn set_struct_size(&mut self, size: u32) {
         self.struct_size = size;
@@ -245,6 +289,7 @@ pub unsafe extern "C" fn pellucid_watchpoint_info(
             WatchTarget::Memory { memory, address, size } => (PELLUCID_WATCH_MEMORY, memory.index, address, size),
             WatchTarget::Global(global) => (PELLUCID_WATCH_GLOBAL, global.index, 0, 1),
             WatchTarget::Element { table, index } => (PELLUCID_WATCH_ELEMENT, table.index, index, 1),
+            WatchTarget::Local { local, .. } => (PELLUCID_WATCH_LOCAL, info.frame_key.unwrap_or(0), local.into(), 1),
         };
         out_info.set(pellucid_watchpoint_info_t {
             struct_size: 0,
@@ -260,7 +305,7 @@ pub unsafe extern "C" fn pellucid_watchpoint_info(
             declined: info.declined,
             options: info.options.into(),
             has_condition: info.has_condition.into(),
-            reserved: 0,
+            is_over: info.is_over.into(),
         });
         Ok(())
     })
@@ -278,11 +323,12 @@ pub struct pellucid_watch_hit_t {
     pub access: pellucid_watch_access_t,
     /// The watchpoint's id.
     pub id: u64,
-    /// Of those that are watched, the first byte that was accessed, or found to be changed; the element; of a global 0.
+    /// Of those that are watched, the first byte that was accessed, or found to be changed; the element; the local; of a global 0.
     pub address: u64,
     /// How many bytes; of others 1.
     pub size: u64,
-    /// The operator that did it, in the function of the event's frame, as an offset in its module's bytes; 0 if `is_found` is 1.
+    /// The operator that did it, in the function of the event's frame, as an offset in its module's bytes; for a call through an element
+    /// the one that is about to be executed; 0 if `is_found` is 1.
     pub pc: u32,
     /// 1 if it was found to be changed by the host or by another thread, 0 if an operator did it.
     pub is_found: u32,
@@ -385,7 +431,7 @@ pub unsafe extern "C" fn pellucid_event_watch_bytes(
     })
 }
 
-/// The values before and after, if the watchpoint is of a global or of an element.
+/// The values before and after, if the watchpoint isn't of a memory.
 ///
 /// - `event`: the event.
 /// - `n`: which of its watchpoints.

@@ -418,6 +418,76 @@ static void without_debugging(void) {
     close_world();
 }
 
+/* A local of one frame, until that is gone. */
+static void locals(void) {
+    pellucid_edit_t *edit;
+    pellucid_call_t *running;
+    pellucid_frame_t frame;
+    pellucid_event_t *event;
+    pellucid_call_state_t state;
+    uint64_t key, breakpoint;
+    uint32_t landed;
+    pellucid_func_t func = func_of(instance, "count");
+    pellucid_value_t arg = value_i32(2), changed = value_i32(1), before, now;
+    OK(pellucid_store_clear_event_handler(store));
+    MUST(pellucid_edit_begin(store, &edit));
+    OK(pellucid_edit_add_at_function(edit, module, 4, &breakpoint, &landed));
+    OK(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    MUST(pellucid_call_begin(store, &func, &arg, 1, &running, ERR));
+    OK(pellucid_call_resume(running, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_PAUSED);
+    remove_breakpoint(breakpoint);
+    OK(pellucid_call_frame(running, &frame));
+    OK(pellucid_frame_key(store, &frame, &key));
+    MUST(pellucid_edit_begin(store, &edit));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_edit_watch_local(edit, &frame, 1, PELLUCID_WATCH_WRITE, NULL));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_watch_local(edit, &frame, 0, 4, NULL));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_edit_watch_local(edit, NULL, 0, PELLUCID_WATCH_WRITE, NULL));
+    OK(pellucid_edit_watch_local(edit, &frame, 0, PELLUCID_WATCH_WRITE, &id));
+    OK(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    pellucid_watchpoint_info_t found = info(id);
+    CHECK(found.kind == PELLUCID_WATCH_LOCAL && found.entity == key && found.address == 0 && found.size == 1);
+    CHECK(found.is_enabled == 1 && found.is_over == 0);
+    OK(pellucid_call_resume(running, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    CHECK(state == PELLUCID_CALL_PAUSED);
+    OK(pellucid_call_event(running, &event));
+    told.struct_size = sizeof told;
+    OK(pellucid_event_watch_hit(event, 0, &told));
+    CHECK(told.id == id && told.access == PELLUCID_WATCH_WRITE && told.address == 0 && told.size == 1 && !told.is_found);
+    OK(pellucid_event_watch_values(event, 0, store, &before, &now));
+    CHECK(before.of.i32 == 2 && now.of.i32 == 1);
+    STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_event_watch_bytes(event, 0, NULL, NULL, 0));
+    MUST(pellucid_edit_begin(store, &edit));
+    STATUS(PELLUCID_ERR_STALE_HANDLE, pellucid_edit_watch_local(edit, &frame, 0, PELLUCID_WATCH_WRITE, NULL));
+    pellucid_edit_delete(edit);
+    OK(pellucid_call_frame(running, &frame));
+    changed.of.i32 = 3;
+    OK(pellucid_frame_write_local(store, &frame, 0, &changed, ERR));
+    OK(pellucid_call_resume(running, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    OK(pellucid_call_event(running, &event));
+    told.struct_size = sizeof told;
+    OK(pellucid_event_watch_hit(event, 0, &told));
+    CHECK(told.is_found == 1 && told.pc == 0 && told.access == PELLUCID_WATCH_WRITE);
+    for (int n = 0; state == PELLUCID_CALL_PAUSED; n++) {
+        CHECK(n < 4);
+        OK(pellucid_call_resume(running, PELLUCID_RESUME_CONTINUE, &state, ERR));
+    }
+    CHECK(state == PELLUCID_CALL_FINISHED);
+    found = info(id);
+    CHECK(found.is_over == 1 && found.is_enabled == 0 && found.hits >= 4);
+    MUST(pellucid_edit_begin(store, &edit));
+    OK(pellucid_edit_enable(edit, id, true));
+    STATUS(PELLUCID_ERR_INVALID_STATE, pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    CALL("count", 5);
+    CHECK(info(id).hits == found.hits);
+    remove_breakpoint(id);
+    pellucid_call_delete(running);
+    MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_WATCHPOINT, NULL, on_event, NULL));
+}
+
 /* Functions of WASI's write into the memory as hosts do. */
 static void wasi(void) {
     pellucid_wasi_config_t *config;
@@ -503,6 +573,7 @@ static void all(void) {
     pauses();
     conditions();
     expressions();
+    locals();
     mistakes();
     close_module();
     wasi();

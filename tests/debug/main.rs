@@ -31,4 +31,5 @@ mod throwing;
 mod tracing;
 mod traps;
 mod vectors;
+mod watched_locals;
 mod watchpoints;

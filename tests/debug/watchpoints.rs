@@ -644,3 +644,65 @@ fn a_breakpoint_that_declines_where_a_watchpoint_was_told_of_ends_no_step() {
     assert_eq!(call.resume(&scene.debuggee, Resume::Step).unwrap(), CallState::Finished);
     assert_eq!(scene.debuggee.breakpoint(breakpoint).unwrap().declined, 1);
 }
+
+#[test]
+fn calls_through_an_element_read_it() {
+    let scene = Scene::with_host(
+        r#"(module (import "host" "f" (func $host)) (type $void (func)) (type $other (func (param i32)))
+          (table (export "t") 4 funcref) (table $beside 4 funcref) (elem (i32.const 1) func $f $f $host) (elem (table $beside) (i32.const 0) func $f $f $f)
+          (func $f (nop))
+          (func (export "call") (param i32) (call_indirect (type $void) (local.get 0)) (nop))
+          (func (export "tail") (param i32) (nop) (return_call_indirect (type $void) (local.get 0)))
+          (func (export "wrong") (param i32) (call_indirect (type $other) (i32.const 0) (local.get 0)))
+          (func (export "beside") (param i32) (call_indirect $beside (type $void) (local.get 0))))"#,
+        |_| {},
+    );
+    let table = table_of(&scene, "t");
+    let watch = |index, access| {
+        let target = WatchTarget::Element { table, index };
+        scene.edit(|edit| edit.watch(&scene.debuggee, target, access).unwrap())
+    };
+    let [null, func, host] = [0, 2, 3].map(|index| watch(index, READ));
+    watch(2, WRITE);
+    let log = log(&scene);
+    let run = |name: &str, index: i32| {
+        let result = scene.call(name, &[Value::I32(index)]);
+        let told = log.take().into_iter().map(|told| (told.id, told.access, told.by, told.next, told.old, told.new));
+        (result.is_ok(), told.collect::<Vec<_>>())
+    };
+    let read = |id, operator, is_there: u8| vec![(id, READ, Some(operator), operator, vec![is_there], vec![is_there])];
+    assert_eq!(run("call", 1), (true, vec![]));
+    assert_eq!(run("beside", 2), (true, vec![]));
+    assert_eq!(run("call", 2), (true, read(func, 1, 1)));
+    assert_eq!(run("tail", 2), (true, read(func, 2, 1)));
+    assert_eq!(run("call", 3), (true, read(host, 1, 1)));
+    assert_eq!(run("call", 0), (false, read(null, 1, 0)));
+    assert_eq!(run("wrong", 2), (false, read(func, 2, 1)));
+    assert_eq!(run("call", 4), (false, vec![]));
+    assert_eq!(scene.debuggee.watchpoint(func).unwrap().hits, 3);
+    // It is told once, however often the call pauses there, and is one of the events of its operator.
+    scene.debuggee.clear_event_handler().unwrap();
+    scene.add(2, 1);
+    let call = scene.begin("call", &[Value::I32(2)]);
+    let mut kinds = Vec::new();
+    while call.resume(&scene.debuggee, Resume::Continue).unwrap() == CallState::Paused {
+        let event = call.event().unwrap();
+        assert_eq!(event.pc, scene.pc(2, 1));
+        let frame = event.frame.unwrap();
+        scene.debuggee.frame_write_local(&frame, 0, &Value::I32(7)).unwrap();
+        kinds.push(event.kind);
+    }
+    assert_eq!(kinds, [EventKind::Watchpoint, EventKind::Breakpoint]);
+    assert_eq!(call.state(), CallState::Finished);
+    // Step by step it takes the place of the step that would end there.
+    let call = scene.begin("tail", &[Value::I32(2)]);
+    let mut steps = Vec::new();
+    while call.resume(&scene.debuggee, Resume::Step).unwrap() == CallState::Paused {
+        let event = call.event().unwrap();
+        let state = scene.state(&event.frame.unwrap());
+        steps.push((event.kind, state.func, state.operator));
+    }
+    let step = |func, operator| (EventKind::Step, func, operator);
+    let watched = (EventKind::Watchpoint, 3, 2);
+    assert_eq!(steps, [step(3, 0), step(3, 1), watched, step(1, 0), step(1, 1)]);
+}
