@@ -9102,7 +9102,10 @@ typedef struct {
     uint64_t address;
     /** How many bytes; of others 1. */
     uint64_t size;
-    /** The operator that did it, in the function of the event's frame, as an offset in its module's bytes; 0 if `is_found` is 1. */
+    /**
+     * The operator that did it, in the function of the event's frame, as an offset in its module's bytes; for a call through an element
+     * the one that is about to be executed; 0 if `is_found` is 1.
+     */
     uint32_t pc;
     /** 1 if it was found to be changed by the host or by another thread, 0 if an operator did it. */
     uint32_t is_found;
@@ -9171,7 +9174,8 @@ pellucid_status_t pellucid_edit_watch_global(pellucid_edit_t *edit,
 
 /**
  * Intends to add a watchpoint of an element of a table: as `pellucid_edit_watch_memory` for `table.get`, `set`, `fill`, `copy` and
- * `init`, and for `pellucid_table_set`. Calls through the element read it too, but aren't told of.
+ * `init`, and for `pellucid_table_set`. `call_indirect` and `return_call_indirect` through the element read it: that is told at their
+ * operator, before anything is called, whatever becomes of the call.
  *
  * - `edit`: the session.
  * - `table`: the table.

@@ -137,11 +137,14 @@ impl Watching {
         !self.found.borrow().is_empty()
     }
 
-    /// Notes that the host has changed something. What is told of one change after another of the same is told as one.
+    /// Notes that the host has changed something. One change after another of the same is one, and none if it is undone.
     pub(super) fn note_found(&self, hit: WatchHit) -> Result<()> {
         let mut found = self.found.borrow_mut();
-        if let Some(known) = found.iter_mut().find(|known| known.id == hit.id) {
-            known.new = hit.new;
+        if let Some(place) = found.iter().position(|known| known.id == hit.id) {
+            found[place].new = hit.new;
+            if found[place].new.is_same(&found[place].old) {
+                found.remove(place);
+            }
             return Ok(());
         }
         memory::reserve(&mut found, 1)?;

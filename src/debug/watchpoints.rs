@@ -143,7 +143,7 @@ impl Seen {
         }
     }
 
-    fn is_same(&self, other: &Seen) -> bool {
+    pub(super) fn is_same(&self, other: &Seen) -> bool {
         match (self, other) {
             (Seen::Bytes(a), Seen::Bytes(b)) => a == b,
             (Seen::Value { raw: a, .. }, Seen::Value { raw: b, .. }) => a.bits() == b.bits(),

@@ -423,7 +423,7 @@ static void locals(void) {
     pellucid_edit_t *edit;
     pellucid_call_t *running;
     pellucid_frame_t frame;
-    pellucid_event_t *event;
+    const pellucid_event_t *event;
     pellucid_call_state_t state;
     uint64_t key, breakpoint;
     uint32_t landed;

@@ -10,6 +10,7 @@ use pellucid::runtime::Extern;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Instant;
 use wasmparser::Operator;
 
 const READ: u8 = 1;
@@ -379,6 +380,7 @@ fn what_the_host_writes_is_found() {
     // What was there already is no change, nor is what an event handler writes.
     let (call, frame) = paused(&scene, "down", &[Value::I32(0)], (0, 2));
     let id = watch(&scene.debuggee, &frame, 1, WRITE);
+    write(&frame, 7);
     write(&frame, 0);
     let written = Rc::new(Cell::new(0));
     let log = written.clone();
@@ -541,4 +543,24 @@ fn every_type_of_local_is_told() {
     assert!(matches!(values[1], [Value::AnyRef(None), Value::AnyRef(Some(_))]), "{:?}", values[1]);
     assert_eq!(values[2], [Value::I64(0), Value::I64(-1)]);
     assert_eq!(values[3], [Value::F64(0), Value::F64(1.5f64.to_bits())]);
+}
+
+#[test]
+fn nothing_is_armed_any_more_when_it_is_over() {
+    let scene = Scene::new(
+        r#"(module (func (export "spin") (param $n i32)
+          (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#,
+    );
+    let (call, frame) = paused(&scene, "spin", &[Value::I32(2)], (0, 0));
+    let spin = || {
+        let begun = Instant::now();
+        scene.call("spin", &[Value::I32(200_000)]).unwrap();
+        begun.elapsed()
+    };
+    let id = watch(&scene.debuggee, &frame, 0, WRITE);
+    let armed = spin();
+    drop(call);
+    assert!(is_over(&scene, id));
+    let over = (0..5).map(|_| spin()).min().unwrap();
+    assert!(over * 4 < armed, "{over:?} and {armed:?}");
 }
