@@ -36,7 +36,7 @@ pub struct Edit {
 
 enum Intent {
     Add(Breakpoint),
-    Watch(Watchpoint),
+    Watch(Rc<Watchpoint>),
     Remove(u64),
     Enable(u64, bool),
     Options(u64, BreakpointOptions),
@@ -260,7 +260,7 @@ impl Edit {
         memory::reserve(&mut self.intents, 1)?;
         let watchpoint = Watchpoint::new(debuggee, target, access)?;
         let id = watchpoint.id;
-        self.intents.push(Intent::Watch(watchpoint));
+        self.intents.push(Intent::Watch(Rc::new(watchpoint)));
         Ok(id)
     }
 
@@ -479,7 +479,7 @@ impl Edit {
                     fates.insert(breakpoint.id, Fate::new(Point::Break(Rc::new(breakpoint)), false));
                 }
                 Intent::Watch(watchpoint) => {
-                    fates.insert(watchpoint.id, Fate::new(Point::Watch(Rc::new(watchpoint)), false));
+                    fates.insert(watchpoint.id, Fate::new(Point::Watch(watchpoint), false));
                 }
                 Intent::Remove(id) => fate(&mut fates, debuggee, id)?.exists = false,
                 Intent::Enable(id, enabled) => fate(&mut fates, debuggee, id)?.enabled = enabled,
