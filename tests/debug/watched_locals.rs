@@ -206,7 +206,7 @@ fn run(steps: bool) -> (Vec<Done>, Vec<Done>) {
         };
         if let Some((local, access)) = accessed {
             let place = local as usize;
-            expected.push((key, local, access, before, locals[place].clone(), state.locals[place].clone()));
+            expected.push((key, local, access, before, locals[place], state.locals[place]));
         }
         Action::Continue
     };
