@@ -169,7 +169,7 @@ fn what_a_host_function_changes_counts_from_the_next_hit_on() {
     let log = log.take();
     let turns = |kind| -> Vec<Value> {
         let told = log.iter().filter(|entry| entry.event.kind == kind);
-        let mut turns: Vec<Value> = told.map(|entry| entry.state.as_ref().unwrap().locals[0].clone()).collect();
+        let mut turns: Vec<Value> = told.map(|entry| entry.state.as_ref().unwrap().locals[0]).collect();
         turns.dedup();
         turns
     };
