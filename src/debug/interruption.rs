@@ -91,9 +91,11 @@ impl Session<'_> {
         }
         if place == Interrupted::Outside && self.stopped_call.begin_again(self.call) {
             let raised = self.stopped_call.raised.get();
+            self.stopped_call.raised.set(None);
             let flow = self.act(asked);
-            // What was told of its operator isn't told again.
-            self.stopped_call.raised.set(raised);
+            // What was told of its operator isn't told again, and whoever was asked there isn't asked again.
+            let has_told = self.stopped_call.raised.get().is_some() && !self.stopped_call.is_moved();
+            self.stopped_call.raised.set(raised.or(has_told.then_some(EventKind::Breakpoint)));
             flow?;
             return self.let_machine_go_on(&self.here());
         }

@@ -401,7 +401,11 @@ impl Call {
                 }
                 (*context).guest_sp = self.guest_sp.get();
                 let mut exit = switch::resume(context, self.left.get());
-                while exit == switch::STOPPED && passes(self.note_stop(context), &*self.running.stack.get()) {
+                // What was to be entered is looked at behind this.
+                while exit == switch::STOPPED
+                    && !self.goes_elsewhere.get()
+                    && passes(self.note_stop(context), &*self.running.stack.get())
+                {
                     exit = switch::resume(context, Left::Stopped);
                 }
                 calls.after_guest(&self.running, context);

@@ -2,7 +2,7 @@
 
 use crate::scene::{self, Scene};
 use pellucid::base::{TrapCode, Value};
-use pellucid::debug::{Action, Budget, CallState, Debuggee, Event, EventKind, Resume};
+use pellucid::debug::{Action, BreakpointOptions, Budget, CallState, Debuggee, Event, EventKind, Resume};
 use pellucid::runtime::AlarmClock;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -29,6 +29,7 @@ const PROGRAM: &str = r#"(module
             (local.set $n (i32.sub (local.get $n) (i32.const 1)))
             (br $again))
         (unreachable))
+    (func (export "count") (param $n i32) (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
     (func (export "endless") (param $n i32) (loop $again (local.set $n (i32.add (local.get $n) (i32.const 1))) (br $again))))"#;
 
 const TURNS: i32 = 9;
@@ -180,6 +181,37 @@ fn what_a_host_function_changes_counts_from_the_next_hit_on() {
 }
 
 #[test]
+fn what_declines_where_a_call_is_interrupted_declines_once() {
+    let engine = scene::engine_with(true);
+    let look = |debuggee: &Rc<Debuggee>| vec![scene::host(debuggee, &[], &[], Box::new(|_, _| Ok(Vec::new())))];
+    let scene = Scene::of(&engine, &scene::module(&engine, PROGRAM), look);
+    let turns = 100_000;
+    let ignored = BreakpointOptions { ignore_count: u64::MAX, ..BreakpointOptions::default() };
+    for has_expression in [true, false] {
+        let ids: Vec<u64> = (1..6).map(|operator| scene.add(3, operator)).collect();
+        scene.edit(|edit| {
+            for id in &ids {
+                match has_expression {
+                    true => edit.set_expression(&scene.debuggee, *id, Some("0")).unwrap(),
+                    false => edit.set_options(*id, ignored),
+                }
+            }
+        });
+        let call = scene.begin("count", &[Value::I32(turns)]);
+        let mut pauses = 0;
+        let budget = || Some(Budget { nanoseconds: 40_000, clock: AlarmClock::Wall, pauses: true });
+        while call.resume_for(&scene.debuggee, Resume::Continue, budget()).unwrap() == CallState::Paused {
+            pauses += 1;
+        }
+        assert!(pauses > 20, "{pauses}");
+        let counts = ids.iter().map(|id| scene.debuggee.breakpoint(*id).unwrap());
+        let counts: Vec<_> = counts.map(|info| (info.hits, info.declined)).collect();
+        assert_eq!(counts, [(turns as u64, turns as u64); 5]);
+        scene.edit(|edit| ids.iter().for_each(|id| edit.remove(*id)));
+    }
+}
+
+#[test]
 fn a_trap_and_an_interrupt_find_everything_as_it_is() {
     let engine = scene::engine_with(true);
     let look = |debuggee: &Rc<Debuggee>| vec![scene::host(debuggee, &[], &[], Box::new(|_, _| Ok(Vec::new())))];
@@ -196,7 +228,7 @@ fn a_trap_and_an_interrupt_find_everything_as_it_is() {
 
     // Without a handler what holds pauses the call.
     scene.debuggee.clear_event_handler().unwrap();
-    let id = scene.add(3, 3);
+    let id = scene.add(4, 3);
     set(&scene, id, Some("n < 0"));
     let call = scene.begin("endless", &[Value::I32(0)]);
     let budget = || Some(Budget { nanoseconds: 2_000_000, clock: AlarmClock::Wall, pauses: true });
@@ -209,6 +241,23 @@ fn a_trap_and_an_interrupt_find_everything_as_it_is() {
         let declined = scene.debuggee.breakpoint(id).unwrap().declined as i32;
         assert!(n >= last && (n - declined).abs() <= 1, "{n} after {last}, {declined} declined");
         last = n;
+    }
+    // The same where the frame was written into, and goes on elsewhere.
+    for operator in [1, 2, 4, 5] {
+        set(&scene, scene.add(4, operator), Some("n < 0"));
+    }
+    for turn in 1..60 {
+        let frame = call.frame(&scene.debuggee).unwrap().unwrap();
+        let begin = turn * 1_000_000;
+        scene.debuggee.frame_write_local(&frame, 0, &Value::I32(begin)).unwrap();
+        // What it was may be an operand by now, and would be the local again.
+        if !scene.state(&frame).operands.is_empty() {
+            scene.debuggee.frame_write_operand(&frame, 0, &Value::I32(begin)).unwrap();
+        }
+        let budget = Some(Budget { nanoseconds: 30_000, clock: AlarmClock::Wall, pauses: true });
+        assert_eq!(call.resume_for(&scene.debuggee, Resume::Continue, budget).unwrap(), CallState::Paused);
+        let locals = scene.state(&call.frame(&scene.debuggee).unwrap().unwrap()).locals;
+        assert!(matches!(locals[..], [Value::I32(n)] if (begin..begin + 900_000).contains(&n)), "{locals:?}");
     }
     // What holds then is told.
     set(&scene, id, Some("n > 0"));
