@@ -9031,6 +9031,8 @@ enum pellucid_watch_kind {
     PELLUCID_WATCH_ELEMENT = 3,
     /** A local of a frame. */
     PELLUCID_WATCH_LOCAL = 4,
+    /** A field of a structure, or an element of an array. */
+    PELLUCID_WATCH_FIELD = 5,
 };
 
 /**
@@ -9065,10 +9067,10 @@ typedef struct {
     pellucid_watch_access_t access;
     /**
      * The memory's, global's or table's number in the store, the `index` of its handle; of a local the key of its frame, see
-     * `pellucid_frame_key`.
+     * `pellucid_frame_key`; of a field or an element of an array the `index` of the object's reference, which is good as long as this is listed.
      */
     uint64_t entity;
-    /** The first byte, the element, or the local; of a global 0. */
+    /** The first byte, the element, the local or the field; of a global 0. */
     uint64_t address;
     /** How many bytes; of others 1. */
     uint64_t size;
@@ -9098,7 +9100,10 @@ typedef struct {
     pellucid_watch_access_t access;
     /** The watchpoint's id. */
     uint64_t id;
-    /** Of those that are watched, the first byte that was accessed, or found to be changed; the element; the local; of a global 0. */
+    /**
+     * Of those that are watched, the first byte that was accessed, or found to be changed; the element, the local or the field; of a
+     * global 0.
+     */
     uint64_t address;
     /** How many bytes; of others 1. */
     uint64_t size;
@@ -9227,6 +9232,38 @@ pellucid_status_t pellucid_edit_watch_element(pellucid_edit_t *edit,
 pellucid_status_t pellucid_edit_watch_local(pellucid_edit_t *edit,
                                             const pellucid_frame_t *frame,
                                             uint32_t local,
+                                            pellucid_watch_access_t access,
+                                            uint64_t *out_id);
+
+/**
+ * Intends to add a watchpoint of a field of a structure, or of an element of an array: as `pellucid_edit_watch_memory` for `struct.get` and
+ * `struct.set` with their variants, for `array.get`, `set`, `fill`, `copy`, `init_data` and `init_elem`, by guests of any module, and for
+ * `pellucid_object_set` and `pellucid_array_write`. Other objects of its type don't count. Only those of these operators are slower whose type
+ * the object is of, or is a subtype's object of, and of a structure, whose field it is.
+ *
+ * The object is kept as long as there is the watchpoint, enabled or not, or the session that intends to add it; and so is the
+ * number of its reference, see OBJECTS at the top. Once it is removed, or the store deleted, they aren't kept for it any more; the next
+ * collection notices that.
+ *
+ * Values of 8 and 16 bits are zero-extended, as `pellucid_object_get` has them, whatever the operator makes of them.
+ *
+ * - `edit`: the session.
+ * - `anyref`: a reference to the structure or array.
+ * - `index`: the field or element.
+ * - `access`: `PELLUCID_WATCH_READ`, `PELLUCID_WATCH_WRITE`, or both.
+ * - `out_id`: gets the watchpoint's id; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another access, or for null; `PELLUCID_ERR_TYPE_MISMATCH` for
+ * a reference to something else; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such field or element, or the reference is out of date;
+ * `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+ *
+ * Owns: nothing.
+ * Context: any.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_edit_watch_field(pellucid_edit_t *edit,
+                                            const pellucid_anyref_t *anyref,
+                                            uint32_t index,
                                             pellucid_watch_access_t access,
                                             uint64_t *out_id);
 

@@ -362,7 +362,7 @@ fn content(session: &Session, target: &WatchTarget) -> Content {
         WatchTarget::Element { table, index } => {
             Content::Value(session.show(&store.table_get(table, index).expect("it is inside")))
         }
-        WatchTarget::Local { .. } => unreachable!("none is watched"),
+        WatchTarget::Local { .. } | WatchTarget::Field { .. } => unreachable!("none is watched"),
     }
 }
 

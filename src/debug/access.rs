@@ -1,9 +1,9 @@
-//! What an operator reads and writes beyond its operands: places in memories and tables, and globals.
+//! What an operator reads and writes beyond its operands: places in memories and tables, globals, fields and elements of objects.
 //!
 //! Knows operators only, no store. Invariant: what isn't listed here accesses none of these, or makes room that wasn't there before
-//! (`memory.grow`, `table.grow`). Read next: `watchpoints.rs`.
+//! (`memory.grow`, `table.grow`, what makes objects). Read next: `watchpoints.rs`.
 
-use crate::base::{GlobalIndex, MemoryIndex, TableIndex};
+use crate::base::{GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 /// Bits of what is done to a place.
@@ -24,6 +24,10 @@ pub enum Space {
     Global(GlobalIndex),
     /// A table's elements.
     Table(TableIndex),
+    /// This field of a structure of this type, or of a subtype.
+    Field(TypeIndex, u32),
+    /// The elements of an array of this type, or of a subtype.
+    Elements(TypeIndex),
 }
 
 /// Which part of it. Operands are counted from the top of the stack, which is 0.
@@ -31,6 +35,8 @@ pub enum Space {
 pub enum Extent {
     /// All there is.
     Whole,
+    /// The one of this number.
+    One(u32),
     /// So many bytes or elements from the place on that an operand says, plus an offset.
     At { start: u8, offset: u64, count: u8 },
     /// From the place on that an operand says as many as the last operand says.
@@ -48,6 +54,8 @@ pub struct Access {
     pub bits: u8,
     /// Whether it writes only if what is there equals the last operand but one.
     pub compares: bool,
+    /// Of fields and elements, the operand that is the object.
+    pub object: u8,
 }
 
 /// The accesses of an operator: the first is written to if only one is.
@@ -103,12 +111,20 @@ pub fn accesses(operator: &Operator<'_>) -> Accesses {
     let memory = |index: u32| Space::Memory(MemoryIndex::from_u32(index));
     let table = |index: u32| Space::Table(TableIndex::from_u32(index));
     let global = |index: u32| Space::Global(GlobalIndex::from_u32(index));
-    let one = |space, extent, bits| [Some(Access { space, extent, bits, compares: false }), None];
+    let one = |space, extent, bits| [Some(Access { extent, ..whole(space, bits, 0) }), None];
     let two = |to, from| {
-        let access = |space, start, bits| Access { space, extent: Extent::Many { start }, bits, compares: false };
-        [Some(access(to, 2, WRITE)), Some(access(from, 1, READ))]
+        let access = |space, start, bits| Some(Access { extent: Extent::Many { start }, ..whole(space, bits, 0) });
+        [access(to, 2, WRITE), access(from, 1, READ)]
     };
     let element = |start| Extent::At { start, offset: 0, count: 1 };
+    let field = |ty: u32, field: u32, bits, object| {
+        let space = Space::Field(TypeIndex::from_u32(ty), field);
+        [Some(Access { extent: Extent::One(field), ..whole(space, bits, object) }), None]
+    };
+    let elements = |ty: u32, extent, bits, object| {
+        let space = Space::Elements(TypeIndex::from_u32(ty));
+        [Some(Access { extent, ..whole(space, bits, object) }), None]
+    };
     match *operator {
         MemoryFill { mem } => one(memory(mem), Extent::Many { start: 2 }, WRITE),
         MemoryInit { mem, .. } => one(memory(mem), Extent::Many { start: 2 }, WRITE),
@@ -123,6 +139,22 @@ pub fn accesses(operator: &Operator<'_>) -> Accesses {
         TableFill { table: index } => one(table(index), Extent::Many { start: 2 }, WRITE),
         TableInit { table: index, .. } => one(table(index), Extent::Many { start: 2 }, WRITE),
         TableCopy { dst_table, src_table } => two(table(dst_table), table(src_table)),
+        StructGet { struct_type_index: ty, field_index: index }
+        | StructGetS { struct_type_index: ty, field_index: index }
+        | StructGetU { struct_type_index: ty, field_index: index } => field(ty, index, READ, 0),
+        StructSet { struct_type_index: ty, field_index: index } => field(ty, index, WRITE, 1),
+        ArrayGet { array_type_index: ty } | ArrayGetS { array_type_index: ty } | ArrayGetU { array_type_index: ty } => {
+            elements(ty, element(0), READ, 1)
+        }
+        ArraySet { array_type_index: ty } => elements(ty, element(1), WRITE, 2),
+        ArrayFill { array_type_index: ty }
+        | ArrayInitData { array_type_index: ty, .. }
+        | ArrayInitElem { array_type_index: ty, .. } => elements(ty, Extent::Many { start: 2 }, WRITE, 3),
+        ArrayCopy { array_type_index_dst: to, array_type_index_src: from } => {
+            let [to, _] = elements(to, Extent::Many { start: 3 }, WRITE, 4);
+            let [from, _] = elements(from, Extent::Many { start: 1 }, READ, 2);
+            [to, from]
+        }
         _ => [None, None],
     }
 }
@@ -130,7 +162,12 @@ pub fn accesses(operator: &Operator<'_>) -> Accesses {
 fn at(memarg: &MemArg, bits: u8, start: u8, count: u8, compares: bool) -> Option<Access> {
     let MemArgTarget::Memory(memory) = memarg.target else { return None };
     let extent = Extent::At { start, offset: memarg.offset, count };
-    Some(Access { space: Space::Memory(MemoryIndex::from_u32(memory)), extent, bits, compares })
+    Some(Access { space: Space::Memory(MemoryIndex::from_u32(memory)), extent, bits, compares, object: 0 })
+}
+
+/// An access to all there is.
+fn whole(space: Space, bits: u8, object: u8) -> Access {
+    Access { space, extent: Extent::Whole, bits, compares: false, object }
 }
 
 #[cfg(test)]

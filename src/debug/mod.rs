@@ -43,6 +43,7 @@ mod tracing;
 mod view;
 mod watch;
 mod watched_frames;
+mod watched_objects;
 mod watching;
 pub mod watchpoints;
 

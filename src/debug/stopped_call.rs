@@ -588,11 +588,11 @@ impl StoppedCall {
         site: &Site,
         store: &Store,
         cache: &LayoutCache,
-    ) -> Option<(Instance, [Option<u64>; 3])> {
+    ) -> Option<(Instance, [Option<u64>; 5])> {
         let mut state = self.state.borrow_mut();
         let instance = state.replay(site, self.index.get(), store, cache)?;
         let operands = &state.values.operands;
-        Some((instance, [1, 2, 3].map(|place| Some(operands.get(operands.len().checked_sub(place)?)?.lo()))))
+        Some((instance, [1, 2, 3, 4, 5].map(|place| Some(operands.get(operands.len().checked_sub(place)?)?.lo()))))
     }
 
     /// A local of the innermost frame, which is stopped.

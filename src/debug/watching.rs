@@ -14,9 +14,10 @@ use super::hash::NumberMap;
 use super::replay::operators_from;
 use super::tracing::{TracedFunctions, Tracing, traced_stops};
 use super::watched_frames::{Framed, WatchedFrames, frame_stops, stop_behind};
+use super::watched_objects::WatchedTypes;
 use super::watchpoints::{Entity, Ranges, Touched, UnderWay, WatchHit, Watchpoint, WatchpointInfo};
 use crate::base::{
-    BodyIndex, CodeOffset, DefinedFuncIndex, GlobalIndex, Instance, MemoryIndex, Result, TableIndex, WasmPc,
+    BodyIndex, CodeOffset, DefinedFuncIndex, GlobalIndex, Instance, MemoryIndex, Result, TableIndex, TypeIndex, WasmPc,
     error::bail, memory,
 };
 use crate::runtime::{MappedBlob, Module, ReturnObserver, Store};
@@ -31,7 +32,7 @@ type Needs = BTreeMap<Space, u8>;
 /// The stop points of a blob that watchpoints need.
 pub(super) struct WatchedStops {
     pub(super) blob: Rc<MappedBlob>,
-    /// Those that accesses to memories, globals and tables need, ascending.
+    /// Those that accesses to memories, globals, tables and objects need, ascending.
     shared: Vec<CodeOffset>,
     /// Where they return to, ascending.
     pub(super) offsets: Vec<CodeOffset>,
@@ -77,6 +78,7 @@ fn kind_bits(space: Space, access: u8) -> u8 {
         Space::Memory(_) => access,
         Space::Global(_) => access << 2,
         Space::Table(_) => access << 4,
+        Space::Field(..) | Space::Elements(_) => access << 6,
     }
 }
 
@@ -201,12 +203,18 @@ impl Watching {
                     let table = store.instance_table(instance, table)?;
                     (Entity::Table(table.index), store.table_size(table)?)
                 }
+                Space::Field(..) | Space::Elements(_) => {
+                    let word = operand(access.object).and_then(|word| u32::try_from(word).ok());
+                    let Some(entity) = word.map(Entity::Object) else { continue };
+                    (entity, by_entity.get(&entity).and_then(Ranges::object_length).unwrap_or(0))
+                }
             };
             let Some(ranges) = by_entity.get(&entity).filter(|ranges| ranges.access & access.bits != 0) else {
                 continue;
             };
             let range = match access.extent {
                 Extent::Whole => Some((0, 1)),
+                Extent::One(number) => Some((number.into(), 1)),
                 Extent::At { start, offset, count } => {
                     operand(start).and_then(|start| start.checked_add(offset)).map(|start| (start, count.into()))
                 }
@@ -326,8 +334,10 @@ impl Debuggee {
         traced: Rc<TracedFunctions>,
     ) -> Result<Plan> {
         let mut by_entity: BTreeMap<Entity, Vec<Rc<Watchpoint>>> = BTreeMap::new();
+        let mut types = WatchedTypes::default();
         for point in points {
-            if let Some(entity) = point.target.entity() {
+            if let Some(entity) = point.entity() {
+                types.add(&point);
                 by_entity.entry(entity).or_default().push(point);
             }
         }
@@ -341,7 +351,9 @@ impl Debuggee {
                 let module = self.store().instance_module(instance)?;
                 let needs = needs.entry(module.id()).or_default();
                 self.add_needs(instance, &module, &by_entity, needs)?;
-                modules.insert(module.id(), module);
+                if modules.insert(module.id(), module.clone()).is_none() {
+                    types.each(&module, |space, access| *needs.entry(space).or_default() |= access);
+                }
             }
         }
         needs.retain(|_, needs| !needs.is_empty());
@@ -455,6 +467,7 @@ impl Debuggee {
             Entity::Memory(_) => kind_bits(Space::Memory(MemoryIndex::from_u32(0)), ranges.access),
             Entity::Global(_) => kind_bits(Space::Global(GlobalIndex::from_u32(0)), ranges.access),
             Entity::Table(_) => kind_bits(Space::Table(TableIndex::from_u32(0)), ranges.access),
+            Entity::Object(_) => kind_bits(Space::Elements(TypeIndex::from_u32(0)), ranges.access),
         };
         watching.kinds.set(by_entity.iter().map(kinds).fold(0, |all, kinds| all | kinds));
         watching.any.set(!by_entity.is_empty() || !framed.is_empty());

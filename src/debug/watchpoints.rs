@@ -7,8 +7,9 @@ use super::access::bits;
 use super::evaluator::Slot;
 use super::options::{BreakpointOptions, Rules};
 use super::watched_frames::WatchedFrame;
+use super::watched_objects::WatchedObject;
 use super::{Debuggee, Frame};
-use crate::base::{Global, Memory, RawValue, Result, Table, ValType, Value, WasmPc, error::bail, memory};
+use crate::base::{Global, Memory, Object, RawValue, Result, Table, ValType, Value, WasmPc, error::bail, memory};
 use crate::runtime::{Hold, Store};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -45,6 +46,13 @@ pub enum WatchTarget {
         /// Which local.
         local: u32,
     },
+    /// A field of a structure, or an element of an array.
+    Field {
+        /// The structure or array.
+        object: Object,
+        /// Which field or element.
+        index: u32,
+    },
 }
 
 /// What is in a store that can be watched, by its number there.
@@ -53,26 +61,20 @@ pub(super) enum Entity {
     Memory(u64),
     Global(u64),
     Table(u64),
+    /// By the word that it is for guest code.
+    Object(u32),
 }
 
 impl WatchTarget {
-    /// None for what is a frame's.
-    pub(super) fn entity(&self) -> Option<Entity> {
-        match self {
-            WatchTarget::Memory { memory, .. } => Some(Entity::Memory(memory.index)),
-            WatchTarget::Global(global) => Some(Entity::Global(global.index)),
-            WatchTarget::Element { table, .. } => Some(Entity::Table(table.index)),
-            WatchTarget::Local { .. } => None,
-        }
-    }
-
     /// Its bytes or elements.
     pub(super) fn range(&self) -> Range<u64> {
         match *self {
             WatchTarget::Memory { address, size, .. } => address..address + size,
             WatchTarget::Global(_) => 0..1,
             WatchTarget::Element { index, .. } => index..index + 1,
-            WatchTarget::Local { local, .. } => u64::from(local)..u64::from(local) + 1,
+            WatchTarget::Local { local: index, .. } | WatchTarget::Field { index, .. } => {
+                u64::from(index)..u64::from(index) + 1
+            }
         }
     }
 
@@ -96,6 +98,10 @@ impl WatchTarget {
                 Seen::value(store, ty, RawValue::new(bits))
             }
             WatchTarget::Local { .. } => bail!(InvalidState, "a local is looked at in its frame"),
+            WatchTarget::Field { object, index } => {
+                let (ty, raw) = store.object_raw(object, index)?;
+                Seen::value(store, ty, raw)
+            }
         }
     }
 }
@@ -187,6 +193,8 @@ pub(super) struct Watchpoint {
     pub(super) rules: Rules,
     /// Of a local, its frame.
     pub(super) frame: Option<WatchedFrame>,
+    /// Of a field or an element, its object.
+    pub(super) object: Option<WatchedObject>,
     /// What was there when somebody looked last; nothing as long as it is disabled, and unless writes are watched.
     last: RefCell<Option<Seen>>,
     /// How many operators are under way that access it: what has changed meanwhile is theirs.
@@ -203,7 +211,7 @@ impl Watchpoint {
             bail!(InvalidArgument, "{access:#x} is neither to read nor to write nor both");
         }
         let store = debuggee.store();
-        let mut watched_frame = None;
+        let (mut watched_frame, mut watched_object) = (None, None);
         match target {
             WatchTarget::Memory { memory, address, size } => {
                 let (_, present) = store.memory_base(memory)?;
@@ -228,10 +236,25 @@ impl Watchpoint {
                 memory::ask_for_several()?;
                 watched_frame = Some(WatchedFrame::new(debuggee, &frame, local)?);
             }
+            WatchTarget::Field { object, index } => {
+                memory::ask_for_several()?;
+                watched_object = Some(WatchedObject::new(store, object, index)?);
+            }
         }
         let id = debuggee.book.new_id();
         let (rules, last, under_way) = (Rules::default(), RefCell::new(None), Cell::new(0));
-        Ok(Watchpoint { id, target, access, rules, frame: watched_frame, last, under_way })
+        Ok(Watchpoint { id, target, access, rules, frame: watched_frame, object: watched_object, last, under_way })
+    }
+
+    /// None for what is a frame's.
+    pub(super) fn entity(&self) -> Option<Entity> {
+        match self.target {
+            WatchTarget::Memory { memory, .. } => Some(Entity::Memory(memory.index)),
+            WatchTarget::Global(global) => Some(Entity::Global(global.index)),
+            WatchTarget::Element { table, .. } => Some(Entity::Table(table.index)),
+            WatchTarget::Local { .. } => None,
+            WatchTarget::Field { .. } => self.object.as_ref().map(|object| Entity::Object(object.word)),
+        }
     }
 
     pub(super) fn info(&self) -> WatchpointInfo {
@@ -321,7 +344,7 @@ pub struct WatchHit {
     pub access: u8,
     /// The operator that did it, of the event's frame. None if it was found to be changed: the host did that, or a thread.
     pub pc: Option<WasmPc>,
-    /// The bytes that were accessed, of those that are watched, or the element's number; of a global `0..1`.
+    /// The bytes that were accessed, of those that are watched, or the number of the element or field; of a global `0..1`.
     pub part: Range<u64>,
     /// What was there before.
     pub old: Rc<Seen>,
@@ -404,7 +427,7 @@ impl UnderWay {
     }
 }
 
-/// The enabled watchpoints of one memory, global or table, so that those can be found which a range touches.
+/// The enabled watchpoints of one memory, global, table or object, so that those can be found which a range touches.
 #[derive(Default)]
 pub(super) struct Ranges {
     /// By their first byte.
@@ -424,6 +447,11 @@ impl Ranges {
             end
         });
         Ranges { ends: ends.collect(), access: points.iter().fold(0, |all, point| all | point.access), points }
+    }
+
+    /// How many fields or elements there are, of an object.
+    pub(super) fn object_length(&self) -> Option<u64> {
+        Some(self.points.first()?.object.as_ref()?.length.into())
     }
 
     /// Those that a range touches.

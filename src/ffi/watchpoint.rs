@@ -6,12 +6,13 @@ use super::edit::{pellucid_breakpoint_options_t, pellucid_edit_t};
 use super::entry::entry;
 use super::event::pellucid_event_t;
 use super::frame::pellucid_frame_t;
-use super::handle::{pellucid_global_t, pellucid_memory_t, pellucid_table_t};
+use super::handle::{pellucid_anyref_t, pellucid_global_t, pellucid_memory_t, pellucid_table_t};
+use super::object::object;
 use super::pointer::{Out, Sized32};
 use super::status::pellucid_status_t;
 use super::store::pellucid_store_t;
 use super::value::pellucid_value_t;
-use crate::base::{Result, error::bail};
+use crate::base::{AnyRef, Result, error::bail};
 use crate::debug::{WatchHit, WatchTarget};
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -46,6 +47,8 @@ pub enum pellucid_watch_kind {
     PELLUCID_WATCH_ELEMENT = 3,
     /// A local of a frame.
     PELLUCID_WATCH_LOCAL = 4,
+    /// A field of a structure, or an element of an array.
+    PELLUCID_WATCH_FIELD = 5,
 }
 
 fn add(edit: &pellucid_edit_t, target: WatchTarget, access: pellucid_watch_access_t, out_id: Out<u64>) -> Result<()> {
@@ -193,6 +196,43 @@ pub unsafe extern "C" fn pellucid_edit_watch_local(
     })
 }
 
+/// Intends to add a watchpoint of a field of a structure, or of an element of an array: as `pellucid_edit_watch_memory` for `struct.get` and
+/// `struct.set` with their variants, for `array.get`, `set`, `fill`, `copy`, `init_data` and `init_elem`, by guests of any module, and for
+/// `pellucid_object_set` and `pellucid_array_write`. Other objects of its type don't count. Only those of these operators are slower whose type
+/// the object is of, or is a subtype's object of, and of a structure, whose field it is.
+///
+/// The object is kept as long as there is the watchpoint, enabled or not, or the session that intends to add it; and so is the
+/// number of its reference, see OBJECTS at the top. Once it is removed, or the store deleted, they aren't kept for it any more; the next
+/// collection notices that.
+///
+/// Values of 8 and 16 bits are zero-extended, as `pellucid_object_get` has them, whatever the operator makes of them.
+///
+/// - `edit`: the session.
+/// - `anyref`: a reference to the structure or array.
+/// - `index`: the field or element.
+/// - `access`: `PELLUCID_WATCH_READ`, `PELLUCID_WATCH_WRITE`, or both.
+/// - `out_id`: gets the watchpoint's id; may be NULL.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_INVALID_ARGUMENT` for another access, or for null; `PELLUCID_ERR_TYPE_MISMATCH` for
+/// a reference to something else; `PELLUCID_ERR_OUT_OF_RANGE` if there is no such field or element, or the reference is out of date;
+/// `PELLUCID_ERR_WRONG_STORE`; `PELLUCID_ERR_INVALID_STATE` if the session is over.
+///
+/// Owns: nothing.
+/// Context: any.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_edit_watch_field(
+    edit: *mut pellucid_edit_t,
+    anyref: *const pellucid_anyref_t,
+    index: u32,
+    access: pellucid_watch_access_t,
+    out_id: *mut u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); child edit, copy anyref, opt_out out_id => {
+        add(edit, WatchTarget::Field { object: object(anyref)?, index }, access, out_id)
+    })
+}
+
 /// A watchpoint as it is listed.
 ///
 /// Since: 0.1.
@@ -210,9 +250,9 @@ pub struct pellucid_watchpoint_info_t {
     /// What is watched for: of `enum pellucid_watch_access`.
     pub access: pellucid_watch_access_t,
     /// The memory's, global's or table's number in the store, the `index` of its handle; of a local the key of its frame, see
-    /// `pellucid_frame_key`.
+    /// `pellucid_frame_key`; of a field or an element of an array the `index` of the object's reference, which is good as long as this is listed.
     pub entity: u64,
-    /// The first byte, the element, or the local; of a global 0.
+    /// The first byte, the element, the local or the field; of a global 0.
     pub address: u64,
     /// How many bytes; of others 1.
     pub size: u64,
@@ -290,6 +330,9 @@ pub unsafe extern "C" fn pellucid_watchpoint_info(
             WatchTarget::Global(global) => (PELLUCID_WATCH_GLOBAL, global.index, 0, 1),
             WatchTarget::Element { table, index } => (PELLUCID_WATCH_ELEMENT, table.index, index, 1),
             WatchTarget::Local { local, .. } => (PELLUCID_WATCH_LOCAL, info.frame_key.unwrap_or(0), local.into(), 1),
+            WatchTarget::Field { object, index } => {
+                (PELLUCID_WATCH_FIELD, pellucid_anyref_t::from(AnyRef::Object(object)).index, index.into(), 1)
+            }
         };
         out_info.set(pellucid_watchpoint_info_t {
             struct_size: 0,
@@ -323,7 +366,8 @@ pub struct pellucid_watch_hit_t {
     pub access: pellucid_watch_access_t,
     /// The watchpoint's id.
     pub id: u64,
-    /// Of those that are watched, the first byte that was accessed, or found to be changed; the element; the local; of a global 0.
+    /// Of those that are watched, the first byte that was accessed, or found to be changed; the element, the local or the field; of a
+    /// global 0.
     pub address: u64,
     /// How many bytes; of others 1.
     pub size: u64,

@@ -20,6 +20,7 @@ use crate::base::{
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of addresses for a heap whose limit is small now, and may be raised.
@@ -427,10 +428,27 @@ impl Store {
     ///
     /// Errors: `WrongStore`; `OutOfRange`, also if the handle is out of date.
     pub fn object_get(&self, object: Object, index: u32) -> Result<Value> {
+        let (ty, raw) = self.object_raw(object, index)?;
+        Ok(self.value_of(ty, raw))
+    }
+
+    /// The same as its type and bits.
+    ///
+    /// Errors: as [`Store::object_get`].
+    pub fn object_raw(&self, object: Object, index: u32) -> Result<(ValType, RawValue)> {
         let word = self.object_word(object)?;
         let Part { field, offset } = self.part(word, index)?;
         let bits = self.object_bits(word, offset, storage_bytes(field.storage) as u8).expect("it is there");
-        Ok(self.value_of(field.storage.unpacked(), RawValue::from_bits(bits)))
+        Ok((field.storage.unpacked(), RawValue::from_bits(bits)))
+    }
+
+    /// Keeps an object, and its handle good, as long as somebody has this; answers the word that it is for guest code.
+    ///
+    /// Errors: as [`Store::object_type`]; `System`.
+    pub fn object_keep_while(&self, object: Object, owner: &Arc<()>) -> Result<u32> {
+        let word = self.object_word(object)?;
+        self.inner().host_roots.borrow_mut().keep_while(word, owner)?;
+        Ok(word)
     }
 
     /// Sets it; of the bits of an `i32` as many are kept as there is room for.

@@ -265,6 +265,7 @@ static void all_is_refused(void) {
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_watch_global(edit, &global, PELLUCID_WATCH_READ, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_watch_element(edit, &table, 0, PELLUCID_WATCH_READ, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_edit_watch_local(edit, &stands, 0, PELLUCID_WATCH_READ, NULL));
+    STATUS(PELLUCID_ERR_BUSY, pellucid_edit_watch_field(edit, &anyref, 0, PELLUCID_WATCH_READ, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_event_watch_values(told, 0, store, NULL, NULL));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_throw(store, &stands, &tag, NULL, 0, ERR));
     STATUS(PELLUCID_ERR_BUSY, pellucid_frame_throw_ref(store, &stands, &exnref, ERR));

@@ -26,7 +26,14 @@ static const char text[] =
     "  (func (export \"reference\") (param externref) (global.set $r (local.get 0)))"
     "  (func (export \"element\") (param i32) (table.set (local.get 0) (ref.func $store)))"
     "  (func (export \"nothing\") (nop))"
-    "  (func (export \"host\") (call $host) (nop) (nop)))";
+    "  (func (export \"host\") (call $host) (nop) (nop))"
+    "  (type $s (struct (field (mut i8)) (field (mut anyref)))) (type $a (array (mut i32)))"
+    "  (func (export \"s\") (result anyref) (struct.new_default $s))"
+    "  (func (export \"a\") (result anyref) (array.new_default $a (i32.const 4)))"
+    "  (func (export \"set_s\") (param anyref i32)"
+    "    (struct.set $s 0 (ref.cast (ref $s) (local.get 0)) (local.get 1)))"
+    "  (func (export \"fill_a\") (param anyref i32)"
+    "    (array.fill $a (ref.cast (ref $a) (local.get 0)) (i32.const 0) (local.get 1) (i32.const 3))))";
 
 static pellucid_module_t *module;
 static pellucid_instance_t instance;
@@ -488,6 +495,69 @@ static void locals(void) {
     MUST(pellucid_store_set_event_handler(store, PELLUCID_EVENT_WATCHPOINT, NULL, on_event, NULL));
 }
 
+static pellucid_anyref_t made(const char *name) {
+    pellucid_func_t func = func_of(instance, name);
+    pellucid_value_t result;
+    OK(pellucid_func_call(store, &func, NULL, 0, &result, 1, ERR));
+    return result.of.anyref;
+}
+
+static void touch(const char *name, pellucid_anyref_t object, int32_t number) {
+    pellucid_func_t func = func_of(instance, name);
+    pellucid_value_t args[2] = {{.kind = PELLUCID_ANYREF, .of.anyref = object}, value_i32(number)};
+    OK(pellucid_func_call(store, &func, args, 2, NULL, 0, ERR));
+}
+
+/* A field of one structure and an element of one array, which are kept for that. */
+static void objects(void) {
+    pellucid_edit_t *edit;
+    uint64_t scope, of_element;
+    pellucid_value_t value = value_i32(0x1ff);
+    pellucid_anyref_t null = {0}, integer;
+    OK(pellucid_anyref_from_i31(5, &integer));
+    OK(pellucid_scope_open(store, &scope));
+    pellucid_anyref_t structure = made("s"), other = made("s"), array = made("a"), gone = made("s");
+    MUST(pellucid_edit_begin(store, &edit));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_edit_watch_field(edit, &structure, 2, PELLUCID_WATCH_WRITE, NULL));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_edit_watch_field(edit, &array, 4, PELLUCID_WATCH_WRITE, NULL));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_watch_field(edit, &structure, 0, 4, NULL));
+    STATUS(PELLUCID_ERR_INVALID_ARGUMENT, pellucid_edit_watch_field(edit, &null, 0, PELLUCID_WATCH_WRITE, NULL));
+    STATUS(PELLUCID_ERR_TYPE_MISMATCH, pellucid_edit_watch_field(edit, &integer, 0, PELLUCID_WATCH_WRITE, NULL));
+    STATUS(PELLUCID_ERR_NULL_ARGUMENT, pellucid_edit_watch_field(edit, NULL, 0, PELLUCID_WATCH_WRITE, NULL));
+    OK(pellucid_edit_watch_field(edit, &structure, 0, PELLUCID_WATCH_READ | PELLUCID_WATCH_WRITE, &id));
+    OK(pellucid_edit_watch_field(edit, &array, 2, PELLUCID_WATCH_WRITE, &of_element));
+    OK(pellucid_edit_commit(edit, ERR));
+    pellucid_edit_delete(edit);
+    OK(pellucid_scope_close(store, scope));
+    OK(pellucid_store_gc(store));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_set(store, &other, 0, &value));
+    pellucid_watchpoint_info_t found = info(id);
+    CHECK(found.kind == PELLUCID_WATCH_FIELD && found.entity == structure.index && found.address == 0 && found.size == 1);
+    CHECK(found.is_enabled == 1 && found.is_over == 0);
+    found = info(of_element);
+    CHECK(found.kind == PELLUCID_WATCH_FIELD && found.entity == array.index && found.address == 2);
+    touch("set_s", structure, 0x1ff);
+    CHECK(told_since() == 1 && told.id == id && told.access == PELLUCID_WATCH_WRITE && told.address == 0 && told.size == 1);
+    CHECK(old_value.kind == PELLUCID_I32 && old_value.of.i32 == 0 && new_value.of.i32 == 0xff && told.is_found == 0);
+    OK(pellucid_scope_open(store, &scope));
+    touch("set_s", made("s"), 1);
+    OK(pellucid_scope_close(store, scope));
+    CHECK(told_since() == 0);
+    touch("fill_a", array, 7);
+    CHECK(told_since() == 1 && told.id == of_element && told.address == 2 && new_value.of.i32 == 7);
+    value.of.i32 = 3;
+    OK(pellucid_object_set(store, &structure, 0, &value));
+    call("nothing", NULL, 0);
+    CHECK(told_since() == 1 && told.is_found == 1 && old_value.of.i32 == 0xff && new_value.of.i32 == 3);
+    remove_breakpoint(id);
+    remove_breakpoint(of_element);
+    OK(pellucid_store_gc(store));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_object_set(store, &structure, 0, &value));
+    MUST(pellucid_edit_begin(store, &edit));
+    STATUS(PELLUCID_ERR_OUT_OF_RANGE, pellucid_edit_watch_field(edit, &gone, 0, PELLUCID_WATCH_WRITE, NULL));
+    pellucid_edit_delete(edit);
+}
+
 /* Functions of WASI's write into the memory as hosts do. */
 static void wasi(void) {
     pellucid_wasi_config_t *config;
@@ -574,6 +644,7 @@ static void all(void) {
     conditions();
     expressions();
     locals();
+    objects();
     mistakes();
     close_module();
     wasi();

@@ -32,4 +32,5 @@ mod tracing;
 mod traps;
 mod vectors;
 mod watched_locals;
+mod watched_objects;
 mod watchpoints;
