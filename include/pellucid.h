@@ -122,8 +122,9 @@
  *       pellucid_call_give, pellucid_call_give_raw; and of
  *       pellucid_instance_new, pellucid_instance_begin, pellucid_linker_instantiate and pellucid_linker_begin what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
- *       pellucid_event_*, pellucid_store_core_dump, pellucid_store_core_dump_file, and pellucid_edit_* but for the three above. Of a
- *       paused guest's frames they keep the values of locals and operands, so here the module has a say;
+ *       pellucid_event_*, pellucid_store_core_dump, pellucid_store_core_dump_file, and pellucid_edit_* but for the three above. For
+ *       what a module, a name or a text decides, as where many functions have one name, they answer PELLUCID_ERR_SYSTEM where their
+ *       descriptions say so. Of a paused guest's frames they keep the values of locals and operands, so here the module has a say;
  *     objects: pellucid_store_heap_types, pellucid_object_referrers, pellucid_exception_new, pellucid_exnref_new, pellucid_tag_new;
  *     others: pellucid_func_type, pellucid_store_interrupt, pellucid_shared_memory_clone, pellucid_log_set, and pellucid_wasi_config_* with text, bytes or callbacks.
  *
@@ -6444,7 +6445,7 @@ enum pellucid_event_kind {
      * so that the function that makes it fails; its start function hasn't run. The handler may set breakpoints in it.
      */
     PELLUCID_EVENT_INSTANCE_CREATED = 16384,
-    /** The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told. */
+    /** The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told, so that in a mask it asks for nothing. */
     PELLUCID_EVENT_DEADLINE = 32768,
     /**
      * The store's fuel is used up, see `pellucid_store_set_fuel_action`. With debugging the guest is about to execute an operator;
@@ -8640,8 +8641,9 @@ pellucid_status_t pellucid_edit_set_condition(pellucid_edit_t *edit,
  *     - ! ~ * / % + - << >> < <= > >= == != & ^ | && ||     as in C, and parentheses
  *
  * Names are those of the name section, globals also have those of their exports. Integers have 64 bits, signed, and wrap around; those of
- * 32 bits are extended with their sign. Where one side is a float both are, of 64 bits. A reference is 0 if it is null, otherwise 1. A vector
- * can't be named.
+ * 32 bits are extended with their sign, numbers from 2^63 up to 2^64 - 1 stand for the integer of the same bits, and shifts are by the lowest six
+ * bits of the number on their right. Where one side is a float both are, of 64 bits. A reference is 0 if it is null, otherwise 1. What is right of
+ * `&&` and `||` isn't evaluated if the left decides. A vector can't be named.
  *
  * If it can't be told what it is, the event is raised, so that the mistake is seen: an operand isn't there, an address is outside
  * the memory, something is divided by zero, or is a float where integers are needed. That also goes for what a function hasn't, where a
@@ -9130,8 +9132,8 @@ typedef struct {
  * As long as there are watchpoints all operators that might do such an access to such a thing are slower, wherever they
  * access; the others aren't, and nothing is without. The commit looks at all functions of the modules whose instances have the memory.
  *
- * `pellucid_edit_remove`, `pellucid_edit_enable`, `pellucid_edit_set_options`, `pellucid_edit_set_condition` and
- * `pellucid_edit_set_expression` are for watchpoints as for breakpoints. What counts is the frame whose operator did it, at the operator
+ * `pellucid_edit_remove`, `pellucid_edit_enable`, `pellucid_edit_set_options`, `pellucid_edit_set_condition`,
+ * `pellucid_edit_set_expression` and `pellucid_edit_set_log_text` are for watchpoints as for breakpoints. What counts is the frame whose operator did it, at the operator
  * behind that.
  *
  * - `edit`: the session.

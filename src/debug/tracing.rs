@@ -236,9 +236,10 @@ impl Session<'_> {
     #[cold]
     pub(super) fn next_exit(&self, site: &Site, index: u32) -> Option<u32> {
         let traced = self.debuggee.watching.tracing.of_site(site)?;
-        let pcs = &site.run().pcs[index as usize + 1..];
-        let place = pcs.iter().position(|pc| traced.exit_at(*pc).is_some())?;
-        Some(index + 1 + place as u32)
+        let (run, exits) = (site.run(), &traced.exits);
+        let last = *run.pcs.last()?;
+        let behind = exits[exits.partition_point(|(pc, ..)| *pc <= site.pc(index))..].iter();
+        behind.take_while(|(pc, ..)| *pc <= last).find_map(|(pc, ..)| run.index_of(*pc))
     }
 
     /// Tells that a traced function is entered or left, if it is at the operator at `index`.

@@ -13,6 +13,7 @@ use super::arm::Return;
 use super::breakpoints::Site;
 use super::evaluator::Slot;
 use super::frame::Frame;
+use super::hash::NumberMap;
 use super::replay::operators_from;
 use super::session::Session;
 use super::watchpoints::{Seen, Touched, UnderWay, WatchHit, WatchTarget, Watchpoint};
@@ -21,6 +22,7 @@ use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, Result, WasmPc, error
 use crate::debug::access::bits::{READ, WRITE};
 use crate::runtime::{MappedBlob, Module, Store};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasmparser::Operator;
 
@@ -104,26 +106,32 @@ impl WatchedFrame {
             FrameOperator::Leaves => true,
         }
     }
+}
 
-    /// Adds where those stop points of a blob return to that it needs.
-    fn stops_in(&self, blob: &MappedBlob, access: u8, found: &mut Vec<CodeOffset>) {
-        if blob.module().id() != self.module.id() {
-            return;
-        }
-        let Some(frames) = blob.frames() else { return };
-        for body in blob.tables().bodies_of(self.function) {
-            let mut stops = frames.stops_of(body).iter().peekable();
-            let Some(first) = stops.peek().map(|stop| stop.pc) else { continue };
-            let (mut run, mut is_behind) = (None, false);
-            for (pc, operator) in operators_from(blob.module(), self.function, first) {
-                while let Some(stop) = stops.next_if(|stop| stop.pc <= pc) {
-                    run = Some(stop.return_offset);
-                    // What an access has done that ends its run is seen where the next begins.
-                    found.extend(is_behind.then_some(stop.return_offset));
-                }
-                is_behind = FrameOperator::of(&operator).is_some_and(|operator| self.wants(operator, access));
-                found.extend(run.filter(|_| is_behind));
+/// Adds where those stop points of a blob return to that are needed in a function of which these accesses of locals are watched.
+fn add_stops(
+    blob: &MappedBlob,
+    function: DefinedFuncIndex,
+    accesses: &NumberMap<u32, u8>,
+    found: &mut Vec<CodeOffset>,
+) {
+    let Some(frames) = blob.frames() else { return };
+    let matters = |operator| match operator {
+        FrameOperator::Accesses { local, access } => accesses.get(&local).is_some_and(|watched| watched & access != 0),
+        FrameOperator::Leaves => true,
+    };
+    for body in blob.tables().bodies_of(function) {
+        let mut stops = frames.stops_of(body).iter().peekable();
+        let Some(first) = stops.peek().map(|stop| stop.pc) else { continue };
+        let (mut run, mut is_behind) = (None, false);
+        for (pc, operator) in operators_from(blob.module(), function, first) {
+            while let Some(stop) = stops.next_if(|stop| stop.pc <= pc) {
+                run = Some(stop.return_offset);
+                // What an access has done that ends its run is seen where the next begins.
+                found.extend(is_behind.then_some(stop.return_offset));
             }
+            is_behind = FrameOperator::of(&operator).is_some_and(matters);
+            found.extend(run.filter(|_| is_behind));
         }
     }
 }
@@ -152,11 +160,17 @@ impl Framed {
 
 /// Where those stop points of a blob return to which these watchpoints need in the functions of their frames, ascending.
 pub(super) fn frame_stops(framed: &[Framed], blob: &MappedBlob) -> Vec<CodeOffset> {
-    let mut found = Vec::new();
+    // Each function is gone through once, however many of its locals are watched.
+    let mut functions: BTreeMap<DefinedFuncIndex, NumberMap<u32, u8>> = BTreeMap::new();
     for Framed { point, is_enabled } in framed {
-        if let Some(frame) = &point.frame {
-            frame.stops_in(blob, if *is_enabled { point.access } else { 0 }, &mut found);
+        if let Some(frame) = point.frame.as_ref().filter(|frame| frame.module.id() == blob.module().id()) {
+            let access = functions.entry(frame.function).or_default().entry(frame.local).or_default();
+            *access |= if *is_enabled { point.access } else { 0 };
         }
+    }
+    let mut found = Vec::new();
+    for (function, accesses) in &functions {
+        add_stops(blob, *function, accesses, &mut found);
     }
     found.sort_unstable();
     found.dedup();

@@ -561,8 +561,9 @@ pub unsafe extern "C" fn pellucid_edit_set_condition(
 ///     - ! ~ * / % + - << >> < <= > >= == != & ^ | && ||     as in C, and parentheses
 ///
 /// Names are those of the name section, globals also have those of their exports. Integers have 64 bits, signed, and wrap around; those of
-/// 32 bits are extended with their sign. Where one side is a float both are, of 64 bits. A reference is 0 if it is null, otherwise 1. A vector
-/// can't be named.
+/// 32 bits are extended with their sign, numbers from 2^63 up to 2^64 - 1 stand for the integer of the same bits, and shifts are by the lowest six
+/// bits of the number on their right. Where one side is a float both are, of 64 bits. A reference is 0 if it is null, otherwise 1. What is right of
+/// `&&` and `||` isn't evaluated if the left decides. A vector can't be named.
 ///
 /// If it can't be told what it is, the event is raised, so that the mistake is seen: an operand isn't there, an address is outside
 /// the memory, something is divided by zero, or is a float where integers are needed. That also goes for what a function hasn't, where a

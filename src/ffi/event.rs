@@ -125,7 +125,7 @@ pub enum pellucid_event_kind {
     /// The store has got an instance, see `pellucid_event_instance`. Its segments are applied, also where one of them was out of bounds
     /// so that the function that makes it fails; its start function hasn't run. The handler may set breakpoints in it.
     PELLUCID_EVENT_INSTANCE_CREATED = 16384,
-    /// The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told.
+    /// The call has paused since its time is used up, see `pellucid_budget_t`; no handler is told, so that in a mask it asks for nothing.
     PELLUCID_EVENT_DEADLINE = 32768,
     /// The store's fuel is used up, see `pellucid_store_set_fuel_action`. With debugging the guest is about to execute an operator;
     /// without, the event has no frame.

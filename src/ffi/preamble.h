@@ -122,8 +122,9 @@
  *       pellucid_call_give, pellucid_call_give_raw; and of
  *       pellucid_instance_new, pellucid_instance_begin, pellucid_linker_instantiate and pellucid_linker_begin what isn't the module's;
  *     what only debugging has: pellucid_frame_*, pellucid_call_frame, pellucid_call_event, pellucid_breakpoint_*,
- *       pellucid_event_*, pellucid_store_core_dump, pellucid_store_core_dump_file, and pellucid_edit_* but for the three above. Of a
- *       paused guest's frames they keep the values of locals and operands, so here the module has a say;
+ *       pellucid_event_*, pellucid_store_core_dump, pellucid_store_core_dump_file, and pellucid_edit_* but for the three above. For
+ *       what a module, a name or a text decides, as where many functions have one name, they answer PELLUCID_ERR_SYSTEM where their
+ *       descriptions say so. Of a paused guest's frames they keep the values of locals and operands, so here the module has a say;
  *     objects: pellucid_store_heap_types, pellucid_object_referrers, pellucid_exception_new, pellucid_exnref_new, pellucid_tag_new;
  *     others: pellucid_func_type, pellucid_store_interrupt, pellucid_shared_memory_clone, pellucid_log_set, and pellucid_wasi_config_* with text, bytes or callbacks.
  *

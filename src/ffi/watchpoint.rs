@@ -70,8 +70,8 @@ fn add(edit: &pellucid_edit_t, target: WatchTarget, access: pellucid_watch_acces
 /// As long as there are watchpoints all operators that might do such an access to such a thing are slower, wherever they
 /// access; the others aren't, and nothing is without. The commit looks at all functions of the modules whose instances have the memory.
 ///
-/// `pellucid_edit_remove`, `pellucid_edit_enable`, `pellucid_edit_set_options`, `pellucid_edit_set_condition` and
-/// `pellucid_edit_set_expression` are for watchpoints as for breakpoints. What counts is the frame whose operator did it, at the operator
+/// `pellucid_edit_remove`, `pellucid_edit_enable`, `pellucid_edit_set_options`, `pellucid_edit_set_condition`,
+/// `pellucid_edit_set_expression` and `pellucid_edit_set_log_text` are for watchpoints as for breakpoints. What counts is the frame whose operator did it, at the operator
 /// behind that.
 ///
 /// - `edit`: the session.
