@@ -711,9 +711,10 @@ static void times_of_hits(void) {
     after = later();
     CHECK(was_told_between(id, before, after) && was_told_between(trap, before, after) && info(other).last_told > second);
     second = info(id).last_told;
+    uint64_t trapped = info(trap).last_told;
     MUST(pellucid_store_clear_event_handler(store));
     call_with(instance, "divides", 0, PELLUCID_ERR_TRAP);
-    CHECK(info(id).hits == 4 && info(id).last_told == second && info(trap).hits == 2 && info(trap).last_told == second);
+    CHECK(info(id).hits == 4 && info(id).last_told == second && info(trap).hits == 2 && info(trap).last_told == trapped);
 
     /* Log points, of which nobody needs to hear by events. */
     set_text(id, "{$x}");
