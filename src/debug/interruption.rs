@@ -90,12 +90,14 @@ impl Session<'_> {
             return Flow::Continue(());
         }
         if place == Interrupted::Outside && self.stopped_call.begin_again(self.call) {
-            let raised = self.stopped_call.raised.get();
-            self.stopped_call.raised.set(None);
+            let place = || self.stopped_call.place().map(|(_, pc)| pc);
+            let (raised, before) = (self.stopped_call.raised.get(), place());
             let flow = self.act(asked);
-            // What was told of its operator isn't told again, and whoever was asked there isn't asked again.
-            let has_told = self.stopped_call.raised.get().is_some() && !self.stopped_call.is_moved();
-            self.stopped_call.raised.set(raised.or(has_told.then_some(EventKind::Breakpoint)));
+            // What was told of its operator isn't told again, and who was asked there isn't asked again, unless it has come elsewhere.
+            let of_operator = raised.filter(|raised| !raised.is_between_operators());
+            if of_operator.is_some() || place() == before {
+                self.stopped_call.raised.set(of_operator.or(Some(EventKind::Breakpoint)));
+            }
             flow?;
             return self.let_machine_go_on(&self.here());
         }
