@@ -172,7 +172,11 @@ impl Points {
                 (WatchTarget::Element { table, index }, index..index + 1)
             }
         };
-        let access = random.pick(&[READ, WRITE, WRITE, READ | WRITE]);
+        // Calls read elements before they are done, which isn't known here.
+        let access = match near.space {
+            Space::Table(_) => WRITE,
+            _ => random.pick(&[READ, WRITE, WRITE, READ | WRITE]),
+        };
         let info = session.module.info();
         let rules = Rules::random(random, |random| Some(Expression::random_anywhere(random, info)));
         let id = session.edit(|edit| {
