@@ -526,6 +526,8 @@ pub(super) struct Book {
     modules: RefCell<Vec<Module>>,
     sites: RefCell<NumberMap<SiteKey, Rc<Site>>>,
     sites_by_address: RefCell<NumberMap<usize, Rc<Site>>>,
+    /// Whether any breakpoint has had an expression.
+    pub(super) has_expressions: Cell<bool>,
     /// The one of these whose breakpoints were asked last whether they decline.
     glanced_at: RefCell<Option<Rc<Site>>>,
     last_id: Cell<u64>,

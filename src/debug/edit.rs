@@ -390,6 +390,7 @@ impl Edit {
                 fate.point.rules().set_condition(condition.clone());
             }
             if let Some(expression) = &fate.expression {
+                debuggee.book.has_expressions.set(true);
                 fate.point.rules().set_expression(expression.clone());
             }
             if let Some(text) = &fate.log_text {

@@ -67,7 +67,8 @@ impl Session<'_> {
     #[inline]
     pub(super) fn passes(&self, stopped: Stopped, stack: &GuestStack) -> bool {
         let debuggee = self.debuggee;
-        if debuggee.watching.any()
+        if !debuggee.book.has_expressions.get()
+            || debuggee.watching.any()
             || debuggee.watching.tracing.any()
             || debuggee.pending.any()
             || debuggee.armed.any()

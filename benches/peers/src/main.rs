@@ -13,6 +13,7 @@ mod peer;
 mod programs;
 mod speed;
 mod start;
+mod tasks;
 mod v8;
 
 use measure::Table;
@@ -24,8 +25,8 @@ usage: peers [--quick] [--fetch] [--only GROUP] | --dump PROGRAM | --hostile [SI
   --fetch       gets Wasmtime's C library with pip, for the rows about calls from and to C
   --dump        writes a program's disassembled machine code to cache/dump instead
   --hostile     compiles modules that are hard to compile instead, so large
-groups: run run-debug code code-debug image image-debug compile compile-debug start instantiate edit stop frame c
-        gc gc-debug gc-new gc-v8";
+groups: run run-debug code code-debug image image-debug compile compile-debug start instantiate edit stop frame
+        condition watch over write c gc gc-debug gc-new gc-v8";
 
 fn main() {
     let (mut quick, mut fetch, mut only) = (false, false, None);
@@ -54,6 +55,10 @@ fn main() {
     operations::edits(&mut table);
     operations::stops(&mut table);
     operations::frames(&mut table);
+    tasks::conditions(&mut table);
+    tasks::watchpoints(&mut table);
+    tasks::steps_over(&mut table);
+    tasks::writes(&mut table);
     c_calls::calls(&mut table, fetch);
     collecting::run(&mut table);
     table.end();

@@ -101,7 +101,7 @@ fn single_step_switch(table: &mut Table, both: &mut Both, operators: usize) {
 }
 
 /// How many times as often what takes milliseconds is measured: a machine's slow spells last longer than that.
-const MANY: usize = 20;
+pub const MANY: usize = 20;
 
 /// Group `stop`: nanoseconds.
 pub fn stops(table: &mut Table) {
@@ -282,16 +282,16 @@ fn walk_peer(store: &mut StoreContextMut<'_, ()>) -> u64 {
 }
 
 /// One module in both engines, with debugging on.
-struct Both {
+pub struct Both {
     bytes: Vec<u8>,
     our_module: pellucid::runtime::Module,
-    ours: ours::Instance,
-    peer_module: wasmtime::Module,
-    peer: peer::Instance,
+    pub ours: ours::Instance,
+    pub peer_module: wasmtime::Module,
+    pub peer: peer::Instance,
 }
 
 impl Both {
-    fn new(bytes: &[u8]) -> Both {
+    pub fn new(bytes: &[u8]) -> Both {
         let (our_engine, peer_engine) = (ours::engine(true), peer::engine(true));
         let our_module = ours::module(&our_engine, bytes);
         let peer_module = peer::module(&peer_engine, bytes);
@@ -300,8 +300,8 @@ impl Both {
         Both { bytes: bytes.to_vec(), our_module, ours, peer_module, peer }
     }
 
-    /// Sets a breakpoint, and what is done there.
-    fn on_ours(&self, pc: u32, handle: impl Fn(&Debuggee, &Event) + 'static) {
+    /// Sets a breakpoint, and what is done there; answers its id.
+    pub fn on_ours(&self, pc: u32, handle: impl Fn(&Debuggee, &Event) + 'static) -> u64 {
         let debuggee = &self.ours.debuggee;
         let handler = move |debuggee: &Debuggee, event: &Event| {
             handle(debuggee, event);
@@ -309,12 +309,13 @@ impl Both {
         };
         debuggee.set_event_handler(EventKind::Breakpoint.bit(), Box::new(handler)).unwrap();
         let mut edit = Edit::begin(debuggee).unwrap();
-        edit.add(debuggee, &self.our_module, WasmPc(pc)).unwrap();
+        let (id, _) = edit.add(debuggee, &self.our_module, WasmPc(pc)).unwrap();
         edit.commit(debuggee).unwrap();
+        id
     }
 
     /// The same for Wasmtime. The number is for what is done there to leave its result in.
-    fn on_peer(&mut self, pc: u32, handle: fn(StoreContextMut<'_, ()>, &AtomicU64)) -> &'static AtomicU64 {
+    pub fn on_peer(&mut self, pc: u32, handle: fn(StoreContextMut<'_, ()>, &AtomicU64)) -> &'static AtomicU64 {
         let result = Handler::install(&mut self.peer, handle);
         let mut edit = self.peer.store.edit_breakpoints().unwrap();
         edit.add_breakpoint(&self.peer_module, ModulePC::new(pc)).unwrap();
@@ -347,7 +348,8 @@ impl DebugHandler for Handler {
     }
 }
 
-fn call_peer(peer: &mut peer::Instance, export: &str, args: &[Val]) -> i32 {
+/// Calls a function that gives an integer, or nothing.
+pub fn call_peer(peer: &mut peer::Instance, export: &str, args: &[Val]) -> i32 {
     let func = peer.instance.get_func(&mut peer.store, export).unwrap();
     let mut results = [Val::I32(0)];
     {

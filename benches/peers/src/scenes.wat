@@ -23,4 +23,26 @@
       (local.set $n (i32.sub (local.get $n) (i32.const 1)))
       (br_if $again (local.get $n)))
     (i32.wrap_i64 (local.get $both)))
+
+  (memory (export "memory") 2)
+
+  ;; $depth frames.
+  (func $deep (param $depth i32) (result i32)
+    (if (result i32) (i32.gt_s (local.get $depth) (i32.const 1))
+      (then (i32.add (call $deep (i32.sub (local.get $depth) (i32.const 1))) (i32.const 1)))
+      (else (i32.const 1))))
+
+  ;; Calls that $times times.
+  (func $over (export "over") (param $depth i32) (param $times i32) (result i32)
+    (local $sum i32)
+    (loop $again
+      (local.set $sum (i32.add (local.get $sum) (call $deep (local.get $depth))))
+      (br_if $again (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+    (local.get $sum))
+
+  ;; Stores $n times.
+  (func $store (export "store") (param $n i32) (param $address i32)
+    (loop $again
+      (i32.store (local.get $address) (local.get $n))
+      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
 )
