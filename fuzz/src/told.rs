@@ -174,7 +174,16 @@ fn add(session: &Session, trace: &Trace, random: &mut Random) -> Option<Point> {
         1 => {
             let funcs = info.imports.iter().filter(|import| matches!(import.ty, ItemType::Func(_)));
             let funcs: Vec<_> = funcs.map(|import| (import.module.to_string(), import.name.to_string())).collect();
-            if funcs.is_empty() {
+            // Which function these call isn't known here.
+            let is_indirect = |pc| {
+                use Operator::*;
+                let operator = info.operator_at(WasmPc(pc));
+                matches!(
+                    operator,
+                    CallIndirect { .. } | CallRef { .. } | ReturnCallIndirect { .. } | ReturnCallRef { .. }
+                )
+            };
+            if funcs.is_empty() || trace.steps.iter().any(|step| is_indirect(step.pc)) {
                 return None;
             }
             let index = random.below(funcs.len());
