@@ -60,7 +60,7 @@ pub use interrupt::{AlarmView, Interrupts, claim_signal};
 pub use linker::Linker;
 pub use machine::alarms::AlarmClock;
 pub use machine::barrier::{has_process_barrier, process_barrier};
-pub use machine::clock::recent_time;
+pub use machine::clock::{recent_time, time_of};
 pub use machine::guest_stack::GuestStack;
 pub use machine::interrupt_signals::is_suitable as is_suitable_for_interrupts;
 pub use machine::interrupts::{Interrupter, NotAsked};

@@ -1,6 +1,6 @@
 //! Waiting, and the clocks of the process.
 
-use crate::runtime::Store;
+use crate::runtime::{Store, time_of};
 use crate::wasi::clocks::Clock;
 use crate::wasi::guest::Result;
 use rustix::time::{ClockId, Timespec};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What the process or thread has used, in nanoseconds.
 pub fn cpu_time(clock: Clock) -> u64 {
-    nanoseconds(rustix::time::clock_gettime(id(clock)))
+    time_of(id(clock) as libc::clockid_t)
 }
 
 /// The smallest step of a clock, in nanoseconds.
@@ -20,7 +20,7 @@ pub fn resolution(clock: Clock) -> u64 {
 
 /// What the clock shows that a host's deadlines are told by, in nanoseconds.
 pub fn monotonic_time() -> u64 {
-    nanoseconds(rustix::time::clock_gettime(ClockId::Monotonic))
+    time_of(libc::CLOCK_MONOTONIC)
 }
 
 fn id(clock: Clock) -> ClockId {

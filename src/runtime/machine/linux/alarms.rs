@@ -16,6 +16,7 @@
 
 use super::super::store_context::{StoreContext, due};
 use super::alarm_thread::{self, Appointment, Ring};
+use super::clock::time_of;
 use super::thread;
 use crate::base::{Error, ErrorKind, Result};
 use std::cell::{Cell, RefCell};
@@ -50,10 +51,7 @@ impl AlarmClock {
 
     /// In nanoseconds; never 0.
     pub fn now(self) -> u64 {
-        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: writes to a place that has room. Both clocks exist.
-        unsafe { libc::clock_gettime(self.id(), &mut now) };
-        (now.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(now.tv_nsec as u64)
+        time_of(self.id())
     }
 }
 
