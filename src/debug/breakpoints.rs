@@ -424,8 +424,9 @@ impl Site {
     /// Notes that a hit of these breakpoints at `index` is told now.
     pub(super) fn note_told(&self, index: u32, ids: &[u64]) {
         let marks = self.marks.borrow();
-        let here = marks.iter().filter(|mark| mark.index == index).flat_map(|mark| &mark.breakpoints);
-        here.filter(|breakpoint| ids.contains(&breakpoint.id)).for_each(|breakpoint| breakpoint.rules.note_told());
+        let Some(mark) = marks.iter().find(|mark| mark.index == index) else { return };
+        let told = mark.breakpoints.iter().filter(|breakpoint| ids.contains(&breakpoint.id));
+        told.for_each(|breakpoint| breakpoint.rules.note_told());
     }
 
     /// Whether any enabled breakpoint of the run has options or a condition, or isn't reached by each call.

@@ -129,12 +129,20 @@ impl Debuggee {
     /// An event of a call that has nothing but its kind.
     #[inline(always)]
     pub(super) fn event_of(&self, kind: EventKind, call: u64) -> Event {
+        Event::new(kind, call, self.no_ids.clone())
+    }
+}
+
+impl Event {
+    /// One that has nothing but its kind and these breakpoints.
+    #[inline(always)]
+    pub(super) fn new(kind: EventKind, call: u64, breakpoints: Rc<[u64]>) -> Event {
         Event {
             kind,
             call,
             frame: None,
             pc: WasmPc(0),
-            breakpoints: self.no_ids.clone(),
+            breakpoints,
             trap: None,
             fault: None,
             can_pause: false,

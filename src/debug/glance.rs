@@ -63,12 +63,11 @@ impl Glance {
 }
 
 impl Session<'_> {
-    /// Whether the call, which has just stopped, goes on at once.
+    /// Whether the call, which has just stopped, goes on at once. Asked only if any breakpoint has had an expression.
     #[inline]
     pub(super) fn passes(&self, stopped: Stopped, stack: &GuestStack) -> bool {
         let debuggee = self.debuggee;
-        if !debuggee.book.has_expressions.get()
-            || debuggee.watching.any()
+        if debuggee.watching.any()
             || debuggee.watching.tracing.any()
             || debuggee.pending.any()
             || debuggee.armed.any()

@@ -131,9 +131,9 @@ impl<'a> Session<'a> {
 
     #[inline(always)]
     pub(super) fn enter(&self) -> Result<Exit> {
-        let (passes, goes_on) =
-            (|stopped, stack: &_| self.passes(stopped, stack), |stopped| self.stopped(stopped).is_continue());
-        self.call.run_while(self.debuggee.store(), passes, goes_on)
+        let passes = |stopped, stack: &_| self.passes(stopped, stack);
+        let passes = (&self.debuggee.book.has_expressions, passes);
+        self.call.run_while(self.debuggee.store(), passes, |stopped| self.stopped(stopped).is_continue())
     }
 
     /// Decides what the first exit of a call means. The call is driven from there on.
@@ -564,9 +564,8 @@ impl<'a> Session<'a> {
         Event {
             frame: Some(self.stopped_call.frame(self.debuggee.store(), 0)),
             pc,
-            breakpoints,
             can_pause: self.resumable,
-            ..self.debuggee.event_of(kind, self.call.id())
+            ..Event::new(kind, self.call.id(), breakpoints)
         }
     }
 

@@ -289,12 +289,12 @@ impl Call {
     /// `Poisoned`; `System` without a guest stack; `Limit` for a suspended call under too many others. A fresh one that is nested too deeply traps.
     #[inline]
     pub fn run(&self, store: &Store) -> Result<Exit> {
-        self.run_while(store, |_, _| false, |_| false)
+        self.run_while(store, (&Cell::new(false), |_, _| false), |_| false)
     }
 
     /// Like [`Call::run`], but goes on from stops for as long as `goes_on` says so, which is asked where the call is
-    /// suspended. It mustn't run this call. Before, `passes` is asked, to which the call still counts as running: it may only
-    /// look at words of the call's stack, and at what is in the store.
+    /// suspended. It mustn't run this call. Before, as long as `may_pass` is set, `passes` is asked, to which the call still counts as
+    /// running: it may only look at words of the call's stack, and at what is in the store.
     ///
     /// The processor expects each return where the last open call was made, so the loop is around the very place where
     /// the guest is left and resumed: then going back to a stop is the return that is expected.
@@ -302,13 +302,13 @@ impl Call {
     pub fn run_while(
         &self,
         store: &Store,
-        passes: impl Fn(Stopped, &GuestStack) -> bool,
+        (may_pass, passes): (&Cell<bool>, impl Fn(Stopped, &GuestStack) -> bool),
         mut goes_on: impl FnMut(Stopped) -> bool,
     ) -> Result<Exit> {
         let side = store.inner().thread_side;
         let mut thread = ReadyThread::already(side, store.inner().known_thread.get());
         loop {
-            let exit = self.enter_while(store, thread, &passes)?;
+            let exit = self.enter_while(store, thread, may_pass, &passes)?;
             if exit == switch::YIELDED {
                 self.yielded(store);
                 return Ok(Exit::Yielded);
@@ -328,7 +328,7 @@ impl Call {
     /// it is.
     #[inline(always)]
     pub(super) fn enter(&self, store: &Store, thread: Option<ReadyThread>) -> Result<u32> {
-        self.enter_while(store, thread, &|_, _| false)
+        self.enter_while(store, thread, &Cell::new(false), &|_, _| false)
     }
 
     /// The same, but resumes it at once where `passes` says so, see [`Call::run_while`].
@@ -337,6 +337,7 @@ impl Call {
         &self,
         store: &Store,
         thread: Option<ReadyThread>,
+        may_pass: &Cell<bool>,
         passes: &impl Fn(Stopped, &GuestStack) -> bool,
     ) -> Result<u32> {
         store.check(self.func.store)?;
@@ -403,6 +404,7 @@ impl Call {
                 let mut exit = switch::resume(context, self.left.get());
                 // What was to be entered is looked at behind this.
                 while exit == switch::STOPPED
+                    && may_pass.get()
                     && !self.goes_elsewhere.get()
                     && passes(self.note_stop(context), &*self.running.stack.get())
                 {

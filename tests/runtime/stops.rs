@@ -320,10 +320,6 @@ fn stops_work_by_each_method_of_changing_code() {
     }
 }
 
-fn never(_: Stopped, _: &GuestStack) -> bool {
-    false
-}
-
 #[test]
 fn a_call_is_resumed_at_once_where_that_is_wanted() {
     let world = debug_world();
@@ -339,7 +335,7 @@ fn a_call_is_resumed_at_once_where_that_is_wanted() {
         passed.set(passed.get() + 1);
         passed.get() % 3 != 0
     };
-    let exit = call.run_while(&world.store, passes, |stopped| {
+    let exit = call.run_while(&world.store, (&Cell::new(true), passes), |stopped| {
         stops.set(stops.get() + 1);
         let activation = call.activation().unwrap();
         assert_eq!((activation.pc, activation.fp), (stopped.pc, stopped.fp));
@@ -360,14 +356,17 @@ fn a_call_goes_on_from_stops_for_as_long_as_it_is_told() {
     arm(&world, &module, 0, true);
     let call = Call::new(&world.store, world.func(instance, "twice"), &[Value::I32(3)]).unwrap();
     let (mut epochs, mut last) = (vec![call.epoch()], None);
-    let exit = call.run_while(&world.store, never, |stopped| {
+    let exit = call.run_while(&world.store, (&Cell::new(false), |_, _| false), |stopped| {
         assert_eq!(call.state(), RunState::Suspended);
         let activation = call.activation().unwrap();
         assert_eq!((activation.pc, activation.fp), (stopped.pc, stopped.fp));
         assert_eq!(world.store.walk(&activation).count(), 2);
         // Other calls may run meanwhile.
         let other = Call::new(&world.store, world.func(instance, "sum"), &[Value::I32(1)]).unwrap();
-        assert!(matches!(other.run_while(&world.store, never, |_| true).unwrap(), Exit::Finished));
+        assert!(matches!(
+            other.run_while(&world.store, (&Cell::new(false), |_, _| false), |_| true).unwrap(),
+            Exit::Finished
+        ));
         epochs.push(call.epoch());
         last = Some(stopped);
         epochs.len() < 5
@@ -375,11 +374,14 @@ fn a_call_goes_on_from_stops_for_as_long_as_it_is_told() {
     assert!(matches!(exit.unwrap(), Exit::Stopped(stopped) if Some(stopped) == last));
     assert!(epochs.is_sorted_by(|a, b| a < b));
     assert_eq!(call.state(), RunState::Suspended);
-    assert!(matches!(call.run_while(&world.store, never, |_| true).unwrap(), Exit::Finished));
+    assert!(matches!(
+        call.run_while(&world.store, (&Cell::new(false), |_, _| false), |_| true).unwrap(),
+        Exit::Finished
+    ));
     assert_eq!(call.results(&world.store).unwrap(), [Value::I32(12)]);
     // A store that is poisoned at a stop isn't entered again.
     let call = Call::new(&world.store, world.func(instance, "sum"), &[Value::I32(3)]).unwrap();
-    let exit = call.run_while(&world.store, never, |_| {
+    let exit = call.run_while(&world.store, (&Cell::new(false), |_, _| false), |_| {
         world.store.poison("enough");
         true
     });
