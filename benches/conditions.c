@@ -2,11 +2,11 @@
  * least of its rounds, of this thread's CPU time, per turn of a loop of the guest's that has one breakpoint. */
 #define _GNU_SOURCE
 #include "must.h"
+#include "now.h"
 #include "pellucid.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROUNDS = 9, TURNS = 2000000 };
 
@@ -24,13 +24,6 @@ enum { FIRST = 2, IN_THE_MIDST = 8, STORE = 16 };
 static pellucid_store_t *store;
 static pellucid_module_t *module;
 static pellucid_func_t loop;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 static double per_turn(void)
 {

@@ -2,11 +2,11 @@
  * least of its rounds, of this thread's CPU time, per call in a loop of the guest's, or per edit. */
 #define _GNU_SOURCE
 #include "must.h"
+#include "now.h"
 #include "pellucid.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROUNDS = 7, MANY = 10000000, TRACED = 200000, FUNCTIONS = 10000, EDITS = 20 };
 
@@ -28,13 +28,6 @@ static char text[sizeof head + sizeof loops + FUNCTIONS * sizeof one];
 static pellucid_store_t *store;
 static pellucid_module_t *module;
 static pellucid_instance_t instance;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 static double per_call(const char *name, int turns)
 {

@@ -3,13 +3,13 @@
  * time, per turn of a loop with one such operator. */
 #define _GNU_SOURCE
 #include "must.h"
+#include "now.h"
 #include "pellucid.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <ucontext.h>
 
 enum { ROUNDS = 7, MANY = 10000000, WATCHED = 300000, FAULTS = 20000, PAGE = 4096, TRAP_FLAG = 0x100 };
@@ -28,13 +28,6 @@ static const char text[] =
 
 static pellucid_store_t *store;
 static pellucid_instance_t instance;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 static double per_turn(const char *name, int turns)
 {

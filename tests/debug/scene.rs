@@ -4,7 +4,7 @@ use crate::skip;
 use pellucid::base::{
     Config, Error, ErrorKind, Func, FuncIndex, FuncType, Instance, StoreLimits, ValType, Value, WasmPc,
 };
-use pellucid::debug::{Action, DebugCall, Debuggee, Edit, Event, EventKind, Frame, FrameKind};
+use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Edit, Event, EventKind, Frame, FrameKind, Resume};
 use pellucid::runtime::{Engine, Extern, Module};
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
@@ -97,6 +97,16 @@ impl Scene {
 
     pub fn begin(&self, export: &str, args: &[Value]) -> DebugCall {
         self.debuggee.call_begin(self.func(export), args).unwrap()
+    }
+
+    /// A call that has paused at an operator, and its frame.
+    pub fn paused(&self, export: &str, args: &[Value], at: (u32, usize)) -> (DebugCall, Frame) {
+        let id = self.add(at.0, at.1);
+        let call = self.begin(export, args);
+        assert_eq!(call.resume(&self.debuggee, Resume::Continue).unwrap(), CallState::Paused);
+        self.edit(|edit| edit.remove(id));
+        let frame = call.frame(&self.debuggee).unwrap().unwrap();
+        (call, frame)
     }
 
     /// The pc of an operator of a function, by their numbers.

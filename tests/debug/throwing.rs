@@ -2,7 +2,7 @@
 
 use crate::scene::{Scene, kind, module};
 use pellucid::base::{ErrorKind, ExnRef, StoreLimits, Tag, TrapCode, Value};
-use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, Frame, FrameKind, Resume};
+use pellucid::debug::{Action, CallState, DebugCall, Debuggee, Event, EventKind, FrameKind, Resume};
 use pellucid::runtime::Extern;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -116,16 +116,6 @@ fn tag(scene: &Scene, name: &str) -> Tag {
     }
 }
 
-/// A call that has paused at a breakpoint at an operator, and its frame.
-fn paused(scene: &Scene, export: &str, args: &[Value], at: (u32, usize)) -> (DebugCall, Frame) {
-    let id = scene.add(at.0, at.1);
-    let call = scene.begin(export, args);
-    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
-    scene.edit(|edit| edit.remove(id));
-    let frame = call.frame(&scene.debuggee).unwrap().unwrap();
-    (call, frame)
-}
-
 fn finish(scene: &Scene, call: &DebugCall) -> Vec<Value> {
     assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Finished, "{:?}", call.error());
     call.results(&scene.debuggee).unwrap()
@@ -155,7 +145,7 @@ fn throws(scene: &Scene) -> Throws {
 #[test]
 fn a_frame_catches_what_it_throws_itself() {
     let scene = Scene::new(TEXT);
-    let (call, frame) = paused(&scene, "own", &[Value::I32(0)], (1, 7));
+    let (call, frame) = scene.paused("own", &[Value::I32(0)], (1, 7));
     let log = throws(&scene);
     scene.debuggee.frame_throw(&frame, tag(&scene, "e"), &[Value::I32(7)]).unwrap();
     // Until it goes on it stands as it did, and can be written to.
@@ -170,7 +160,7 @@ fn a_frame_catches_what_it_throws_itself() {
 #[test]
 fn a_caller_catches_it_and_goes_on_as_always() {
     let scene = Scene::new(TEXT);
-    let (call, frame) = paused(&scene, "outer", &[Value::I32(0)], (2, 0));
+    let (call, frame) = scene.paused("outer", &[Value::I32(0)], (2, 0));
     let log = throws(&scene);
     let caller = scene.debuggee.frame_caller(&frame).unwrap().unwrap();
     scene.debuggee.frame_write_local(&caller, 1, &Value::I32(300)).unwrap();
@@ -183,7 +173,7 @@ fn a_caller_catches_it_and_goes_on_as_always() {
 fn what_nobody_catches_ends_the_call() {
     let scene = Scene::new(TEXT);
     for (export, at) in [("own", (1, 7)), ("outer", (2, 0))] {
-        let (call, frame) = paused(&scene, export, &[Value::I32(0)], at);
+        let (call, frame) = scene.paused(export, &[Value::I32(0)], at);
         let log = scene.log(EventKind::ALL);
         scene.debuggee.frame_throw(&frame, tag(&scene, "f"), &[]).unwrap();
         assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Trapped);
@@ -233,7 +223,7 @@ fn steps_and_breakpoints_go_on_where_it_is_caught() {
     let scene = Scene::new(TEXT);
     for (export, at, lands) in [("own", (1, 7), (1, 11)), ("outer", (2, 0), (3, 9))] {
         for (how, expected) in [(Resume::Step, EventKind::Step), (Resume::Continue, EventKind::Breakpoint)] {
-            let (call, frame) = paused(&scene, export, &[Value::I32(0)], at);
+            let (call, frame) = scene.paused(export, &[Value::I32(0)], at);
             // Where it is thrown nothing stops any more.
             let ids = [scene.add(at.0, at.1), scene.add(lands.0, lands.1)];
             let log = throws(&scene);
@@ -260,26 +250,26 @@ fn steps_and_breakpoints_go_on_where_it_is_caught() {
 fn references_are_given_and_thrown_once_more() {
     let scene = Scene::new(TEXT);
     let e = tag(&scene, "e");
-    let (call, frame) = paused(&scene, "refs", &[], (4, 4));
+    let (call, frame) = scene.paused("refs", &[], (4, 4));
     scene.debuggee.frame_throw(&frame, e, &[Value::I32(8)]).unwrap();
     scene.debuggee.store().collect_garbage().unwrap();
     throws(&scene);
     assert_eq!(finish(&scene, &call), [Value::I32(8)]);
     scene.debuggee.clear_event_handler().unwrap();
-    let (call, frame) = paused(&scene, "refs", &[], (4, 4));
+    let (call, frame) = scene.paused("refs", &[], (4, 4));
     let exception = scene.debuggee.store().exnref_new(e, &[Value::I32(6)]).unwrap();
     scene.debuggee.frame_throw_again(&frame, exception).unwrap();
     throws(&scene);
     assert_eq!(finish(&scene, &call), [Value::I32(6)]);
     scene.debuggee.clear_event_handler().unwrap();
-    let (call, frame) = paused(&scene, "outer", &[Value::I32(0)], (2, 0));
+    let (call, frame) = scene.paused("outer", &[Value::I32(0)], (2, 0));
     scene.debuggee.frame_throw_again(&frame, exception).unwrap();
     throws(&scene);
     assert_eq!(finish(&scene, &call), [Value::I32(1106)]);
     let stranger = ExnRef { store: scene.debuggee.store().id(), index: 1 << 40 };
     let (_call, frame) = {
         scene.debuggee.clear_event_handler().unwrap();
-        paused(&scene, "refs", &[], (4, 4))
+        scene.paused("refs", &[], (4, 4))
     };
     assert_eq!(kind(scene.debuggee.frame_throw_again(&frame, stranger)), ErrorKind::OutOfRange);
 }
@@ -287,7 +277,7 @@ fn references_are_given_and_thrown_once_more() {
 #[test]
 fn older_blocks_catch_it_and_keep_it() {
     let scene = Scene::new(TEXT);
-    let (call, frame) = paused(&scene, "legacy", &[], (6, 6));
+    let (call, frame) = scene.paused("legacy", &[], (6, 6));
     let log = throws(&scene);
     scene.debuggee.frame_throw(&frame, tag(&scene, "e"), &[Value::I32(5)]).unwrap();
     scene.add(6, 8);
@@ -322,18 +312,18 @@ fn it_is_thrown_in_a_loop() {
 fn moving_the_frame_takes_it_back_and_throwing_again_replaces_it() {
     let scene = Scene::new(TEXT);
     let (e, f) = (tag(&scene, "e"), tag(&scene, "f"));
-    let (call, frame) = paused(&scene, "own", &[Value::I32(0)], (1, 7));
+    let (call, frame) = scene.paused("own", &[Value::I32(0)], (1, 7));
     scene.debuggee.frame_throw(&frame, f, &[]).unwrap();
     scene.debuggee.frame_return(&frame, &[Value::I32(77)]).unwrap();
     assert_eq!(finish(&scene, &call), [Value::I32(77)]);
-    let (call, frame) = paused(&scene, "own", &[Value::I32(0)], (1, 7));
+    let (call, frame) = scene.paused("own", &[Value::I32(0)], (1, 7));
     scene.debuggee.frame_throw(&frame, f, &[]).unwrap();
     scene.debuggee.frame_throw(&frame, e, &[Value::I32(3)]).unwrap();
     throws(&scene);
     assert_eq!(finish(&scene, &call), [Value::I32(1103)]);
     // In the handler that is told of it, too, where the frame itself catches it.
     scene.debuggee.clear_event_handler().unwrap();
-    let (call, frame) = paused(&scene, "own", &[Value::I32(0)], (1, 7));
+    let (call, frame) = scene.paused("own", &[Value::I32(0)], (1, 7));
     scene.debuggee.frame_throw(&frame, e, &[Value::I32(3)]).unwrap();
     let handler = |debuggee: &Debuggee, event: &Event| {
         debuggee.frame_return(&event.frame.unwrap(), &[Value::I32(78)]).unwrap();
@@ -348,7 +338,7 @@ fn what_is_wrong_is_refused_and_changes_nothing() {
     let scene = Scene::new(TEXT);
     let (e, o) = (tag(&scene, "e"), tag(&scene, "o"));
     let debuggee = &scene.debuggee;
-    let (call, frame) = paused(&scene, "outer", &[Value::I32(4)], (2, 0));
+    let (call, frame) = scene.paused("outer", &[Value::I32(4)], (2, 0));
     assert_eq!(kind(debuggee.frame_throw(&frame, e, &[])), ErrorKind::InvalidArgument);
     assert_eq!(kind(debuggee.frame_throw(&frame, e, &[Value::I64(1)])), ErrorKind::TypeMismatch);
     assert_eq!(kind(debuggee.frame_throw(&frame, Tag { index: 99, ..e }, &[])), ErrorKind::OutOfRange);
@@ -362,7 +352,7 @@ fn what_is_wrong_is_refused_and_changes_nothing() {
     assert_eq!(finish(&scene, &call), [Value::I32(1104)]);
     assert_eq!(kind(debuggee.frame_throw(&frame, e, &[Value::I32(1)])), ErrorKind::StaleHandle);
     // There is no code for a catch that nothing leads to.
-    let (call, frame) = paused(&scene, "lone", &[], (8, 2));
+    let (call, frame) = scene.paused("lone", &[], (8, 2));
     assert_eq!(kind(debuggee.frame_throw(&frame, e, &[Value::I32(1)])), ErrorKind::NotFound);
     assert_eq!(finish(&scene, &call), []);
 }
@@ -437,7 +427,7 @@ fn what_is_carried_is_kept() {
 #[test]
 fn what_was_written_before_is_there_where_it_is_caught() {
     let scene = Scene::new(TEXT);
-    let (call, frame) = paused(&scene, "sets", &[Value::I32(1)], (9, 4));
+    let (call, frame) = scene.paused("sets", &[Value::I32(1)], (9, 4));
     scene.debuggee.frame_write_local(&frame, 0, &Value::I32(41)).unwrap();
     scene.debuggee.frame_throw(&frame, tag(&scene, "f"), &[]).unwrap();
     throws(&scene);

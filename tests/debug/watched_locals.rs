@@ -68,18 +68,15 @@ fn log(scene: &Scene) -> Rc<RefCell<Vec<Told>>> {
     log
 }
 
-/// A call that has paused at an operator, and its frame.
-fn paused(scene: &Scene, export: &str, args: &[Value], at: (u32, usize)) -> (DebugCall, Frame) {
-    let id = scene.add(at.0, at.1);
-    let call = scene.begin(export, args);
-    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
-    scene.edit(|edit| edit.remove(id));
-    let frame = call.frame(&scene.debuggee).unwrap().unwrap();
-    (call, frame)
-}
-
 fn go_on(scene: &Scene, call: &DebugCall) -> CallState {
     call.resume(&scene.debuggee, Resume::Continue).unwrap()
+}
+
+/// Goes on up to where it pauses at an operator.
+fn go_to(scene: &Scene, call: &DebugCall, at: (u32, usize)) {
+    let stop = scene.add(at.0, at.1);
+    assert_eq!(go_on(scene, call), CallState::Paused);
+    scene.edit(|edit| edit.remove(stop));
 }
 
 /// What a call is told until it is over.
@@ -101,7 +98,7 @@ const DOWN: &str = r#"(module
 #[test]
 fn one_frame_of_a_recursion_is_watched() {
     let scene = Scene::new(DOWN);
-    let (call, frame) = paused(&scene, "down", &[Value::I32(2)], (0, 0));
+    let (call, frame) = scene.paused("down", &[Value::I32(2)], (0, 0));
     let id = watch(&scene.debuggee, &frame, 1, BOTH);
     let info = scene.debuggee.watchpoint(id).unwrap();
     let key = scene.debuggee.frame_key(&frame).unwrap();
@@ -116,18 +113,14 @@ fn one_frame_of_a_recursion_is_watched() {
     let info = scene.debuggee.watchpoint(id).unwrap();
     assert_eq!((info.hits, info.enabled, info.is_over), (4, false, true));
     // Another that stands where it stood is another.
-    let (call, _) = paused(&scene, "down", &[Value::I32(2)], (0, 0));
+    let (call, _) = scene.paused("down", &[Value::I32(2)], (0, 0));
     assert_eq!(to_the_end(&scene, &call), []);
     assert_eq!(scene.debuggee.watchpoint(id).unwrap().hits, 4);
     // One further out, looked at from one further in.
-    let (call, innermost) = paused(&scene, "down", &[Value::I32(1)], (0, 0));
-    let stop = scene.add(0, 1);
-    assert_eq!(go_on(&scene, &call), CallState::Paused);
-    scene.edit(|edit| edit.remove(stop));
+    let (call, innermost) = scene.paused("down", &[Value::I32(1)], (0, 0));
+    go_to(&scene, &call, (0, 1));
     assert!(!scene.debuggee.frame_is_valid(&innermost));
-    let stop = scene.add(0, 0);
-    assert_eq!(go_on(&scene, &call), CallState::Paused);
-    scene.edit(|edit| edit.remove(stop));
+    go_to(&scene, &call, (0, 0));
     let inner = call.frame(&scene.debuggee).unwrap().unwrap();
     let outer = scene.debuggee.frame_caller(&inner).unwrap().unwrap();
     let [of_outer, of_inner] = [outer, inner].map(|frame| watch(&scene.debuggee, &frame, 1, WRITE));
@@ -248,7 +241,7 @@ const TAILS: &str = r#"(module
 #[test]
 fn a_tail_call_ends_it() {
     let scene = Scene::new(TAILS);
-    let (call, frame) = paused(&scene, "f", &[Value::I32(3)], (0, 0));
+    let (call, frame) = scene.paused("f", &[Value::I32(3)], (0, 0));
     let id = watch(&scene.debuggee, &frame, 0, WRITE);
     assert_eq!(go_on(&scene, &call), CallState::Paused);
     assert_eq!(all_told(&scene, &call.event().unwrap()), [(WRITE, Some(3), 4, 3, 2)]);
@@ -273,7 +266,7 @@ const THROWS: &str = r#"(module (tag $e (export "e"))
 #[test]
 fn an_exception_ends_frames_that_do_not_catch_it() {
     let scene = Scene::new(THROWS);
-    let (call, thrower) = paused(&scene, "run", &[Value::I32(3)], (0, 0));
+    let (call, thrower) = scene.paused("run", &[Value::I32(3)], (0, 0));
     let catcher = scene.debuggee.frame_caller(&thrower).unwrap().unwrap();
     let [of_thrower, of_catcher] = [thrower, catcher].map(|frame| watch(&scene.debuggee, &frame, 0, WRITE));
     assert_eq!(go_on(&scene, &call), CallState::Paused);
@@ -292,7 +285,7 @@ fn an_exception_ends_frames_that_do_not_catch_it() {
     assert_eq!(call.state(), CallState::Finished);
     assert!(is_over(&scene, of_catcher));
     // By the host.
-    let (call, thrower) = paused(&scene, "run", &[Value::I32(3)], (0, 0));
+    let (call, thrower) = scene.paused("run", &[Value::I32(3)], (0, 0));
     let tag: Tag = match scene.debuggee.store().instance_export(scene.instance, "e").unwrap() {
         Some(Extern::Tag(tag)) => tag,
         other => panic!("{other:?}"),
@@ -308,7 +301,7 @@ fn an_exception_ends_frames_that_do_not_catch_it() {
 fn the_end_of_a_call_ends_it_however_it_comes() {
     let wat = r#"(module (func (export "trap") (param i32) (local.set 0 (i32.const 1)) unreachable))"#;
     let scene = Scene::new(wat);
-    let (call, frame) = paused(&scene, "trap", &[Value::I32(0)], (0, 0));
+    let (call, frame) = scene.paused("trap", &[Value::I32(0)], (0, 0));
     let id = watch(&scene.debuggee, &frame, 0, WRITE);
     assert_eq!(to_the_end(&scene, &call), [(WRITE, Some(1), 2, 0, 1)]);
     assert_eq!((call.state(), is_over(&scene, id)), (CallState::Trapped, true));
@@ -317,11 +310,11 @@ fn the_end_of_a_call_ends_it_however_it_comes() {
         let target = WatchTarget::Local { frame: dead, local: 0 };
         assert_eq!(kind(edit.watch(&scene.debuggee, target, WRITE)), ErrorKind::InvalidState);
     });
-    let (call, frame) = paused(&scene, "trap", &[Value::I32(0)], (0, 0));
+    let (call, frame) = scene.paused("trap", &[Value::I32(0)], (0, 0));
     let id = watch(&scene.debuggee, &frame, 0, WRITE);
     drop(call);
     assert!(is_over(&scene, id));
-    let (call, frame) = paused(&scene, "trap", &[Value::I32(0)], (0, 0));
+    let (call, frame) = scene.paused("trap", &[Value::I32(0)], (0, 0));
     let id = watch(&scene.debuggee, &frame, 0, WRITE);
     call.trap(&scene.debuggee, "enough".into()).unwrap();
     assert!(is_over(&scene, id));
@@ -352,7 +345,7 @@ fn a_host_function_may_watch_whoever_has_called_it() {
 #[test]
 fn what_the_host_writes_is_found() {
     let scene = Scene::new(DOWN);
-    let (call, frame) = paused(&scene, "down", &[Value::I32(1)], (0, 1));
+    let (call, frame) = scene.paused("down", &[Value::I32(1)], (0, 1));
     let id = watch(&scene.debuggee, &frame, 1, WRITE);
     let write = |frame: &Frame, value: i32| scene.debuggee.frame_write_local(frame, 1, &Value::I32(value)).unwrap();
     write(&frame, 40);
@@ -363,9 +356,7 @@ fn what_the_host_writes_is_found() {
     assert_eq!(go_on(&scene, &call), CallState::Paused);
     assert_eq!(all_told(&scene, &call.event().unwrap()), [(WRITE, Some(1), 2, 41, 1)]);
     // One that waits.
-    let stop = scene.add(0, 0);
-    assert_eq!(go_on(&scene, &call), CallState::Paused);
-    scene.edit(|edit| edit.remove(stop));
+    go_to(&scene, &call, (0, 0));
     let inner = call.frame(&scene.debuggee).unwrap().unwrap();
     let outer = scene.debuggee.frame_caller(&inner).unwrap().unwrap();
     write(&outer, 50);
@@ -378,7 +369,7 @@ fn what_the_host_writes_is_found() {
     assert_eq!(call.results(&scene.debuggee).unwrap(), [Value::I32(150)]);
     assert_eq!(scene.debuggee.watchpoint(id).unwrap().hits, 4);
     // What was there already is no change, nor is what an event handler writes.
-    let (call, frame) = paused(&scene, "down", &[Value::I32(0)], (0, 2));
+    let (call, frame) = scene.paused("down", &[Value::I32(0)], (0, 2));
     let id = watch(&scene.debuggee, &frame, 1, WRITE);
     write(&frame, 7);
     write(&frame, 0);
@@ -400,7 +391,7 @@ fn what_the_host_writes_is_found() {
 fn interventions_move_it_or_end_it() {
     let scene = Scene::new(DOWN);
     // It begins again.
-    let (call, frame) = paused(&scene, "down", &[Value::I32(0)], (0, 2));
+    let (call, frame) = scene.paused("down", &[Value::I32(0)], (0, 2));
     scene.debuggee.frame_write_local(&frame, 1, &Value::I32(6)).unwrap();
     let id = watch(&scene.debuggee, &frame, 1, WRITE);
     let frame = scene.debuggee.frame_restart(&frame).unwrap();
@@ -414,10 +405,8 @@ fn interventions_move_it_or_end_it() {
     assert!(is_over(&scene, id));
     // It is dropped, or has to return.
     for returns in [false, true] {
-        let (call, _) = paused(&scene, "down", &[Value::I32(1)], (0, 7));
-        let stop = scene.add(0, 0);
-        assert_eq!(go_on(&scene, &call), CallState::Paused);
-        scene.edit(|edit| edit.remove(stop));
+        let (call, _) = scene.paused("down", &[Value::I32(1)], (0, 7));
+        go_to(&scene, &call, (0, 0));
         let inner = call.frame(&scene.debuggee).unwrap().unwrap();
         let outer = scene.debuggee.frame_caller(&inner).unwrap().unwrap();
         let [of_outer, of_inner] = [outer, inner].map(|frame| watch(&scene.debuggee, &frame, 1, WRITE));
@@ -437,7 +426,7 @@ fn interventions_move_it_or_end_it() {
 #[test]
 fn what_is_over_stays_so_and_what_is_disabled_knows() {
     let scene = Scene::new(DOWN);
-    let (call, frame) = paused(&scene, "down", &[Value::I32(0)], (0, 0));
+    let (call, frame) = scene.paused("down", &[Value::I32(0)], (0, 0));
     let [id, other] = [(); 2].map(|()| watch(&scene.debuggee, &frame, 1, WRITE));
     scene.edit(|edit| edit.enable(id, false));
     assert_eq!(go_on(&scene, &call), CallState::Paused);
@@ -456,7 +445,7 @@ fn what_is_over_stays_so_and_what_is_disabled_knows() {
     };
     assert_eq!(kind(enable(id)), ErrorKind::InvalidState);
     scene.edit(|edit| edit.enable(id, false));
-    let (call, frame) = paused(&scene, "down", &[Value::I32(0)], (0, 0));
+    let (call, frame) = scene.paused("down", &[Value::I32(0)], (0, 0));
     let disabled = scene.edit(|edit| {
         let id = edit.watch(&scene.debuggee, WatchTarget::Local { frame, local: 1 }, WRITE).unwrap();
         edit.enable(id, false);
@@ -472,7 +461,7 @@ fn what_is_over_stays_so_and_what_is_disabled_knows() {
 #[test]
 fn bad_frames_and_locals_are_refused() {
     let scene = Scene::new(DOWN);
-    let (call, frame) = paused(&scene, "down", &[Value::I32(0)], (0, 0));
+    let (call, frame) = scene.paused("down", &[Value::I32(0)], (0, 0));
     let target = |frame, local| WatchTarget::Local { frame, local };
     let mut session = Edit::begin(&scene.debuggee).unwrap();
     let mut refused = |target, access| kind(session.watch(&scene.debuggee, target, access));
@@ -496,7 +485,7 @@ fn options_and_expressions_are_those_of_all_watchpoints() {
           (loop $again
             (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))))"#,
     );
-    let (call, frame) = paused(&scene, "count", &[Value::I32(9)], (0, 0));
+    let (call, frame) = scene.paused("count", &[Value::I32(9)], (0, 0));
     let id = watch(&scene.debuggee, &frame, 1, WRITE);
     let options = BreakpointOptions { ignore_count: 1, is_one_shot: true, ..BreakpointOptions::default() };
     scene.edit(|edit| {
@@ -529,7 +518,7 @@ fn every_type_of_local_is_told() {
             (local.set $v (v128.const i64x2 1 2)) (local.set $o (struct.new $s (i32.const 5)))
             (local.set $l (i64.const -1)) (local.set $d (f64.const 1.5))))"#,
     );
-    let (call, frame) = paused(&scene, "run", &[], (0, 0));
+    let (call, frame) = scene.paused("run", &[], (0, 0));
     for local in 0..4 {
         watch(&scene.debuggee, &frame, local, WRITE);
     }
@@ -551,7 +540,7 @@ fn nothing_is_armed_any_more_when_it_is_over() {
         r#"(module (func (export "spin") (param $n i32)
           (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#,
     );
-    let (call, frame) = paused(&scene, "spin", &[Value::I32(2)], (0, 0));
+    let (call, frame) = scene.paused("spin", &[Value::I32(2)], (0, 0));
     let spin = || {
         let begun = Instant::now();
         scene.call("spin", &[Value::I32(200_000)]).unwrap();
