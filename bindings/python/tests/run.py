@@ -16,11 +16,12 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 BINDING = os.path.dirname(TESTS)
 
 
-def environment(folder, *packages):
-    """The Python of a new virtual environment."""
-    venv.create(folder, with_pip=True)
+def environment(folder, *packages, pip=None):
+    """The Python of a new virtual environment, with packages that its own pip or that of another has installed."""
+    venv.create(folder, with_pip=pip is None)
     python = os.path.join(folder, "bin", "python")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages], check=True)
+    subprocess.run([pip or python, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check", "install", *packages],
+                   check=True)
     return python
 
 
@@ -36,7 +37,7 @@ def main(library, *names):
         print(wheel, flush=True)
         if not re.fullmatch(r"pellucid-[\d.]+-py3-none-manylinux_2_\d+_x86_64\.whl", wheel):
             raise SystemExit(f"{wheel}: a wheel of this name isn't for the systems that the library runs on")
-        python = environment(os.path.join(folder, "tested"), os.path.join(dist, wheel), "numpy", "mypy")
+        python = environment(os.path.join(folder, "tested"), os.path.join(dist, wheel), "numpy", "mypy", pip=builder)
         empty = os.path.join(folder, "empty")
         os.mkdir(empty)
         what = names or ["discover", "-s", TESTS]
