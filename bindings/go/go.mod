@@ -1,0 +1,3 @@
+module pellucid.dev/go/pellucid
+
+go 1.21
