@@ -2,6 +2,10 @@
 #ifndef PELLUCID_GO_BRIDGE_H
 #define PELLUCID_GO_BRIDGE_H
 
+#ifndef PELLUCID_GO_LINKED
+#error "pellucid has no static library for this platform: install the shared one, and build with -tags pellucid_shared"
+#endif
+
 #include <stdlib.h>
 #include "pellucid.h"
 

@@ -250,11 +250,28 @@ func (e *Event) Watched() ([]WatchHit, error) {
 func (s *Store) CoreDump(w io.Writer, name string, withoutMemories bool) error {
 	data, size := text(name)
 	options := flag(withoutMemories)
-	return s.run(context.Background(), func(object **C.pellucid_error_t) C.pellucid_status_t {
-		key := s.register(w)
+	noted := &notingWriter{w: w}
+	err := s.run(context.Background(), func(object **C.pellucid_error_t) C.pellucid_status_t {
+		key := s.register(io.Writer(noted))
 		defer s.unregister(key)
 		return C.pellucid_status_t(C.plgo_core_dump(s.c(), data, size, options, key, object))
 	})
+	if err != nil && noted.err != nil {
+		return &HostError{Err: noted.err}
+	}
+	return err
+}
+
+// A notingWriter notes what its writer has failed with.
+type notingWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (n *notingWriter) Write(bytes []byte) (int, error) {
+	written, err := n.w.Write(bytes)
+	n.err = err
+	return written, err
 }
 
 // LogPoint is what a log point tells.

@@ -2,5 +2,8 @@
 
 package pellucid
 
-// #cgo pkg-config: pellucid
+/*
+#cgo CFLAGS: -DPELLUCID_GO_LINKED
+#cgo pkg-config: pellucid
+*/
 import "C"

@@ -3,7 +3,7 @@
 package pellucid
 
 /*
-#cgo CFLAGS: -I${SRCDIR}/include
+#cgo CFLAGS: -I${SRCDIR}/include -DPELLUCID_GO_LINKED
 #cgo linux,amd64 LDFLAGS: ${SRCDIR}/lib/linux-amd64/libpellucid.a -lm -lpthread -ldl
 */
 import "C"

@@ -27,4 +27,4 @@
 // early is found, and what was never closed is told on standard error.
 package pellucid
 
-//go:generate go run ./internal/typed
+//go:generate go run ./internal/typed typed.go

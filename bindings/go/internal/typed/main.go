@@ -1,4 +1,4 @@
-// Command typed writes typed.go: functions of up to eight parameters, with no result, one or two, on either side.
+// Command typed writes the file that it is told: functions of up to eight parameters, with no result, one or two, on either side.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	}
 	source, err := format.Source(b.Bytes())
 	if err == nil {
-		err = os.WriteFile("typed.go", source, 0o644)
+		err = os.WriteFile(os.Args[1], source, 0o644)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
