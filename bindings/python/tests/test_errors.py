@@ -1,5 +1,6 @@
 """What goes wrong: traps, exits, exceptions of the guest's and of Python's, with the guest's frames."""
 
+import sys
 import traceback
 import unittest
 
@@ -64,7 +65,8 @@ class Errors(Base):
         start, first, end = self.it.module.func_range(3)
         self.assertTrue(first <= frame.pc < end)
         self.assertEqual(self.it.module.func_at(frame.pc), 3)
-        self.assertIn("m!div", "".join(traceback.format_exception(caught.exception)))
+        if sys.version_info >= (3, 11):
+            self.assertIn("m!div", "".join(traceback.format_exception(caught.exception)))
 
     def test_python_exceptions_arrive_unchanged(self):
         for raised in (Own("text", 7), KeyError("key"), KeyboardInterrupt(), SystemExit(3), ZeroDivisionError(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes as c
 import itertools
 import os
@@ -210,6 +209,7 @@ class Call:
         """Runs the call to its end and returns its result, letting others run while it waits for coroutines of the host, and
         whenever it has computed for `slice` seconds; None means that it needn't. Cancellation ends the guest.
         """
+        import asyncio  # Which takes longer to import than the rest of the package.
         while True:
             state = self.resume(timeout=slice)
             if state == CallState.PAUSED:
@@ -252,6 +252,7 @@ class Call:
 
     async def _wait_for_files(self) -> None:
         """Until what a function of WASI's waits for is there: files, or a point in time. Which of them, it finds out by itself."""
+        import asyncio
         count, deadline = c.c_size_t(), c.c_uint64()
         check(n.pellucid_call_awaited_files(self._valid(), None, 0, c.byref(count), c.byref(deadline)))
         files = (n.AwaitedFile * count.value)()

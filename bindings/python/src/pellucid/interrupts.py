@@ -105,8 +105,8 @@ def _in_child() -> None:
     main.lock = threading.Lock()
     if main.is_watching:
         main.is_watching = False
-        if _ours and signal.set_wakeup_fd(-1) not in _ours:
-            return
+        if signal.set_wakeup_fd(-1) in _ours:
+            _ours.clear()
         watch()
 
 
