@@ -75,6 +75,9 @@ class Call:
 
     def __init__(self, func: Func, *args: Any) -> None:
         self._pointer: c.c_void_p | None = None
+        # What `debug.event` has given, which is over when the call runs on.
+        self._event: Any = None
+        self._error: BaseException | None = None
         self.func = func
         self.store = store = func.store
         self._handle = store._open()
@@ -100,8 +103,14 @@ class Call:
             waiting = self.store._waiting.pop(self._token(), None)
             if waiting is not None:
                 waiting.coroutine.close()
+            self._end_event()
             pointer, self._pointer = self._pointer, None
             n.pellucid_call_delete(pointer)
+
+    def _end_event(self) -> None:
+        if self._event is not None:
+            self._event._pointer = None
+            self._event = None
 
     def __del__(self) -> None:
         # Wherever this runs, somebody else may use the store: who uses it next deletes the call.
@@ -122,6 +131,7 @@ class Call:
     def resume(self, mode: Resume = Resume.CONTINUE, *, timeout: float | None = None) -> CallState:
         """Runs the call until it is over, pauses or waits; or, with a timeout in seconds, for so long at most: then it pauses."""
         pointer, store = self._valid(), self.store
+        self._end_event()
         state, error = c.c_uint32(), c.c_void_p()
         with running(store):
             if timeout is None:
@@ -149,9 +159,34 @@ class Call:
 
     def error(self) -> BaseException:
         """What the call has failed with."""
-        error = c.c_void_p()
-        check(n.pellucid_call_error(self._valid(), c.byref(error)))
-        return exception(n.pellucid_error_status(error), error, self.store)
+        if self._error is None:
+            error = c.c_void_p()
+            check(n.pellucid_call_error(self._valid(), c.byref(error)))
+            self._error = exception(n.pellucid_error_status(error), error, self.store)
+        return self._error
+
+    # Steps, with an engine for debugging; see `pellucid.debug`.
+
+    def step(self) -> CallState:
+        """Runs one operator."""
+        return self.resume(Resume.STEP)
+
+    def step_over(self, frame: Any = None) -> CallState:
+        """Runs to the frame's next operator, whatever it calls; of the innermost frame unless another is given."""
+        return self._to(Resume.STEP_OVER, frame)
+
+    def step_out(self, frame: Any = None) -> CallState:
+        """Runs to where the frame's caller goes on."""
+        return self._to(Resume.STEP_OUT, frame)
+
+    def run_to(self, pc: int, frame: Any = None) -> CallState:
+        """Runs until the frame comes to an operator of its module."""
+        return self._to(Resume.RUN_TO, frame, pc)
+
+    def _to(self, mode: Resume, frame: Any, pc: int = 0) -> CallState:
+        if frame is not None or pc:
+            check(n.pellucid_call_set_goal(self._valid(), frame._ref if frame is not None else None, pc))
+        return self.resume(mode)
 
     def trap(self, message: str) -> None:
         """Ends the call where it stands, with a trap."""

@@ -245,8 +245,9 @@ def attach(exception: BaseException, frames: tuple[GuestFrame, ...]) -> None:
         exception.add_note("\n".join(["Guest frames, innermost first:", *(f"  {frame}" for frame in frames)]))
 
 
-def exception(status: int, error: c.c_void_p, store: Store | None = None) -> BaseException:
-    """The exception for what a function of the library answered, whose error it takes."""
+def exception(status: int, error: c.c_void_p, store: Store | None = None, *, is_over: bool = True) -> BaseException:
+    """The exception for what a function of the library answered, whose error it takes; while the call that has failed isn't over,
+    the same will be asked for again."""
     known = status_of(status)
     if not error:
         kind = _CLASSES.get(known, Error)
@@ -256,9 +257,10 @@ def exception(status: int, error: c.c_void_p, store: Store | None = None) -> Bas
     try:
         message, frames = message_of(error), frames_in(error)
         if store is not None:
-            raised = store._take_raised(message)
+            raised = store._take_raised(message, is_over)
             if raised is not None:
-                attach(raised, frames)
+                if is_over:
+                    attach(raised, frames)
                 return raised
         result: BaseException = _made(known, message, error, store)
         if isinstance(result, Interrupted) and store is not None and interrupts.was_control_c(store):

@@ -176,15 +176,22 @@ class Store:
 
     def _externref(self, value: Any) -> n.Externref:
         """A reference to a Python object, for a guest to hold."""
+        key, finalizer = self._kept(value)
+        reference = n.Externref()
+        check(n.pellucid_externref_new(self._ptr, key, finalizer, c.byref(reference)))
+        return reference
+
+    def _kept(self, value: Any, *between: Any) -> tuple[Any, ...]:
+        """Keeps an object until the library needs it no more: what stands for it as userdata, and the finalizer, for a function that
+        takes them, with what that takes between them."""
         handle = self._open()
         if self._finalizer is None:
             objects, dead = handle.objects, handle.dead
             self._finalizer = n.Finalizer(lambda key: dead.append(objects.pop(key, None)))
             handle.callbacks.append(self._finalizer)
-        key, reference = next(_keys), n.Externref()
+        key = next(_keys)
         handle.objects[key] = value
-        check(n.pellucid_externref_new(self._ptr, key, self._finalizer, c.byref(reference)))
-        return reference
+        return (key, *between, self._finalizer)
 
     def _extern_object(self, reference: n.Externref) -> Any:
         key = c.c_void_p()
@@ -216,6 +223,8 @@ class Store:
             if status == Status.OK:
                 from .errors import message_of
                 status = Status.ERR_HOST
+                # Who looks at no error of a call leaves its exception here.
+                del self._raised[:-100]
                 self._raised.append((message_of(error), raised))
         if out_error and error:
             c.c_void_p.from_address(out_error).value = error.value
@@ -229,12 +238,13 @@ class Store:
         status = n.pellucid_exception_new(self._ptr, c.byref(raised.tag._handle), values, len(kinds), c.byref(error))
         return int(status or Status.ERR_EXCEPTION)
 
-    def _take_raised(self, message: str) -> BaseException | None:
+    def _take_raised(self, message: str, is_over: bool = True) -> BaseException | None:
         """The Python exception that an error stands for, if it does."""
         for index in range(len(self._raised) - 1, -1, -1):
             if self._raised[index][0] == message:
                 raised = self._raised[index][1]
-                del self._raised[index:]
+                if is_over:
+                    del self._raised[index:]
                 return raised
         return None
 
