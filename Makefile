@@ -32,7 +32,7 @@ SHARED := libpellucid.so.$(ABI).$(call number,MAJOR).$(call number,MINOR)
 SONAME := libpellucid.so.$(ABI)
 PLATFORM := $(shell uname -m)-linux
 
-HEADERS := include/pellucid.h
+HEADERS := include/pellucid.h include/pellucid.hpp
 CMAKE_FILES := packaging/cmake/PellucidConfig.cmake packaging/cmake/PellucidConfigVersion.cmake
 DESCRIPTIONS := include/pellucid.json include/pellucid.symbols
 DOCUMENTS := LICENSE README.md CHANGELOG.md

@@ -98,6 +98,7 @@ fn everything_is_where_it_belongs() {
     let (soname, name) = names();
     let expected = [
         "include/pellucid.h".to_string(),
+        "include/pellucid.hpp".to_string(),
         format!("lib/.debug/{name}.debug"),
         "lib/cmake/Pellucid/PellucidConfig.cmake".to_string(),
         "lib/cmake/Pellucid/PellucidConfigVersion.cmake".to_string(),
@@ -349,7 +350,9 @@ fn it_works_where_it_is_unpacked() {
     assert_eq!(files(&folders[0]), files(installed()));
     use_package(&folders[0], &fresh("with_moved_package"));
     use_cmake(&folders[0], &fresh("with_moved_cmake"));
-    quick_start("C.md", &place.join(archives.iter().find(|name| !name.contains("-debug")).expect("an archive")));
+    let archive = place.join(archives.iter().find(|name| !name.contains("-debug")).expect("an archive"));
+    quick_start("C.md", &archive);
+    quick_start("CPP.md", &archive);
 }
 
 #[test]
