@@ -103,7 +103,7 @@ fn links_lead_somewhere() {
 /// Files that the text names in backquotes exist: names below the project's folders, or at its root.
 #[test]
 fn named_files_exist() {
-    let folders = ["src/", "tests/", "include/", "docs/", "c-examples/", "benches/", "fuzz/", ".ci/"];
+    let folders = ["src/", "tests/", "include/", "docs/", "c-examples/", "cpp-examples/", "benches/", "fuzz/", ".ci/"];
     let mut files = Vec::new();
     documents(root(), &mut files);
     let mut wrong = Vec::new();
