@@ -6,6 +6,7 @@
 #define CORE_DUMP_H
 
 #include "pellucid.h"
+#include "shown_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,16 +71,16 @@ static struct part core_name(struct part *part)
     return core_bytes(part, core_u32(part));
 }
 
-/* Prints the beginning of a name. What could do something to a terminal is a '?'. */
+/* Prints the beginning of a name. */
 static void core_print(struct part name)
 {
-    const uint8_t *end = name.end - name.at > 500 ? name.at + 500 : name.end;
-    uint8_t before = 0;
-    for (; name.at < end; before = *name.at++) {
-        bool is_control = *name.at < ' ' || *name.at == 0x7f || (before == 0xc2 && *name.at < 0xa0);
-        putchar(is_control ? '?' : *name.at);
-    }
-    if (end < name.end)
+    enum { MOST = 500 };
+    size_t size = (size_t)(name.end - name.at), shown = size > MOST ? MOST : size;
+    /* A character stays whole. */
+    while (shown > 0 && shown < size && (name.at[shown] & 0xc0) == 0x80)
+        shown--;
+    print_shown((const char *)name.at, shown);
+    if (shown < size)
         printf("...");
 }
 
@@ -104,10 +105,11 @@ static bool core_section(struct part *file, uint8_t id, const char *name, struct
     return false;
 }
 
-/* The first one. */
-static struct part core_only(struct part file, uint8_t id, const char *name)
+/* The first one, which is a list of things. One that isn't there is as one that has none. */
+static struct part core_list(struct part file, uint8_t id, const char *name)
 {
-    struct part section = {file.end, file.end, true};
+    static const uint8_t none[] = {0};
+    struct part section = {none, none + 1, false};
     core_section(&file, id, name, &section);
     return section;
 }
@@ -143,7 +145,7 @@ static void *core_places(struct part *section, size_t size, uint32_t *out_n)
 
 static bool core_read_modules(struct core *core)
 {
-    struct part modules = core_only(core->file, 0, "coremodules"), instances = core_only(core->file, 0, "coreinstances");
+    struct part modules = core_list(core->file, 0, "coremodules"), instances = core_list(core->file, 0, "coreinstances");
     core->modules = core_places(&modules, sizeof *core->modules, &core->n_modules);
     for (uint32_t i = 0; i < core->n_modules && core_begins(&modules); i++)
         core->modules[i] = core_name(&modules);
@@ -246,7 +248,7 @@ static void core_print_frame(struct part *stack, const struct core *core, uint32
 
 static bool core_print_memories(struct part file)
 {
-    struct part memories = core_only(file, 5, NULL), data = core_only(file, 11, NULL);
+    struct part memories = core_list(file, 5, NULL), data = core_list(file, 11, NULL);
     uint32_t n;
     uint64_t *bytes = core_places(&memories, sizeof *bytes, &n);
     for (uint32_t left = core_u32(&data); left > 0 && !data.is_bad; left--) {
@@ -276,7 +278,7 @@ static bool core_print_memories(struct part file)
 
 static bool core_print_globals(struct part file)
 {
-    struct part globals = core_only(file, 6, NULL);
+    struct part globals = core_list(file, 6, NULL);
     uint32_t n = core_u32(&globals);
     for (uint32_t i = 0; i < n && !globals.is_bad; i++) {
         uint8_t type = core_byte(&globals), constant;
@@ -313,13 +315,14 @@ static bool core_print_dump(const uint8_t *bytes, size_t n_bytes, const pellucid
     if (n_bytes < 8 || memcmp(bytes, "\0asm\1\0\0\0", 8) != 0)
         return false;
     core.file.at += 8;
-    struct part section = core_only(core.file, 0, "core"), rest = core.file;
-    if (!core_begins(&section))
+    struct part section, rest = core.file;
+    if (!core_section(&rest, 0, "core", &section) || !core_begins(&section))
         return false;
     printf("core dump of '");
     core_print(core_name(&section));
     printf("'\n");
-    bool is_good = core_read_modules(&core) && !section.is_bad;
+    bool is_good = core_read_modules(&core) && !section.is_bad, has_stack = false;
+    rest = core.file;
     while (core_section(&rest, 0, "corestack", &section)) {
         if (core_begins(&section)) {
             core_print(core_name(&section));
@@ -329,7 +332,9 @@ static bool core_print_dump(const uint8_t *bytes, size_t n_bytes, const pellucid
                 core_print_frame(&section, &core, depth);
         }
         is_good = is_good && !section.is_bad;
+        has_stack = true;
     }
+    is_good = is_good && has_stack;
     is_good = core_print_memories(core.file) && is_good && !rest.is_bad;
     is_good = core_print_globals(core.file) && is_good;
     free(core.modules);

@@ -8,7 +8,12 @@
  *
  * FILE.wasm may be text. Commands are read line by line, "help" lists them; a beginning of a command's name is enough. Commands
  * that come from a file or pipe are printed as if they had been typed. Ctrl-C stops a program that runs. It is all done with what
- * pellucid.h has. Watchpoints are of one run of the program. Programs that start threads aren't run. */
+ * pellucid.h has. Watchpoints are of one run of the program. Programs that start threads aren't run.
+ *
+ * Where it is written what a number is, a condition, a count, an address or a place, it is an expression of pellucid.h
+ * (debug_expression.h), and what can be set and watched is a place (debug_place.h). Functions are found by the name in the name section,
+ * that of an export or an import, or by index (debug_name.h); debug_breakpoint.h has the breakpoints and watchpoints, debug_program.h
+ * runs the program. */
 #define _XOPEN_SOURCE 700
 #define PROGRAM_NAME "pellucid-debug"
 #include "debug_program.h"
@@ -22,70 +27,60 @@ static bool is_over;
 
 static void do_break(const char *text)
 {
-    add_breakpoint(text, false);
+    break_at(text, false);
 }
 
 static void do_tbreak(const char *text)
 {
-    add_breakpoint(text, true);
+    break_at(text, true);
 }
 
 static void do_catch(const char *text)
 {
-    (void)text;
-    list_breakpoint((struct breakpoint){.is_at_throws = true});
+    break_at_throws(text);
 }
 
 static void do_condition(const char *text)
 {
-    struct watchpoint *watched = find_watchpoint(&text);
-    struct breakpoint *it, changed;
-    if (watched != NULL) {
-        set_watch_condition(watched, text);
-        return;
-    }
-    it = find_breakpoint(&text);
-    if (it == NULL)
-        return;
-    changed = *it;
-    snprintf(changed.condition, sizeof changed.condition, "%.127s", text);
-    change_breakpoint(it, changed);
+    struct breakpoint *it = find_breakpoint(&text);
+    if (it != NULL)
+        change_text(it, &it->condition, text);
 }
 
 static void do_logpoint(const char *text)
 {
-    struct breakpoint *it = find_breakpoint(&text), changed;
-    if (it == NULL)
-        return;
-    changed = *it;
-    snprintf(changed.text, sizeof changed.text, "%.127s", text);
-    change_breakpoint(it, changed);
+    struct breakpoint *it = find_breakpoint(&text);
+    if (it != NULL)
+        change_text(it, &it->text, text);
 }
 
 static void do_ignore(const char *text)
 {
-    struct breakpoint *it = find_breakpoint(&text), changed;
-    int64_t n;
-    if (it == NULL || !count_of(text, &n))
+    struct breakpoint *it = find_breakpoint(&text);
+    uint64_t n = 1, before;
+    if (it == NULL || !read_counts(text, &n, 1))
         return;
-    changed = *it;
-    changed.ignored = n > 0 ? (uint64_t)n : 0;
-    change_breakpoint(it, changed);
+    before = it->ignored;
+    it->ignored = n;
+    if (install(it))
+        print_breakpoint(it);
+    else
+        it->ignored = before;
 }
 
 static void do_watch(const char *text)
 {
-    add_watchpoint(text, PELLUCID_WATCH_WRITE);
+    watch(text, PELLUCID_WATCH_WRITE);
 }
 
 static void do_rwatch(const char *text)
 {
-    add_watchpoint(text, PELLUCID_WATCH_READ);
+    watch(text, PELLUCID_WATCH_READ);
 }
 
 static void do_awatch(const char *text)
 {
-    add_watchpoint(text, PELLUCID_WATCH_READ | PELLUCID_WATCH_WRITE);
+    watch(text, PELLUCID_WATCH_READ | PELLUCID_WATCH_WRITE);
 }
 
 static void do_trace(const char *text)
@@ -100,17 +95,14 @@ static void do_untrace(const char *text)
 
 static void do_delete(const char *text)
 {
-    if (remove_watchpoint(text))
-        return;
     struct breakpoint *it = find_breakpoint(&text);
-    if (it != NULL)
+    if (it != NULL && is_end(text))
         remove_breakpoint(it);
 }
 
 static void do_run(const char *text)
 {
-    (void)text;
-    if (load()) {
+    if (is_end(text) && load()) {
         go(PELLUCID_RESUME_CONTINUE);
         stop_here();
     }
@@ -118,8 +110,7 @@ static void do_run(const char *text)
 
 static void do_continue(const char *text)
 {
-    (void)text;
-    if (can_run()) {
+    if (is_end(text) && can_run()) {
         go(PELLUCID_RESUME_CONTINUE);
         stop_here();
     }
@@ -135,15 +126,29 @@ static void do_next(const char *text)
     step(text, PELLUCID_RESUME_STEP_OVER);
 }
 
+static uint64_t key_of(const pellucid_frame_t *which)
+{
+    uint64_t key = 0;
+    must(pellucid_frame_key(store, which, &key), NULL);
+    return key;
+}
+
+static size_t count_results(uint32_t function)
+{
+    pellucid_functype_t *type;
+    size_t n;
+    must(pellucid_module_func_type(module, function, &type), NULL);
+    must(pellucid_functype_results(type, NULL, &n), NULL);
+    pellucid_functype_delete(type);
+    return n;
+}
+
 static void do_finish(const char *text)
 {
-    (void)text;
     pellucid_frame_t caller;
     uint32_t function, n, pc, behind = 0;
     uint64_t key = 0;
-    size_t n_results;
-    pellucid_functype_t *type;
-    if (!can_run() || !needs_frame())
+    if (!is_end(text) || !can_run() || !needs_frame())
         return;
     if (pellucid_frame_caller(store, &frame, &caller) == PELLUCID_OK) {
         key = key_of(&caller);
@@ -151,9 +156,7 @@ static void do_finish(const char *text)
         behind = operator_behind(pc);
     }
     must(pellucid_frame_func_index(store, &frame, &function), NULL);
-    must(pellucid_module_func_type(module, function, &type), NULL);
-    must(pellucid_functype_results(type, NULL, &n_results), NULL);
-    pellucid_functype_delete(type);
+    size_t n_results = count_results(function);
     must(pellucid_call_set_goal(call, &frame, 0), NULL);
     enum end end = go(PELLUCID_RESUME_STEP_OUT);
     stop_here();
@@ -162,13 +165,12 @@ static void do_finish(const char *text)
     must(pellucid_frame_pc(store, &frame, &pc), NULL);
     must(pellucid_frame_operand_count(store, &frame, &n), NULL);
     /* Unless an exception has ended it. */
-    for (size_t i = 0; pc == behind && key_of(&frame) == key && i < n_results && n_results <= n; i++) {
-        pellucid_value_t value;
-        must(pellucid_frame_read_operands(store, &frame, n - (uint32_t)(n_results - i), &value, 1, &function), NULL);
-        printf("result %zu = ", i);
-        print_value(&value);
-        printf("\n");
-    }
+    if (pc != behind || key_of(&frame) != key || n_results > n)
+        return;
+    pellucid_value_t *results = allocate(n_results, sizeof *results);
+    must(pellucid_frame_read_operands(store, &frame, n - (uint32_t)n_results, results, n_results, &n), NULL);
+    print_results(results, n);
+    free(results);
 }
 
 static void do_until(const char *text)
@@ -182,8 +184,7 @@ static void do_until(const char *text)
 
 static void do_backtrace(const char *text)
 {
-    (void)text;
-    if (!needs_frame())
+    if (!is_end(text) || !needs_frame())
         return;
     pellucid_frame_t at;
     pellucid_status_t status = pellucid_call_frame(call, &at);
@@ -191,6 +192,8 @@ static void do_backtrace(const char *text)
         printf(i == depth ? "> " : "  ");
         print_frame(&at, i);
     }
+    if (n_waiting > 0)
+        printf("  called by the debugger\n");
 }
 
 /* Looks at the frame that has called so many others. */
@@ -211,33 +214,38 @@ static void select_frame(int64_t wanted)
     print_frame(&frame, depth);
 }
 
+/* Looks at a frame further out, or further in. */
+static void move_by(const char *text, int64_t direction)
+{
+    uint64_t n = 1;
+    if (read_counts(text, &n, 1))
+        select_frame((int64_t)depth + direction * (int64_t)(n < UINT32_MAX ? n : UINT32_MAX));
+}
+
 static void do_up(const char *text)
 {
-    int64_t n;
-    if (count_of(text, &n))
-        select_frame(depth + n);
+    move_by(text, 1);
 }
 
 static void do_down(const char *text)
 {
-    int64_t n;
-    if (count_of(text, &n))
-        select_frame(depth - n);
+    move_by(text, -1);
 }
 
 static void do_locals(const char *text)
 {
-    (void)text;
     uint32_t n, read;
     pellucid_value_t value;
-    if (!needs_frame())
+    if (!is_end(text) || !needs_frame())
         return;
     must(pellucid_frame_local_count(store, &frame, &n), NULL);
     for (uint32_t i = 0; i < n; i++) {
         pellucid_str_t name;
         printf("$%" PRIu32, i);
-        if (pellucid_frame_local_name(store, &frame, i, &name) == PELLUCID_OK)
-            printf(" $%.*s", (int)name.size, name.data);
+        if (pellucid_frame_local_name(store, &frame, i, &name) == PELLUCID_OK) {
+            printf(" $");
+            print_name(name);
+        }
         must(pellucid_frame_read_locals(store, &frame, i, &value, 1, &read), NULL);
         printf(" = ");
         print_value(&value);
@@ -247,10 +255,9 @@ static void do_locals(const char *text)
 
 static void do_stack(const char *text)
 {
-    (void)text;
     uint32_t n, read;
     pellucid_value_t value;
-    if (!needs_frame())
+    if (!is_end(text) || !needs_frame())
         return;
     must(pellucid_frame_operand_count(store, &frame, &n), NULL);
     for (uint32_t i = 0; i < n; i++) {
@@ -263,83 +270,33 @@ static void do_stack(const char *text)
 
 static void do_globals(const char *text)
 {
-    (void)text;
-    if (!has_program())
+    if (!is_end(text) || !has_program())
         return;
     pellucid_instance_t of = present_instance();
-    pellucid_spaces_t spaces = {.struct_size = sizeof spaces};
-    must(pellucid_instance_spaces(store, &of, &spaces), NULL);
-    for (uint32_t i = 0; i < spaces.n_globals; i++) {
+    for (uint32_t i = 0; i < present_spaces().n_globals; i++) {
         pellucid_global_t global;
         pellucid_value_t value;
         pellucid_str_t name;
         must(pellucid_instance_global(store, &of, i, &global), NULL);
         must(pellucid_global_get(store, &global, &value), NULL);
         printf("@%" PRIu32, i);
-        if (pellucid_module_entity_name(module, PELLUCID_SPACE_GLOBAL, i, &name) == PELLUCID_OK)
-            printf(" @%.*s", (int)name.size, name.data);
+        if (pellucid_module_entity_name(module, PELLUCID_SPACE_GLOBAL, i, &name) == PELLUCID_OK) {
+            printf(" @");
+            print_name(name);
+        }
         printf(" = ");
         print_value(&value);
         printf("\n");
     }
 }
 
-static void print_type_name(pellucid_type_id_t type)
-{
-    pellucid_str_t name;
-    if (pellucid_store_type_name(store, type, &name) == PELLUCID_OK)
-        printf("%.*s", (int)name.size, name.data);
-    else
-        printf("a type without a name");
-}
-
-/* What is in a structure or array. */
-static void print_object(const pellucid_value_t *value)
-{
-    enum { SHOWN = 100 };
-    pellucid_type_id_t type;
-    pellucid_value_t field;
-    uint32_t length;
-    if (value->kind != PELLUCID_ANYREF || pellucid_object_type(store, &value->of.anyref, &type, &length) != PELLUCID_OK) {
-        print_value(value);
-        printf(" is no object\n");
-        return;
-    }
-    print_type_name(type);
-    printf(", %" PRIu32 " values\n", length);
-    for (uint32_t i = 0; i < length && i < SHOWN; i++) {
-        pellucid_str_t name;
-        if (!did(pellucid_object_get(store, &value->of.anyref, i, &field, 1), NULL))
-            return;
-        if (pellucid_store_field_name(store, type, i, &name) == PELLUCID_OK)
-            printf("  %.*s = ", (int)name.size, name.data);
-        else
-            printf("  %" PRIu32 " = ", i);
-        print_value(&field);
-        printf("\n");
-    }
-    if (length > SHOWN)
-        printf("  ...\n");
-}
-
-static void do_objects(const char *text)
+/* Counts what the heap has, by type. */
+static void count_objects(void)
 {
     size_t n = 0;
-    pellucid_value_t value;
-    if (!has_program())
-        return;
-    if (*text != 0) {
-        const char *wrong = strchr("$%@", *text) != NULL ? find_value(*text, text + 1, strlen(text + 1), &value)
-                                                         : "it is a $local, %operand or @global";
-        if (wrong != NULL)
-            printf("%s\n", wrong);
-        else
-            print_object(&value);
-        return;
-    }
     must(pellucid_store_heap_types(store, NULL, 0, &n), NULL);
-    pellucid_heap_type_t *types = calloc(n + 1, sizeof *types);
-    if (types == NULL || n == 0)
+    pellucid_heap_type_t *types = allocate(n, sizeof *types);
+    if (n == 0)
         printf("there are no objects\n");
     else if (did(pellucid_store_heap_types(store, types, n, &n), NULL))
         for (size_t i = 0; i < n; i++) {
@@ -349,43 +306,96 @@ static void do_objects(const char *text)
     free(types);
 }
 
-static void do_print(const char *text)
+static void do_objects(const char *text)
 {
-    struct number number;
-    if (!evaluate_all(text, &number))
+    struct place place;
+    pellucid_value_t value;
+    uint32_t length;
+    pellucid_type_id_t type;
+    if (!has_program())
         return;
-    if (number.is_float)
-        printf("%.17g\n", number.f);
-    else
-        printf("%" PRId64 " = 0x%" PRIx64 "\n", number.i, (uint64_t)number.i);
+    if (*text == 0) {
+        count_objects();
+    } else if (take_place(&text, &place) && is_end(text) && read_place(&place, &value)) {
+        if (is_object(&value, &type, &length)) {
+            print_object(&value);
+        } else {
+            print_value(&value);
+            printf(" is no object\n");
+        }
+    }
 }
 
-/* An address and a number of bytes. */
-static bool range_of(const char *text, uint64_t *out_address, uint64_t *out_n)
+static void print_number(const pellucid_value_t *number)
 {
-    struct number address, n = integer(64);
-    if (!evaluate(&text, &address))
+    if (number->kind == PELLUCID_F64)
+        printf("%.17g\n", number->of.f64);
+    else
+        printf("%" PRId64 " = 0x%" PRIx64 "\n", number->of.i64, (uint64_t)number->of.i64);
+}
+
+/* A place can have what isn't a number. */
+static void print_place(const char *text)
+{
+    struct place place;
+    pellucid_value_t value;
+    if (!take_place(&text, &place) || !read_place(&place, &value))
+        return;
+    if (value.kind == PELLUCID_I32)
+        value = (pellucid_value_t){.kind = PELLUCID_I64, .of.i64 = value.of.i32};
+    else if (value.kind == PELLUCID_F32)
+        value = (pellucid_value_t){.kind = PELLUCID_F64, .of.f64 = value.of.f32};
+    if (value.kind == PELLUCID_I64 || value.kind == PELLUCID_F64)
+        print_number(&value);
+    else
+        print_object(&value);
+}
+
+static void do_print(const char *text)
+{
+    pellucid_value_t number;
+    const char *end = end_of_place(text);
+    if (end != NULL && *end == 0)
+        print_place(text);
+    else if (evaluate(all_of(text), &number))
+        print_number(&number);
+}
+
+/* An address, a number of bytes, and which memory. */
+struct range {
+    uint64_t address, n;
+    pellucid_memory_t memory;
+};
+
+static bool read_range(const char *text, struct range *out_range)
+{
+    pellucid_instance_t of = present_instance();
+    uint64_t numbers[3] = {0, 64, 0};
+    if (*text == 0) {
+        printf("an address is needed\n");
         return false;
-    text += strspn(text, " \t,");
-    if (*text != 0 && !evaluate_all(text, &n))
+    }
+    if (!has_program() || !read_counts(text, numbers, 3))
         return false;
-    *out_address = (uint64_t)address.i;
-    *out_n = (uint64_t)n.i;
-    return true;
+    out_range->address = numbers[0];
+    out_range->n = numbers[1];
+    if (numbers[2] <= UINT32_MAX && pellucid_instance_memory(store, &of, (uint32_t)numbers[2], &out_range->memory) == PELLUCID_OK)
+        return true;
+    printf("there is no memory %" PRIu64 "\n", numbers[2]);
+    return false;
 }
 
 static void do_mem(const char *text)
 {
-    uint64_t address, n;
-    pellucid_memory_t memory;
-    if (!has_program() || !range_of(text, &address, &n) || !find_memory(&memory))
+    struct range range;
+    if (!read_range(text, &range))
         return;
-    for (uint64_t at = 0; at < n; at += 16) {
+    for (uint64_t at = 0; at < range.n; at += 16) {
         uint8_t bytes[16];
-        size_t size = n - at < 16 ? (size_t)(n - at) : 16;
-        if (!did(pellucid_memory_read(store, &memory, address + at, bytes, size), NULL))
+        size_t size = range.n - at < 16 ? (size_t)(range.n - at) : 16;
+        if (!did_there(pellucid_memory_read(store, &range.memory, range.address + at, bytes, size)))
             return;
-        printf("%08" PRIx64 " ", address + at);
+        printf("%08" PRIx64 " ", range.address + at);
         for (size_t i = 0; i < 16; i++)
             i < size ? printf(" %02x", bytes[i]) : printf("   ");
         printf("  ");
@@ -395,21 +405,14 @@ static void do_mem(const char *text)
     }
 }
 
-static void do_dump(const char *text)
+static void write_range(const struct range *range, const char *path)
 {
-    char path[MOST_LINE];
-    uint64_t address, n;
-    pellucid_memory_t memory;
-    size_t n_path = strcspn(text, " \t");
-    snprintf(path, sizeof path, "%.*s", (int)n_path, text);
-    if (!has_program() || !range_of(text + n_path, &address, &n) || !find_memory(&memory))
-        return;
     FILE *file = fopen(path, "wb");
     bool is_good = file != NULL;
-    for (uint64_t at = 0; is_good && at < n; at += 4096) {
+    for (uint64_t at = 0; is_good && at < range->n; at += 4096) {
         uint8_t bytes[4096];
-        size_t size = n - at < sizeof bytes ? (size_t)(n - at) : sizeof bytes;
-        if (!did(pellucid_memory_read(store, &memory, address + at, bytes, size), NULL))
+        size_t size = range->n - at < sizeof bytes ? (size_t)(range->n - at) : sizeof bytes;
+        if (!did_there(pellucid_memory_read(store, &range->memory, range->address + at, bytes, size)))
             break;
         is_good = fwrite(bytes, 1, size, file) == size;
     }
@@ -417,92 +420,72 @@ static void do_dump(const char *text)
         printf("%s: %s\n", path, strerror(errno));
 }
 
+/* The file's name may be between quotes. */
+static void do_dump(const char *text)
+{
+    struct range range;
+    bool is_quoted = *text == '"';
+    const char *end = is_quoted ? end_of_quoted(text) : text + strcspn(text, " \t");
+    if (!read_range(skip_blanks(end), &range))
+        return;
+    char *path = copy_text(text + is_quoted, (size_t)(end - text) - 2 * is_quoted);
+    write_range(&range, path);
+    free(path);
+}
+
 static void do_set(const char *text)
 {
-    struct number number, address;
-    pellucid_value_t value;
-    pellucid_kind_t kinds[MOST_VALUES];
-    pellucid_error_t *error = NULL;
-    uint32_t index, n;
-    const char *equals = strchr(text, '=');
-    if (equals == NULL) {
-        printf("set what = value\n");
+    struct place place;
+    pellucid_value_t number;
+    if (!has_program() || !take_place(&text, &place))
+        return;
+    text = skip_blanks(text);
+    if (*text != '=') {
+        printf("set WHAT = EXPRESSION%s", *text == 0 ? "\n" : ": ");
+        (void)is_end(text);
         return;
     }
-    size_t size = (size_t)(equals - text);
-    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
-        size--;
-    if (!has_program() || !evaluate_all(equals + 1, &number))
-        return;
-    if (text[0] == '$' && needs_frame()) {
-        if (!find_local(text + 1, size - 1, &index)) {
-            printf("there is no such local\n");
-            return;
-        }
-        must(pellucid_frame_local_kinds(store, &frame, kinds, MOST_VALUES, &n), NULL);
-        if (index < MOST_VALUES && convert(number, kinds[index], &value))
-            (void)did(pellucid_frame_write_local(store, &frame, index, &value, &error), &error);
-    } else if (text[0] == '%' && needs_frame()) {
-        index = (uint32_t)strtoul(text + 1, NULL, 10);
-        must(pellucid_frame_operand_kinds(store, &frame, kinds, MOST_VALUES, &n), NULL);
-        if (index >= n || index >= MOST_VALUES)
-            printf("there is no such operand\n");
-        else if (convert(number, kinds[index], &value))
-            (void)did(pellucid_frame_write_operand(store, &frame, index, &value, &error), &error);
-    } else if (text[0] == '@') {
-        pellucid_instance_t of = present_instance();
-        pellucid_global_t global;
-        if (!find_global(text + 1, size - 1, &index))
-            printf("there is no such global\n");
-        else if (did(pellucid_instance_global(store, &of, index, &global), NULL)
-            && did(pellucid_global_get(store, &global, &value), NULL) && convert(number, value.kind, &value))
-            (void)did(pellucid_global_set(store, &global, &value), NULL);
-    } else if (text[0] == '[') {
-        pellucid_memory_t memory;
-        uint8_t bytes[4];
-        const char *at = text + 1;
-        if (!evaluate(&at, &address) || !find_memory(&memory))
-            return;
-        for (int i = 0; i < 4; i++)
-            bytes[i] = (uint8_t)((uint64_t)number.i >> 8 * i);
-        (void)did(pellucid_memory_write(store, &memory, (uint64_t)address.i, bytes, 4), NULL);
-    } else if (strchr("$%", text[0]) == NULL) {
-        printf("that can't be set\n");
-    }
+    text = skip_blanks(text + 1);
+    if (evaluate(all_of(text), &number))
+        (void)write_place(&place, number);
 }
 
 static void do_call(const char *text)
 {
-    size_t size = strcspn(text, " \t(");
-    uint32_t index;
-    pellucid_func_t func;
-    pellucid_functype_t *type;
-    const pellucid_kind_t *params;
-    size_t n_params, n_results;
-    pellucid_error_t *error = NULL;
-    pellucid_value_t values[MOST_VALUES], results[MOST_VALUES];
-    if (!has_program() || !find_function(text, size, &index)
-        || !did(pellucid_instance_func(store, &instance, index, &func), NULL))
+    call_function(text);
+}
+
+static void do_leave(const char *text)
+{
+    if (!is_end(text) || !has_program())
         return;
-    must(pellucid_func_type(store, &func, &type), NULL);
-    must(pellucid_functype_params(type, &params, &n_params), NULL);
-    must(pellucid_functype_results(type, NULL, &n_results), NULL);
-    fflush(stdout);
-    if (n_params <= MOST_VALUES && n_results <= MOST_VALUES && read_values(text + size, params, n_params, values)) {
-        /* It can't pause, so Ctrl-C ends it. */
-        is_running = 1;
-        pellucid_status_t status = pellucid_func_call(store, &func, values, n_params, results, n_results, &error);
-        is_running = 0;
-        pellucid_interrupt_withdraw(interrupt);
-        if (!did(status, &error))
-            n_results = 0;
-        for (size_t i = 0; i < n_results; i++) {
-            printf("result %zu = ", i);
-            print_value(&results[i]);
-            printf("\n");
-        }
+    if (n_waiting == 0) {
+        printf("the program itself is looked at, no call of the debugger's\n");
+        return;
     }
-    pellucid_functype_delete(type);
+    leave_call();
+    stop_here();
+}
+
+/* What stands still was changed: the innermost frame is another one. */
+static void look_anew(void)
+{
+    depth = 0;
+    stop_here();
+}
+
+static void do_restart(const char *text)
+{
+    pellucid_error_t *error = NULL;
+    if (is_end(text) && needs_frame() && did(pellucid_frame_restart(store, &frame, &frame, &error), &error))
+        look_anew();
+}
+
+static void do_drop(const char *text)
+{
+    pellucid_error_t *error = NULL;
+    if (is_end(text) && needs_frame() && did(pellucid_frame_drop(store, &frame, &frame, &error), &error))
+        look_anew();
 }
 
 static void do_jump(const char *text)
@@ -512,8 +495,7 @@ static void do_jump(const char *text)
     if (!needs_frame() || !find_place(text, &pc)
         || !did(pellucid_frame_set_pc(store, &frame, pc, &frame, &error), &error))
         return;
-    depth = 0;
-    stop_here();
+    look_anew();
 }
 
 static void do_return(const char *text)
@@ -522,39 +504,17 @@ static void do_return(const char *text)
     pellucid_functype_t *type;
     const pellucid_kind_t *kinds;
     pellucid_error_t *error = NULL;
-    pellucid_value_t values[MOST_VALUES];
     size_t n;
     if (!needs_frame())
         return;
     must(pellucid_frame_info(store, &frame, &info), NULL);
     must(pellucid_module_func_type(module, info.func_index, &type), NULL);
     must(pellucid_functype_results(type, &kinds, &n), NULL);
-    if (n <= MOST_VALUES && read_values(text, kinds, n, values)
-        && did(pellucid_frame_return(store, &frame, values, n, &frame, &error), &error)) {
-        depth = 0;
-        stop_here();
-    }
+    pellucid_value_t *values = allocate(n, sizeof *values);
+    if (read_values(text, kinds, n, values) && did(pellucid_frame_return(store, &frame, values, n, &frame, &error), &error))
+        look_anew();
+    free(values);
     pellucid_functype_delete(type);
-}
-
-/* A tag by its name or index. */
-static bool find_tag(const char *text, size_t size, pellucid_tag_t *out_tag)
-{
-    char *end;
-    pellucid_str_t name;
-    pellucid_instance_t of = present_instance();
-    pellucid_spaces_t spaces = {.struct_size = sizeof spaces};
-    uint32_t index = (uint32_t)strtoul(text, &end, 10);
-    must(pellucid_instance_spaces(store, &of, &spaces), NULL);
-    if (size == 0 || end != text + size)
-        for (index = 0; index < spaces.n_tags; index++)
-            if (pellucid_module_entity_name(module, PELLUCID_SPACE_TAG, index, &name) == PELLUCID_OK && name.size == size
-                && memcmp(name.data, text, size) == 0)
-                break;
-    if (pellucid_instance_tag(store, &of, index, out_tag) == PELLUCID_OK)
-        return true;
-    printf("there is no tag '%.*s'\n", (int)size, text);
-    return false;
 }
 
 static void do_throw(const char *text)
@@ -564,14 +524,14 @@ static void do_throw(const char *text)
     pellucid_functype_t *type;
     const pellucid_kind_t *kinds;
     pellucid_error_t *error = NULL;
-    pellucid_value_t values[MOST_VALUES];
-    if (!needs_frame() || !find_tag(text, size, &tag))
+    if (!needs_frame() || !find_tag((struct text){text, size}, &tag))
         return;
     must(pellucid_tag_type(store, &tag, &type), NULL);
     must(pellucid_functype_params(type, &kinds, &n), NULL);
-    if (n <= MOST_VALUES && read_values(text + size, kinds, n, values)
-        && did(pellucid_frame_throw(store, &frame, &tag, values, n, &error), &error))
+    pellucid_value_t *values = allocate(n, sizeof *values);
+    if (read_values(text + size, kinds, n, values) && did(pellucid_frame_throw(store, &frame, &tag, values, n, &error), &error))
         printf("it throws that when it goes on\n");
+    free(values);
     pellucid_functype_delete(type);
 }
 
@@ -583,33 +543,48 @@ static void do_core(const char *text)
         printf("a core dump is in %s\n", text);
 }
 
+static bool has_part(pellucid_str_t name, struct text part)
+{
+    for (size_t at = 0; at + part.size <= name.size; at++)
+        if (memcmp(name.data + at, part.at, part.size) == 0)
+            return true;
+    return false;
+}
+
+/* Lists the functions whose names have this part: their own, or the two of an import. */
+static void list_functions(struct text part)
+{
+    for (uint32_t i = 0; i < pellucid_module_func_count(module); i++) {
+        pellucid_str_t name = {"", 0}, of = {"", 0}, imported = {"", 0};
+        uint32_t pc;
+        (void)pellucid_module_func_name(module, i, &name);
+        bool is_imported = find_import(i, &of, &imported);
+        if (!has_part(name, part) && !(is_imported && (has_part(of, part) || has_part(imported, part))))
+            continue;
+        printf("%" PRIu32 " ", i);
+        print_name(name);
+        if (has_body(i, &pc)) {
+            printf(" at 0x%" PRIx32 "\n", pc);
+            continue;
+        }
+        printf("%simported: ", name.size > 0 ? " " : "");
+        print_name(of);
+        printf(" ");
+        print_name(imported);
+        printf("\n");
+    }
+}
+
 static void do_info(const char *text)
 {
-    size_t size = strcspn(text, " \t");
-    const char *part = text + size + strspn(text + size, " \t");
-    if (size > 0 && is_word(text, size, "breakpoints")) {
-        for (const struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
-            if (it->number != 0)
-                print_breakpoint(it);
-        for (const struct watchpoint *it = watchpoints; it < watchpoints + MOST_BREAKPOINTS; it++)
-            if (it->number != 0)
-                print_watchpoint(it);
-    } else if (size > 0 && is_word(text, size, "functions")) {
-        uint32_t n = pellucid_module_func_count(module), start;
-        for (uint32_t i = 0; i < n; i++) {
-            pellucid_str_t name = {"", 0};
-            char copy[256];
-            (void)pellucid_module_func_name(module, i, &name);
-            snprintf(copy, sizeof copy, "%.*s", (int)(name.size < 255 ? name.size : 255), name.data);
-            if (strstr(copy, part) == NULL)
-                continue;
-            printf("%" PRIu32 " %s", i, copy);
-            if (pellucid_module_func_range(module, i, NULL, &start, NULL) == PELLUCID_OK)
-                printf(" at 0x%" PRIx32 "\n", start);
-            else
-                printf(" imported\n");
-        }
-    } else if (size > 0 && is_word(text, size, "frame")) {
+    struct text what = {text, strcspn(text, " \t")};
+    const char *rest = skip_blanks(text + what.size);
+    if (is_word(what, "functions")) {
+        list_functions(all_of(rest));
+    } else if (is_word(what, "breakpoints") && is_end(rest)) {
+        list_breakpoints(false);
+        list_breakpoints(true);
+    } else if (is_word(what, "frame") && is_end(rest)) {
         if (needs_frame())
             print_frame(&frame, depth);
     } else {
@@ -619,8 +594,7 @@ static void do_info(const char *text)
 
 static void do_quit(const char *text)
 {
-    (void)text;
-    is_over = true;
+    is_over = is_end(text);
 }
 
 static void do_help(const char *text);
@@ -640,10 +614,10 @@ static const struct command {
     {"until", "PLACE", do_until, "run until there, or until the frame's caller goes on"},
     {"tbreak", "PLACE [if EXPRESSION]", do_tbreak, "stop there once"},
     {"condition", "NUMBER [EXPRESSION]", do_condition, "let a breakpoint or watchpoint stop only if that isn't 0"},
-    {"ignore", "NUMBER [N]", do_ignore, "let a breakpoint not stop, N times"},
-    {"watch", "@GLOBAL, $LOCAL or [ADDRESS] [N]", do_watch, "stop when that is written, a local by this frame, of the memory 4 bytes or N"},
-    {"rwatch", "@GLOBAL, $LOCAL or [ADDRESS] [N]", do_rwatch, "stop when it is read"},
-    {"awatch", "@GLOBAL, $LOCAL or [ADDRESS] [N]", do_awatch, "stop when it is read or written"},
+    {"ignore", "NUMBER [N]", do_ignore, "let a breakpoint or watchpoint not stop, N times"},
+    {"watch", "WHAT [N] [if EXPRESSION]", do_watch, "stop when that is written: a WHAT as for set, a local by this frame, of the memory N bytes"},
+    {"rwatch", "WHAT [N] [if EXPRESSION]", do_rwatch, "stop when it is read"},
+    {"awatch", "WHAT [N] [if EXPRESSION]", do_awatch, "stop when it is read or written"},
     {"trace", "FUNCTION", do_trace, "print when it is entered and left, with what"},
     {"untrace", "FUNCTION", do_untrace, "no longer"},
     {"delete", "NUMBER", do_delete, "remove a breakpoint or watchpoint"},
@@ -654,17 +628,20 @@ static const struct command {
     {"locals", "", do_locals, "show the frame's locals"},
     {"stack", "", do_stack, "show its operands"},
     {"globals", "", do_globals, "show its instance's globals"},
-    {"print", "EXPRESSION", do_print, "show a value: $local %operand @global [address], and operators"},
-    {"set", "WHAT = EXPRESSION", do_set, "change a local, operand, global or i32 in memory"},
-    {"mem", "ADDRESS [N]", do_mem, "show bytes of the memory"},
-    {"dump", "FILE ADDRESS N", do_dump, "write bytes of the memory to a file"},
-    {"objects", "[$LOCAL, %OPERAND or @GLOBAL]", do_objects, "count what the heap has, by type, or show what is in an object"},
-    {"call", "FUNCTION [VALUE...]", do_call, "call a function, while the program stands still"},
-    {"logpoint", "NUMBER [TEXT]", do_logpoint, "let a breakpoint print the text, with {expressions}, and not stop"},
-    {"catch", "", do_catch, "stop where an exception is thrown that is caught"},
+    {"print", "EXPRESSION", do_print, "show a value: what a condition can be, or a WHAT as for set"},
+    {"set", "WHAT = EXPRESSION", do_set, "change $LOCAL, %OPERAND, @GLOBAL, [ADDRESS], u8[ADDRESS], table[INDEX], or ->FIELD of an object in one"},
+    {"mem", "ADDRESS [N [MEMORY]]", do_mem, "show bytes of a memory"},
+    {"dump", "FILE ADDRESS N [MEMORY]", do_dump, "write bytes of a memory to a file"},
+    {"objects", "[WHAT]", do_objects, "count what the heap has, by type, or show what is in an object"},
+    {"call", "FUNCTION [VALUE...]", do_call, "call a function, while the program stands still; it stops at breakpoints, too"},
+    {"logpoint", "NUMBER [TEXT]", do_logpoint, "let a breakpoint or watchpoint print the text, with {expressions}, and not stop"},
+    {"catch", "[uncaught | any] [TAG] [if EXPRESSION]", do_catch, "stop where an exception is thrown that is caught, isn't, or either"},
     {"jump", "PLACE", do_jump, "have the frame go on there"},
     {"return", "[VALUE...]", do_return, "have the frame return that when it goes on"},
+    {"restart", "", do_restart, "have the frame begin again"},
+    {"drop", "", do_drop, "have the caller stand before its call again"},
     {"throw", "TAG [VALUE...]", do_throw, "have the innermost frame throw an exception when it goes on"},
+    {"leave", "", do_leave, "give up what was called by call, and look at the program again"},
     {"core", "FILE", do_core, "write a core dump"},
     {"info", "WHAT", do_info, "breakpoints (and watchpoints), frame, functions [PART OF A NAME]"},
     {"help", "", do_help, "this"},
@@ -676,6 +653,8 @@ static void do_help(const char *text)
     (void)text;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         printf("%s%s%s: %s\n", commands[i].name, commands[i].rest[0] != 0 ? " " : "", commands[i].rest, commands[i].help);
+    printf("Values are separated by commas or blanks. A name with odd signs can be between \"quotes\".\n"
+           "What a compiler has given no name, as clang gives none to locals, has a number: $0, @0.\n");
 }
 
 static void obey(char *line)
@@ -689,10 +668,37 @@ static void obey(char *line)
         return;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strncmp(commands[i].name, line, size) == 0) {
-            commands[i].act(line + size + strspn(line + size, " \t"));
+            commands[i].act(skip_blanks(line + size));
             return;
         }
-    printf("'%.*s' isn't a command; try help\n", (int)size, line);
+    printf("'");
+    print_shown(line, size);
+    printf("' isn't a command; try help\n");
+}
+
+/* Reads commands and does what they say. */
+static void obey_all(void)
+{
+    bool is_typed = isatty(STDIN_FILENO);
+    char *line = NULL;
+    size_t room = 0;
+    while (!is_over) {
+        printf("(pellucid) ");
+        fflush(stdout);
+        errno = 0;
+        ssize_t n = getline(&line, &room, stdin);
+        if (n < 0)
+            break;
+        if (!is_typed)
+            printf("%s%s", line, strchr(line, '\n') != NULL ? "" : "\n");
+        if (strlen(line) == (size_t)n)
+            obey(line);
+        else
+            printf("the line has a byte of 0, it isn't obeyed\n");
+    }
+    if (!is_over)
+        printf("\n");
+    free(line);
 }
 
 /* ---- beginning ---- */
@@ -729,7 +735,6 @@ int main(int argc, char **argv)
 {
     pellucid_config_t *config;
     pellucid_error_t *error = NULL;
-    char line[MOST_LINE];
     size_t n_bytes;
 
     parse(argc, argv);
@@ -750,19 +755,13 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = handle_control_c, .sa_flags = SA_ONSTACK | SA_RESTART};
     sigaction(SIGINT, &action, NULL);
 
-    bool is_typed = isatty(STDIN_FILENO);
-    while (!is_over) {
-        printf("(pellucid) ");
-        fflush(stdout);
-        if (fgets(line, sizeof line, stdin) == NULL)
-            break;
-        if (!is_typed)
-            printf("%s%s", line, strchr(line, '\n') != NULL ? "" : "\n");
-        obey(line);
-    }
-    if (!is_over)
-        printf("\n");
+    make_bare_store();
+    obey_all();
     end_program();
+    for (struct breakpoint *it = breakpoints; it < breakpoints + MOST_BREAKPOINTS; it++)
+        forget(it);
+    pellucid_call_delete(bare_call);
+    pellucid_store_delete(bare_store);
     free(traced);
     pellucid_module_delete(module);
     pellucid_engine_delete(engine);

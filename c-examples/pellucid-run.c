@@ -14,8 +14,8 @@
  *   --invoke NAME        calls this export with the arguments as numbers, instead of starting the program, and prints the
  *                        results, each on a line; a vector is 0x and hexadecimal digits, the last lane first
  *
- *   --core               shows what is in the core dump CORE of the program FILE.wasm, which isn't run: each call's backtrace with locals
- *                        and operands, sizes of memories, globals
+ *   --core               shows what is in the core dump CORE of the program FILE.wasm, which may be text and isn't run: each call's
+ *                        backtrace with locals and operands, sizes of memories, globals
  *
  * The exit code is the program's. If it traps, message and backtrace go to standard error, and the exit code is 134, as if
  * it had been aborted. It is 1 if the program couldn't be started, and 2 for arguments that make no sense. */
@@ -325,11 +325,14 @@ static void watch_for_traps(pellucid_store_t *store, const char *path)
 static int show_core(const pellucid_module_t *module, const char *path)
 {
     size_t n_bytes;
+    pellucid_bytes_t section;
     uint8_t *bytes = read_all(path, &n_bytes);
     bool is_good = core_print_dump(bytes, n_bytes, module);
     free(bytes);
     if (fflush(stdout) != 0 || !is_good)
         fprintf(stderr, "pellucid-run: %s isn't a core dump, or not a whole one\n", path);
+    if (!is_good && pellucid_module_section(module, "core", 4, &section) == PELLUCID_OK)
+        fprintf(stderr, "pellucid-run: but what is before it is one; the program comes first\n");
     return is_good ? 0 : EXIT_CANNOT_START;
 }
 
@@ -380,7 +383,11 @@ int main(int argc, char **argv)
     must(pellucid_engine_new(config, &engine, &error), &error);
     size_t n_wasm;
     uint8_t *wasm = read_all(options.file, &n_wasm);
-    must(pellucid_module_new(engine, wasm, n_wasm, &module, &error), &error);
+    /* A dump may be of a program that pellucid-debug has run as text. */
+    bool is_text = options.shows_core && (n_wasm < 4 || memcmp(wasm, "\0asm", 4) != 0);
+    must(is_text ? pellucid_module_new_text(engine, (const char *)wasm, n_wasm, &module, &error)
+                 : pellucid_module_new(engine, wasm, n_wasm, &module, &error),
+         &error);
     free(wasm);
     if (options.shows_core)
         exit(show_core(module, options.args[1]));

@@ -84,6 +84,65 @@ fn sessions_are_as_they_are_written_down() {
 }
 
 #[test]
+fn nothing_that_is_long_is_cut() {
+    // A line, also of a comment; a condition whose end decides; a log text; an argument.
+    let library = sessions().join("library.wat").display().to_string();
+    let blanks = " ".repeat(900);
+    let commands = format!(
+        "# {}run\nbreak add if $a == 3{blanks}&& 0\nbreak add\nlogpoint 2 {}{{$a}}\nrun\n",
+        "x".repeat(5000),
+        "y".repeat(3000)
+    );
+    let number = format!("{}3", "0".repeat(1020));
+    let printed = session(&["--invoke".into(), "add".into(), library.clone(), number, "2.5".into()], &commands);
+    let expected =
+        format!("\n{}3\nresult 0 = 5.5 (f64)\nresult 1 = 2 (i32)\nthe program has ended\n", "y".repeat(3000));
+    assert!(printed.ends_with(&format!("{expected}(pellucid) \n")), "{printed}");
+    assert_eq!(printed.matches("the program has ended").count(), 1, "{printed}");
+    // What is too long for the library is refused.
+    let printed = session(&[library], &format!("break add if 1{}+ 1\ninfo breakpoints\n", " ".repeat(1100)));
+    assert!(printed.contains("\nthe expression has 1"), "{printed}");
+    assert!(printed.ends_with("(pellucid) info breakpoints\n(pellucid) \n"), "{printed}");
+}
+
+#[test]
+fn arguments_are_expressions_of_their_own() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("many.wat");
+    let many = "i64 ".repeat(1000);
+    fs::write(
+        &path,
+        format!(
+            "(module (func (export \"last\") (param {many}) (result i64) (i64.sub (local.get 999) (local.get 0))))"
+        ),
+    )
+    .expect("the folder can be written");
+    let invoke = |first: &str, last: &str, n: usize| {
+        let mut args: Vec<String> = vec!["--invoke".into(), "last".into(), path.display().to_string(), first.into()];
+        args.extend((2..n).map(|i| i.to_string()));
+        args.push(last.into());
+        session(&args, "run\n")
+    };
+    assert!(invoke("1", "-4", 1000).contains("\nresult 0 = -5 (i64)\n"));
+    assert!(invoke("2 * (3 + 4)", "0x10", 1000).contains("\nresult 0 = 2 (i64)\n"));
+    for (first, last, n, wrong) in [
+        ("1", "5", 999, "1000 values are needed, there are 999"),
+        ("1", "5", 1001, "1000 values are needed, there are 1001"),
+        ("1.5", "5", 1000, "1.5 is no integer, but an i64 is needed"),
+        ("1 2", "5", 1000, "'1 2' without a frame: the expression is wrong at 3: an operator is missing"),
+        ("1", "", 1000, "'' without a frame: the expression is wrong at 1: a value is missing"),
+    ] {
+        let printed = invoke(first, last, n);
+        assert!(printed.ends_with(&format!("run\n{wrong}\n(pellucid) \n")), "{wrong}: {printed}");
+    }
+}
+
+#[test]
+fn a_line_with_a_byte_of_0_is_not_obeyed() {
+    let printed = session(&[sessions().join("debug.wat").display().to_string()], "run\0 x\nquit\n");
+    assert_eq!(printed, "(pellucid) run\nthe line has a byte of 0, it isn't obeyed\n(pellucid) quit\n");
+}
+
+#[test]
 fn control_c_stops_a_program_that_runs() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("endless.wat");
     fs::write(

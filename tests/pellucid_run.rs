@@ -183,6 +183,64 @@ fn damaged_core_dumps_are_refused_and_do_no_harm() {
     }
 }
 
+/// A section of a module: its number, and its bytes with those two before.
+fn sections(module: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut at = 8;
+    while at < module.len() {
+        let (mut size, mut end) = (0, at + 1);
+        for shift in (0..).step_by(7) {
+            size |= usize::from(module[end] & 0x7f) << shift;
+            end += 1;
+            if module[end - 1] < 0x80 {
+                break;
+            }
+        }
+        found.push((module[at], module[at..end + size].to_vec()));
+        at = end + size;
+    }
+    found
+}
+
+#[test]
+fn core_dumps_of_other_tools_are_shown_safely() {
+    let (trap, core) = (trapping(), place("sections.core"));
+    let core = core.to_str().expect("it is UTF-8");
+    assert_eq!(run(&["--dump-core", core, &trap]).0, Some(134));
+    let whole = fs::read(core).expect("it was just written");
+    let other = place("others.core").display().to_string();
+    let show = |core: &[u8]| {
+        fs::write(&other, core).expect("the folder can be written");
+        run(&["--core", &trap, &other])
+    };
+    let all = run(&["--core", &trap, core]).1;
+    // Each section may be missing of which the program has nothing, but for the stack.
+    for absent in [5, 6, 11] {
+        let mut without = whole[..8].to_vec();
+        sections(&whole).iter().filter(|(id, _)| *id != absent).for_each(|(_, bytes)| without.extend(bytes));
+        let (code, out, errors) = show(&without);
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{absent}: {out}");
+        let what = if absent == 6 { "global " } else { "memory " };
+        assert!(all.contains(what) && out.contains(what) == (absent == 11), "{absent}: {out}");
+    }
+    let (core_only, stacks): (Vec<_>, Vec<_>) =
+        sections(&whole).into_iter().filter(|(id, _)| *id == 0).partition(|(_, bytes)| bytes[2..7] == *b"\x04core");
+    assert!(core_only.len() == 1 && stacks.len() == 3);
+    assert_eq!(show(&[&whole[..8], &core_only[0].1].concat()).0, Some(1));
+    // A name that isn't UTF-8 could have bytes that terminals obey.
+    let named = whole.windows(12).position(|bytes| bytes == b"pellucid-run").expect("it has a name");
+    let mut evil = whole.clone();
+    evil[named..named + 12].copy_from_slice(b"\x9b31m\x1b[\xc2\x9b\xc3\xa4\n!");
+    assert!(show(&evil).1.starts_with("core dump of '?31m?[?\u{e4}?!'\n"), "{}", show(&evil).1);
+    // Who exchanges the two is told.
+    let (code, _, errors) = run(&["--core", core, &trap]);
+    assert!(code == Some(1) && errors.ends_with("but what is before it is one; the program comes first\n"), "{errors}");
+    // The program may be text.
+    let text = place("dumped.wat").display().to_string();
+    fs::write(&text, "(module $hit (func (export \"_start\")))").expect("the folder can be written");
+    assert_eq!(run(&["--core", &text, core]).0, Some(0));
+}
+
 #[test]
 fn exports_are_called_with_numbers() {
     let numbers = module(
