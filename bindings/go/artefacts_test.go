@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -149,7 +148,7 @@ func TestExamplesOfTheDocument(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte(program), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			output, err := inFolder(t, folder, nil, filepath.Join(runtime.GOROOT(), "bin/go"), "run", ".")
+			output, err := inFolder(t, folder, nil, "go", "run", ".")
 			if err != nil || output != blocks(t, "text")[n+1] {
 				t.Fatalf("%v\n%s", err, output)
 			}

@@ -110,11 +110,20 @@ func (c *Call) check(status C.pellucid_status_t, object **C.pellucid_error_t) er
 	return c.store.check(status, object)
 }
 
-// Close gives the call up.
-func (c *Call) Close() {
+// Close gives the call up. The error is StatusBusy if another goroutine is using its store.
+func (c *Call) Close() error {
+	if c.h.pointer == nil {
+		return nil
+	}
+	if c.h.store.pointer == nil {
+		// The store is closed: nobody uses it any more.
+		C.pellucid_call_delete(c.h.pointer)
+		c.h.pointer = nil
+		return nil
+	}
 	c.endEvent()
 	// What the call has may be given up here.
-	_ = c.store.run(context.Background(), func(**C.pellucid_error_t) C.pellucid_status_t {
+	return c.store.run(context.Background(), func(**C.pellucid_error_t) C.pellucid_status_t {
 		C.pellucid_call_delete(c.h.pointer)
 		c.h.pointer = nil
 		return C.PELLUCID_OK

@@ -73,11 +73,23 @@ func (f *Func) Call(ctx context.Context, args ...any) ([]Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	results := make([]Value, len(kind.Results))
-	err = f.store.run(ctx, func(object **C.pellucid_error_t) C.pellucid_status_t {
-		return C.pellucid_func_call(f.store.c(), f.c(), valuePointer(values), C.size_t(len(values)), valuePointer(results),
-			C.size_t(len(results)), object)
-	})
+	n := len(kind.Results)
+	results := make([]Value, n)
+	var v saved
+	s := f.store
+	if err := s.enter(ctx, &v); err != nil {
+		return nil, err
+	}
+	size := uintptr(len(values)+n) * valueSize
+	place, before := s.scratch.push(frameHeader + size)
+	*(*frame)(place) = frame{fn: f.h, nArgs: uint16(len(values)), nResults: uint16(n), hasSignals: s.engine.hasSignals}
+	slots := unsafe.Slice((*Value)(unsafe.Add(place, frameHeader)), len(values)+n)
+	copy(slots, values)
+	status := C.plgo_call_values(C.uintptr_t(uintptr(unsafe.Pointer(s.h.pointer))), C.uintptr_t(uintptr(place)))
+	copy(results, slots[len(values):])
+	s.scratch.mark = before
+	err = s.leave(&v, C.pellucid_status_t(status), (*frame)(place).object)
+	runtime.KeepAlive(s)
 	if err != nil {
 		return nil, err
 	}

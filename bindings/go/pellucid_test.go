@@ -50,7 +50,7 @@ func store(t testing.TB, e *pellucid.Engine) *pellucid.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 
@@ -416,6 +416,12 @@ func TestBusy(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	_, err := i.Func("fine")
 	is(t, err, pellucid.StatusBusy)
+	if !isRace {
+		// The binding's own look is at what the other goroutine may be writing.
+		is(t, i.Store().Close(), pellucid.StatusBusy)
+		_, err = i.Store().NewExternRef(1)
+		is(t, err, pellucid.StatusBusy)
+	}
 	cancel()
 	is(t, <-done, context.Canceled)
 	must(i.Call(background, "fine"))
@@ -710,8 +716,11 @@ func TestClosed(t *testing.T) {
 	add := must(pellucid.Export2[int32, int32, int32](i, "add"))
 	m := must(i.Store().NewMemory(pellucid.MemoryType{Min: 1}))
 	must(add(background, 1, 2))
-	i.Store().Close()
-	i.Store().Close()
+	for n := 0; n < 2; n++ {
+		if err := i.Store().Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	_, err := add(background, 1, 2)
 	is(t, err, pellucid.ErrClosed)
 	_, err = i.Call(background, "add", 1, 2)
@@ -779,6 +788,25 @@ func TestDeepRecursionThroughTheHost(t *testing.T) {
 	equal(t, must(i.Call(background, "run", n))[0].I64(), int64(n*(n+1)/2))
 	_, err := i.Call(background, "run", 1000)
 	is(t, err, pellucid.TrapCallStackExhausted)
+}
+
+func TestEndedGoroutine(t *testing.T) {
+	linker := pellucid.NewLinker()
+	linker.Define("env", "end", pellucid.Proc0(func(*pellucid.Caller) error { runtime.Goexit(); return nil }))
+	i := guest(t, nil, linker, `(module (import "env" "end" (func $end)) (func (export "run") (call $end)) (func (export "fine")))`)
+	done := make(chan int)
+	go func() {
+		defer close(done)
+		i.Call(background, "run")
+	}()
+	<-done
+	_, err := i.Call(background, "fine")
+	is(t, err, pellucid.StatusBusy)
+	is(t, i.Store().Close(), pellucid.StatusBusy)
+	j := guest(t, nil, nil, numbers)
+	for n := 0; n < most(1000); n++ {
+		equal(t, must(j.Call(background, "add", n, 1))[0].I32(), int32(n+1))
+	}
 }
 
 func TestVersion(t *testing.T) {

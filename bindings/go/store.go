@@ -33,6 +33,7 @@ type Store struct {
 	hosts   map[*hostDef]handle
 	// The part of the state that calls save and restore.
 	ctx     context.Context
+	done    <-chan struct{}
 	failure error
 	hosting bool
 	// What a host function has panicked with, on its way to who called the guest.
@@ -45,7 +46,6 @@ type Store struct {
 	callers     []*Caller
 	depth       int
 	scratch     scratch
-	irq         *C.pellucid_interrupt_t
 }
 
 type hostPanic struct {
@@ -58,7 +58,9 @@ type hostPanic struct {
 type storeHandle struct {
 	pointer *C.pellucid_store_t
 	irq     *C.pellucid_interrupt_t
-	chunks  []unsafe.Pointer
+	// What watches the context of the last call, which is often that of the next.
+	watch  *watch
+	chunks []unsafe.Pointer
 	// Whether there were calls or edits, which may be collected after the store was closed.
 	hasChildren bool
 	// Calls and edits that were collected: deleting them is a use of the store, which another goroutine may be using.
@@ -70,8 +72,7 @@ type storeHandle struct {
 func (h *storeHandle) close() {
 	h.bury()
 	C.pellucid_store_delete(h.pointer)
-	C.pellucid_interrupt_delete(h.irq)
-	h.pointer, h.irq = nil, nil
+	h.pointer = nil
 }
 
 func (h *storeHandle) finalize() {
@@ -80,10 +81,17 @@ func (h *storeHandle) finalize() {
 		h.close()
 	}
 	h.bury()
-	h.freeChunks()
+	h.free()
 }
 
-func (h *storeHandle) freeChunks() {
+// free gives back what a call that is being made needs, also if its store is closed.
+func (h *storeHandle) free() {
+	if h.watch != nil {
+		h.watch.end()
+		h.watch = nil
+	}
+	C.pellucid_interrupt_delete(h.irq)
+	h.irq = nil
 	for _, chunk := range h.chunks {
 		C.free(chunk)
 	}
@@ -115,7 +123,9 @@ func (h *storeHandle) bury() {
 // garbage collector finds the others.
 type slot struct {
 	number uint32
-	user   atomic.Pointer[Store]
+	// 1 while the store is in use; then user is set.
+	busy atomic.Uint32
+	user *Store
 }
 
 const slotsPerPage = 1024
@@ -158,11 +168,11 @@ func pellucidGoFreeSlot(number C.uint64_t) {
 // storeOf gives the store that is in use and its object; the store is nil if it isn't in use.
 func storeOf(key C.uint64_t) (*Store, any) {
 	number := uint32(key >> 32)
-	s := slotTable.pages[number/slotsPerPage].Load()[number%slotsPerPage].Load().user.Load()
-	if s == nil {
+	slot := slotTable.pages[number/slotsPerPage].Load()[number%slotsPerPage].Load()
+	if slot.busy.Load() == 0 {
 		return nil, nil
 	}
-	return s, s.objects[uint32(key)]
+	return slot.user, slot.user.objects[uint32(key)]
 }
 
 func (s *Store) register(object any) C.uint64_t {
@@ -209,19 +219,29 @@ func (e *Engine) NewStore() (*Store, error) {
 }
 
 // Close deletes the store with all that lives in it. A host function or event handler may close its own store: that stays
-// usable for the guest until the outermost call returns. Views of memories must not be used any more.
-func (s *Store) Close() {
+// usable for the guest until the outermost call returns. Views of memories must not be used any more. The error is
+// StatusBusy if another goroutine is using the store, which isn't closed then.
+func (s *Store) Close() error {
+	isFree := s.slot.busy.CompareAndSwap(0, 1)
+	if !isFree && !s.hosting {
+		return errBusy
+	}
+	if isFree {
+		s.slot.user = s
+	}
 	if s.h.pointer != nil {
 		s.h.close()
-		s.irq = nil
-		if s.slot.user.Load() == nil {
-			s.h.freeChunks()
-		}
-		if !s.h.hasChildren && s.h.chunks == nil {
+	}
+	if isFree {
+		s.slot.user = nil
+		s.h.free()
+		if !s.h.hasChildren {
 			runtime.SetFinalizer(s.h, nil)
 		}
+		s.slot.busy.Store(0)
 	}
 	runtime.KeepAlive(s)
+	return nil
 }
 
 // Engine is what the store was made with.
@@ -250,14 +270,15 @@ func (s *Store) check(status C.pellucid_status_t, object **C.pellucid_error_t) e
 	return check(status, nil)
 }
 
-// saved is what a use of a store puts aside for whoever uses it around that.
+// saved is what a use of a store puts aside for whoever uses it around that. All but watch and isOuter are only there in
+// nested uses.
 type saved struct {
-	ctx     context.Context
-	failure error
-	hosting bool
+	watch   *watch
 	isOuter bool
-	stop    func() bool
-	fired   chan struct{}
+	hosting bool
+	ctx     context.Context
+	done    <-chan struct{}
+	failure error
 }
 
 var errBusy = &Error{StatusBusy, "another goroutine is using the store"}
@@ -265,21 +286,31 @@ var errBusy = &Error{StatusBusy, "another goroutine is using the store"}
 // enter begins a use of the store in which guests and callbacks may run.
 func (s *Store) enter(ctx context.Context, v *saved) error {
 	collect()
-	if s.h.pointer == nil {
-		return ErrClosed
+	done := ctx.Done()
+	if s.slot.busy.CompareAndSwap(0, 1) {
+		if s.h.pointer == nil {
+			s.slot.busy.Store(0)
+			return ErrClosed
+		}
+		v.isOuter = true
+		s.slot.user = s
+		if s.h.waiting.Load() {
+			s.h.bury()
+		}
+	} else {
+		if !s.hosting {
+			return errBusy
+		}
+		if s.h.pointer == nil {
+			return ErrClosed
+		}
+		v.ctx, v.done, v.failure, v.hosting = s.ctx, s.done, s.failure, true
+		s.failure, s.hosting = nil, false
 	}
-	v.isOuter = s.slot.user.CompareAndSwap(nil, s)
-	if !v.isOuter && !s.hosting {
-		return errBusy
-	}
-	if v.isOuter {
-		s.h.bury()
-	}
-	v.ctx, v.failure, v.hosting = s.ctx, s.failure, s.hosting
-	s.ctx, s.failure, s.hosting = ctx, nil, false
+	s.ctx, s.done = ctx, done
 	// A context that an outer call has is watched already.
-	if ctx != v.ctx && ctx.Done() != nil {
-		if err := s.watch(ctx, v); err != nil {
+	if done != nil && done != v.done {
+		if err := s.startWatch(v); err != nil {
 			s.restore(v)
 			return err
 		}
@@ -288,51 +319,112 @@ func (s *Store) enter(ctx context.Context, v *saved) error {
 }
 
 func (s *Store) restore(v *saved) {
-	s.ctx, s.failure, s.hosting = v.ctx, v.failure, v.hosting
+	s.ctx, s.done, s.failure, s.hosting = v.ctx, v.done, v.failure, v.hosting
 	if v.isOuter {
 		s.streamFailure, s.interrupted = nil, nil
-		s.slot.user.Store(nil)
+		s.slot.user = nil
+		s.slot.busy.Store(0)
 	}
 }
 
-func (s *Store) watch(ctx context.Context, v *saved) error {
-	if err := ctx.Err(); err != nil {
-		return causeOf(ctx)
+// A watch has a store's guests interrupted when a context is done, while a call that it is for is being made.
+type watch struct {
+	done  <-chan struct{}
+	irq   *C.pellucid_interrupt_t
+	state atomic.Uint32
+	stop  func() bool
+	// Closed when the context is done, and what had to be asked for was.
+	over chan struct{}
+}
+
+const (
+	watchIdle uint32 = iota
+	watchActive
+	watchDone
+)
+
+func newWatch(ctx context.Context, done <-chan struct{}, irq *C.pellucid_interrupt_t) *watch {
+	w := &watch{done: done, irq: irq, over: make(chan struct{})}
+	w.state.Store(watchActive)
+	w.stop = context.AfterFunc(ctx, func() {
+		if w.state.Swap(watchDone) == watchActive {
+			C.pellucid_interrupt_request(w.irq, C.PELLUCID_INTERRUPT_TRAP)
+		}
+		close(w.over)
+	})
+	return w
+}
+
+// end has nothing be asked for any more.
+func (w *watch) end() {
+	if !w.stop() {
+		<-w.over
+	}
+}
+
+func (s *Store) startWatch(v *saved) error {
+	if s.ctx.Err() != nil {
+		return causeOf(s.ctx)
+	}
+	if w := s.h.watch; w != nil && w.done == s.done && w.state.CompareAndSwap(watchIdle, watchActive) {
+		v.watch = w
+		return nil
 	}
 	irq, err := s.interrupt()
 	if err != nil {
 		return fmt.Errorf("the context can't end the call: %w", err)
 	}
-	fired := make(chan struct{})
-	v.fired = fired
-	v.stop = context.AfterFunc(ctx, func() {
-		C.pellucid_interrupt_request(irq, C.PELLUCID_INTERRUPT_TRAP)
-		close(fired)
-	})
+	v.watch = newWatch(s.ctx, s.done, irq)
 	return nil
 }
 
+func (s *Store) endWatch(v *saved) {
+	w := v.watch
+	if w.state.CompareAndSwap(watchActive, watchIdle) {
+		if w == s.h.watch {
+			return
+		}
+		if s.h.watch == nil || v.isOuter {
+			if s.h.watch != nil {
+				s.h.watch.end()
+			}
+			s.h.watch = w
+			return
+		}
+		w.end()
+		return
+	}
+	<-w.over
+	// What was asked for too late isn't meant for the next call; what an outer call's context asks for still is.
+	C.pellucid_interrupt_withdraw(w.irq)
+	if v.ctx != nil && v.ctx.Err() != nil {
+		C.pellucid_interrupt_request(w.irq, C.PELLUCID_INTERRUPT_TRAP)
+	}
+}
+
 func (s *Store) interrupt() (*C.pellucid_interrupt_t, error) {
-	if s.irq == nil {
+	if s.h.irq == nil {
 		var object *C.pellucid_error_t
-		if err := s.check(C.pellucid_store_interrupt(s.c(), &s.irq, &object), &object); err != nil {
+		if err := s.check(C.pellucid_store_interrupt(s.c(), &s.h.irq, &object), &object); err != nil {
 			return nil, err
 		}
-		s.h.irq = s.irq
 	}
-	return s.irq, nil
+	return s.h.irq, nil
 }
 
 // leave ends a use. What has failed is told by status and object.
 func (s *Store) leave(v *saved, status C.pellucid_status_t, object *C.pellucid_error_t) error {
-	if v.stop != nil && !v.stop() {
-		<-v.fired
-		// What was asked for too late isn't meant for the next call; what an outer call's context asks for still is.
-		C.pellucid_interrupt_withdraw(s.irq)
-		if v.ctx != nil && v.ctx.Err() != nil {
-			C.pellucid_interrupt_request(s.irq, C.PELLUCID_INTERRUPT_TRAP)
-		}
+	if v.watch != nil {
+		s.endWatch(v)
 	}
+	if status == C.PELLUCID_OK && s.panicked == nil {
+		s.restore(v)
+		return nil
+	}
+	return s.leaveFailed(v, status, object)
+}
+
+func (s *Store) leaveFailed(v *saved, status C.pellucid_status_t, object *C.pellucid_error_t) error {
 	var err error
 	if status != C.PELLUCID_OK {
 		err = s.explain(status, object)

@@ -278,6 +278,22 @@ func Convert(kind Kind, v any) (Value, error) {
 		return sameKind(kind, ValueOf(v))
 	case *Func:
 		return sameKind(kind, ValueOf(v.Ref()))
+	case int32:
+		if kind == KindI32 {
+			return I32(v), nil
+		}
+	case int64:
+		if kind == KindI64 {
+			return I64(v), nil
+		}
+	case int:
+		if kind == KindI64 || kind == KindI32 && (v == int(int32(v)) || v == int(uint32(v))) {
+			return integer(kind, uint64(v)), nil
+		}
+	case float64:
+		if kind == KindF64 {
+			return F64(v), nil
+		}
 	}
 	value := reflect.ValueOf(v)
 	switch kind {

@@ -1,0 +1,5 @@
+//go:build cgo && race
+
+package pellucid_test
+
+const isRace = true
