@@ -168,8 +168,8 @@ func (c *Config) apply(options *C.pellucid_config_t) error {
 	return nil
 }
 
-// Close gives the engine up. Modules and stores made from it stay usable. An engine that nobody closes is closed when it is
-// collected.
+// Close gives the engine up, which must be its last use. Modules and stores made from it stay usable. An engine that nobody
+// closes is closed when it is collected.
 func (e *Engine) Close() { e.h.close() }
 
 // IsDebug tells whether guests of this engine can be debugged.

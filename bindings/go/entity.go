@@ -65,8 +65,9 @@ type MemoryType struct {
 type Memory struct {
 	store *Store
 	h     handle
-	// What is known of it: the address stays the same, and the size only grows.
-	base unsafe.Pointer
+	// What is known of it: the address stays the same, and the size only grows. The address isn't a pointer for Go, whose heap
+	// may have it when the store is closed.
+	base uintptr
 	size uintptr
 }
 
@@ -119,7 +120,7 @@ func (m *Memory) Bytes() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return unsafe.Slice((*byte)(m.base), m.size), nil
+	return unsafe.Slice((*byte)(m.at(0)), m.size), nil
 }
 
 // View is a part of the memory in place, as Bytes.
@@ -136,7 +137,11 @@ func (m *Memory) View(offset, size uint64) ([]byte, error) {
 				m.size)}
 		}
 	}
-	return unsafe.Slice((*byte)(unsafe.Add(m.base, offset)), size), nil
+	return unsafe.Slice((*byte)(m.at(offset)), size), nil
+}
+
+func (m *Memory) at(offset uint64) unsafe.Pointer {
+	return unsafe.Add(*(*unsafe.Pointer)(unsafe.Pointer(&m.base)), offset)
 }
 
 func (m *Memory) has(offset, size uint64) bool {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 )
 
@@ -39,6 +40,7 @@ func (s *Store) instantiate(ctx context.Context, m *Module, items []externItem) 
 		return C.pellucid_instance_new(s.c(), m.c(), (*C.pellucid_extern_t)(unsafe.Pointer(unsafe.SliceData(items))),
 			C.size_t(len(items)), i.c(), object)
 	})
+	runtime.KeepAlive(m)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,8 @@ func (e *Engine) NewModuleText(wat string) (*Module, error) {
 	return e.module(C.pellucid_module_new_text(e.c(), data, size, &module, &object), module, &object)
 }
 
-// Close gives the module up. Instances of it stay usable. A module that nobody closes is closed when it is collected.
+// Close gives the module up, which must be its last use. Instances of it stay usable. A module that nobody closes is closed
+// when it is collected.
 func (m *Module) Close() { m.h.close() }
 
 func (m *Module) c() *C.pellucid_module_t {

@@ -405,6 +405,48 @@ func TestGoroutinesMove(t *testing.T) {
 	all.Wait()
 }
 
+func TestManyStoresAtOnce(t *testing.T) {
+	e := engine(t, nil)
+	linker := pellucid.NewLinker()
+	linker.Define("env", "keep", pellucid.Func1(func(c *pellucid.Caller, n int32) (pellucid.ExternRef, error) {
+		return c.Store().NewExternRef(n)
+	}))
+	m := must(e.NewModuleText(`(module (import "env" "keep" (func $keep (param i32) (result externref)))
+		(func (export "run") (param i32) (result externref) (call $keep (local.get 0))) (func (export "runaway") (loop (br 0))))`))
+	var all sync.WaitGroup
+	for g := 0; g < 6; g++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for n := 0; n < most(60); n++ {
+				s := must(e.NewStore())
+				i := must(linker.Instantiate(background, s, m))
+				ctx, cancel := context.WithTimeout(background, time.Duration(n%7)*100*time.Microsecond)
+				run := must(pellucid.Export1[int32, pellucid.ExternRef](i, "run"))
+				for k := int32(0); k < 20; k++ {
+					r, err := run(ctx, k)
+					if err != nil {
+						is(t, err, context.DeadlineExceeded)
+						break
+					}
+					if must(s.ExternValue(r)) != any(k) {
+						t.Error("it is another value")
+					}
+				}
+				_, err := i.Call(ctx, "runaway")
+				is(t, err, context.DeadlineExceeded)
+				cancel()
+				// Every third is left to be collected.
+				if n%3 != 0 {
+					s.Close()
+				}
+			}
+		}()
+	}
+	all.Wait()
+	runtime.GC()
+}
+
 func TestBusy(t *testing.T) {
 	i := guest(t, nil, nil, `(module (func (export "runaway") (loop (br 0))) (func (export "fine")))`)
 	ctx, cancel := context.WithCancel(background)

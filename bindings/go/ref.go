@@ -8,6 +8,7 @@ import "C"
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"unsafe"
 )
 
@@ -58,6 +59,7 @@ type FieldType struct {
 
 // Types are the types that a module defines, in order.
 func (m *Module) Types() []TypeID {
+	defer runtime.KeepAlive(m)
 	types := make([]TypeID, C.pellucid_module_type_count(m.c()))
 	for i := range types {
 		C.pellucid_module_type(m.c(), C.size_t(i), (*C.pellucid_type_id_t)(&types[i]))
@@ -67,6 +69,7 @@ func (m *Module) Types() []TypeID {
 
 // TypeKind tells what a type is of.
 func (e *Engine) TypeKind(id TypeID) (kind TypeKind, err error) {
+	defer runtime.KeepAlive(e)
 	var fields C.size_t
 	err = check(C.pellucid_type_kind(e.c(), C.pellucid_type_id_t(id), (*C.pellucid_type_kind_t)(&kind), &fields), nil)
 	return kind, err
@@ -74,6 +77,7 @@ func (e *Engine) TypeKind(id TypeID) (kind TypeKind, err error) {
 
 // Fields are the fields of a structure's type; an array's type has one.
 func (e *Engine) Fields(id TypeID) ([]FieldType, error) {
+	defer runtime.KeepAlive(e)
 	var kind C.pellucid_type_kind_t
 	var n C.size_t
 	if err := check(C.pellucid_type_kind(e.c(), C.pellucid_type_id_t(id), &kind, &n), nil); err != nil {

@@ -235,6 +235,7 @@ func (s *Store) Close() error {
 	if isFree {
 		s.slot.user = nil
 		s.h.free()
+		s.scratch.mark = mark{}
 		if !s.h.hasChildren {
 			runtime.SetFinalizer(s.h, nil)
 		}
