@@ -80,7 +80,7 @@ class Func(Entity):
         if not said.fits(wanted):
             raise TypeError(f"{function!r} is annotated as {said.type}, and not as {wanted}")
         self._init(store, host_func(store, function, said, wanted), wanted)
-        store._funcs[self._handle.index] = self
+        store._funcs[self._handle.index] = weakref.ref(self)
 
     def _init(self, store: Store, handle: Any, functype: FuncType | None = None) -> None:
         super()._init(store, handle)

@@ -10,7 +10,7 @@ from . import _native as n
 from .entities import Entity, Extern, Memory, extern_of, resolve, running
 from .errors import Exit, LinkError, check, exception, text
 from .module import Module
-from .store import Scope, Store
+from .store import Store
 from .wasi import MODULES as WASI_MODULES
 from .wasi import Defined, Wasi
 from ._native import Status
@@ -97,7 +97,7 @@ class Instance(Entity):
     def _instantiate(self, store: Store, module: Module, find: Callable[[str, str], Any]) -> None:
         natives = resolved(store, module, find)
         handle, error = n.Instance(), c.c_void_p()
-        with Scope(store), running(store):
+        with running(store):
             status = n.pellucid_instance_new(store._ptr, module._pointer, natives, len(natives), c.byref(handle),
                                              c.byref(error))
         if status:

@@ -80,7 +80,10 @@ def _forward(read: int, before: int) -> None:
                 store: Store | None = main.running
                 if store is not None:
                     store._is_asked = True
-                    store._interrupt.request()
+                    if store._pauses:
+                        store._interrupt.pause()
+                    else:
+                        store._interrupt.request()
 
 
 def withdraw(store: Store) -> None:

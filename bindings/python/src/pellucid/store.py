@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .refs import Object
     from .types import ValType
 
-_stores: weakref.WeakValueDictionary[int, Store] = weakref.WeakValueDictionary()
 _keys = itertools.count(1)
 
 
@@ -75,15 +74,15 @@ class Store:
         self._handle: Handle | None = Handle(pointer.value)
         # Functions are called with this very object, which is NULL once the store is closed.
         self._ptr = pointer
-        self._id: int = n.pellucid_store_id(pointer)
+        # Whether Ctrl-C has asked for an interrupt, and whether it asks for a pause.
         self._is_asked = False
+        self._pauses = False
         self._raised: list[tuple[str, BaseException]] = []
         # By token: the coroutines of host functions that calls wait for.
         self._waiting: dict[int, Any] = {}
-        self._funcs: weakref.WeakValueDictionary[int, Func] = weakref.WeakValueDictionary()
+        self._funcs: dict[int, weakref.ref[Func]] = {}
         self._finalizer: Any = None
         self._interrupt = Interrupter(self._new_interrupt())
-        _stores[self._id] = self
 
     def _new_interrupt(self) -> c.c_void_p:
         interrupt, error = c.c_void_p(), c.c_void_p()
@@ -205,9 +204,11 @@ class Store:
 
     def _func(self, native: n.Func) -> Func:
         from .entities import Func
-        found = self._funcs.get(native.index)
+        reference = self._funcs.get(native.index)
+        found = reference() if reference is not None else None
         if found is None:
-            found = self._funcs[native.index] = Func._of(self, native)
+            found = Func._of(self, native)
+            self._funcs[native.index] = weakref.ref(found)
         return found
 
     # Exceptions that pass through guests.
@@ -283,8 +284,3 @@ class Scope:
 
     def __exit__(self, *exception: object) -> None:
         n.pellucid_scope_close(self._store._ptr, self._scope.value)
-
-
-def store_of(number: int) -> Store | None:
-    """The store with a number, if it is still there."""
-    return _stores.get(number)

@@ -16,10 +16,10 @@
 from .._native import Action, BreakpointKind, EventKind, FrameKind, Resume, Throw, WatchAccess, WatchKind
 from .edits import Breakpoint, Edit, Place, Watchpoint, breakpoints, edit, watchpoints
 from .events import Event, Hit, clear_handler, event, set_handler, set_log_handler
-from .frames import Frame, activations, core_dump, frame, frames
+from .frames import Frame, activations, core_dump, frame, frames, pause_on_control_c
 
 __all__ = [
     "Action", "Breakpoint", "BreakpointKind", "Edit", "Event", "EventKind", "Frame", "FrameKind", "Hit", "Place", "Resume",
     "Throw", "WatchAccess", "WatchKind", "Watchpoint", "activations", "breakpoints", "clear_handler", "core_dump", "edit",
-    "event", "frame", "frames", "set_handler", "set_log_handler", "watchpoints",
+    "event", "frame", "frames", "pause_on_control_c", "set_handler", "set_log_handler", "watchpoints",
 ]

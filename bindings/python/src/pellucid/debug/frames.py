@@ -261,6 +261,11 @@ def activations(store: Store) -> list[list[Frame]]:
     return [list(outwards(Frame(store, handle))) for handle in handles]
 
 
+def pause_on_control_c(store: Store, pauses: bool = True) -> None:
+    """Has Ctrl-C pause a `Call` that runs in a store, where it would end it. KeyboardInterrupt is raised all the same."""
+    store._pauses = pauses
+
+
 def core_dump(store: Store, path: str | os.PathLike[str] | None = None, *, name: str = "", memories: bool = True) -> bytes | None:
     """Writes all that is in a store now into a file, or returns it: stacks, memories, globals, in the format of WebAssembly's tools."""
     options = 0 if memories else n.CoreDumpOption.CORE_DUMP_WITHOUT_MEMORIES
