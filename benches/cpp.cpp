@@ -95,7 +95,8 @@ int main() {
                 args[0].of.i32 = 1;
                 args[1].kind = PELLUCID_I64;
                 args[1].of.i64 = sum;
-                if (pellucid_func_call(c_store, &c_add, args, 2, &result, 1, nullptr) != PELLUCID_OK) std::abort();
+                pellucid_error_t *error = nullptr;
+                if (pellucid_func_call(c_store, &c_add, args, 2, &result, 1, &error) != PELLUCID_OK) std::abort();
                 sum = result.of.i64;
             }
         },

@@ -17,8 +17,8 @@
  *
  * Engine, Module, Store, Linker, Call and the like own what they stand for and delete it; they are moved, not copied.
  * Func, Memory, Instance, Frame and the like are plain data, copied as you like: a handle of C with the store that it is of.
- * They are good as long as in C, so not longer than the store. get() gives what C takes, release() gives it away, and each
- * class can be made from what C gave.
+ * They are good as long as in C, so not longer than the store. A Call and an Edit may be deleted after their store, but not used.
+ * get() gives what C takes, release() gives it away, and each class can be made from what C gave.
  *
  * StoreRef and LinkerRef are what callbacks get: all that Store and Linker can, without owning.
  *
@@ -34,7 +34,7 @@
  * by the library's finalizers, so what they capture must not call the library when it is destroyed. An exception that a host
  * function, an event handler or a callback of threads throws ends the guest and comes out of the function that ran the guest, as the
  * object that was thrown; of a Result it is Error::host_exception(). A pellucid::Error goes on as the library's error that it holds,
- * so a trap remains a trap. Conditions, log points and log callbacks must not throw: the program ends then. What callbacks of streams
+ * so a trap remains a trap; the exception object that was thrown has no more than the message then. Conditions, log points and log callbacks must not throw: the program ends then. What callbacks of streams
  * throw is an input/output error for the guest.
  */
 
@@ -2148,9 +2148,10 @@ public:
         std::uint32_t index_ = 0;
     };
 
-    FrameValues(const pellucid_store_t *store, const pellucid_frame_t &frame, Read read, Count count)
-        : store_(store), frame_(frame), read_(read) {
-        count_ = fill(0);
+    FrameValues(const pellucid_store_t *store, const pellucid_frame_t &frame, Read read, Count count) : store_(store), read_(read) {
+        // The frame is copied after its first use: a copy of what was just written, in larger pieces than it was, would wait.
+        count_ = fill(frame, 0);
+        frame_ = frame;
         if (count_ == chunk) check(count(store, &frame, &count_));
     }
     iterator begin() const noexcept { return iterator(this, 0); }
@@ -2164,13 +2165,13 @@ private:
 
     Value at(std::uint32_t index) const {
         // What is before the first is far behind it, too.
-        if (index - first_ >= chunk) fill(index);
+        if (index - first_ >= chunk) fill(frame_, index);
         return read_values_[index - first_];
     }
-    std::uint32_t fill(std::uint32_t first) const {
+    std::uint32_t fill(const pellucid_frame_t &frame, std::uint32_t first) const {
         std::uint32_t n = 0;
         first_ = first;
-        pellucid_status_t status = read_(store_, &frame_, first, read_values_, chunk, &n);
+        pellucid_status_t status = read_(store_, &frame, first, read_values_, chunk, &n);
         if (status != PELLUCID_OK) std::fill_n(read_values_, chunk, Value::null(PELLUCID_UNAVAILABLE));
         check(status);
         return n;

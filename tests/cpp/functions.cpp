@@ -3,6 +3,10 @@
 #include "test.hpp"
 
 #include <functional>
+#if __cplusplus >= 202002L
+#include <ranges>
+#include <span>
+#endif
 
 using namespace pellucid;
 
@@ -214,6 +218,14 @@ static void made_by_the_host(const Engine &engine) {
     moved = engine.create_store();
     CHECK(alive.use_count() == 1);
 }
+
+#if __cplusplus >= 202002L
+// Ranges are those of the standard library, too.
+static_assert(std::ranges::input_range<decltype(std::declval<Module>().imports())>);
+static_assert(std::ranges::input_range<decltype(std::declval<Instance>().exports())>);
+static_assert(std::ranges::input_range<Frames> && std::ranges::input_range<FrameValues>);
+static_assert(std::is_convertible_v<std::span<const std::uint8_t>, Bytes> && std::is_convertible_v<Bytes, std::span<const std::uint8_t>>);
+#endif
 
 int main() {
     abi_check();
