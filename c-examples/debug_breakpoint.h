@@ -245,7 +245,7 @@ static void add_breakpoint(struct breakpoint new)
     forget(&new);
 }
 
-/* Gives a breakpoint what `changed` has in `*text`, which belonged to it until now, if that can be. */
+/* Has a breakpoint another condition or text of a log point, of which `text` is its place, if that can be. */
 static void change_text(struct breakpoint *it, char **text, const char *new)
 {
     char *old = *text;
@@ -306,6 +306,9 @@ static bool place_breakpoint(const struct functions *functions, struct text name
         printf("\n");
         return false;
     }
+    for (size_t i = 0; n_bodies > 0 && i < functions->n; i++)
+        if (!has_body(functions->indices[i], &pc))
+            printf("function %" PRIu32 " has that name, too, but is imported\n", functions->indices[i]);
     new->kind = n_bodies == 0 ? AT_CALLS : n_bodies == 1 ? AT_PC : AT_NAME;
     new->import = functions->indices[0];
     if (n_bodies > 1)
@@ -351,16 +354,17 @@ static bool takes_word(const char **at, const char *word)
 static void break_at_throws(const char *text)
 {
     struct breakpoint new = {.kind = AT_THROWS, .throws = PELLUCID_THROW_CAUGHT};
+    struct text tag;
     if (takes_word(&text, "uncaught"))
         new.throws = PELLUCID_THROW_UNCAUGHT;
     else if (takes_word(&text, "any"))
         new.throws = PELLUCID_THROW_CAUGHT | PELLUCID_THROW_UNCAUGHT;
     else
         (void)takes_word(&text, "caught");
-    size_t n_tag = strcspn(text, " \t");
-    if (n_tag > 0 && strncmp(text, "if ", 3) != 0) {
-        new.name = copy_text(text, n_tag);
-        text += n_tag;
+    if (*text != 0 && strncmp(text, "if ", 3) != 0) {
+        if (!take_name(&text, &tag))
+            return;
+        new.name = copy_text(tag.at, tag.size);
     }
     if (take_condition(text, &new.condition))
         add_breakpoint(new);

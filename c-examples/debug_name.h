@@ -113,23 +113,35 @@ static struct functions functions_of(struct text name)
     return functions;
 }
 
-/* Takes the name of functions, or an index, from the beginning of a text; `*at` is behind it then. A name may be between quotes. */
-static bool take_functions(const char **at, struct functions *out_functions, struct text *out_name)
+/* Takes a name, which may be between quotes, from the beginning of a text; `*at` is behind it then. */
+static bool take_name(const char **at, struct text *out_name)
 {
     const char *text = *at;
-    struct text name = {text, longest_name(text)};
-    struct text word = {text, strcspn(text, " \t(")};
+    if (*text != '"') {
+        *out_name = (struct text){text, strcspn(text, " \t(")};
+        *at = text + out_name->size;
+        return true;
+    }
+    *at = end_of_quoted(text);
+    if (*at < text + 2 || (*at)[-1] != '"') {
+        printf("the second quote is missing\n");
+        return false;
+    }
+    *out_name = (struct text){text + 1, (size_t)(*at - text) - 2};
+    return true;
+}
+
+/* Takes the name of functions, or an index, from the beginning of a text; `*at` is behind it then. */
+static bool take_functions(const char **at, struct functions *out_functions, struct text *out_name)
+{
+    struct text name;
+    const char *text = *at;
+    size_t longest = longest_name(text);
     int64_t index;
-    if (*text == '"') {
-        *at = end_of_quoted(text);
-        name = (struct text){text + 1, (size_t)(*at - text) - 2};
-        if (*at < text + 2 || (*at)[-1] != '"') {
-            printf("the second quote is missing\n");
-            return false;
-        }
-    } else if (name.size == 0 && *text >= '0' && *text <= '9') {
-        *at = text + word.size;
-        if (!evaluate_integer(word, &index))
+    if (!take_name(at, &name))
+        return false;
+    if (longest == 0 && *text >= '0' && *text <= '9') {
+        if (!evaluate_integer(name, &index))
             return false;
         *out_name = (struct text){0};
         *out_functions = (struct functions){allocate(1, sizeof(uint32_t)), 1};
@@ -139,9 +151,10 @@ static bool take_functions(const char **at, struct functions *out_functions, str
         free(out_functions->indices);
         printf("there is no function %" PRId64 "\n", index);
         return false;
-    } else {
-        name.size = name.size > 0 ? name.size : word.size;
-        *at = text + name.size;
+    }
+    if (*text != '"' && longest > 0) {
+        name.size = longest;
+        *at = text + longest;
     }
     *out_functions = functions_of(name);
     *out_name = name;

@@ -424,11 +424,16 @@ static void write_range(const struct range *range, const char *path)
 static void do_dump(const char *text)
 {
     struct range range;
-    bool is_quoted = *text == '"';
-    const char *end = is_quoted ? end_of_quoted(text) : text + strcspn(text, " \t");
-    if (!read_range(skip_blanks(end), &range))
+    struct text name = {text, strcspn(text, " \t")};
+    const char *rest = text + name.size;
+    if (*text == '"') {
+        rest = text;
+        if (!take_name(&rest, &name))
+            return;
+    }
+    if (!read_range(skip_blanks(rest), &range))
         return;
-    char *path = copy_text(text + is_quoted, (size_t)(end - text) - 2 * is_quoted);
+    char *path = copy_text(name.at, name.size);
     write_range(&range, path);
     free(path);
 }
@@ -519,17 +524,18 @@ static void do_return(const char *text)
 
 static void do_throw(const char *text)
 {
-    size_t size = strcspn(text, " \t("), n;
+    size_t n;
+    struct text name;
     pellucid_tag_t tag;
     pellucid_functype_t *type;
     const pellucid_kind_t *kinds;
     pellucid_error_t *error = NULL;
-    if (!needs_frame() || !find_tag((struct text){text, size}, &tag))
+    if (!needs_frame() || !take_name(&text, &name) || !find_tag(name, &tag))
         return;
     must(pellucid_tag_type(store, &tag, &type), NULL);
     must(pellucid_functype_params(type, &kinds, &n), NULL);
     pellucid_value_t *values = allocate(n, sizeof *values);
-    if (read_values(text + size, kinds, n, values) && did(pellucid_frame_throw(store, &frame, &tag, values, n, &error), &error))
+    if (read_values(text, kinds, n, values) && did(pellucid_frame_throw(store, &frame, &tag, values, n, &error), &error))
         printf("it throws that when it goes on\n");
     free(values);
     pellucid_functype_delete(type);
