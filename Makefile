@@ -62,15 +62,17 @@ $(PACKAGE)/roots: include/pellucid.symbols
 	sed 's/^/-u /' $< > $@
 
 # Cargo can't version symbols, so the library is linked here, from the same code.
-$(PACKAGE)/$(SHARED).debug: $(BUILT)/libpellucid.a $(PACKAGE)/exports.map $(PACKAGE)/roots
-	$(CC) -shared -o $(PACKAGE)/linked.so @$(PACKAGE)/roots $< -Wl,-soname,$(SONAME) \
+.INTERMEDIATE: $(PACKAGE)/linked.so
+$(PACKAGE)/linked.so: $(BUILT)/libpellucid.a $(PACKAGE)/exports.map $(PACKAGE)/roots
+	$(CC) -shared -o $@ @$(PACKAGE)/roots $< -Wl,-soname,$(SONAME) \
 		-Wl,--version-script=$(PACKAGE)/exports.map -Wl,--gc-sections -Wl,-O1 -Wl,--build-id=sha1 \
 		-Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete $(SYSTEM_LIBRARIES)
-	$(OBJCOPY) --only-keep-debug --compress-debug-sections $(PACKAGE)/linked.so $@
 
-$(PACKAGE)/$(SHARED): $(PACKAGE)/$(SHARED).debug
-	$(OBJCOPY) --strip-all --add-gnu-debuglink=$< $(PACKAGE)/linked.so $@
-	rm $(PACKAGE)/linked.so
+$(PACKAGE)/$(SHARED).debug: $(PACKAGE)/linked.so
+	$(OBJCOPY) --only-keep-debug --compress-debug-sections $< $@
+
+$(PACKAGE)/$(SHARED): $(PACKAGE)/linked.so $(PACKAGE)/$(SHARED).debug
+	$(OBJCOPY) --strip-all --add-gnu-debuglink=$@.debug $< $@
 
 # One object with the library's own symbols and no others, so that it gets along with any other Rust in the program.
 $(PACKAGE)/libpellucid.a: $(BUILT)/libpellucid.a packaging/merge.ld include/pellucid.symbols $(PACKAGE)/roots
