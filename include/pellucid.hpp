@@ -87,8 +87,9 @@ namespace common {
 class Thrown {
 public:
     static Thrown &all() {
-        static Thrown all;
-        return all;
+        // Stores may be deleted when the program ends, so this stays.
+        static Thrown *const all = new Thrown;
+        return *all;
     }
 
     // Keeps what is being thrown, and gives the message by which it is found again.
@@ -219,6 +220,14 @@ private:
     T *object_ = nullptr;
 };
 
+// What a variant has, which is known.
+template <std::size_t I, class Variant>
+auto &in(Variant &variant) noexcept {
+    auto *held = std::get_if<I>(&variant);
+    if (held == nullptr) std::abort();
+    return *held;
+}
+
 // A structure that says how large it is.
 template <class T>
 T sized() noexcept {
@@ -286,6 +295,8 @@ private:
     std::size_t size_;
     Get get_;
 };
+template <class Get>
+Counted(std::size_t, Get) -> Counted<Get>;
 
 } // namespace detail
 
@@ -358,9 +369,9 @@ public:
 
     // NULL for failures of functions that have no error objects.
     const pellucid_error_t *get() const noexcept { return state_->error; }
-    // An error of C with the same contents for a callback to give away: the error itself if nobody else has it.
+    // The error of C, for a callback to give away. What has a copy has no more than the status and the message then.
     pellucid_error_t *give() const {
-        if (state_->error != nullptr && state_.use_count() == 1) return std::exchange(state_->error, nullptr);
+        if (state_->error != nullptr) return std::exchange(state_->error, nullptr);
         pellucid_error_t *error = nullptr;
         if (pellucid_error_new(state_->message.data(), state_->message.size(), &error) != PELLUCID_OK) return nullptr;
         return error;
@@ -393,12 +404,13 @@ public:
 
     bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
-    T &operator*() &noexcept { return *std::get_if<0>(&state_); }
-    const T &operator*() const &noexcept { return *std::get_if<0>(&state_); }
-    T &&operator*() &&noexcept { return std::move(*std::get_if<0>(&state_)); }
-    T *operator->() noexcept { return std::get_if<0>(&state_); }
-    const T *operator->() const noexcept { return std::get_if<0>(&state_); }
-    const Error &error() const noexcept { return *std::get_if<1>(&state_); }
+    // Only if there is one; and error() only if there is none.
+    T &operator*() &noexcept { return detail::in<0>(state_); }
+    const T &operator*() const &noexcept { return detail::in<0>(state_); }
+    T &&operator*() &&noexcept { return std::move(detail::in<0>(state_)); }
+    T *operator->() noexcept { return &detail::in<0>(state_); }
+    const T *operator->() const noexcept { return &detail::in<0>(state_); }
+    const Error &error() const noexcept { return detail::in<1>(state_); }
     pellucid_status_t status() const noexcept { return has_value() ? PELLUCID_OK : error().status(); }
 
     // The value. Without one the error is thrown; where there are no exceptions the program ends with its message.
@@ -859,9 +871,9 @@ struct Value : pellucid_value_t {
         kind = detail::Wasm<T>::kind;
         detail::Wasm<T>::put(of, value);
     }
-    static Value null(pellucid_kind_t kind) noexcept {
+    static Value null(pellucid_kind_t of_kind) noexcept {
         Value value;
-        value.kind = kind;
+        value.kind = of_kind;
         return value;
     }
 
@@ -1903,8 +1915,8 @@ public:
     Answer(Yielded yielded) : state_(std::in_place_index<2>, yielded) {}
 
     bool has_value() const noexcept { return state_.index() == 0; }
-    T &operator*() noexcept { return *std::get_if<0>(&state_); }
-    const Error &error() const noexcept { return *std::get_if<1>(&state_); }
+    T &operator*() noexcept { return detail::in<0>(state_); }
+    const Error &error() const noexcept { return detail::in<1>(state_); }
     const Yielded *yielded() const noexcept { return std::get_if<2>(&state_); }
 
 private:

@@ -59,6 +59,26 @@ int main() {
     CHECK(bad.status() == PELLUCID_ERR_INVALID_MODULE && !bad.error().message().empty());
     FAILS(PELLUCID_ERR_INVALID_ARGUMENT, Engine::create(Config().opt_level(99)));
 
+    // An error of the library's that a host function returns stays what it is, whoever else has it.
+    Store traps = engine->create_store().value();
+    Module trapping = engine
+                          ->compile_text(R"((module (import "host" "pass" (func $pass)) (func (export "trap") unreachable)
+        (func (export "run") (call $pass))))")
+                          .value();
+    Linker linker = engine->create_linker().value();
+    TypedFunc<void()> trap;
+    std::vector<Error> kept;
+    CHECK(linker.define(traps, "host", "pass", [&]() -> Result<void> {
+        Result<void> result = trap();
+        kept.push_back(result.error());
+        return result;
+    }));
+    Instance passing = linker.instantiate(traps, trapping).value();
+    trap = passing.get<void()>("trap").value();
+    Result<void> passed = passing.get<void()>("run").value()();
+    CHECK(passed.status() == PELLUCID_ERR_TRAP && passed.error().trap() == PELLUCID_TRAP_UNREACHABLE);
+    CHECK(kept.size() == 1 && kept[0].status() == PELLUCID_ERR_TRAP && kept[0].message() == passed.error().message());
+
 #if PELLUCID_CAN_THROW
     // What a host function throws all the same is kept for whoever wants it.
     Store store = engine->create_store().value();
