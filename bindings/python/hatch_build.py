@@ -1,6 +1,6 @@
 """What building the wheel adds: the library, stripped, the layer that is made from its description, and the right tag.
 
-PELLUCID_LIBRARY is the built library. What describes it comes from the source tree that the folder is in, or, in a source
+PELLUCID_LIBRARY is the built library, by its whole path. What describes it comes from the source tree that the folder is in, or, in a source
 distribution, from a copy that the distribution has.
 """
 
@@ -60,8 +60,9 @@ class CustomBuildHook(BuildHookInterface):
             # The folder of the sources is what is imported.
             shutil.copy(native, os.path.join(self.root, "src", "pellucid", "_native.py"))
         library = os.environ.get("PELLUCID_LIBRARY")
-        if not library:
-            raise SystemExit("PELLUCID_LIBRARY must be the path of libpellucid.so, as cargo build --release makes it")
+        # What builds has gone to another folder, where a path from here would mean something else.
+        if not library or not os.path.isabs(library):
+            raise SystemExit("PELLUCID_LIBRARY must be the whole path of libpellucid.so, as cargo build --release makes it")
         stripped = os.path.join(self.folder, "libpellucid.so")
         shutil.copy(library, stripped)
         subprocess.run(["strip", stripped], check=True)

@@ -1,4 +1,5 @@
-"""Builds the wheel as the README says, installs it into a fresh environment, and runs all tests there, in an empty folder.
+"""Builds and installs the wheel by the commands of docs/PYTHON.md, as they are printed there, in a fresh environment; and runs all tests
+in it, from an empty folder.
 
 Usage: run.py path/to/libpellucid.so [test…]
 
@@ -13,36 +14,38 @@ import tempfile
 import venv
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
-BINDING = os.path.dirname(TESTS)
+ROOT = os.path.abspath(os.path.join(TESTS, "..", "..", ".."))
 
 
-def environment(folder, *packages, pip=None):
-    """The Python of a new virtual environment, with packages that its own pip or that of another has installed."""
-    venv.create(folder, with_pip=pip is None)
-    python = os.path.join(folder, "bin", "python")
-    subprocess.run([pip or python, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check", "install", *packages],
-                   check=True)
-    return python
+def commands():
+    with open(os.path.join(ROOT, "docs", "PYTHON.md"), encoding="utf-8") as file:
+        return re.search(r"^```sh\n(.*?)^```", file.read(), re.S | re.M)[1]
 
 
 def main(library, *names):
-    # Nothing of the caller's is to be found by what is tested.
-    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PELLUCID_LIBRARY")}
     with tempfile.TemporaryDirectory() as folder:
-        builder = environment(os.path.join(folder, "builder"), "build")
-        dist = os.path.join(folder, "dist")
-        subprocess.run([builder, "-m", "build", "--wheel", "--outdir", dist, BINDING], check=True, stdout=subprocess.DEVNULL,
-                       env={**clean, "PELLUCID_LIBRARY": os.path.abspath(library)})
-        wheel, = os.listdir(dist)
+        tested = os.path.join(folder, "tested")
+        venv.create(tested, with_pip=True)
+        # Nothing of the caller's is to be found by what is tested.
+        clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PELLUCID_LIBRARY")}
+        clean |= {"PATH": os.path.join(tested, "bin") + os.pathsep + clean["PATH"], "PYTHONDONTWRITEBYTECODE": "1",
+                  "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
+        # The commands are meant for the repository's root, and leave the wheel there.
+        root = os.path.join(folder, "root")
+        os.makedirs(os.path.join(root, "target", "release"))
+        os.symlink(os.path.join(ROOT, "bindings"), os.path.join(root, "bindings"))
+        os.symlink(os.path.abspath(library), os.path.join(root, "target", "release", "libpellucid.so"))
+        subprocess.run(["sh", "-e", "-c", commands()], check=True, cwd=root, env=clean, stdout=subprocess.DEVNULL)
+        wheel, = os.listdir(os.path.join(root, "dist"))
         print(wheel, flush=True)
         if not re.fullmatch(r"pellucid-[\d.]+-py3-none-manylinux_2_\d+_x86_64\.whl", wheel):
             raise SystemExit(f"{wheel}: a wheel of this name isn't for the systems that the library runs on")
-        python = environment(os.path.join(folder, "tested"), os.path.join(dist, wheel), "numpy", "mypy", pip=builder)
+        subprocess.run(["pip", "install", "numpy", "mypy"], check=True, env=clean)
         empty = os.path.join(folder, "empty")
         os.mkdir(empty)
         what = names or ["discover", "-s", TESTS]
-        ran = subprocess.run([python, "-m", "unittest", *what], cwd=empty, stderr=subprocess.PIPE, text=True,
-                             env={**clean, "PYTHONDONTWRITEBYTECODE": "1", **({"PYTHONPATH": TESTS} if names else {})})
+        ran = subprocess.run(["python3", "-m", "unittest", *what], cwd=empty, stderr=subprocess.PIPE, text=True,
+                             env={**clean, **({"PYTHONPATH": TESTS} if names else {})})
     sys.stderr.write(ran.stderr)
     total = re.search(r"^Ran (\d+) test", ran.stderr, re.M)
     counts = {what: int(found[1]) if (found := re.search(rf"{what}=(\d+)", ran.stderr)) else 0

@@ -95,6 +95,7 @@ class Errors(Base):
             middle.exports.f()
         self.assertIs(caught.exception, self.raises)
         self.assertEqual([frame.func for frame in pellucid.frames_of(caught.exception)], ["inner", "outer", "middle"])
+        self.assertEqual(len(getattr(caught.exception, "__notes__", [1])), 1)
 
     def test_caught_by_a_host_in_between(self):
         self.raises = Own("first", 1)

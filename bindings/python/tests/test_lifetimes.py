@@ -1,5 +1,6 @@
 """Objects may go in any order, on any thread, in cycles, and at the end of the interpreter."""
 
+import ctypes
 import gc
 import itertools
 import os
@@ -81,6 +82,13 @@ class Lifetimes(unittest.TestCase):
         self.assertEqual(pellucid.Call(instance.exports.f, 1).resume(), pellucid.CallState.FINISHED)
         self.assertLess(len(store._handle.trash), 2)
 
+    def test_recursion_without_end(self):
+        instance = build(lambda number: instance.exports.f(number + 1))[3]
+        # What Python says where there is no room for a call of ctypes' own is an ArgumentError.
+        with self.assertRaises((RecursionError, ctypes.ArgumentError, pellucid.Trap)):
+            instance.exports.f(0)
+        self.assertEqual(build()[3].exports.f(1), 2)
+
     def test_closing_in_a_host_function(self):
         def close(number):
             things[2].close()
@@ -93,7 +101,11 @@ class Lifetimes(unittest.TestCase):
     def test_stores_on_many_threads(self):
         engine = pellucid.Engine()
         module = pellucid.Module(engine, TEXT)
+        linker = pellucid.Linker()
+        linker.define("m", "f", lambda value: value + 1000)
         failures = []
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(1e-5)
 
         def work():
             try:
@@ -102,6 +114,7 @@ class Lifetimes(unittest.TestCase):
                     instance = pellucid.Instance(store, module, {"m": {"f": lambda value: value + number}})
                     for value in range(20):
                         assert instance.exports.f(value) == value + number
+                    assert linker.instantiate(store, module).exports.f(1) == 1001
             except BaseException as failure:
                 failures.append(failure)
         threads = [threading.Thread(target=work) for _ in range(8)]

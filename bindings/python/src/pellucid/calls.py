@@ -53,7 +53,11 @@ def coroutine_callback(store: Store, function: Callable[..., Coroutine[Any, Any,
             store._waiting[token] = Waiting(coroutine, codec)
             return status
         except BaseException as raised:
-            return failed(store, raised, out_error)
+            store._lost = raised
+            try:
+                return failed(store, raised, out_error)
+            except BaseException:
+                return int(Status.ERR_HOST)
 
     return call
 

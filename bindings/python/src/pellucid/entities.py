@@ -22,7 +22,26 @@ from ._native import Status
 # Without the types of its parameters, which the arguments below have themselves: that halves the time of a call.
 _call_raw = untyped("pellucid_func_call_raw")
 _main = interrupts.main
+_ERR_HOST = int(Status.ERR_HOST)
 _Slot = tuple[Any, c.c_void_p, Any]
+
+
+def headroom() -> None:
+    """Raises RecursionError where there is no room to enter a host function: Python would report that and go on, and ctypes would return
+    whatever to the guest."""
+    _headroom_3()
+
+
+def _headroom_3() -> None:
+    _headroom_2()
+
+
+def _headroom_2() -> None:
+    _headroom_1()
+
+
+def _headroom_1() -> None:
+    pass
 
 
 class Entity:
@@ -120,6 +139,7 @@ class Func(Entity):
             made.check_count(args)
             self._pack(raw, 0, *made.numbers(made.params, args))
         store = self.store
+        headroom()
         if get_ident() == _main.ident:
             if store._is_asked:
                 interrupts.withdraw(store)
@@ -212,6 +232,7 @@ class running:
         self.is_main = get_ident() == _main.ident
 
     def __enter__(self) -> None:
+        headroom()
         if self.is_main:
             if self.store._is_asked:
                 interrupts.withdraw(self.store)
@@ -329,7 +350,11 @@ def _plain_callback(store: Store, function: Callable[..., Any], wants_caller: bo
                     pack(raw, 0, *made.numbers(made.results, made.spread(result)))
             return 0
         except BaseException as raised:
-            return failed(store, raised, out_error)
+            store._lost = raised
+            try:
+                return failed(store, raised, out_error)
+            except BaseException:
+                return _ERR_HOST
 
     return call
 
@@ -349,15 +374,21 @@ def _reference_callback(store: Store, function: Callable[..., Any], wants_caller
             made.write(store, raw, made.results, made.spread(result))
             return 0
         except BaseException as raised:
-            return failed(store, raised, out_error)
+            store._lost = raised
+            try:
+                return failed(store, raised, out_error)
+            except BaseException:
+                return _ERR_HOST
 
     return call
 
 
 def failed(store: Store, raised: BaseException, out_error: int) -> int:
+    """Has a host function fail. Where even that fails, as at the limit of recursion, `_lost` is what is left to tell."""
     try:
         return store._fail(raised, out_error)
     except BaseException as worse:
+        store._lost = worse
         return store._fail(worse, out_error)
 
 

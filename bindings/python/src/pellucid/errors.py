@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 TrapCode = n.Trap
+_NOTE = "Guest frames, innermost first:"
 FRAMES = "__pellucid_frames__"
 
 
@@ -242,7 +243,12 @@ def attach(exception: BaseException, frames: tuple[GuestFrame, ...]) -> None:
         except AttributeError:
             pass  # A class with slots has no place for it.
     if hasattr(exception, "add_note"):
-        exception.add_note("\n".join(["Guest frames, innermost first:", *(f"  {frame}" for frame in frames)]))
+        told = "".join(f"\n  {frame}" for frame in frames)
+        notes = getattr(exception, "__notes__", [])
+        if notes and notes[-1].startswith(_NOTE):
+            notes[-1] += told
+        else:
+            exception.add_note(_NOTE + told)
 
 
 def exception(status: int, error: c.c_void_p, store: Store | None = None, *, is_over: bool = True) -> BaseException:

@@ -189,6 +189,8 @@ class Linker:
         instance = linker.instantiate(store, module)
 
     With `wasi` it has the functions of WASI, too, for programs: `linker.run(store, module)` runs one.
+
+    Any number of threads may instantiate with it, each in stores of its own, once all is defined.
     """
 
     def __init__(self, *, wasi: Wasi | None = None) -> None:

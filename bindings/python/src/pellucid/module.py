@@ -98,22 +98,25 @@ class Module:
     def imports(self) -> list[Import]:
         """What it needs."""
         if self._imports is None:
-            self._imports = []
+            # Whole before another thread sees it.
+            found = []
             for index in range(n.pellucid_module_import_count(self._pointer)):
                 module, name, kind = n.Str(), n.Str(), c.c_void_p()
                 check(n.pellucid_module_import(self._pointer, index, c.byref(module), c.byref(name), None, c.byref(kind)))
-                self._imports.append(Import(text(module), text(name), extern_type(kind)))
+                found.append(Import(text(module), text(name), extern_type(kind)))
+            self._imports = found
         return list(self._imports)
 
     @property
     def exports(self) -> dict[str, ExternType]:
         """What it offers."""
         if self._exports is None:
-            self._exports = {}
+            found = {}
             for index in range(n.pellucid_module_export_count(self._pointer)):
                 name, kind = n.Str(), c.c_void_p()
                 check(n.pellucid_module_export(self._pointer, index, c.byref(name), None, c.byref(kind)))
-                self._exports[text(name)] = extern_type(kind)
+                found[text(name)] = extern_type(kind)
+            self._exports = found
         return dict(self._exports)
 
     @property

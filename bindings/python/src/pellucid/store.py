@@ -78,6 +78,8 @@ class Store:
         self._is_asked = False
         self._pauses = False
         self._raised: list[tuple[str, BaseException]] = []
+        # What a host function has raised for which there was no room to make an error.
+        self._lost: BaseException | None = None
         # By token: the coroutines of host functions that calls wait for.
         self._waiting: dict[int, Any] = {}
         self._funcs: dict[int, weakref.ref[Func]] = {}
@@ -229,6 +231,7 @@ class Store:
                 self._raised.append((message_of(error), raised))
         if out_error and error:
             c.c_void_p.from_address(out_error).value = error.value
+            self._lost = None
         return status
 
     def _throw(self, raised: WasmException, error: c.c_void_p) -> int:
@@ -247,7 +250,10 @@ class Store:
                 if is_over:
                     del self._raised[index:]
                 return raised
-        return None
+        lost = self._lost
+        if is_over:
+            self._lost = None
+        return lost
 
     def _exception_in(self, error: c.c_void_p) -> tuple[Tag, tuple[Any, ...]]:
         from .entities import Tag
