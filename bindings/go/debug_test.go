@@ -173,8 +173,10 @@ func TestWatchpointsAndHandlers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []string
+	var kept *pellucid.Event
 	mask := pellucid.EventAll | pellucid.EventFunctionEntry | pellucid.EventFunctionExit | pellucid.EventCallFinished
 	err = s.SetEventHandler(mask, func(e *pellucid.Event) pellucid.Action {
+		kept = e
 		switch e.Kind() {
 		case pellucid.EventWatchpoint:
 			for _, hit := range must(e.Watched()) {
@@ -199,6 +201,7 @@ func TestWatchpointsAndHandlers(t *testing.T) {
 	must(i.Call(background, "play", 2))
 	equal(t, strings.Join(told, ", "),
 		"enter 2, leave [4], score 0 4, memory 0 4, enter 1, leave [1], score 4 5, memory 4 5, finished [5]")
+	equal(t, kept.Kind(), 0)
 	list := must(s.Watchpoints())
 	equal(t, len(list), 2)
 	equal(t, list[0].Hits, 2)

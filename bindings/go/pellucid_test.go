@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -354,6 +355,17 @@ func TestContexts(t *testing.T) {
 		is(t, err, context.DeadlineExceeded)
 		done()
 	}
+	// Each call has its own.
+	alive, end := context.WithCancel(background)
+	defer end()
+	must(double(alive, 1))
+	last := must(i.Store().Interrupt())
+	timer := time.AfterFunc(10*time.Second, func() { last.Request(pellucid.InterruptTrap) })
+	short, done := context.WithTimeout(background, 20*time.Millisecond)
+	defer done()
+	is(t, runaway(short), context.DeadlineExceeded)
+	timer.Stop()
+	must(double(alive, 1))
 	// A nested call that is ended takes the outer one with it.
 	_, err = i.Call(background, "short")
 	is(t, err, context.DeadlineExceeded)
@@ -537,6 +549,12 @@ func s0(v pellucid.Value) pellucid.FuncRef { return v.FuncRef() }
 
 func TestExternRefs(t *testing.T) {
 	linker := pellucid.NewLinker()
+	var freed atomic.Int32
+	linker.Define("env", "large", pellucid.Func0(func(c *pellucid.Caller) (pellucid.ExternRef, error) {
+		large := &[100]int{}
+		runtime.SetFinalizer(large, func(*[100]int) { freed.Add(1) })
+		return c.Store().NewExternRef(large)
+	}))
 	linker.Define("env", "make", pellucid.Func1(func(c *pellucid.Caller, n int32) (pellucid.ExternRef, error) {
 		return c.Store().NewExternRef(fmt.Sprint("value ", n))
 	}))
@@ -544,7 +562,9 @@ func TestExternRefs(t *testing.T) {
 		return c.Store().NewExternRef(must(c.Store().ExternValue(a)).(string) + "+" + must(c.Store().ExternValue(b)).(string))
 	}))
 	i := guest(t, nil, linker, `(module (import "env" "make" (func $make (param i32) (result externref)))
+		(import "env" "large" (func $large (result externref)))
 		(import "env" "join" (func $join (param externref externref) (result externref)))
+		(func (export "drop") (drop (call $large)))
 		(func (export "same") (param externref) (result externref) (local.get 0))
 		(func (export "joined") (result externref) (call $join (call $make (i32.const 1)) (call $make (i32.const 2))))
 		(func (export "many") (param i32) (loop (drop (call $make (local.get 0)))
@@ -563,6 +583,17 @@ func TestExternRefs(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(i.Call(background, "many", most(50000)))
+	for n := 0; n < 100; n++ {
+		must(i.Call(background, "drop"))
+	}
+	if err := s.Collect(); err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); freed.Load() < 90; runtime.Gosched() {
+		if runtime.GC(); time.Since(start) > 5*time.Second {
+			t.Fatal("only ", freed.Load(), " of 100 values were given up")
+		}
+	}
 	_, err := same(background, must(store(t, s.Engine()).NewExternRef(1)))
 	is(t, err, pellucid.StatusWrongStore)
 }
@@ -644,6 +675,8 @@ func TestExceptions(t *testing.T) {
 		(func (export "host") (param i32) (call $throw (local.get 0)))
 		(func (export "caught") (param i32) (result i32)
 			(block $b (result i32) (try_table (catch $tag $b) (call $throw (local.get 0))) (i32.const -1)))
+		(func (export "after") (param i32)
+			(block $b (result i32) (try_table (catch $tag $b) (call $throw (local.get 0))) (i32.const -1)) unreachable)
 		(func (export "passed") (result i32) (block $b (result i32) (try_table (catch $tag $b) (call $pass)) (i32.const -1))))`))
 	i := must(linker.Instantiate(background, s, m))
 	for _, name := range []string{"guest", "host"} {
@@ -660,6 +693,11 @@ func TestExceptions(t *testing.T) {
 	}
 	equal(t, must(i.Call(background, "caught", 8))[0].I32(), 8)
 	equal(t, must(i.Call(background, "passed"))[0].I32(), 5)
+	// What was caught isn't told of later.
+	var trap *pellucid.Trap
+	if _, err := i.Call(background, "after", 8); !errors.As(err, &trap) || trap.Cause != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestFuelAndLimits(t *testing.T) {
