@@ -663,6 +663,18 @@ static void do_help(const char *text)
            "What a compiler has given no name, as clang gives none to locals, has a number: $0, @0.\n");
 }
 
+/* Objects that a command has looked at aren't kept for longer than that, but by what watches them. */
+static void act(const struct command *command, const char *text)
+{
+    uint64_t scope;
+    pellucid_store_t *at = store;
+    bool is_open = at != NULL && pellucid_scope_open(at, &scope) == PELLUCID_OK;
+    command->act(text);
+    /* A program that has ended has taken the scope with it. */
+    if (is_open && store == at)
+        (void)pellucid_scope_close(store, scope);
+}
+
 static void obey(char *line)
 {
     size_t end = strlen(line);
@@ -674,7 +686,7 @@ static void obey(char *line)
         return;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strncmp(commands[i].name, line, size) == 0) {
-            commands[i].act(skip_blanks(line + size));
+            act(&commands[i], skip_blanks(line + size));
             return;
         }
     printf("'");
