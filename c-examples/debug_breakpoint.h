@@ -46,7 +46,8 @@ static void forget(struct breakpoint *it)
 static bool add_at_throws(pellucid_edit_t *edit, const struct breakpoint *it, uint64_t *out_id)
 {
     pellucid_tag_t tag;
-    if (it->name != NULL && (store != NULL ? !find_tag(all_of(it->name), &tag) : !has_tag(all_of(it->name))))
+    uint32_t index;
+    if (it->name != NULL && (store != NULL ? !find_tag(all_of(it->name), &tag) : !has_tag(all_of(it->name), &index)))
         return false;
     return did(pellucid_edit_add_at_exception(edit, it->name != NULL && store != NULL ? &tag : NULL, it->throws, out_id), NULL);
 }

@@ -224,17 +224,39 @@ static bool is_index(struct text text, uint32_t *out_index)
     return text.size > 0 && index <= UINT32_MAX;
 }
 
-/* An entity of the program by the name that it has there, or by index unless it was between quotes. */
-static bool find_entity(pellucid_space_t space, uint32_t n, struct text name, bool is_quoted, uint32_t *out_index)
+static pellucid_status_t name_of_global(uint32_t index, pellucid_str_t *out_name)
+{
+    return pellucid_module_entity_name(module, PELLUCID_SPACE_GLOBAL, index, out_name);
+}
+
+static pellucid_status_t name_of_tag(uint32_t index, pellucid_str_t *out_name)
+{
+    return pellucid_module_entity_name(module, PELLUCID_SPACE_TAG, index, out_name);
+}
+
+static pellucid_status_t name_of_local(uint32_t index, pellucid_str_t *out_name)
+{
+    return pellucid_frame_local_name(store, &frame, index, out_name);
+}
+
+/* One of `n` things by its name, or by index unless that was between quotes. */
+static bool find_named(pellucid_status_t (*name_of)(uint32_t index, pellucid_str_t *out_name), uint32_t n, struct text name,
+                       bool is_quoted, uint32_t *out_index)
 {
     pellucid_str_t found;
+    uint32_t n_found = 0;
     if (!is_quoted && is_index(name, out_index))
         return *out_index < n;
-    for (*out_index = 0; *out_index < n; ++*out_index)
-        if (name.size > 0 && pellucid_module_entity_name(module, space, *out_index, &found) == PELLUCID_OK
-            && is_text(name, found.data, found.size))
-            return true;
-    return false;
+    for (uint32_t i = 0; i < n && name.size > 0; i++)
+        if (name_of(i, &found) == PELLUCID_OK && is_text(name, found.data, found.size) && n_found++ == 0)
+            *out_index = i;
+    /* As in expressions. */
+    if (n_found > 1) {
+        printf("there are %" PRIu32 " of the name '", n_found);
+        print_shown(name.at, name.size);
+        printf("', %" PRIu32 " is meant\n", *out_index);
+    }
+    return n_found > 0;
 }
 
 /* What the program exports by a name. */
@@ -250,7 +272,7 @@ static bool find_global(struct text name, bool is_quoted, pellucid_global_t *out
     uint32_t index;
     if (store == NULL)
         return false;
-    if (find_entity(PELLUCID_SPACE_GLOBAL, present_spaces().n_globals, name, is_quoted, &index))
+    if (find_named(name_of_global, present_spaces().n_globals, name, is_quoted, &index))
         return pellucid_instance_global(store, &of, index, out_global) == PELLUCID_OK;
     if (!find_export(name, PELLUCID_EXTERN_GLOBAL, &item))
         return false;
@@ -258,16 +280,17 @@ static bool find_global(struct text name, bool is_quoted, pellucid_global_t *out
     return true;
 }
 
-/* Whether the program, which needn't run, has a tag of this name or index. */
-static bool has_tag(struct text name)
+/* Whether the program, which needn't run, has a tag of this name or index; `UINT32_MAX` is that of one that only an export names. */
+static bool has_tag(struct text name, uint32_t *out_index)
 {
     pellucid_str_t found;
     pellucid_extern_kind_t kind;
-    uint32_t n = 0, index;
+    uint32_t n = 0;
     while (pellucid_module_entity_name(module, PELLUCID_SPACE_TAG, n, &found) != PELLUCID_ERR_OUT_OF_RANGE)
         n++;
-    if (find_entity(PELLUCID_SPACE_TAG, n, name, false, &index))
+    if (find_named(name_of_tag, n, name, false, out_index))
         return true;
+    *out_index = UINT32_MAX;
     for (size_t i = 0; pellucid_module_export(module, i, &found, &kind, NULL) == PELLUCID_OK; i++)
         if (kind == PELLUCID_EXTERN_TAG && is_text(name, found.data, found.size))
             return true;
@@ -282,9 +305,9 @@ static bool find_tag(struct text name, pellucid_tag_t *out_tag)
     pellucid_instance_t of = present_instance();
     pellucid_extern_t item;
     uint32_t index;
-    if (!has_tag(name))
+    if (!has_tag(name, &index))
         return false;
-    if (find_entity(PELLUCID_SPACE_TAG, present_spaces().n_tags, name, false, &index))
+    if (index != UINT32_MAX)
         return did(pellucid_instance_tag(store, &of, index, out_tag), NULL);
     if (!find_export(name, PELLUCID_EXTERN_TAG, &item))
         return false;
@@ -295,15 +318,8 @@ static bool find_tag(struct text name, pellucid_tag_t *out_tag)
 static bool find_local(struct text name, bool is_quoted, uint32_t *out_index)
 {
     uint32_t n;
-    pellucid_str_t found;
     must(pellucid_frame_local_count(store, &frame, &n), NULL);
-    if (!is_quoted && is_index(name, out_index))
-        return *out_index < n;
-    for (*out_index = 0; *out_index < n; ++*out_index)
-        if (name.size > 0 && pellucid_frame_local_name(store, &frame, *out_index, &found) == PELLUCID_OK
-            && is_text(name, found.data, found.size))
-            return true;
-    return false;
+    return find_named(name_of_local, n, name, is_quoted, out_index);
 }
 
 static void print_frame(const pellucid_frame_t *which, uint32_t at_depth)

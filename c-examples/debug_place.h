@@ -145,11 +145,15 @@ static bool place_global(struct text name, bool is_quoted, struct place *place)
 static bool place_named(struct text name, struct place *place)
 {
     uint32_t index;
-    if (has_frame && find_local(name, true, &index))
-        return place_local(name, true, place);
-    if (store != NULL && find_global(name, true, &place->global))
-        return place_global(name, true, place);
-    return has_program() && no_such("local or global", name);
+    if (!has_program())
+        return false;
+    if (has_frame && find_local(name, true, &index)) {
+        place->kind = PELLUCID_WATCH_LOCAL;
+        place->index = index;
+        return true;
+    }
+    place->kind = PELLUCID_WATCH_GLOBAL;
+    return find_global(name, true, &place->global) || no_such("local or global", name);
 }
 
 /* The index behind a comma, 0 if there is none. */

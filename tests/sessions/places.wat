@@ -15,6 +15,8 @@
   (global $"game:level" (mut i32) (i32.const 2))
   (global $ratio f64 (f64.const 1000))
   (global $kept (mut (ref null $node)) (ref.null $node))
+  (global $first (@name "twin") (mut i32) (i32.const 1))
+  (global $second (@name "twin") (mut i32) (i32.const 2))
   (tag $odd (export "oddity") (param i32))
   (tag $large (@name "much too large") (param i32))
   (func $double (@name "math::double(int)") (param $x i32) (result i32)
