@@ -95,6 +95,19 @@ class Lifetimes(unittest.TestCase):
             return number * 2
         things = build(close)
         self.assertEqual(things[3].exports.f(4), 8)
+        # The guest goes on after that, and calls again; so it is with a call by tagged values.
+        for call in (lambda function: function(), lambda function: function.call(timeout=10)):
+            store, calls = pellucid.Store(things[0]), []
+
+            def host():
+                calls.append(1)
+                store.close()
+                gc.collect()
+            again = pellucid.Instance(store, pellucid.Module(things[0], """(module (import "m" "f" (func $f))
+                (func (export "f") (result i32) (call $f) (call $f) (call $f) (i32.const 7)))"""), {"m": {"f": host}}).exports.f
+            self.assertEqual((call(again), len(calls)), (7, 3))
+            with self.assertRaises(pellucid.InvalidState):
+                again()
         with self.assertRaises(pellucid.InvalidState):
             things[3].exports.f(4)
 

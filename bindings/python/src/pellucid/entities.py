@@ -139,6 +139,8 @@ class Func(Entity):
             made.check_count(args)
             self._pack(raw, 0, *made.numbers(made.params, args))
         store = self.store
+        # A host function may close the store, whose callbacks must outlast the guest.
+        kept = store._handle
         headroom()
         if get_ident() == _main.ident:
             if store._is_asked:
@@ -153,6 +155,7 @@ class Func(Entity):
             status = _call_raw(self._ptr, self._ref, raw, self._count, error_ref)
         if status:
             raise exception(status, error, store)
+        del kept
         results = self._unpack(raw)
         self._slots.append(slot)
         return results[0] if self._n_results == 1 else results or None
@@ -225,10 +228,11 @@ class Func(Entity):
 class running:
     """While guests of a store run: Ctrl-C is for them."""
 
-    __slots__ = ("store", "before", "is_main")
+    __slots__ = ("store", "kept", "before", "is_main")
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.kept = store._handle
         self.is_main = get_ident() == _main.ident
 
     def __enter__(self) -> None:
