@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 import unittest
+import unittest.mock
 
 import pellucid
 from pellucid import TrapCode
@@ -62,6 +63,35 @@ class Interrupts(Base):
             time.sleep(1)
         time.sleep(0.05)
         self.exports.short()
+
+    def test_it_can_be_refused(self):
+        self.addCleanup(pellucid.watch)
+        pellucid.watch(False)
+        pellucid.Engine()
+        start = time.monotonic()
+        control_c(0.1)
+        with self.assertRaises(KeyboardInterrupt):
+            self.exports.spin.call(timeout=0.6)
+        self.assertGreater(time.monotonic() - start, 0.5)
+        pellucid.watch()
+        control_c(0.1)
+        start = time.monotonic()
+        with self.assertRaises(KeyboardInterrupt):
+            self.exports.spin.call(timeout=20)
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_sub_interpreters_leave_no_descriptors(self):
+        def descriptors():
+            return len(os.listdir("/proc/self/fd"))
+        pellucid.Engine()
+        before = descriptors()
+        for _ in range(5):
+            pellucid.Engine()
+        self.assertEqual(descriptors(), before)
+        with unittest.mock.patch("signal.set_wakeup_fd", side_effect=ValueError), \
+                unittest.mock.patch.object(pellucid.interrupts.main, "is_watching", False):
+            pellucid.Engine()
+        self.assertEqual(descriptors(), before)
 
     def test_who_had_the_wakeup_descriptor_still_gets_signals(self):
         code = textwrap.dedent(f"""

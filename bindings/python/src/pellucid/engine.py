@@ -72,7 +72,7 @@ class Engine:
         status = n.pellucid_engine_new(config._pointer, c.byref(self._pointer), c.byref(error))
         if status:
             fail(status, error)
-        interrupts.watch()
+        interrupts.install()
 
     def __del__(self, delete: Any = n.pellucid_engine_delete) -> None:
         delete(self._pointer)

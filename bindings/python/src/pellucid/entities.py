@@ -464,7 +464,8 @@ class Memory(Entity):
     def grow(self, pages: int) -> int:
         """Adds pages, and returns how many there were before."""
         before, error = c.c_uint64(), c.c_void_p()
-        status = n.pellucid_memory_grow(self.store._ptr, c.byref(self._handle), pages, c.byref(before), c.byref(error))
+        with running(self.store):  # A handler of events may be told.
+            status = n.pellucid_memory_grow(self.store._ptr, c.byref(self._handle), pages, c.byref(before), c.byref(error))
         if status:
             fail(status, error)
         return before.value

@@ -37,21 +37,25 @@ main = Main()
 def watch(wanted: bool = True) -> None:
     """Has Ctrl-C end guests that the main thread runs, or no longer.
 
-    Engines ask for it. It takes `signal.set_wakeup_fd`, and passes what comes there on to whoever had it. A program that sets
-    another descriptor later has KeyboardInterrupt wait until the guest returns, unless it calls this again from the main thread.
+    Engines ask for it, unless it was refused. It takes `signal.set_wakeup_fd`, and passes what comes there on to whoever had it. A program
+    that sets another descriptor later has KeyboardInterrupt wait until the guest returns, unless it calls this again from the main thread.
     """
-    if not wanted:
-        main.wanted = False
+    main.wanted = wanted
+    install()
+
+
+def install() -> None:
+    """Begins to watch, where that is wanted and possible: only the main thread of the main interpreter gets signals."""
+    if not main.wanted or threading.get_ident() != main.ident or (main.is_watching and not _lost()):
         return
-    if threading.get_ident() != main.ident or (main.is_watching and not _lost()):
-        return
-    main.wanted = True
+    read, write = os.pipe()
     try:
-        read, write = os.pipe()
         os.set_blocking(write, False)
         before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-    except (ValueError, OSError):
-        return  # A sub-interpreter, which gets no signals; or no descriptors.
+    except ValueError:
+        os.close(read)
+        os.close(write)
+        return
     main.is_watching = True
     threading.Thread(target=_forward, args=(read, before), name="pellucid-interrupts", daemon=True).start()
     _ours.append(write)
@@ -110,7 +114,7 @@ def _in_child() -> None:
         main.is_watching = False
         if signal.set_wakeup_fd(-1) in _ours:
             _ours.clear()
-        watch()
+        install()
 
 
 os.register_at_fork(after_in_child=_in_child)
