@@ -16,8 +16,8 @@ pub struct Seen {
     pub operands: Vec<Val>,
     /// The first ones.
     pub globals: Vec<Val>,
-    /// Eight bytes of memory 0, if it has them.
-    pub memory: Option<u64>,
+    /// Eight bytes of memory 0, or as many of them as it has.
+    pub memory: Vec<u8>,
 }
 
 /// Globals that expressions are over.
@@ -113,8 +113,8 @@ impl Expression {
             Expression::Local(place) => number(seen.locals.get(*place)?)?,
             Expression::Operand(place) => number(seen.operands.get(*place)?)?,
             Expression::Global(place) => number(seen.globals.get(*place)?)?,
-            Expression::Byte(place) => Integer(i64::from((seen.memory? >> (8 * place)) as i8)),
-            Expression::Word => Integer(seen.memory? as i64),
+            Expression::Byte(place) => Integer(i64::from(*seen.memory.get(*place as usize)? as i8)),
+            Expression::Word => Integer(i64::from_le_bytes(seen.memory[..].try_into().ok()?)),
             Expression::Integer(value) => Integer(*value),
             Expression::Half => Float(0.5),
             Expression::Not(of) => truth(!is_true(of.value(seen)?)),

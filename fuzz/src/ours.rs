@@ -611,10 +611,11 @@ impl Recorder {
             locals: innermost.locals.clone(),
             operands: innermost.operands.clone(),
             globals: held.globals[..held.globals.len().min(GLOBALS)].to_vec(),
-            memory: (!info.memories.is_empty())
-                .then(|| read(0, GLIMPSE..GLIMPSE + 8))
-                .flatten()
-                .map(|bits| bits as u64),
+            memory: if info.memories.is_empty() {
+                Vec::new()
+            } else {
+                (GLIMPSE..GLIMPSE + 8).map_while(|at| Some(read(0, at..at + 1)? as u8)).collect()
+            },
         });
         self.trace.steps.push(Step {
             func: innermost.func,

@@ -18,7 +18,7 @@ use super::replay::operators_from;
 use super::session::Session;
 use super::watchpoints::{Seen, Touched, UnderWay, WatchHit, WatchTarget, Watchpoint};
 use crate::abi::frame_table::Stop;
-use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, Result, WasmPc, error::bail, memory};
+use crate::base::{BodyIndex, CodeOffset, DefinedFuncIndex, RawValue, Result, WasmPc, error::bail, memory};
 use crate::debug::access::bits::{READ, WRITE};
 use crate::runtime::{MappedBlob, Module, Store};
 use std::cell::{Cell, RefCell};
@@ -325,7 +325,9 @@ impl Session<'_> {
 impl Debuggee {
     /// Notes that the host has changed a local of a frame, unless it is one of its event handlers that does.
     pub(super) fn note_written_local(&self, (call, fp): (u64, usize), local: u32, before: &Slot, after: &Slot) {
-        if !self.watching.frames.any() || self.handling.get() != 0 || before.bits == after.bits {
+        let raw = |slot: &Slot| RawValue::from_bits(slot.bits);
+        let is_same = || self.store().is_same_value(before.ty, raw(before), raw(after));
+        if !self.watching.frames.any() || self.handling.get() != 0 || is_same() {
             return;
         }
         let written = FrameOperator::Accesses { local, access: WRITE };
@@ -333,7 +335,8 @@ impl Debuggee {
             let seen = |slot| Seen::slot(self.store(), slot).map(Rc::new);
             let noted = seen(before).and_then(|old| {
                 let (new, part) = (seen(after)?, point.target.range());
-                self.watching.note_found(WatchHit { id: point.id, access: WRITE, pc: None, part, old, new })
+                self.watching
+                    .note_found(WatchHit { id: point.id, access: WRITE, pc: None, part, old, new }, self.store())
             });
             // The local is written by now.
             if let Err(error) = noted {

@@ -140,11 +140,11 @@ impl Watching {
     }
 
     /// Notes that the host has changed something. One change after another of the same is one, and none if it is undone.
-    pub(super) fn note_found(&self, hit: WatchHit) -> Result<()> {
+    pub(super) fn note_found(&self, hit: WatchHit, store: &Store) -> Result<()> {
         let mut found = self.found.borrow_mut();
         if let Some(place) = found.iter().position(|known| known.id == hit.id) {
             found[place].new = hit.new;
-            if found[place].new.is_same(&found[place].old) {
+            if found[place].new.is_same(&found[place].old, store) {
                 found.remove(place);
             }
             return Ok(());

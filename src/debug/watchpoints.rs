@@ -149,10 +149,10 @@ impl Seen {
         }
     }
 
-    pub(super) fn is_same(&self, other: &Seen) -> bool {
+    pub(super) fn is_same(&self, other: &Seen, store: &Store) -> bool {
         match (self, other) {
             (Seen::Bytes(a), Seen::Bytes(b)) => a == b,
-            (Seen::Value { raw: a, .. }, Seen::Value { raw: b, .. }) => a.bits() == b.bits(),
+            (Seen::Value { ty, raw: a, .. }, Seen::Value { raw: b, .. }) => store.is_same_value(*ty, *a, *b),
             _ => false,
         }
     }
@@ -290,7 +290,7 @@ impl Watchpoint {
     pub(super) fn has_changed(&self, store: &Store) -> bool {
         let last = self.last.borrow();
         let Some(last) = last.as_ref().filter(|_| self.under_way.get() == 0) else { return false };
-        self.target.read(store, &self.target.range()).is_ok_and(|now| !now.is_same(last))
+        self.target.read(store, &self.target.range()).is_ok_and(|now| !now.is_same(last, store))
     }
 
     /// What has changed since somebody looked last, by nobody's known access.
@@ -301,7 +301,7 @@ impl Watchpoint {
         let range = self.target.range();
         let now = self.target.read(store, &range)?;
         let mut last = self.last.borrow_mut();
-        let Some(before) = last.as_ref().filter(|before| !before.is_same(&now)) else { return Ok(None) };
+        let Some(before) = last.as_ref().filter(|before| !before.is_same(&now, store)) else { return Ok(None) };
         let (part, old, new) = match (before, &now) {
             (Seen::Bytes(before), Seen::Bytes(now)) => {
                 let differs = |(a, b): (&u8, &u8)| a != b;

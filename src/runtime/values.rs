@@ -62,6 +62,17 @@ impl Store {
         }
     }
 
+    /// Whether two values of a type are the same. Bits alone don't say so of functions: one that an instance imports has a reference there
+    /// beside its own.
+    pub fn is_same_value(&self, ty: ValType, one: RawValue, other: RawValue) -> bool {
+        let is_func = matches!(ty, ValType::Ref(ty) if ty.heap.top() == HeapType::Func);
+        let func = |raw| match self.from_raw(ty, raw) {
+            Value::FuncRef(func) => func,
+            _ => None,
+        };
+        one.bits() == other.bits() || is_func && func(one).is_some_and(|one| func(other) == Some(one))
+    }
+
     /// Whether it is a host value's reference, or the guest's.
     fn is_good_word(&self, word: u64) -> bool {
         u32::try_from(word).is_ok_and(|word| match host_number(word) {

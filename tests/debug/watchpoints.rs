@@ -245,6 +245,37 @@ fn the_host_is_found_out() {
 }
 
 #[test]
+fn the_same_function_is_no_change() {
+    let scene = Scene::with_host(
+        r#"(module (import "host" "f" (func $f)) (func $own) (elem declare func $own)
+          (global (export "g") (mut funcref) (ref.func $f)) (table (export "t") 1 1 funcref (ref.func $f))
+          (func (export "nothing"))
+          (func (export "local") (local funcref) (local.set 0 (ref.func $f)) (nop)))"#,
+        |_| {},
+    );
+    let (store, global, table) = (scene.debuggee.store(), global_of(&scene, "g"), table_of(&scene, "t"));
+    let (id, element) = (watch_global(&scene, "g", WRITE), WatchTarget::Element { table, index: 0 });
+    scene.edit(|edit| edit.watch(&scene.debuggee, element, WRITE).unwrap());
+    let log = log(&scene);
+    // An instance has a reference of its own for a function that it imports.
+    let (imported, null) = (store.global_get(global).unwrap(), Value::FuncRef(None));
+    store.global_set(global, imported).unwrap();
+    store.table_set(table, 0, imported).unwrap();
+    scene.call("nothing", &[]).unwrap();
+    assert_eq!(log.take(), []);
+    store.global_set(global, null).unwrap();
+    scene.call("nothing", &[]).unwrap();
+    assert_eq!(log.take().iter().map(|told| told.id).collect::<Vec<_>>(), [id]);
+    // Nor is it in a local.
+    let (call, frame) = scene.paused("local", &[], (3, 2));
+    let local = WatchTarget::Local { frame, local: 0 };
+    let id = scene.edit(|edit| edit.watch(&scene.debuggee, local, WRITE).unwrap());
+    scene.debuggee.frame_write_local(&frame, 0, &imported).unwrap();
+    assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Finished);
+    assert_eq!(scene.debuggee.watchpoint(id).unwrap().hits, 0);
+}
+
+#[test]
 fn globals_are_watched_under_all_their_indices() {
     let engine = scene::engine();
     let debuggee = Rc::new(Debuggee::new(&engine, StoreLimits::default()).unwrap());
