@@ -6175,7 +6175,8 @@ pellucid_status_t pellucid_frame_local_name(const pellucid_store_t *store,
  *
  * Any frame can be written to whose call hasn't ended: of a paused call, in an event handler, and in a host function. A frame that
  * waits for a call takes the value when it is returned to; until then it is read with it already. If the call ends before, as by a
- * trap, the frame never had it.
+ * trap, the frame never had it. What has begun an operator can't be changed before that is done: a call that was interrupted, or has used
+ * up its time or fuel, while it waits in `memory.atomic.wait` or at an operator that moves many bytes or elements. Have it take a step.
  *
  * The first write into a frame compiles its function once more, in a form that does exactly what was shown and takes everything
  * from memory: the function runs several times slower until it returns. Other frames of it, and later calls, run as before.
@@ -6188,8 +6189,8 @@ pellucid_status_t pellucid_frame_local_name(const pellucid_store_t *store,
  *
  * Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` for a local that isn't there, or a reference that the
  * store never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown
- * kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_INVALID_STATE` if the frame's call has ended, or if
- * the frame's values aren't known; `PELLUCID_ERR_LIMIT` if there is no room for the other form, on the guest's stack or
+ * kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_INVALID_STATE` if the frame's call has ended, if
+ * it is in the midst of an operator or throws an exception there, or if the frame's values aren't known; `PELLUCID_ERR_LIMIT` if there is no room for the other form, on the guest's stack or
  * by the engine's limits; `PELLUCID_ERR_SYSTEM` if it can't be compiled or mapped for lack of memory; `PELLUCID_ERR_STALE_HANDLE`;
  * `PELLUCID_ERR_WRONG_STORE` also for a value of another store; `PELLUCID_ERR_DEBUG_DISABLED`. After an error nothing has changed.
  *
@@ -8257,7 +8258,7 @@ enum pellucid_throw {
  *     pellucid_edit_delete(edit);
  *
  * Nothing happens before the commit, which makes all changes or none. Any number of sessions may be under way. A commit
- * takes effect at once, in running and paused calls too, and makes no frame stale.
+ * takes effect at once, in running and paused calls too, also at the operator that a call is about to execute, and makes no frame stale.
  *
  * Using or deleting a session is a use of its store, as far as threads are concerned.
  *
@@ -8636,6 +8637,7 @@ pellucid_status_t pellucid_edit_set_condition(pellucid_edit_t *edit,
  *     operand[0]  %0              an operand, counted from the bottom
  *     global[1]  @1  @name        a global of its instance
  *     name                        the local of this name, or else the global
+ *     "a name"  $"a name"        the same of any name that has no quotes itself
  *     i32[address]                what is at an address of memory 0: i8 u8 i16 u16 i32 u32 i64 f32 f64; [address] is i32[address]
  *     i32[address, 1]             of another memory
  *     - ! ~ * / % + - << >> < <= > >= == != & ^ | && ||     as in C, and parentheses
@@ -8720,7 +8722,7 @@ pellucid_status_t pellucid_store_is_traced(const pellucid_store_t *store,
  * Intends to make a breakpoint or watchpoint a log point: where it would raise an event the guest goes on, and the host is handed a text
  * (`pellucid_store_set_log_point_handler`).
  *
- *     pellucid_edit_set_log_text(edit, id, "x is {$x}, and there is {i32[$x + 4]}", 38, &error);
+ *     pellucid_edit_set_log_text(edit, id, "x is {$x}, and there is {i32[$x + 4]}", 37, &error);
  *
  * In the text an expression between braces (`pellucid_edit_set_expression`) stands for what it is in the frame: an integer, or a float in the
  * shortest form that is read back as the same. `{{` and `}}` are braces. What can't be told there is told as `{$x / 0: not known here}`.

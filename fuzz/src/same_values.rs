@@ -7,7 +7,6 @@ use crate::differential::{message_of, same};
 use crate::driver::{Failure, Outcome};
 use crate::ours::{self, Session};
 use crate::random::Random;
-use crate::wander::Touched;
 use crate::{core_dump, interrupted, minimise, wander};
 use pellucid::base::{ErrorKind, GlobalIndex, MemoryIndex, OptLevel, Result, TableIndex, Value};
 use pellucid::debug::{Frame, FrameKind};
@@ -72,15 +71,15 @@ fn compare(engines: &Engines, case: &Rc<Case>) -> std::result::Result<Outcome, S
     Ok(outcome.take())
 }
 
-/// Does some of it; what was done to the innermost frame.
+/// Does some of it; whether the innermost frame was moved.
 fn touch(
     session: &Session,
     innermost: Frame,
     random: &mut Random,
     log: &mut Vec<String>,
     counts: &mut Outcome,
-) -> Touched {
-    let mut touched = Touched::Nothing;
+) -> bool {
+    let mut is_moved = false;
     let mut innermost = innermost;
     for _ in 0..1 + random.below(3) {
         let frames = ours::frames(&session.debuggee, &innermost);
@@ -92,7 +91,7 @@ fn touch(
                 if let Some(moved) = done(session.debuggee.frame_set_pc(&innermost, pc), counts) {
                     assert!(!session.debuggee.frame_is_valid(&innermost), "its handles are out of date");
                     innermost = moved;
-                    touched = Touched::Moved;
+                    is_moved = true;
                     counts.count("moves", 1);
                     log.push(format!("moved to {pc}"));
                 }
@@ -100,13 +99,12 @@ fn touch(
             choice => {
                 let place = if choice < 7 { 0 } else { random.below(frames.len()) };
                 if rewrite_frame(session, &frames[place], random, counts) {
-                    touched = if place == 0 { touched.max(Touched::Written) } else { touched };
                     log.push(format!("wrote to frame {place}"));
                 }
             }
         }
     }
-    touched
+    is_moved
 }
 
 /// Writes a local or an operand of a frame, if it has any.

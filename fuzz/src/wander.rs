@@ -12,16 +12,8 @@ use pellucid::runtime::{Engine, Module};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Changes that change nothing, made wherever a call is stopped. Answers what was done to the innermost frame, and notes it.
-pub type Touch = dyn Fn(&Session, &Frame, &mut Random, &mut Vec<String>) -> Touched;
-
-/// What was done to a frame, the most of it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Touched {
-    Nothing,
-    Written,
-    Moved,
-}
+/// Changes that change nothing, made wherever a call is stopped. Answers whether the innermost frame was moved, and notes what was done.
+pub type Touch = dyn Fn(&Session, &Frame, &mut Random, &mut Vec<String>) -> bool;
 
 /// How an event should come: at the step of the number, before its operator is executed.
 #[derive(Debug)]
@@ -168,11 +160,9 @@ impl Model {
         if let Some(touch) =
             self.touch.clone().filter(|_| !self.is_throwing && self.events <= 300 && self.random.chance(30))
         {
-            // Who was told where a step ended isn't told again once it has changed the frame; who was told what the operator before did
-            // has yet to come to this one, unless the frame has been moved there.
-            match (touch(&self.session, innermost, &mut self.random, &mut self.log), self.told) {
-                (Touched::Written, Told::Step) | (Touched::Moved, _) => self.told = Told::All,
-                _ => {}
+            // A frame that is moved has come to its operator by that.
+            if touch(&self.session, innermost, &mut self.random, &mut self.log) {
+                self.told = Told::All;
             }
         }
     }

@@ -6,6 +6,7 @@
 //!   operand[0]  %0              an operand, counted from the bottom
 //!   global[1]  @1  @name        a global of its instance
 //!   name                        the local of this name, or else the global
+//!   "a name"  $"a name"        the same of any name, which has no quotes itself
 //!   i32[address]                what is at an address of memory 0: i8 u8 i16 u16 i32 u32 i64 f32 f64
 //!   i32[address, 1]             of another memory
 //!   - ! ~ * / % + - << >> < <= > >= == != & ^ | && ||     as in C, and parentheses

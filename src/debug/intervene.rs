@@ -239,7 +239,7 @@ impl Debuggee {
         self.locate(frame, |stopped_call| {
             let mut standing = self.standing(stopped_call, frame)?;
             if !stopped_call.is_stopped() {
-                bail!(InvalidState, "the call waits for a host function");
+                bail!(InvalidState, "the call waits for a host function, or is in the midst of an operator");
             }
             let is_watched = self.watching.frames.any();
             let before = if is_watched { standing.values.locals.clone() } else { Vec::new() };
@@ -256,8 +256,9 @@ impl Debuggee {
                 }
             }
             stopped_call.take_throw();
-            // What was told of the operator before doesn't have it come to this one.
-            if stopped_call.raised.get() == Some(EventKind::Watchpoint) {
+            // Neither what was told of the operator before nor where a step has ended has it come to this one; who was told of an interrupt
+            // was told of no operator.
+            if let Some(EventKind::Watchpoint | EventKind::Step) = stopped_call.raised.get() {
                 stopped_call.raised.set(Some(EventKind::Breakpoint));
             }
             stopped_call.has_read_callee.set(false);
@@ -297,6 +298,10 @@ impl Debuggee {
     pub(super) fn continue_exactly(&self, stopped_call: &StoppedCall) -> Result<()> {
         let standing = self.standing(stopped_call, &stopped_call.frame(self.store(), 0))?;
         stopped_call.move_to(self.moved(stopped_call, standing)?, self.store());
+        // Its breakpoints were asked.
+        if stopped_call.raised.get() == Some(EventKind::Step) {
+            stopped_call.raised.set(Some(EventKind::Breakpoint));
+        }
         Ok(())
     }
 
@@ -361,7 +366,7 @@ impl Debuggee {
         memory::ask(stopped_call.size_of_values(self.store(), &self.cache, frame.position))?;
         self.check_position(stopped_call, frame)?;
         let Some(mut standing) = stopped_call.standing(self.store(), &self.cache, frame.position) else {
-            bail!(InvalidState, "the values of the frame aren't known");
+            bail!(InvalidState, "the frame is in the midst of an operator, or its values aren't known");
         };
         if standing.kind == FrameKind::Calling
             && let Some(writes) = self.pending.of(frame.call, standing.fp)

@@ -48,7 +48,10 @@ impl LogText {
                 bail!(InvalidArgument, "the text has a brace at {} that stands alone", brace + 1);
             };
             let source = &rest[1..end];
-            let expression = ExpressionText::new(source, function.cloned())?;
+            let expression = ExpressionText::new(source, function.cloned()).map_err(|error| {
+                let message = format!("between the braces at {}: {}", brace + 1, error.message());
+                error.with_message(message)
+            })?;
             parts.push(Part::Text(std::mem::take(&mut plain).into()));
             parts.push(Part::Value(source.into(), expression));
             at = brace + end + 1;

@@ -406,10 +406,6 @@ impl StoppedCall {
         self.has_read.set(false);
         self.index.set(0);
         self.moved.set(true);
-        // Whoever was told of a step was told where it ended; who was told of an interrupt, of no operator.
-        if self.raised.get() == Some(EventKind::Step) {
-            self.raised.set(Some(EventKind::Breakpoint));
-        }
     }
 
     /// The fuel that pieces cost which were begun by replay: the machine hasn't taken it yet.

@@ -29,7 +29,7 @@ use std::rc::Rc;
 ///     pellucid_edit_delete(edit);
 ///
 /// Nothing happens before the commit, which makes all changes or none. Any number of sessions may be under way. A commit
-/// takes effect at once, in running and paused calls too, and makes no frame stale.
+/// takes effect at once, in running and paused calls too, also at the operator that a call is about to execute, and makes no frame stale.
 ///
 /// Using or deleting a session is a use of its store, as far as threads are concerned.
 ///
@@ -556,6 +556,7 @@ pub unsafe extern "C" fn pellucid_edit_set_condition(
 ///     operand[0]  %0              an operand, counted from the bottom
 ///     global[1]  @1  @name        a global of its instance
 ///     name                        the local of this name, or else the global
+///     "a name"  $"a name"        the same of any name that has no quotes itself
 ///     i32[address]                what is at an address of memory 0: i8 u8 i16 u16 i32 u32 i64 f32 f64; [address] is i32[address]
 ///     i32[address, 1]             of another memory
 ///     - ! ~ * / % + - << >> < <= > >= == != & ^ | && ||     as in C, and parentheses
@@ -658,7 +659,7 @@ pub unsafe extern "C" fn pellucid_store_is_traced(
 /// Intends to make a breakpoint or watchpoint a log point: where it would raise an event the guest goes on, and the host is handed a text
 /// (`pellucid_store_set_log_point_handler`).
 ///
-///     pellucid_edit_set_log_text(edit, id, "x is {$x}, and there is {i32[$x + 4]}", 38, &error);
+///     pellucid_edit_set_log_text(edit, id, "x is {$x}, and there is {i32[$x + 4]}", 37, &error);
 ///
 /// In the text an expression between braces (`pellucid_edit_set_expression`) stands for what it is in the frame: an integer, or a float in the
 /// shortest form that is read back as the same. `{{` and `}}` are braces. What can't be told there is told as `{$x / 0: not known here}`.

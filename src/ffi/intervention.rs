@@ -16,7 +16,8 @@ use crate::base::error::bail;
 ///
 /// Any frame can be written to whose call hasn't ended: of a paused call, in an event handler, and in a host function. A frame that
 /// waits for a call takes the value when it is returned to; until then it is read with it already. If the call ends before, as by a
-/// trap, the frame never had it.
+/// trap, the frame never had it. What has begun an operator can't be changed before that is done: a call that was interrupted, or has used
+/// up its time or fuel, while it waits in `memory.atomic.wait` or at an operator that moves many bytes or elements. Have it take a step.
 ///
 /// The first write into a frame compiles its function once more, in a form that does exactly what was shown and takes everything
 /// from memory: the function runs several times slower until it returns. Other frames of it, and later calls, run as before.
@@ -29,8 +30,8 @@ use crate::base::error::bail;
 ///
 /// Returns `PELLUCID_OK`; `PELLUCID_ERR_BUSY`; `PELLUCID_ERR_OUT_OF_RANGE` for a local that isn't there, or a reference that the
 /// store never made; `PELLUCID_ERR_TYPE_MISMATCH` for a value of another type; `PELLUCID_ERR_INVALID_ARGUMENT` for one of unknown
-/// kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_INVALID_STATE` if the frame's call has ended, or if
-/// the frame's values aren't known; `PELLUCID_ERR_LIMIT` if there is no room for the other form, on the guest's stack or
+/// kind; `PELLUCID_ERR_UNSUPPORTED` for one of a reserved kind; `PELLUCID_ERR_INVALID_STATE` if the frame's call has ended, if
+/// it is in the midst of an operator or throws an exception there, or if the frame's values aren't known; `PELLUCID_ERR_LIMIT` if there is no room for the other form, on the guest's stack or
 /// by the engine's limits; `PELLUCID_ERR_SYSTEM` if it can't be compiled or mapped for lack of memory; `PELLUCID_ERR_STALE_HANDLE`;
 /// `PELLUCID_ERR_WRONG_STORE` also for a value of another store; `PELLUCID_ERR_DEBUG_DISABLED`. After an error nothing has changed.
 ///

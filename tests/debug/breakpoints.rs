@@ -435,13 +435,28 @@ fn an_edit_takes_effect_at_once_while_paused() {
 
 #[test]
 fn a_breakpoint_at_the_operator_that_a_step_ended_at_hits_before_it_runs() {
+    for (before, after) in [(false, false), (true, false), (false, true)] {
+        step_and_add(before, after);
+    }
+}
+
+/// A value that is there is written before the breakpoint is added, or after that: the frame stands where it did.
+fn step_and_add(writes_before: bool, writes_after: bool) {
     let scene = Scene::new(SUM);
     let call = scene.begin("sum", &[Value::I32(1)]);
     for operator in 0..7 {
         assert_eq!(call.resume(&scene.debuggee, Resume::Step).unwrap(), CallState::Paused);
         assert_eq!(scene.state(&call.frame(&scene.debuggee).unwrap().unwrap()).operator, operator);
     }
+    let frame = call.frame(&scene.debuggee).unwrap().unwrap();
+    let write = || scene.debuggee.frame_write_local(&frame, 0, &Value::I32(1)).unwrap();
+    if writes_before {
+        write();
+    }
     let id = scene.add(0, 6);
+    if writes_after {
+        write();
+    }
     assert_eq!(call.resume(&scene.debuggee, Resume::Continue).unwrap(), CallState::Paused);
     let event = call.event().unwrap();
     assert_eq!((event.kind, event.pc, &*event.breakpoints), (EventKind::Breakpoint, scene.pc(0, 6), &[id][..]));

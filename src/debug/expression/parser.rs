@@ -138,6 +138,15 @@ impl Parser<'_> {
         &self.text[start..self.at]
     }
 
+    /// Takes a name between quotes, which has no quotes itself; none if none is there.
+    fn quoted(&mut self) -> Result<Option<String>> {
+        let Some(rest) = self.rest().strip_prefix('"') else { return Ok(None) };
+        let Some(end) = rest.find('"') else { return Err(self.wrong("the second quote is missing")) };
+        let name = rest[..end].to_string();
+        self.at += end + 2;
+        Ok(Some(name))
+    }
+
     /// Adds an operation that gives a value more.
     fn push(&mut self, operation: Operation) -> Result<()> {
         self.values += 1;
@@ -255,8 +264,10 @@ impl Parser<'_> {
     /// A local, operand or global by its sign and its name or index.
     fn signed_word(&mut self, sign: char) -> Result<()> {
         let start = self.at;
-        let word = self.word().to_string();
-        let index = word.parse::<u32>().ok();
+        let quoted = self.quoted()?;
+        let is_quoted = quoted.is_some();
+        let word = quoted.unwrap_or_else(|| self.word().to_string());
+        let index = if is_quoted { None } else { word.parse::<u32>().ok() };
         let found = match (sign, index) {
             ('$', Some(index)) => self.local(index),
             ('$', None) => self.named_local(&word),
@@ -282,8 +293,10 @@ impl Parser<'_> {
     /// What has a name, or is written as one.
     fn named(&mut self) -> Result<()> {
         let start = self.at;
-        let word = self.word().to_string();
-        if self.takes("[") {
+        let quoted = self.quoted()?;
+        let is_quoted = quoted.is_some();
+        let word = quoted.unwrap_or_else(|| self.word().to_string());
+        if !is_quoted && self.takes("[") {
             if let Some((_, width)) = WIDTHS.iter().find(|(name, _)| *name == word) {
                 return self.load(*width);
             }

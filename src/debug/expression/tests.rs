@@ -7,6 +7,7 @@ use crate::runtime::{Engine, Module};
 const PROGRAM: &str = r#"(module
     (memory 1) (memory 1)
     (global $level (mut i32) (i32.const 0)) (global (export "ratio") f64 (f64.const 0)) (global v128 (v128.const i64x2 0 0))
+    (global (export "a b:1") i32 (i32.const 0))
     (func (param $x i32) (param $y i64) (param f32) (param $v v128) (local $level f64)))"#;
 
 struct Here;
@@ -21,8 +22,13 @@ impl Seen for Here {
     }
 
     fn global(&self, global: GlobalIndex, ty: ValType) -> Option<Number> {
-        assert_eq!(ty, [ValType::I32, ValType::F64][global.as_u32() as usize]);
-        Some([Integer(7), Float(1.5)][global.as_u32() as usize])
+        let (known, value) = match global.as_u32() {
+            0 => (ValType::I32, Integer(7)),
+            1 => (ValType::F64, Float(1.5)),
+            _ => (ValType::I32, Integer(9)),
+        };
+        assert_eq!(ty, known);
+        Some(value)
     }
 
     /// Its bytes are their addresses; memory 1 has one more in each.
@@ -53,6 +59,8 @@ fn what_expressions_are() {
         ("1 << 3 + 1", 16),
         ("-16 >> 2", -4),
         ("1 << 64", 1),
+        ("@\"a b:1\" + \"a b:1\"", 18),
+        ("@\"level\"", 7),
         ("6 & 3 | 8 ^ 1", 11),
         ("~0", -1),
         ("!5 + !0", 1),
@@ -120,12 +128,14 @@ fn what_is_no_expression_says_where() {
         ("x + nothing", "at 5: nothing is called 'nothing'"),
         ("local[5]", "at 7: that is no index of a local"),
         ("local[3]", "at 7: that is no index of a local"),
-        ("global[3]", "at 8: that is no index of a global"),
+        ("global[4]", "at 8: that is no index of a global"),
         ("$5", "at 2: there is no local '5'"),
         ("$", "at 2: there is no local ''"),
         ("$v", "at 2: there is no local 'v'"),
         ("@2", "at 2: there is no global '2'"),
         ("%x", "at 2: there is no operand 'x'"),
+        ("$\"x", "at 2: the second quote is missing"),
+        ("1 + \"0\"", "at 5: nothing is called '0'"),
         ("i32[0, 2]", "at 5: there is no memory 2"),
         ("i32[0, x]", "at 8: the index of a memory is missing"),
         ("i128[0]", "at 1: nothing is called 'i128'"),
