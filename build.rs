@@ -2,7 +2,8 @@
 //!
 //! `tests/header.rs` compares the result with `include/pellucid.h`, which is what is shipped.
 
-use std::path::Path;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The sections of the header: the file in `src/ffi`, the banner's title, and what it is about.
@@ -18,6 +19,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("signal", "Signals", "For programs with signal handlers of their own; see SIGNALS above."),
     ("types", "Types", "Types of values, functions, tables, memories and globals."),
     ("module", "Modules", "Compiled code and what it declares."),
+    ("serialized", "Serialized modules", "Compiled code as bytes, which come back as modules without being compiled."),
     ("handle", "Handles", "Plain data that names what lives in a store."),
     ("store", "Stores", "Where everything lives and guests run."),
     ("value", "Values", "Values with and without their kind; imports and exports."),
@@ -73,13 +75,14 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
-    for watched in ["build.rs", "cbindgen.toml", "src/ffi"] {
+    for watched in ["build.rs", "cbindgen.toml", "src", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={watched}");
     }
     let root = env::var("CARGO_MANIFEST_DIR").expect("Cargo sets it");
     let out = env::var("OUT_DIR").expect("Cargo sets it");
     let header = header(Path::new(&root));
     fs::write(Path::new(&out).join("pellucid.h"), header).expect("OUT_DIR can be written");
+    println!("cargo::rustc-env=PELLUCID_SOURCES={:016x}", sources(Path::new(&root)));
     println!("cargo::rustc-env=PELLUCID_GENERATED_HEADER={out}/pellucid.h");
 }
 
@@ -107,6 +110,25 @@ fn header(root: &Path) -> String {
     }
     header += "\n#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* PELLUCID_H */\n";
     header
+}
+
+/// A number for all that decides what modules are compiled to: another one is another compiler.
+fn sources(root: &Path) -> u64 {
+    let mut files: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock"].map(|name| root.join(name)).into();
+    let mut folders = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the sources can be read") {
+            let path = entry.expect("the sources can be read").path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        // A package that others depend on has no lock file.
+        hasher.write(&fs::read(file).unwrap_or_default());
+    }
+    hasher.finish()
 }
 
 fn public_types(source: &str) -> Vec<String> {

@@ -296,6 +296,11 @@ enum pellucid_status {
     PELLUCID_ERR_CANNOT_YIELD = -22,
     /** An exception was thrown that nobody caught, see `pellucid_error_exception`. */
     PELLUCID_ERR_EXCEPTION = -23,
+    /**
+     * A serialized module is for another version of the library, another processor, or an engine with other options. It must be made
+     * again from the module's own bytes.
+     */
+    PELLUCID_ERR_INCOMPATIBLE = -24,
 };
 
 /**
@@ -1185,6 +1190,33 @@ pellucid_status_t pellucid_config_set_stress_heap(pellucid_config_t *config,
                                                   bool is_on);
 
 /**
+ * Sets a folder in which compiled modules are kept: whoever makes a module of bytes that were compiled before, by an engine with the same
+ * options and the same version of the library, in this process or another, gets it from there without compiling
+ * (`pellucid_module_deserialize_file`).
+ *
+ *     pellucid_config_set_cache(config, "/var/cache/game", 15, 1 << 30);
+ *
+ * The folder is made when it is needed, with those above it, for this user alone. **Whoever can write there
+ * can run code in the process**: it must be nobody else. Any number of engines and processes may use it at once. When a module is added, those
+ * that weren't used for longest are removed until all take no more than `max_bytes`. What can't be read or written there is logged, and the module
+ * is compiled.
+ *
+ * - `config`: the configuration.
+ * - `path`, `n_path`: the folder's path, UTF-8; empty for none, as by default.
+ * - `max_bytes`: bytes that its files may take.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the path isn't UTF-8.
+ *
+ * Owns: nothing; the path is copied.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_config_set_cache(pellucid_config_t *config,
+                                            const char *path,
+                                            size_t n_path,
+                                            uint64_t max_bytes);
+
+/**
  * Sets a limit that stores of the engine have unless they are told otherwise.
  *
  * - `config`: the configuration.
@@ -2066,6 +2098,131 @@ pellucid_status_t pellucid_module_section(const pellucid_module_t *module,
                                           const char *name,
                                           size_t n_name,
                                           pellucid_bytes_t *out_bytes);
+
+/* ==================================================================================================
+ * Serialized modules
+ *
+ * Compiled code as bytes, which come back as modules without being compiled.
+ * ================================================================================================== */
+
+/**
+ * Takes a part of a serialized module; the parts come in order.
+ *
+ * - `userdata`: as given to `pellucid_module_serialize`.
+ * - `bytes`, `n_bytes`: the part. Valid until it returns.
+ *
+ * Returns `PELLUCID_OK`; anything else ends the serialization.
+ *
+ * It may call what has the context `any`.
+ *
+ * Since: 0.1.
+ */
+typedef pellucid_status_t (*pellucid_serialize_cb_t)(void *userdata,
+                                                     const uint8_t *bytes,
+                                                     size_t n_bytes);
+
+/**
+ * Hands out a module as bytes: what it was compiled to, with what debuggers need if its engine has debugging on, the module's own bytes,
+ * and the name that the host gave it. `pellucid_module_deserialize` makes the same module of them again, without compiling.
+ *
+ *     static pellucid_status_t take(void *file, const uint8_t *bytes, size_t n_bytes) {
+ *         return fwrite(bytes, 1, n_bytes, file) == n_bytes ? PELLUCID_OK : PELLUCID_ERR_SYSTEM;
+ *     }
+ *     pellucid_module_serialize(module, file, take, &error);
+ *
+ * The bytes are of use to the same version of the library, on processors with the same features, for engines with the same options as far as
+ * code depends on them: debugging, the exact form, optimisation, inlining, signal handlers, fuel, interrupt checks, the reservation of
+ * memories, deterministic vector operators. They are several times as long as the module. The same module gives the same bytes.
+ *
+ * - `module`: the module.
+ * - `userdata`: for the callback.
+ * - `cb`: takes the parts. It is called before the function returns, and not afterwards.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_HOST` if the callback answered anything but `PELLUCID_OK`; `PELLUCID_ERR_SYSTEM` if there is no memory
+ * for its tables once more.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_serialize(const pellucid_module_t *module,
+                                            void *userdata,
+                                            pellucid_serialize_cb_t cb,
+                                            pellucid_error_t **out_error);
+
+/**
+ * Writes a module as bytes to a file, see `pellucid_module_serialize`. A file that is there is replaced at once and whole, and never changed:
+ * whoever has it mapped (`pellucid_module_deserialize_file`) keeps the old one.
+ *
+ * - `module`: the module.
+ * - `path`, `n_path`: the file's path, UTF-8.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` for a path that isn't UTF-8; `PELLUCID_ERR_NOT_FOUND` if there is no such folder;
+ * `PELLUCID_ERR_SYSTEM` if the file can't be written, or if there is no memory.
+ *
+ * Owns: the caller owns `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_serialize_file(const pellucid_module_t *module,
+                                                 const char *path,
+                                                 size_t n_path,
+                                                 pellucid_error_t **out_error);
+
+/**
+ * Makes a module of what `pellucid_module_serialize` handed out, without compiling it.
+ *
+ * **The bytes are machine code, which guests' sandboxes depend on.** Give it only what you have serialized yourself, or what comes from
+ * whom you trust as you do the library: what was damaged or cut off on the way is found by a checksum and refused, what was changed on purpose
+ * isn't. Modules from others are to be compiled.
+ *
+ * - `engine`: the engine that the module is for.
+ * - `bytes`, `n_bytes`: all parts in a row; they are copied.
+ * - `out_module`: gets the module.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_MODULE` if the bytes aren't a serialized module, or not as it was; `PELLUCID_ERR_INCOMPATIBLE` if they
+ * are for another version of the library, a processor with other features, or an engine with other options, which the error names: compile
+ * the module's own bytes then; `PELLUCID_ERR_LIMIT` if the engine has too many types; `PELLUCID_ERR_SYSTEM` if the system has no memory for it.
+ *
+ * Owns: the caller owns `*out_module` and `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_deserialize(const pellucid_engine_t *engine,
+                                              const uint8_t *bytes,
+                                              size_t n_bytes,
+                                              pellucid_module_t **out_module,
+                                              pellucid_error_t **out_error);
+
+/**
+ * Makes a module of a file that has what `pellucid_module_serialize` handed out, see `pellucid_module_deserialize`. **The same holds for whom
+ * the file comes from.**
+ *
+ * Its code and the module's bytes are mapped where the system has the file, and not copied, so that processes share them. As long as the
+ * module or an instance of it is there the file must not be written or cut off, which would change code that runs, or end the process. It may be
+ * removed, or replaced by another one as `pellucid_module_serialize_file` does. Where nothing of the file may be executed, as on a system
+ * that is mounted so, the code is copied.
+ *
+ * - `engine`: the engine that the module is for.
+ * - `path`, `n_path`: the file's path, UTF-8.
+ * - `out_module`: gets the module.
+ * - `out_error`: gets an error object on failure; may be NULL.
+ *
+ * Returns as `pellucid_module_deserialize`; `PELLUCID_ERR_NOT_FOUND` if there is no such file; `PELLUCID_ERR_INVALID_ARGUMENT` if it isn't a
+ * regular file, or if the path isn't UTF-8; `PELLUCID_ERR_SYSTEM` also if it can't be opened or mapped.
+ *
+ * Owns: the caller owns `*out_module` and `*out_error`.
+ * Context: any thread.
+ * Since: 0.1.
+ */
+pellucid_status_t pellucid_module_deserialize_file(const pellucid_engine_t *engine,
+                                                   const char *path,
+                                                   size_t n_path,
+                                                   pellucid_module_t **out_module,
+                                                   pellucid_error_t **out_error);
 
 /* ==================================================================================================
  * Handles

@@ -92,7 +92,7 @@ macro_rules! programs {
 programs! {
     anyref breakpoint_expression breakpoint_options breakpoint_targets busy call config core_dump deftype edit epoch error event everything_at_once exact
     exceptions exnrefs externref floats frame fuel func global goal held
-    instance interrupt intervention layout legacy_exceptions library linker memory misuse module name news objects random_interrupts refusals
+    instance interrupt intervention layout legacy_exceptions library linker memory misuse module name news objects random_interrupts refusals serialized
     shared signal stack_end stacks store table tail threads throwing tracing typed_references types value vectors waiting wasi wasi_paused_threads
     wasi_sockets wasi_threads wasi_waiting watchpoints
 }

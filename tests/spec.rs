@@ -7,6 +7,7 @@
 //! Environment: `PELLUCID_SPEC_DIR` runs the scripts under a folder instead of the suite; `PELLUCID_SPEC_DEBUG=1` (0)
 //! only runs with debugging on (off); `PELLUCID_SPEC_HANDLERS=1` (0) only with (without) signal handlers;
 //! `PELLUCID_SPEC_OPT=none` compiles without optimising; `PELLUCID_SPEC_FORM=exact` in the exact form;
+//! `PELLUCID_SPEC_SERIALIZE=1` runs modules that come back from their bytes;
 //! `PELLUCID_SPEC_FUEL=1` has guests count fuel, of which there is plenty, and look for interrupts;
 //! `PELLUCID_SPEC_VERBOSE=1` names each file before it runs, one after the other,
 //! so that a crash can be attributed; `PELLUCID_SPEC_STEP=1` single-steps every guest function with debugging on.

@@ -14,6 +14,7 @@ pub mod heap;
 pub mod homes;
 pub mod object_layout;
 pub mod operators;
+mod records;
 pub mod references;
 pub mod stack;
 pub mod thunk;

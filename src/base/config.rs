@@ -43,6 +43,8 @@ pub struct Config {
     pub limits: StoreLimits,
     /// Addresses for memories.
     pub memories: Reservation,
+    /// Where compiled modules are kept, if anywhere.
+    pub cache: Option<CacheFolder>,
     /// Whether relaxed vector operators give the same on every machine, instead of what costs this one least.
     pub relaxed_simd_deterministic: bool,
     /// Prove for each function that is compiled for debugging that its frames will be described rightly; a module whose
@@ -75,6 +77,7 @@ impl Default for Config {
             compile_values: 1_000_000,
             limits: StoreLimits::default(),
             memories: Reservation::default(),
+            cache: None,
             relaxed_simd_deterministic: false,
             verify: is_switched_on("PELLUCID_VERIFY"),
             in_memory: is_switched_on("PELLUCID_IN_MEMORY"),
@@ -86,6 +89,15 @@ impl Default for Config {
 
 fn is_switched_on(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| value == "1")
+}
+
+/// A folder that compiled modules are kept in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CacheFolder {
+    /// Its path.
+    pub path: String,
+    /// Bytes that all modules there may take.
+    pub bytes: u64,
 }
 
 /// How many addresses memories reserve.

@@ -53,6 +53,8 @@ pub enum ErrorKind {
     CannotYield,
     /// An exception was thrown that nobody caught.
     Exception,
+    /// What was serialized is for another version of the library, another processor, or other options.
+    Incompatible,
 }
 
 /// One Wasm frame of a backtrace, innermost first.

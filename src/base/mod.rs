@@ -14,7 +14,7 @@ pub mod types;
 pub mod value;
 
 pub use address::{CodeOffset, NativePc, WasmPc};
-pub use config::{Config, OptLevel, Reservation, StoreLimits};
+pub use config::{CacheFolder, Config, OptLevel, Reservation, StoreLimits};
 pub use error::{Backtrace, BacktraceFrame, Error, ErrorKind, Result, Thrown};
 pub use handle::{AnyRef, ExnRef, ExternRef, Func, Global, Instance, Memory, Object, StoreId, Table, Tag, WeakObject};
 pub use index::{

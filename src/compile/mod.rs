@@ -236,6 +236,35 @@ impl Compiler {
         image::link(&*self.isa, [(function, output)].into_iter(), mode.form())
     }
 
+    /// What the code depends on that it compiles, as a line each of a name and what it is: code is of use to a compiler with the same lines.
+    pub fn settings(&self) -> String {
+        let on = |is_on: bool| if is_on { "on" } else { "off" };
+        let Mode { debug, exact, inlines, checks, counting, in_memory, relaxed, unchecked, .. } = self.mode;
+        let processor: Vec<_> = self
+            .isa
+            .isa_flags()
+            .into_iter()
+            .filter(|flag| flag.as_bool() == Some(true))
+            .map(|flag| flag.name)
+            .collect();
+        let lines = [
+            ("library", format!("{} of sources {}", env!("CARGO_PKG_VERSION"), env!("PELLUCID_SOURCES"))),
+            ("target", self.isa.triple().to_string()),
+            ("processor", processor.join(" ")),
+            ("debugging", on(debug).into()),
+            ("exact form", on(exact).into()),
+            ("optimisation", self.isa.flags().opt_level().to_string()),
+            ("inlining", on(inlines).into()),
+            ("signal handlers", on(!checks).into()),
+            ("fuel", on(counting.fuel).into()),
+            ("interrupt checks", on(counting.looks).into()),
+            ("memory reservation", format!("{unchecked:?}")),
+            ("relaxed vector operators", format!("{relaxed:?}")),
+            ("values in memory", on(in_memory).into()),
+        ];
+        lines.map(|(name, setting)| format!("{name}: {setting}\n")).concat()
+    }
+
     fn isas(&self) -> Isas<'_> {
         Isas { chosen: &*self.isa, unoptimised: &*self.unoptimised }
     }

@@ -4,9 +4,9 @@
 
 use super::entry::entry;
 use super::status::pellucid_status_t;
-use crate::base::{Config, OptLevel, Result, StoreLimits, error::bail};
+use crate::base::{CacheFolder, Config, OptLevel, Result, StoreLimits, error::bail};
 use crate::runtime::is_suitable_for_interrupts;
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -574,6 +574,40 @@ pub unsafe extern "C" fn pellucid_config_set_stress_heap(
 ) -> pellucid_status_t {
     entry!(status null_mut(); ref config => {
         config.config().stress_heap = is_on;
+        Ok(())
+    })
+}
+
+/// Sets a folder in which compiled modules are kept: whoever makes a module of bytes that were compiled before, by an engine with the same
+/// options and the same version of the library, in this process or another, gets it from there without compiling
+/// (`pellucid_module_deserialize_file`).
+///
+///     pellucid_config_set_cache(config, "/var/cache/game", 15, 1 << 30);
+///
+/// The folder is made when it is needed, with those above it, for this user alone. **Whoever can write there
+/// can run code in the process**: it must be nobody else. Any number of engines and processes may use it at once. When a module is added, those
+/// that weren't used for longest are removed until all take no more than `max_bytes`. What can't be read or written there is logged, and the module
+/// is compiled.
+///
+/// - `config`: the configuration.
+/// - `path`, `n_path`: the folder's path, UTF-8; empty for none, as by default.
+/// - `max_bytes`: bytes that its files may take.
+///
+/// Returns `PELLUCID_OK`; `PELLUCID_ERR_INVALID_ARGUMENT` if the path isn't UTF-8.
+///
+/// Owns: nothing; the path is copied.
+/// Context: any thread.
+/// Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pellucid_config_set_cache(
+    config: *mut pellucid_config_t,
+    path: *const c_char,
+    n_path: usize,
+    max_bytes: u64,
+) -> pellucid_status_t {
+    entry!(status null_mut(); room small, ref config, text path n_path => {
+        let folder = || CacheFolder { path: path.to_string(), bytes: max_bytes };
+        config.config().cache = (!path.is_empty()).then(folder);
         Ok(())
     })
 }

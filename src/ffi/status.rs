@@ -70,6 +70,9 @@ pub enum pellucid_status {
     PELLUCID_ERR_CANNOT_YIELD = -22,
     /// An exception was thrown that nobody caught, see `pellucid_error_exception`.
     PELLUCID_ERR_EXCEPTION = -23,
+    /// A serialized module is for another version of the library, another processor, or an engine with other options. It must be made
+    /// again from the module's own bytes.
+    PELLUCID_ERR_INCOMPATIBLE = -24,
 }
 use pellucid_status::*;
 
@@ -99,11 +102,12 @@ pub(super) fn status_of(kind: ErrorKind) -> pellucid_status_t {
         ErrorKind::Busy => PELLUCID_ERR_BUSY,
         ErrorKind::CannotYield => PELLUCID_ERR_CANNOT_YIELD,
         ErrorKind::Exception => PELLUCID_ERR_EXCEPTION,
+        ErrorKind::Incompatible => PELLUCID_ERR_INCOMPATIBLE,
     };
     status as pellucid_status_t
 }
 
-const NAMES: [(pellucid_status, &str); 25] = [
+const NAMES: [(pellucid_status, &str); 26] = [
     (PELLUCID_OK, "PELLUCID_OK"),
     (PELLUCID_ERR_INVALID_ARGUMENT, "PELLUCID_ERR_INVALID_ARGUMENT"),
     (PELLUCID_ERR_NULL_ARGUMENT, "PELLUCID_ERR_NULL_ARGUMENT"),
@@ -128,6 +132,7 @@ const NAMES: [(pellucid_status, &str); 25] = [
     (PELLUCID_ERR_BUSY, "PELLUCID_ERR_BUSY"),
     (PELLUCID_ERR_CANNOT_YIELD, "PELLUCID_ERR_CANNOT_YIELD"),
     (PELLUCID_ERR_EXCEPTION, "PELLUCID_ERR_EXCEPTION"),
+    (PELLUCID_ERR_INCOMPATIBLE, "PELLUCID_ERR_INCOMPATIBLE"),
     (PELLUCID_YIELD, "PELLUCID_YIELD"),
 ];
 

@@ -4,6 +4,7 @@
 
 use super::machine::code_map::CodeTables;
 use super::machine::code_memory::SharedCode;
+use super::machine::image::Image;
 use crate::abi::artifact::CompiledBlob;
 use crate::base::{CodeOffset, Result, TrapCode};
 
@@ -25,6 +26,12 @@ impl Blob {
         // It is mapped now, and needn't be in memory twice.
         compiled.image = Vec::new();
         Ok(Blob { tables: compiled, code, is_alone: false })
+    }
+
+    /// The same with code that is an image already, of so many bytes, or has none.
+    pub(super) fn of(tables: CompiledBlob, image: Option<Image>, length: usize, is_debug: bool) -> Blob {
+        let code = image.map_or(SharedCode::Empty, |image| SharedCode::of(image, length, is_debug));
+        Blob { tables, code, is_alone: false }
     }
 
     /// The same for a function that was compiled alone.

@@ -116,6 +116,11 @@ impl Engine {
         in_default_environment(|| self.0.compiler.compile_module(parsed))
     }
 
+    /// What code depends on that it compiles; see [`Compiler::settings`].
+    pub(super) fn settings(&self) -> String {
+        self.0.compiler.settings()
+    }
+
     pub(super) fn compile_exact(
         &self,
         info: &ModuleInfo,

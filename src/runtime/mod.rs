@@ -9,6 +9,8 @@ pub mod blob;
 pub mod engine;
 pub mod mapped_blob;
 pub mod module;
+mod module_cache;
+mod serialized;
 
 pub mod store;
 

@@ -4,12 +4,18 @@
 
 use super::Engine;
 use super::blob::Blob;
+use super::machine::image::Image;
+use super::machine::mapped_file::MappedFile;
 use super::machine::mapping::is_available;
 use super::machine::own_stack::with_room;
+use super::module_cache::ModuleCache;
+use super::serialized::{Contents, Serialized};
 use crate::abi::artifact::CompiledBlob;
 use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, TypeId, TypeIndex, error::bail};
 use crate::wasm::{self, ModuleInfo};
+use bytes::Bytes;
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +26,7 @@ pub struct Module(Arc<ModuleInner>);
 struct ModuleInner {
     id: u64,
     engine: Engine,
-    name: Option<String>,
+    host_name: Option<String>,
     info: ModuleInfo,
     /// What it was compiled to when it was loaded.
     blob: Arc<Blob>,
@@ -55,7 +61,7 @@ impl ExactForms {
 }
 
 impl Module {
-    /// Validates and compiles a module in the binary format.
+    /// Validates and compiles a module in the binary format, or finds it in the engine's cache.
     ///
     /// Errors: `InvalidModule`, `Unsupported`, `Limit`; `System` if there is no memory to read or compile it, or for its code.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module> {
@@ -64,18 +70,106 @@ impl Module {
 
     /// Like [`Module::new`], with a name that the host gives: it wins over the name section's.
     pub fn with_name(engine: &Engine, bytes: &[u8], name: Option<&str>) -> Result<Module> {
+        let Some(folder) = &engine.config().cache else { return Module::compile(engine, bytes, name) };
+        let settings = engine.settings();
+        let cache = ModuleCache::new(folder, &settings, bytes);
+        // Another module may have the same place.
+        let is_right = |module: &Module| module.0.info.bytes == bytes;
+        if let Some(known) = cache.look_up(|path| Module::deserialize_file(engine, path), is_right) {
+            return Ok(known.named(name));
+        }
+        let module = Module::compile(engine, bytes, name)?;
+        cache.keep(module.serialized(&settings));
+        Ok(module)
+    }
+
+    fn compile(engine: &Engine, bytes: &[u8], name: Option<&str>) -> Result<Module> {
         Module::check_memory(bytes)?;
         let (info, compiled) = with_room(|| {
             let compiled = wasm::parse(bytes, engine.types()).and_then(|parsed| engine.compile(parsed));
             compiled.map_err(|refused| Module::why_refused(bytes, refused))
         })??;
-        let blob = Arc::new(Blob::new(compiled, engine.is_debug())?);
+        let blob = Blob::new(compiled, engine.is_debug())?;
+        Module::made(engine, name, info, blob)
+    }
+
+    fn made(engine: &Engine, name: Option<&str>, info: ModuleInfo, blob: Blob) -> Result<Module> {
         engine.add_layouts()?;
         let type_ids = info.type_ids.values().map(|id| id.0).collect();
-        let name = name.map(str::to_string).or_else(|| info.names.module.clone());
+        let (host_name, blob) = (name.map(str::to_string), Arc::new(blob));
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let (id, exact) = (NEXT.fetch_add(1, Ordering::Relaxed), Mutex::default());
-        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), name, info, blob, type_ids, exact })))
+        Ok(Module(Arc::new(ModuleInner { id, engine: engine.clone(), host_name, info, blob, type_ids, exact })))
+    }
+
+    /// Hands out what the module is as bytes, part by part: its own bytes, machine code and tables, the name that the host gave.
+    ///
+    /// Errors: `System` if there is no memory for the tables; what `take` answers.
+    pub fn serialize(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        self.serialized(&self.0.engine.settings())?.all().try_for_each(take)
+    }
+
+    /// Writes the same to a file, which replaces another one at once and whole: whoever has that one mapped keeps it.
+    ///
+    /// Errors: `NotFound` if there is no such folder; `System`.
+    pub fn serialize_file(&self, path: &str) -> Result<()> {
+        self.serialized(&self.0.engine.settings())?.write_file(Path::new(path), 0o666)
+    }
+
+    fn serialized<'a>(&'a self, settings: &'a str) -> Result<Serialized<'a>> {
+        Serialized::new(&self.0.info, &self.0.blob, settings, self.0.host_name.as_deref())
+    }
+
+    /// The module that was serialized to these bytes.
+    ///
+    /// Errors: `InvalidModule` for bytes that aren't what was serialized; `Incompatible` if they are for another version of the library,
+    /// another processor or an engine with other options; `Limit`, `System`.
+    pub fn deserialize(engine: &Engine, bytes: &[u8]) -> Result<Module> {
+        let contents = Contents::of(bytes, &engine.settings())?;
+        ask_for(4, bytes.len())?;
+        let wasm = Bytes::copy_from_slice(&bytes[contents.wasm.clone()]);
+        Module::from_contents(engine, &contents, bytes, wasm, || Image::new(&bytes[contents.image.clone()]))
+    }
+
+    /// The same from a file, which is mapped, and not copied: nobody may change it or cut it off as long as the module is there. It may be
+    /// removed, or another be put in its place.
+    ///
+    /// Errors: also `NotFound`; `InvalidArgument` if it isn't a file.
+    pub fn deserialize_file(engine: &Engine, path: &str) -> Result<Module> {
+        let (file, mapping) = MappedFile::open(path)?;
+        let bytes = Bytes::from_owner(mapping);
+        let contents = Contents::of(&bytes, &engine.settings())?;
+        ask_for(2, bytes.len())?;
+        Module::from_contents(engine, &contents, &bytes, bytes.slice(contents.wasm.clone()), || {
+            file.image(&contents.image).map_or_else(|| Image::new(&bytes[contents.image.clone()]), Ok)
+        })
+    }
+
+    fn from_contents(
+        engine: &Engine,
+        contents: &Contents,
+        bytes: &[u8],
+        wasm: Bytes,
+        image: impl FnOnce() -> Result<Image>,
+    ) -> Result<Module> {
+        // The checksum was right: only who made it so on purpose comes here.
+        let wrong = || Error::new(ErrorKind::InvalidModule, "a part of the serialized module isn't what it should be");
+        let name = contents.name.clone().map(|name| std::str::from_utf8(&bytes[name]).map_err(|_| wrong()));
+        let is_debug = engine.is_debug();
+        let tables = CompiledBlob::from_tables(&bytes[contents.tables.clone()], is_debug).ok_or_else(wrong)?;
+        let mut info = with_room(|| wasm::read_again(wasm, engine.types()))??;
+        (info.has_floats, info.uses_heap) = (contents.has_floats, contents.uses_heap);
+        let length = contents.image.len();
+        let image = if length == 0 { None } else { Some(image()?) };
+        Module::made(engine, name.transpose()?, info, Blob::of(tables, image, length, is_debug))
+    }
+
+    /// A module that nobody else has yet, with this name that the host gives.
+    fn named(mut self, name: Option<&str>) -> Module {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.host_name = name.map(str::to_string);
+        }
+        self
     }
 
     /// Validates a module and its function bodies, without compiling it. A valid module may still use an unsupported
@@ -165,7 +259,7 @@ impl Module {
 
     /// The host's name for it, else the name section's.
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        self.0.host_name.as_deref().or(self.0.info.names.module.as_deref())
     }
 
     /// Whether `other` is the same module.

@@ -2,6 +2,7 @@
 
 use crate::abi::references::i31_reference;
 use crate::base::{FuncIndex, GlobalIndex, Result, TypeIndex};
+use smallvec::SmallVec;
 
 /// One operator of a constant expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +87,10 @@ pub trait ConstEnvironment {
 }
 
 /// A constant expression in evaluation order, without its `end`. Validated: it leaves exactly one value.
+///
+/// Nearly all are one constant, and a module may have very many.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct ConstExpr(pub Box<[ConstOp]>);
+pub struct ConstExpr(pub SmallVec<[ConstOp; 1]>);
 
 impl ConstExpr {
     /// Whether it makes objects, and others each time.
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn extended_constants_wrap() {
-        let expr = ConstExpr(Box::new([
+        let expr = ConstExpr(SmallVec::from_slice(&[
             ConstOp::I32Const(i32::MAX),
             ConstOp::GlobalGet(GlobalIndex::from_u32(3)),
             ConstOp::I32Add,

@@ -28,6 +28,6 @@ pub use module_info::{
 pub use names::{Named, Names};
 pub use open_catches::OpenCatches;
 pub use operand_types::{operand_types, operands_beneath_catch};
-pub use parse::{ParsedModule, parse};
+pub use parse::{ParsedModule, parse, read_again};
 pub use set_locals::set_locals;
 pub use type_registry::TypeRegistry;

@@ -9,6 +9,7 @@ use crate::base::{
     FieldType, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, SubType,
     TableIndex, TableType, TagIndex, TypeId, TypeIndex, ValType, WasmPc,
 };
+use bytes::Bytes;
 use cranelift_entity::{EntityRef, PrimaryMap};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -138,7 +139,7 @@ pub struct DataSegment {
 #[derive(Clone, Debug)]
 pub struct ModuleInfo {
     /// The whole module.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Bytes,
     /// Whether a function compares, computes or converts floats; known once they are compiled.
     pub has_floats: bool,
     /// Whether a function looks into the heap, which must be there then; known once they are compiled.
@@ -214,7 +215,7 @@ impl ModuleInfo {
     /// The value of a global that every instance sets to the same number or vector and nothing changes.
     pub fn constant_global(&self, index: GlobalIndex) -> Option<ConstOp> {
         let defined = self.layout.as_defined_global(index)?;
-        match *self.global_inits[defined].0 {
+        match self.global_inits[defined].0[..] {
             [op] if !self.globals[index].mutable && op.bits().is_some() => Some(op),
             _ => None,
         }

@@ -11,7 +11,9 @@ use crate::base::{
     MemoryIndex, MemoryType, RefType, Result, StorageType, SubType, TableIndex, TableType, TagIndex, TypeId, TypeIndex,
     TypeKind, WasmPc, error::bail,
 };
+use bytes::Bytes;
 use cranelift_entity::{EntityRef, PrimaryMap};
+use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{
@@ -41,7 +43,7 @@ pub fn parse(bytes: &[u8], types: &TypeRegistry) -> Result<ParsedModule> {
     if u32::try_from(bytes.len()).is_err() {
         bail!(Limit, "the module has {} bytes, more than a 32-bit offset can reach", bytes.len());
     }
-    let bytes: Arc<[u8]> = bytes.into();
+    let bytes = Bytes::copy_from_slice(bytes);
     let mut validator = Validator::new_with_features(validated());
     let mut builder = Builder::new(bytes.clone(), types);
     // An unsupported feature is reported only if the rest of the declarations is valid: malformed comes first.
@@ -55,12 +57,7 @@ pub fn parse(bytes: &[u8], types: &TypeRegistry) -> Result<ParsedModule> {
             check_shared_names(section.clone())?;
         }
         if let ValidPayload::Func(to_validate, body) = validator.payload(&payload).map_err(|error| invalid(&error))? {
-            let operators = body.get_operators_reader().map_err(|error| invalid(&error))?.original_position() as u32;
-            let range = body.range();
-            builder
-                .info
-                .bodies
-                .push(FunctionBody { range: range.start as u32..range.end as u32, operators: WasmPc(operators) });
+            builder.body(&body)?;
             builder.to_validate.push(to_validate);
         }
         if refused.is_none() {
@@ -74,6 +71,20 @@ pub fn parse(bytes: &[u8], types: &TypeRegistry) -> Result<ParsedModule> {
         return Err(error);
     }
     builder.finish()
+}
+
+/// Reads a module once more that was [parsed](parse) and compiled before, without looking whether it is valid.
+///
+/// Errors: as [`parse`], and what else comes of a module that isn't.
+pub fn read_again(bytes: Bytes, types: &TypeRegistry) -> Result<ModuleInfo> {
+    let mut builder = Builder::new(bytes.clone(), types);
+    for payload in Parser::new(0).parse_all(&bytes) {
+        match payload.map_err(|error| invalid(&error))? {
+            Payload::CodeSectionEntry(body) => builder.body(&body)?,
+            payload => builder.payload(payload)?,
+        }
+    }
+    Ok(builder.finish()?.info)
 }
 
 /// Bytes of names of modules, counted for each import, that imports which share one in the file may have.
@@ -119,7 +130,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(bytes: Arc<[u8]>, types: &'a TypeRegistry) -> Builder<'a> {
+    fn new(bytes: Bytes, types: &'a TypeRegistry) -> Builder<'a> {
         let info = ModuleInfo {
             has_floats: false,
             uses_heap: false,
@@ -156,6 +167,14 @@ impl<'a> Builder<'a> {
             layout: VmCtxLayout::new(Counts::default()).expect("an empty context is small"),
         };
         Builder { types, info, to_validate: PrimaryMap::new() }
+    }
+
+    fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<()> {
+        let operators = body.get_operators_reader().map_err(|error| invalid(&error))?.original_position() as u32;
+        let range = body.range();
+        let range = range.start as u32..range.end as u32;
+        self.info.bodies.push(FunctionBody { range, operators: WasmPc(operators) });
+        Ok(())
     }
 
     fn payload(&mut self, payload: Payload<'_>) -> Result<()> {
@@ -429,7 +448,10 @@ impl<'a> Builder<'a> {
     }
 
     fn const_expr(&mut self, expr: wasmparser::ConstExpr<'_>) -> Result<ConstExpr> {
-        let mut ops = Vec::with_capacity(1);
+        if let Some(value) = i32_constant(&expr) {
+            return Ok(ConstExpr(smallvec![ConstOp::I32Const(value)]));
+        }
+        let mut ops = SmallVec::new();
         for operator in expr.get_operators_reader().into_iter_with_offsets() {
             let (operator, offset) = operator.map_err(|error| invalid(&error))?;
             ops.push(match operator {
@@ -471,7 +493,7 @@ impl<'a> Builder<'a> {
                 other => return Err(unsupported(super::features::feature_of(&other), offset)),
             });
         }
-        Ok(ConstExpr(ops.into()))
+        Ok(ConstExpr(ops))
     }
 
     fn escape(&mut self, index: FuncIndex) {
@@ -505,6 +527,17 @@ impl<'a> Builder<'a> {
         }
         Ok(ParsedModule { info: self.info, to_validate: self.to_validate })
     }
+}
+
+/// The value of an expression that is a constant, as nearly all are which a module has by the thousands: offsets of segments.
+fn i32_constant(expr: &wasmparser::ConstExpr<'_>) -> Option<i32> {
+    const I32_CONST: u8 = 0x41;
+    const END: u8 = 0x0b;
+    let mut reader = expr.get_binary_reader();
+    let starts = reader.read_u8().ok()? == I32_CONST;
+    let value = starts.then(|| reader.read_var_i32().ok())??;
+    let ends = reader.read_u8().ok()? == END && reader.eof();
+    ends.then_some(value)
 }
 
 fn check_storage_type(ty: wasmparser::StorageType, offset: u64) -> Result<()> {

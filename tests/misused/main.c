@@ -147,6 +147,10 @@ static pellucid_status_t do_pellucid_core_dump_cb_t(void *userdata, const uint8_
     return PELLUCID_OK;
 }
 
+static pellucid_status_t do_pellucid_serialize_cb_t(void *userdata, const uint8_t *bytes, size_t n_bytes) {
+    return do_pellucid_core_dump_cb_t(userdata, bytes, n_bytes);
+}
+
 static pellucid_action_t do_pellucid_event_cb_t(void *userdata, pellucid_store_t *where, pellucid_event_t *event) {
     (void)userdata, (void)where, (void)event;
     return PELLUCID_ACTION_CONTINUE;

@@ -64,6 +64,7 @@ const TYPES: &[(&str, &str, &str)] = &[
     ("pellucid_func_raw_cb_t", "CALLBACK", "1"),
     ("pellucid_log_cb_t", "CALLBACK", "1"),
     ("pellucid_log_point_cb_t", "CALLBACK", "1"),
+    ("pellucid_serialize_cb_t", "CALLBACK", "1"),
     ("pellucid_wasi_read_cb_t", "CALLBACK", "1"),
     ("pellucid_wasi_run_cb_t", "CALLBACK", "1"),
     ("pellucid_wasi_thread_cb_t", "CALLBACK", "1"),

@@ -42,6 +42,8 @@ pub struct Script {
     modules: HashMap<String, Slot<Module>>,
     last_module: Option<Slot<Module>>,
     refused_names: HashSet<String>,
+    /// Whether modules come back from their bytes.
+    serializes: bool,
     externs: HashMap<u32, ExternRef>,
     calls: u32,
     /// What an event's frame couldn't be asked since the last directive.
@@ -75,6 +77,7 @@ impl Script {
             modules: HashMap::new(),
             last_module: None,
             refused_names: HashSet::new(),
+            serializes: std::env::var_os("PELLUCID_SPEC_SERIALIZE").is_some_and(|serializes| serializes == "1"),
             externs: HashMap::new(),
             calls: 0,
             trouble,
@@ -187,7 +190,8 @@ impl Script {
     /// Compiles a module. Validating alone must have the same opinion of its validity.
     fn compile(&self, bytes: &[u8]) -> Result<Module, Error> {
         let engine = self.debuggee.store().engine();
-        let made = Module::new(engine, bytes);
+        let made =
+            Module::new(engine, bytes).and_then(|module| if self.serializes { again(&module) } else { Ok(module) });
         let validated = Module::validate(engine, bytes);
         let is_invalid = |error: Option<&Error>| error.is_some_and(|error| error.kind() == ErrorKind::InvalidModule);
         if is_invalid(made.as_ref().err()) != is_invalid(validated.as_ref().err()) {
@@ -469,6 +473,16 @@ fn define_spectest(debuggee: &Debuggee, linker: &mut Linker) -> Result<(), Error
     linker.define(store, "spectest", "memory", Extern::Memory(store.memory_new(memory)?))?;
     let shared = MemoryType { is_shared: true, ..memory };
     linker.define(store, "spectest", "shared_memory", Extern::Memory(store.memory_new(shared)?))
+}
+
+/// The module that comes of a module's bytes.
+fn again(module: &Module) -> Result<Module, Error> {
+    let mut bytes = Vec::new();
+    module.serialize(&mut |part| {
+        bytes.extend(part);
+        Ok(())
+    })?;
+    Module::deserialize(module.engine(), &bytes)
 }
 
 /// A configuration for scripts: their modules are small.

@@ -45,12 +45,19 @@ pub enum SharedCode {
 impl SharedCode {
     /// Code to be used in place, or seen by each store.
     pub fn new(code: &[u8], by_store: bool) -> Result<SharedCode> {
-        let length = code.len();
-        if code.is_empty() {
-            return Ok(SharedCode::Empty);
-        }
-        let image = Image::new(code)?;
-        Ok(if by_store { SharedCode::ByStore { image, length } } else { SharedCode::InPlace { image, length } })
+        Ok(if code.is_empty() { SharedCode::Empty } else { SharedCode::of(Image::new(code)?, code.len(), by_store) })
+    }
+
+    /// The same with code that is an image already, of which so many bytes are code, at least one.
+    pub fn of(image: Image, length: usize, by_store: bool) -> SharedCode {
+        if by_store { SharedCode::ByStore { image, length } } else { SharedCode::InPlace { image, length } }
+    }
+
+    /// The code.
+    pub fn bytes(&self) -> &[u8] {
+        let (SharedCode::InPlace { image, length } | SharedCode::ByStore { image, length }) = self else { return &[] };
+        // SAFETY: an image is readable, is at least as long as its code, and doesn't change as long as it is there.
+        unsafe { std::slice::from_raw_parts(image.mapping().base() as *const u8, *length) }
     }
 
     /// The code as the store of this context has it.

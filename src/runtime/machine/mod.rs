@@ -14,7 +14,8 @@ pub mod store_context;
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::{
-    alarms, barrier, clock, futex, image, interrupt_signals, mapping, own_stack, thread, touched, traps, write_signals,
+    alarms, barrier, clock, futex, image, interrupt_signals, mapped_file, mapping, own_stack, thread, touched, traps,
+    write_signals,
 };
 #[cfg(not(target_os = "linux"))]
 compile_error!("the machine is written for Linux only");

@@ -1,7 +1,7 @@
 //! Images: machine code that exists once in memory, and is seen at any number of addresses.
 //!
 //! Knows nothing of modules or stores. Invariants: an image never changes after it was made, in no process, as nobody can
-//! write it; it keeps no descriptor. Read next: [`super::super::code_memory`].
+//! write it, unless it is a part of a file of the host's, who has promised that; it keeps no descriptor. Read next: [`super::super::code_memory`].
 
 #![expect(unsafe_code, reason = "makes files and fills pages")]
 
@@ -32,7 +32,15 @@ impl Image {
 
     /// Asks the system for no change of protection.
     fn of_file(code: &[u8]) -> Result<Image> {
-        Ok(Image { mapping: Mapping::of_file(&sealed_file(code)?, code.len())? })
+        Ok(Image { mapping: Mapping::of_file(&sealed_file(code)?, 0, code.len())? })
+    }
+
+    /// An image of what is in a file: `length` bytes from `offset` on, which is a whole number of pages. Whoever changes the file changes
+    /// the image.
+    ///
+    /// Errors: `System`, also where nothing of the file's system may be executed.
+    pub fn of_part(file: &File, offset: u64, length: usize) -> Result<Image> {
+        Ok(Image { mapping: Mapping::of_file(file, offset, length)? })
     }
 
     /// Needs no file.
@@ -121,7 +129,7 @@ mod tests {
         let mut file = sealed_file(&CODE).unwrap();
         assert_eq!(file.write(&[9]).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         assert!(file.set_len(0).is_err() && file.set_len(1 << 20).is_err());
-        let mapping = Mapping::of_file(&file, CODE.len()).unwrap();
+        let mapping = Mapping::of_file(&file, 0, CODE.len()).unwrap();
         assert_eq!(mapping.make_writable(0, mapping.length()).unwrap_err().kind(), ErrorKind::System);
     }
 }

@@ -70,28 +70,52 @@ impl Mapping {
     /// Reserves addresses. Nothing can be accessed yet and nothing is paid for.
     pub fn reserve(length: usize) -> Result<Mapping> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        Mapping::anywhere("reserving", length, libc::PROT_NONE, flags, -1)
+        Mapping::of_none("reserving", length, libc::PROT_NONE, flags)
     }
 
     /// Writable zeroes that no other process sees.
     pub fn private(length: usize) -> Result<Mapping> {
-        Mapping::anywhere("allocating", length, WRITABLE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)
+        Mapping::of_none("allocating", length, WRITABLE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
     }
 
     /// Writable zeroes that can be seen by other mappings, see [`Mapping::view`].
     pub fn shared(length: usize) -> Result<Mapping> {
-        Mapping::anywhere("allocating", length, WRITABLE, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1)
+        Mapping::of_none("allocating", length, WRITABLE, libc::MAP_SHARED | libc::MAP_ANONYMOUS)
     }
 
-    /// The first `length` bytes of a file, executable. The file may be closed. Other mappings can see it too.
-    pub fn of_file(file: &File, length: usize) -> Result<Mapping> {
-        Mapping::anywhere("mapping", length, EXECUTABLE, libc::MAP_SHARED, file.as_raw_fd())
+    /// `length` bytes of a file from `offset` on, which is a whole number of pages, executable. The file may be closed. Other mappings can
+    /// see it too.
+    pub fn of_file(file: &File, offset: u64, length: usize) -> Result<Mapping> {
+        Mapping::anywhere("mapping", length, EXECUTABLE, libc::MAP_SHARED, file.as_raw_fd(), offset)
     }
 
-    fn anywhere(what: &str, length: usize, protection: i32, flags: i32, descriptor: i32) -> Result<Mapping> {
+    /// The first `length` bytes of a file, to be read, and soon. The file may be closed.
+    pub fn to_read(file: &File, length: usize) -> Result<Mapping> {
+        Mapping::anywhere(
+            "mapping",
+            length,
+            libc::PROT_READ,
+            libc::MAP_SHARED | libc::MAP_POPULATE,
+            file.as_raw_fd(),
+            0,
+        )
+    }
+
+    fn of_none(what: &str, length: usize, protection: i32, flags: i32) -> Result<Mapping> {
+        Mapping::anywhere(what, length, protection, flags, -1, 0)
+    }
+
+    fn anywhere(
+        what: &str,
+        length: usize,
+        protection: i32,
+        flags: i32,
+        descriptor: i32,
+        offset: u64,
+    ) -> Result<Mapping> {
         let length = round_to_pages(length.max(1))?;
         // SAFETY: a new mapping at an address of the system's choice touches nothing that exists.
-        let base = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, descriptor, 0) };
+        let base = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, descriptor, offset as libc::off_t) };
         if base == libc::MAP_FAILED {
             return Err(system(format_args!("{what} {length} bytes")));
         }

@@ -8,6 +8,7 @@
 //! | [`futex`] | Sleeping until a word changes |
 //! | [`image`] | Code that exists once in memory |
 //! | [`interrupt_signals`] | A signal for the thread that runs a guest |
+//! | [`mapped_file`] | A file, to be read where the system has it |
 //! | [`mapping`] | Addresses and pages, and what may be done with them |
 //! | [`own_stack`] | How much is left of a thread's own stack, and another where that is too little |
 //! | [`thread`] | What running guests needs of a thread: its alternate signal stack, its variables |
@@ -25,6 +26,7 @@ pub mod clock;
 pub mod futex;
 pub mod image;
 pub mod interrupt_signals;
+pub mod mapped_file;
 pub mod mapping;
 pub mod own_stack;
 pub mod thread;
