@@ -478,6 +478,14 @@ template <class T>
 using Fallible = Result<T>;
 #endif
 
+#if PELLUCID_CAN_THROW
+#define PELLUCID_TRY try
+#define PELLUCID_CATCH catch (...)
+#else
+#define PELLUCID_TRY if constexpr (true)
+#define PELLUCID_CATCH else
+#endif
+
 namespace detail {
 
 template <class T>
@@ -517,7 +525,51 @@ inline Fallible<void> done(pellucid_status_t status, pellucid_error_t *error = n
     return Fallible<void>();
 }
 
-// The same where "not found" is an answer.
+// Has `call` hand out bytes part by part to `write`, which is void or Result<void>(Bytes). What that throws comes out of this function.
+template <class F, class Call>
+Fallible<void> parts(F &write, Call &&call, const pellucid_store_t *store = nullptr) {
+    struct Writing {
+        F *write;
+        std::optional<Error> error;
+        std::exception_ptr thrown;
+    } writing = {&write, std::nullopt, nullptr};
+    pellucid_error_t *error = nullptr;
+    pellucid_status_t status = call(
+        &writing,
+        [](void *userdata, const std::uint8_t *bytes, std::size_t n_bytes) noexcept -> pellucid_status_t {
+            Writing &to = *static_cast<Writing *>(userdata);
+            PELLUCID_TRY {
+                if constexpr (std::is_void_v<decltype((*to.write)(Bytes()))>) {
+                    (*to.write)(Bytes(bytes, n_bytes));
+                } else {
+                    auto answer = (*to.write)(Bytes(bytes, n_bytes));
+                    if (!answer.has_value()) {
+                        to.error = answer.error();
+                        return PELLUCID_ERR_HOST;
+                    }
+                }
+                return PELLUCID_OK;
+            }
+            PELLUCID_CATCH {
+                to.thrown = std::current_exception();
+                return PELLUCID_ERR_HOST;
+            }
+        },
+        &error);
+#if PELLUCID_CAN_THROW
+    if (writing.thrown) {
+        pellucid_error_delete(error);
+        std::rethrow_exception(writing.thrown);
+    }
+#endif
+    if (writing.error) {
+        pellucid_error_delete(error);
+        return fail<void>(*writing.error);
+    }
+    return done(status, error, store);
+}
+
+// As `finish`, where "not found" is an answer.
 template <class Make>
 Fallible<std::optional<std::invoke_result_t<Make>>> find(pellucid_status_t status, Make &&make) {
     using T = std::optional<std::invoke_result_t<Make>>;
@@ -566,14 +618,6 @@ inline pellucid_error_t *catch_it(const pellucid_store_t *store) noexcept {
     return nullptr;
 #endif
 }
-
-#if PELLUCID_CAN_THROW
-#define PELLUCID_TRY try
-#define PELLUCID_CATCH catch (...)
-#else
-#define PELLUCID_TRY if constexpr (true)
-#define PELLUCID_CATCH else
-#endif
 
 // A callback whose failure is a status and an error.
 template <class Body>
@@ -1000,6 +1044,10 @@ public:
     Config &signal_handlers(bool is_on) { return set(pellucid_config_set_signal_handlers(get(), is_on)); }
     Config &interrupt_checks(bool is_on = true) { return set(pellucid_config_set_interrupt_checks(get(), is_on)); }
     Config &inlining(bool is_on) { return set(pellucid_config_set_inlining(get(), is_on)); }
+    // A folder that nobody else can write to.
+    Config &cache(std::string_view path, std::uint64_t max_bytes) {
+        return set(pellucid_config_set_cache(get(), path.data(), path.size(), max_bytes));
+    }
     Config &fuel(bool is_on = true) { return set(pellucid_config_set_fuel(get(), is_on)); }
     Config &interrupt_signal(int signal) { return set(pellucid_config_set_interrupt_signal(get(), signal)); }
     Config &opt_level(pellucid_opt_level_t level) { return set(pellucid_config_set_opt_level(get(), level)); }
@@ -1054,6 +1102,18 @@ public:
         pellucid_module_t *module = nullptr;
         pellucid_status_t status = pellucid_module_clone(get(), &module);
         return detail::finish(status, [&] { return Module(module); });
+    }
+    // Hands out the module as bytes, part by part: void or Result<void>(Bytes). What it throws comes out of this function.
+    template <class F>
+    Fallible<void> serialize(F &&write) const {
+        return detail::parts(write, [&](void *userdata, pellucid_serialize_cb_t cb, pellucid_error_t **error) {
+            return pellucid_module_serialize(get(), userdata, cb, error);
+        });
+    }
+    Fallible<void> serialize_file(std::string_view path) const {
+        pellucid_error_t *error = nullptr;
+        pellucid_status_t status = pellucid_module_serialize_file(get(), path.data(), path.size(), &error);
+        return detail::done(status, error);
     }
     std::uint64_t id() const noexcept { return pellucid_module_id(get()); }
     Fallible<std::optional<std::string_view>> name() const {
@@ -1244,6 +1304,19 @@ public:
         pellucid_module_t *module = nullptr;
         pellucid_error_t *error = nullptr;
         pellucid_status_t status = pellucid_module_new(get(), wasm.data(), wasm.size(), &module, &error);
+        return detail::finish(status, error, nullptr, [&] { return Module(module); });
+    }
+    // Only what you have serialized, or whom you trust: it is machine code. See pellucid_module_deserialize.
+    Fallible<Module> deserialize(Bytes bytes) const {
+        pellucid_module_t *module = nullptr;
+        pellucid_error_t *error = nullptr;
+        pellucid_status_t status = pellucid_module_deserialize(get(), bytes.data(), bytes.size(), &module, &error);
+        return detail::finish(status, error, nullptr, [&] { return Module(module); });
+    }
+    Fallible<Module> deserialize_file(std::string_view path) const {
+        pellucid_module_t *module = nullptr;
+        pellucid_error_t *error = nullptr;
+        pellucid_status_t status = pellucid_module_deserialize_file(get(), path.data(), path.size(), &module, &error);
         return detail::finish(status, error, nullptr, [&] { return Module(module); });
     }
     Fallible<Module> compile(std::string_view name, Bytes wasm) const {
@@ -3165,46 +3238,12 @@ public:
     // Writes a core dump, part by part: void or Result<void>(Bytes). What it throws comes out of this function.
     template <class F>
     Fallible<void> core_dump(std::string_view name, F &&write, pellucid_core_dump_options_t options = 0) const {
-        using Function = std::remove_reference_t<F>;
-        struct Writing {
-            Function *write;
-            std::optional<Error> error;
-            std::exception_ptr thrown;
-        } writing = {&write, std::nullopt, nullptr};
-        pellucid_error_t *error = nullptr;
-        pellucid_status_t status = pellucid_store_core_dump(
-            store_, name.data(), name.size(), options, &writing,
-            [](void *userdata, const std::uint8_t *bytes, std::size_t n_bytes) noexcept -> pellucid_status_t {
-                Writing &to = *static_cast<Writing *>(userdata);
-                PELLUCID_TRY {
-                    if constexpr (std::is_void_v<decltype((*to.write)(Bytes()))>) {
-                        (*to.write)(Bytes(bytes, n_bytes));
-                    } else {
-                        auto answer = (*to.write)(Bytes(bytes, n_bytes));
-                        if (!answer.has_value()) {
-                            to.error = answer.error();
-                            return PELLUCID_ERR_HOST;
-                        }
-                    }
-                    return PELLUCID_OK;
-                }
-                PELLUCID_CATCH {
-                    to.thrown = std::current_exception();
-                    return PELLUCID_ERR_HOST;
-                }
+        return detail::parts(
+            write,
+            [&](void *userdata, pellucid_core_dump_cb_t cb, pellucid_error_t **error) {
+                return pellucid_store_core_dump(store_, name.data(), name.size(), options, userdata, cb, error);
             },
-            &error);
-#if PELLUCID_CAN_THROW
-        if (writing.thrown) {
-            pellucid_error_delete(error);
-            std::rethrow_exception(writing.thrown);
-        }
-#endif
-        if (writing.error) {
-            pellucid_error_delete(error);
-            return detail::fail<void>(*writing.error);
-        }
-        return detail::done(status, error, store_);
+            store_);
     }
     Fallible<void> core_dump_file(std::string_view name, std::string_view path, pellucid_core_dump_options_t options = 0) const {
         pellucid_error_t *error = nullptr;

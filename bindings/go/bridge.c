@@ -117,6 +117,34 @@ int32_t plgo_core_dump(pellucid_store_t *store, const char *name, size_t n_name,
     return pellucid_store_core_dump(store, name, n_name, options, (void *)(uintptr_t)key, write_bytes, out_error);
 }
 
+struct bytes {
+    uint8_t *bytes;
+    size_t n_bytes, cap_bytes;
+};
+
+static pellucid_status_t collect_bytes(void *userdata, const uint8_t *bytes, size_t n_bytes) {
+    struct bytes *all = userdata;
+    if (n_bytes > all->cap_bytes - all->n_bytes) {
+        size_t cap_bytes = 2 * all->cap_bytes + n_bytes;
+        uint8_t *larger = realloc(all->bytes, cap_bytes);
+        if (larger == NULL)
+            return PELLUCID_ERR_SYSTEM;
+        all->bytes = larger;
+        all->cap_bytes = cap_bytes;
+    }
+    memcpy(all->bytes + all->n_bytes, bytes, n_bytes);
+    all->n_bytes += n_bytes;
+    return PELLUCID_OK;
+}
+
+int32_t plgo_module_serialize(const pellucid_module_t *module, uint8_t **out_bytes, size_t *out_n, pellucid_error_t **out_error) {
+    struct bytes all = {NULL, 0, 0};
+    pellucid_status_t status = pellucid_module_serialize(module, &all, collect_bytes, out_error);
+    *out_bytes = all.bytes;
+    *out_n = all.n_bytes;
+    return status;
+}
+
 int32_t plgo_wasi_set_input(pellucid_wasi_config_t *config, uint64_t key) {
     return pellucid_wasi_config_set_input_callback(config, (void *)(uintptr_t)key, read_bytes, drop);
 }

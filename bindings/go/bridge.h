@@ -31,6 +31,8 @@ int32_t plgo_caller_memory(uintptr_t caller, const char *name, size_t n_name, pe
 int32_t plgo_set_event_handler(pellucid_store_t *store, uint32_t mask, uint64_t key);
 int32_t plgo_set_log_point_handler(pellucid_store_t *store, uint64_t key);
 int32_t plgo_edit_set_condition(pellucid_edit_t *edit, uint64_t id, uint64_t key);
+/* Whatever it answers, *out_bytes is to be freed. */
+int32_t plgo_module_serialize(const pellucid_module_t *module, uint8_t **out_bytes, size_t *out_n, pellucid_error_t **out_error);
 int32_t plgo_core_dump(pellucid_store_t *store, const char *name, size_t n_name, uint32_t options, uint64_t key,
                        pellucid_error_t **out_error);
 int32_t plgo_wasi_set_input(pellucid_wasi_config_t *config, uint64_t key);

@@ -82,6 +82,11 @@ type Config struct {
 	CompileThreads int
 	// MemoryReservation is how many addresses each memory reserves; nil for the default of 8 GiB.
 	MemoryReservation *uint64
+	// Cache is a folder in which compiled modules are kept, if it isn't empty. Whoever can write there can run code in the process: it
+	// must be nobody else.
+	Cache string
+	// CacheBytes is how many bytes the files there may take; 0 means 1 GiB.
+	CacheBytes uint64
 	// Limits are those that stores of the engine begin with.
 	Limits map[Limit]uint64
 }
@@ -159,6 +164,14 @@ func (c *Config) apply(options *C.pellucid_config_t) error {
 	C.pellucid_config_set_compile_threads(options, C.size_t(c.CompileThreads))
 	if c.MemoryReservation != nil {
 		C.pellucid_config_set_memory_reservation(options, C.uint64_t(*c.MemoryReservation))
+	}
+	bytes := c.CacheBytes
+	if bytes == 0 {
+		bytes = 1 << 30
+	}
+	folder, size := text(c.Cache)
+	if err := check(C.pellucid_config_set_cache(options, folder, size, C.uint64_t(bytes)), nil); err != nil {
+		return err
 	}
 	for limit, value := range c.Limits {
 		if err := check(C.pellucid_config_set_limit(options, C.pellucid_limit_t(limit), C.uint64_t(value)), nil); err != nil {

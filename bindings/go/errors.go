@@ -42,6 +42,8 @@ const (
 	StatusBusy            Status = C.PELLUCID_ERR_BUSY
 	StatusCannotYield     Status = C.PELLUCID_ERR_CANNOT_YIELD
 	StatusException       Status = C.PELLUCID_ERR_EXCEPTION
+	// StatusIncompatible is of serialized modules for another version, processor or engine.
+	StatusIncompatible Status = C.PELLUCID_ERR_INCOMPATIBLE
 )
 
 func (s Status) Error() string {

@@ -65,6 +65,48 @@ func (e *Engine) NewModuleText(wat string) (*Module, error) {
 	return e.module(C.pellucid_module_new_text(e.c(), data, size, &module, &object), module, &object)
 }
 
+// Deserialize makes a module of what Module.Serialize gave, without compiling it. It is machine code: give it only what you have
+// serialized yourself, or what comes from whom you trust as you do the library. StatusIncompatible says that it is for another version of the
+// library, another processor or an engine with other options.
+func (e *Engine) Deserialize(bytes []byte) (*Module, error) {
+	var module *C.pellucid_module_t
+	var object *C.pellucid_error_t
+	status := C.pellucid_module_deserialize(e.c(), bytePointer(bytes), C.size_t(len(bytes)), &module, &object)
+	return e.module(status, module, &object)
+}
+
+// DeserializeFile makes a module of a file that Module.SerializeFile wrote, as Deserialize does. The file is mapped: as long as the module or
+// an instance of it is there it must not be changed, but it may be removed or replaced.
+func (e *Engine) DeserializeFile(path string) (*Module, error) {
+	var module *C.pellucid_module_t
+	var object *C.pellucid_error_t
+	data, size := text(path)
+	return e.module(C.pellucid_module_deserialize_file(e.c(), data, size, &module, &object), module, &object)
+}
+
+// Serialize gives the module as bytes: what it was compiled to, and its own bytes.
+func (m *Module) Serialize() ([]byte, error) {
+	var bytes *C.uint8_t
+	var size C.size_t
+	var object *C.pellucid_error_t
+	status := C.pellucid_status_t(C.plgo_module_serialize(m.c(), &bytes, &size, &object))
+	defer C.free(unsafe.Pointer(bytes))
+	if err := m.engine.check(status, &object); err != nil {
+		return nil, err
+	}
+	runtime.KeepAlive(m)
+	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(bytes)), int(size))...), nil
+}
+
+// SerializeFile writes the module to a file, which replaces another one at once and whole.
+func (m *Module) SerializeFile(path string) error {
+	var object *C.pellucid_error_t
+	data, size := text(path)
+	status := C.pellucid_module_serialize_file(m.c(), data, size, &object)
+	runtime.KeepAlive(m)
+	return m.engine.check(status, &object)
+}
+
 // Close gives the module up, which must be its last use. Instances of it stay usable. A module that nobody closes is closed
 // when it is collected.
 func (m *Module) Close() { m.h.close() }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -138,6 +140,42 @@ func TestDynamicCalls(t *testing.T) {
 	}
 	kind := must(must(i.Func("swap")).Type())
 	equal(t, kind.String(), "[i32 i64] -> [i64 i32]")
+}
+
+func TestSerializedModules(t *testing.T) {
+	const wat = `(module (func (export "double") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2))))`
+	works := func(e *pellucid.Engine, module *pellucid.Module) {
+		t.Helper()
+		instance := must(store(t, e).Instantiate(background, module))
+		equal(t, must(must(instance.Func("double")).Call(21))[0], any(int32(42)))
+	}
+	folder := t.TempDir()
+	e := engine(t, nil)
+	module := must(e.NewModuleText(wat))
+	serialized := must(module.Serialize())
+	works(e, must(e.Deserialize(serialized)))
+	path := filepath.Join(folder, "module")
+	if err := module.SerializeFile(path); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, string(must(os.ReadFile(path))), string(serialized))
+	mapped := must(e.DeserializeFile(path))
+	os.Remove(path)
+	works(e, mapped)
+	_, err := e.DeserializeFile(path)
+	is(t, err, pellucid.StatusNotFound)
+	_, err = engine(t, &pellucid.Config{Debug: true}).Deserialize(serialized)
+	is(t, err, pellucid.StatusIncompatible)
+	serialized[len(serialized)-1] ^= 1
+	for _, wrong := range [][]byte{serialized, serialized[:100], nil} {
+		_, err = e.Deserialize(wrong)
+		is(t, err, pellucid.StatusInvalidModule)
+	}
+	for round := 0; round < 2; round++ {
+		caching := engine(t, &pellucid.Config{Cache: folder})
+		works(caching, must(caching.NewModuleText(wat)))
+		equal(t, len(must(os.ReadDir(folder))), 1)
+	}
 }
 
 func TestHostFunctions(t *testing.T) {

@@ -306,7 +306,30 @@ static void events_and_dumps() {
     std::remove(path.c_str());
 }
 
+static void serialized_modules() {
+    Engine engine = Engine::create(Config().debug());
+    Module module = engine.compile_text("(module (func (export \"one\") (result i32) (i32.const 1)))");
+    std::vector<std::uint8_t> bytes;
+    module.serialize([&](Bytes part) { bytes.insert(bytes.end(), part.begin(), part.end()); });
+    std::string path = "/tmp/pellucid_cpp_test_" + std::to_string(module.id()) + ".module";
+    module.serialize_file(path);
+    for (const Module &again : {engine.deserialize({bytes.data(), bytes.size()}), engine.deserialize_file(path)}) {
+        Store store = engine.create_store();
+        CHECK(store.instantiate(again).get<std::int32_t()>("one")() == 1);
+    }
+    std::remove(path.c_str());
+    FAILS(PELLUCID_ERR_NOT_FOUND, engine.deserialize_file(path));
+    FAILS(PELLUCID_ERR_INCOMPATIBLE, Engine::create().deserialize({bytes.data(), bytes.size()}));
+    bytes.back() ^= 1;
+    FAILS(PELLUCID_ERR_INVALID_MODULE, engine.deserialize({bytes.data(), bytes.size()}));
+    FAILS(PELLUCID_ERR_HOST, module.serialize([](Bytes) -> Result<void> { return Error("full"); }));
+    // A folder that can't be: modules are compiled.
+    Engine caching = Engine::create(Config().cache("/proc/nowhere", 1 << 20));
+    (void)caching.compile_text("(module)");
+}
+
 int main() {
+    serialized_modules();
     ranges();
     breakpoints_and_calls();
     watchpoints();

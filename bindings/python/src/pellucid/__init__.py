@@ -14,8 +14,8 @@ from ._native import CallState, Limit, OptLevel, Resume, Status
 from .calls import Call
 from .engine import Config, Engine, features, version
 from .entities import Caller, Extern, Func, Global, Memory, Table, Tag
-from .errors import (Busy, CannotWait, DebugDisabled, Error, Exit, GuestFrame, HostError, Interrupted, InvalidArgument,
-                     InvalidModule, InvalidState, LimitExceeded, LinkError, NotFound, OutOfFuel, OutOfRange, Panic,
+from .errors import (Busy, CannotWait, DebugDisabled, Error, Exit, GuestFrame, HostError, Incompatible, Interrupted,
+                     InvalidArgument, InvalidModule, InvalidState, LimitExceeded, LinkError, NotFound, OutOfFuel, OutOfRange, Panic,
                      Poisoned, StaleHandle, SystemFailure, TimedOut, Trap, TrapCode, TypeMismatch, Unsupported,
                      WasmException, WrongStore, frames_of)
 from .instance import Exports, Instance, Linker
@@ -30,7 +30,8 @@ from .wasi import Wasi
 
 __all__ = [
     "ArrayRef", "Busy", "Call", "CallState", "Caller", "CannotWait", "Config", "DebugDisabled", "Engine", "Error", "ExnRef", "Exit", "Exports",
-    "Extern", "ExternType", "Func", "FuncType", "Global", "GlobalType", "GuestFrame", "HostError", "Import", "Instance",
+    "Extern", "ExternType", "Func", "FuncType", "Global", "GlobalType", "GuestFrame", "HostError", "Import", "Incompatible",
+    "Instance",
     "Interrupted", "Interrupter", "InvalidArgument", "InvalidModule", "InvalidState", "Limit", "LimitExceeded",
     "LinkError", "Linker", "Memory", "MemoryType", "Module", "NotFound", "Object", "OptLevel", "OutOfFuel", "OutOfRange",
     "Panic", "Poisoned", "Resume", "StaleHandle", "Status", "Store", "StructRef", "SystemFailure", "Table", "TableType", "Tag",

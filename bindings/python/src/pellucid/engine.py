@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as c
+import os
 from typing import Any
 
 from . import _native as n
@@ -20,6 +21,8 @@ class Config:
       compare addresses by themselves, which is slower.
     - `interrupt_checks`: guests look whether they are interrupted, instead of being sent a signal.
     - `limits`: of each store, see `Store.set_limit`.
+    - `cache`: a folder in which compiled modules are kept, of at most `cache_bytes` in all. Whoever can write there can run code in the process:
+      it must be nobody else.
     """
 
     __slots__ = ("_pointer",)
@@ -29,7 +32,8 @@ class Config:
                  relaxed_simd_deterministic: bool | None = None, interrupt_signal: int | None = None,
                  opt_level: OptLevel | None = None, memory_reservation: int | None = None,
                  compile_threads: int | None = None, compile_memory: int | None = None,
-                 limits: dict[Limit, int] | None = None) -> None:
+                 limits: dict[Limit, int] | None = None, cache: str | os.PathLike[str] | None = None,
+                 cache_bytes: int = 1 << 30) -> None:
         self._pointer = c.c_void_p()
         check(n.pellucid_config_new(c.byref(self._pointer)))
         for setter, value in (
@@ -47,6 +51,9 @@ class Config:
                 check(setter(self._pointer, value))
         for limit, bound in (limits or {}).items():
             check(n.pellucid_config_set_limit(self._pointer, limit, bound))
+        if cache is not None:
+            folder = os.fsencode(cache)
+            check(n.pellucid_config_set_cache(self._pointer, folder, len(folder), cache_bytes))
 
     def __del__(self, delete: Any = n.pellucid_config_delete) -> None:
         delete(self._pointer)

@@ -98,6 +98,10 @@ class InvalidModule(Error, ValueError):
     """The bytes or the text aren't a valid module."""
 
 
+class Incompatible(Error):
+    """A serialized module is for another version of the library, another processor, or an engine with other options."""
+
+
 class LinkError(Error):
     """An import is missing, or of another type than is wanted."""
 
@@ -187,6 +191,7 @@ _CLASSES: dict[int, type[Error]] = {
     Status.ERR_PANIC: Panic,
     Status.ERR_BUSY: Busy,
     Status.ERR_CANNOT_YIELD: CannotWait,
+    Status.ERR_INCOMPATIBLE: Incompatible,
 }
 _TRAPS: dict[int, type[Trap]] = {
     TrapCode.INTERRUPTED: Interrupted,

@@ -65,6 +65,50 @@ class Module:
         with open(path, "rb") as file:
             return cls(engine, file.read(), name=os.path.splitext(os.path.basename(path))[0])
 
+    def serialize(self) -> bytes:
+        """The module as bytes: what it was compiled to, and its own bytes. `Module.deserialize` makes it of them again."""
+        parts: list[bytes] = []
+        error = c.c_void_p()
+
+        def take(userdata: Any, data: int, size: int) -> int:
+            parts.append(c.string_at(data, size))
+            return Status.OK
+
+        status = n.pellucid_module_serialize(self._pointer, None, n.SerializeCb(take), c.byref(error))
+        if status:
+            fail(status, error)
+        return b"".join(parts)
+
+    def serialize_file(self, path: str | os.PathLike[str]) -> None:
+        """Writes the same to a file, which replaces another one at once and whole."""
+        place, error = os.fsencode(path), c.c_void_p()
+        status = n.pellucid_module_serialize_file(self._pointer, place, len(place), c.byref(error))
+        if status:
+            fail(status, error)
+
+    @classmethod
+    def deserialize(cls, engine: Engine, data: bytes) -> Module:
+        """The module that was serialized, without compiling it. Raises `InvalidModule` for bytes that aren't as they were, and
+        `Incompatible` if they are for another version of the library, another processor or an engine with other options.
+
+        It is machine code: give it only what you have serialized yourself, or what comes from whom you trust as you do the library.
+        """
+        pointer, error = c.c_void_p(), c.c_void_p()
+        status = n.pellucid_module_deserialize(engine._pointer, data, len(data), c.byref(pointer), c.byref(error))
+        if status:
+            fail(status, error)
+        return cls._of(engine, pointer)
+
+    @classmethod
+    def deserialize_file(cls, engine: Engine, path: str | os.PathLike[str]) -> Module:
+        """The same from a file. It is mapped: as long as the module or an instance of it is there it must not be changed, but it may be
+        removed or replaced."""
+        place, pointer, error = os.fsencode(path), c.c_void_p(), c.c_void_p()
+        status = n.pellucid_module_deserialize_file(engine._pointer, place, len(place), c.byref(pointer), c.byref(error))
+        if status:
+            fail(status, error)
+        return cls._of(engine, pointer)
+
     def __del__(self, delete: Any = n.pellucid_module_delete) -> None:
         delete(self._pointer)
 
