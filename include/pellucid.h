@@ -1197,9 +1197,9 @@ pellucid_status_t pellucid_config_set_stress_heap(pellucid_config_t *config,
  *     pellucid_config_set_cache(config, "/var/cache/game", 15, 1 << 30);
  *
  * The folder is made when it is needed, with those above it, for this user alone. **Whoever can write there
- * can run code in the process**: it must be nobody else. Any number of engines and processes may use it at once. When a module is added, those
+ * can run code in the process**: one that belongs to another user, or that others may write to, isn't used. Any number of engines and processes may use it at once. When a module is added, those
  * that weren't used for longest are removed until all take no more than `max_bytes`. What can't be read or written there is logged, and the module
- * is compiled.
+ * is compiled. Engines that prove what they compile (`pellucid_config_set_verifier`) take nothing from there.
  *
  * - `config`: the configuration.
  * - `path`, `n_path`: the folder's path, UTF-8; empty for none, as by default.

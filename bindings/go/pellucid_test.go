@@ -171,10 +171,12 @@ func TestSerializedModules(t *testing.T) {
 		_, err = e.Deserialize(wrong)
 		is(t, err, pellucid.StatusInvalidModule)
 	}
+	// It is made for this user alone.
+	cache := filepath.Join(folder, "cache")
 	for round := 0; round < 2; round++ {
-		caching := engine(t, &pellucid.Config{Cache: folder})
+		caching := engine(t, &pellucid.Config{Cache: cache})
 		works(caching, must(caching.NewModuleText(wat)))
-		equal(t, len(must(os.ReadDir(folder))), 1)
+		equal(t, len(must(os.ReadDir(cache))), 1)
 	}
 }
 

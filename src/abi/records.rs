@@ -273,3 +273,83 @@ fn take<const N: usize, R: Record<N>>(bytes: &mut &[u8]) -> Option<Vec<R>> {
     let (records, _) = words.as_chunks::<N>();
     records.iter().map(|words| R::from_words(words.map(u32::from_le_bytes))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blob() -> CompiledBlob {
+        let function = DefinedFuncIndex::from_u32;
+        let (offset, pc) = (CodeOffset(7), WasmPc(9));
+        let code = FunctionCode { function: function(1), form: Form::Debuggable, start: offset, length: 5 };
+        let frame = FunctionFrame {
+            slot_to_fp: 1,
+            frame_to_fp: 2,
+            words: 3,
+            saved: SavedRegisters { words_below: [4, 5, 6, 7, 8] },
+            grown: 9,
+            locals: 10,
+            first_stop: 11,
+            stops: 12,
+            first_zeros: 13,
+            zeros: 14,
+            first_piece: 15,
+            pieces: 16,
+        };
+        let call = |state| CallSite { return_offset: offset, pc, state };
+        let clause = |tag, takes_reference| Clause { tag, takes_reference, number: 3, pc };
+        CompiledBlob {
+            image: Vec::new(),
+            functions: [code].into_iter().collect(),
+            traps: vec![TrapSite { offset, code: TrapCode::Unreachable, pc }],
+            inlined: vec![InlinedTrap { offset, function: function(2), pc }],
+            guarded: vec![function(3)],
+            calls: vec![call(None), call(Some(0)), call(Some(4))],
+            handlers: vec![Handler {
+                return_offset: offset,
+                landing: CodeOffset(8),
+                sp_to_fp: 1,
+                values_to_fp: 2,
+                context_to_fp: 3,
+                try_block: 4,
+            }],
+            try_blocks: vec![
+                TryBlock { parent: None, first_clause: 0, clauses: 2 },
+                TryBlock { parent: Some(0), first_clause: 2, clauses: 0 },
+            ],
+            clauses: vec![clause(None, true), clause(Some(TagIndex::from_u32(0)), false)],
+            frames: Some(FrameTable {
+                functions: [frame].into_iter().collect(),
+                stops: vec![Stop { pc, return_offset: offset, state: 2 }],
+                checkpoints: vec![Checkpoint { pc, state: 3 }],
+                zeros: vec![(1, 2), (4, 8)],
+                pieces: vec![(pc, 6)],
+                pool: vec![1, 2, 3],
+            }),
+        }
+    }
+
+    #[test]
+    fn tables_survive_the_round_trip() {
+        let blob = blob();
+        let again = CompiledBlob::from_tables(&blob.tables_to_bytes(), true).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{blob:?}"));
+        let plain = CompiledBlob { frames: None, ..blob };
+        let again = CompiledBlob::from_tables(&plain.tables_to_bytes(), false).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{plain:?}"));
+    }
+
+    #[test]
+    fn what_is_no_table_is_none() {
+        let plain = CompiledBlob { frames: None, ..blob() };
+        let bytes = plain.tables_to_bytes();
+        assert!((0..bytes.len()).all(|end| CompiledBlob::from_tables(&bytes[..end], false).is_none()));
+        assert!(CompiledBlob::from_tables(&bytes, true).is_none());
+        // The form of the first function, and the code of the first trap.
+        for place in [8, 28] {
+            let mut wrong = bytes.clone();
+            wrong[place] = 99;
+            assert!(CompiledBlob::from_tables(&wrong, false).is_none(), "{place}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::machine::own_stack::with_room;
 use super::module_cache::ModuleCache;
 use super::serialized::{Contents, Serialized};
 use crate::abi::artifact::CompiledBlob;
-use crate::base::{DefinedFuncIndex, Error, ErrorKind, Result, TypeId, TypeIndex, error::bail};
+use crate::base::{Config, DefinedFuncIndex, Error, ErrorKind, Result, TypeId, TypeIndex, error::bail};
 use crate::wasm::{self, ModuleInfo};
 use bytes::Bytes;
 use std::fmt;
@@ -70,7 +70,9 @@ impl Module {
 
     /// Like [`Module::new`], with a name that the host gives: it wins over the name section's.
     pub fn with_name(engine: &Engine, bytes: &[u8], name: Option<&str>) -> Result<Module> {
-        let Some(folder) = &engine.config().cache else { return Module::compile(engine, bytes, name) };
+        let Config { cache, verify, .. } = engine.config();
+        // What is kept was proved by nobody that this engine knows.
+        let Some(folder) = cache.as_ref().filter(|_| !verify) else { return Module::compile(engine, bytes, name) };
         let settings = engine.settings();
         let cache = ModuleCache::new(folder, &settings, bytes);
         // Another module may have the same place.

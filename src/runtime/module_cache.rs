@@ -5,9 +5,10 @@
 
 use super::serialized::{PARTIAL, Serialized};
 use crate::base::{CacheFolder, Error, ErrorKind, Result};
+use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use twox_hash::XxHash3_128;
@@ -39,6 +40,9 @@ impl<'a> ModuleCache<'a> {
         read: impl FnOnce(&str) -> Result<T>,
         is_right: impl FnOnce(&T) -> bool,
     ) -> Option<T> {
+        if !self.is_ours() {
+            return None;
+        }
         let found = match read(self.path.to_str()?) {
             Ok(found) => found,
             Err(missing) if missing.kind() == ErrorKind::NotFound => return None,
@@ -71,7 +75,18 @@ impl<'a> ModuleCache<'a> {
 
     fn write(&self, module: &Serialized<'_>) -> Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder.path).map_err(system)?;
-        module.write_file(&self.path, 0o600)
+        if self.is_ours() { module.write_file(&self.path, 0o600) } else { Ok(()) }
+    }
+
+    /// Whether the folder is there, and nobody else can write to it, who could have his code run.
+    fn is_ours(&self) -> bool {
+        const OTHERS_WRITE: u32 = 0o022;
+        let Ok(about) = fs::metadata(&self.folder.path) else { return false };
+        let is_ours = about.uid() == geteuid().as_raw() && about.mode() & OTHERS_WRITE == 0;
+        if !is_ours {
+            log::warn!("others can write to {}: no module is taken from there", self.folder.path);
+        }
+        is_ours
     }
 
     fn make_room(&self) -> io::Result<()> {

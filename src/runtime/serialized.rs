@@ -26,7 +26,8 @@ use twox_hash::XxHash3_128;
 const MAGIC: [u8; 8] = *b"pellucid";
 /// Of this layout, and of nothing in the parts: these depend on the library's sources, which are among the settings.
 const FORMAT: u32 = 1;
-const CHECKSUM_AT: usize = 56;
+const SIZES_AT: usize = 16;
+const CHECKSUM_AT: usize = SIZES_AT + 5 * 8;
 const HEADER: usize = CHECKSUM_AT + 16;
 /// Bytes of a page of a file.
 const PAGE: usize = 4096;
@@ -117,9 +118,12 @@ impl<'a> Serialized<'a> {
 pub(super) struct Contents {
     pub has_floats: bool,
     pub uses_heap: bool,
+    /// The host's name for it.
     pub name: Option<Range<usize>>,
+    /// The module's own bytes.
     pub wasm: Range<usize>,
     pub tables: Range<usize>,
+    /// Machine code, which begins with a page; empty if there is none.
     pub image: Range<usize>,
 }
 
@@ -135,29 +139,17 @@ impl Contents {
             bail!(InvalidModule, "the bytes are no serialized module");
         }
         let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|byte| header[at + byte]));
-        let size = |place: usize| {
-            let at = 16 + 8 * place;
-            u64::from_le_bytes(std::array::from_fn(|byte| header[at + byte]))
-        };
         if word(8) != FORMAT {
             bail!(Incompatible, "it was serialized by another version of the library, in format {}", word(8));
         }
         let facts = word(12);
-        let mut end = HEADER;
-        let mut part = |place| {
-            let start = end;
-            end = start.checked_add(usize::try_from(size(place)).ok()?)?;
-            Some(start..end)
+        let sizes = std::array::from_fn(|part| {
+            let at = SIZES_AT + 8 * part;
+            u64::from_le_bytes(std::array::from_fn(|byte| header[at + byte]))
+        });
+        let Some([settings_at, name, wasm, tables, image]) = places(sizes, bytes.len()) else {
+            bail!(InvalidModule, "the serialized module is cut off, or has a damaged header");
         };
-        let parts = || Some((part(0)?, part(1)?, part(2)?, part(3)?));
-        let cut = || Error::new(ErrorKind::InvalidModule, "the serialized module is cut off, or has a damaged header");
-        let (settings_at, name, wasm, tables) = { parts }().ok_or_else(cut)?;
-        let image_size = usize::try_from(size(4)).ok().ok_or_else(cut)?;
-        let start = if image_size == 0 { Some(end) } else { end.checked_next_multiple_of(PAGE) };
-        let image = start.and_then(|start| Some(start..start.checked_add(image_size)?)).ok_or_else(cut)?;
-        if image.end != bytes.len() {
-            return Err(cut());
-        }
         let told = u128::from_le_bytes(std::array::from_fn(|byte| header[CHECKSUM_AT + byte]));
         if checksum([&header[..CHECKSUM_AT], &bytes[HEADER..]].into_iter()) != told {
             bail!(InvalidModule, "the serialized module is damaged: its checksum is another");
@@ -175,6 +167,18 @@ impl Contents {
             image,
         })
     }
+}
+
+/// Where parts of these sizes are; nothing if they aren't so many bytes.
+fn places(sizes: [u64; 5], length: usize) -> Option<[Range<usize>; 5]> {
+    const IMAGE: usize = 4;
+    let (mut places, mut end) = (std::array::from_fn(|_| 0..0), HEADER);
+    for (part, size) in sizes.into_iter().enumerate() {
+        let start = if part == IMAGE && size != 0 { end.checked_next_multiple_of(PAGE)? } else { end };
+        end = start.checked_add(usize::try_from(size).ok()?)?;
+        places[part] = start..end;
+    }
+    (end == length).then_some(places)
 }
 
 fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>) -> u128 {

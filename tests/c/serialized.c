@@ -303,11 +303,15 @@ static unsigned in_folder(ino_t *last, char *name) {
     return count;
 }
 
+/* Engines that prove what they compile take nothing from there. */
+static bool verifies;
+
 static pellucid_engine_t *caching(bool is_debug, uint64_t max_bytes) {
     pellucid_config_t *config;
     pellucid_engine_t *made;
     MUST(pellucid_config_new(&config));
     MUST(pellucid_config_set_debug(config, is_debug));
+    MUST(pellucid_config_set_verifier(config, verifies));
     MUST(pellucid_config_set_cache(config, folder, strlen(folder), max_bytes));
     MUST(pellucid_engine_new(config, &made, ERR));
     pellucid_config_delete(config);
@@ -364,6 +368,15 @@ static void a_folder_keeps_modules(void) {
     }
     close_world();
     CHECK(in_folder(&second, name) == 3);
+    verifies = true;
+    made_once("(module (func) (func))", true, plenty);
+    CHECK(in_folder(&second, name) == 3);
+    verifies = false;
+    /* A folder that others can write to isn't used. */
+    CHECK(chmod(folder, 0777) == 0);
+    made_once("(module (func) (func))", true, plenty);
+    CHECK(in_folder(&second, name) == 3);
+    CHECK(chmod(folder, 0700) == 0);
     /* Only so many bytes. */
     made_once("(module (func))", true, 0);
     CHECK(in_folder(&second, name) == 0);
