@@ -26,6 +26,7 @@ use crate::base::{
     Error, ErrorKind, ExnRef, RawValue, Result, StorageType, Tag, Thrown, TrapCode, TypeId, ValType, Value,
     error::bail, memory,
 };
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -257,8 +258,14 @@ impl Store {
     ///
     /// Nothing of the call may have run since.
     pub(super) unsafe fn land(&self, throwing: &Throwing) -> Result<()> {
+        let exception = throwing.in_flight();
         // SAFETY: the caller's promise.
-        let landing = unsafe { self.deliver(throwing.in_flight(), &throwing.catching) }?;
+        let landing = unsafe { self.deliver(exception, &throwing.catching) }?;
+        if exception.reference == 0 && landing.exception != 0 {
+            // It is made once, however often the guest is left before it goes on: making it may take longer than it may run.
+            let hold = self.inner().holds.hold(landing.exception as u32)?;
+            throwing.made.get_or_init(|| (landing.exception, Rc::new(hold)));
+        }
         // SAFETY: the context is this store's, and guest code, which uses it too, isn't running.
         unsafe { (*self.inner().context.get()).landing = landing };
         Ok(())
@@ -348,7 +355,7 @@ impl Store {
         // SAFETY: the caller's promise.
         let raw = unsafe { values_at(values, self.values_of(tag)) };
         let holds = self.holds_of(tag, raw, reference)?;
-        Ok(Throwing { catching, raw: raw.into(), tag, reference, _holds: holds })
+        Ok(Throwing { catching, raw: raw.into(), tag, reference, made: OnceCell::new(), _holds: holds })
     }
 
     /// Keeps what an exception carries, and itself; the guest, or who has checked the values, knows what they are.

@@ -7,6 +7,7 @@ use super::mapped_blob::MappedBlob;
 use crate::abi::artifact::Clause;
 use crate::base::{CodeOffset, RawValue, TagIndex, WasmPc};
 use crate::wasm::operands_beneath_catch;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// An exception that is being thrown.
@@ -92,6 +93,8 @@ pub struct Throwing {
     pub(super) raw: Rc<[RawValue]>,
     pub(super) tag: u64,
     pub(super) reference: u64,
+    /// The reference that was made for who catches it, if it had none, and what keeps that. The guest may be left again before it takes it.
+    pub(super) made: OnceCell<(u64, Rc<Hold>)>,
     /// Keeps the objects that it carries, and itself.
     pub(super) _holds: Rc<[Hold]>,
 }
@@ -104,6 +107,7 @@ impl Throwing {
 
     /// The same while it is looked at.
     pub(super) fn in_flight(&self) -> InFlight {
-        InFlight { tag: self.tag, values: self.raw.as_ptr(), reference: self.reference }
+        let reference = self.made.get().map_or(self.reference, |(made, _)| *made);
+        InFlight { tag: self.tag, values: self.raw.as_ptr(), reference }
     }
 }
