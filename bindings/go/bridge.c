@@ -1,6 +1,9 @@
 #include "bridge.h"
 #include "_cgo_export.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 // Go's threads keep the signal stack that they begin with. Telling the library so once for each spares its question,
 // a system call, at each call.
 static void prepare_thread(void) {

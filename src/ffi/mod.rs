@@ -47,7 +47,7 @@ pub mod module;
 pub mod name;
 pub mod object;
 pub mod serialized;
-mod shared_memory;
+pub mod shared_memory;
 pub mod signal;
 pub mod status;
 pub mod store;
