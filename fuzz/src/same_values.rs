@@ -185,6 +185,15 @@ fn rewrite_outside(session: &Session, random: &mut Random, counts: &mut Outcome)
 mod tests {
     use crate::driver;
 
+    /// With a collection at each allocation, what makes an exception takes longer than the guest may run on then.
+    #[test]
+    fn slow_throws_come_to_an_end() {
+        let engines = super::Engines::new();
+        for seed in [91_011_289, 91_017_122] {
+            assert!(super::run(&engines, seed).is_ok(), "seed {seed}");
+        }
+    }
+
     #[test]
     fn smoke() {
         let engines = super::Engines::new();
