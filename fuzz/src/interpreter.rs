@@ -219,18 +219,13 @@ impl Interpreter {
         body.pcs.iter().copied().zip(body.types.iter().map(|types| types.as_deref()))
     }
 
-    /// Nothing more is told of the operator that the call is at.
-    pub fn was_changed(&mut self) {
-        self.told = Told::All;
-    }
-
-    /// Has a frame be the innermost, before the operator at `pc`, with these operands.
+    /// Has a frame be the innermost, before the operator at `pc`, with these operands. It has come there by that: nothing more is told of it.
     pub fn move_to(&mut self, frame: usize, pc: u32, operands: Vec<u64>) {
         self.frames.truncate(frame + 1);
         let at = self.body(self.frames[frame].func).pcs.binary_search(&pc).expect("an operator's pc");
         self.frames[frame].at = at;
         self.frames[frame].operands = operands;
-        self.was_changed();
+        self.told = Told::All;
     }
 
     /// Has a frame return.

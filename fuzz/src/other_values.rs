@@ -617,14 +617,7 @@ impl Driver {
         if self.done(format!("write {word:x} to {what} {variable} of frame {place}"), count, written).is_some() {
             self.with_model(place, |model, frame| {
                 let frame = &mut model.frames[frame];
-                if is_local {
-                    frame.locals[variable] = word
-                } else {
-                    frame.operands[variable] = word
-                }
-                if is_stopped {
-                    model.was_changed();
-                }
+                if is_local { frame.locals[variable] = word } else { frame.operands[variable] = word }
             });
         }
     }
